@@ -1,0 +1,110 @@
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core'
+
+const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 })
+
+/**
+ * The dataset rows that rollouts were made from, each stored once under the SHA-256 of its canonical JSON.
+ * `last_used_at` lets retention see that a rollout is about to refer to an item.
+ */
+export const items = pgTable('items', {
+  hash: text('hash').primaryKey(),
+  content: jsonb('content').notNull(),
+  createdAt: moment('created_at').notNull().defaultNow(),
+  lastUsedAt: moment('last_used_at').notNull().defaultNow(),
+})
+
+/**
+ * One row a rollout. `calls` is the `seq` of its latest tool call, so counting, numbering and the budget are one
+ * increment under the row's lock. `state` is null until a tool changes it.
+ */
+export const rollouts = pgTable(
+  'rollouts',
+  {
+    id: text('id').primaryKey(),
+    itemHash: text('item_hash').notNull(),
+    calls: integer('calls').notNull().default(0),
+    state: jsonb('state'),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [
+    index('rollouts_item_hash').on(table.itemHash),
+    // Retention reads in this order; neither column changes, so updates of a rollout stay heap-only.
+    index('rollouts_created_at').on(table.createdAt),
+  ],
+)
+
+/**
+ * One row a tool call, known by (rollout, call). There is no foreign key to the rollout and no unique index on `seq`:
+ * both would be paid for on every call, and the ledger writes the two tables in one statement.
+ */
+export const toolCalls = pgTable(
+  'tool_calls',
+  {
+    rolloutId: text('rollout_id').notNull(),
+    callId: text('call_id').notNull(),
+    seq: integer('seq').notNull(),
+    tool: text('tool').notNull(),
+    arguments: jsonb('arguments').notNull(),
+    outcome: text('outcome', { enum: ['running', 'ok', 'refused', 'failed'] }).notNull(),
+    output: text('output').notNull(),
+    code: text('code'),
+    attempt: integer('attempt').notNull().default(1),
+    /** Who runs it: a token of the one attempt that may settle the call; null when it is settled at once. */
+    claim: text('claim'),
+    leaseUntil: moment('lease_until'),
+    startedAt: moment('started_at').notNull(),
+    finishedAt: moment('finished_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.rolloutId, table.callId] }),
+    check('tool_calls_outcome', sql`${table.outcome} in ('running', 'ok', 'refused', 'failed')`),
+    index('tool_calls_running').on(table.leaseUntil).where(sql`${table.outcome} = 'running'`),
+  ],
+)
+
+/**
+ * Every grading that was made, never changed afterwards. `source` is `trainer` for what a trainer asked for and was
+ * answered, `regrade` for what was computed later over recorded rollouts.
+ */
+export const grades = pgTable(
+  'grades',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    rolloutId: text('rollout_id').notNull(),
+    grader: text('grader').notNull(),
+    version: text('version').notNull(),
+    source: text('source', { enum: ['trainer', 'regrade'] }).notNull(),
+    sampleHash: text('sample_hash').notNull(),
+    sample: jsonb('sample').notNull(),
+    itemHash: text('item_hash').notNull(),
+    outcome: text('outcome', { enum: ['scored', 'ungradable', 'failed'] }).notNull(),
+    score: doublePrecision('score'),
+    parts: jsonb('parts'),
+    reason: text('reason'),
+    code: text('code'),
+    durationMs: doublePrecision('duration_ms').notNull(),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [
+    check('grades_outcome', sql`${table.outcome} in ('scored', 'ungradable', 'failed')`),
+    check('grades_score', sql`(${table.outcome} = 'scored') = (${table.score} is not null)`),
+    // One score for one question of the trainer's: the second of two concurrent gradings finds the first.
+    uniqueIndex('grades_once')
+      .on(table.rolloutId, table.grader, table.sampleHash)
+      .where(sql`${table.outcome} = 'scored' and ${table.source} = 'trainer'`),
+    index('grades_rollout').on(table.rolloutId),
+  ],
+)

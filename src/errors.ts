@@ -1,0 +1,39 @@
+/**
+ * Thrown by a tool when the call is the model's fault: the model reads the message, so say what was wrong and what to
+ * try. The call is recorded as `refused`, answered with HTTP 200, and what the tool wrote through `tx` is undone.
+ *
+ * @example throw new ToolError(`no document at "${path}"; use list to see what is there`)
+ */
+export class ToolError extends Error {
+  override readonly name = 'ToolError'
+}
+
+/** What {@link RequestError} may carry beside its code and message. */
+export interface RequestErrorOptions {
+  /** The underlying error, for the operator's log; never shown to the caller. */
+  readonly cause?: unknown
+  /** Sent as `Retry-After`, in whole seconds. */
+  readonly retryAfterSeconds?: number
+  /** Extra facts for the operator's log line; no secrets, no items, no answers. */
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * A request that is not answered with 200. `status` tells the trainer what to do (a 4xx is shown to the model, a 5xx is
+ * retried), `code` is stable and is what programs should look at, `message` is for whoever reads it.
+ */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503 | 504
+  readonly code: string
+  readonly retryAfterSeconds: number | undefined
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(status: RequestError['status'], code: string, message: string, options: RequestErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.status = status
+    this.code = code
+    this.retryAfterSeconds = options.retryAfterSeconds
+    this.details = options.details ?? {}
+  }
+}

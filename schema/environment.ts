@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import { defineEnvironment } from '../src/define.ts'
+
+const message = z.looseObject({ role: z.string(), content: z.unknown() })
+
+/** A label as datasets write it: text, or a bare number. */
+const label = z.union([z.string(), z.number()]).transform(String)
+
+/**
+ * The dataset of the example: financial questions with one answer each. Change this page to what an item of yours is.
+ *
+ * `target` is the other name under which public numeric datasets keep their label.
+ */
+export const environment = defineEnvironment({
+  task: z.object({ messages: z.array(message).default([]) }),
+  reference: z
+    .object({ reference_answer: label.nullish(), target: label.nullish(), gold_path: z.string().nullish() })
+    .transform((item, context) => {
+      const answer = item.reference_answer ?? item.target
+      if (answer != null) return { reference_answer: answer, gold_path: item.gold_path ?? undefined }
+      context.issues.push({ code: 'custom', path: ['reference_answer'], message: 'is missing', input: item })
+      return z.NEVER
+    }),
+  state: z.object({}),
+  budget: { calls: 10 },
+})
+
+export const { defineTool, defineGrader } = environment

@@ -1,0 +1,23 @@
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import type { z } from 'zod'
+
+/** The user's database, by drizzle; each statement is its own transaction. */
+export type Db = PostgresJsDatabase
+
+/** The transaction that a tool's writes, its state and its record commit in together. */
+export type Tx = Parameters<Parameters<Db['transaction']>[0]>[0]
+
+/** Turns texts into vectors, one a text in the same order; throws when the endpoint cannot answer. */
+export type Embed = (texts: readonly string[], signal?: AbortSignal) => Promise<number[][]>
+
+/** What an item of a dataset is and what a rollout of it remembers and may spend. */
+export interface EnvironmentSpec<Task, Reference, State> {
+  /** The part of an item that tools and graders see. Zod drops what it does not name. */
+  readonly task: z.ZodType<Task>
+  /** The part of an item that only graders see: the answer. */
+  readonly reference: z.ZodType<Reference>
+  /** What the tools of a rollout remember between calls; must parse `{}`, which is where a rollout starts. */
+  readonly state: z.ZodType<State>
+  /** At most this many tool calls a rollout; none means no limit. */
+  readonly budget?: { readonly calls: number }
+}

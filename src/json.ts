@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+
+/** How many arrays and objects may stand inside one another in JSON that is let in. */
+export const maxJsonDepth = 100
+
+/** The escapes that stand for what Postgres cannot store, as they may appear in JSON text: U+0000 and any surrogate. */
+const suspiciousEscape = /\\u(?:0000|[dD][89a-fA-F])/
+
+/**
+ * Replaces what Postgres cannot store, U+0000 and lone surrogates, by U+FFFD.
+ *
+ * @example storable('a\u0000b') // 'a\uFFFDb'
+ */
+export function storable(text: string): string {
+  const wellFormed = text.isWellFormed() ? text : text.toWellFormed()
+  return wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', '\uFFFD') : wellFormed
+}
+
+/**
+ * Parses JSON text into a value that Postgres can store and that is nested at most {@link maxJsonDepth} deep.
+ *
+ * Throws a `SyntaxError` with the parser's message, or one that says that the nesting is too deep.
+ */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  if (!withinDepth(value, maxJsonDepth)) throw new SyntaxError(`nested deeper than ${maxJsonDepth} levels`)
+  return suspiciousEscape.test(text) ? storableJson(value) : value
+}
+
+/** {@link storable} for every string and key of a JSON value. */
+export function storableJson(value: unknown): unknown {
+  if (typeof value === 'string') return storable(value)
+  if (Array.isArray(value)) return value.map(storableJson)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storable(key), storableJson(inner)]))
+}
+
+function withinDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (levels === 0) return false
+  const inner: unknown[] = Array.isArray(value) ? value : Object.values(value)
+  return inner.every((one) => withinDepth(one, levels - 1))
+}
+
+/**
+ * JSON text that is the same for equal values: object keys in code-unit order, no white space, absent values left out.
+ *
+ * @example canonicalJson({ b: 1, a: [true] }) // '{"a":[true],"b":1}'
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((one) => canonicalJson(one)).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const fields = Object.entries(value)
+    .filter(([, inner]) => inner !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return `{${fields.map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`).join(',')}}`
+}
+
+/** SHA-256 of a value's canonical JSON, in hex: equal values, whatever the order of their keys, have equal hashes. */
+export function contentHash(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+}

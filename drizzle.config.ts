@@ -2,6 +2,6 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./schema/ledger.ts'],
+  schema: './schema/!(environment).ts',
   out: './schema/migrations',
 })

@@ -1,0 +1,88 @@
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+
+/** The two ways to one Postgres: raw SQL for the ledger, drizzle for everybody else. */
+export interface Database {
+  sql: postgres.Sql
+  db: PostgresJsDatabase
+  /** Waits up to five seconds for running queries, then closes all connections. */
+  close(): Promise<void>
+}
+
+/** What `openDatabase` needs to know. */
+export interface DatabaseOptions {
+  /** A `postgres://` address. */
+  url: string
+  /** The most connections that `sql` and `db` may open each, 1 or more. */
+  poolSize: number
+  /** `false` for a pooler that hands a connection on after each transaction, such as PgBouncer; `true` when left out. */
+  prepare?: boolean
+  /** The name to be seen under in `pg_stat_activity`. */
+  name?: string
+}
+
+/**
+ * Opens a database: connections are made when the first queries need them, and again after the server was away.
+ *
+ * @throws TypeError when the address is not one.
+ */
+export function openDatabase({ url, poolSize, prepare = true, name = 'scorekeeper' }: DatabaseOptions): Database {
+  const client = (): postgres.Sql =>
+    postgres(withoutLibpqSettings(url), {
+      max: poolSize,
+      prepare,
+      connect_timeout: 5,
+      // After the server was away, a query waits at most this long before it tries to connect, or fails.
+      backoff: (attempts: number) => Math.min(0.05 * 2 ** Math.min(attempts, 10), 0.5),
+      onnotice() {},
+      connection: { application_name: name },
+    })
+  // Two clients: drizzle replaces its client's serialisers, and raw SQL with dates or JSON would hang on that one.
+  const sql = client()
+  const wrapped = client()
+  return {
+    sql,
+    db: drizzle(wrapped),
+    async close() {
+      await Promise.all([sql.end({ timeout: 5 }), wrapped.end({ timeout: 5 })])
+    },
+  }
+}
+
+/** Settings that are for other client libraries: postgres.js would send them to the server, which refuses them. */
+function withoutLibpqSettings(url: string): string {
+  const settings =
+    /[?&](?:channel_binding|connect_timeout|gssencmode|passfile|pgbouncer|pool_timeout|connection_limit|schema|sslcert|sslkey|sslcrl)=[^&]*/g
+  return url.replace(settings, (found) => (found.startsWith('?') ? '?' : '')).replace('?&', '?')
+}
+
+const awayCodes: ReadonlySet<string> = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+  '53300', // too many connections
+  '57P01', // shut down by an administrator
+  '57P02', // after a crash
+  '57P03', // starting up, or going down
+  '57P05', // idle for too long
+  '25006', // only readable: a standby that is about to take over
+])
+
+/** Whether an error, or what caused it, means that the database is away and may be back for another try. */
+export function isUnavailable(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    if (at instanceof AggregateError && at.errors.some((each) => isUnavailable(each))) return true
+    if ('code' in at && typeof at.code === 'string' && (awayCodes.has(at.code) || at.code.startsWith('08'))) return true
+  }
+  return false
+}

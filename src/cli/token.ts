@@ -92,8 +92,8 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   const content = await readIfThere('.env')
   const set = Object.entries(env).filter(([, value]) => value !== '')
   const given: NodeJS.ProcessEnv = { ...parseEnv(content), ...Object.fromEntries(set) }
-  const isNew = (given['JWT_SECRET'] ?? '') === ''
-  const fresh = isNew ? randomBytes(48).toString('base64url') : undefined
+  const { JWT_SECRET = '' } = given
+  const fresh = JWT_SECRET === '' ? randomBytes(48).toString('base64url') : undefined
   const { jwt } = readAuthSettings(fresh === undefined ? given : { ...given, JWT_SECRET: fresh })
   if (!jwt?.secret) throw new Error('JWT_SECRET: is missing')
 

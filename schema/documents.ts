@@ -1,0 +1,91 @@
+import { sql } from 'drizzle-orm'
+import {
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  real,
+  text,
+  timestamp,
+} from 'drizzle-orm/pg-core'
+
+const bits = customType<{ data: string }>({ dataType: () => 'bit varying' })
+
+/**
+ * The report pages that the example's tools read. A page has prose, one table, and prose again; `path` is what tools
+ * know it by, and its first part and its year are the `company` and the `year` that a question may name.
+ */
+export const pages = pgTable(
+  'pages',
+  {
+    path: text('path').primaryKey(),
+    /** What the search index calls the page. */
+    id: integer('id').notNull().unique().generatedAlwaysAsIdentity(),
+    company: text('company').notNull(),
+    year: integer('year'),
+    title: text('title').notNull(),
+    /** Sentences, one a line. */
+    textBefore: text('text_before').notNull(),
+    tableRows: jsonb('table_rows').$type<string[][]>().notNull(),
+    /** Sentences, one a line. */
+    textAfter: text('text_after').notNull(),
+  },
+  (table) => [index('pages_path_bytes').on(sql`(${table.path} collate "C")`)],
+)
+
+/** The inverted index: for each word and pair of words, the pages that have it and what it is worth on each. */
+export const searchTerms = pgTable('search_terms', {
+  term: text('term').primaryKey(),
+  pageIds: integer('page_ids').array().notNull(),
+  weights: real('weights').array().notNull(),
+})
+
+/** The pages as they were indexed, without their text, so that ranking reads little. */
+export const searchPages = pgTable('search_pages', {
+  pageId: integer('page_id').primaryKey(),
+  path: text('path').notNull(),
+  company: text('company').notNull(),
+  year: integer('year'),
+})
+
+/** Words that tell one company's pages from all others, learnt from the pages; `strength` is in (0, 1]. */
+export const companyTerms = pgTable(
+  'company_terms',
+  { term: text('term').notNull(), company: text('company').notNull(), strength: real('strength').notNull() },
+  (table) => [primaryKey({ columns: [table.term, table.company] })],
+)
+
+/** The vectors of the pages, of length 1; `signs` has one bit a dimension, for a fast first choice without pgvector. */
+export const pageVectors = pgTable('page_vectors', {
+  pageId: integer('page_id')
+    .primaryKey()
+    .references(() => pages.id, { onDelete: 'cascade' }),
+  model: text('model').notNull(),
+  /** Of the text that was embedded, so that only a changed page is embedded again. */
+  textHash: text('text_hash').notNull(),
+  vector: real('vector').array().notNull(),
+  signs: bits('signs').notNull(),
+})
+
+/** One row once the index has been built: what it covers. */
+export const searchIndex = pgTable(
+  'search_index',
+  {
+    only: boolean('only').primaryKey().default(true),
+    builtAt: timestamp('built_at', { withTimezone: true, precision: 3 }).notNull().defaultNow(),
+    pages: integer('pages').notNull(),
+    terms: integer('terms').notNull(),
+    /** False from the first page that was imported after the index was built. */
+    current: boolean('current').notNull(),
+    /** The model that every indexed page has a vector of; null for a lexical index. */
+    model: text('model'),
+    dimensions: integer('dimensions'),
+    /** Whether the vectors are in a pgvector column too. */
+    pgvector: boolean('pgvector').notNull().default(false),
+  },
+  (table) => [check('search_index_one', sql`${table.only}`)],
+)

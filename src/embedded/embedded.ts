@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
-import { type Binaries, findBinaries } from './binaries.ts'
+import { type Binaries, findPackage, prepareBinaries } from './binaries.ts'
 import { type Cluster, openCluster, userName } from './cluster.ts'
 import { chooseIdentity, findPlace, systemBases } from './place.ts'
 import { findPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts'
@@ -47,8 +47,8 @@ const patience = 120_000
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const { dir, bases = systemBases, durable = true, platform = `${process.platform}-${process.arch}` } = options
-  const identity = chooseIdentity(dir)
-  const binaries = await findBinaries(platform, identity, bases)
+  const identity = await chooseIdentity(dir)
+  const binaries = await prepareBinaries(findPackage(platform), identity, bases)
   const where = await findPlace(dir, identity, bases)
   const cluster = await openCluster(where, binaries, identity, durable)
   const { url, hold } = await join(cluster, binaries, identity)

@@ -21,13 +21,14 @@ export const systemBases: readonly string[] = ['/var/lib/scorekeeper', '/var/tmp
 const nobody = 65534
 
 /**
- * The user to run PostgreSQL as, since it refuses to run as root: for root the owner of the project, or 65534 when root
- * owns it too; for everyone else `undefined`, which is oneself.
+ * The user to run PostgreSQL as, since it refuses to run as root: for root the owner of the project, or 65534 when that
+ * is root too or has no name; for everyone else `undefined`, which is oneself.
  */
-export function chooseIdentity(dir: string): Identity | undefined {
+export async function chooseIdentity(dir: string): Promise<Identity | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const { uid, gid } = statSync(nearestExisting(dirname(resolve(dir))))
-  return uid === 0 ? { uid: nobody, gid: nobody } : { uid, gid }
+  const hasName = uid !== 0 && (await run('id', ['-nu', String(uid)], undefined)).code === 0
+  return hasName ? { uid, gid } : { uid: nobody, gid: nobody }
 }
 
 /**
@@ -52,7 +53,7 @@ export async function findPlace(
   if (owner !== undefined && existsSync(place)) {
     const found = lstatSync(place)
     if (!found.isDirectory() || found.uid !== owner) {
-      throw new Error(`${place} belongs to user ${found.uid}, not to ${owner}: remove it, or run as its owner.`)
+      throw new Error(`${place} is not a directory that belongs to user ${owner}: remove it, or run as its owner.`)
     }
   }
   return place

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Binaries } from './binaries.ts'
 import { type Cluster, isAlive } from './cluster.ts'
 import { type Identity, run } from './run.ts'
@@ -24,6 +25,7 @@ export interface Postmaster {
 }
 
 const maxLogBytes = 10_000_000
+const maxStopMilliseconds = 60_000
 
 /** The server that runs on these files, or `undefined` when none does; a file left by a dead one counts as none. */
 export function findPostmaster(data: string): Postmaster | undefined {
@@ -81,11 +83,14 @@ export async function startPostmaster(
   return { started: outcome.code === 0, problem: `${outcome.output}\nThe last lines of ${cluster.log}:\n${lastLines}` }
 }
 
-/** Ends all connections and stops the server in order; returns when it is gone. */
+/** Ends all connections and stops the server in order; returns when it is gone, whoever starts another meanwhile. */
 export async function stopPostmaster(data: string, binaries: Binaries, identity: Identity | undefined): Promise<void> {
-  const outcome = await run(binaries.pgCtl, ['stop', '-w', '-t', '60', '-m', 'fast', '-D', data], identity)
-  if (outcome.code !== 0 && findPostmaster(data)) {
-    throw new Error(`The embedded PostgreSQL in ${data} did not stop: ${outcome.output}`)
+  const stopping = findPostmaster(data)
+  if (stopping === undefined) return
+  const outcome = await run(binaries.pgCtl, ['stop', '-W', '-m', 'fast', '-D', data], identity)
+  for (let waited = 0; findPostmaster(data)?.pid === stopping.pid; waited += 20) {
+    if (waited >= maxStopMilliseconds) throw new Error(`The database in ${data} does not stop: ${outcome.output}`)
+    await sleep(20)
   }
 }
 

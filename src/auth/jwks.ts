@@ -67,7 +67,7 @@ export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
     }
   }
 
-  const mayAsk = () => pending !== undefined || clock() - askedAt >= KEYS_COOLDOWN_MS
+  const mayAsk = () => clock() - askedAt >= KEYS_COOLDOWN_MS
   const askOnce = () => {
     pending ??= ask()
     return pending

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticate.ts'
-import { KEYS_COOLDOWN_MS, KEYS_FRESH_MS, KEYS_USABLE_MS } from '../../src/auth/jwks.ts'
+import { createRemoteKeys, KEYS_COOLDOWN_MS, KEYS_FRESH_MS, KEYS_USABLE_MS } from '../../src/auth/jwks.ts'
 import { readAuthSettings } from '../../src/auth/settings.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from './issuer.ts'
 import { bearer, turnedAway } from './turned-away.ts'
@@ -73,6 +73,17 @@ describe('the keys of a JWKS address', () => {
     clock += KEYS_COOLDOWN_MS
     await authenticate(bearer(await long(third)))
     expect(await turnedAway(authenticate(bearer(await long(first))))).toMatchObject({ code: 'invalid_token' })
+    expect(issuer.asked()).toBe(2)
+  })
+
+  it('rotate: who looked among the old keys while the new ones arrived looks again without asking', async () => {
+    const keys = createRemoteKeys(issuer.url, { now: () => new Date(clock) })
+    await keys.ready()
+    const seen = keys.fetches()
+    clock += KEYS_COOLDOWN_MS
+    expect(await keys.renew(seen)).toBe(true)
+    expect(await keys.renew(seen)).toBe(true)
+    expect(await keys.renew(keys.fetches())).toBe(false)
     expect(issuer.asked()).toBe(2)
   })
 

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto'
+import type { Tool } from './define-tool.ts'
+import { RequestError } from './errors.ts'
+import { canonicalJson, contentHash } from './json.ts'
+import type { CallIdentity, Recorded, StoredCall } from './ledger/call.ts'
+import type { Log } from './log.ts'
+import { type Arguments, readArguments } from './running/arguments.ts'
+import { withDeadline } from './running/deadline.ts'
+import { runExternal } from './running/external.ts'
+import { failureOf } from './running/failure.ts'
+import { createQueueByKey } from './running/queue.ts'
+import { runReading } from './running/reading.ts'
+import { recordedWhateverHappens } from './running/recorded.ts'
+import type { Run, RunServices } from './running/services.ts'
+import { createUnderWay } from './running/under-way.ts'
+import { runWriting } from './running/writing.ts'
+
+/** A tool call as every protocol can say it. */
+export interface ToolRequest {
+  /** The trainer's id of the rollout; a fresh one is made when it is missing. */
+  readonly rolloutId: string | undefined
+  /** The trainer's id of the call; a fresh one is made when it is missing. */
+  readonly callId: string | undefined
+  readonly tool: string
+  /** What the model wrote: JSON text, or a value that was parsed already. */
+  readonly arguments: unknown
+  /** The dataset row, the reference included. */
+  readonly item: unknown
+}
+
+/** The answer to a tool call: the model reads `output`, whatever the outcome. */
+export interface ToolAnswer {
+  readonly rolloutId: string
+  readonly callId: string
+  readonly outcome: 'ok' | 'refused'
+  readonly output: string
+  /** Whether this is the stored answer of a call that had been made before. */
+  readonly replayed: boolean
+}
+
+/** What {@link createCaller} needs. */
+export interface CallerSettings extends RunServices {
+  readonly tools: ReadonlyMap<string, Tool>
+  readonly log: Log
+  /** How long a tool may run that does not say so itself, in seconds. */
+  readonly toolSeconds: number
+  /** How long a call may take altogether, waiting included, in seconds: less than the trainer's patience. */
+  readonly answerSeconds: number
+}
+
+/** The verb "call a tool", and what is under way of it in this process. */
+export interface Caller {
+  /**
+   * Makes a call once and gives its answer, the stored one if it was made before. Throws a `RequestError`: 422 for an
+   * item that does not fit, 409 for a call id that stands for another call, 5xx for a failure of ours.
+   */
+  call(request: ToolRequest): Promise<ToolAnswer>
+  /** Whether a call of this rollout runs in this process. */
+  isBusy(rolloutId: string): boolean
+}
+
+/** Makes the verb "call a tool". */
+export function createCaller(settings: CallerSettings): Caller {
+  const { ledger, log, tools } = settings
+  const underWay = createUnderWay<Recorded>()
+  const queued = createQueueByKey()
+
+  const refuse = (call: CallIdentity, code: string, output: string) =>
+    ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() })
+
+  const open = (call: CallIdentity, args: Arguments, isNew: boolean, waiting: AbortSignal): Promise<Recorded> => {
+    const tool = tools.get(call.tool)
+    if (tool === undefined) return refuse(call, 'unknown_tool', unknownTool(call.tool, [...tools.keys()]))
+    if (!args.readable) return refuse(call, 'invalid_arguments', `the arguments are not JSON: ${args.reason}`)
+    const seconds = tool.timeoutSeconds ?? settings.toolSeconds
+    const late = () => new RequestError(504, 'tool_timed_out', `the tool "${tool.name}" took longer than ${seconds} s`)
+    const run: Run = { call, isNew, seconds, late }
+    const unfit = ({ problem, message }: { problem: 'arguments' | 'item'; message: string }) => {
+      if (problem === 'arguments') return refuse(call, 'invalid_arguments', `invalid arguments: ${message}`)
+      throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${message}`)
+    }
+    if (tool.effects === 'external') {
+      const opened = tool.open(args.value, call.item)
+      return opened.fits ? runExternal(settings, run, opened, waiting) : unfit(opened)
+    }
+    if (tool.effects === 'database') {
+      const opened = tool.open(args.value, call.item)
+      if (!opened.fits) return unfit(opened)
+      const work = () => queued(call.rolloutId, () => runWriting(settings, run, opened))
+      return recordedWhateverHappens(ledger, log, call, work)
+    }
+    const opened = tool.open(args.value, call.item)
+    if (!opened.fits) return unfit(opened)
+    return recordedWhateverHappens(ledger, log, call, () => runReading(settings, run, opened))
+  }
+
+  const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
+    const late = () => new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again')
+    try {
+      return await withDeadline({ seconds: settings.answerSeconds, late }, async (waiting) =>
+        open(call, args, isNew, waiting),
+      )
+    } catch (error) {
+      const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
+      throw failureOf(error, facts, { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` })
+    }
+  }
+
+  return {
+    isBusy: underWay.isBusy,
+    async call(request) {
+      const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
+      const callId = request.callId ?? `call_${randomUUID()}`
+      const args = readArguments(request.arguments)
+      const { tool, item } = request
+      const call = { rolloutId, callId, tool, arguments: args.value, itemHash: contentHash(item), item }
+      const { joined, result } = underWay.join(JSON.stringify([rolloutId, callId]), rolloutId, () =>
+        make(call, args, request.callId === undefined),
+      )
+      const recorded = await result
+      return answerOf(call, recorded.call, joined || recorded.replayed)
+    },
+  }
+}
+
+function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): ToolAnswer {
+  const { rolloutId, callId } = call
+  const facts = { rollout: rolloutId, call: callId, tool: call.tool }
+  const isSame = stored.tool === call.tool && canonicalJson(stored.arguments) === canonicalJson(call.arguments)
+  if (replayed && !isSame) {
+    const message = `call_id "${callId}" stands for another call of this rollout, of "${stored.tool}"; give each call its own`
+    throw new RequestError(409, 'call_id_reused', message, { details: facts })
+  }
+  const { outcome, output } = stored
+  if (outcome === 'ok' || outcome === 'refused') return { rolloutId, callId, outcome, output, replayed }
+  const message = 'an earlier attempt at this call is not settled yet; try again'
+  throw new RequestError(503, 'call_unsettled', message, { details: facts, retryAfterSeconds: 2 })
+}
+
+function unknownTool(name: string, known: readonly string[]): string {
+  return `there is no tool "${name.slice(0, 64)}"; the tools are: ${known.join(', ')}`
+}

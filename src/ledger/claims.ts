@@ -1,0 +1,66 @@
+import type { Sql, TransactionSql } from 'postgres'
+
+/** The one attempt at a call that may settle it. */
+export interface Claim {
+  readonly rolloutId: string
+  readonly callId: string
+  readonly token: string
+}
+
+/** How a claimed call ended. */
+export interface ClaimEnd {
+  readonly outcome: 'ok' | 'refused' | 'failed'
+  readonly output: string
+  readonly code: string | null
+}
+
+/**
+ * Ends a claimed call if the claim still holds, and says whether it did; one that was taken over ends nothing.
+ * `change` turns the rollout's stored state (null for none yet) into the new one, under the rollout's lock.
+ */
+export async function settleClaim(
+  sql: Sql,
+  claim: Claim,
+  end: ClaimEnd,
+  change?: (stored: unknown) => unknown,
+): Promise<boolean> {
+  if (change === undefined) return settle(sql, claim, end)
+  return sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`
+    const [rollout] = await tx<{ state: unknown }[]>`select state from rollouts where id = ${claim.rolloutId}`
+    if (rollout === undefined || !(await settle(tx, claim, end))) return false
+    const state = JSON.stringify(change(rollout.state))
+    await tx`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`
+    return true
+  })
+}
+
+async function settle(sql: Sql | TransactionSql, claim: Claim, end: ClaimEnd): Promise<boolean> {
+  const { count } = await sql`
+    update tool_calls
+    set outcome = ${end.outcome}, output = ${end.output}, code = ${end.code}, claim = null, lease_until = null,
+      finished_at = now()
+    where rollout_id = ${claim.rolloutId} and call_id = ${claim.callId} and outcome = 'running' and claim = ${claim.token}`
+  return count === 1
+}
+
+/** Extends the leases of these claims by `seconds` from now, and gives the tokens of those that still hold. */
+export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: number): Promise<ReadonlySet<string>> {
+  const rows = await sql<{ claim: string }[]>`
+    update tool_calls set lease_until = now() + make_interval(secs => ${seconds}::float8)
+    where outcome = 'running' and claim in (select jsonb_array_elements_text(${JSON.stringify(tokens)}::text::jsonb))
+    returning claim`
+  return new Set(rows.map(({ claim }) => claim))
+}
+
+/**
+ * Records as failed every claimed call whose lease ran out more than `seconds` ago: its owner died and no retry took
+ * it over. A retry that comes after all runs it again, as one more attempt. Gives how many there were.
+ */
+export async function expireClaims(sql: Sql, seconds: number): Promise<number> {
+  const { count } = await sql`
+    update tool_calls
+    set outcome = 'failed', code = 'lease_expired', claim = null, lease_until = null, finished_at = now()
+    where outcome = 'running' and lease_until < now() - make_interval(secs => ${seconds}::float8)`
+  return count
+}

@@ -1,0 +1,60 @@
+import type { Sql } from 'postgres'
+import type { Db } from '../environment.ts'
+import type { Budget } from './call.ts'
+import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './claims.ts'
+import { findScore, type GradingIdentity, type GradingRecord, readRollout, recordGrading } from './gradings.ts'
+import { createKnownItems } from './known-items.ts'
+import { createLookup } from './lookup.ts'
+import { createRecorder } from './record.ts'
+import { deleteRollouts } from './retention.ts'
+import { createTransactor } from './transact.ts'
+
+/** What {@link createLedger} needs: raw SQL, drizzle on a client of its own, the budget and the time of day. */
+export interface LedgerSettings {
+  readonly sql: Sql
+  readonly db: Db
+  readonly budget: Budget | undefined
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** Everything that is asked of the tables of the ledger. */
+export type Ledger = ReturnType<typeof createLedger>
+
+/** Opens the ledger: the only way to the tables `items`, `rollouts`, `tool_calls` and `grades`. */
+export function createLedger({ sql, db, budget, now }: LedgerSettings) {
+  const knownItems = createKnownItems(now)
+  const record = createRecorder(sql, budget, knownItems)
+  return {
+    /** Looks a call up before it runs. */
+    lookup: createLookup(sql),
+    /** Writes a call unless it stands there; see {@link createRecorder}. */
+    record,
+    /** Runs a call in a transaction under the rollout's lock; see {@link createTransactor}. */
+    transact: createTransactor({ sql, db, budget, knownItems }, record),
+    /** Ends a claimed call if the claim still holds; see {@link settleClaim}. */
+    settle: (claim: Claim, end: ClaimEnd, change?: (stored: unknown) => unknown) =>
+      settleClaim(sql, claim, end, change),
+    /** Extends leases; see {@link renewClaims}. */
+    renew: (tokens: readonly string[], seconds: number) => renewClaims(sql, tokens, seconds),
+    /** Records the calls of owners that died as failed; see {@link expireClaims}. */
+    expire: (seconds: number) => expireClaims(sql, seconds),
+    /** Reads a rollout for its grading; see {@link readRollout}. */
+    readRollout: (rolloutId: string) => readRollout(sql, rolloutId),
+    /** The score given for this grading before; see {@link findScore}. */
+    findScore: (grading: GradingIdentity) => findScore(sql, grading),
+    /** Records a grading and gives the score that counts; see {@link recordGrading}. */
+    recordGrading: (grading: GradingRecord) => recordGrading(sql, grading),
+    /** Reads a rollout's stored state; null for none yet. */
+    async readState(rolloutId: string): Promise<unknown> {
+      const [row] = await sql<{ state: unknown }[]>`select state from rollouts where id = ${rolloutId}`
+      return row?.state ?? null
+    },
+    /** Deletes old rollouts; see {@link deleteRollouts}. */
+    deleteRollouts: (days: number, batch?: number) => deleteRollouts(sql, days, batch),
+    /** Whether the database answers; throws what the query throws. */
+    async ping(): Promise<void> {
+      await sql`select 1`
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isUnavailable } from '../database.ts'
+import type { Tool } from '../define-tool.ts'
+import type { Recorded } from '../ledger/call.ts'
+import type { ClaimEnd } from '../ledger/claims.ts'
+import { withDeadline } from './deadline.ts'
+import { fittingOutput, refusalIn } from './refusal.ts'
+import type { Run, RunServices } from './services.ts'
+
+type Acting = Extract<ReturnType<Extract<Tool, { effects: 'external' }>['open']>, { fits: true }>
+type Change = ((stored: unknown) => unknown) | undefined
+
+/**
+ * Runs a call of a tool that acts outside: claimed first, run without a connection, settled after. While somebody else
+ * holds the claim it waits for their answer; a claim whose lease has run out is taken over, as one more attempt.
+ *
+ * Rejects with what the tool threw once that is settled as failed, or with the reason of `waiting` when that aborts.
+ */
+export async function runExternal(
+  services: RunServices,
+  run: Run,
+  tool: Acting,
+  waiting: AbortSignal,
+): Promise<Recorded> {
+  const { ledger, claims } = services
+  for (;;) {
+    const token = randomUUID()
+    const claim = { token, leaseSeconds: claims.leaseSeconds }
+    const begun = { outcome: 'running', output: '', code: null, startedAt: new Date(), claim } as const
+    const recorded = await ledger.record({ ...run.call, ...begun })
+    const { call } = recorded
+    if (call.outcome !== 'running') return recorded
+    if (call.claim === token) {
+      const settled = await runClaimed(services, run, tool, token, call.attempt)
+      if (settled) return { call: { ...call, ...settled, claim: null }, replayed: false }
+    }
+    await somebodyElse(services, run, waiting)
+  }
+}
+
+/** Waits until the call is settled or its lease has run out. */
+async function somebodyElse({ ledger }: RunServices, { call }: Run, waiting: AbortSignal): Promise<void> {
+  for (let pause = 50; ; pause = Math.min(pause * 1.5, 1_000)) {
+    const { call: stored } = await ledger.lookup(call)
+    if (stored === undefined || stored.outcome !== 'running' || stored.lapsed) return
+    await sleep(pause, undefined, { signal: waiting })
+  }
+}
+
+/** Runs a call under a claim of this process's and settles it; gives undefined when the claim was lost meanwhile. */
+async function runClaimed(services: RunServices, run: Run, tool: Acting, token: string, attempt: number) {
+  const { rolloutId, callId } = run.call
+  const lost = new AbortController()
+  const release = services.claims.hold(token, () => lost.abort(new Error('the claim was taken over')))
+  const settle = async (end: ClaimEnd, change?: Change) => {
+    const held = await persistently(services.claims.leaseSeconds, () =>
+      services.ledger.settle({ rolloutId, callId, token }, end, change),
+    )
+    return held ? end : undefined
+  }
+  try {
+    const parent = AbortSignal.any([services.stopping, lost.signal])
+    const { output, change } = await withDeadline({ ...run, parent }, (signal) =>
+      tool.run({
+        rolloutId,
+        callId,
+        attempt,
+        signal,
+        db: services.db,
+        embed: services.embed,
+        readState: () => services.ledger.readState(rolloutId),
+      }),
+    )
+    const text = fittingOutput(output, services.maxOutputBytes)
+    return await settle({ outcome: 'ok', output: text, code: null }, change)
+  } catch (error) {
+    if (lost.signal.aborted) return undefined
+    const refusal = refusalIn(error)
+    if (refusal) return await settle({ outcome: 'refused', ...refusal })
+    await settle({ outcome: 'failed', output: '', code: 'tool_failed' }).catch(() => undefined)
+    throw error
+  } finally {
+    release()
+  }
+}
+
+/** Tries again while the database is away: the effect has happened, and only its record can keep it from a second. */
+async function persistently<Result>(seconds: number, write: () => Promise<Result>): Promise<Result> {
+  const end = performance.now() + seconds * 1000
+  for (;;) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!isUnavailable(error) || performance.now() > end) throw error
+      await sleep(250)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import type { CallIdentity, Recorded } from '../ledger/call.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+import { failureOf } from './failure.ts'
+import { refusalIn } from './refusal.ts'
+
+/**
+ * Sees to it that a call which did not end well is recorded too: as refused when it was the model's fault, else as
+ * failed before the failure goes on to the trainer. A record that stands there after all, because a commit went through
+ * whose answer was lost or a retry was faster, is the answer instead.
+ */
+export async function recordedWhateverHappens(
+  ledger: Ledger,
+  log: Log,
+  call: CallIdentity,
+  work: () => Promise<Recorded>,
+): Promise<Recorded> {
+  const startedAt = new Date()
+  try {
+    return await work()
+  } catch (error) {
+    const refusal = refusalIn(error)
+    if (refusal) return ledger.record({ ...call, outcome: 'refused', ...refusal, startedAt })
+    const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
+    const failure = failureOf(error, facts, {
+      code: 'tool_failed',
+      message: `the tool "${call.tool}" failed; try again`,
+    })
+    const failed = { ...call, outcome: 'failed', output: '', code: failure.code, startedAt } as const
+    const recorded = await ledger.record(failed).catch((cause: unknown) => {
+      log.error({ code: 'failure_not_recorded', ...facts, cause }, 'a failed call could not be recorded as failed')
+    })
+    if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded
+    throw failure
+  }
+}

@@ -1,0 +1,18 @@
+import type { Tool } from '../define-tool.ts'
+import type { Recorded } from '../ledger/call.ts'
+import { withDeadline } from './deadline.ts'
+import { fittingOutput } from './refusal.ts'
+import type { Run, RunServices } from './services.ts'
+
+type Writing = Extract<ReturnType<Extract<Tool, { effects: 'database' }>['open']>, { fits: true }>
+
+/** Runs a call of a tool whose effects are rows, in one transaction with its record. */
+export function runWriting(services: RunServices, run: Run, tool: Writing): Promise<Recorded> {
+  const { rolloutId, callId } = run.call
+  return services.ledger.transact(run.call, run.seconds, async ({ tx, stored, attempt }) => {
+    const done = await withDeadline({ ...run, parent: services.stopping }, (signal) =>
+      tool.run({ rolloutId, callId, attempt, signal, embed: services.embed, tx, stored }),
+    )
+    return { ...done, output: fittingOutput(done.output, services.maxOutputBytes) }
+  })
+}

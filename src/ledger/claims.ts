@@ -1,4 +1,7 @@
-import type { Sql, TransactionSql } from 'postgres'
+import { sql as query } from 'drizzle-orm'
+import type { Sql } from 'postgres'
+import type { Db, Tx } from '../environment.ts'
+import { lentTransaction } from './transaction.ts'
 
 /** The one attempt at a call that may settle it. */
 export interface Claim {
@@ -19,29 +22,33 @@ export interface ClaimEnd {
  * `change` turns the rollout's stored state (null for none yet) into the new one, under the rollout's lock.
  */
 export async function settleClaim(
-  sql: Sql,
+  db: Db,
   claim: Claim,
   end: ClaimEnd,
   change?: (stored: unknown) => unknown,
 ): Promise<boolean> {
-  if (change === undefined) return settle(sql, claim, end)
-  return sql.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`
-    const [rollout] = await tx<{ state: unknown }[]>`select state from rollouts where id = ${claim.rolloutId}`
+  if (change === undefined) return settle(db, claim, end)
+  return lentTransaction(db, async (tx) => {
+    await tx.execute(query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`)
+    const [rollout] = await tx.execute<{ state: unknown }>(
+      query`select state from rollouts where id = ${claim.rolloutId}`,
+    )
     if (rollout === undefined || !(await settle(tx, claim, end))) return false
     const state = JSON.stringify(change(rollout.state))
-    await tx`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`
+    await tx.execute(query`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`)
     return true
   })
 }
 
-async function settle(sql: Sql | TransactionSql, claim: Claim, end: ClaimEnd): Promise<boolean> {
-  const { count } = await sql`
+async function settle(db: Db | Tx, claim: Claim, end: ClaimEnd): Promise<boolean> {
+  const settled = await db.execute(query`
     update tool_calls
     set outcome = ${end.outcome}, output = ${end.output}, code = ${end.code}, claim = null, lease_until = null,
       finished_at = now()
-    where rollout_id = ${claim.rolloutId} and call_id = ${claim.callId} and outcome = 'running' and claim = ${claim.token}`
-  return count === 1
+    where rollout_id = ${claim.rolloutId} and call_id = ${claim.callId} and outcome = 'running'
+      and claim = ${claim.token}
+    returning 1`)
+  return settled.length === 1
 }
 
 /** Extends the leases of these claims by `seconds` from now, and gives the tokens of those that still hold. */

@@ -5,6 +5,7 @@ import { canonicalJson } from '../json.ts'
 import type { Budget, CallIdentity, CallRecord, Recorded } from './call.ts'
 import { callStatement, type WrittenRow } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
+import { lentTransaction } from './transaction.ts'
 
 /** What a tool with database effects is given inside the transaction. */
 export interface Work {
@@ -38,38 +39,38 @@ class Superseded extends Error {
  * recorded meanwhile, and so take their place in the order and in the budget, which is why it is checked once more at
  * the end.
  *
- * No lock, no statement and no idle turn may take longer than `seconds`. Rejects with whatever `work` rejects with,
+ * No lock and no statement may take longer than `seconds`, and no idle turn much longer. Rejects with whatever `work` rejects with,
  * everything undone; a statement of the work's that still runs is cancelled, and `tx` is taken from it.
  */
 export function createTransactor(
   { sql, db, budget, knownItems }: { sql: Sql; db: Db; budget: Budget | undefined; knownItems: KnownItems },
   record: (call: CallRecord) => Promise<Recorded>,
 ) {
-  const inTransaction = async (tx: Tx, call: CallIdentity, seconds: number, work: (work: Work) => Promise<WorkDone>) => {
+  const inTransaction = async (
+    tx: Tx,
+    call: CallIdentity,
+    seconds: number,
+    work: (work: Work) => Promise<WorkDone>,
+  ) => {
     const startedAt = new Date()
     const { backend, calls, state: stored, standing } = await open(tx, call, seconds)
     if (standing !== undefined && standing.outcome !== 'failed') return { call: standing, replayed: true }
     if (standing === undefined && budget !== undefined && calls >= budget.calls) {
       throw new Superseded({ ...call, outcome: 'refused', output: budget.refusal, code: null, startedAt })
     }
-    const lent = Proxy.revocable(tx, {})
     const attempt = (standing?.attempt ?? 0) + 1
-    try {
-      const { output, state } = await work({ tx: lent.proxy, stored, attempt })
-      lent.revoke()
-      const done: CallRecord = { ...call, outcome: 'ok', output, code: null, startedAt }
-      return await write(tx, done, knownItems.missing([call]), budget, sameJson(state, stored) ? undefined : state)
-    } catch (error) {
-      lent.revoke()
+    const { output, state } = await work({ tx, stored, attempt }).catch(async (error: unknown) => {
       // A statement that the work has left running would keep the connection and the lock until it ends.
       await sql`select pg_cancel_backend(${backend})`.catch(() => undefined)
       throw error
-    }
+    })
+    const done: CallRecord = { ...call, outcome: 'ok', output, code: null, startedAt }
+    return await write(tx, done, knownItems.missing([call]), budget, sameJson(state, stored) ? undefined : state)
   }
 
   return async (call: CallIdentity, seconds: number, work: (work: Work) => Promise<WorkDone>): Promise<Recorded> => {
     try {
-      const recorded = await db.transaction((tx) => inTransaction(tx, call, seconds, work))
+      const recorded = await lentTransaction(db, (tx) => inTransaction(tx, call, seconds, work))
       knownItems.add([call.itemHash])
       return recorded
     } catch (error) {
@@ -84,11 +85,13 @@ type Opening = { calls: number; state: unknown; call: Recorded['call'] | null }
 /** Bounds what may be waited for, takes the rollout's lock, then reads the rollout and the call. */
 async function open(tx: Tx, { rolloutId, callId }: CallIdentity, seconds: number) {
   const bound = `${Math.ceil(seconds * 1000)}`
+  // For a process that is frozen while it holds the lock; one that lives ends its transaction itself.
+  const idle = `${Math.ceil(seconds * 1000) + 10_000}`
   // One round trip: the client sends both without waiting, and the second statement sees what the lock waited for.
   const [[session], [found]] = await Promise.all([
     tx.execute<{ backend: number }>(query`
       select pg_backend_pid() as backend, set_config('lock_timeout', ${bound}, true),
-        set_config('statement_timeout', ${bound}, true), set_config('idle_in_transaction_session_timeout', ${bound}, true),
+        set_config('statement_timeout', ${bound}, true), set_config('idle_in_transaction_session_timeout', ${idle}, true),
         pg_advisory_xact_lock(hashtextextended(${rolloutId}, 0))`),
     tx.execute<Opening>(query`
       select coalesce(r.calls, 0) as calls, r.state, case when t.seq is not null then json_build_object(

@@ -1,0 +1,115 @@
+import { setMaxListeners } from 'node:events'
+import { Hono } from 'hono'
+import { type Principal, requireScope } from './auth/principal.ts'
+import type { Scope } from './auth/scopes.ts'
+import { refuseKeyInUrl } from './auth/url-keys.ts'
+import { createCaller } from './calls.ts'
+import type { Database } from './database.ts'
+import type { Grader } from './define-grader.ts'
+import type { Tool } from './define-tool.ts'
+import type { Embed } from './environment.ts'
+import { RequestError } from './errors.ts'
+import { createGrading } from './grading.ts'
+import { createLedger } from './ledger/ledger.ts'
+import type { Limits } from './limits.ts'
+import type { Log } from './log.ts'
+import { openApi, toolDefinitions } from './openapi.ts'
+import { agentRft } from './protocols/agent-rft.ts'
+import { createErrorResponder } from './protocols/error-response.ts'
+import { createClaimKeeper } from './running/claim-keeper.ts'
+import { withDeadline } from './running/deadline.ts'
+
+/** What {@link createApp} makes the server of. */
+export interface AppDeps {
+  readonly database: Pick<Database, 'sql' | 'db'>
+  readonly tools: readonly Tool[]
+  /** The first is the default grader. */
+  readonly graders: readonly Grader[]
+  /** The most tool calls a rollout may make; `undefined` for no limit. */
+  readonly budget: number | undefined
+  /** Says who calls, or throws an `AuthError`. */
+  readonly authenticate: (headers: Headers) => Promise<Principal>
+  readonly log: Log
+  readonly limits: Limits
+  /** The version of the server, for its description. */
+  readonly version: string
+  /** Whether the database has all migrations; throws when it is away. */
+  readonly isMigrated: () => Promise<boolean>
+  readonly embed?: Embed | undefined
+  /** Milliseconds since 1970; the real clock when it is left out. */
+  readonly now?: () => number
+  /** Aborted when the server stops and has no more time for what runs. */
+  readonly stopping?: AbortSignal
+}
+
+/**
+ * Makes the server as a value: `Request → Response`, no socket.
+ *
+ * Throws when two tools or two graders have one name.
+ *
+ * @example await createApp(deps).request('/tools/cat', { method: 'POST', body })
+ */
+export function createApp(deps: AppDeps): Hono {
+  const { database, log, limits, embed, now = Date.now, stopping = new AbortController().signal } = deps
+  // Every call that runs listens to it.
+  setMaxListeners(0, stopping)
+  const tools = byName('tool', deps.tools)
+  const graders = byName('grader', deps.graders)
+  const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
+  const ledger = createLedger({ ...database, budget, now })
+  const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
+  const services = { ledger, db: database.db, embed, log, ...limits }
+  const caller = createCaller({ ...services, tools, budget, claims, stopping })
+  const grading = createGrading({ ...services, graders, isBusy: caller.isBusy })
+  const respond = createErrorResponder(log, now)
+
+  const allow = async (request: Request, ...anyOf: readonly Scope[]): Promise<void> => {
+    const query = request.url.indexOf('?')
+    if (query !== -1) refuseKeyInUrl(request.url.slice(query))
+    requireScope(await deps.authenticate(request.headers), ...anyOf)
+  }
+
+  const app = new Hono()
+  app.onError((error, c) => respond(c, error))
+  app.notFound((c) => {
+    const message = `${c.req.method} ${c.req.path.slice(0, 200)} is not an address of this server; GET /openapi.json lists them`
+    return respond(c, new RequestError(404, 'not_found', message))
+  })
+
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', async (c) => {
+    const late = () =>
+      new RequestError(503, 'database_unavailable', 'the database does not answer', { retryAfterSeconds: 2 })
+    const migrated = await withDeadline({ seconds: 3, late }, deps.isMigrated).catch((cause: unknown) => {
+      throw new RequestError(503, 'database_unavailable', 'the database is away', { cause, retryAfterSeconds: 2 })
+    })
+    if (migrated) return c.json({ status: 'ready' })
+    throw new RequestError(503, 'database_not_migrated', 'the database lacks migrations', { retryAfterSeconds: 5 })
+  })
+  app.get('/tools', async (c) => {
+    await allow(c.req.raw, 'tools', 'read')
+    return c.json(toolDefinitions(deps.tools))
+  })
+  app.get('/openapi.json', async (c) => {
+    await allow(c.req.raw, 'tools', 'grade', 'read')
+    return c.json(openApi(deps.tools, deps.graders, deps.version))
+  })
+
+  const { call } = caller
+  const { grade } = grading
+  app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes: limits.maxBodyBytes }))
+  return app
+}
+
+function budgetRefusal(calls: number): string {
+  return `the budget of ${calls} tool calls is used up; this call was not made. Answer now with what you have.`
+}
+
+function byName<Named extends { readonly name: string }>(kind: string, list: readonly Named[]): Map<string, Named> {
+  const named = new Map<string, Named>()
+  for (const one of list) {
+    if (named.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; give each a name of its own`)
+    named.set(one.name, one)
+  }
+  return named
+}

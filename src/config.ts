@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs'
+import { z } from 'zod'
+import { type AuthSettings, isOpen } from './auth/authenticate.ts'
+import { readAuthSettings } from './auth/settings.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { logLevels } from './log.ts'
+
+/** Where vectors come from: OpenAI's embeddings API at any base address. */
+export interface EmbeddingsSettings {
+  /** The base address, such as `https://api.openai.com/v1`. */
+  readonly url: string
+  readonly model: string
+  readonly apiKey: string | undefined
+}
+
+/** What the environment variables say. */
+export interface Config {
+  readonly port: number
+  readonly host: string
+  /** The Postgres to use; `undefined` for the embedded one. */
+  readonly databaseUrl: string | undefined
+  /** The most connections that the ledger and the tools may open each. */
+  readonly poolSize: number
+  /** `false` behind a pooler in transaction mode. */
+  readonly prepare: boolean
+  /** Where the embedded database is kept. */
+  readonly dataDir: string
+  readonly logLevel: (typeof logLevels)[number]
+  readonly limits: Limits
+  /** How long a stopping server lets running requests go on, in seconds. */
+  readonly drainSeconds: number
+  /** Rollouts older than this many days are deleted; `undefined` keeps them. */
+  readonly retentionDays: number | undefined
+  readonly auth: AuthSettings
+  readonly embeddings: EmbeddingsSettings | undefined
+}
+
+/** A setting that is wrong; the message names each variable, what it was and what it should be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const whole = (least: number, most: number) => {
+  const message = `must be a whole number from ${least} to ${most}`
+  return z
+    .string()
+    .regex(/^\d{1,12}$/, message)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, message)
+}
+const seconds = (most: number) => {
+  const message = `must be a number of seconds, more than 0 and at most ${most}`
+  return z
+    .string()
+    .transform(Number)
+    .refine((value) => value > 0 && value <= most, message)
+}
+const address = (protocols: readonly string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    )
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
+
+const variables = z
+  .object({
+    PORT: whole(0, 65_535).default(8000),
+    HOST: z.string().default('127.0.0.1'),
+    DATABASE_URL: address(['postgres:', 'postgresql:']).optional(),
+    DATABASE_POOL_SIZE: whole(1, 1_000).default(10),
+    DATABASE_PREPARE: flag.default(true),
+    DATA_DIR: z.string().default('.data'),
+    LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
+    MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxBodyBytes),
+    MAX_OUTPUT_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxOutputBytes),
+    TOOL_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.toolSeconds),
+    GRADER_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.graderSeconds),
+    ANSWER_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.answerSeconds),
+    GRADING_WAIT_SECONDS: seconds(3_600).default(defaultLimits.waitSeconds),
+    LEASE_SECONDS: seconds(3_600).default(defaultLimits.leaseSeconds),
+    DRAIN_SECONDS: seconds(3_600).default(25),
+    RETENTION_DAYS: whole(1, 36_500).optional(),
+    EMBEDDINGS_URL: address(['http:', 'https:']).optional(),
+    EMBEDDINGS_MODEL: z.string().optional(),
+    EMBEDDINGS_API_KEY: z.string().optional(),
+  })
+  .refine((env) => (env.EMBEDDINGS_URL === undefined) === (env.EMBEDDINGS_MODEL === undefined), {
+    path: ['EMBEDDINGS_MODEL'],
+    message: 'must be set together with EMBEDDINGS_URL, or neither',
+  })
+
+/** Variables whose values are not repeated in messages: they may hold a password. */
+const secret: ReadonlySet<string> = new Set(['DATABASE_URL', 'EMBEDDINGS_API_KEY', 'EMBEDDINGS_URL'])
+
+/**
+ * Reads the settings from environment variables; an empty one counts as not set.
+ *
+ * @throws ConfigError with one line for each variable that is wrong.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const read = variables.safeParse(given)
+  const problems = read.success
+    ? []
+    : read.error.issues.map((issue) => problemWith(String(issue.path[0]), issue.message, given))
+  const auth = authOf(given, problems)
+  if (!read.success || auth === undefined) throw new ConfigError([...new Set(problems)].join('\n'))
+  const it = read.data
+  const config: Config = {
+    port: it.PORT,
+    host: it.HOST,
+    databaseUrl: it.DATABASE_URL,
+    poolSize: it.DATABASE_POOL_SIZE,
+    prepare: it.DATABASE_PREPARE,
+    dataDir: it.DATA_DIR,
+    logLevel: it.LOG_LEVEL,
+    limits: {
+      maxBodyBytes: it.MAX_BODY_BYTES,
+      maxOutputBytes: it.MAX_OUTPUT_BYTES,
+      toolSeconds: it.TOOL_TIMEOUT_SECONDS,
+      graderSeconds: it.GRADER_TIMEOUT_SECONDS,
+      answerSeconds: it.ANSWER_TIMEOUT_SECONDS,
+      waitSeconds: it.GRADING_WAIT_SECONDS,
+      leaseSeconds: it.LEASE_SECONDS,
+    },
+    drainSeconds: it.DRAIN_SECONDS,
+    retentionDays: it.RETENTION_DAYS,
+    auth,
+    embeddings:
+      it.EMBEDDINGS_URL === undefined || it.EMBEDDINGS_MODEL === undefined
+        ? undefined
+        : { url: it.EMBEDDINGS_URL, model: it.EMBEDDINGS_MODEL, apiKey: it.EMBEDDINGS_API_KEY },
+  }
+  if (isOpen(auth) && !isLoopback(config.host)) {
+    throw new ConfigError(
+      `HOST was "${config.host}", which others can reach, while no key is configured; set API_KEYS, JWT_SECRET or JWT_JWKS_URL, or HOST=127.0.0.1`,
+    )
+  }
+  return config
+}
+
+/** The process's environment variables, with those of a `.env` file here for what is not set, except in production. */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_ENV } = process.env
+  if (NODE_ENV !== 'production' && existsSync('.env')) process.loadEnvFile('.env')
+  return process.env
+}
+
+function problemWith(name: string, message: string, given: Readonly<Record<string, string | undefined>>): string {
+  const value = given[name]
+  if (value === undefined) return `${name} is not set; it ${message}`
+  return secret.has(name) ? `${name} ${message}` : `${name} was "${value}"; it ${message}`
+}
+
+function authOf(env: NodeJS.ProcessEnv, problems: string[]): AuthSettings | undefined {
+  try {
+    return readAuthSettings(env)
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error))
+    return undefined
+  }
+}
+
+const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)

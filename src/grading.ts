@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Grade, Grader, Sample } from './define-grader.ts'
+import type { Db, Embed } from './environment.ts'
+import { RequestError } from './errors.ts'
+import { contentHash, storable } from './json.ts'
+import type { GradingRecord, RecordedRollout } from './ledger/gradings.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import type { Log } from './log.ts'
+import { withDeadline } from './running/deadline.ts'
+import { failureOf } from './running/failure.ts'
+import { createUnderWay } from './running/under-way.ts'
+
+/** A grading as every protocol can ask for it. */
+export interface GradingRequest {
+  /** The trainer's id of the rollout; a fresh one is made when it is missing. */
+  readonly rolloutId: string | undefined
+  /** The grader's name; the first of the list when it is missing. */
+  readonly grader: string | undefined
+  readonly sample: Sample
+  /** The dataset row, the reference included. */
+  readonly item: unknown
+}
+
+/** What {@link createGrading} needs. */
+export interface GradingSettings {
+  readonly ledger: Ledger
+  readonly db: Db
+  readonly embed: Embed | undefined
+  readonly graders: ReadonlyMap<string, Grader>
+  readonly log: Log
+  /** Whether a call of this rollout runs in this process. */
+  readonly isBusy: (rolloutId: string) => boolean
+  /** How long a grader may run that does not say so itself, in seconds. */
+  readonly graderSeconds: number
+  /** How long a grading waits for calls that still run, in seconds. */
+  readonly waitSeconds: number
+}
+
+/** The verb "grade a rollout". */
+export interface Grading {
+  /**
+   * Gives the rollout's score, a finite number; the stored one if this was graded before. Throws a `RequestError`: 404
+   * for an unknown grader, 422 for an item that does not fit, 5xx when there can be no score, so that the trainer
+   * discards the rollout instead of learning from a zero.
+   */
+  grade(request: GradingRequest): Promise<{ readonly rolloutId: string; readonly score: number }>
+}
+
+/** A score just outside the range is the arithmetic's fault, not the grader's. */
+const tolerance = 1e-9
+
+/** Makes the verb "grade a rollout". */
+export function createGrading(settings: GradingSettings): Grading {
+  const { ledger, graders, log } = settings
+  const underWay = createUnderWay<number>()
+
+  const score = async (grader: Grader, request: Identified): Promise<number> => {
+    const { rolloutId, sampleHash } = request
+    const opened = grader.open(request.item)
+    if (!opened.fits) {
+      throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
+    }
+    const earlier = await ledger.findScore({ rolloutId, grader: grader.name, sampleHash })
+    if (earlier !== undefined) return earlier
+    const began = performance.now()
+    const record = (end: Ending): Promise<number | null> => {
+      const durationMs = performance.now() - began
+      const { item, sample, itemHash } = request
+      const identity = { rolloutId, grader: grader.name, version: grader.version, sampleHash, sample, itemHash, item }
+      return ledger.recordGrading({ ...identity, ...end, durationMs })
+    }
+    try {
+      const rollout = await settled(settings, rolloutId)
+      if (rollout.itemHash !== undefined && rollout.itemHash !== request.itemHash) {
+        log.warn({ code: 'item_changed', rollout: rolloutId }, 'the item of the grading is not the item of the calls')
+      }
+      const seconds = grader.timeoutSeconds ?? settings.graderSeconds
+      const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
+      const grade = await withDeadline({ seconds, late }, (signal) =>
+        opened.run({
+          rolloutId,
+          sample: request.sample,
+          trajectory: rollout.trajectory,
+          stored: rollout.state,
+          db: settings.db,
+          embed: settings.embed,
+          signal,
+        }),
+      )
+      const scored = { outcome: 'scored', ...checked(grade, grader), code: null } as const
+      return (await record(scored)) ?? scored.score
+    } catch (error) {
+      const message = `the grader "${grader.name}" failed; try again`
+      const failure = failureOf(error, { rollout: rolloutId, grader: grader.name }, { code: 'grader_failed', message })
+      const outcome = failure.code.startsWith('rollout_') ? 'ungradable' : 'failed'
+      const end = { outcome, score: null, parts: null, reason: failure.message, code: failure.code } as const
+      await record(end).catch((cause: unknown) => {
+        log.error(
+          { code: 'failure_not_recorded', rollout: rolloutId, cause },
+          'a grading without score was not recorded',
+        )
+      })
+      throw failure
+    }
+  }
+
+  return {
+    async grade(request) {
+      const grader = request.grader === undefined ? [...graders.values()][0] : graders.get(request.grader)
+      if (grader === undefined) throw unknownGrader(request.grader, [...graders.keys()])
+      const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
+      const hashes = { sampleHash: contentHash(request.sample), itemHash: contentHash(request.item) }
+      const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash])
+      const { result } = underWay.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
+      try {
+        return { rolloutId, score: await result }
+      } catch (error) {
+        const message = `the grader "${grader.name}" failed; try again`
+        throw failureOf(error, { rollout: rolloutId, grader: grader.name }, { code: 'grader_failed', message })
+      }
+    },
+  }
+}
+
+interface Identified extends GradingRequest {
+  readonly rolloutId: string
+  readonly sampleHash: string
+  readonly itemHash: string
+}
+
+type Ending = Pick<GradingRecord, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>
+
+/** Reads the rollout once none of its calls runs any more; throws when that does not come or one of them failed. */
+async function settled(settings: GradingSettings, rolloutId: string): Promise<RecordedRollout> {
+  const end = performance.now() + settings.waitSeconds * 1000
+  for (let pause = 25; ; pause = Math.min(pause * 2, 500)) {
+    const wasBusy = settings.isBusy(rolloutId)
+    const rollout = await settings.ledger.readRollout(rolloutId)
+    if (!wasBusy && !rollout.running) {
+      if (rollout.failed === undefined) return rollout
+      const { callId, tool } = rollout.failed
+      const message = `call "${callId}" of "${tool}" failed for reasons of the server's and never succeeded`
+      throw new RequestError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })
+    }
+    if (performance.now() > end) {
+      const message = 'a tool call of the rollout is still running; try again'
+      throw new RequestError(503, 'rollout_still_running', message, { retryAfterSeconds: 5 })
+    }
+    await sleep(pause)
+  }
+}
+
+function checked(grade: Grade, { name, range: [least, greatest] }: Grader) {
+  const { score, parts = {}, reason } = grade
+  if (!Number.isFinite(score)) {
+    throw new RequestError(
+      500,
+      'grader_gave_no_number',
+      `the grader "${name}" gave ${String(score)}, which is no score`,
+    )
+  }
+  if (score < least - tolerance || score > greatest + tolerance) {
+    const message = `the grader "${name}" gave ${score}, outside its range [${least}, ${greatest}]`
+    throw new RequestError(500, 'grader_out_of_range', message)
+  }
+  const odd = Object.entries(parts).find(([, part]) => !Number.isFinite(part))
+  if (odd !== undefined) {
+    const message = `the grader "${name}" gave ${String(odd[1])} for its part "${odd[0]}", which is no number`
+    throw new RequestError(500, 'grader_gave_no_number', message)
+  }
+  const within = Math.min(greatest, Math.max(least, score))
+  return { score: within, parts, reason: reason === undefined ? null : storable(reason) }
+}
+
+function unknownGrader(name: string | undefined, known: readonly string[]): RequestError {
+  const which = name === undefined ? 'no grader is defined' : `there is no grader "${name.slice(0, 64)}"`
+  return new RequestError(404, 'unknown_grader', `${which}; the graders are: ${known.join(', ')}`)
+}

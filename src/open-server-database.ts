@@ -1,0 +1,42 @@
+import type { Config } from './config.ts'
+import { type Database, openDatabase } from './database.ts'
+import { startEmbedded } from './embedded/embedded.ts'
+import { migrate } from './migrate.ts'
+
+/** The database of a process, migrated, and where it is. */
+export interface ServerDatabase extends Database {
+  /** Its address, for another connection; it holds a password. */
+  readonly url: string
+  /** Where it is, for a person, without a password. */
+  readonly where: string
+}
+
+/**
+ * Opens the database that the settings name, or starts the embedded one, and brings it up to date. `close` also stops
+ * the embedded server, if no other process uses it.
+ *
+ * @throws EmbeddedUnavailable where there is no embedded one for this platform; what the database throws otherwise.
+ */
+export async function openServerDatabase(
+  config: Pick<Config, 'databaseUrl' | 'dataDir' | 'poolSize' | 'prepare'>,
+): Promise<ServerDatabase> {
+  const { databaseUrl, dataDir, poolSize, prepare } = config
+  const embedded = databaseUrl === undefined ? await startEmbedded({ dir: dataDir }) : undefined
+  const url = embedded?.url ?? databaseUrl ?? ''
+  try {
+    await migrate(url)
+  } catch (error) {
+    await embedded?.stop()
+    throw error
+  }
+  const database = openDatabase({ url, poolSize, prepare })
+  return {
+    ...database,
+    url,
+    where: embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`,
+    async close() {
+      await database.close()
+      await embedded?.stop()
+    },
+  }
+}

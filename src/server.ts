@@ -1,0 +1,75 @@
+import { serve } from '@hono/node-server'
+import { graders } from '../graders/index.ts'
+import { environment } from '../schema/environment.ts'
+import { tools } from '../tools/index.ts'
+import { createApp } from './app.ts'
+import { createAuthenticator, isOpen } from './auth/authenticate.ts'
+import { loadConfig, readEnvironment } from './config.ts'
+import { createEmbed } from './embeddings.ts'
+import { startHousekeeping } from './housekeeping.ts'
+import { createLedger } from './ledger/ledger.ts'
+import { createLog } from './log.ts'
+import { isMigrated } from './migrate.ts'
+import { openServerDatabase } from './open-server-database.ts'
+import { version } from './version.ts'
+
+async function start(): Promise<void> {
+  const config = loadConfig(readEnvironment())
+  const log = createLog(config.logLevel)
+  const database = await openServerDatabase(config)
+  const stopping = new AbortController()
+  const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
+  const app = createApp({
+    database,
+    tools,
+    graders,
+    budget: environment.budget,
+    authenticate: createAuthenticator(config.auth, { warn }),
+    log,
+    limits: config.limits,
+    version,
+    isMigrated: () => isMigrated(database.sql),
+    embed: config.embeddings && createEmbed(config.embeddings),
+    stopping: stopping.signal,
+  })
+  const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+  const { leaseSeconds } = config.limits
+  const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
+
+  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
+    const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+    const facts = { url, database: database.where, tools: tools.length, graders: graders.length }
+    log.info(facts, `listening on ${url}, with ${database.where}`)
+    if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: whoever reaches this address may call')
+  })
+  server.on('error', (error: Error) => {
+    const problem = new Error(`cannot listen on HOST ${config.host}, PORT ${config.port}: ${error.message}; choose another`)
+    database.close().finally(() => fail(problem))
+  })
+
+  let stops = 0
+  const stop = (signal: string) => {
+    stops += 1
+    if (stops > 1) process.exit(1)
+    log.info({ signal }, 'stopping: what runs may finish')
+    endHousekeeping()
+    const timer = setTimeout(() => stopping.abort(new Error('the server stops')), config.drainSeconds * 1000)
+    server.close(() => {
+      clearTimeout(timer)
+      database.close().then(
+        () => process.exit(0),
+        (error: unknown) => fail(error),
+      )
+    })
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+
+await start().catch(fail)

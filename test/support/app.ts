@@ -1,0 +1,121 @@
+import type { Hono } from 'hono'
+import { z } from 'zod'
+import { createApp } from '../../src/app.ts'
+import { ANONYMOUS } from '../../src/auth/principal.ts'
+import { type Database, openDatabase } from '../../src/database.ts'
+import { defineEnvironment } from '../../src/define.ts'
+import type { Grader } from '../../src/define-grader.ts'
+import type { Tool } from '../../src/define-tool.ts'
+import { defaultLimits, type Limits } from '../../src/limits.ts'
+import type { Log } from '../../src/log.ts'
+import { isMigrated } from '../../src/migrate.ts'
+
+/** An environment for tests: one question with one answer, a state that holds notes, and room for ten calls. */
+export const environment = defineEnvironment({
+  task: z.object({ question: z.string().default('') }),
+  reference: z.object({ answer: z.string().default('') }),
+  state: z.object({ notes: z.array(z.string()).default([]) }),
+  budget: { calls: 10 },
+})
+
+export const { defineTool, defineGrader } = environment
+
+/** One line of the log. */
+export interface LogLine {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+/** A log that keeps its lines. */
+export function keepingLog(): Log & { readonly lines: LogLine[] } {
+  const lines: LogLine[] = []
+  const at = (level: LogLine['level']) => (facts: Readonly<Record<string, unknown>>, message: string) =>
+    void lines.push({ level, message, facts })
+  return { lines, info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** What a test's app is made of; everything has a default. */
+export interface TestAppOptions {
+  readonly tools?: readonly Tool[]
+  readonly graders?: readonly Grader[]
+  readonly budget?: number | undefined
+  readonly limits?: Partial<Limits>
+  readonly log?: Log
+  readonly stopping?: AbortSignal
+}
+
+/** Makes an app on a database: a replica of the server. */
+export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestAppOptions = {}): Hono {
+  return createApp({
+    database,
+    tools: options.tools ?? [],
+    graders: options.graders ?? [],
+    budget: 'budget' in options ? options.budget : environment.budget,
+    authenticate: async () => ANONYMOUS,
+    log: options.log ?? keepingLog(),
+    limits: { ...defaultLimits, ...options.limits },
+    version: 'test',
+    isMigrated: () => isMigrated(database.sql),
+    ...(options.stopping && { stopping: options.stopping }),
+  })
+}
+
+/** Opens a test's database. */
+export const open = (url: string, poolSize = 10): Database => openDatabase({ url, poolSize })
+
+/** Posts JSON to an app and reads the answer. */
+export async function post(
+  app: Pick<Hono, 'request'>,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+) {
+  const response = await app.request(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  const text = await response.text()
+  const answer = z
+    .looseObject({
+      output: z.string().optional(),
+      score: z.number().optional(),
+      error: z.object({ code: z.string(), message: z.string() }).optional(),
+    })
+    .parse(JSON.parse(text))
+  return { status: response.status, headers: response.headers, body: answer, text }
+}
+
+/** The body of a tool call in the wire's shape. */
+export function toolCall(name: string, rollout: string, call: string, args: unknown = {}, item: unknown = {}) {
+  const id = `fc_${call}`
+  return { type: 'function_call', id, call_id: call, name, arguments: JSON.stringify(args), trace_id: rollout, item }
+}
+
+/** The body of a grading in the wire's shape. */
+export function gradingOf(rollout: string, output: string, item: unknown = {}) {
+  return { sample: { choices: [], output_text: output, output_json: null, output_tools: [] }, item, trace_id: rollout }
+}
+
+/** A promise with its handles, to hold work at a known point and let it go: proof of an interleaving. */
+export function gate() {
+  let open = () => {}
+  let arrive = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const reached = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  return {
+    /** Called by the work: says that it is here, and waits. */
+    async pass(): Promise<void> {
+      arrive()
+      await opened
+    },
+    open: () => open(),
+    /** Resolves once the work is here. */
+    reached,
+  }
+}

@@ -1,5 +1,6 @@
 import type { Db, Embed, EnvironmentSpec } from './environment.ts'
 import { describeIssues } from './issues.ts'
+import type { TrajectoryCall } from './trajectory.ts'
 
 /** The model's final output, as the trainer sends it. Only `output_text` is there with every trainer. */
 export interface Sample {
@@ -8,22 +9,6 @@ export interface Sample {
   readonly output_tools?: readonly unknown[]
   readonly choices?: readonly unknown[]
   readonly [field: string]: unknown
-}
-
-/** One tool call of a trajectory, as it was recorded. */
-export interface TrajectoryCall {
-  /** 1, 2, 3 … without gaps within a rollout. */
-  readonly seq: number
-  readonly callId: string
-  readonly tool: string
-  readonly arguments: unknown
-  readonly output: string
-  /** `failed` and `running` never reach a grader: such a rollout is ungradable. */
-  readonly outcome: 'running' | 'ok' | 'refused' | 'failed'
-  readonly code: string | null
-  readonly attempt: number
-  readonly startedAt: Date
-  readonly finishedAt: Date | null
 }
 
 /** What a grader sees. */

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import type { TrajectoryCall } from '../define-grader.ts'
+import type { TrajectoryCall } from '../trajectory.ts'
 
 /** Which grading: the same three together are graded once. */
 export interface GradingIdentity {

@@ -1,0 +1,78 @@
+const WRAPPERS: readonly (readonly [open: string, close: string])[] = [
+  ['*', '*'],
+  ['_', '_'],
+  ['`', '`'],
+  ['"', '"'],
+  ["'", "'"],
+  ['“', '”'],
+  ['‘', '’'],
+  ['«', '»'],
+  ['$', '$'],
+  ['\\(', '\\)'],
+  ['\\[', '\\]'],
+]
+
+/**
+ * Takes off what decorates a number without being part of it: LaTeX, Markdown, quotes, a final full stop, a leading
+ * `~`, `≈` or `=`, a literal backslash-n at either end.
+ *
+ * The time grows with the square of the length: bound the length first.
+ *
+ * @example undress('**$\\boxed{14.1\\%}$**.') // '14.1%'
+ */
+export const undress = (text: string): string => {
+  let rest = withoutLatex(text.replace(/^\s*(?:\\+n)+|(?:\\+n)+\s*$/gu, ''))
+  let marked = false
+  for (;;) {
+    let inner = peel(rest.trim())
+    if (!marked && /^[~≈≃≅=]/u.test(inner)) {
+      marked = true
+      inner = inner.slice(1)
+    }
+    if (inner === rest) return rest
+    rest = inner
+  }
+}
+
+const withoutLatex = (text: string): string => {
+  const symbols = text
+    .replace(/\\[dt]?frac\s?\{([^{}]*)\}\s?\{([^{}]*)\}/gu, '$1/$2')
+    .replace(/\{,\}/gu, ',')
+    .replace(/\^\{([^{}]*)\}/gu, '^$1')
+    .replace(/\\(?:times|cdot)(?![a-z])/gu, '×')
+    .replace(/\\(?:approx|sim)(?![a-z])/gu, '≈')
+    .replace(/\\pounds(?![a-z])/gu, '£')
+    .replace(/\\(?:left|right|displaystyle)(?![a-z])/gu, '')
+    .replace(/\\([$%~#-])/gu, '$1')
+    .replace(/\\!/gu, '')
+    .replace(/\\[,;: ]/gu, ' ')
+  return withoutBox(withoutFontCommands(symbols))
+}
+
+const withoutFontCommands = (text: string): string => {
+  for (let before = text; ; ) {
+    const after = before.replace(/\\(?:text|math)(?:bf|it|rm|tt|sf|up|normal)?\s?\{([^{}]*)\}/gu, '$1')
+    if (after === before) return after
+    before = after
+  }
+}
+
+/** Two boxes are two answers: only a single one is taken off. */
+const withoutBox = (text: string): string =>
+  text.split('\\boxed').length === 2 ? text.replace(/\\boxed\s?\{([^{}]*)\}/u, '$1') : text
+
+const peel = (text: string): string => {
+  if (text.startsWith('```') && text.endsWith('```') && text.length > 6) {
+    return text.slice(3, -3).replace(/^[a-z]{1,12}\n/u, '')
+  }
+  for (const [open, close] of WRAPPERS) {
+    if (text.startsWith(open) && text.endsWith(close) && text.length > open.length + close.length) {
+      return text.slice(open.length, -close.length)
+    }
+  }
+  if (/^\$[^$]+\$\s?%$/u.test(text)) return text.replaceAll('$', '')
+  if (text.endsWith('.') && text.length > 1) return text.slice(0, -1)
+  // **14.1**% and **5** million, but not 10**6
+  const bold = text.replace(/(?<!\d)\*\*|\*\*(?![-+]?\d)/gu, '')
+  return text.split('**').length === 3 ? bold : text
+}

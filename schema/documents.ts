@@ -37,9 +37,13 @@ export const pages = pgTable(
   (table) => [index('pages_path_bytes').on(sql`(${table.path} collate "C")`)],
 )
 
-/** The inverted index: for each word and pair of words, the pages that have it and what it is worth on each. */
+/**
+ * The inverted index: for each word and pair of words, how telling it is (`idf`), the pages that have it, and its weight
+ * on each of them.
+ */
 export const searchTerms = pgTable('search_terms', {
   term: text('term').primaryKey(),
+  idf: real('idf').notNull(),
   pageIds: integer('page_ids').array().notNull(),
   weights: real('weights').array().notNull(),
 })

@@ -46,6 +46,7 @@ CREATE TABLE "search_pages" (
 --> statement-breakpoint
 CREATE TABLE "search_terms" (
 	"term" text PRIMARY KEY NOT NULL,
+	"idf" real NOT NULL,
 	"page_ids" integer[] NOT NULL,
 	"weights" real[] NOT NULL
 );

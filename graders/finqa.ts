@@ -1,0 +1,40 @@
+import { defineGrader, environment } from '../schema/environment.ts'
+import { scoreEfficiency } from '../src/scoring/efficiency.ts'
+import { readReference, scoreNumber } from '../src/scoring/numbers.ts'
+import { usedTool } from '../src/scoring/trajectory.ts'
+
+/**
+ * What the parts are worth. The answer decides: a right one earns at least 0.9 however many calls it took, so that no
+ * model learns to give up early, and a wrong one at most 0.05 for having read the right page, so that none learns to
+ * pose instead of solve.
+ */
+const weights = {
+  /** What is taken from an answer for calls that were not needed, at most. */
+  efficiency: 0.1,
+  /** What a wrong answer earns when the page that holds the answer was read. */
+  evidence: 0.05,
+}
+
+/** A search and a look at the page that it finds. */
+const neededCalls = 2
+
+export const finqa = defineGrader({
+  name: 'finqa',
+  version: '1',
+  range: [0, 1],
+  grade({ sample, reference, trajectory }) {
+    const label = readReference(reference.reference_answer)
+    // No answer could be right: better no score than one that says they are all wrong.
+    if (!label.usable) throw new Error(`the item cannot be graded: ${label.reason}`)
+    const answer = scoreNumber(sample.output_text, reference.reference_answer)
+    const efficiency = scoreEfficiency(trajectory, { needed: neededCalls, budget: environment.budget ?? neededCalls })
+    const { gold_path: path } = reference
+    const evidence = path === undefined ? undefined : Number(usedTool(trajectory, { tool: 'cat', arguments: { path } }))
+    const score =
+      answer.score > 0
+        ? answer.score * (1 - weights.efficiency * (1 - efficiency.score))
+        : weights.evidence * (evidence ?? 0)
+    const parts = { answer: answer.score, efficiency: efficiency.score, ...(evidence !== undefined && { evidence }) }
+    return { score, parts, reason: `${answer.reason}; ${efficiency.reason}` }
+  },
+})

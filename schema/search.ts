@@ -51,11 +51,14 @@ export async function searchPages(
   db: PostgresJsDatabase,
   { query, vector, limit = 10 }: SearchQuery,
 ): Promise<SearchHit[]> {
-  const index = await readIndex(db)
-  if (!index) throw new Error('the search index is not built yet; `npm run corpus -- generate` or `import` builds it')
+  const index = vector === undefined ? undefined : await readIndex(db)
   const ranked =
-    vector === undefined || index.dimensions === null ? lexical(query, limit) : hybrid(query, vector, index, limit)
-  return z.array(hitRow).parse([...(await db.execute(ranked))])
+    vector === undefined || index?.dimensions == null ? lexical(query, limit) : hybrid(query, vector, index, limit)
+  const hits = z.array(hitRow).parse([...(await db.execute(ranked))])
+  if (hits.length === 0 && (index ?? (await readIndex(db))) === undefined) {
+    throw new Error('the search index is not built yet; `npm run corpus -- generate` or `import` builds it')
+  }
+  return hits
 }
 
 const indexRow = z.object({
@@ -100,7 +103,7 @@ function lexical(query: string, limit: number): SQL {
     companies as (
       select company, least(sum(strength), 1) as strength
       from (
-        select company, strength from grams join company_terms using (term)
+        select company, strength from company_terms where term = any(array(select term from grams))
         union all
         select unnest(string_to_array(${tickersIn(query).join(' ')}, ' ')), 1
       ) as named
@@ -117,7 +120,9 @@ function lexical(query: string, limit: number): SQL {
 function yearBonus(query: string): SQL {
   const years = [...query.matchAll(/\b(?:19|20)\d\d\b/g)].map(([year]) => Number(year))
   if (years.length === 0) return sql`0`
-  const cases = Object.entries(ranking.year).map(([after, bonus]) => sql`when ${Number(after)}::int then ${bonus}::real`)
+  const cases = Object.entries(ranking.year).map(
+    ([after, bonus]) => sql`when ${Number(after)}::int then ${bonus}::real`,
+  )
   return sql`case year - ${Math.max(...years)}::int ${sql.join(cases, sql` `)} else 0 end`
 }
 

@@ -1,0 +1,76 @@
+import { asc, eq, inArray, sql } from 'drizzle-orm'
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import { pages } from './documents.ts'
+
+/** A report page: lines of prose, a table of rows of cells, lines of prose. */
+export interface Document {
+  readonly path: string
+  readonly title: string
+  readonly before: readonly string[]
+  readonly table: readonly (readonly string[])[]
+  readonly after: readonly string[]
+}
+
+/** Reads the page at an exact path; undefined when there is none. */
+export async function findDocument(db: PostgresJsDatabase, path: string): Promise<Document | undefined> {
+  const [document] = await findDocuments(db, [path])
+  return document
+}
+
+/** Reads the pages at these paths, in their order; those that are not there are left out. */
+export async function findDocuments(db: PostgresJsDatabase, paths: readonly string[]): Promise<Document[]> {
+  if (paths.length === 0) return []
+  const rows = await db
+    .select()
+    .from(pages)
+    .where(inArray(pages.path, [...paths]))
+  const found = new Map(rows.map((row) => [row.path, row]))
+  return paths.flatMap((path) => {
+    const row = found.get(path)
+    if (row === undefined) return []
+    const { title, textBefore, tableRows, textAfter } = row
+    return [{ path, title, before: linesOf(textBefore), table: tableRows, after: linesOf(textAfter) }]
+  })
+}
+
+/**
+ * The entries of a directory in natural order, directories with a slash at the end; none when there is no such
+ * directory. `AAL` is not the parent of what is under `AALX/`.
+ *
+ * @param directory a path without slashes around it, or '' for the top.
+ */
+export async function listDirectory(db: PostgresJsDatabase, directory: string): Promise<string[]> {
+  const prefix = directory === '' ? '' : `${directory}/`
+  // Bytes compare as the index on them does; 0x30 is what follows the slash.
+  const inside =
+    prefix === ''
+      ? sql`true`
+      : sql`${pages.path} collate "C" > ${prefix} and ${pages.path} collate "C" < ${`${directory}0`}`
+  const rest = sql`substr(${pages.path}, ${prefix.length + 1}::int)`
+  const entry = sql<string>`case when strpos(${rest}, '/') > 0 then split_part(${rest}, '/', 1) || '/' else ${rest} end`
+  const rows = await db
+    .selectDistinct({ entry: entry.as('entry') })
+    .from(pages)
+    .where(inside)
+  const natural = new Intl.Collator('en', { numeric: true })
+  return rows.map((row) => row.entry).sort((a, b) => natural.compare(a, b) || (a < b ? -1 : 1))
+}
+
+/** Paths of pages that may have been meant by a wrong one: other case, other slashes, with or without an ending. */
+export async function findNearPaths(db: PostgresJsDatabase, path: string): Promise<string[]> {
+  const bare = (text: string) =>
+    text
+      .toLowerCase()
+      .replace(/\/+/g, '/')
+      .replace(/^[./]+|\/+$/g, '')
+      .replace(/\.[a-z]{1,5}$/, '')
+  const rows = await db
+    .select({ path: pages.path })
+    .from(pages)
+    .where(eq(sql`regexp_replace(lower(${pages.path}), '[.][a-z]{1,5}$', '')`, bare(path)))
+    .orderBy(asc(pages.path))
+    .limit(3)
+  return rows.map((row) => row.path)
+}
+
+const linesOf = (text: string): string[] => (text === '' ? [] : text.split('\n'))

@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import { findDocuments } from '../schema/document-queries.ts'
+import { defineTool } from '../schema/environment.ts'
+import { searchPages } from '../schema/search.ts'
+import { ToolError } from '../src/errors.ts'
+import { snippetOf } from './snippet.ts'
+
+/** Finds pages by words, and by meaning where an embeddings endpoint is configured. */
+export const search = defineTool({
+  name: 'search',
+  description:
+    'Find report pages: up to ten, best first, each with its path, a title line and a snippet. Name the company, the ' +
+    'year and the figure that you look for; read a page with cat.',
+  input: z.object({ query: z.string().max(10_000).describe('What to look for, in words') }),
+  effects: 'none',
+  async run({ input, db, embed, signal }) {
+    const query = input.query.trim()
+    if (!/[\p{L}\p{N}]/u.test(query)) throw new ToolError('the query is empty; say in words what to look for')
+    const vector = embed ? (await embed([query], signal))[0] : undefined
+    const hits = await searchPages(db, { query, vector })
+    const found = await findDocuments(
+      db,
+      hits.map((hit) => hit.path),
+    )
+    if (found.length === 0) return 'no page has any of these words; try others, or list the reports'
+    return found.map((page, at) => `${at + 1}. ${page.path}\n   ${page.title}\n   ${snippetOf(page, query)}`).join('\n')
+  },
+})

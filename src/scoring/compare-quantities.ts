@@ -19,6 +19,7 @@ const FAMILIAR = ['', 'ten', 'a hundred', 'a thousand', 'ten thousand', 'a hundr
 export const compareQuantities = (answer: Quantity, reference: Quantity, rule: Rule): Score => {
   const contradiction = contradictionOf(answer.unit, reference.unit)
   if (contradiction !== undefined) return { score: 0, reason: contradiction }
+  if (isUndone(answer, reference)) return { score: 0, reason: 'a division left undone' }
   const pairs = readings(answer, reference)
   const percent = answer.unit === 'percent' || reference.unit === 'percent'
   let best: Score | undefined
@@ -35,6 +36,12 @@ const contradictionOf = (one: string | undefined, other: string | undefined): st
   if (isCurrency(one) && isCurrency(other)) return `another currency: ${one}, not ${other}`
   return isCurrency(one) || isCurrency(other) ? `${one} against ${other}` : undefined
 }
+
+/** 1/2 is a number; 5829/376 is the calculation that was asked for, unless the reference itself is a fraction. */
+const isUndone = (answer: Quantity, reference: Quantity): boolean =>
+  answer.place === undefined &&
+  reference.place !== undefined &&
+  (size(answer.numerator) > 100n || answer.denominator > 100n)
 
 /** The ways to read the two together: by value, and with a unit or a magnitude word that only one of them wrote. */
 const readings = (answer: Quantity, reference: Quantity): Pair[] => {

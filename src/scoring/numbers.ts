@@ -15,8 +15,9 @@ export interface NumberOptions {
  *   written.
  * - 0.5: within 0.1 % of the label (of the larger of the two), or the label rounded or cut to fewer decimals with at
  *   least two digits left, or within a tenth of a percentage point and 1 %, or a number that rounds to a label of zero.
- * - 0: all else: words around the number, a second number, the other sign, another scale or currency, no number. Also
- *   every answer to a label that `readReference` calls unusable: a grader should ask it first, and throw.
+ * - 0: all else: words around the number, a second number, the other sign, another scale or currency, a division left
+ *   undone, no number. Also every answer to a label that `readReference` calls unusable: a grader should ask it first,
+ *   and throw.
  *
  * With `rule: 'literal'` merely rounding to the label earns 0.5. Never throws; a text of more than 1,000 characters
  * scores 0 without being read.

@@ -71,6 +71,7 @@ const peel = (text: string): string => {
     }
   }
   if (/^\$[^$]+\$\s?%$/u.test(text)) return text.replaceAll('$', '')
+  if (/^#{1,6}\s/u.test(text)) return text.replace(/^#+/u, '')
   if (text.endsWith('.') && text.length > 1) return text.slice(0, -1)
   // **14.1**% and **5** million, but not 10**6
   const bold = text.replace(/(?<!\d)\*\*|\*\*(?![-+]?\d)/gu, '')

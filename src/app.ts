@@ -18,6 +18,7 @@ import { agentRft } from './protocols/agent-rft.ts'
 import { createErrorResponder } from './protocols/error-response.ts'
 import { createClaimKeeper } from './running/claim-keeper.ts'
 import { withDeadline } from './running/deadline.ts'
+import { shorten } from './shorten.ts'
 
 /** What {@link createApp} makes the server of. */
 export interface AppDeps {
@@ -72,7 +73,7 @@ export function createApp(deps: AppDeps): Hono {
   const app = new Hono()
   app.onError((error, c) => respond(c, error))
   app.notFound((c) => {
-    const message = `${c.req.method} ${c.req.path.slice(0, 200)} is not an address of this server; GET /openapi.json lists them`
+    const message = `${c.req.method} ${shorten(c.req.path, 200)} is not an address of this server; GET /openapi.json lists them`
     return respond(c, new RequestError(404, 'not_found', message))
   })
 

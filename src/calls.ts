@@ -14,6 +14,7 @@ import { recordedWhateverHappens } from './running/recorded.ts'
 import type { Run, RunServices } from './running/services.ts'
 import { createUnderWay } from './running/under-way.ts'
 import { runWriting } from './running/writing.ts'
+import { shorten } from './shorten.ts'
 
 /** A tool call as every protocol can say it. */
 export interface ToolRequest {
@@ -138,5 +139,5 @@ function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): To
 }
 
 function unknownTool(name: string, known: readonly string[]): string {
-  return `there is no tool "${name.slice(0, 64)}"; the tools are: ${known.join(', ')}`
+  return `there is no tool "${shorten(name, 64)}"; the tools are: ${known.join(', ')}`
 }

@@ -10,6 +10,7 @@ import type { Log } from './log.ts'
 import { withDeadline } from './running/deadline.ts'
 import { failureOf } from './running/failure.ts'
 import { createUnderWay } from './running/under-way.ts'
+import { shorten } from './shorten.ts'
 
 /** A grading as every protocol can ask for it. */
 export interface GradingRequest {
@@ -174,6 +175,6 @@ function checked(grade: Grade, { name, range: [least, greatest] }: Grader) {
 }
 
 function unknownGrader(name: string | undefined, known: readonly string[]): RequestError {
-  const which = name === undefined ? 'no grader is defined' : `there is no grader "${name.slice(0, 64)}"`
+  const which = name === undefined ? 'no grader is defined' : `there is no grader "${shorten(name, 64)}"`
   return new RequestError(404, 'unknown_grader', `${which}; the graders are: ${known.join(', ')}`)
 }

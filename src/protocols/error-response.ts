@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { AuthError, challenge } from '../auth/auth-error.ts'
 import { RequestError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { shorten } from '../shorten.ts'
 
 /** Turns an error into `{ "error": { "code", "message" } }` with its status, and into one line of the log. */
 export type ErrorResponder = (c: Context, error: Error, options?: { readonly forModel?: boolean }) => Response
@@ -37,7 +38,7 @@ export function createErrorResponder(log: Log, now: () => number): ErrorResponde
         ? error
         : new RequestError(500, 'internal_error', 'the server failed; try again', { cause: error })
     const { status, code, message, details, cause } = known
-    const facts = { code, status, method: c.req.method, path: c.req.path.slice(0, 200), ...details }
+    const facts = { code, status, method: c.req.method, path: shorten(c.req.path, 200), ...details }
     if (loud.has(status)) {
       const repeated = isQuiet(`${code} ${message}`)
       if (repeated !== undefined) log.error({ ...facts, ...(repeated > 0 && { repeated }) }, message)

@@ -3,18 +3,20 @@ import type { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import { describeIssues } from '../issues.ts'
 import { parseJson } from '../json.ts'
+import { shorten } from '../shorten.ts'
 
-/** Reads a request's JSON body as `schema` wants it: the only place where a parse error becomes a 400. */
-export async function readBody<Body>(c: Context, schema: z.ZodType<Body>): Promise<Body> {
+/**
+ * Reads a request's JSON body of at most `maxBytes` as `schema` wants it: the only place where a parse error becomes a
+ * 400. Throws a `RequestError`: 413, 415 or 400.
+ */
+export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, maxBytes: number): Promise<Body> {
   const encoding = c.req.header('content-encoding') ?? 'identity'
-  if (encoding !== 'identity') {
-    throw new RequestError(
-      415,
-      'unsupported_encoding',
-      `the body is encoded as "${encoding.slice(0, 64)}"; send it as it is`,
-    )
+  if (encoding.toLowerCase() !== 'identity') {
+    const message = `the body is encoded as "${shorten(encoding, 64)}"; send it as it is`
+    throw new RequestError(415, 'unsupported_encoding', message)
   }
-  const text = await c.req.text().catch((cause: unknown) => {
+  const text = await readText(c, maxBytes).catch((cause: unknown) => {
+    if (cause instanceof RequestError) throw cause
     throw new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
   })
   const body = schema.safeParse(parsed(text))
@@ -22,11 +24,34 @@ export async function readBody<Body>(c: Context, schema: z.ZodType<Body>): Promi
   throw new RequestError(400, 'invalid_request', `the body does not fit: ${describeIssues(body.error, 'body')}`)
 }
 
+/** Reads a body as text; one that is too large is left unread where its length is announced, else cut off. */
+async function readText(c: Context, maxBytes: number): Promise<string> {
+  const tooLarge = () => new RequestError(413, 'body_too_large', `the body is larger than ${maxBytes} bytes; send less`)
+  const length = c.req.header('content-length')
+  if (Number(length ?? 0) > maxBytes) throw tooLarge()
+  // Node holds a sender to the length that it announced.
+  if (length !== undefined && c.req.header('transfer-encoding') === undefined) return c.req.text()
+  const decoder = new TextDecoder()
+  let bytes = 0
+  let text = ''
+  for await (const chunk of c.req.raw.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw tooLarge()
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
 function parsed(text: string): unknown {
   try {
     return parseJson(text)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replaceAll(/\s+/g, ' ').slice(0, 200) : ''
-    throw new RequestError(400, 'invalid_json', `the body is not JSON: ${reason}`, { cause })
+    throw new RequestError(400, 'invalid_json', `the body is not JSON: ${reasonOf(cause)}`, { cause })
   }
+}
+
+/** The parser's reason without the piece of the body that it quotes: the answer may stand there, and the model reads it. */
+function reasonOf(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return shorten(message.replace(/, (?:\.\.\.)?".*/s, ''), 200)
 }

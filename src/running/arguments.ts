@@ -1,4 +1,5 @@
 import { parseJson, storableJson } from '../json.ts'
+import { shorten } from '../shorten.ts'
 
 /** A call's arguments: a value, or text of the model's that is no JSON, with the parser's reason. */
 export type Arguments =
@@ -13,6 +14,6 @@ export function readArguments(given: unknown): Arguments {
     return { readable: true, value: parseJson(given) }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { readable: false, value: given, reason: reason.replaceAll(/\s+/g, ' ').slice(0, 200) }
+    return { readable: false, value: given, reason: shorten(reason, 200) }
   }
 }

@@ -1,0 +1,9 @@
+/**
+ * The first `most` UTF-16 units of a text, on one line, for a message: a character that the cut would halve becomes
+ * U+FFFD, for half of one can be neither stored nor read by everybody.
+ *
+ * @example shorten('a 😀', 3) // 'a \uFFFD'
+ */
+export function shorten(text: string, most: number): string {
+  return text.slice(0, most).replaceAll(/\s+/g, ' ').toWellFormed()
+}

@@ -1,3 +1,4 @@
+import { checkTimeout } from './check-timeout.ts'
 import type { Db, Embed, EnvironmentSpec } from './environment.ts'
 import { describeIssues } from './issues.ts'
 import type { TrajectoryCall } from './trajectory.ts'
@@ -77,6 +78,7 @@ export function makeGrader<Task, Reference, State>(
   if (!(Number.isFinite(range[0]) && Number.isFinite(range[1]) && range[0] < range[1])) {
     throw new Error(`the grader "${spec.name}" has the range [${range.join(', ')}]; give it two numbers, least first`)
   }
+  checkTimeout('grader', spec)
   return {
     name: spec.name,
     version: spec.version,
@@ -92,7 +94,7 @@ export function makeGrader<Task, Reference, State>(
         run: async ({ stored, ...context }) => {
           const state = environment.state.parse(stored ?? {})
           const grade = await spec.grade({ ...context, task: task.data, reference: reference.data, state })
-          return typeof grade === 'number' ? { score: grade } : grade
+          return typeof grade === 'object' && grade !== null ? grade : { score: grade }
         },
       }
     },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkTimeout } from './check-timeout.ts'
 import type { Db, Embed, EnvironmentSpec, Tx } from './environment.ts'
 import { describeIssues } from './issues.ts'
 
@@ -121,6 +122,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(spec.name)) {
     throw new Error(`a tool is named "${spec.name}"; models accept letters, digits, _ and -, at most 64 of them`)
   }
+  checkTimeout('tool', spec)
   const face: ToolFace = {
     name: spec.name,
     description: spec.description,

@@ -50,20 +50,30 @@ const scoreAnswer = { type: 'object', required: ['score'], properties: { score: 
 const json = (schema: unknown) => ({ content: { 'application/json': { schema } } })
 const failure = (description: string) => ({ description, ...json({ $ref: '#/components/schemas/Error' }) })
 
-const operation = (summary: string, body: unknown, answer: unknown) => ({
+const security = [{ bearer: [] }]
+
+const shared = {
+  400: failure('The body is not JSON or does not fit.'),
+  401: failure('No token, or a wrong one.'),
+  403: failure('The token lacks the scope.'),
+  413: failure('The body is too large.'),
+  415: failure('The body is compressed.'),
+  422: failure('The item does not fit the environment.'),
+  500: failure('A failure of the server; retry.'),
+  503: failure('Not now; retry after `Retry-After` seconds.'),
+  504: failure('The tool or the grader took too long; retry.'),
+}
+
+const post = (summary: string, body: unknown, answer: unknown, more: Readonly<Record<string, unknown>> = {}) => ({
   summary,
-  security: [{ bearer: [] }],
+  security,
   requestBody: { required: true, ...json(body) },
-  responses: {
-    200: { description: 'Done, and recorded.', ...json(answer) },
-    400: failure('The body is not JSON or does not fit.'),
-    401: failure('No token, or a wrong one.'),
-    403: failure('The token lacks the scope.'),
-    413: failure('The body is too large.'),
-    422: failure('The item does not fit the environment.'),
-    500: failure('A failure of the server; retry.'),
-    503: failure('Not now; retry after `Retry-After` seconds.'),
-  },
+  responses: { 200: { description: 'Done, and recorded.', ...json(answer) }, ...shared, ...more },
+})
+
+const get = (summary: string, more: Readonly<Record<string, unknown>> = {}) => ({
+  summary,
+  responses: { 200: { description: 'OK', ...json({}) }, ...more },
 })
 
 /** The description of the server's addresses as an OpenAPI 3.1 document, made from the schemas that are in force. */
@@ -74,28 +84,31 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
   }
   const call = body(toolCallBody)
   const grading = body(gradingBody)
-  const get = (summary: string) => ({ get: { summary, responses: { 200: { description: 'OK' } } } })
+  const reused = { 409: failure('The `call_id` stands for another call.') }
+  const unknown = { 404: failure('There is no such grader.') }
+  const away = { 503: failure('The database is away or not migrated.') }
   const toolPaths = tools.map(({ name, description, parameters }) => [
     `/tools/${name}`,
-    { post: { ...operation(description, call, toolAnswer), 'x-arguments': parameters } },
+    { post: { ...post(description, call, toolAnswer, reused), 'x-arguments': parameters } },
   ])
   const graderPaths = graders.map(({ name, version: of }) => [
     `/graders/${name}`,
-    { post: operation(`Grade a rollout with ${name}, version ${of}.`, grading, scoreAnswer) },
+    { post: post(`Grade a rollout with ${name}, version ${of}.`, grading, scoreAnswer, unknown) },
   ])
   return {
     openapi: '3.1.0',
     info: { title: 'Scorekeeper', version, description: 'Tools and rewards for agent reinforcement fine-tuning.' },
     paths: {
       '/tools': {
-        get: { summary: "The tools as a dataset's `tools`.", responses: { 200: { description: 'OK' } } },
-        post: operation('Call the tool that the body names.', call, toolAnswer),
+        get: { ...get("The tools as a dataset's `tools`."), security },
+        post: post('Call the tool that the body names.', call, toolAnswer, reused),
       },
       ...Object.fromEntries(toolPaths),
-      '/grade': { post: operation('Grade a rollout with the default grader.', grading, scoreAnswer) },
+      '/grade': { post: post('Grade a rollout with the default grader.', grading, scoreAnswer) },
       ...Object.fromEntries(graderPaths),
-      '/healthz': get('The process lives.'),
-      '/readyz': get('The database answers and is migrated.'),
+      '/openapi.json': { get: { ...get('This description.'), security } },
+      '/healthz': { get: get('The process lives.') },
+      '/readyz': { get: get('The database answers and is migrated.', away) },
     },
     components: {
       schemas: { Error: error },

@@ -33,7 +33,8 @@ export async function openServerDatabase(
   return {
     ...database,
     url,
-    where: embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`,
+    where:
+      embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`,
     async close() {
       await database.close()
       await embedded?.stop()

@@ -43,7 +43,9 @@ async function start(): Promise<void> {
     if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: whoever reaches this address may call')
   })
   server.on('error', (error: Error) => {
-    const problem = new Error(`cannot listen on HOST ${config.host}, PORT ${config.port}: ${error.message}; choose another`)
+    const problem = new Error(
+      `cannot listen on HOST ${config.host}, PORT ${config.port}: ${error.message}; choose another`,
+    )
     database.close().finally(() => fail(problem))
   })
 
@@ -61,7 +63,8 @@ async function start(): Promise<void> {
         (error: unknown) => fail(error),
       )
     })
-    if ('closeIdleConnections' in server) server.closeIdleConnections()
+    // A connection that is kept alive would hold the door open after its last answer.
+    setInterval(() => 'closeIdleConnections' in server && server.closeIdleConnections(), 100)
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

@@ -1,9 +1,10 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
-import postgres from 'postgres'
+import type { Sql } from 'postgres'
+import { postgres } from './driver.ts'
 
 /** The two ways to one Postgres: raw SQL for the ledger, drizzle for everybody else. */
 export interface Database {
-  sql: postgres.Sql
+  sql: Sql
   db: PostgresJsDatabase
   /** Waits up to five seconds for running queries, then closes all connections. */
   close(): Promise<void>
@@ -27,7 +28,7 @@ export interface DatabaseOptions {
  * @throws TypeError when the address is not one.
  */
 export function openDatabase({ url, poolSize, prepare = true, name = 'scorekeeper' }: DatabaseOptions): Database {
-  const client = (): postgres.Sql =>
+  const client = (): Sql =>
     postgres(withoutLibpqSettings(url), {
       max: poolSize,
       prepare,

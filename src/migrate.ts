@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
-import postgres from 'postgres'
+import type { ISql, Sql } from 'postgres'
+import { postgres } from './driver.ts'
 
 /** The folder of generated SQL, beside `src/` both in the sources and in what is built of them. */
 export const migrationsFolder: string = fileURLToPath(new URL('../schema/migrations', import.meta.url))
@@ -43,7 +44,7 @@ export async function migrate(url: string, folder: string = migrationsFolder): P
  *
  * @throws what the query throws when the database is away.
  */
-export async function isMigrated(sql: postgres.Sql, folder: string = migrationsFolder): Promise<boolean> {
+export async function isMigrated(sql: Sql, folder: string = migrationsFolder): Promise<boolean> {
   const migrations = readMigrations(folder)
   const [table] = await sql<
     { there: boolean }[]
@@ -53,7 +54,7 @@ export async function isMigrated(sql: postgres.Sql, folder: string = migrationsF
   return migrations.every(({ folderMillis }) => applied.has(folderMillis))
 }
 
-async function appliedTimes(sql: postgres.ISql): Promise<Set<number>> {
+async function appliedTimes(sql: ISql): Promise<Set<number>> {
   const rows = await sql<{ created_at: string }[]>`select created_at from drizzle.__drizzle_migrations`
   return new Set(rows.map((row) => Number(row.created_at)))
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import postgres from 'postgres'
+import type { Sql } from 'postgres'
+import { postgres } from '../driver.ts'
 import { type Binaries, findPackage, prepareBinaries } from './binaries.ts'
 import { type Cluster, openCluster, userName } from './cluster.ts'
 import { chooseIdentity, findPlace, systemBases } from './place.ts'
@@ -75,7 +76,7 @@ async function join(
   cluster: Cluster,
   binaries: Binaries,
   identity: Identity | undefined,
-): Promise<{ url: string; hold: postgres.Sql }> {
+): Promise<{ url: string; hold: Sql }> {
   const deadline = Date.now() + patience
   let problem: unknown = 'it did not become ready'
   let failures = 0
@@ -97,7 +98,7 @@ async function join(
   throw new Error(`The embedded PostgreSQL in ${cluster.data} did not start: ${problem}`)
 }
 
-async function takeHold(url: string): Promise<postgres.Sql> {
+async function takeHold(url: string): Promise<Sql> {
   // One connection for as long as the process lives: a new one would not have the lock.
   const hold = postgres(url, { max: 1, max_lifetime: null, connect_timeout: 5, onnotice() {}, fetch_types: false })
   try {

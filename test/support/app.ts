@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { z } from 'zod'
-import { createApp } from '../../src/app.ts'
+import { type AppDeps, createApp } from '../../src/app.ts'
 import { ANONYMOUS } from '../../src/auth/principal.ts'
 import { type Database, openDatabase } from '../../src/database.ts'
 import { defineEnvironment } from '../../src/define.ts'
@@ -43,6 +43,8 @@ export interface TestAppOptions {
   readonly limits?: Partial<Limits>
   readonly log?: Log
   readonly stopping?: AbortSignal
+  readonly authenticate?: AppDeps['authenticate']
+  readonly now?: () => number
 }
 
 /** Makes an app on a database: a replica of the server. */
@@ -52,12 +54,13 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     tools: options.tools ?? [],
     graders: options.graders ?? [],
     budget: 'budget' in options ? options.budget : environment.budget,
-    authenticate: async () => ANONYMOUS,
+    authenticate: options.authenticate ?? (async () => ANONYMOUS),
     log: options.log ?? keepingLog(),
     limits: { ...defaultLimits, ...options.limits },
     version: 'test',
     isMigrated: () => isMigrated(database.sql),
     ...(options.stopping && { stopping: options.stopping }),
+    ...(options.now && { now: options.now }),
   })
 }
 

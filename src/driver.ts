@@ -53,6 +53,12 @@ const repairs: readonly Repair[] = [
 `,
   },
   {
+    // The library asks for the array types on each new connection; nobody was told when that failed, save the process.
+    file: 'connection.js',
+    find: '        return fetchArrayTypes()\n',
+    put: '        return fetchArrayTypes().catch(() => {})\n',
+  },
+  {
     // porsager/postgres#1155: what is left of a lost transaction would be executed outside of any.
     file: 'index.js',
     find: 'new Promise((_, reject) => connection.onclose = reject)',

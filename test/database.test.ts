@@ -124,6 +124,16 @@ describe('a database that is away', () => {
     closing.close()
   })
 
+  it('fails a query when the connection is lost before it was wholly set up', async () => {
+    const proxy = await startProxy(testDatabase.url, 'typarray')
+    const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 1 })
+    for (const query of [() => sql`select 1`, () => db.execute(fragment`select 1`)]) {
+      expect(await failureOf(query())).toSatisfy(isUnavailable)
+    }
+    await close()
+    await proxy.away()
+  })
+
   it('comes back whole after it went away three times under load', async () => {
     const proxy = await startProxy(testDatabase.url)
     const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 5 })
@@ -223,8 +233,8 @@ interface Proxy {
   busy(connections: number): Promise<void>
 }
 
-/** Stands between a client and the real server, so that the server can go away and come back at one address. */
-async function startProxy(target: string): Promise<Proxy> {
+/** Stands between a client and the real server, so that the server can go away and come back at one address; `fatal` words cut a connection. */
+async function startProxy(target: string, fatal?: string): Promise<Proxy> {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
@@ -233,6 +243,9 @@ async function startProxy(target: string): Promise<Proxy> {
       sockets.add(socket)
       socket.on('error', () => {}).on('close', () => sockets.delete(socket))
     }
+    client.on('data', (chunk) => {
+      if (fatal !== undefined && chunk.includes(fatal)) client.destroy()
+    })
     client.pipe(upstream).pipe(client)
   })
   server.listen(0, '127.0.0.1')

@@ -1,0 +1,131 @@
+import { type Answer, type Cells, computeAnswer } from './answers.ts'
+import type { Company } from './companies.ts'
+import type { Occasion } from './prose.ts'
+import { type Asked, answerForms, phrasings, renderQuestion } from './questions.ts'
+import type { Random } from './random.ts'
+
+/** A question of the generated set, its label as a person would write it, and where it is answered. */
+export interface Question {
+  readonly id: string
+  readonly question: string
+  readonly reference_answer: string
+  readonly gold_path: string
+  readonly computation: Asked & { readonly answer: Answer }
+}
+
+/** What a page's questions are made from. */
+export interface AskedPage {
+  readonly path: string
+  readonly company: Company
+  readonly year: number
+  readonly cells: Cells
+  readonly asks: readonly Asked[]
+  readonly occasion: Occasion
+}
+
+/** Of five questions two name company and year, one each of them alone, and one neither. */
+const mentions = [
+  { company: true, year: true },
+  { company: true, year: true },
+  { company: true, year: false },
+  { company: false, year: true },
+  { company: false, year: false },
+] as const
+
+/** Makes up to `count` different questions about a page. */
+export function askAbout(page: AskedPage, count: number, random: Random): Question[] {
+  const made: Question[] = []
+  const seen = new Set<string>()
+  for (let tries = 0; tries < 60 && made.length < count; tries += 1) {
+    const question = askOnce(page, `${page.path}-${made.length + 1}`, random)
+    if (question === undefined || seen.has(question.question)) continue
+    seen.add(question.question)
+    made.push(question)
+  }
+  return made
+}
+
+function askOnce(page: AskedPage, id: string, random: Random): Question | undefined {
+  const { company, year, cells } = page
+  const [first, ...rest] = page.asks
+  if (first === undefined) return undefined
+  const { y1, y2, ...timeless } = random.pick([first, ...rest])
+  const mention = random.pick(mentions)
+  const templates = phrasings[timeless.kind].filter(
+    (template) =>
+      (mention.year ? template.includes('{y') || !hasYears(timeless.kind) : !template.includes('{y')) &&
+      // Whoever counts in thousands is asked in thousands: nobody writes `$ 206,588 thousand`.
+      (template.includes('{unit}') || company.unit === 'millions' || answerForms[timeless.kind] !== 'amount'),
+  )
+  const [template] = random.shuffle(templates)
+  if (template === undefined) return undefined
+  const asked: Asked = {
+    ...timeless,
+    ...(template.includes('{y1}') && { y1 }),
+    ...(template.includes('{y2}') && { y2 }),
+    ...(template.includes('{unit}') && { unit: timeless.kind === 'cost' ? 'millions' : company.unit }),
+  }
+  if (timeless.kind === 'maturity' && (timeless.a === 'thereafter') !== !template.includes('{y1}')) return undefined
+  const core = renderQuestion(template, asked)
+  if (!mention.year && /\b(?:19|20)\d\d\b/.test(core.replace(company.plan, ''))) return undefined
+  const answer = computeAnswer(asked, cells)
+  if (answer === undefined) return undefined
+  return {
+    id,
+    question: dress(core, page, mention, random),
+    reference_answer: label(asked, answer, random),
+    gold_path: page.path,
+    computation: { ...asked, answer },
+  }
+
+  function dress(
+    text: string,
+    { occasion }: AskedPage,
+    { company: named, year: dated }: (typeof mentions)[number],
+    by: Random,
+  ) {
+    const when = dated && !/\b(?:19|20)\d\d\b/.test(text) ? ` in ${year}` : ''
+    const who = named ? nameOf(company, by) : ''
+    const allusion = by.chance(named ? 0.15 : 0.85) ? ` , ${occasion.allusion}` : ''
+    if (who !== '') {
+      const before = by.chance(0.5)
+      return before
+        ? `for ${who}${when} , ${text}${allusion}?`
+        : `${text} , ${by.pick(['for', 'at'])} ${who}${when}${allusion}?`
+    }
+    return when === '' ? `${text}${allusion}?` : `for the report${when} , ${text}${allusion}?`
+  }
+}
+
+const hasYears = (kind: Asked['kind']) => phrasings[kind].some((template) => template.includes('{y'))
+
+/** As people name a company: in full, in small letters, by its ticker, or by its first word, which others share. */
+function nameOf({ name, ticker }: Company, random: Random): string {
+  return random.pick([name, name, name.toLowerCase(), name.toLowerCase(), ticker, name.split(' ')[0] ?? name])
+}
+
+/** An answer as somebody who made the dataset would have written it: rounded, and not always alike. */
+function label(asked: Asked, answer: Answer, random: Random): string {
+  if (typeof answer === 'boolean') return answer ? 'yes' : 'no'
+  switch (answerForms[asked.kind]) {
+    case 'percent': {
+      const value = answer * 100
+      return `${fixed(value, Math.abs(value) < 1 ? 2 : random.pick([1, 1, 1, 2, 0]))}%`
+    }
+    case 'amount': {
+      const digits = asked.kind === 'average' ? 2 : asked.unit === 'thousands' ? 0 : 1
+      const text = fixed(answer, digits)
+      if (asked.unit === undefined) return `$ ${text} million`
+      return random.chance(0.3) ? text.replace(/\.0+$/, '') : text
+    }
+    default:
+      return fixed(answer, 2)
+  }
+}
+
+/** With so many digits, or with more where two people could round differently. */
+function fixed(value: number, digits: number): string {
+  const scaled = Math.abs(value) * 10 ** digits
+  if (digits < 6 && Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-6) return fixed(value, digits + 1)
+  return value.toFixed(digits).replace(/^-(?=[0.]+$)/, '')
+}

@@ -39,7 +39,7 @@ class Superseded extends Error {
  * recorded meanwhile, and so take their place in the order and in the budget, which is why it is checked once more at
  * the end.
  *
- * No lock and no statement may take longer than `seconds`, and no idle turn much longer. Rejects with whatever `work` rejects with,
+ * No lock is waited for longer than `seconds`, and no statement and no idle turn may take much longer. Rejects with whatever `work` rejects with,
  * everything undone; a statement of the work's that still runs is cancelled, and `tx` is taken from it.
  */
 export function createTransactor(
@@ -84,14 +84,14 @@ type Opening = { calls: number; state: unknown; call: Recorded['call'] | null }
 
 /** Bounds what may be waited for, takes the rollout's lock, then reads the rollout and the call. */
 async function open(tx: Tx, { rolloutId, callId }: CallIdentity, seconds: number) {
-  const bound = `${Math.ceil(seconds * 1000)}`
-  // For a process that is frozen while it holds the lock; one that lives ends its transaction itself.
-  const idle = `${Math.ceil(seconds * 1000) + 10_000}`
+  const lock = `${Math.ceil(seconds * 1000)}`
+  // For a process that is frozen while it holds the lock; one that lives ends its work itself.
+  const frozen = `${Math.ceil(seconds * 1000) + 10_000}`
   // One round trip: the client sends both without waiting, and the second statement sees what the lock waited for.
   const [[session], [found]] = await Promise.all([
     tx.execute<{ backend: number }>(query`
-      select pg_backend_pid() as backend, set_config('lock_timeout', ${bound}, true),
-        set_config('statement_timeout', ${bound}, true), set_config('idle_in_transaction_session_timeout', ${idle}, true),
+      select pg_backend_pid() as backend, set_config('lock_timeout', ${lock}, true),
+        set_config('statement_timeout', ${frozen}, true), set_config('idle_in_transaction_session_timeout', ${frozen}, true),
         pg_advisory_xact_lock(hashtextextended(${rolloutId}, 0))`),
     tx.execute<Opening>(query`
       select coalesce(r.calls, 0) as calls, r.state, case when t.seq is not null then json_build_object(

@@ -86,7 +86,7 @@ function askOnce(page: AskedPage, id: string, random: Random): Question | undefi
   ) {
     const when = dated && !/\b(?:19|20)\d\d\b/.test(text) ? ` in ${year}` : ''
     const who = named ? nameOf(company, by) : ''
-    const allusion = by.chance(named ? 0.15 : 0.85) ? ` , ${occasion.allusion}` : ''
+    const allusion = by.chance(named ? 0.1 : 0.55) ? ` , ${occasion.allusion}` : ''
     if (who !== '') {
       const before = by.chance(0.5)
       return before
@@ -101,7 +101,16 @@ const hasYears = (kind: Asked['kind']) => phrasings[kind].some((template) => tem
 
 /** As people name a company: in full, in small letters, by its ticker, or by its first word, which others share. */
 function nameOf({ name, ticker }: Company, random: Random): string {
-  return random.pick([name, name, name.toLowerCase(), name.toLowerCase(), ticker, name.split(' ')[0] ?? name])
+  const root = name.split(' ')[0] ?? name
+  return random.pick([
+    name,
+    name.toLowerCase(),
+    name.toLowerCase(),
+    root,
+    root.toLowerCase(),
+    root.toLowerCase(),
+    ticker,
+  ])
 }
 
 /** An answer as somebody who made the dataset would have written it: rounded, and not always alike. */

@@ -87,7 +87,7 @@ export function proseOf(place: Place, sheet: Sheet, occasion: Occasion): { befor
   const { company, year, random } = place
   const named = `${company.name} ${company.form}`
   const before = [
-    random.chance(0.75) ? `${named} ${year}: ${sheet.heading}` : `${sheet.heading} (continued)`,
+    random.chance(0.6) ? `${named} ${year}: ${sheet.heading}` : `${sheet.heading} (continued)`,
     ...random.shuffle([
       ...sheet.remarks,
       ...random.shuffle(usual).slice(0, random.whole(1, 3)),

@@ -5,7 +5,7 @@ export type PartsOf = (rolloutId: string) => Readonly<Record<string, number>>
 
 const columns = [
   'agent',
-  'rollouts',
+  'scored',
   'reward',
   'answer',
   'evidence',

@@ -5,7 +5,6 @@ import { z } from 'zod'
 /** One row of the dataset, as a trainer sends it with every call. */
 export interface Item {
   readonly messages: readonly { readonly role: string; readonly content: string }[]
-  readonly [field: string]: unknown
 }
 
 /** What an agent may do in a rollout: read the question and call tools. */

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { datasetRow, ensureGeneratedCorpus } from '../corpus/generated.ts'
+import { randomOf } from '../corpus/random.ts'
+import { isOpen } from '../src/auth/authenticate.ts'
+import { loadConfig, readEnvironment } from '../src/config.ts'
+import { openServerDatabase } from '../src/open-server-database.ts'
+import { agents } from './agents.ts'
+import { createBar } from './bar.ts'
+import { reportTable } from './report.ts'
+import { startServer } from './server-process.ts'
+import { type PlayedRollout, playRollout } from './trainer.ts'
+
+/** So many questions, each played by every agent: a group of rollouts an item. */
+const questionsPlayed = 20
+const atOnce = 8
+
+async function demo(): Promise<void> {
+  const began = performance.now()
+  const once = process.argv.includes('--once')
+  // The demo's pages are fictional: they belong into the embedded database, not into one that somebody configured.
+  const env: NodeJS.ProcessEnv = { ...readEnvironment(), DATABASE_URL: '' }
+  const config = loadConfig(env)
+  console.log('Scorekeeper demo: scripted agents answer financial questions over HTTP, and a grader scores them.\n')
+
+  const database = await openServerDatabase(config)
+  const bar = createBar()
+  const { dev } = await ensureGeneratedCorpus(database, { onProgress: bar.show })
+  bar.end()
+  console.log(`Corpus: 2,800 fictional report pages in ${database.where}.`)
+
+  const key = isOpen(config.auth) ? undefined : randomBytes(24).toString('hex')
+  const serverEnv = {
+    ...env,
+    ...(key !== undefined && { API_KEYS: `${env['API_KEYS'] ?? ''} demo:tools+grade=${key}` }),
+  }
+  const server = await startServer(serverEnv).catch((error: unknown) => {
+    if (!String(error).includes('EADDRINUSE')) throw error
+    console.log(`Port ${config.port} is taken; the server takes another.`)
+    return startServer({ ...serverEnv, PORT: '0' })
+  })
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
+  console.log(`Server: ${server.url}\n`)
+
+  const random = randomOf('demo')
+  const items = random.shuffle(dev).slice(0, questionsPlayed).map(datasetRow)
+  const jobs = items.flatMap((item) => agents.map((agent) => ({ item, agent })))
+  const settings = { url: server.url, headers, repeats: () => random.next() < 0.1 }
+  const rollouts: PlayedRollout[] = []
+  const work = async () => {
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+      rollouts.push(await playRollout(settings, job.agent, job.item))
+      bar.show({ stage: 'rollouts', done: rollouts.length, total: items.length * agents.length })
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
+  bar.end()
+
+  const rows = await database.sql<{ id: string; parts: Record<string, number> }[]>`
+    select rollout_id as id, parts from grades where rollout_id like 'demo_%' and outcome = 'scored'`
+  const parts = new Map(rows.map((row) => [row.id, row.parts]))
+  console.log(`${reportTable(rollouts, (id) => parts.get(id) ?? {})}\n`)
+  const sum = (of: (rollout: PlayedRollout) => number) => rollouts.reduce((total, one) => total + of(one), 0)
+  console.log(
+    `${rollouts.length} rollouts, ${sum(({ calls }) => calls)} tool calls, ${sum(({ retries }) => retries)} of them sent ` +
+      `twice as after a lost answer: ${sum(({ differences }) => differences)} answered differently.`,
+  )
+  console.log(`${((performance.now() - began) / 1000).toFixed(0)} s in all.\n`)
+  console.log(whatNext(server.url, key, items[0]?.messages.at(-1)?.content ?? 'revenue'))
+
+  const stop = async () => {
+    server.stop()
+    await server.ended
+    await database.close()
+  }
+  if (once) return stop()
+  process.once('SIGINT', () => void stop())
+  process.once('SIGTERM', () => void stop())
+  server.ended.then(() => database.close())
+}
+
+function whatNext(url: string, key: string | undefined, question: string): string {
+  const header = key === undefined ? '' : ` -H 'authorization: Bearer ${key}'`
+  const call = JSON.stringify({ trace_id: 'my-rollout', arguments: { query: question.replaceAll("'", '') } })
+  const grade = JSON.stringify({
+    trace_id: 'my-rollout',
+    sample: { output_text: '14.08%' },
+    item: { reference_answer: '14.1%' },
+  })
+  return [
+    'The server goes on running; Ctrl-C stops it. Try next:',
+    '',
+    `  curl ${url}/tools/search${header} -d '${call}'`,
+    `  curl ${url}/graders/finqa${header} -d '${grade}'`,
+    `  curl ${url}/tools${header}`,
+    '',
+    'Your own tools go into tools/, your graders into graders/; README.md shows how, npm run dev reloads on save.',
+  ].join('\n')
+}
+
+await demo().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(1)
+})

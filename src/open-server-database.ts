@@ -15,7 +15,8 @@ export interface ServerDatabase extends Database {
  * Opens the database that the settings name, or starts the embedded one, and brings it up to date. `close` also stops
  * the embedded server, if no other process uses it.
  *
- * @throws EmbeddedUnavailable where there is no embedded one for this platform; what the database throws otherwise.
+ * @throws EmbeddedUnavailable where there is no embedded one for this platform; an Error that names the database when it
+ * cannot be used.
  */
 export async function openServerDatabase(
   config: Pick<Config, 'databaseUrl' | 'dataDir' | 'poolSize' | 'prepare'>,
@@ -23,21 +24,29 @@ export async function openServerDatabase(
   const { databaseUrl, dataDir, poolSize, prepare } = config
   const embedded = databaseUrl === undefined ? await startEmbedded({ dir: dataDir }) : undefined
   const url = embedded?.url ?? databaseUrl ?? ''
+  const where =
+    embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`
   try {
     await migrate(url)
-  } catch (error) {
+  } catch (cause) {
     await embedded?.stop()
-    throw error
+    const named = embedded === undefined ? `${where}, which DATABASE_URL names` : where
+    throw new Error(`cannot use ${named}: ${reasonOf(cause)}`, { cause })
   }
   const database = openDatabase({ url, poolSize, prepare })
   return {
     ...database,
     url,
-    where:
-      embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`,
+    where,
     async close() {
       await database.close()
       await embedded?.stop()
     },
   }
+}
+
+/** A name with several addresses fails with one error an address, and no message of its own. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ')
+  return cause instanceof Error ? cause.message : String(cause)
 }

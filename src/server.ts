@@ -6,6 +6,7 @@ import { createApp } from './app.ts'
 import { createAuthenticator, isOpen } from './auth/authenticate.ts'
 import { loadConfig, readEnvironment } from './config.ts'
 import { createEmbed } from './embeddings.ts'
+import { RequestError } from './errors.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { createLog } from './log.ts'
@@ -55,7 +56,11 @@ async function start(): Promise<void> {
     if (stops > 1) process.exit(1)
     log.info({ signal }, 'stopping: what runs may finish')
     endHousekeeping()
-    const timer = setTimeout(() => stopping.abort(new Error('the server stops')), config.drainSeconds * 1000)
+    const timer = setTimeout(() => {
+      stopping.abort(new RequestError(503, 'server_stopping', 'the server stops; try again', { retryAfterSeconds: 2 }))
+      // Time to say so; then what does not listen is cut off.
+      setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), 2_000)
+    }, config.drainSeconds * 1000)
     server.close(() => {
       clearTimeout(timer)
       database.close().then(

@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import { z } from 'zod'
+
+const program = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
+const tsx = import.meta.resolve('tsx')
+
+/** A server in a process of its own. */
+export interface ServerProcess {
+  readonly child: ChildProcess
+  /** What it has written so far. */
+  readonly written: { out: string; err: string }
+  /** Resolves with its exit code once it has ended. */
+  readonly ended: Promise<number | null>
+}
+
+/** Starts the server in a folder, with these variables and no others. */
+export function spawnServer(cwd: string, env: Record<string, string>): ServerProcess {
+  const { PATH = '' } = process.env
+  const options = { cwd, env: { PATH, ...env } }
+  const child = spawn(process.execPath, ['--import', tsx, program], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const written = { out: '', err: '' }
+  child.stdout.on('data', (chunk: Buffer) => {
+    written.out += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    written.err += chunk.toString()
+  })
+  const ended = once(child, 'close').then(([code]) => z.number().nullable().parse(code))
+  return { child, written, ended }
+}
+
+const logLine = z.looseObject({ level: z.string(), time: z.string(), msg: z.string(), url: z.string().optional() })
+
+/** The lines of its log. */
+export function logOf({ written }: ServerProcess) {
+  const lines = written.out.trim().split('\n')
+  return lines.map((line) => logLine.parse(JSON.parse(line)))
+}
+
+/** Waits until it says where it listens, and gives that address. */
+export async function addressOf(server: ServerProcess): Promise<string> {
+  const { written } = server
+  await expect.poll(() => `${written.out}${written.err}`, { timeout: 20_000 }).toContain('listening on')
+  return logOf(server).find(({ msg }) => msg.startsWith('listening on'))?.url ?? ''
+}
+
+/** Kills it if it has not ended. */
+export async function kill({ child, ended }: ServerProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+  await ended
+}

@@ -1,17 +1,18 @@
 import { z } from 'zod'
 
-const line = z.string().transform(storable)
+const line = z
+  .union([z.string(), z.number(), z.boolean(), z.null()])
+  .transform((value) => storable(value === null ? '' : String(value)))
 
-/** A report page as datasets write it. */
+/** A report page as datasets write it, under the name that they give its path. */
 export const pageRecord = z.object({
-  path: z.string(),
   pre_text: z.array(line).default([]),
   table: z.array(z.array(line)).default([]),
   post_text: z.array(line).default([]),
 })
 
 /** A report page: sentences, a table of rows of cells, sentences. */
-export type Page = z.output<typeof pageRecord>
+export type Page = z.output<typeof pageRecord> & { readonly path: string }
 
 /** Replaces what Postgres cannot store, U+0000 and lone surrogates, by U+FFFD. */
 export function storable(text: string): string {

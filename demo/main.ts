@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { datasetRow, ensureGeneratedCorpus } from '../corpus/generated.ts'
+import { datasetRow } from '../corpus/dataset.ts'
+import { ensureGeneratedCorpus } from '../corpus/generated.ts'
 import { randomOf } from '../corpus/random.ts'
 import { isOpen } from '../src/auth/authenticate.ts'
 import { loadConfig, readEnvironment } from '../src/config.ts'

@@ -30,7 +30,8 @@ export async function finishCorpus(
   db: PostgresJsDatabase,
   { vectors, onProgress }: { vectors?: VectorSource | undefined; onProgress: OnProgress },
 ): Promise<boolean> {
-  const { index } = await readStatus(db)
+  const { pages: count, index } = await readStatus(db)
+  if (count === 0) return false
   const indexed = index?.current === true
   const embedded = vectors === undefined || (indexed && index.model === vectors.model)
   if (!indexed) await buildIndex(db, onProgress)

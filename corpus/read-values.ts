@@ -48,6 +48,7 @@ export async function* readValues(file: string, onBytes: OnBytes = () => {}): As
 
 async function* textOf(file: string, onBytes: OnBytes): AsyncGenerator<string> {
   const { size } = await stat(file)
+  const packed = await isGzip(file)
   const source = createReadStream(file)
   let done = 0
   source.on('data', (chunk) => {
@@ -55,7 +56,7 @@ async function* textOf(file: string, onBytes: OnBytes): AsyncGenerator<string> {
     onBytes(done, size)
   })
   // A failure of either ends the reading below with it.
-  const bytes = (await isGzip(file)) ? pipeline(source, createGunzip(), () => {}) : source
+  const bytes = packed ? pipeline(source, createGunzip(), () => {}) : source
   const decoder = new TextDecoder()
   for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true })
   yield decoder.decode()

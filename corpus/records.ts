@@ -32,10 +32,10 @@ const record = z.object({
   reference_answer: label.nullish(),
   exe_ans: label.nullish().catch(null),
   messages: z.array(z.looseObject({ role: z.string(), content: z.unknown() })).optional(),
-  qa: z.unknown(),
-  table: z.unknown(),
-  pre_text: z.unknown(),
-  post_text: z.unknown(),
+  qa: z.unknown().optional(),
+  table: z.unknown().optional(),
+  pre_text: z.unknown().optional(),
+  post_text: z.unknown().optional(),
 })
 
 const qaRecord = z.object({ question: z.string(), answer: label.nullish(), exe_ans: label.nullish().catch(null) })

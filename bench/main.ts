@@ -1,0 +1,18 @@
+import { readEnvironment } from '../src/config.ts'
+import { searchBench } from './search.ts'
+
+/** What can be measured: `run` gets the arguments after the name, and the environment. */
+const benches = [searchBench]
+
+const [name, ...args] = process.argv.slice(2)
+const bench = benches.find((each) => each.name === name)
+if (bench === undefined) {
+  const list = benches.map((each) => `  npm run bench -- ${each.usage.padEnd(24)} ${each.about}`)
+  process.stdout.write(`${['What can be measured:', '', ...list].join('\n')}\n`)
+  process.exitCode = name === undefined ? 0 : 1
+} else {
+  await bench.run(args, readEnvironment()).catch((error: unknown) => {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  })
+}

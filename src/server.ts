@@ -37,7 +37,10 @@ async function start(): Promise<void> {
   const { leaseSeconds } = config.limits
   const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
 
-  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
+  // Longer than the minute for which load balancers keep idle connections: what they reuse must not be closing.
+  const serverOptions = { keepAliveTimeout: 75_000 }
+  const where = { hostname: config.host, port: config.port }
+  const server = serve({ fetch: app.fetch, serverOptions, ...where }, ({ port }) => {
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
     const facts = { url, database: database.where, tools: tools.length, graders: graders.length }
     log.info(facts, `listening on ${url}, with ${database.where}`)

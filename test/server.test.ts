@@ -93,7 +93,8 @@ describe('the server process', () => {
     const server = await start()
     const { url, child, written, ended } = server
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-    expect((await fetch(`${url}/readyz`)).status).toBe(200)
+    const ready = await fetch(`${url}/readyz`)
+    expect([ready.status, ready.headers.get('keep-alive')]).toEqual([200, 'timeout=75'])
     const listed = await postTo(`${url}/tools/list`, call('a', { path: '' }))
     expect([listed.status, await listed.json()]).toMatchObject([200, { call_id: 'a', output: expect.any(String) }])
     const graded = await postTo(`${url}/grade`, {

@@ -19,6 +19,8 @@ export const ranking = {
   year: { '-1': 1.5, '0': 6, '1': 3.5, '2': 1.5 },
   /** The company that the query names. */
   company: 8,
+  /** How many pages, best by words alone, the year and the company are weighed for. */
+  considered: 400,
   /** Fusion of two rankings: a page at rank r of one gets 1 / (fusion + r) of it. */
   fusion: 60,
   /** How many pages of each ranking are fused. */
@@ -99,6 +101,8 @@ function lexical(query: string, limit: number): SQL {
       select page_id, sum(grams.weight * idf * hit.weight) as score
       from grams join search_terms using (term), unnest(page_ids, weights) as hit(page_id, weight)
       group by page_id
+      order by score desc
+      limit ${ranking.considered}
     ),
     companies as (
       select company, least(sum(strength), 1) as strength

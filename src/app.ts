@@ -61,7 +61,7 @@ export function createApp(deps: AppDeps): Hono {
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
   const services = { ledger, db: database.db, embed, log, ...limits }
   const caller = createCaller({ ...services, tools, budget, claims, stopping })
-  const grading = createGrading({ ...services, graders, isBusy: caller.isBusy })
+  const grading = createGrading({ ...services, graders, stopping, isBusy: caller.isBusy })
   const respond = createErrorResponder(log, now)
 
   const allow = async (request: Request, ...anyOf: readonly Scope[]): Promise<void> => {

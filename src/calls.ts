@@ -13,6 +13,7 @@ import { runReading } from './running/reading.ts'
 import { recordedWhateverHappens } from './running/recorded.ts'
 import type { Run, RunServices } from './running/services.ts'
 import { createUnderWay } from './running/under-way.ts'
+import { createUnrecorded } from './running/unrecorded.ts'
 import { runWriting } from './running/writing.ts'
 import { shorten } from './shorten.ts'
 
@@ -56,7 +57,7 @@ export interface Caller {
    * item that does not fit, 409 for a call id that stands for another call, 5xx for a failure of ours.
    */
   call(request: ToolRequest): Promise<ToolAnswer>
-  /** Whether a call of this rollout runs in this process. */
+  /** Whether a call of this rollout runs in this process, or has failed and could not be recorded yet. */
   isBusy(rolloutId: string): boolean
 }
 
@@ -64,6 +65,7 @@ export interface Caller {
 export function createCaller(settings: CallerSettings): Caller {
   const { ledger, log, tools } = settings
   const underWay = createUnderWay<Recorded>()
+  const unrecorded = createUnrecorded(ledger, log)
   const queued = createQueueByKey()
 
   const refuse = (call: CallIdentity, code: string, output: string) =>
@@ -88,11 +90,11 @@ export function createCaller(settings: CallerSettings): Caller {
       const opened = tool.open(args.value, call.item)
       if (!opened.fits) return unfit(opened)
       const work = () => queued(call.rolloutId, () => runWriting(settings, run, opened))
-      return recordedWhateverHappens(ledger, log, call, work)
+      return recordedWhateverHappens(ledger, unrecorded, call, work)
     }
     const opened = tool.open(args.value, call.item)
     if (!opened.fits) return unfit(opened)
-    return recordedWhateverHappens(ledger, log, call, () => runReading(settings, run, opened))
+    return recordedWhateverHappens(ledger, unrecorded, call, () => runReading(settings, run, opened))
   }
 
   const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
@@ -108,7 +110,7 @@ export function createCaller(settings: CallerSettings): Caller {
   }
 
   return {
-    isBusy: underWay.isBusy,
+    isBusy: (rolloutId) => underWay.isBusy(rolloutId) || unrecorded.has(rolloutId),
     async call(request) {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const callId = request.callId ?? `call_${randomUUID()}`

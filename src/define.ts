@@ -16,7 +16,8 @@ export interface Environment<Task, Reference, State> {
 /**
  * Says what an item of the dataset is, once, so that every tool and grader is typed from it.
  *
- * Throws at start when the state's schema does not parse `{}` or the budget is not a positive whole number.
+ * Throws at start when the state's schema does not parse `{}`, when the task's lets fields through that it does not name,
+ * or when the budget is not a positive whole number.
  *
  * @example
  * export const { defineTool, defineGrader, budget } = defineEnvironment({
@@ -35,6 +36,9 @@ export function defineEnvironment<Task, Reference, State>(
       `the environment's state must parse {}, which is where a rollout starts: ${z.prettifyError(start.error)}; give its fields defaults`,
     )
   }
+  if (spec.task instanceof z.ZodObject && isLoose(spec.task)) {
+    throw new Error("the environment's task is a loose object, which would show tools the reference; use z.object")
+  }
   const budget = spec.budget?.calls
   if (budget !== undefined && !(Number.isSafeInteger(budget) && budget > 0)) {
     throw new Error(`the environment's budget.calls was ${budget}; it must be a whole number from 1 up`)
@@ -44,4 +48,10 @@ export function defineEnvironment<Task, Reference, State>(
     defineTool: (tool) => makeTool(spec, tool),
     defineGrader: (grader) => makeGrader(spec, grader),
   }
+}
+
+/** Whether a schema keeps the fields that it does not name. */
+function isLoose(schema: z.ZodObject): boolean {
+  const { catchall } = schema.def
+  return catchall !== undefined && !(catchall instanceof z.ZodNever)
 }

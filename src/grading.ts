@@ -30,8 +30,10 @@ export interface GradingSettings {
   readonly embed: Embed | undefined
   readonly graders: ReadonlyMap<string, Grader>
   readonly log: Log
-  /** Whether a call of this rollout runs in this process. */
+  /** Whether a call of this rollout runs in this process, or waits to be recorded as failed. */
   readonly isBusy: (rolloutId: string) => boolean
+  /** Aborted when the server has no more time for what runs. */
+  readonly stopping: AbortSignal
   /** How long a grader may run that does not say so itself, in seconds. */
   readonly graderSeconds: number
   /** How long a grading waits for calls that still run, in seconds. */
@@ -78,7 +80,7 @@ export function createGrading(settings: GradingSettings): Grading {
       }
       const seconds = grader.timeoutSeconds ?? settings.graderSeconds
       const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
-      const grade = await withDeadline({ seconds, late }, (signal) =>
+      const grade = await withDeadline({ seconds, late, parent: settings.stopping }, (signal) =>
         opened.run({
           rolloutId,
           sample: request.sample,

@@ -4,20 +4,29 @@ import { environment } from '../schema/environment.ts'
 import { tools } from '../tools/index.ts'
 import { createApp } from './app.ts'
 import { createAuthenticator, isOpen } from './auth/authenticate.ts'
-import { loadConfig, readEnvironment } from './config.ts'
+import { type Config, loadConfig, readEnvironment } from './config.ts'
 import { createEmbed } from './embeddings.ts'
 import { RequestError } from './errors.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { createLedger } from './ledger/ledger.ts'
-import { createLog } from './log.ts'
+import { createLog, type Log } from './log.ts'
 import { isMigrated } from './migrate.ts'
-import { openServerDatabase } from './open-server-database.ts'
+import { openServerDatabase, type ServerDatabase } from './open-server-database.ts'
 import { version } from './version.ts'
 
 async function start(): Promise<void> {
   const config = loadConfig(readEnvironment())
   const log = createLog(config.logLevel)
   const database = await openServerDatabase(config)
+  try {
+    listen(config, log, database)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+function listen(config: Config, log: Log, database: ServerDatabase): void {
   const stopping = new AbortController()
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
   const app = createApp({

@@ -24,6 +24,11 @@ describe('an environment', () => {
     )
   })
 
+  it('is refused with a task that would let the reference through to tools', () => {
+    const task = z.looseObject({ question: z.string() })
+    expect(() => defineEnvironment({ ...parts, task })).toThrow('would show tools the reference')
+  })
+
   it('has the budget that it was given, or none', () => {
     expect(defineEnvironment({ ...parts, budget: { calls: 1 } }).budget).toBe(1)
     expect(defineEnvironment(parts).budget).toBeUndefined()

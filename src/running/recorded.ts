@@ -1,8 +1,8 @@
 import type { CallIdentity, Recorded } from '../ledger/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Log } from '../log.ts'
 import { failureOf } from './failure.ts'
 import { refusalIn } from './refusal.ts'
+import type { Unrecorded } from './unrecorded.ts'
 
 /**
  * Sees to it that a call which did not end well is recorded too: as refused when it was the model's fault, else as
@@ -10,8 +10,8 @@ import { refusalIn } from './refusal.ts'
  * whose answer was lost or a retry was faster, is the answer instead.
  */
 export async function recordedWhateverHappens(
-  ledger: Ledger,
-  log: Log,
+  ledger: Pick<Ledger, 'record'>,
+  unrecorded: Unrecorded,
   call: CallIdentity,
   work: () => Promise<Recorded>,
 ): Promise<Recorded> {
@@ -27,9 +27,7 @@ export async function recordedWhateverHappens(
       message: `the tool "${call.tool}" failed; try again`,
     })
     const failed = { ...call, outcome: 'failed', output: '', code: failure.code, startedAt } as const
-    const recorded = await ledger.record(failed).catch((cause: unknown) => {
-      log.error({ code: 'failure_not_recorded', ...facts, cause }, 'a failed call could not be recorded as failed')
-    })
+    const recorded = await unrecorded.record(failed)
     if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded
     throw failure
   }

@@ -8,10 +8,13 @@ export interface Refusal {
   readonly code: string
 }
 
+/** The most characters of a refusal: it is a sentence, not an answer. */
+const longest = 10_000
+
 /** What a thrown error says to the model, if it is one for the model. */
 export function refusalIn(error: unknown): Refusal | undefined {
   if (error instanceof OversizedOutput) return { output: error.message, code: 'output_too_large' }
-  if (error instanceof ToolError) return { output: storable(error.message), code: 'refused_by_tool' }
+  if (error instanceof ToolError) return { output: storable(error.message.slice(0, longest)), code: 'refused_by_tool' }
   return undefined
 }
 

@@ -130,4 +130,19 @@ describe('a server whose database is away', () => {
       expect([...rows]).toEqual([{ seq: 1, outcome: 'ok' }])
     },
   )
+
+  it.each(['none', 'database'] as const)('remembers a call with effects %s that failed meanwhile', async (kind) => {
+    const held = gate()
+    held.open()
+    const app = testApp(database, { tools: toolsAt(held).tools, graders: [one] })
+    const rollout = `remembered-${kind}`
+    expect((await post(app, `/tools/${kind}`, toolCall(kind, rollout, 'a'))).status).toBe(200)
+    await embedded.stop()
+    expect((await post(app, `/tools/${kind}`, toolCall(kind, rollout, 'b'))).status).toBe(503)
+    await start()
+    // No retry comes, and the trainer asks for a score all the same.
+    await expect.poll(async () => (await app.request('/readyz')).status, { timeout: 10_000 }).toBe(200)
+    const graded = await post(app, '/grade', gradingOf(rollout, 'x'))
+    expect([graded.status, graded.body.error?.code]).toEqual([500, 'rollout_has_failed_call'])
+  })
 })

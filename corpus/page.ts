@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { storable } from '../schema/storable.ts'
 
 const line = z
   .union([z.string(), z.number(), z.boolean(), z.null()])
@@ -13,11 +14,6 @@ export const pageRecord = z.object({
 
 /** A report page: sentences, a table of rows of cells, sentences. */
 export type Page = z.output<typeof pageRecord> & { readonly path: string }
-
-/** Replaces what Postgres cannot store, U+0000 and lone surrogates, by U+FFFD. */
-export function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\u{FFFD}')
-}
 
 /** The company and the year that a path like `ACME/2014/page_15` names: its first part, and the part that is a year. */
 export function placeOf(path: string): { company: string; year: number | null } {

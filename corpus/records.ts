@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Page, pageRecord, sizeOf, storable } from './page.ts'
+import { storable } from '../schema/storable.ts'
+import { type Page, pageRecord, sizeOf } from './page.ts'
 
 /** A question about a page, with the label that a grader compares answers with. */
 export interface ImportedQuestion {

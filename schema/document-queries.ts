@@ -1,6 +1,7 @@
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { pages } from './documents.ts'
+import { storable } from './storable.ts'
 
 /** A report page: lines of prose, a table of rows of cells, lines of prose. */
 export interface Document {
@@ -23,7 +24,7 @@ export async function findDocuments(db: PostgresJsDatabase, paths: readonly stri
   const rows = await db
     .select()
     .from(pages)
-    .where(inArray(pages.path, [...paths]))
+    .where(inArray(pages.path, paths.map(storable)))
   const found = new Map(rows.map((row) => [row.path, row]))
   return paths.flatMap((path) => {
     const row = found.get(path)
@@ -40,12 +41,13 @@ export async function findDocuments(db: PostgresJsDatabase, paths: readonly stri
  * @param directory a path without slashes around it, or '' for the top.
  */
 export async function listDirectory(db: PostgresJsDatabase, directory: string): Promise<string[]> {
-  const prefix = directory === '' ? '' : `${directory}/`
+  const parent = storable(directory)
+  const prefix = parent === '' ? '' : `${parent}/`
   // Bytes compare as the index on them does; 0x30 is what follows the slash.
   const inside =
     prefix === ''
       ? sql`true`
-      : sql`${pages.path} collate "C" > ${prefix} and ${pages.path} collate "C" < ${`${directory}0`}`
+      : sql`${pages.path} collate "C" > ${prefix} and ${pages.path} collate "C" < ${`${parent}0`}`
   const rest = sql`substr(${pages.path}, ${prefix.length + 1}::int)`
   const entry = sql<string>`case when strpos(${rest}, '/') > 0 then split_part(${rest}, '/', 1) || '/' else ${rest} end`
   const rows = await db
@@ -53,7 +55,8 @@ export async function listDirectory(db: PostgresJsDatabase, directory: string): 
     .from(pages)
     .where(inside)
   const natural = new Intl.Collator('en', { numeric: true })
-  return rows.map((row) => row.entry).sort((a, b) => natural.compare(a, b) || (a < b ? -1 : 1))
+  const name = (entry: string) => entry.replace(/\/$/, '')
+  return rows.map((row) => row.entry).sort((a, b) => natural.compare(name(a), name(b)) || (a < b ? -1 : 1))
 }
 
 /** Paths of pages that may have been meant by a wrong one: other case, other slashes, with or without an ending. */
@@ -67,7 +70,7 @@ export async function findNearPaths(db: PostgresJsDatabase, path: string): Promi
   const rows = await db
     .select({ path: pages.path })
     .from(pages)
-    .where(eq(sql`regexp_replace(lower(${pages.path}), '[.][a-z]{1,5}$', '')`, bare(path)))
+    .where(eq(sql`regexp_replace(lower(${pages.path}), '[.][a-z]{1,5}$', '')`, bare(storable(path))))
     .orderBy(asc(pages.path))
     .limit(3)
   return rows.map((row) => row.path)

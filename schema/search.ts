@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { z } from 'zod'
 import { wordsOf } from './search-grams.ts'
+import { storable } from './storable.ts'
 
 /**
  * What the parts of a score are worth beside each other, in units of BM25 (a good page scores 20 to 40). Chosen on the
@@ -84,7 +85,7 @@ export async function readIndex(db: PostgresJsDatabase): Promise<IndexStatus | u
 /** The statement that gives `path` and `score` of the best pages by words. */
 function lexical(query: string, limit: number): SQL {
   return sql`
-    with words as materialized ${wordsOf(sql`${query}::text`)},
+    with words as materialized ${wordsOf(sql`${storable(query)}::text`)},
     grams as (
       select term, max(weight) as weight
       from (

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
@@ -63,6 +63,14 @@ describe('the embedded database', () => {
     const embedded = await start(clone)
     expect(embedded.where).toBe(join(clone, '.data', 'postgres'))
     expect(statSync(embedded.where).uid).toBe(owner)
+    await embedded.stop()
+  })
+
+  it('takes a directory that is relative to where the process runs', async () => {
+    const clone = makeClone('relative')
+    const embedded = await start(relative(process.cwd(), clone))
+    expect(isAbsolute(embedded.where)).toBe(true)
+    expect(await ask(embedded.url)).toBe('on')
     await embedded.stop()
   })
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from 'postgres'
 import { postgres } from '../driver.ts'
@@ -47,7 +48,9 @@ const patience = 120_000
  * await embedded.stop()
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { dir, bases = systemBases, durable = true, platform = `${process.platform}-${process.arch}` } = options
+  const { bases = systemBases, durable = true, platform = `${process.platform}-${process.arch}` } = options
+  // PostgreSQL's programs run elsewhere.
+  const dir = resolve(options.dir)
   const identity = await chooseIdentity(dir)
   const binaries = await prepareBinaries(findPackage(platform), identity, bases)
   const where = await findPlace(dir, identity, bases)

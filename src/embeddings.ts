@@ -19,6 +19,8 @@ export interface EmbeddingsOptions {
   /** How long one try may take, in milliseconds, 30,000 when left out. */
   readonly timeoutMs?: number
   readonly fetch?: typeof fetch
+  /** Waits so many milliseconds; rejects when the signal aborts. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
 const longestPauseMs = 60_000
@@ -57,7 +59,7 @@ export function createEmbed(options: EmbeddingsOptions): Embed {
 }
 
 async function embedBatch(options: EmbeddingsOptions, texts: readonly string[], signal: AbortSignal | undefined) {
-  const { attempts = 5, pauseMs = 500 } = options
+  const { attempts = 5, pauseMs = 500, wait = sleepFor } = options
   for (let attempt = 1; ; attempt += 1) {
     const result = await ask(options, texts, signal)
     if (Array.isArray(result)) return result
@@ -68,9 +70,11 @@ async function embedBatch(options: EmbeddingsOptions, texts: readonly string[], 
       throw new Error(`no embeddings from ${address.origin}${address.pathname}${tried}: ${result.why}`)
     }
     const backOff = pauseMs * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
-    await sleep(Math.min(Math.max(backOff, result.pauseMs ?? 0), longestPauseMs), undefined, { signal })
+    await wait(Math.min(Math.max(backOff, result.pauseMs ?? 0), longestPauseMs), signal)
   }
 }
+
+const sleepFor = (milliseconds: number, signal: AbortSignal | undefined) => sleep(milliseconds, undefined, { signal })
 
 async function ask(
   options: EmbeddingsOptions,
@@ -80,12 +84,17 @@ async function ask(
   const { url, model, apiKey, dimensions, timeoutMs = 30_000, fetch = globalThis.fetch } = options
   const address = new URL(url)
   address.pathname = `${address.pathname.replace(/\/+$/, '')}/embeddings`
+  // fetch refuses addresses with a password in them.
+  const { username, password } = address
+  address.username = address.password = ''
+  const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
     const response = await fetch(address, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
+        ...(username !== '' && { authorization: `Basic ${basic}` }),
         // Azure reads its keys from a header of its own.
         ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}`, 'api-key': apiKey }),
       },

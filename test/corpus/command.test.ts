@@ -1,0 +1,169 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readStatus } from '../../corpus/finish.ts'
+import { generateCorpus } from '../../corpus/generate.ts'
+import { emptyCorpus } from '../../corpus/load.ts'
+import { searchPages } from '../../schema/search.ts'
+import { createCorpus } from '../support/corpus.ts'
+import { serveEmbeddings } from '../support/embeddings.ts'
+
+let corpus: Awaited<ReturnType<typeof createCorpus>>
+let folder: string
+
+beforeAll(async () => {
+  corpus = await createCorpus([])
+  folder = await mkdtemp(join(tmpdir(), 'scorekeeper-corpus-'))
+})
+afterAll(async () => {
+  await corpus.drop()
+  await rm(folder, { recursive: true })
+})
+
+function start(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const process = spawn(globalThis.process.execPath, ['--import', 'tsx', script, ...args], {
+    env: {
+      PATH: globalThis.process.env['PATH'],
+      DATABASE_URL: corpus.url,
+      DATA_DIR: folder,
+      NODE_ENV: 'production',
+      ...env,
+    },
+  })
+  let out = ''
+  let err = ''
+  process.stdout.on('data', (chunk) => (out += chunk))
+  process.stderr.on('data', (chunk) => (err += chunk))
+  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) =>
+    process.on('close', (code) => resolve({ code, out, err })),
+  )
+  return { process, ended }
+}
+const run = (...args: string[]) => start('corpus/main.ts', args).ended
+
+describe('npm run corpus', { timeout: 90_000 }, () => {
+  it('generates, finds it done the second time, and writes questions that search can find the pages of', async () => {
+    const first = await run('generate', '--pages', '200')
+    expect(first).toMatchObject({ code: 0 })
+    expect(first.out).toContain('200 pages (200 new, 0 changed, 0 as they were)')
+    expect(first.err).toContain('indexing')
+    const second = await run('generate', '--pages', '200')
+    expect(second.out).toContain('all 200 pages are there already, and indexed')
+    expect((await run('status')).out).toMatch(
+      /^200 pages of 10 companies in the Postgres at .+\nsearch: lexical, 200 pages, /,
+    )
+
+    const rows = (await readFile(join(folder, 'finqa-train.jsonl'), 'utf8')).trim().split('\n')
+    const row = JSON.parse(rows[0] ?? '')
+    expect(row).toMatchObject({
+      messages: [{ role: 'developer' }, { role: 'user', content: expect.stringMatching(/\?$/) }],
+      reference_answer: expect.any(String),
+      gold_path: expect.stringMatching(/^[A-Z]+\/\d{4}\/page_\d+$/),
+    })
+    expect(row.tools.map((tool: { function: { name: string } }) => tool.function.name)).toEqual([
+      'search',
+      'list',
+      'cat',
+    ])
+    const bench = await start('bench/main.ts', ['search', join(folder, 'finqa-dev.jsonl')]).ended
+    expect(bench.out).toMatch(/recall@1 0\.\d{3} {3}recall@5 0\.\d{3} {3}recall@10 \d\.\d{3} {3}MRR@10 0\.\d{3}/)
+    expect(bench.out).toMatch(/p50 \d+\.\d ms {3}p99 \d+\.\d ms/)
+  })
+
+  it('goes on after a kill where it was', async () => {
+    await emptyCorpus(corpus.db)
+    const { pages } = generateCorpus({ pages: 1_200 })
+    const file = join(folder, 'pages.jsonl.gz')
+    await writeFile(file, gzipSync(pages.map((page) => JSON.stringify(page)).join('\n')))
+    const first = start('corpus/main.ts', ['import', file])
+    for (let count = 0; count === 0; await sleep(5)) {
+      const [row] = await corpus.db.execute<{ count: number }>(sql`select count(*)::int as count from pages`)
+      count = row?.count ?? 0
+    }
+    first.process.kill('SIGKILL')
+    await first.ended
+    const left = await readStatus(corpus.db)
+    expect(left.index).toBeUndefined()
+    await expect(searchPages(corpus.db, { query: 'goodwill' })).rejects.toThrow('not built yet')
+
+    const second = await run('import', file)
+    expect(second).toMatchObject({ code: 0 })
+    const [, added, unchanged] = /\((\d+) new, 0 changed, (\d+) as they were\)/.exec(second.out) ?? []
+    expect(Number(unchanged)).toBeGreaterThanOrEqual(left.pages)
+    expect(Number(added) + Number(unchanged)).toBe(1_200)
+    expect(await readStatus(corpus.db)).toMatchObject({ pages: 1_200, index: { pages: 1_200, current: true } })
+    expect(await searchPages(corpus.db, { query: 'goodwill' })).toHaveLength(10)
+  })
+
+  it('reports what it skipped, and writes the questions it found as a dataset', async () => {
+    await emptyCorpus(corpus.db)
+    const file = join(folder, 'some.json')
+    const qa = { question: 'how many?', answer: '7' }
+    await writeFile(
+      file,
+      JSON.stringify([{ filename: 'NEW/2010/page_1.pdf', pre_text: ['seven'], table: [], post_text: [], qa }, 5]),
+    )
+    const { out } = await run('import', file)
+    expect(out).toContain(`skipped 1 of ${file}: a field of the wrong type: the record itself (record 2)`)
+    expect(out).toContain(`1 questions in ${join(folder, 'some.jsonl')}`)
+    expect(JSON.parse(await readFile(join(folder, 'some.jsonl'), 'utf8'))).toMatchObject({
+      messages: [{}, { role: 'user', content: 'how many?' }],
+      reference_answer: '7',
+      gold_path: 'NEW/2010/page_1.pdf',
+    })
+  })
+
+  it('computes vectors where an endpoint is configured, and search is hybrid', async () => {
+    await emptyCorpus(corpus.db)
+    const endpoint = await serveEmbeddings(
+      (text) => [text.length, 1, 0],
+      (request) => (request === 1 ? { status: 503 } : undefined),
+    )
+    const file = join(folder, 'few.jsonl')
+    await writeFile(file, '{"path":"NEW/2010/page_1","pre_text":["seven"]}')
+    const { out, err } = await start('corpus/main.ts', ['import', file], {
+      EMBEDDINGS_URL: endpoint.url,
+      EMBEDDINGS_MODEL: 'lengths',
+    }).ended
+    await endpoint.close()
+    expect(err).toContain('embedding')
+    expect(out).toMatch(
+      /search: hybrid, 1 pages, .* vectors of 3 dimensions by lengths, compared (?:without|by) pgvector/,
+    )
+  })
+
+  it('says what is wrong with a command and leaves with 1', async () => {
+    expect(await run('reticulate')).toMatchObject({
+      code: 1,
+      err: 'corpus: there is no "reticulate"; it is generate, import or status\n',
+    })
+    expect(await run('import')).toMatchObject({ code: 1, err: 'corpus: import needs the files to read\n' })
+    expect(await run('generate', '--seed', 'x')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('--seed was "x"'),
+    })
+    expect((await run('import', join(folder, 'none'))).err).toContain(`${join(folder, 'none')}: ENOENT`)
+    expect((await run()).out).toContain('npm run corpus -- import FILE…')
+  })
+})
+
+describe('search over the pages of the real set, or as many generated ones', { timeout: 90_000 }, () => {
+  const real = '../shared/finqa'
+  it('finds the right page first for nearly half of the questions, and among ten for four of five', async () => {
+    await emptyCorpus(corpus.db)
+    const isReal = existsSync(join(real, 'corpus.jsonl.gz'))
+    const done = isReal ? await run('import', join(real, 'corpus.jsonl.gz')) : await run('generate')
+    expect(done.code).toBe(0)
+    const questions = isReal ? join(real, 'items_dev.jsonl.gz') : join(folder, 'finqa-dev.jsonl')
+    const { out } = await start('bench/main.ts', ['search', questions]).ended
+    const [, first, ten] = /recall@1 (\S+) .*recall@10 (\S+)/.exec(out) ?? []
+    expect(Number(first)).toBeGreaterThan(0.45)
+    expect(Number(ten)).toBeGreaterThan(0.8)
+  })
+})

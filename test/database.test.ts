@@ -100,7 +100,14 @@ describe('a database that is away', () => {
     await proxy.away()
     for (const error of await Promise.all(running)) expect(error).toSatisfy(isUnavailable)
     await proxy.back()
-    expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+    for (const _again of [1, 2]) {
+      const pause = () => [
+        sql`select pg_sleep(0.05)`,
+        sql`select pg_sleep(0.05)`,
+        db.execute(fragment`select pg_sleep(0.05)`),
+      ]
+      expect(await Promise.all(pause())).toHaveLength(3)
+    }
     await close()
     await proxy.away()
   })
@@ -125,7 +132,7 @@ describe('a database that is away', () => {
   })
 
   it('fails a query when the connection is lost before it was wholly set up', async () => {
-    const proxy = await startProxy(testDatabase.url, 'typarray')
+    const proxy = await startProxy(testDatabase.url, { fatal: 'typarray' })
     const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 1 })
     for (const query of [() => sql`select 1`, () => db.execute(fragment`select 1`)]) {
       expect(await failureOf(query())).toSatisfy(isUnavailable)
@@ -134,23 +141,25 @@ describe('a database that is away', () => {
     await proxy.away()
   })
 
-  it('comes back whole after it went away three times under load', async () => {
-    const proxy = await startProxy(testDatabase.url)
+  it.each(['crashed', 'was stopped'])('comes back whole after it %s three times under load', async (went) => {
+    const proxy = await startProxy(testDatabase.url, { crashes: went === 'crashed' })
     const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 5 })
     const kinds = [
       () => sql`select 1`,
       () => db.execute(fragment`select 1`),
-      () => sql.begin(async (tx) => [await tx`select 1`, await tx`select 2`]),
-      () => db.transaction(async (tx) => [await tx.execute(fragment`select 1`), await tx.execute(fragment`select 2`)]),
+      () => sql.begin(async (tx) => [await tx`select 1`, await sleep(3), await tx`select 2`]),
+      () =>
+        db.transaction(async (tx) => {
+          await tx.execute(fragment`select 1`)
+          await sleep(3)
+          await tx.execute(fragment`select 2`)
+        }),
     ]
     let isOver = false
     const failures: unknown[] = []
-    const clients = Array.from({ length: 40 }, async (_, n) => {
+    const clients = Array.from({ length: 60 }, async (_, n) => {
       for (const ask = kinds[n % kinds.length]; ask && !isOver; ) {
-        await ask().then(undefined, (error: unknown) => {
-          failures.push(error)
-          return sleep(5)
-        })
+        await ask().then(undefined, (error: unknown) => failures.push(error)) // and asks again at once
       }
     })
     for (let round = 0; round < 3; round += 1) {
@@ -164,8 +173,41 @@ describe('a database that is away', () => {
     await Promise.all(clients)
     expect(failures.length).toBeGreaterThan(0)
     expect(failures.filter((error) => !isUnavailable(error))).toEqual([])
-    const answers = Array.from({ length: 20 }, () => sql<{ one: number }[]>`select 1 as one, pg_sleep(0.05)`)
-    expect(await Promise.all(answers)).toHaveLength(20)
+    const answers = Array.from({ length: 20 }, () => [
+      sql`select pg_sleep(0.05)`,
+      db.execute(fragment`select pg_sleep(0.05)`),
+    ])
+    expect(await Promise.all(answers.flat())).toHaveLength(40)
+    await close()
+    await proxy.away()
+  })
+
+  it('fails what is asked of a reserved connection that was lost', async () => {
+    const { sql, close } = openDatabase({ url: testDatabase.url, poolSize: 1 })
+    const reserved = await sql.reserve()
+    const [backend] = await reserved<{ pid: number }[]>`select pg_backend_pid() as pid`
+    await database.sql`select pg_terminate_backend(${backend?.pid ?? 0})`
+    await sleep(50) // until it has heard of it
+    for (const query of [() => reserved`select 1`, () => reserved`select 2`]) {
+      expect(await failureOf(query())).toSatisfy(isUnavailable)
+    }
+    await close()
+  })
+
+  it('comes back whole though a query was just being sent when it went', async () => {
+    const proxy = await startProxy(testDatabase.url, { crashes: false })
+    const { sql, close } = openDatabase({ url: proxy.url, poolSize: 2 })
+    const [one, other] = [await sql.reserve(), await sql.reserve()]
+    // Both connections end in the same instant; the first to fail asks at the other, which has not yet heard of it.
+    const failures = [
+      failureOf(one`select pg_sleep(60)`.catch(() => other`select 1`)),
+      failureOf(other`select pg_sleep(60)`.catch(() => one`select 1`)),
+    ]
+    await proxy.busy(2)
+    await proxy.away()
+    for (const error of await Promise.all(failures)) expect(error).toSatisfy(isUnavailable)
+    await proxy.back()
+    expect(await Promise.all([sql`select pg_sleep(0.05)`, sql`select pg_sleep(0.05)`])).toHaveLength(2)
     await close()
     await proxy.away()
   })
@@ -193,6 +235,7 @@ describe('a database that is away', () => {
     const { sql } = database
     const ended = failureOf(sql.begin((tx) => tx`select pg_terminate_backend(pg_backend_pid())`))
     expect(await ended).toSatisfy(isUnavailable)
+    await sleep(50) // until the pool has heard of it
     expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
   })
 
@@ -233,8 +276,14 @@ interface Proxy {
   busy(connections: number): Promise<void>
 }
 
-/** Stands between a client and the real server, so that the server can go away and come back at one address; `fatal` words cut a connection. */
-async function startProxy(target: string, fatal?: string): Promise<Proxy> {
+/**
+ * Stands between a client and the real server, so that the server can go away and come back at one
+ * address: by a crash, or by being stopped. A connection in which a client says `fatal` is cut.
+ */
+async function startProxy(
+  target: string,
+  { fatal, crashes = true }: { fatal?: string; crashes?: boolean } = {},
+): Promise<Proxy> {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
@@ -257,7 +306,7 @@ async function startProxy(target: string, fatal?: string): Promise<Proxy> {
     url: url.href,
     async away() {
       server.close()
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets) crashes ? socket.resetAndDestroy() : socket.destroy()
       if (server.listening) await once(server, 'close')
     },
     async back() {

@@ -1,6 +1,7 @@
 import { sql as query } from 'drizzle-orm'
 import type { Sql } from 'postgres'
 import type { Db, Tx } from '../environment.ts'
+import { executePrepared } from './prepared.ts'
 import { lentTransaction } from './transaction.ts'
 
 /** The one attempt at a call that may settle it. */
@@ -29,25 +30,29 @@ export async function settleClaim(
 ): Promise<boolean> {
   if (change === undefined) return settle(db, claim, end)
   return lentTransaction(db, async (tx) => {
-    await tx.execute(query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`)
-    const [rollout] = await tx.execute<{ state: unknown }>(
+    await executePrepared(tx, query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`)
+    const [rollout] = await executePrepared<{ state: unknown }>(
+      tx,
       query`select state from rollouts where id = ${claim.rolloutId}`,
     )
     if (rollout === undefined || !(await settle(tx, claim, end))) return false
     const state = JSON.stringify(change(rollout.state))
-    await tx.execute(query`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`)
+    await executePrepared(tx, query`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`)
     return true
   })
 }
 
 async function settle(db: Db | Tx, claim: Claim, end: ClaimEnd): Promise<boolean> {
-  const settled = await db.execute(query`
+  const settled = await executePrepared(
+    db,
+    query`
     update tool_calls
     set outcome = ${end.outcome}, output = ${end.output}, code = ${end.code}, claim = null, lease_until = null,
       finished_at = now()
     where rollout_id = ${claim.rolloutId} and call_id = ${claim.callId} and outcome = 'running'
       and claim = ${claim.token}
-    returning 1`)
+    returning 1`,
+  )
   return settled.length === 1
 }
 

@@ -5,6 +5,7 @@ import { canonicalJson } from '../json.ts'
 import type { Budget, CallIdentity, CallRecord, Recorded } from './call.ts'
 import { callStatement, type WrittenRow } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
+import { executePrepared } from './prepared.ts'
 import { lentTransaction } from './transaction.ts'
 
 /** What a tool with database effects is given inside the transaction. */
@@ -89,18 +90,24 @@ async function open(tx: Tx, { rolloutId, callId }: CallIdentity, seconds: number
   const frozen = `${Math.ceil(seconds * 1000) + 10_000}`
   // One round trip: the client sends both without waiting, and the second statement sees what the lock waited for.
   const [[session], [found]] = await Promise.all([
-    tx.execute<{ backend: number }>(query`
+    executePrepared<{ backend: number }>(
+      tx,
+      query`
       select pg_backend_pid() as backend, set_config('lock_timeout', ${lock}, true),
         set_config('statement_timeout', ${frozen}, true), set_config('idle_in_transaction_session_timeout', ${frozen}, true),
-        pg_advisory_xact_lock(hashtextextended(${rolloutId}, 0))`),
-    tx.execute<Opening>(query`
+        pg_advisory_xact_lock(hashtextextended(${rolloutId}, 0))`,
+    ),
+    executePrepared<Opening>(
+      tx,
+      query`
       select coalesce(r.calls, 0) as calls, r.state, case when t.seq is not null then json_build_object(
         'rolloutId', t.rollout_id, 'callId', t.call_id, 'seq', t.seq, 'tool', t.tool, 'arguments', t.arguments,
         'outcome', t.outcome, 'output', t.output, 'code', t.code, 'attempt', t.attempt, 'claim', t.claim,
         'lapsed', false) end as call
       from (select 1) one
       left join rollouts r on r.id = ${rolloutId}
-      left join tool_calls t on t.rollout_id = ${rolloutId} and t.call_id = ${callId}`),
+      left join tool_calls t on t.rollout_id = ${rolloutId} and t.call_id = ${callId}`,
+    ),
   ])
   if (session === undefined || found === undefined) throw new Error('the database answered nothing to a transaction')
   return { backend: session.backend, calls: found.calls, state: found.state, standing: found.call ?? undefined }
@@ -114,11 +121,14 @@ async function write(
   state: unknown,
 ): Promise<Recorded> {
   const [[row]] = await Promise.all([
-    tx.execute<WrittenRow & Record<string, unknown>>(callStatement([record], items, budget)),
+    executePrepared<WrittenRow>(tx, callStatement([record], items, budget)),
     state === undefined
       ? undefined
-      : tx.execute(query`
-          update rollouts set state = ${JSON.stringify(state)}::text::jsonb where id = ${record.rolloutId}`),
+      : executePrepared(
+          tx,
+          query`
+          update rollouts set state = ${JSON.stringify(state)}::text::jsonb where id = ${record.rolloutId}`,
+        ),
   ])
   if (row === undefined) throw new Error(`the ledger gave no row for call ${record.callId}`)
   const { how, ...call } = row

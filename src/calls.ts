@@ -5,7 +5,7 @@ import { canonicalJson, contentHash } from './json.ts'
 import type { CallIdentity, Recorded, StoredCall } from './ledger/call.ts'
 import type { Log } from './log.ts'
 import { type Arguments, readArguments } from './running/arguments.ts'
-import { withDeadline } from './running/deadline.ts'
+import { within } from './running/deadline.ts'
 import { runExternal } from './running/external.ts'
 import { failureOf } from './running/failure.ts'
 import { createQueueByKey } from './running/queue.ts'
@@ -71,7 +71,7 @@ export function createCaller(settings: CallerSettings): Caller {
   const refuse = (call: CallIdentity, code: string, output: string) =>
     ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() })
 
-  const open = (call: CallIdentity, args: Arguments, isNew: boolean, waiting: AbortSignal): Promise<Recorded> => {
+  const open = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
     const tool = tools.get(call.tool)
     if (tool === undefined) return refuse(call, 'unknown_tool', unknownTool(call.tool, [...tools.keys()]))
     if (!args.readable) return refuse(call, 'invalid_arguments', `the arguments are not JSON: ${args.reason}`)
@@ -84,7 +84,8 @@ export function createCaller(settings: CallerSettings): Caller {
     }
     if (tool.effects === 'external') {
       const opened = tool.open(args.value, call.item)
-      return opened.fits ? runExternal(settings, run, opened, waiting) : unfit(opened)
+      const waitUntil = performance.now() + settings.answerSeconds * 1000
+      return opened.fits ? runExternal(settings, run, opened, waitUntil) : unfit(opened)
     }
     if (tool.effects === 'database') {
       const opened = tool.open(args.value, call.item)
@@ -100,9 +101,7 @@ export function createCaller(settings: CallerSettings): Caller {
   const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
     const late = () => new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again')
     try {
-      return await withDeadline({ seconds: settings.answerSeconds, late }, async (waiting) =>
-        open(call, args, isNew, waiting),
-      )
+      return await within(settings.answerSeconds, late, open(call, args, isNew))
     } catch (error) {
       const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
       throw failureOf(error, facts, { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` })

@@ -12,26 +12,39 @@ export interface Deadline {
  * Runs `work` until it ends, its time is up or `parent` aborts, whichever is first. Work that ignores its signal goes on
  * for nobody: its result is dropped.
  */
-export async function withDeadline<Result>(
+export function withDeadline<Result>(
   { seconds, late, parent }: Deadline,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const controller = new AbortController()
-  const stop = () => controller.abort(parent?.reason)
-  const timer = setTimeout(() => controller.abort(late()), seconds * 1000)
-  if (parent?.aborted) stop()
-  parent?.addEventListener('abort', stop, { once: true })
-  try {
-    return await Promise.race([rejectionOf(controller.signal), work(controller.signal)])
-  } finally {
-    clearTimeout(timer)
-    parent?.removeEventListener('abort', stop)
-  }
+  return new Promise((resolve, reject) => {
+    const controller = new AbortController()
+    const over = () => {
+      clearTimeout(timer)
+      parent?.removeEventListener('abort', stop)
+    }
+    const giveUp = (reason: unknown) => {
+      over()
+      reject(reason)
+      controller.abort(reason)
+    }
+    const stop = () => giveUp(parent?.reason)
+    const timer = setTimeout(() => giveUp(late()), seconds * 1000)
+    if (parent?.aborted) return stop()
+    parent?.addEventListener('abort', stop, { once: true })
+    const end = <Value>(settle: (value: Value) => void) => {
+      return (value: Value) => {
+        over()
+        settle(value)
+      }
+    }
+    work(controller.signal).then(end(resolve), end(reject))
+  })
 }
 
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+/** Gives what `work` gives, or rejects with `late` when that takes longer than `seconds`; the work itself goes on. */
+export function within<Result>(seconds: number, late: () => Error, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), seconds * 1000)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

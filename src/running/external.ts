@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from '../database.ts'
 import type { Tool } from '../define-tool.ts'
+import { RequestError } from '../errors.ts'
 import type { Recorded } from '../ledger/call.ts'
 import type { ClaimEnd } from '../ledger/claims.ts'
 import { withDeadline } from './deadline.ts'
@@ -15,14 +16,10 @@ type Change = ((stored: unknown) => unknown) | undefined
  * Runs a call of a tool that acts outside: claimed first, run without a connection, settled after. While somebody else
  * holds the claim it waits for their answer; a claim whose lease has run out is taken over, as one more attempt.
  *
- * Rejects with what the tool threw once that is settled as failed, or with the reason of `waiting` when that aborts.
+ * Rejects with what the tool threw once that is settled as failed, or gives up waiting for somebody else's answer at `waitUntil`, a time
+ * of `performance.now()`.
  */
-export async function runExternal(
-  services: RunServices,
-  run: Run,
-  tool: Acting,
-  waiting: AbortSignal,
-): Promise<Recorded> {
+export async function runExternal(services: RunServices, run: Run, tool: Acting, waitUntil: number): Promise<Recorded> {
   const { ledger, claims } = services
   for (;;) {
     const token = randomUUID()
@@ -35,17 +32,23 @@ export async function runExternal(
       const settled = await runClaimed(services, run, tool, token, call.attempt)
       if (settled) return { call: { ...call, ...settled, claim: null }, replayed: false }
     }
-    await somebodyElse(services, run, waiting)
+    await somebodyElse(services, run, waitUntil)
   }
 }
 
 /** Waits until the call is settled or its lease has run out. */
-async function somebodyElse({ ledger }: RunServices, { call }: Run, waiting: AbortSignal): Promise<void> {
+async function somebodyElse({ ledger }: RunServices, { call }: Run, waitUntil: number): Promise<void> {
   for (let pause = 50; ; pause = Math.min(pause * 1.5, 1_000)) {
     const { call: stored } = await ledger.lookup(call)
     if (stored === undefined || stored.outcome !== 'running' || stored.lapsed) return
-    await sleep(pause, undefined, { signal: waiting })
+    if (performance.now() > waitUntil) throw stillRunning()
+    await sleep(pause)
   }
+}
+
+function stillRunning(): RequestError {
+  const message = 'another attempt at this call is still running; try again'
+  return new RequestError(503, 'call_still_running', message, { retryAfterSeconds: 5 })
 }
 
 /** Runs a call under a claim of this process's and settles it; gives undefined when the claim was lost meanwhile. */

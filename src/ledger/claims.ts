@@ -1,7 +1,7 @@
-import { sql as query } from 'drizzle-orm'
+import { sql as query, type SQL } from 'drizzle-orm'
 import type { Sql } from 'postgres'
-import type { Db, Tx } from '../environment.ts'
-import { executePrepared } from './prepared.ts'
+import type { Db } from '../environment.ts'
+import { executePrepared, executeRaw } from './prepared.ts'
 import { lentTransaction } from './transaction.ts'
 
 /** The one attempt at a call that may settle it. */
@@ -23,38 +23,33 @@ export interface ClaimEnd {
  * `change` turns the rollout's stored state (null for none yet) into the new one, under the rollout's lock.
  */
 export async function settleClaim(
-  db: Db,
+  { sql, db }: { readonly sql: Sql; readonly db: Db },
   claim: Claim,
   end: ClaimEnd,
   change?: (stored: unknown) => unknown,
 ): Promise<boolean> {
-  if (change === undefined) return settle(db, claim, end)
+  const statement = settling(claim, end)
+  // On the ledger's own connections, which no tool can hold; only who waits for a lock waits with the tools.
+  if (change === undefined) return (await executeRaw(sql, statement)).length === 1
   return lentTransaction(db, async (tx) => {
     await executePrepared(tx, query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`)
     const [rollout] = await executePrepared<{ state: unknown }>(
       tx,
       query`select state from rollouts where id = ${claim.rolloutId}`,
     )
-    if (rollout === undefined || !(await settle(tx, claim, end))) return false
+    if (rollout === undefined || (await executePrepared(tx, statement)).length === 0) return false
     const state = JSON.stringify(change(rollout.state))
     await executePrepared(tx, query`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`)
     return true
   })
 }
 
-async function settle(db: Db | Tx, claim: Claim, end: ClaimEnd): Promise<boolean> {
-  const settled = await executePrepared(
-    db,
-    query`
-    update tool_calls
-    set outcome = ${end.outcome}, output = ${end.output}, code = ${end.code}, claim = null, lease_until = null,
-      finished_at = now()
-    where rollout_id = ${claim.rolloutId} and call_id = ${claim.callId} and outcome = 'running'
-      and claim = ${claim.token}
-    returning 1`,
-  )
-  return settled.length === 1
-}
+const settling = (claim: Claim, end: ClaimEnd): SQL => query`
+  update tool_calls
+  set outcome = ${end.outcome}, output = ${end.output}, code = nullif(${end.code ?? ''}, ''), claim = null,
+    lease_until = null, finished_at = now()
+  where rollout_id = ${claim.rolloutId} and call_id = ${claim.callId} and outcome = 'running' and claim = ${claim.token}
+  returning 1`
 
 /** Extends the leases of these claims by `seconds` from now, and gives the tokens of those that still hold. */
 export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: number): Promise<ReadonlySet<string>> {

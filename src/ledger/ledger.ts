@@ -33,7 +33,8 @@ export function createLedger({ sql, db, budget, now }: LedgerSettings) {
     /** Runs a call in a transaction under the rollout's lock; see {@link createTransactor}. */
     transact: createTransactor({ sql, db, budget, knownItems }, record),
     /** Ends a claimed call if the claim still holds; see {@link settleClaim}. */
-    settle: (claim: Claim, end: ClaimEnd, change?: (stored: unknown) => unknown) => settleClaim(db, claim, end, change),
+    settle: (claim: Claim, end: ClaimEnd, change?: (stored: unknown) => unknown) =>
+      settleClaim({ sql, db }, claim, end, change),
     /** Extends leases; see {@link renewClaims}. */
     renew: (tokens: readonly string[], seconds: number) => renewClaims(sql, tokens, seconds),
     /** Records the calls of owners that died as failed; see {@link expireClaims}. */

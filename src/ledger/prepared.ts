@@ -1,5 +1,6 @@
 import type { SQL } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
+import type { Row, Sql } from 'postgres'
 import type { Db, Tx } from '../environment.ts'
 
 const dialect = new PgDialect()
@@ -18,4 +19,10 @@ export function executePrepared<Row>(on: Db | Tx, statement: SQL): Promise<Row[]
       false,
     )
     .execute()
+}
+
+/** The same on the ledger's own connections, which no tool can hold. Parameters are texts. */
+export async function executeRaw<Result extends Row>(sql: Sql, statement: SQL): Promise<Result[]> {
+  const { sql: text, params } = dialect.sqlToQuery(statement)
+  return sql.unsafe<Result[]>(text, params.map(String), { prepare: true })
 }

@@ -1,12 +1,11 @@
-import { PgDialect } from 'drizzle-orm/pg-core'
 import type { Sql } from 'postgres'
 import { isUnavailable } from '../database.ts'
 import { createBatcher } from './batch.ts'
 import type { Budget, CallRecord, Recorded } from './call.ts'
 import { callStatement, type WrittenRow } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
+import { executeRaw } from './prepared.ts'
 
-const dialect = new PgDialect()
 const statementBytes = 8 * 1024 * 1024
 const statementRows = 500
 const uniqueViolation = '23505'
@@ -19,10 +18,8 @@ const deadlock = '40P01'
 export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems: KnownItems) {
   const run = async (records: readonly CallRecord[]): Promise<readonly Recorded[]> => {
     const unknown = knownItems.missing(records)
-    const statement = dialect.sqlToQuery(callStatement(records, unknown, budget))
-    const rows = await retried(() =>
-      sql.unsafe<WrittenRow[]>(statement.sql, statement.params.map(String), { prepare: true }),
-    )
+    const statement = callStatement(records, unknown, budget)
+    const rows = await retried(() => executeRaw<WrittenRow>(sql, statement))
     knownItems.add(unknown.keys())
     const byCall = new Map(rows.map((row) => [key(row), row]))
     return records.map((record) => {
@@ -36,7 +33,10 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
     run,
     maxEntries: statementRows,
     maxBytes: statementBytes,
-    sizeOf: (record) => record.output.length + 1_000,
+    sizeOf: (record) => {
+      const item = knownItems.missing([record]).size === 0 ? undefined : record.item
+      return record.output.length + JSON.stringify([record.arguments, item]).length + 500
+    },
     isNobodysFault: isUnavailable,
   })
   return async (record: CallRecord): Promise<Recorded> => {

@@ -79,8 +79,8 @@ describe('calls that arrive together', () => {
   })
 })
 
-describe('an item', () => {
-  it('is stored once by the hash of its content, whatever the order of its keys and whoever sends it', async () => {
+describe('the promise that an item is stored once', () => {
+  it('holds by the hash of its content, whatever the order of its keys and whoever sends it', async () => {
     const tool = defineTool({ name: 't', description: 'T.', input: z.object({}), effects: 'none', run: () => 'ok' })
     const elsewhere = open(home.url)
     const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
@@ -104,7 +104,7 @@ describe('an item', () => {
   })
 })
 
-describe('retention', () => {
+describe('the promise of retention', () => {
   it('deletes old rollouts with their calls, gradings and items in batches, and nothing younger, while calls go on', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const old = { itemHash: 'old', item: { question: 'old' } }

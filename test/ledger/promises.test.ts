@@ -52,8 +52,8 @@ function counting(effects: 'none' | 'database' | 'external') {
   return { tool, runs }
 }
 
-describe.each(['none', 'database', 'external'] as const)('a call with effects %s', (effects) => {
-  it('is committed before it is answered', async () => {
+describe.each(['none', 'database', 'external'] as const)('the promises, for a call with effects %s', (effects) => {
+  it('recorded before answered: is committed when the answer is read', async () => {
     const { tool } = counting(effects)
     const app = testApp(database, { tools: [tool] })
     const { status, body } = await post(app, '/tools/count', toolCall('count', `first-${effects}`, 'a', { n: 1 }))
@@ -63,7 +63,7 @@ describe.each(['none', 'database', 'external'] as const)('a call with effects %s
     expect([...rows]).toEqual([{ outcome: 'ok', output: 'run 1', arguments: { n: 1 }, seq: 1 }])
   })
 
-  it('replays a retried call instead of running it twice, on whichever replica the retry lands', async () => {
+  it('once per (rollout, call_id): replays a retried call instead of running it twice, on whichever replica the retry lands', async () => {
     const { tool, runs } = counting(effects)
     const here = testApp(database, { tools: [tool] })
     const there = testApp(elsewhere, { tools: [tool] })
@@ -77,7 +77,7 @@ describe.each(['none', 'database', 'external'] as const)('a call with effects %s
     expect(await stored(`late-${effects}`)).toHaveLength(1)
   })
 
-  it('runs a call once that is retried while the first attempt runs', async () => {
+  it('once per (rollout, call_id): runs a call once that is retried while the first attempt runs', async () => {
     const held = gate()
     let runs = 0
     const work = async () => {
@@ -102,7 +102,7 @@ describe.each(['none', 'database', 'external'] as const)('a call with effects %s
     expect(runs).toBe(1)
   })
 
-  it('admits exactly ten of forty parallel calls, and numbers all of them without a gap', async () => {
+  it('order and count hold: admits exactly ten of forty parallel calls, and numbers all of them without a gap', async () => {
     const { tool, runs } = counting(effects)
     const replicas = [testApp(database, { tools: [tool] }), testApp(elsewhere, { tools: [tool] })]
     const rollout = `budget-${effects}`
@@ -125,7 +125,7 @@ describe.each(['none', 'database', 'external'] as const)('a call with effects %s
     }
   })
 
-  it('records a failure of ours as failed, answers 5xx, and runs the retry as a second attempt', async () => {
+  it('three outcomes, never mixed: records a failure of ours as failed, answers 5xx, and runs the retry as a second attempt', async () => {
     const attempts: number[] = []
     const work = ({ attempt }: { attempt: number }) => {
       attempts.push(attempt)
@@ -158,7 +158,7 @@ describe.each(['none', 'database', 'external'] as const)('a call with effects %s
     expect((await post(app, '/grade', gradingOf(rollout, 'x'))).body).toEqual({ score: 1 })
   })
 
-  it('records what is the model’s fault as refused and tells it why', async () => {
+  it('three outcomes, never mixed: records what is the model’s fault as refused and tells it why', async () => {
     const head = { name: 'picky', description: 'Refuses.', input: z.object({ path: z.string() }) }
     const work = () => {
       throw new ToolError('no document at "x"; use list')
@@ -189,7 +189,7 @@ describe.each(['none', 'database', 'external'] as const)('a call with effects %s
     ])
   })
 
-  it('gives a call up when its time is up, and says so as 504', async () => {
+  it('three outcomes, never mixed: gives a call up when its time is up, and says so as 504', async () => {
     const head = { name: 'endless', description: 'Never ends.', input: z.object({}), timeoutSeconds: 0.05 }
     const aborted: boolean[] = []
     const work = ({ signal }: { signal: AbortSignal }) => {

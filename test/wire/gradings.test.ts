@@ -146,7 +146,7 @@ describe('a grading', () => {
   })
 })
 
-describe('the same grading again', () => {
+describe('the promise of being graded once: the same grading again', () => {
   const counting = () => {
     const runs = { count: 0 }
     const grade = () => {

@@ -1,43 +1,8 @@
 import { z } from 'zod'
 import { checkTimeout } from './check-timeout.ts'
-import type { Db, Embed, EnvironmentSpec, Tx } from './environment.ts'
+import type { EnvironmentSpec } from './environment.ts'
 import { describeIssues } from './issues.ts'
-
-/** What every tool gets, whatever its effects. */
-export interface ToolContext<Input, Task> {
-  /** The call's arguments, as the tool's schema parsed them. */
-  readonly input: Input
-  /** The part of the item that tools may see. */
-  readonly task: Task
-  readonly rolloutId: string
-  readonly callId: string
-  /** 1, or more when an earlier attempt at this very call failed or died, perhaps after it had its effect. */
-  readonly attempt: number
-  /** Aborted when the tool's time is up or the call is no longer this server's; pass it on. */
-  readonly signal: AbortSignal
-  /** The configured embeddings endpoint, if there is one. */
-  readonly embed: Embed | undefined
-}
-
-/** The context of a tool that only reads. */
-export interface ReadingContext<Input, Task, State> extends ToolContext<Input, Task> {
-  readonly db: Db
-  /** Reads the rollout's state as last committed. */
-  readState(): Promise<State>
-}
-
-/** The context of a tool whose effects are rows: they commit with the call's record, or not at all. */
-export interface WritingContext<Input, Task, State> extends ToolContext<Input, Task> {
-  readonly tx: Tx
-  /** The rollout's state: change it in place; it is stored when the tool returns. */
-  readonly state: State
-}
-
-/** The context of a tool that acts outside; it holds no connection while it runs. */
-export interface ExternalContext<Input, Task, State> extends ReadingContext<Input, Task, State> {
-  /** Changes the state when the call is settled: `change` gets the state as it is then, and changes it in place. */
-  updateState(change: (state: State) => void): void
-}
+import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
 
 /** What a tool returns: text for the model as it is, anything else as JSON. */
 export type ToolOutput = string | number | boolean | null | object
@@ -75,8 +40,30 @@ export type Opened<Context, Result> =
   | { readonly fits: true; run(context: Context): Promise<Result> }
   | { readonly fits: false; readonly problem: 'arguments' | 'item'; readonly message: string }
 
+/** What a run is given beside what the call was parsed into. */
 type Unparsed<Context> = Omit<Context, 'input' | 'task' | 'state'>
-type Open<Context, Result> = (args: unknown, item: unknown) => Opened<Unparsed<Context>, Result>
+type ReadingRun = Unparsed<ReadingContext<never, never, unknown>>
+/** `stored` is the stored state, null for none yet. */
+type WritingRun = Unparsed<WritingContext<never, never, unknown>> & { readonly stored: unknown }
+
+interface Given<Input, Task> {
+  readonly input: Input
+  readonly task: Task
+}
+
+/** The output for the model and the state to be stored. */
+interface WrittenOutput {
+  readonly output: string
+  readonly state: unknown
+}
+
+/** The output for the model; `change`, if any, takes the stored state at settling and gives the new one. */
+interface ExternalOutput {
+  readonly output: string
+  readonly change: ((stored: unknown) => unknown) | undefined
+}
+
+type Open<Context, Result> = (args: unknown, item: unknown) => Opened<Context, Result>
 
 interface ToolFace {
   readonly name: string
@@ -89,29 +76,9 @@ interface ToolFace {
 /** A tool as the server holds it: its schemas have become functions, so that nothing outside needs their types. */
 export type Tool = ToolFace &
   (
-    | { readonly effects: 'none'; readonly open: Open<ReadingContext<never, never, unknown>, string> }
-    | {
-        readonly effects: 'database'
-        /** `run` takes the stored state (null for none yet) and gives what to store with the output. */
-        readonly open: (
-          args: unknown,
-          item: unknown,
-        ) => Opened<
-          Unparsed<WritingContext<never, never, unknown>> & { readonly stored: unknown },
-          { output: string; state: unknown }
-        >
-      }
-    | {
-        readonly effects: 'external'
-        /** `change`, if any, takes the stored state at settling and gives the new one. */
-        readonly open: (
-          args: unknown,
-          item: unknown,
-        ) => Opened<
-          Unparsed<ReadingContext<never, never, unknown>>,
-          { output: string; change: ((stored: unknown) => unknown) | undefined }
-        >
-      }
+    | { readonly effects: 'none'; readonly open: Open<ReadingRun, string> }
+    | { readonly effects: 'database'; readonly open: Open<WritingRun, WrittenOutput> }
+    | { readonly effects: 'external'; readonly open: Open<ReadingRun, ExternalOutput> }
   )
 
 /** Turns an author's tool into the server's; {@link Environment.defineTool} is the way in. */
@@ -129,13 +96,17 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
     parameters: parametersOf(spec.name, spec.input),
     timeoutSeconds: spec.timeoutSeconds,
   }
-  const parse = (args: unknown, item: unknown) => {
-    const task = environment.task.safeParse(item)
-    if (!task.success) return { fits: false, problem: 'item', message: describeIssues(task.error, 'item') } as const
-    const input = spec.input.safeParse(args)
-    if (!input.success) return { fits: false, problem: 'arguments', message: describeIssues(input.error) } as const
-    return { fits: true, given: { input: input.data, task: task.data } } as const
-  }
+  /** Makes `open`: parses the call, and has `run` go on with what was parsed and the context. */
+  const opening =
+    <Context, Result>(run: (given: Given<z.output<Input>, Task>, context: Context) => Promise<Result>) =>
+    (args: unknown, item: unknown): Opened<Context, Result> => {
+      const task = environment.task.safeParse(item)
+      if (!task.success) return { fits: false, problem: 'item', message: describeIssues(task.error, 'item') }
+      const input = spec.input.safeParse(args)
+      if (!input.success) return { fits: false, problem: 'arguments', message: describeIssues(input.error) }
+      const given = { input: input.data, task: task.data }
+      return { fits: true, run: (context) => run(given, context) }
+    }
   const stateFrom = (stored: unknown) => environment.state.parse(stored ?? {})
 
   switch (spec.effects) {
@@ -143,58 +114,37 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
       return {
         ...face,
         effects: 'none',
-        open(args, item) {
-          const parsed = parse(args, item)
-          if (!parsed.fits) return parsed
-          return {
-            fits: true,
-            run: async (context) => {
-              const readState = async () => stateFrom(await context.readState())
-              return textOf(await spec.run({ ...context, ...parsed.given, readState }))
-            },
-          }
-        },
+        open: opening<ReadingRun, string>(async (given, context) => {
+          const readState = async () => stateFrom(await context.readState())
+          return textOf(await spec.run({ ...context, ...given, readState }))
+        }),
       }
     case 'database':
       return {
         ...face,
         effects: 'database',
-        open(args, item) {
-          const parsed = parse(args, item)
-          if (!parsed.fits) return parsed
-          return {
-            fits: true,
-            run: async ({ stored, ...context }) => {
-              const state = stateFrom(stored)
-              const output = textOf(await spec.run({ ...context, ...parsed.given, state }))
-              return { output, state: environment.state.parse(state) }
-            },
-          }
-        },
+        open: opening<WritingRun, WrittenOutput>(async (given, { stored, ...context }) => {
+          const state = stateFrom(stored)
+          const output = textOf(await spec.run({ ...context, ...given, state }))
+          return { output, state: environment.state.parse(state) }
+        }),
       }
     case 'external':
       return {
         ...face,
         effects: 'external',
-        open(args, item) {
-          const parsed = parse(args, item)
-          if (!parsed.fits) return parsed
-          return {
-            fits: true,
-            run: async (context) => {
-              const changes: ((state: State) => void)[] = []
-              const readState = async () => stateFrom(await context.readState())
-              const updateState = (change: (state: State) => void) => void changes.push(change)
-              const output = textOf(await spec.run({ ...context, ...parsed.given, readState, updateState }))
-              const change = (stored: unknown) => {
-                const state = stateFrom(stored)
-                for (const one of changes) one(state)
-                return environment.state.parse(state)
-              }
-              return { output, change: changes.length > 0 ? change : undefined }
-            },
+        open: opening<ReadingRun, ExternalOutput>(async (given, context) => {
+          const changes: ((state: State) => void)[] = []
+          const readState = async () => stateFrom(await context.readState())
+          const updateState = (change: (state: State) => void) => void changes.push(change)
+          const output = textOf(await spec.run({ ...context, ...given, readState, updateState }))
+          const change = (stored: unknown) => {
+            const state = stateFrom(stored)
+            for (const one of changes) one(state)
+            return environment.state.parse(state)
           }
-        },
+          return { output, change: changes.length > 0 ? change : undefined }
+        }),
       }
   }
 }

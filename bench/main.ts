@@ -1,8 +1,9 @@
 import { readEnvironment } from '../src/config.ts'
+import { callsBench } from './calls.ts'
 import { searchBench } from './search.ts'
 
 /** What can be measured: `run` gets the arguments after the name, and the environment. */
-const benches = [searchBench]
+const benches = [callsBench, searchBench]
 
 const [name, ...args] = process.argv.slice(2)
 const bench = benches.find((each) => each.name === name)

@@ -1,0 +1,61 @@
+import { serve } from '@hono/node-server'
+import { z } from 'zod'
+import { createApp } from '../src/app.ts'
+import { createAuthenticator } from '../src/auth/authenticate.ts'
+import { loadConfig } from '../src/config.ts'
+import { defineEnvironment } from '../src/define.ts'
+import { createLog } from '../src/log.ts'
+import { openServerDatabase } from '../src/open-server-database.ts'
+import { toolCallBody } from '../src/protocols/agent-rft.ts'
+import { readBody } from '../src/protocols/read-body.ts'
+
+// The server that the benches call: one tool of each kind that does next to nothing, a grader, and a bare route that
+// does all that a call does but for the ledger. Its address is its first line.
+const config = loadConfig(process.env)
+const database = await openServerDatabase(config)
+const { defineTool, defineGrader } = defineEnvironment({
+  task: z.object({ messages: z.array(z.unknown()) }),
+  reference: z.object({ reference_answer: z.string() }),
+  state: z.object({ count: z.number().default(0) }),
+  budget: { calls: 10 },
+})
+const head = { description: 'Answers at once.', input: z.object({ query: z.string() }) }
+const authenticate = createAuthenticator(config.auth)
+const app = createApp({
+  database,
+  tools: [
+    defineTool({ ...head, name: 'none', effects: 'none', run: ({ input }) => input.query }),
+    defineTool({
+      ...head,
+      name: 'database',
+      effects: 'database',
+      run({ state }) {
+        state.count += 1
+        return state.count
+      },
+    }),
+    defineTool({ ...head, name: 'external', effects: 'external', run: ({ input }) => input.query }),
+  ],
+  graders: [
+    defineGrader({ name: 'calls', version: '1', range: [0, 10], grade: ({ trajectory }) => trajectory.length }),
+  ],
+  budget: 10,
+  authenticate,
+  log: createLog('error'),
+  limits: config.limits,
+  version: 'bench',
+  isMigrated: async () => true,
+})
+app.post('/bare', async (c) => {
+  await authenticate(c.req.raw.headers)
+  const body = await readBody(c, toolCallBody, config.limits.maxBodyBytes)
+  const { query } = head.input.parse(JSON.parse(z.string().parse(body.arguments)))
+  return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: query })
+})
+
+serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => {
+  process.stdout.write(`http://127.0.0.1:${port}\n`)
+})
+process.once('SIGTERM', () => {
+  database.close().then(() => process.exit(0))
+})

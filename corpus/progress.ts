@@ -1,6 +1,6 @@
 /** How far a long step is: `done` of `total` units of `stage`, where the total is known. */
 export interface Progress {
-  readonly stage: 'generate' | 'read' | 'load' | 'index' | 'embed'
+  readonly stage: 'generate' | 'read' | 'load' | 'index' | 'embed' | 'play'
   readonly done: number
   readonly total: number | undefined
 }

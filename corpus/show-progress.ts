@@ -14,6 +14,7 @@ const labels: Readonly<Record<Progress['stage'], string>> = {
   load: 'loading',
   index: 'indexing',
   embed: 'embedding',
+  play: 'playing',
 }
 
 /** A progress bar on a terminal; elsewhere a line for each step, one for each tenth of it that took long, and its end. */

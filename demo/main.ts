@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { datasetRow } from '../corpus/dataset.ts'
 import { ensureGeneratedCorpus } from '../corpus/generated.ts'
 import { randomOf } from '../corpus/random.ts'
+import { showProgress } from '../corpus/show-progress.ts'
 import { isOpen } from '../src/auth/authenticate.ts'
 import { loadConfig, readEnvironment } from '../src/config.ts'
 import { openServerDatabase } from '../src/open-server-database.ts'
 import { agents } from './agents.ts'
-import { createBar } from './bar.ts'
 import { reportTable } from './report.ts'
 import { startServer } from './server-process.ts'
 import { type PlayedRollout, playRollout } from './trainer.ts'
@@ -24,9 +24,9 @@ async function demo(): Promise<void> {
   console.log('Scorekeeper demo: scripted agents answer financial questions over HTTP, and a grader scores them.\n')
 
   const database = await openServerDatabase(config)
-  const bar = createBar()
-  const { dev } = await ensureGeneratedCorpus(database, { onProgress: bar.show })
-  bar.end()
+  const progress = showProgress(process.stdout)
+  const { dev } = await ensureGeneratedCorpus(database, { onProgress: progress.show })
+  progress.end()
   console.log(`Corpus: 2,800 fictional report pages in ${database.where}.`)
 
   const key = isOpen(config.auth) ? undefined : randomBytes(24).toString('hex')
@@ -50,11 +50,11 @@ async function demo(): Promise<void> {
   const work = async () => {
     for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
       rollouts.push(await playRollout(settings, job.agent, job.item))
-      bar.show({ stage: 'rollouts', done: rollouts.length, total: items.length * agents.length })
+      progress.show({ stage: 'play', done: rollouts.length, total: items.length * agents.length })
     }
   }
   await Promise.all(Array.from({ length: atOnce }, work))
-  bar.end()
+  progress.end()
 
   const rows = await database.sql<{ id: string; parts: Record<string, number> }[]>`
     select rollout_id as id, parts from grades where rollout_id like 'demo_%' and outcome = 'scored'`

@@ -74,8 +74,8 @@ async function demo(): Promise<void> {
     await database.close()
   }
   if (once) return stop()
-  process.once('SIGINT', () => void stop())
-  process.once('SIGTERM', () => void stop())
+  // SIGHUP: somebody closed the terminal.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void stop())
   server.ended.then(() => database.close())
 }
 

@@ -62,10 +62,14 @@ function listen(config: Config, log: Log, database: ServerDatabase): void {
     database.close().finally(() => fail(problem))
   })
 
-  let stops = 0
+  let stoppingSince: number | undefined
   const stop = (signal: string) => {
-    stops += 1
-    if (stops > 1) process.exit(1)
+    if (stoppingSince !== undefined) {
+      // A terminal's Ctrl-C arrives twice, once by way of npm: only a later one is somebody's impatience.
+      if (performance.now() - stoppingSince > 1_000) process.exit(1)
+      return
+    }
+    stoppingSince = performance.now()
     log.info({ signal }, 'stopping: what runs may finish')
     endHousekeeping()
     const timer = setTimeout(() => {
@@ -83,8 +87,8 @@ function listen(config: Config, log: Log, database: ServerDatabase): void {
     // A connection that is kept alive would hold the door open after its last answer.
     setInterval(() => 'closeIdleConnections' in server && server.closeIdleConnections(), 100)
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  // SIGHUP: somebody closed the terminal.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
 }
 
 function fail(error: unknown): void {

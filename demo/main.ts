@@ -15,7 +15,10 @@ import { type PlayedRollout, playRollout } from './trainer.ts'
 const questionsPlayed = 20
 const atOnce = 8
 
-async function demo(): Promise<void> {
+/** What is to be stopped at the end, the latest first. */
+type Stops = (() => Promise<void>)[]
+
+async function demo(stops: Stops): Promise<void> {
   const began = performance.now()
   const once = process.argv.includes('--once')
   // The demo's pages are fictional: they belong into the embedded database, not into one that somebody configured.
@@ -24,6 +27,7 @@ async function demo(): Promise<void> {
   console.log('Scorekeeper demo: scripted agents answer financial questions over HTTP, and a grader scores them.\n')
 
   const database = await openServerDatabase(config)
+  stops.push(() => database.close())
   const progress = showProgress(process.stdout)
   const { dev } = await ensureGeneratedCorpus(database, { onProgress: progress.show })
   progress.end()
@@ -38,6 +42,10 @@ async function demo(): Promise<void> {
     if (!String(error).includes('EADDRINUSE')) throw error
     console.log(`Port ${config.port} is taken; the server takes another.`)
     return startServer({ ...serverEnv, PORT: '0' })
+  })
+  stops.push(() => {
+    server.stop()
+    return server.ended
   })
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
   console.log(`Server: ${server.url}\n`)
@@ -68,15 +76,7 @@ async function demo(): Promise<void> {
   console.log(`${((performance.now() - began) / 1000).toFixed(0)} s in all.\n`)
   console.log(whatNext(server.url, key, items[0]?.messages.at(-1)?.content ?? 'revenue'))
 
-  const stop = async () => {
-    server.stop()
-    await server.ended
-    await database.close()
-  }
-  if (once) return stop()
-  // SIGHUP: somebody closed the terminal.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void stop())
-  server.ended.then(() => database.close())
+  if (!once) await server.ended
 }
 
 function whatNext(url: string, key: string | undefined, question: string): string {
@@ -98,7 +98,21 @@ function whatNext(url: string, key: string | undefined, question: string): strin
   ].join('\n')
 }
 
-await demo().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error)
-  process.exit(1)
-})
+const stops: Stops = []
+let isStopping = false
+const stop = async (code: number) => {
+  if (isStopping) return
+  isStopping = true
+  for (const one of stops.reverse()) await one()
+  process.exit(code)
+}
+// SIGHUP: somebody closed the terminal.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
+await demo(stops).then(
+  () => stop(0),
+  (error: unknown) => {
+    // What is cut short by a stop fails, and that is nobody's concern.
+    if (!isStopping) console.error(error instanceof Error ? error.message : error)
+    return stop(1)
+  },
+)

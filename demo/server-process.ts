@@ -25,6 +25,7 @@ export function startServer(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  process.once('exit', () => child.kill('SIGTERM'))
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const said: string[] = []
   child.stderr.on('data', (data: Buffer) => said.push(data.toString()))

@@ -99,9 +99,8 @@ export function createCaller(settings: CallerSettings): Caller {
   }
 
   const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
-    const late = () => new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again')
     try {
-      return await within(settings.answerSeconds, late, open(call, args, isNew))
+      return await open(call, args, isNew)
     } catch (error) {
       const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
       throw failureOf(error, facts, { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` })
@@ -119,7 +118,12 @@ export function createCaller(settings: CallerSettings): Caller {
       const { joined, result } = underWay.join(JSON.stringify([rolloutId, callId]), rolloutId, () =>
         make(call, args, request.callId === undefined),
       )
-      const recorded = await result
+      const late = () => {
+        const details = { rollout: rolloutId, call: callId, tool }
+        return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
+      }
+      // What takes longer is still under way: a retry joins it, and a grading waits for it.
+      const recorded = await within(settings.answerSeconds, late, result)
       return answerOf(call, recorded.call, joined || recorded.replayed)
     },
   }

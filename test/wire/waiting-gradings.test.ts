@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../src/database.ts'
+import type { Limits } from '../../src/limits.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
@@ -18,10 +19,12 @@ afterAll(async () => {
 })
 
 /** A replica with a tool that waits at a gate, and a grader that says how many calls it was shown as done. */
-function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: number) {
+function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: number, limits: Partial<Limits> = {}) {
   const held = gate()
+  const runs = { count: 0 }
   const head = { name: 'slow', description: 'Waits.', input: z.object({}) }
   const run = async () => {
+    runs.count += 1
     await held.pass()
     return 'done'
   }
@@ -37,7 +40,7 @@ function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: numbe
     range: [0, 10],
     grade: ({ trajectory }) => trajectory.filter(({ output }) => output === 'done').length,
   })
-  return { held, app: testApp(database, { tools: [slow], graders: [done], limits: { waitSeconds } }) }
+  return { held, runs, app: testApp(database, { tools: [slow], graders: [done], limits: { waitSeconds, ...limits } }) }
 }
 
 describe.each(['none', 'database', 'external'] as const)('a grading while a call with effects %s runs', (effects) => {
@@ -67,6 +70,18 @@ describe.each(['none', 'database', 'external'] as const)('a grading while a call
       { outcome: 'ungradable', score: null, code: 'rollout_still_running' },
       { outcome: 'scored', score: 1, code: null },
     ])
+  })
+
+  it('does not take it for ended when the trainer was told to try again, and the retry is given its answer', async () => {
+    const { held, runs, app } = replicaOf(effects, 0.05, { answerSeconds: 0.1 })
+    const call = toolCall('slow', `late-${effects}`, 'a')
+    expect((await post(app, '/tools/slow', call)).body.error?.code).toBe('answer_timed_out')
+    const graded = await post(app, '/grade', gradingOf(`late-${effects}`, 'x'))
+    expect([graded.status, graded.body.error?.code]).toEqual([503, 'rollout_still_running'])
+    const retry = post(app, '/tools/slow', call)
+    held.open()
+    expect((await retry).body.output).toBe('done')
+    expect(runs.count).toBe(1)
   })
 })
 

@@ -68,8 +68,10 @@ export function createCaller(settings: CallerSettings): Caller {
   const unrecorded = createUnrecorded(ledger, log)
   const queued = createQueueByKey()
 
+  const recorded = (call: CallIdentity, work: () => Promise<Recorded>) =>
+    recordedWhateverHappens(ledger, unrecorded, call, work)
   const refuse = (call: CallIdentity, code: string, output: string) =>
-    ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() })
+    recorded(call, () => ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() }))
 
   const open = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
     const tool = tools.get(call.tool)
@@ -85,17 +87,16 @@ export function createCaller(settings: CallerSettings): Caller {
     if (tool.effects === 'external') {
       const opened = tool.open(args.value, call.item)
       const waitUntil = performance.now() + settings.answerSeconds * 1000
-      return opened.fits ? runExternal(settings, run, opened, waitUntil) : unfit(opened)
+      return opened.fits ? runExternal(settings, unrecorded, run, opened, waitUntil) : unfit(opened)
     }
     if (tool.effects === 'database') {
       const opened = tool.open(args.value, call.item)
       if (!opened.fits) return unfit(opened)
-      const work = () => queued(call.rolloutId, () => runWriting(settings, run, opened))
-      return recordedWhateverHappens(ledger, unrecorded, call, work)
+      return recorded(call, () => queued(call.rolloutId, () => runWriting(settings, run, opened)))
     }
     const opened = tool.open(args.value, call.item)
     if (!opened.fits) return unfit(opened)
-    return recordedWhateverHappens(ledger, unrecorded, call, () => runReading(settings, run, opened))
+    return recorded(call, () => runReading(settings, run, opened))
   }
 
   const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
@@ -123,8 +124,8 @@ export function createCaller(settings: CallerSettings): Caller {
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
       }
       // What takes longer is still under way: a retry joins it, and a grading waits for it.
-      const recorded = await within(settings.answerSeconds, late, result)
-      return answerOf(call, recorded.call, joined || recorded.replayed)
+      const { call: stored, replayed } = await within(settings.answerSeconds, late, result)
+      return answerOf(call, stored, joined || replayed)
     },
   }
 }

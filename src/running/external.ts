@@ -6,8 +6,10 @@ import { RequestError } from '../errors.ts'
 import type { Recorded } from '../ledger/call.ts'
 import type { ClaimEnd } from '../ledger/claims.ts'
 import { withDeadline } from './deadline.ts'
+import { recordedWhateverHappens } from './recorded.ts'
 import { fittingOutput, refusalIn } from './refusal.ts'
 import type { Run, RunServices } from './services.ts'
+import type { Unrecorded } from './unrecorded.ts'
 
 type Acting = Extract<ReturnType<Extract<Tool, { effects: 'external' }>['open']>, { fits: true }>
 type Change = ((stored: unknown) => unknown) | undefined
@@ -16,16 +18,23 @@ type Change = ((stored: unknown) => unknown) | undefined
  * Runs a call of a tool that acts outside: claimed first, run without a connection, settled after. While somebody else
  * holds the claim it waits for their answer; a claim whose lease has run out is taken over, as one more attempt.
  *
- * Rejects with what the tool threw once that is settled as failed, or gives up waiting for somebody else's answer at `waitUntil`, a time
- * of `performance.now()`.
+ * Rejects with what the tool threw once that is settled as failed, or gives up waiting for somebody else's answer at
+ * `waitUntil`, a time of `performance.now()`.
  */
-export async function runExternal(services: RunServices, run: Run, tool: Acting, waitUntil: number): Promise<Recorded> {
+export async function runExternal(
+  services: RunServices,
+  unrecorded: Unrecorded,
+  run: Run,
+  tool: Acting,
+  waitUntil: number,
+): Promise<Recorded> {
   const { ledger, claims } = services
   for (;;) {
     const token = randomUUID()
     const claim = { token, leaseSeconds: claims.leaseSeconds }
     const begun = { outcome: 'running', output: '', code: null, startedAt: new Date(), claim } as const
-    const recorded = await ledger.record({ ...run.call, ...begun })
+    const claiming = () => ledger.record({ ...run.call, ...begun })
+    const recorded = await recordedWhateverHappens(ledger, unrecorded, run.call, claiming)
     const { call } = recorded
     if (call.outcome !== 'running') return recorded
     if (call.claim === token) {

@@ -17,10 +17,12 @@ export async function recordedWhateverHappens(
 ): Promise<Recorded> {
   const startedAt = new Date()
   try {
-    return await work()
+    return await work().catch((error: unknown) => {
+      const refusal = refusalIn(error)
+      if (refusal === undefined) throw error
+      return ledger.record({ ...call, outcome: 'refused', ...refusal, startedAt })
+    })
   } catch (error) {
-    const refusal = refusalIn(error)
-    if (refusal) return ledger.record({ ...call, outcome: 'refused', ...refusal, startedAt })
     const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
     const failure = failureOf(error, facts, {
       code: 'tool_failed',

@@ -131,18 +131,24 @@ describe('a server whose database is away', () => {
     },
   )
 
-  it.each(['none', 'database'] as const)('remembers a call with effects %s that failed meanwhile', async (kind) => {
+  it('remembers every call that failed meanwhile, also one that would have been refused', async () => {
     const held = gate()
     held.open()
     const app = testApp(database, { tools: toolsAt(held).tools, graders: [one] })
-    const rollout = `remembered-${kind}`
-    expect((await post(app, `/tools/${kind}`, toolCall(kind, rollout, 'a'))).status).toBe(200)
+    const names = [...kinds, 'unknown']
+    for (const name of names) {
+      expect((await post(app, '/tools/none', toolCall('none', `remembered-${name}`, 'a'))).status).toBe(200)
+    }
     await embedded.stop()
-    expect((await post(app, `/tools/${kind}`, toolCall(kind, rollout, 'b'))).status).toBe(503)
+    for (const name of names) {
+      expect((await post(app, `/tools/${name}`, toolCall(name, `remembered-${name}`, 'b'))).status).toBe(503)
+    }
     await start()
     // No retry comes, and the trainer asks for a score all the same.
     await expect.poll(async () => (await app.request('/readyz')).status, { timeout: 10_000 }).toBe(200)
-    const graded = await post(app, '/grade', gradingOf(rollout, 'x'))
-    expect([graded.status, graded.body.error?.code]).toEqual([500, 'rollout_has_failed_call'])
+    for (const name of names) {
+      const { status, body } = await post(app, '/grade', gradingOf(`remembered-${name}`, 'x'))
+      expect([name, status, body.error?.code]).toEqual([name, 500, 'rollout_has_failed_call'])
+    }
   })
 })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Tool } from './define-tool.ts'
 import { RequestError } from './errors.ts'
-import { canonicalJson, contentHash } from './json.ts'
-import type { CallIdentity, Recorded, StoredCall } from './ledger/call.ts'
+import { contentHash } from './json.ts'
+import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from './ledger/call.ts'
 import type { Log } from './log.ts'
 import { type Arguments, readArguments } from './running/arguments.ts'
 import { within } from './running/deadline.ts'
@@ -133,8 +133,7 @@ export function createCaller(settings: CallerSettings): Caller {
 function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): ToolAnswer {
   const { rolloutId, callId } = call
   const facts = { rollout: rolloutId, call: callId, tool: call.tool }
-  const isSame = stored.tool === call.tool && canonicalJson(stored.arguments) === canonicalJson(call.arguments)
-  if (replayed && !isSame) {
+  if (replayed && !isSameCall(stored, call)) {
     const message = `call_id "${callId}" stands for another call of this rollout, of "${stored.tool}"; give each call its own`
     throw new RequestError(409, 'call_id_reused', message, { details: facts })
   }

@@ -9,7 +9,8 @@ export type WrittenRow = StoredCall & { readonly how: 'inserted' | 'revived' | '
  *
  * A call that is new gets the next `seq` of its rollout; past the budget it is written as refused, whatever it was to
  * be. A call that stands there as `failed`, or whose claim has lapsed while this record is a claim, is written over as
- * one more attempt. Any other stays as it is, and the answer is what stands there.
+ * one more attempt, if it is of the same tool with the same arguments. Any other stays as it is, and the answer is what
+ * stands there.
  *
  * It sees the calls of its start only. Somebody else who writes the same call in the same moment makes it fail as a whole
  * with a unique violation (there is no ON CONFLICT, which would leave a gap in `seq`): then run it again.
@@ -91,6 +92,7 @@ export function callStatement(
         lease_until = now() + make_interval(secs => i.lease_seconds), finished_at = i.finished_at
       from input i
       where t.rollout_id = i.rollout_id and t.call_id = i.call_id
+        and t.tool = i.tool and t.arguments = coalesce(i.arguments, 'null')
         and (t.outcome = 'failed' or (t.outcome = 'running' and t.lease_until < now() and i.claim is not null))
       returning t.*
     ),

@@ -1,3 +1,5 @@
+import { canonicalJson } from '../json.ts'
+
 /** How a tool call ended, or that it has not. */
 export type Outcome = 'running' | 'ok' | 'refused' | 'failed'
 
@@ -55,3 +57,10 @@ export interface Budget {
 
 /** The stable code of a call that was refused because the budget was used up. */
 export const budgetCode = 'budget_used_up'
+
+/** Whether two calls with one id are of the same tool with the same arguments: only then is one a retry of the other. */
+export function isSameCall(one: AskedFor, other: AskedFor): boolean {
+  return one.tool === other.tool && canonicalJson(one.arguments) === canonicalJson(other.arguments)
+}
+
+type AskedFor = Pick<CallIdentity, 'tool' | 'arguments'>

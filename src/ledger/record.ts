@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import { isUnavailable } from '../database.ts'
 import { createBatcher } from './batch.ts'
-import type { Budget, CallRecord, Recorded } from './call.ts'
+import { type Budget, type CallRecord, isSameCall, type Recorded } from './call.ts'
 import { callStatement, type WrittenRow } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
 import { executeRaw } from './prepared.ts'
@@ -43,7 +43,8 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
     // A failed call that another replica wrote over in the same moment comes back unchanged: look again.
     for (let turn = 1; ; turn += 1) {
       const recorded = await batched(record)
-      if (!(recorded.replayed && recorded.call.outcome === 'failed') || turn === 5) return recorded
+      const { call, replayed } = recorded
+      if (!replayed || call.outcome !== 'failed' || !isSameCall(call, record) || turn === 5) return recorded
     }
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from '../database.ts'
 import type { Tool } from '../define-tool.ts'
 import { RequestError } from '../errors.ts'
-import type { Recorded } from '../ledger/call.ts'
+import { isSameCall, type Recorded } from '../ledger/call.ts'
 import type { ClaimEnd } from '../ledger/claims.ts'
 import { withDeadline } from './deadline.ts'
 import { recordedWhateverHappens } from './recorded.ts'
@@ -36,7 +36,7 @@ export async function runExternal(
     const claiming = () => ledger.record({ ...run.call, ...begun })
     const recorded = await recordedWhateverHappens(ledger, unrecorded, run.call, claiming)
     const { call } = recorded
-    if (call.outcome !== 'running') return recorded
+    if (call.outcome !== 'running' || !isSameCall(call, run.call)) return recorded
     if (call.claim === token) {
       const settled = await runClaimed(services, run, tool, token, call.attempt)
       if (settled) return { call: { ...call, ...settled, claim: null }, replayed: false }

@@ -137,6 +137,21 @@ describe('a claim on a call with external effects', () => {
     expect(late).toBe(false)
   })
 
+  it('is neither taken over nor waited for by another call with its id, not even when its owner died', async () => {
+    const tool = defineTool({ ...head, input: z.looseObject({}), effects: 'external', run: () => 'acted' })
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const call = { rolloutId: 'not-taken', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
+    const claim = { token: 'dead', leaseSeconds: 0.05 }
+    await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt: new Date(), claim })
+    const app = testApp(database, { tools: [tool] })
+    const other = toolCall('act', 'not-taken', 'a', { something: 'else' })
+    expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
+    await vi.waitFor(async () => expect((await ledger.lookup(call)).call?.lapsed).toBe(true))
+    expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
+    expect(await outcomes('not-taken')).toEqual([{ outcome: 'running', attempt: 1 }])
+    expect((await post(app, '/tools/act', toolCall('act', 'not-taken', 'a'))).body.output).toBe('acted')
+  })
+
   it('is kept alive while its tool runs longer than the lease', async () => {
     const held = gate()
     const tool = defineTool({ ...head, effects: 'external', run: () => held.pass().then(() => 'done') })

@@ -142,6 +142,33 @@ describe('a tool call', () => {
     expect([again.status, again.body.output]).toEqual([200, 'first'])
   })
 
+  it.each(['none', 'database', 'external'] as const)(
+    'with effects %s and the id of a call that failed is refused as well: it is no other attempt at that one',
+    async (effects) => {
+      const failing = defineTool({
+        ...{ name: 'failing', description: 'Fails.', input: z.object({}), effects: 'none' },
+        run() {
+          throw new Error('broken')
+        },
+      })
+      const head = { name: 'act', description: 'Acts.', input: z.object({}) }
+      const run = () => 'acted'
+      const act =
+        effects === 'none'
+          ? defineTool({ ...head, effects, run })
+          : effects === 'database'
+            ? defineTool({ ...head, effects, run })
+            : defineTool({ ...head, effects, run })
+      const replica = testApp(database, { tools: [failing, act] })
+      const rollout = `failed-and-reused-${effects}`
+      expect((await post(replica, '/tools', toolCall('failing', rollout, 'a'))).status).toBe(500)
+      const { status, body } = await post(replica, '/tools', toolCall('act', rollout, 'a'))
+      expect([status, body.error?.code]).toEqual([409, 'call_id_reused'])
+      const rows = await database.sql`select tool, outcome, attempt from tool_calls where rollout_id = ${rollout}`
+      expect([...rows]).toEqual([{ tool: 'failing', outcome: 'failed', attempt: 1 }])
+    },
+  )
+
   it('whose item does not fit the environment is a 422 that names the field, is loud once, and is not recorded', async () => {
     const log = keepingLog()
     const replica = testApp(database, { tools: [say], log })

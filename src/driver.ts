@@ -65,9 +65,14 @@ const repairs: readonly Repair[] = [
     put: 'new Promise((_, reject) => connection.onclose = (e) => (queries.lost = e, reject(e)))',
   },
   {
+    // So would be what somebody asks of a transaction that has ended: in the midst of the next one on its connection.
     file: 'index.js',
     find: '        q.catch(e => uncaughtError || (uncaughtError = e))\n',
-    put: '        q.catch(e => uncaughtError || (uncaughtError = e))\n        if (queries.lost) return q.reject(queries.lost)\n',
+    put: `        q.catch(e => uncaughtError || (uncaughtError = e))
+        if (queries.lost) return q.reject(queries.lost)
+        if (q.tagged && (q.strings[0] === 'commit' || q.strings[0] === 'rollback'))
+          queries.lost = Errors.generic('TRANSACTION_ENDED', 'the transaction has ended')
+`,
   },
 ]
 

@@ -2,7 +2,6 @@ import { sql as query, type SQL } from 'drizzle-orm'
 import type { Sql } from 'postgres'
 import type { Db } from '../environment.ts'
 import { executePrepared, executeRaw } from './prepared.ts'
-import { lentTransaction } from './transaction.ts'
 
 /** The one attempt at a call that may settle it. */
 export interface Claim {
@@ -31,7 +30,7 @@ export async function settleClaim(
   const statement = settling(claim, end)
   // On the ledger's own connections, which no tool can hold; only who waits for a lock waits with the tools.
   if (change === undefined) return (await executeRaw(sql, statement)).length === 1
-  return lentTransaction(db, async (tx) => {
+  return db.transaction(async (tx) => {
     await executePrepared(tx, query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`)
     const [rollout] = await executePrepared<{ state: unknown }>(
       tx,

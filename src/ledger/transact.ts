@@ -6,7 +6,6 @@ import type { Budget, CallIdentity, CallRecord, Recorded } from './call.ts'
 import { callStatement, type WrittenRow } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
 import { executePrepared } from './prepared.ts'
-import { lentTransaction } from './transaction.ts'
 
 /** What a tool with database effects is given inside the transaction. */
 export interface Work {
@@ -71,7 +70,7 @@ export function createTransactor(
 
   return async (call: CallIdentity, seconds: number, work: (work: Work) => Promise<WorkDone>): Promise<Recorded> => {
     try {
-      const recorded = await lentTransaction(db, (tx) => inTransaction(tx, call, seconds, work))
+      const recorded = await db.transaction((tx) => inTransaction(tx, call, seconds, work))
       knownItems.add([call.itemHash])
       return recorded
     } catch (error) {

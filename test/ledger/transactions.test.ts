@@ -1,4 +1,5 @@
 import { sql as query } from 'drizzle-orm'
+import { pgTable, text } from 'drizzle-orm/pg-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../src/database.ts'
@@ -21,6 +22,7 @@ afterAll(async () => {
 })
 
 const things = async () => (await database.sql<{ thing: string }[]>`select thing from carts`).map(({ thing }) => thing)
+const carts = pgTable('carts', { thing: text('thing') })
 const head = { name: 'buy', description: 'Buys.', input: z.object({ thing: z.string() }) }
 
 describe('a tool with database effects', () => {
@@ -106,7 +108,7 @@ describe('a tool with database effects', () => {
       async run({ input, tx }) {
         if (input.thing === 'quick') return 'ok'
         await held.pass()
-        late.push(await tx.execute(query`insert into carts values ('zombie')`).catch((error: unknown) => error))
+        late.push(await tx.execute(query`insert into carts values ('zombie')`).catch((error: Error) => error.cause))
         return 'too late'
       },
     })
@@ -131,7 +133,60 @@ describe('a tool with database effects', () => {
     held.open()
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(await things()).not.toContain('zombie')
-    expect(late).toEqual([])
+    expect(late).toMatchObject([{ code: 'TRANSACTION_ENDED' }])
+    await small.close()
+  })
+
+  it('can do nothing then by a nested transaction or by a statement made before, either', async () => {
+    const [held, other] = [gate(), gate()]
+    const late: Promise<unknown>[] = []
+    const attempt = (statement: PromiseLike<unknown>) => {
+      late.push(Promise.resolve(statement).catch((error: Error) => error.cause ?? error))
+    }
+    const undead = query`insert into carts values ('undead')`
+    const buy = defineTool({
+      ...head,
+      timeoutSeconds: 0.2,
+      effects: 'database',
+      async run({ tx }) {
+        const before = tx.execute(undead)
+        const prepared = tx.insert(carts).values({ thing: 'undead' }).prepare('undead')
+        return tx.transaction(async (nested) => {
+          await nested.execute(query`select 1`)
+          await held.pass()
+          attempt(nested.execute(undead))
+          attempt(nested.transaction((more) => more.execute(undead)))
+          attempt(before)
+          attempt(prepared.execute())
+          throw new Error('which would roll back to where the nested transaction began')
+        })
+      },
+    })
+    const next = defineTool({
+      ...head,
+      name: 'next',
+      effects: 'database',
+      run: ({ tx }) =>
+        tx.transaction(async (nested) => {
+          await nested.execute(query`insert into carts values ('of the next call')`)
+          await other.pass()
+          return 'bought'
+        }),
+    })
+    const small = open(home.url, 1)
+    const app = testApp(small, { tools: [buy, next] })
+    const first = await post(app, '/tools/buy', toolCall('buy', 'undead', 'a', { thing: 'slow' }))
+    expect(first.body.error?.code).toBe('tool_timed_out')
+    const second = post(app, '/tools/next', toolCall('next', 'another', 'a', { thing: 'x' }))
+    await other.reached
+    held.open()
+    await vi.waitFor(() => expect(late).toHaveLength(4))
+    const ended = { code: 'TRANSACTION_ENDED' }
+    expect(await Promise.all(late)).toMatchObject([ended, ended, ended, ended])
+    other.open()
+    expect((await second).body.output).toBe('bought')
+    expect(await things()).toContain('of the next call')
+    expect(await things()).not.toContain('undead')
     await small.close()
   })
 

@@ -35,6 +35,12 @@ export function storableJson(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storable(key), storableJson(inner)]))
 }
 
+/** JSON text of a value as Postgres can store it: {@link storable} for every string and key of what it is as JSON. */
+export function storableText(value: unknown): string {
+  const text = JSON.stringify(value)
+  return suspiciousEscape.test(text) ? JSON.stringify(storableJson(JSON.parse(text))) : text
+}
+
 function withinDepth(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true
   if (levels === 0) return false

@@ -1,6 +1,7 @@
 import { sql as query, type SQL } from 'drizzle-orm'
 import type { Sql } from 'postgres'
 import type { Db } from '../environment.ts'
+import { storableText } from '../json.ts'
 import { executePrepared, executeRaw } from './prepared.ts'
 
 /** The one attempt at a call that may settle it. */
@@ -37,7 +38,7 @@ export async function settleClaim(
       query`select state from rollouts where id = ${claim.rolloutId}`,
     )
     if (rollout === undefined || (await executePrepared(tx, statement)).length === 0) return false
-    const state = JSON.stringify(change(rollout.state))
+    const state = storableText(change(rollout.state))
     await executePrepared(tx, query`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`)
     return true
   })

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { storableText } from '../json.ts'
 import type { TrajectoryCall } from '../trajectory.ts'
 
 /** Which grading: the same three together are graded once. */
@@ -92,7 +93,7 @@ export async function recordGrading(sql: Sql, grading: GradingRecord): Promise<n
       reason, code, duration_ms)
     values (${grading.rolloutId}, ${grading.grader}, ${grading.version}, 'trainer', ${grading.sampleHash},
       ${JSON.stringify(grading.sample)}::text::jsonb, ${grading.itemHash}, ${grading.outcome}, ${grading.score}::float8,
-      ${grading.parts === null ? null : JSON.stringify(grading.parts)}::text::jsonb, ${grading.reason}, ${grading.code},
+      ${grading.parts === null ? null : storableText(grading.parts)}::text::jsonb, ${grading.reason}, ${grading.code},
       ${grading.durationMs}::float8)
     on conflict do nothing
     returning score`

@@ -1,7 +1,7 @@
 import { sql as query } from 'drizzle-orm'
 import type { Sql } from 'postgres'
 import type { Db, Tx } from '../environment.ts'
-import { canonicalJson } from '../json.ts'
+import { canonicalJson, storableText } from '../json.ts'
 import type { Budget, CallIdentity, CallRecord, Recorded } from './call.ts'
 import { callStatement, type WrittenRow } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
@@ -126,7 +126,7 @@ async function write(
       : executePrepared(
           tx,
           query`
-          update rollouts set state = ${JSON.stringify(state)}::text::jsonb where id = ${record.rolloutId}`,
+          update rollouts set state = ${storableText(state)}::text::jsonb where id = ${record.rolloutId}`,
         ),
   ])
   if (row === undefined) throw new Error(`the ledger gave no row for call ${record.callId}`)

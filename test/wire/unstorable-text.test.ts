@@ -76,6 +76,36 @@ describe('text that Postgres cannot store', () => {
     expect(await Promise.all(outputs)).toEqual([good, JSON.stringify({ bad }), good])
   })
 
+  it('is replaced in the state, and in the names of the parts of a score', async () => {
+    const head = { description: 'Notes something bad.', input: z.object({}) }
+    const tools = [
+      defineTool({
+        ...head,
+        name: 'inside',
+        effects: 'database',
+        run: ({ state }) => state.notes.push(bad),
+      }),
+      defineTool({
+        ...head,
+        name: 'outside',
+        effects: 'external',
+        run({ updateState }) {
+          updateState((state) => void state.notes.push(bad))
+          return 'noted'
+        },
+      }),
+    ]
+    const graders = [defineGrader({ name: 'bad', version: '1', grade: () => ({ score: 1, parts: { [bad]: 1 } }) })]
+    const replica = testApp(database, { tools, graders })
+    for (const { name } of tools) {
+      expect((await post(replica, `/tools/${name}`, toolCall(name, 'state', name))).status).toBe(200)
+    }
+    expect((await post(replica, '/grade', gradingOf('state', 'x'))).body).toEqual({ score: 1 })
+    const [row] = await database.sql`
+      select state, parts from rollouts r join grades g on g.rollout_id = r.id where r.id = 'state'`
+    expect(row).toEqual({ state: { notes: [good, good] }, parts: { [good]: 1 } })
+  })
+
   it('is replaced in a grading', async () => {
     const grading = gradingOf(`${bad}-graded`, bad, { answer: bad, [bad]: 1 })
     const { status, body } = await post(app(), '/grade', grading)

@@ -55,15 +55,16 @@ interface CallRow extends TrajectoryCall {
 
 /** Reads a rollout's trajectory in order, its state and whether it can be graded. */
 export async function readRollout(sql: Sql, rolloutId: string): Promise<RecordedRollout> {
-  const [rows, [rollout], [lock]] = await Promise.all([
+  // First of all: a transaction that ends after this has been asked is seen by what is read then.
+  const [lock] = await sql<{ free: boolean }[]>`
+    select pg_try_advisory_xact_lock_shared(hashtextextended(${rolloutId}, 0)) as free`
+  const [rows, [rollout]] = await Promise.all([
     sql<CallRow[]>`
       select seq, call_id as "callId", tool, arguments, output, outcome, code, attempt, started_at as "startedAt",
         finished_at as "finishedAt", coalesce(outcome = 'running' and lease_until < now(), false) as lapsed
       from tool_calls where rollout_id = ${rolloutId} order by seq`,
     sql<{ itemHash: string; state: unknown }[]>`
       select item_hash as "itemHash", state from rollouts where id = ${rolloutId}`,
-    sql<{ free: boolean }[]>`
-      select pg_try_advisory_xact_lock_shared(hashtextextended(${rolloutId}, 0)) as free`,
   ])
   const failed = rows.find(({ outcome, lapsed }) => outcome === 'failed' || lapsed)
   return {

@@ -100,6 +100,32 @@ describe('two replicas that get the same call at once', () => {
   })
 })
 
+describe('a grading on one replica while a call commits on another', () => {
+  it('is shown the call or waits for it, whatever is read first', async () => {
+    const one = open(home.url, 1)
+    const ledger = createLedger({ ...one, budget: undefined, now: Date.now })
+    const { read } = await database.sql.begin(async (call) => {
+      // What a call holds while it runs, and besides a table, so that the grading stops in the middle of its reading.
+      await call`select pg_advisory_xact_lock(hashtextextended('commits', 0))`
+      await call`lock table rollouts in access exclusive mode`
+      const read = ledger.readRollout('commits')
+      await vi.waitFor(async () => {
+        const [waiting] = await elsewhere.sql`
+          select count(*)::int as count from pg_locks where relation = 'rollouts'::regclass and not granted`
+        expect(waiting).toEqual({ count: 1 })
+      })
+      await call`insert into rollouts (id, item_hash, calls) values ('commits', 'x', 1)`
+      await call`
+        insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at)
+        values ('commits', 'a', 1, 'act', '{}', 'ok', 'done', now())`
+      return { read }
+    })
+    expect(await read).toMatchObject({ running: true })
+    expect(await ledger.readRollout('commits')).toMatchObject({ running: false, trajectory: [{ output: 'done' }] })
+    await one.close()
+  })
+})
+
 /** How many replicas are looking again and again whether a claimed call is settled. */
 async function waitingLookups(): Promise<number> {
   const [row] = await database.sql<{ count: number }[]>`

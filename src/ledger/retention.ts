@@ -1,4 +1,4 @@
-import type { Sql } from 'postgres'
+import type { Sql, TransactionSql } from 'postgres'
 
 /** How much one {@link deleteRollouts} removed. */
 export interface Deleted {
@@ -9,21 +9,14 @@ export interface Deleted {
 /**
  * Deletes the rollouts that began more than `days` ago (1 or more) with their calls and gradings, `batch` at a time, each
  * batch a transaction of its own, and then the items that no rollout refers to any more. Rollouts that a call is just
- * being written to are passed over, so it may run beside traffic and beside itself.
+ * being written to, or of which a claimed call runs, are passed over, so it may run beside traffic and beside itself.
  */
 export async function deleteRollouts(sql: Sql, days: number, batch = 1_000): Promise<Deleted> {
   const total = { rollouts: 0, items: 0 }
-  for (let gone = batch; gone === batch; total.rollouts += gone) {
-    const [row] = await sql<{ gone: number }[]>`
-      with old as (
-        select id from rollouts where created_at < now() - make_interval(days => ${days}::int)
-        order by created_at limit ${batch} for update skip locked
-      ),
-      calls as (delete from tool_calls where rollout_id in (select id from old)),
-      gradings as (delete from grades where rollout_id in (select id from old)),
-      gone as (delete from rollouts where id in (select id from old) returning 1)
-      select count(*)::int as gone from gone`
-    gone = row?.gone ?? 0
+  for (let found = batch; found === batch; ) {
+    const done = await sql.begin((tx) => deleteBatch(tx, days, batch))
+    total.rollouts += done.gone
+    found = done.found
   }
   for (let gone = batch; gone === batch; total.items += gone) {
     const { count } = await sql`
@@ -36,4 +29,23 @@ export async function deleteRollouts(sql: Sql, days: number, batch = 1_000): Pro
     gone = count
   }
   return total
+}
+
+async function deleteBatch(tx: TransactionSql, days: number, batch: number) {
+  const isRunning = tx`exists (select from tool_calls t where t.rollout_id = r.id and t.outcome = 'running')`
+  const old = await tx<{ id: string }[]>`
+    select id from rollouts r where created_at < now() - make_interval(days => ${days}::int) and not ${isRunning}
+    order by created_at limit ${batch} for update skip locked`
+  // A statement of its own, for it has to see what was written until the rollouts were locked.
+  const [row] = await tx<{ gone: number }[]>`
+    with old as materialized (
+      select id from rollouts r
+      where id in (select jsonb_array_elements_text(${JSON.stringify(old.map(({ id }) => id))}::text::jsonb))
+        and not ${isRunning}
+    ),
+    calls as (delete from tool_calls where rollout_id in (select id from old)),
+    gradings as (delete from grades where rollout_id in (select id from old)),
+    gone as (delete from rollouts where id in (select id from old) returning 1)
+    select count(*)::int as gone from gone`
+  return { found: old.length, gone: row?.gone ?? 0 }
 }

@@ -4,7 +4,7 @@ import type { Database } from '../../src/database.ts'
 import { createBatcher } from '../../src/ledger/batch.ts'
 import type { CallRecord } from '../../src/ledger/call.ts'
 import { createLedger } from '../../src/ledger/ledger.ts'
-import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../support/app.ts'
+import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 let home: TestDatabase
@@ -124,5 +124,29 @@ describe('the promise of retention', () => {
         (select count(*)::int from rollouts where id = 'young') as young,
         (select count(*)::int from rollouts where id like 'traffic-%') as traffic`
     expect(left).toEqual({ calls: 0, grades: 0, young: 1, traffic: 50 })
+  })
+
+  it('leaves an old rollout whose call runs, so that the call is settled and not made again', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const held = gate()
+    const attempts: number[] = []
+    const act = defineTool({
+      ...{ name: 'act', description: 'Acts.', input: z.object({}) },
+      effects: 'external',
+      async run({ attempt }) {
+        attempts.push(attempt)
+        if (attempts.length === 1) await held.pass()
+        return 'acted'
+      },
+    })
+    const call = post(testApp(database, { tools: [act] }), '/tools/act', toolCall('act', 'old-and-running', 'a'))
+    await held.reached
+    await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'old-and-running'`
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
+    held.open()
+    expect((await call).body.output).toBe('acted')
+    expect(attempts).toEqual([1])
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+    expect(await database.sql`select from tool_calls where rollout_id = 'old-and-running'`).toHaveLength(0)
   })
 })

@@ -13,10 +13,10 @@ export interface Deleted {
  */
 export async function deleteRollouts(sql: Sql, days: number, batch = 1_000): Promise<Deleted> {
   const total = { rollouts: 0, items: 0 }
-  for (let found = batch; found === batch; ) {
-    const done = await sql.begin((tx) => deleteBatch(tx, days, batch))
-    total.rollouts += done.gone
-    found = done.found
+  for (let more = true; more; ) {
+    const { found, gone } = await sql.begin((tx) => deleteBatch(tx, days, batch))
+    total.rollouts += gone
+    more = found === batch && gone > 0
   }
   for (let gone = batch; gone === batch; total.items += gone) {
     const { count } = await sql`
@@ -32,16 +32,14 @@ export async function deleteRollouts(sql: Sql, days: number, batch = 1_000): Pro
 }
 
 async function deleteBatch(tx: TransactionSql, days: number, batch: number) {
-  const isRunning = tx`exists (select from tool_calls t where t.rollout_id = r.id and t.outcome = 'running')`
   const old = await tx<{ id: string }[]>`
-    select id from rollouts r where created_at < now() - make_interval(days => ${days}::int) and not ${isRunning}
+    select id from rollouts where created_at < now() - make_interval(days => ${days}::int)
     order by created_at limit ${batch} for update skip locked`
   // A statement of its own, for it has to see what was written until the rollouts were locked.
   const [row] = await tx<{ gone: number }[]>`
     with old as materialized (
-      select id from rollouts r
-      where id in (select jsonb_array_elements_text(${JSON.stringify(old.map(({ id }) => id))}::text::jsonb))
-        and not ${isRunning}
+      select id from jsonb_array_elements_text(${JSON.stringify(old.map(({ id }) => id))}::text::jsonb) as locked(id)
+      where not exists (select from tool_calls where rollout_id = id and outcome = 'running')
     ),
     calls as (delete from tool_calls where rollout_id in (select id from old)),
     gradings as (delete from grades where rollout_id in (select id from old)),

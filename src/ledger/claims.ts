@@ -2,6 +2,7 @@ import { sql as query, type SQL } from 'drizzle-orm'
 import type { Sql } from 'postgres'
 import type { Db } from '../environment.ts'
 import { storableText } from '../json.ts'
+import { boundIdleness } from './idleness.ts'
 import { executePrepared, executeRaw } from './prepared.ts'
 
 /** The one attempt at a call that may settle it. */
@@ -32,11 +33,12 @@ export async function settleClaim(
   // On the ledger's own connections, which no tool can hold; only who waits for a lock waits with the tools.
   if (change === undefined) return (await executeRaw(sql, statement)).length === 1
   return db.transaction(async (tx) => {
-    await executePrepared(tx, query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`)
-    const [rollout] = await executePrepared<{ state: unknown }>(
-      tx,
-      query`select state from rollouts where id = ${claim.rolloutId}`,
-    )
+    // One round trip, as in a call's transaction.
+    const [, , [rollout]] = await Promise.all([
+      executePrepared(tx, boundIdleness),
+      executePrepared(tx, query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`),
+      executePrepared<{ state: unknown }>(tx, query`select state from rollouts where id = ${claim.rolloutId}`),
+    ])
     if (rollout === undefined || (await executePrepared(tx, statement)).length === 0) return false
     const state = storableText(change(rollout.state))
     await executePrepared(tx, query`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`)

@@ -4,6 +4,7 @@ import type { Db, Tx } from '../environment.ts'
 import { canonicalJson, storableText } from '../json.ts'
 import type { Budget, CallIdentity, CallRecord, Recorded } from './call.ts'
 import { callStatement, type WrittenRow } from './call-statement.ts'
+import { boundIdleness } from './idleness.ts'
 import type { KnownItems } from './known-items.ts'
 import { executePrepared } from './prepared.ts'
 
@@ -121,6 +122,8 @@ async function write(
 ): Promise<Recorded> {
   const [[row]] = await Promise.all([
     executePrepared<WrittenRow>(tx, callStatement([record], items, budget)),
+    // From here on the rollout's row is locked, for which the records of other replicas wait, all of them.
+    executePrepared(tx, boundIdleness),
     state === undefined
       ? undefined
       : executePrepared(

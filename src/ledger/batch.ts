@@ -7,6 +7,8 @@ export interface BatchSettings<Entry, Result> {
   /** At most this many bytes at a time, by `sizeOf`; a larger single entry goes alone. */
   readonly maxBytes: number
   readonly sizeOf: (entry: Entry) => number
+  /** Two entries of one key do not go together: the later one sees what the earlier one has done. */
+  readonly keyOf?: (entry: Entry) => string
   /** Whether an error means that no entry is at fault, so that halving the batch would not help. */
   readonly isNobodysFault: (error: unknown) => boolean
 }
@@ -31,11 +33,15 @@ export function createBatcher<Entry, Result>(
   const take = (): Waiting<Entry, Result>[] => {
     let bytes = 0
     let count = 0
+    const keys = new Set<string>()
     while (count < queue.length && count < settings.maxEntries) {
       const next = queue[count]
       if (next === undefined) break
       bytes += settings.sizeOf(next.entry)
       if (count > 0 && bytes > settings.maxBytes) break
+      const key = settings.keyOf?.(next.entry)
+      if (key !== undefined && keys.has(key)) break
+      if (key !== undefined) keys.add(key)
       count += 1
     }
     const taken = queue.slice(0, count)

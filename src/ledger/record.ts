@@ -37,6 +37,7 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
       const item = knownItems.missing([record]).size === 0 ? undefined : record.item
       return record.output.length + JSON.stringify([record.arguments, item]).length + 500
     },
+    keyOf: key,
     isNobodysFault: isUnavailable,
   })
   return async (record: CallRecord): Promise<Recorded> => {

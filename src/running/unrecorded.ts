@@ -10,29 +10,49 @@ export interface Unrecorded {
   has(rolloutId: string): boolean
 }
 
+/** At most this many are tried together. */
+const together = 500
+
 /**
- * Keeps up to `limit` such calls in memory and tries again every `seconds`. A call that succeeded by a retry meanwhile
- * keeps its record.
+ * Keeps such calls in memory, with arguments and items of up to `maxBytes` as JSON, and tries again every `seconds`, those
+ * that waited longest first; one that cannot be recorded does not hold up the others. A call that succeeded by a retry
+ * meanwhile keeps its record.
  */
-export function createUnrecorded(ledger: Pick<Ledger, 'record'>, log: Log, seconds = 1, limit = 100_000): Unrecorded {
+export function createUnrecorded(
+  ledger: Pick<Ledger, 'record'>,
+  log: Log,
+  seconds = 1,
+  maxBytes = 64 * 1024 * 1024,
+): Unrecorded {
   const waiting = new Map<string, CallRecord>()
   const rollouts = new Map<string, number>()
+  let bytes = 0
   let isTrying = false
 
-  const count = (rolloutId: string, by: number) => {
-    const left = (rollouts.get(rolloutId) ?? 0) + by
-    if (left > 0) rollouts.set(rolloutId, left)
-    else rollouts.delete(rolloutId)
+  const count = (failed: CallRecord, by: 1 | -1) => {
+    bytes += by * sizeOf(failed)
+    const left = (rollouts.get(failed.rolloutId) ?? 0) + by
+    if (left > 0) rollouts.set(failed.rolloutId, left)
+    else rollouts.delete(failed.rolloutId)
+  }
+  const attempt = async (key: string, failed: CallRecord): Promise<boolean> => {
+    waiting.delete(key)
+    try {
+      await ledger.record(failed)
+      count(failed, -1)
+      return true
+    } catch {
+      // At the end of those that wait, unless the same call has failed once more and waits there already.
+      if (waiting.has(key)) count(failed, -1)
+      else waiting.set(key, failed)
+      return false
+    }
   }
   const flush = async () => {
-    for (const [key, failed] of waiting) {
-      try {
-        await ledger.record(failed)
-      } catch {
-        break
-      }
-      waiting.delete(key)
-      count(failed.rolloutId, -1)
+    for (let progress = true; progress && waiting.size > 0; ) {
+      const first = [...waiting].slice(0, together)
+      const recorded = await Promise.all(first.map(([key, failed]) => attempt(key, failed)))
+      progress = recorded.includes(true)
     }
     isTrying = false
     tryLater()
@@ -49,12 +69,14 @@ export function createUnrecorded(ledger: Pick<Ledger, 'record'>, log: Log, secon
       try {
         return await ledger.record(failed)
       } catch (cause) {
-        const facts = { rollout: failed.rolloutId, call: failed.callId, tool: failed.tool }
-        log.error({ code: 'failure_not_recorded', ...facts, cause }, 'a failed call is not recorded yet')
         const key = JSON.stringify([failed.rolloutId, failed.callId])
-        if (!waiting.has(key) && waiting.size < limit) {
+        const fits = waiting.has(key) || bytes + sizeOf(failed) <= maxBytes
+        const facts = { rollout: failed.rolloutId, call: failed.callId, tool: failed.tool }
+        const code = fits ? 'failure_not_recorded' : 'failure_forgotten'
+        log.error({ code, ...facts, cause }, `a failed call is not recorded${fits ? ' yet' : ': too many wait for it'}`)
+        if (fits && !waiting.has(key)) {
           waiting.set(key, failed)
-          count(failed.rolloutId, 1)
+          count(failed, 1)
           tryLater()
         }
         return undefined
@@ -62,3 +84,5 @@ export function createUnrecorded(ledger: Pick<Ledger, 'record'>, log: Log, secon
     },
   }
 }
+
+const sizeOf = ({ arguments: args, item }: CallRecord) => JSON.stringify([args, item]).length

@@ -61,6 +61,32 @@ describe('calls that arrive together', () => {
     expect(row).toEqual({ calls: 20, counted: 20 })
   })
 
+  it('go one after the other when they are the same call: the second sees what the first has done', async () => {
+    const sent: string[] = []
+    const counting = new Proxy(database.sql, {
+      get(target, property) {
+        if (property === 'unsafe') sent.push('statement')
+        return Reflect.get(target, property)
+      },
+    })
+    const ledger = createLedger({ ...database, sql: counting, budget: undefined, now: Date.now })
+    const failed = { outcome: 'failed', output: '', code: 'tool_failed' } as const
+    const records = [
+      record('same', 'c', failed),
+      record('other', 'c'),
+      record('same', 'c'),
+      record('same', 'c', failed),
+    ]
+    const stored = await Promise.all(records.map((one) => ledger.record(one)))
+    expect(stored.map(({ call: { outcome, attempt }, replayed }) => [outcome, attempt, replayed])).toEqual([
+      ['failed', 1, false],
+      ['ok', 1, false],
+      ['ok', 2, false],
+      ['ok', 2, true],
+    ])
+    expect(sent).toHaveLength(3)
+  })
+
   it('are split by number and by size', async () => {
     const sizes: number[] = []
     const batched = createBatcher<string, string>({

@@ -80,7 +80,7 @@ export function createGrading(settings: GradingSettings): Grading {
       }
       const seconds = grader.timeoutSeconds ?? settings.graderSeconds
       const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
-      const grade = await withDeadline({ seconds, late, parent: settings.stopping }, (signal) =>
+      const grade = await withDeadline({ seconds, late, parents: [settings.stopping] }, (signal) =>
         opened.run({
           rolloutId,
           sample: request.sample,

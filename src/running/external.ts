@@ -71,9 +71,9 @@ async function runClaimed(services: RunServices, run: Run, tool: Acting, token: 
     )
     return held ? end : undefined
   }
+  const parents = [services.stopping, lost.signal]
   try {
-    const parent = AbortSignal.any([services.stopping, lost.signal])
-    const { output, change } = await withDeadline({ ...run, parent }, (signal) =>
+    const { output, change } = await withDeadline({ ...run, parents }, (signal) =>
       tool.run({
         rolloutId,
         callId,

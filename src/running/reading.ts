@@ -20,7 +20,7 @@ export async function runReading(services: RunServices, run: Run, tool: Reading)
     return ledger.record({ ...run.call, outcome: 'refused', output: budget.refusal, code: null, startedAt })
   }
   const { rolloutId, callId } = run.call
-  const output = await withDeadline({ ...run, parent: services.stopping }, (signal) =>
+  const output = await withDeadline({ ...run, parents: [services.stopping] }, (signal) =>
     tool.run({
       rolloutId,
       callId,

@@ -10,7 +10,7 @@ type Writing = Extract<ReturnType<Extract<Tool, { effects: 'database' }>['open']
 export function runWriting(services: RunServices, run: Run, tool: Writing): Promise<Recorded> {
   const { rolloutId, callId } = run.call
   return services.ledger.transact(run.call, run.seconds, async ({ tx, stored, attempt }) => {
-    const done = await withDeadline({ ...run, parent: services.stopping }, (signal) =>
+    const done = await withDeadline({ ...run, parents: [services.stopping] }, (signal) =>
       tool.run({ rolloutId, callId, attempt, signal, embed: services.embed, tx, stored }),
     )
     return { ...done, output: fittingOutput(done.output, services.maxOutputBytes) }

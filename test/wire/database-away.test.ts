@@ -147,8 +147,14 @@ describe('a server whose database is away', () => {
     // No retry comes, and the trainer asks for a score all the same.
     await expect.poll(async () => (await app.request('/readyz')).status, { timeout: 10_000 }).toBe(200)
     for (const name of names) {
-      const { status, body } = await post(app, '/grade', gradingOf(`remembered-${name}`, 'x'))
-      expect([name, status, body.error?.code]).toEqual([name, 500, 'rollout_has_failed_call'])
+      // Whatever of the pool is still coming back is a 5xx as well; a score there must never be.
+      const grading = async () => {
+        const { body } = await post(app, '/grade', gradingOf(`remembered-${name}`, 'x'))
+        return body.error?.code ?? 'scored'
+      }
+      const codes = [await grading()]
+      while (codes.at(-1) === 'database_unavailable' && codes.length < 50) codes.push(await grading())
+      expect([name, codes.at(-1)]).toEqual([name, 'rollout_has_failed_call'])
     }
   })
 })

@@ -11,6 +11,15 @@ export interface BatchSettings<Entry, Result> {
   readonly keyOf?: (entry: Entry) => string
   /** Whether an error means that no entry is at fault, so that halving the batch would not help. */
   readonly isNobodysFault: (error: unknown) => boolean
+  /** How long `run` may take, in seconds: 20 when left out. */
+  readonly seconds?: number
+}
+
+/** A batch that was not answered in time. Whether it took effect is unknown: it may yet. */
+export class BatchTimeout extends Error {
+  override readonly name = 'BatchTimeout'
+  /** What a connection says that was given up for the same reason. */
+  readonly code = 'ETIMEDOUT'
 }
 
 interface Waiting<Entry, Result> {
@@ -23,12 +32,16 @@ interface Waiting<Entry, Result> {
  * Makes one function of many callers into few statements: one batch is under way at a time, made of all that arrived
  * while the one before was. An entry that arrives alone waits for nobody. When a batch fails by the fault of an entry
  * it is halved until that entry stands alone, so that a bad row never fails its neighbours.
+ *
+ * A batch that is not answered in time fails with a {@link BatchTimeout}, and what has waited behind it for as long fails
+ * with it, unsent, so that nothing piles up before a database that is frozen. The next batch does not wait for it.
  */
 export function createBatcher<Entry, Result>(
   settings: BatchSettings<Entry, Result>,
 ): (entry: Entry) => Promise<Result> {
   let queue: Waiting<Entry, Result>[] = []
   let underWay = false
+  const { seconds = 20 } = settings
 
   const take = (): Waiting<Entry, Result>[] => {
     let bytes = 0
@@ -50,16 +63,20 @@ export function createBatcher<Entry, Result>(
   }
 
   const handle = async (batch: readonly Waiting<Entry, Result>[]): Promise<void> => {
+    const began = performance.now()
     try {
-      const results = await settings.run(batch.map(({ entry }) => entry))
+      const results = await inTime(seconds, settings.run(batch.map(({ entry }) => entry)))
       batch.forEach(({ resolve, reject }, index) => {
         const result = results[index]
         if (result === undefined) reject(new Error('a batch came back with fewer results than entries'))
         else resolve(result)
       })
     } catch (error) {
-      if (batch.length === 1 || settings.isNobodysFault(error)) {
-        for (const { reject } of batch) reject(error)
+      const isLate = error instanceof BatchTimeout
+      if (batch.length === 1 || isLate || settings.isNobodysFault(error)) {
+        const tookLong = performance.now() - began > (seconds * 1000) / 2
+        const behind = isLate || (tookLong && settings.isNobodysFault(error)) ? queue.splice(0) : []
+        for (const { reject } of [...batch, ...behind]) reject(error)
         return
       }
       const middle = Math.ceil(batch.length / 2)
@@ -81,4 +98,12 @@ export function createBatcher<Entry, Result>(
       // A turn later, so that requests which were read from their sockets together go together.
       setImmediate(() => void drain())
     })
+}
+
+function inTime<Result>(seconds: number, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new BatchTimeout(`the database did not answer within ${seconds} s`))
+    const timer = setTimeout(late, seconds * 1000)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }

@@ -105,6 +105,29 @@ describe('calls that arrive together', () => {
   })
 })
 
+describe('a batch that is not answered in time', () => {
+  it('fails with what waits behind it, unsent, and does not hold up the next one; its late answer is nobody’s', async () => {
+    const held = gate()
+    const sent: string[][] = []
+    const batched = createBatcher<string, string>({
+      run: async (entries) => {
+        sent.push([...entries])
+        if (sent.length === 1) await held.pass()
+        return entries
+      },
+      ...{ maxEntries: 2, maxBytes: 10, sizeOf: (entry) => entry.length, isNobodysFault: () => false, seconds: 0.05 },
+    })
+    const frozen = ['a', 'b', 'c'].map((entry) => batched(entry).catch(String))
+    await held.reached
+    const failures = await Promise.all(frozen)
+    expect(new Set(failures)).toEqual(new Set(['BatchTimeout: the database did not answer within 0.05 s']))
+    expect(await batched('d')).toBe('d')
+    held.open()
+    expect(await batched('e')).toBe('e')
+    expect(sent).toEqual([['a', 'b'], ['d'], ['e']])
+  })
+})
+
 describe('the promise that an item is stored once', () => {
   it('holds by the hash of its content, whatever the order of its keys and whoever sends it', async () => {
     const tool = defineTool({ name: 't', description: 'T.', input: z.object({}), effects: 'none', run: () => 'ok' })

@@ -17,6 +17,8 @@ export interface AuthenticatorDeps {
   readonly now?: () => Date
   /** Fetches the JWKS address. */
   readonly fetch?: FetchImplementation
+  /** How many milliseconds that may take, to the last byte. */
+  readonly patienceMs?: number
   /** Told when the JWKS address gives no keys. */
   readonly warn?: (message: string) => void
 }
@@ -83,11 +85,8 @@ interface Presented {
 
 function readTokens(headers: Headers, keyHeaders: readonly string[]): Presented[] {
   return ['authorization', ...keyHeaders].flatMap((header) => {
-    const token =
-      headers
-        .get(header)
-        ?.trim()
-        .replace(/^bearer(\s+|$)/i, '') ?? ''
+    // The headers come trimmed; what else counts as white space somewhere is part of the token here.
+    const token = headers.get(header)?.replace(/^bearer(?:[ \t]+|$)/i, '') ?? ''
     return token === '' ? [] : [{ header, token }]
   })
 }

@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, customFetch, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
 import { AuthError } from './auth-error.ts'
+import { boundedFetch } from './bounded-fetch.ts'
 
 /** After this many milliseconds the keys are fetched again, so that a key that was withdrawn stops working. */
 export const KEYS_FRESH_MS = 10 * 60_000
@@ -7,11 +8,15 @@ export const KEYS_FRESH_MS = 10 * 60_000
 export const KEYS_USABLE_MS = 24 * 60 * 60_000
 /** The address is asked at most once in this many milliseconds, whatever callers send. */
 export const KEYS_COOLDOWN_MS = 5_000
+/** For this many milliseconds the address may take to answer, its last byte included. */
+export const KEYS_PATIENCE_MS = 5_000
 
 /** What {@link createRemoteKeys} needs from outside. */
 export interface RemoteKeysDeps {
   readonly now: () => Date
   readonly fetch?: FetchImplementation
+  /** {@link KEYS_PATIENCE_MS} when left out. */
+  readonly patienceMs?: number | undefined
   /** Told once for each fetch that failed, so that an operator hears of it while the cached keys go on. */
   readonly warn?: (message: string) => void
 }
@@ -41,7 +46,8 @@ export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
   const set = createRemoteJWKSet(url, {
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: Number.POSITIVE_INFINITY,
-    ...(deps.fetch && { [customFetch]: deps.fetch }),
+    timeoutDuration: deps.patienceMs ?? KEYS_PATIENCE_MS,
+    [customFetch]: boundedFetch(deps.fetch),
   })
   const clock = () => deps.now().getTime()
   let fetches = 0

@@ -6,6 +6,7 @@ import { createRemoteKeys, type RemoteKeys, type RemoteKeysDeps } from './jwks.t
 import { JWT_HINT, toAuthError } from './jwt-errors.ts'
 import type { Principal } from './principal.ts'
 import { impliedScopes, isScope, type Scope } from './scopes.ts'
+import { createVerifiedTokens, digestOf } from './verified-tokens.ts'
 
 /** The algorithm of tokens signed with the shared secret: no other is accepted with it. */
 export const SECRET_ALGORITHMS: readonly string[] = ['HS256']
@@ -36,7 +37,8 @@ export interface JwtSettings {
 /**
  * Makes the function that checks a JWT and says whose it is: signature, algorithm, `exp` (required), `nbf`, and `iss`
  * and `aud` where the settings name them. A token's `alg` chooses which key may check it, and each kind of key has its own
- * algorithms, so that a public key is never taken for a secret.
+ * algorithms, so that a public key is never taken for a secret. A token that was found good is not verified again until
+ * its time is over or the keys of the address were fetched anew.
  *
  * @throws AuthError `invalid_token` or `expired_token` (401) for the token's faults, `keys_unavailable` (503) for ours.
  */
@@ -47,8 +49,9 @@ export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): 
   const byJwks = settings.jwksUrl ? allowed(JWKS_ALGORITHMS) : []
   const keys = settings.jwksUrl ? createRemoteKeys(settings.jwksUrl, deps) : undefined
   const { secret, issuer, audience } = settings
+  const verified = createVerifiedTokens()
 
-  return async (token) => {
+  const verify = async (token: string): Promise<Verified> => {
     const header = readHeader(token)
     const options: JWTVerifyOptions = {
       ...(issuer !== undefined && { issuer }),
@@ -59,12 +62,11 @@ export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): 
     }
     try {
       if (secret && bySecret.includes(header.alg)) {
-        return principalOf((await jwtVerify(token, secret, { ...options, algorithms: bySecret })).payload)
+        const { payload } = await jwtVerify(token, secret, { ...options, algorithms: bySecret })
+        return { payload, fetched: undefined }
       }
       if (keys && byJwks.includes(header.alg)) {
-        return principalOf(
-          await verifyByJwks(token, keys, header.kid !== undefined, { ...options, algorithms: byJwks }),
-        )
+        return await verifyByJwks(token, keys, header.kid !== undefined, { ...options, algorithms: byJwks })
       }
     } catch (error) {
       throw toAuthError(error)
@@ -72,18 +74,52 @@ export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): 
     const accepted = [...bySecret, ...byJwks].join(', ')
     throw new AuthError('invalid_token', `The token's algorithm is not accepted here; accepted: ${accepted}.`, JWT_HINT)
   }
+
+  return async (token) => {
+    const digest = digestOf(token)
+    const known = verified.find(digest)
+    if (known !== undefined) {
+      if (known.fetched !== undefined) await keys?.ready()
+      const sameKeys = known.fetched === undefined || known.fetched === keys?.fetches()
+      if (sameKeys && isTimely(known, deps.now())) return known.principal
+      verified.forget(digest)
+    }
+    const { payload, fetched } = await verify(token)
+    const principal = principalOf(payload)
+    const { exp = Number.NEGATIVE_INFINITY, nbf = Number.NEGATIVE_INFINITY } = payload
+    verified.keep(digest, { principal, from: nbf, until: exp, fetched })
+    return principal
+  }
 }
 
-async function verifyByJwks(token: string, keys: RemoteKeys, hasKid: boolean, options: JWTVerifyOptions) {
+/** What a token says, and the number of the fetch whose keys have confirmed it; undefined for the secret. */
+interface Verified {
+  readonly payload: JWTPayload
+  readonly fetched: number | undefined
+}
+
+/** The rule by which jose judges `nbf` and `exp`, which are seconds since 1970. */
+function isTimely({ from, until }: { readonly from: number; readonly until: number }, now: Date): boolean {
+  const seconds = Math.floor(now.getTime() / 1000)
+  return from <= seconds + CLOCK_TOLERANCE_SECONDS && until > seconds - CLOCK_TOLERANCE_SECONDS
+}
+
+async function verifyByJwks(
+  token: string,
+  keys: RemoteKeys,
+  hasKid: boolean,
+  options: JWTVerifyOptions,
+): Promise<Verified> {
   await keys.ready()
   const seen = keys.fetches()
   try {
-    return await verifyByAny(token, keys, options)
+    return { payload: await verifyByAny(token, keys, options), fetched: seen }
   } catch (error) {
     const perhapsNewerKey =
       error instanceof errors.JWKSNoMatchingKey || (error instanceof errors.JWSSignatureVerificationFailed && !hasKid)
     if (!perhapsNewerKey || !(await keys.renew(seen))) throw error
-    return await verifyByAny(token, keys, options)
+    const fetched = keys.fetches()
+    return { payload: await verifyByAny(token, keys, options), fetched }
   }
 }
 

@@ -1,5 +1,5 @@
 import { AuthError } from './auth-error.ts'
-import { impliedScopes, SCOPES, type Scope } from './scopes.ts'
+import { SCOPES, type Scope } from './scopes.ts'
 
 /** Who calls, and what they may do. */
 export interface Principal {
@@ -18,7 +18,7 @@ export const ANONYMOUS: Principal = { subject: 'anonymous', scopes: new Set(SCOP
  * @example requireScope(principal, 'read', 'grade')
  */
 export function requireScope(principal: Principal, ...anyOf: readonly Scope[]): void {
-  const held = impliedScopes(principal.scopes)
+  const held = principal.scopes
   if (held.has('admin') || anyOf.some((scope) => held.has(scope))) return
   const needed = anyOf.length === 0 ? 'admin' : anyOf.map((scope) => `"${scope}"`).join(' or ')
   const has = held.size === 0 ? 'none of the scopes' : `only ${[...held].map((scope) => `"${scope}"`).join(', ')}`

@@ -1,4 +1,4 @@
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Config } from '../src/config.ts'
 import { createEmbed } from '../src/embeddings.ts'
 import type { ServerDatabase } from '../src/open-server-database.ts'
@@ -8,8 +8,11 @@ import type { VectorSource } from './build-vectors.ts'
 import { datasetRow, writeDataset } from './dataset.ts'
 import { readStatus } from './finish.ts'
 import { ensureGeneratedCorpus } from './generated.ts'
-import { type Imported, importFiles } from './import.ts'
+import { importFiles } from './import.ts'
+import { emptyCorpus } from './load.ts'
+import { countOrigins, countPages } from './origins.ts'
 import type { ProgressDisplay } from './show-progress.ts'
+import { writeQuestions } from './write-questions.ts'
 
 /** What a command works with. */
 export interface Job {
@@ -19,13 +22,31 @@ export interface Job {
   readonly write: (line: string) => void
 }
 
-/** Generates the fictional corpus, or finds it there. */
+/** What is to become of pages of the other kind that are there: by default nothing is mixed. */
+interface Keeping {
+  readonly replace: boolean
+  readonly mix: boolean
+}
+
+/**
+ * Generates the fictional corpus, or finds it there.
+ *
+ * @throws Error when imported pages are there and neither `replace` nor `mix` says what is to become of them.
+ */
 export async function runGenerate(
   job: Job,
-  { seed, pages }: { seed: number; pages: number | undefined },
+  { seed, pages, replace, mix }: Keeping & { readonly seed: number; readonly pages: number | undefined },
 ): Promise<void> {
   const { database, config, progress, write } = job
   const began = performance.now()
+  if (replace) await emptyCorpus(database.db)
+  const { imported } = await countOrigins(database.db)
+  if (imported > 0 && !mix) {
+    throw new Error(
+      `${database.where} has ${countPages(imported)} of an import, and fictional ones would mix with them; ` +
+        'give --replace to remove them all first, --mix to have both, or another DATA_DIR or DATABASE_URL',
+    )
+  }
   const made = await ensureGeneratedCorpus(database, {
     seed,
     ...(pages !== undefined && { pages }),
@@ -38,8 +59,8 @@ export async function runGenerate(
   else write(`all ${all} pages are there already, and indexed, in ${database.where}`)
   const definitions = toolDefinitions(tools)
   for (const [name, questions] of [
-    ['finqa-train', made.train],
-    ['finqa-dev', made.dev],
+    ['generated-train', made.train],
+    ['generated-dev', made.dev],
   ] as const) {
     const path = await writeDataset(join(config.dataDir, `${name}.jsonl`), questions.map(datasetRow), definitions)
     write(`${questions.length} questions in ${path}`)
@@ -47,35 +68,51 @@ export async function runGenerate(
   await writeIndexLine(job)
 }
 
-/** Imports files and says what became of each of their records. */
+/** Imports files and says what became of each of their records; gives whether anything in them was of use. */
 export async function runImport(
   job: Job,
-  { files, replace }: { files: readonly string[]; replace: boolean },
-): Promise<void> {
+  { files, replace, mix }: Keeping & { readonly files: readonly string[] },
+): Promise<boolean> {
   const { database, config, progress, write } = job
   const began = performance.now()
   const done = await importFiles(database.db, {
     files,
     replace,
+    mix,
     vectors: vectorsOf(config),
     onProgress: progress.show,
   })
   progress.end()
   const all = done.added + done.changed + done.unchanged
+  if (done.removed > 0) {
+    write(
+      `removed ${countPages(done.removed)} of the fictional corpus first; --mix leaves them beside the imported ones`,
+    )
+  }
   write(`${all} pages (${counts(done)}) in ${seconds(began)}, in ${database.where}`)
   if (done.repeated > 0) write(`${done.repeated} records repeated a page that came before, as they do`)
   for (const { file, reason, count, where } of done.skipped) {
     write(`skipped ${count} of ${file}: ${reason} (${where.join(', ')}${count > where.length ? ', …' : ''})`)
   }
-  await writeQuestions(job, done)
-  if (done.unplaced > 0) write(`${done.unplaced} questions are about pages that are not in the database`)
+  for (const { count, path } of await writeQuestions(done.questions, config.dataDir, toolDefinitions(tools))) {
+    write(`${count} questions in ${path}`)
+  }
+  const { generated, imported } = await countOrigins(database.db)
+  if (generated > 0 && imported > 0) {
+    write(`MIXED: ${countPages(generated)} here are fictional and ${imported} are imported; --replace starts afresh`)
+  } else if (generated > 0 && all === 0) {
+    write(`the ${countPages(generated)} here are fictional; import the pages that your questions are about`)
+  }
   await writeIndexLine(job)
+  return all > 0 || [...done.questions.values()].some((asked) => asked.length > 0)
 }
 
 /** Says what is in the database. */
 export async function runStatus(job: Job): Promise<void> {
   const { pages, companies } = await readStatus(job.database.db)
   job.write(`${pages} pages of ${companies} companies in ${job.database.where}`)
+  const { generated, imported } = await countOrigins(job.database.db)
+  if (pages > 0) job.write(`of them ${generated} fictional, ${imported} imported`)
   await writeIndexLine(job)
 }
 
@@ -87,24 +124,6 @@ async function writeIndexLine({ database, write }: Job): Promise<void> {
   if (index.model === null) return write(`search: lexical, ${words}${state}`)
   const how = index.pgvector ? 'compared by pgvector' : 'compared without pgvector'
   write(`search: hybrid, ${words}, vectors of ${index.dimensions} dimensions by ${index.model}, ${how}${state}`)
-}
-
-async function writeQuestions({ config, write }: Job, { questions }: Imported): Promise<void> {
-  const definitions = toolDefinitions(tools)
-  const used = new Set([...questions.keys()].map((file) => resolve(file)))
-  for (const [file, asked] of questions) {
-    if (asked.length === 0) continue
-    const name = basename(file)
-      .replace(/(?:\.gz)?$/, '')
-      .replace(/\.jsonl?$/, '')
-    const candidates = Array.from({ length: 100 }, (_, at) =>
-      join(config.dataDir, `${name}${at === 0 ? '' : `-${at + 1}`}.jsonl`),
-    )
-    const target = candidates.find((path) => !used.has(resolve(path))) ?? join(config.dataDir, `${name}-imported.jsonl`)
-    used.add(resolve(target))
-    const path = await writeDataset(target, asked.map(datasetRow), definitions)
-    write(`${asked.length} questions in ${path}`)
-  }
 }
 
 function vectorsOf({ embeddings }: Config): VectorSource | undefined {

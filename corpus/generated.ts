@@ -39,7 +39,7 @@ export async function ensureGeneratedCorpus(
   const loaded = { added: 0, changed: 0, unchanged: 0 }
   for (let start = 0; start < pages.length; start += pagesABatch) {
     onProgress({ stage: 'load', done: start, total: pages.length })
-    const batch = await loadPages(db, pages.slice(start, start + pagesABatch))
+    const batch = await loadPages(db, pages.slice(start, start + pagesABatch), 'generated')
     loaded.added += batch.added
     loaded.changed += batch.changed
     loaded.unchanged += batch.unchanged

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
-import { inArray } from 'drizzle-orm'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
-import { pages } from '../schema/documents.ts'
 import type { VectorSource } from './build-vectors.ts'
 import { finishCorpus } from './finish.ts'
 import { emptyCorpus, type Loaded, loadPages, pagesABatch } from './load.ts'
+import { removeGenerated } from './origins.ts'
 import type { Page } from './page.ts'
+import { type AskedAt, keepPlaced } from './placed-questions.ts'
 import type { OnProgress } from './progress.ts'
 import { readValues } from './read-values.ts'
 import { type ImportedQuestion, understand } from './records.ts'
@@ -23,18 +23,20 @@ export interface Skipped {
 export interface Imported extends Loaded {
   /** Records that only repeated a page, as FinQA's do for each question about it. */
   repeated: number
-  /** The questions of each file, in its order. */
+  /** The questions of each file, in its order, whose pages are in the database. */
   readonly questions: ReadonlyMap<string, ImportedQuestion[]>
-  /** Questions whose page is not in the database. */
-  unplaced: number
+  /** Fictional pages that were removed, for these to take their place. */
+  removed: number
   readonly skipped: readonly Skipped[]
 }
 
 /** What {@link importFiles} takes. */
 export interface ImportOptions {
   readonly files: readonly string[]
-  /** Removes all pages that are there before. */
+  /** Removes all pages that are there before, once there is a first page to take their place. */
   readonly replace?: boolean
+  /** Leaves fictional pages beside the imported ones, instead of removing them before the first. */
+  readonly mix?: boolean
   readonly vectors?: VectorSource | undefined
   readonly onProgress?: OnProgress
 }
@@ -49,14 +51,20 @@ const placesShown = 5
  */
 export async function importFiles(
   db: PostgresJsDatabase,
-  { files, replace = false, vectors, onProgress = () => {} }: ImportOptions,
+  { files, replace = false, mix = false, vectors, onProgress = () => {} }: ImportOptions,
 ): Promise<Imported> {
   const skipped = new Map<string, Skipped>()
-  const questions = new Map<string, ImportedQuestion[]>()
-  const done: Imported = { added: 0, changed: 0, unchanged: 0, repeated: 0, questions, unplaced: 0, skipped: [] }
+  const read = new Map<string, AskedAt[]>()
+  const done = { added: 0, changed: 0, unchanged: 0, repeated: 0, removed: 0 }
   const seen = new Map<string, string>()
   let batch: Page[] = []
+  let isFirst = true
   const flush = async () => {
+    if (isFirst && batch.length > 0) {
+      isFirst = false
+      if (replace) await emptyCorpus(db)
+      else if (!mix) done.removed = await removeGenerated(db)
+    }
     const loaded = await loadPages(db, batch)
     done.added += loaded.added
     done.changed += loaded.changed
@@ -64,26 +72,28 @@ export async function importFiles(
     batch = []
   }
 
-  if (replace) await emptyCorpus(db)
+  const skip = (file: string, reason: string, where: string) => {
+    const entry = skipped.get(`${file} ${reason}`) ?? { file, reason, count: 0, where: [] }
+    entry.count += 1
+    if (entry.where.length < placesShown) entry.where.push(where)
+    skipped.set(`${file} ${reason}`, entry)
+  }
   for (const file of files) {
-    const asked: ImportedQuestion[] = []
-    questions.set(file, asked)
-    const skip = (reason: string, where: string) => {
-      const entry = skipped.get(`${file} ${reason}`) ?? { file, reason, count: 0, where: [] }
-      entry.count += 1
-      if (entry.where.length < placesShown) entry.where.push(where)
-      skipped.set(`${file} ${reason}`, entry)
-    }
+    const asked: AskedAt[] = []
+    read.set(file, asked)
     const onBytes = (read: number, total: number) => onProgress({ stage: 'read', done: read, total })
-    for await (const read of readValues(file, onBytes)) {
-      if ('problem' in read) {
-        skip(read.problem, read.where)
+    for await (const each of readValues(file, onBytes)) {
+      const { where } = each
+      if ('problem' in each) {
+        skip(file, each.problem, where)
         continue
       }
-      const { page, question, problems } = understand(read.value, `${basename(file)} ${read.where}`)
-      for (const problem of problems) skip(problem, read.where)
-      if (question) asked.push(question)
-      if (!page) continue
+      const { page, question, problems } = understand(each.value, `${basename(file)} ${where}`)
+      for (const problem of problems) skip(file, problem, where)
+      if (!page) {
+        if (question) asked.push({ question, where })
+        continue
+      }
       const content = createHash('sha256').update(JSON.stringify(page)).digest('base64')
       const earlier = seen.get(page.path)
       if (earlier === undefined) {
@@ -91,24 +101,17 @@ export async function importFiles(
         batch.push(page)
         if (batch.length >= pagesABatch) await flush()
       } else if (earlier === content) done.repeated += 1
-      else skip('another text for a page that came before', read.where)
+      else {
+        skip(file, `another text for a page that came before${question ? ', with its question' : ''}`, where)
+        continue
+      }
+      if (question) asked.push({ question, where })
     }
   }
   await flush()
   await finishCorpus(db, { vectors, onProgress })
-  const unplaced = await countUnplaced(db, [...questions.values()].flat())
-  return { ...done, unplaced, skipped: [...skipped.values()] }
-}
-
-async function countUnplaced(db: PostgresJsDatabase, questions: readonly ImportedQuestion[]): Promise<number> {
-  const wanted = [...new Set(questions.flatMap(({ gold_path }) => gold_path ?? []))]
-  const there = new Set<string>()
-  for (let start = 0; start < wanted.length; start += 1_000) {
-    const rows = await db
-      .select({ path: pages.path })
-      .from(pages)
-      .where(inArray(pages.path, wanted.slice(start, start + 1_000)))
-    for (const { path } of rows) there.add(path)
-  }
-  return questions.filter(({ gold_path }) => gold_path !== undefined && !there.has(gold_path)).length
+  const questions = await keepPlaced(db, read, (file, where) =>
+    skip(file, 'a question about a page that is not in the database', where),
+  )
+  return { ...done, questions, skipped: [...skipped.values()] }
 }

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { pages, searchIndex } from '../schema/documents.ts'
+import type { Origin } from './origins.ts'
 import { type Page, placeOf, titleOf } from './page.ts'
 
 /** What became of a batch of pages. */
@@ -18,7 +19,11 @@ export const pagesABatch = 200
  *
  * The index is marked as out of date in the same transaction when anything changed.
  */
-export async function loadPages(db: PostgresJsDatabase, batch: readonly Page[]): Promise<Loaded> {
+export async function loadPages(
+  db: PostgresJsDatabase,
+  batch: readonly Page[],
+  origin: Origin = 'imported',
+): Promise<Loaded> {
   if (batch.length === 0) return { added: 0, changed: 0, unchanged: 0 }
   const rows = batch.map((page) => ({
     path: page.path,
@@ -27,6 +32,7 @@ export async function loadPages(db: PostgresJsDatabase, batch: readonly Page[]):
     textBefore: page.pre_text.join('\n'),
     tableRows: page.table,
     textAfter: page.post_text.join('\n'),
+    origin,
   }))
   return db.transaction(async (tx) => {
     const written = await tx
@@ -39,9 +45,11 @@ export async function loadPages(db: PostgresJsDatabase, batch: readonly Page[]):
           textBefore: fresh('text_before'),
           tableRows: fresh('table_rows'),
           textAfter: fresh('text_after'),
+          origin: fresh('origin'),
         },
-        setWhere: sql`(${pages.title}, ${pages.textBefore}, ${pages.tableRows}, ${pages.textAfter})
-          is distinct from (excluded.title, excluded.text_before, excluded.table_rows, excluded.text_after)`,
+        setWhere: sql`(${pages.title}, ${pages.textBefore}, ${pages.tableRows}, ${pages.textAfter}, ${pages.origin})
+          is distinct from
+          (excluded.title, excluded.text_before, excluded.table_rows, excluded.text_after, excluded.origin)`,
       })
       .returning({ added: sql<boolean>`xmax = 0` })
     if (written.length > 0) await tx.update(searchIndex).set({ current: false })

@@ -7,12 +7,16 @@ import { showProgress } from './show-progress.ts'
 const help = `Fills the database with report pages for the tools search, list and cat.
 
   npm run corpus -- generate [--seed 1] [--pages 2800]   fictional pages, and questions about them
-  npm run corpus -- import FILE… [--replace]             FinQA's JSON, or JSON Lines of pages or questions; plain or .gz
+  npm run corpus -- import FILE…                         FinQA's JSON, or JSON Lines of pages or questions; plain or .gz
   npm run corpus -- status                               what is there
+
+  --replace   empties the corpus first
+  --mix       leaves fictional and imported pages side by side; without it an import removes the fictional ones, and
+              generate refuses to add to imported ones
 
 The database is that of DATABASE_URL, else the embedded one. Questions are written to DATA_DIR (.data) as datasets for
 training. With EMBEDDINGS_URL and EMBEDDINGS_MODEL the pages get vectors too, and search becomes hybrid; without, it is
-lexical. An import that was stopped is begun again by the same command; --replace empties the corpus first.
+lexical. An import that was stopped is begun again by the same command. Exits with 1 when nothing in the files was of use.
 `
 
 async function main(): Promise<void> {
@@ -22,6 +26,7 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '1' },
       pages: { type: 'string' },
       replace: { type: 'boolean', default: false },
+      mix: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -46,9 +51,11 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop)
   try {
     const job = { database, config, progress, write: (text: string) => void process.stdout.write(`${text}\n`) }
-    if (command === 'generate') await runGenerate(job, { seed, pages })
-    else if (command === 'import') await runImport(job, { files, replace: values.replace })
-    else await runStatus(job)
+    const keeping = { replace: values.replace, mix: values.mix }
+    if (command === 'generate') await runGenerate(job, { seed, pages, ...keeping })
+    else if (command === 'status') await runStatus(job)
+    else if (!(await runImport(job, { files, ...keeping })))
+      throw new Error('nothing in these files was of use; see above')
   } finally {
     progress.end()
     await database.close()

@@ -69,6 +69,10 @@ export function understand(value: unknown, where: string): Understood {
   if (asked !== undefined && asked.trim() === '') problems.push('an empty question')
   else if (asked !== undefined && answer === undefined) problems.push('a question without an answer')
   else if (asked !== undefined && answer !== undefined) {
+    // Nobody can answer from a page that is not there.
+    if (isPage && page === undefined && it.gold_path == null) {
+      return { problems: [...problems, 'a question whose own page was left out'] }
+    }
     const path = it.gold_path ?? name
     const question = {
       id: it.id ?? where,

@@ -33,8 +33,13 @@ export const pages = pgTable(
     tableRows: jsonb('table_rows').$type<string[][]>().notNull(),
     /** Sentences, one a line. */
     textAfter: text('text_after').notNull(),
+    /** Whether the page is fictional or somebody's: the two are not to be mixed unasked. Null when nobody knows. */
+    origin: text('origin', { enum: ['generated', 'imported'] }),
   },
-  (table) => [index('pages_path_bytes').on(sql`(${table.path} collate "C")`)],
+  (table) => [
+    index('pages_path_bytes').on(sql`(${table.path} collate "C")`),
+    check('pages_origin', sql`${table.origin} in ('generated', 'imported')`),
+  ],
 )
 
 /**

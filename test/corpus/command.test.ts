@@ -56,10 +56,10 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     const second = await run('generate', '--pages', '200')
     expect(second.out).toContain('all 200 pages are there already, and indexed')
     expect((await run('status')).out).toMatch(
-      /^200 pages of 10 companies in the Postgres at .+\nsearch: lexical, 200 pages, /,
+      /^200 pages of 10 companies in the Postgres at .+\nof them 200 fictional, 0 imported\nsearch: lexical, 200 pages, /,
     )
 
-    const rows = (await readFile(join(folder, 'finqa-train.jsonl'), 'utf8')).trim().split('\n')
+    const rows = (await readFile(join(folder, 'generated-train.jsonl'), 'utf8')).trim().split('\n')
     const row = JSON.parse(rows[0] ?? '')
     expect(row).toMatchObject({
       messages: [{ role: 'developer' }, { role: 'user', content: expect.stringMatching(/\?$/) }],
@@ -71,7 +71,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
       'list',
       'cat',
     ])
-    const bench = await start('bench/main.ts', ['search', join(folder, 'finqa-dev.jsonl')]).ended
+    const bench = await start('bench/main.ts', ['search', join(folder, 'generated-dev.jsonl')]).ended
     expect(bench.out).toMatch(/recall@1 0\.\d{3} {3}recall@5 0\.\d{3} {3}recall@10 \d\.\d{3} {3}MRR@10 0\.\d{3}/)
     expect(bench.out).toMatch(/p50 \d+\.\d ms {3}p99 \d+\.\d ms/)
   })
@@ -119,6 +119,35 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     })
   })
 
+  it('mixes fictional and imported pages only when it is told to', async () => {
+    await emptyCorpus(corpus.db)
+    const file = join(folder, 'real.jsonl')
+    await writeFile(file, '{"path":"NEW/2010/page_1","pre_text":["seven"]}')
+    await run('generate', '--pages', '20')
+    const alone = await run('import', file)
+    expect(alone.out).toContain('removed 20 pages of the fictional corpus first; --mix leaves them')
+    const refused = await run('generate', '--pages', '20')
+    expect(refused.code).toBe(1)
+    expect(refused.err).toMatch(
+      /^corpus: the Postgres at .* has 1 page of an import, .*give --replace .*, --mix to have both/,
+    )
+    expect((await run('generate', '--pages', '20', '--mix')).code).toBe(0)
+    expect((await run('import', file, '--mix')).out).toContain('MIXED: 20 pages here are fictional and 1 are imported')
+    expect((await run('generate', '--pages', '20', '--replace')).code).toBe(0)
+    expect((await run('status')).out).toContain('of them 20 fictional, 0 imported')
+  })
+
+  it('leaves with 1 when nothing in the files was of use, and says why', async () => {
+    const file = join(folder, 'useless.jsonl')
+    await writeFile(file, '{"path":"/NEW/page_1","pre_text":["seven"],"question":"how many?","reference_answer":"7"}')
+    const { code, out, err } = await run('import', file)
+    expect(code).toBe(1)
+    expect(err).toContain('corpus: nothing in these files was of use; see above')
+    expect(out).toContain(`skipped 1 of ${file}: a path that is not like ACME/2014/page_15 (line 1)`)
+    expect(out).toContain(`skipped 1 of ${file}: a question whose own page was left out (line 1)`)
+    expect(existsSync(join(folder, 'useless-2.jsonl'))).toBe(false)
+  })
+
   it('computes vectors where an endpoint is configured, and search is hybrid', async () => {
     await emptyCorpus(corpus.db)
     const endpoint = await serveEmbeddings(
@@ -160,7 +189,7 @@ describe('search over the pages of the real set, or as many generated ones', { t
     const isReal = existsSync(join(real, 'corpus.jsonl.gz'))
     const done = isReal ? await run('import', join(real, 'corpus.jsonl.gz')) : await run('generate')
     expect(done.code).toBe(0)
-    const questions = isReal ? join(real, 'items_dev.jsonl.gz') : join(folder, 'finqa-dev.jsonl')
+    const questions = isReal ? join(real, 'items_dev.jsonl.gz') : join(folder, 'generated-dev.jsonl')
     const { out } = await start('bench/main.ts', ['search', questions]).ended
     const [, first, ten] = /recall@1 (\S+) .*recall@10 (\S+)/.exec(out) ?? []
     expect(Number(first)).toBeGreaterThan(0.45)

@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readStatus } from '../../corpus/finish.ts'
 import { importFiles } from '../../corpus/import.ts'
-import { emptyCorpus } from '../../corpus/load.ts'
+import { emptyCorpus, loadPages } from '../../corpus/load.ts'
+import { countOrigins } from '../../corpus/origins.ts'
 import type { Progress } from '../../corpus/progress.ts'
 import { findDocument } from '../../schema/document-queries.ts'
 import { searchPages } from '../../schema/search.ts'
@@ -57,7 +58,7 @@ const finqa = [
 describe('an import', () => {
   it('reads FinQA’s own JSON: several records of a page are one page and several questions', async () => {
     const done = await take(await file('train.json', JSON.stringify(finqa, null, 2)))
-    expect(done).toMatchObject({ added: 2, changed: 0, unchanged: 0, repeated: 1, unplaced: 0, skipped: [] })
+    expect(done).toMatchObject({ added: 2, changed: 0, unchanged: 0, repeated: 1, removed: 0, skipped: [] })
     expect([...done.questions.values()].flat()).toEqual([
       { id: 'a-1', question: 'growth ?', reference_answer: '9.1%', gold_path: 'OAK/2014/page_3.pdf' },
       { id: 'a-2', question: 'sum ?', reference_answer: '23', gold_path: 'OAK/2014/page_3.pdf' },
@@ -76,14 +77,46 @@ describe('an import', () => {
   it('reads JSON Lines of pages and of questions, plain and gzipped, whatever their names', async () => {
     const pages = await file('pages', gzipSync(lines([{ path: 'OAK/2014/p', ...texts, table }])))
     const asked = { id: 'q', question: 'growth?', reference_answer: '9.1%', gold_path: 'OAK/2014/p', program: 'x' }
-    const row = { messages: [{ role: 'user', content: 'which?' }], reference_answer: 7, gold_path: 'OAK/2013/p' }
+    const row = { messages: [{ role: 'user', content: 'which?' }], reference_answer: 7 }
     const questions = await file('questions.gz', `\uFEFF${lines([asked])}\r\n\n${JSON.stringify(row)}`)
     const done = await take(pages, questions)
-    expect(done).toMatchObject({ added: 1, unplaced: 1, skipped: [] })
+    expect(done).toMatchObject({ added: 1, skipped: [] })
     expect(done.questions.get(questions)).toEqual([
       { id: 'q', question: 'growth?', reference_answer: '9.1%', gold_path: 'OAK/2014/p' },
-      { id: 'questions.gz line 4', question: 'which?', reference_answer: '7', gold_path: 'OAK/2013/p' },
+      { id: 'questions.gz line 4', question: 'which?', reference_answer: '7' },
     ])
+  })
+
+  it('leaves out questions whose pages are not there, and says how many and where', async () => {
+    const asked = (id: string, gold_path: string) => ({ id, question: 'growth?', reference_answer: '9.1%', gold_path })
+    const qa = { question: 'sum ?', answer: '23' }
+    const records = [
+      { id: 'bad', filename: '/OAK/2014/p', ...texts, table, qa },
+      { id: 'good', filename: 'OAK/2014/p', ...texts, table, qa },
+      { id: 'other', filename: 'OAK/2014/p', pre_text: ['Another report .'], table, qa },
+      asked('there', 'OAK/2014/p'),
+      asked('away', 'OAK/2013/p'),
+    ]
+    const done = await take(await file('placed.jsonl', lines(records)))
+    expect([...done.questions.values()].flat().map(({ id }) => id)).toEqual(['good', 'there'])
+    expect(done.skipped.map(({ reason, count, where }) => `${count} ${reason}: ${where.join(', ')}`)).toEqual([
+      '1 a path that is not like ACME/2014/page_15: line 1',
+      '1 a question whose own page was left out: line 1',
+      '1 another text for a page that came before, with its question: line 3',
+      '1 a question about a page that is not in the database: line 5',
+    ])
+  })
+
+  it('takes the place of fictional pages with its first page, unless both are wanted', async () => {
+    const fictional = [{ path: 'ACME/2014/p', pre_text: ['made up'], table: [], post_text: [] }]
+    const pages = await file('real.jsonl', lines([{ path: 'OAK/2014/p', ...texts, table }]))
+    const question = { question: 'up?', reference_answer: '1', gold_path: 'ACME/2014/p' }
+    await loadPages(corpus.db, fictional, 'generated')
+    expect(await take(await file('asked.jsonl', lines([question])))).toMatchObject({ removed: 0, skipped: [] })
+    expect(await importFiles(corpus.db, { files: [pages], mix: true })).toMatchObject({ removed: 0 })
+    expect(await countOrigins(corpus.db)).toEqual({ generated: 1, imported: 1 })
+    expect(await take(pages)).toMatchObject({ removed: 1, unchanged: 1 })
+    expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { pages: 1, current: true } })
   })
 
   it('says what it skipped, where, and why, and imports the rest', async () => {
@@ -158,6 +191,8 @@ describe('an import', () => {
     await take(one)
     await take(two)
     expect(await readStatus(corpus.db)).toMatchObject({ pages: 2, companies: 2 })
+    await importFiles(corpus.db, { files: [await file('none.jsonl', '{}')], replace: true })
+    expect(await readStatus(corpus.db)).toMatchObject({ pages: 2 })
     await importFiles(corpus.db, { files: [two], replace: true })
     expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { pages: 1, current: true } })
   })

@@ -10,7 +10,7 @@ import { toolCallBody } from '../src/protocols/agent-rft.ts'
 import { readBody } from '../src/protocols/read-body.ts'
 
 // The server that the benches call: one tool of each kind that does next to nothing, a grader, and a bare route that
-// does all that a call does but for the ledger. Its address is its first line.
+// does all that a call does but for the ledger. Its port is its first line.
 const config = loadConfig(process.env)
 const database = await openServerDatabase(config)
 const { defineTool, defineGrader } = defineEnvironment({
@@ -53,9 +53,16 @@ app.post('/bare', async (c) => {
   return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: query })
 })
 
-serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => {
-  process.stdout.write(`http://127.0.0.1:${port}\n`)
+app.post('/insert', async (c) => {
+  await authenticate(c.req.raw.headers)
+  const body = await readBody(c, toolCallBody, config.limits.maxBodyBytes)
+  const { query } = head.input.parse(JSON.parse(z.string().parse(body.arguments)))
+  const values = [`${body.trace_id} ${body.call_id}`, z.string().parse(body.arguments), query]
+  await database.sql.unsafe('insert into reference_calls values ($1, $2::text::jsonb, $3)', values, { prepare: true })
+  return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: query })
 })
+
+serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => process.stdout.write(`${port}\n`))
 process.once('SIGTERM', () => {
   database.close().then(() => process.exit(0))
 })

@@ -1,0 +1,59 @@
+/** How long requests took, counted in buckets that are one hundredth wide, so that what several processes saw adds up. */
+export interface Latencies {
+  /** Counts one request of `ms` milliseconds. */
+  add(ms: number): void
+  /** Counts all that another one counted, as {@link Latencies.counts} gave it. */
+  merge(counts: readonly Count[]): void
+  readonly counts: readonly Count[]
+  /** How many were counted. */
+  readonly total: number
+  /**
+   * The smallest time within which the share (0 to 1) of the requests was answered, in milliseconds, at most one
+   * hundredth too long; NaN when nothing was counted. It is the nearest-rank definition: the 0.99 of ten is the slowest.
+   */
+  quantile(share: number): number
+}
+
+/** A bucket's number and how many fell into it. */
+export type Count = readonly [bucket: number, count: number]
+
+const width = 1.01
+const least = 0.001
+
+/** Starts to count latencies. */
+export function createLatencies(): Latencies {
+  const buckets = new Map<number, number>()
+  let total = 0
+  const put = (bucket: number, count: number) => {
+    buckets.set(bucket, (buckets.get(bucket) ?? 0) + count)
+    total += count
+  }
+  return {
+    add: (ms) => put(Math.ceil(Math.log(Math.max(ms, least) / least) / Math.log(width)), 1),
+    merge: (counts) => {
+      for (const [bucket, count] of counts) put(bucket, count)
+    },
+    get counts() {
+      return [...buckets].sort(([a], [b]) => a - b)
+    },
+    get total() {
+      return total
+    },
+    quantile(share) {
+      const rank = Math.max(1, Math.ceil(share * total))
+      let below = 0
+      for (const [bucket, count] of this.counts) {
+        below += count
+        if (below >= rank) return least * width ** bucket
+      }
+      return Number.NaN
+    },
+  }
+}
+
+/** The middle one of some numbers, the mean of the middle two when they are even in number; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]
+  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2
+}

@@ -1,0 +1,93 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { z } from 'zod'
+import { createLatencies, type Latencies } from './latencies.ts'
+import { type LoadWish, loadSeen } from './load-wish.ts'
+
+/** What one measurement saw. */
+export interface Seen {
+  /** Answers a second. */
+  readonly rate: number
+  readonly latencies: Latencies
+  /** Answers other than 200, and lost connections. */
+  readonly errors: number
+}
+
+/** A server that is measured. */
+export interface MeasuredServer {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+/** A process that makes load when it is told to. */
+export interface Load {
+  measure(wish: LoadWish): Promise<Seen>
+  stop(): Promise<void>
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Builds the server and the load as `npm run build` does, for tsx's way of compiling slows them down; gives the folder. */
+export async function build(): Promise<string> {
+  const folder = join(root, 'dist', 'measured')
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = ['-p', 'tsconfig.json', '--noEmit', 'false', '--noCheck', '--rootDir', '.', '--outDir', folder]
+  await promisify(execFile)(process.execPath, [tsc, ...options], { cwd: root })
+  cpSync(join(root, 'schema', 'migrations'), join(folder, 'schema', 'migrations'), { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
+  return folder
+}
+
+/** Starts one measured server of what {@link build} built. */
+export async function startServer(
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  nodeOptions: readonly string[] = [],
+): Promise<MeasuredServer> {
+  const child = spawn(process.execPath, [...nodeOptions, join(folder, 'bench', 'measured-server.js')], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const port = z.coerce.number().parse(await linesOf(child, child.stdout)())
+  return { port, stop: () => stop(child) }
+}
+
+/** Starts a load of what {@link build} built. */
+export function startLoad(folder: string, env: NodeJS.ProcessEnv): Load {
+  const child = spawn(process.execPath, [join(folder, 'bench', 'load.js')], { env, stdio: ['pipe', 'pipe', 'inherit'] })
+  const nextLine = linesOf(child, child.stdout)
+  return {
+    async measure(wish) {
+      child.stdin.write(`${JSON.stringify(wish)}\n`)
+      const { seconds, errors, counts } = loadSeen.parse(JSON.parse(await nextLine()))
+      const latencies = createLatencies()
+      latencies.merge(counts)
+      return { rate: latencies.total / seconds, latencies, errors }
+    },
+    stop: () => stop(child),
+  }
+}
+
+function linesOf(child: ChildProcess, output: Readable): () => Promise<string> {
+  const lines = createInterface({ input: output })
+  const died = once(child, 'exit').then(() => {
+    throw new Error(`${child.spawnargs.at(-1)} has ended`)
+  })
+  died.catch(() => undefined)
+  return async () => {
+    const [line] = await Promise.race([once(lines, 'line'), died])
+    return z.string().parse(line)
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+}

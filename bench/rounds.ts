@@ -1,0 +1,60 @@
+import { createLatencies, type Latencies } from './latencies.ts'
+import type { Seen } from './processes.ts'
+
+/** Something to measure. */
+export interface Case {
+  readonly id: string
+  readonly name: string
+  readonly measure: () => Promise<Seen>
+}
+
+/** What all rounds saw of one case. */
+export interface Summary {
+  /** Mean of the rounds, in answers a second. */
+  readonly rate: number
+  /** Of each round, to the mean of the references just before and just after. */
+  readonly ratios: readonly number[]
+  readonly latencies: Latencies
+  readonly errors: number
+}
+
+/**
+ * Measures every case once in each round with the reference between any two, because a machine and its disk are not
+ * equally fast from one second to the next. Gives what was seen by the id of the case; the reference is there too, and its
+ * ratios, each to the one before it, show how restless the machine was.
+ */
+export async function measureInRounds(
+  reference: Case,
+  cases: readonly Case[],
+  rounds: number,
+  onMeasured: (done: number, total: number) => void = () => {},
+): Promise<ReadonlyMap<string, Summary>> {
+  const slices = new Map<string, { seen: Seen; ratio: number }[]>([[reference.id, []]])
+  const put = (id: string, seen: Seen, ratio: number) => slices.set(id, [...(slices.get(id) ?? []), { seen, ratio }])
+  const total = rounds * cases.length
+  let before = await reference.measure()
+  if (cases.length === 0) put(reference.id, before, 1)
+  for (let done = 0; done < total; done += 1) {
+    const one = cases[done % cases.length]
+    if (one === undefined) break
+    const seen = await one.measure()
+    const after = await reference.measure()
+    put(one.id, seen, seen.rate / ((before.rate + after.rate) / 2))
+    put(reference.id, after, after.rate / before.rate)
+    before = after
+    onMeasured(done + 1, total)
+  }
+  return new Map([...slices].map(([id, list]) => [id, summary(list)]))
+}
+
+function summary(slices: readonly { readonly seen: Seen; readonly ratio: number }[]): Summary {
+  const latencies = createLatencies()
+  for (const { seen } of slices) latencies.merge(seen.latencies.counts)
+  const sum = (of: (seen: Seen) => number) => slices.reduce((total, { seen }) => total + of(seen), 0)
+  return {
+    rate: sum(({ rate }) => rate) / slices.length,
+    ratios: slices.map(({ ratio }) => ratio),
+    latencies,
+    errors: sum(({ errors }) => errors),
+  }
+}

@@ -1,0 +1,54 @@
+import { median } from './latencies.ts'
+
+/** One measured line of a report. */
+export interface Row {
+  readonly name: string
+  /** Answers a second; undefined where no rate was measured. */
+  readonly rate?: number | undefined
+  /** The ratio to the reference of each round. */
+  readonly ratios?: readonly number[] | undefined
+  /** Milliseconds. */
+  readonly p50?: number | undefined
+  /** Milliseconds. */
+  readonly p99?: number | undefined
+  readonly errors?: number | undefined
+  /** What was asked for and what came of it. */
+  readonly asked?: Asked | undefined
+}
+
+/** A figure that was asked for, in words, and whether it is reached. */
+export interface Asked {
+  readonly text: string
+  readonly reached: boolean
+}
+
+const headings = ['a second', 'ratio', 'of rounds', 'p50 ms', 'p99 ms', 'errors']
+const nameWidth = 40
+const cellWidth = 11
+
+/** The head of a report's table; `reference` says to what the ratios are. */
+export function formatHead(reference: string): string {
+  return line('', [headings[0] ?? '', `of ${reference}`, ...headings.slice(2)], 'asked')
+}
+
+/** A row of a report's table: the ratio is the median of the rounds', beside the least and the greatest of them. */
+export function formatRow({ name, rate, ratios = [], p50, p99, errors, asked }: Row): string {
+  const spread = ratios.length > 1 ? `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}` : ''
+  const cells = [
+    rate?.toFixed(rate < 100 ? 1 : 0) ?? '',
+    ratios.length > 0 ? median(ratios).toFixed(2) : '',
+    spread,
+    p50?.toFixed(p50 < 1 ? 2 : 1) ?? '',
+    p99?.toFixed(p99 < 1 ? 2 : 1) ?? '',
+    errors === undefined ? '' : String(errors),
+  ]
+  return line(name, cells, asked === undefined ? '' : formatAsked(asked))
+}
+
+/** What was asked for with a word on whether it is reached. */
+export function formatAsked({ text, reached }: Asked): string {
+  return `${text} asked: ${reached ? 'reached' : 'NOT REACHED'}`
+}
+
+const line = (name: string, cells: readonly string[], end: string) =>
+  `${name.padEnd(nameWidth)}${cells.map((cell) => cell.padStart(cellWidth)).join('')}  ${end}`.trimEnd()

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createKeyFinder, parseApiKeys } from '../../src/auth/keys.ts'
@@ -51,6 +52,7 @@ describe('API_KEYS', () => {
     ['schlüssel-mit-umlaut', /entry 1.*visible ASCII/],
     [`${KEY} admin=sha256:${sha256(KEY)}`, /entry 2 is the same key as entry 1/],
     [' , ', /holds no key/],
+    [`${KEY} sha256:${sha256('')}`, /entry 2.*hash of nothing/],
   ])('refuses %s and says what is wrong with which entry', (text, message) => {
     expect(() => parseApiKeys(text)).toThrow(message)
   })
@@ -87,4 +89,33 @@ describe('finding the owner of a key', () => {
       expect(find(presented)).toBeUndefined()
     },
   )
+})
+
+describe('how long finding the owner of a key takes', () => {
+  const keys = parseApiKeys(
+    ['first', 'second', 'third', 'fourth'].map((word) => `${word}:read=${KEY}-${word}`).join(' '),
+  )
+
+  it('is the same for every key and for none: each digest is compared, whole and with all the others', () => {
+    const compared: [number, number][] = []
+    const find = createKeyFinder(keys, (one, other) => {
+      compared.push([one.length, other.length])
+      return timingSafeEqual(one, other)
+    })
+    for (const presented of [`${KEY}-first`, `${KEY}-fourth`, 'x', '', 'x'.repeat(8_000)]) {
+      compared.length = 0
+      find(presented)
+      expect(compared).toEqual(Array(keys.length).fill([32, 32]))
+    }
+  })
+
+  it('rests on the comparison of Node that does not end early', () => {
+    const source = readFileSync(new URL('../../src/auth/keys.ts', import.meta.url), 'utf8')
+    const finder = source.slice(source.indexOf('export function createKeyFinder'))
+    expect(finder).toMatch(/equal: .* = timingSafeEqual,/)
+    // What was sent is hashed and used for nothing else.
+    expect(finder.match(/\bpresented\b/g)).toHaveLength(3)
+    expect(finder).toMatch(/hash\('sha256', presented, 'buffer'\)/)
+    expect(finder).not.toMatch(/===|!==|startsWith|includes|\.find\(|break/)
+  })
 })

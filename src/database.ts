@@ -1,5 +1,5 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
-import type { Sql } from 'postgres'
+import type { Options, PostgresType, Sql } from 'postgres'
 import { postgres } from './driver.ts'
 
 /** The two ways to one Postgres: raw SQL for the ledger, drizzle for everybody else. */
@@ -20,6 +20,20 @@ export interface DatabaseOptions {
   prepare?: boolean
   /** The name to be seen under in `pg_stat_activity`. */
   name?: string
+  /** How long a statement may go unanswered; for ever when left out. */
+  silence?: Silence
+}
+
+/**
+ * For how many seconds a database may say nothing to a statement before that is cancelled and its connection dropped,
+ * whether it took effect or not. The client keeps this time, for poolers refuse `statement_timeout` at the start of a
+ * connection, and a server that is frozen does not keep it.
+ */
+export interface Silence {
+  /** On the connections of the ledger, whose statements are short. */
+  readonly sql: number
+  /** On those of the tools and graders, which may ask for more, and wait for the lock of their rollout. */
+  readonly db: number
 }
 
 /**
@@ -27,20 +41,26 @@ export interface DatabaseOptions {
  *
  * @throws TypeError when the address is not one.
  */
-export function openDatabase({ url, poolSize, prepare = true, name = 'scorekeeper' }: DatabaseOptions): Database {
-  const client = (): Sql =>
-    postgres(withoutLibpqSettings(url), {
+export function openDatabase(options: DatabaseOptions): Database {
+  const { url, poolSize, prepare = true, name = 'scorekeeper', silence } = options
+  const client = (seconds: number | undefined): Sql => {
+    const settings: Options<Record<string, PostgresType>> & { silence: number | undefined } = {
       max: poolSize,
       prepare,
-      connect_timeout: 5,
+      connect_timeout: Math.min(5, seconds ?? 5),
+      silence: seconds,
+      // Whoever is gone without a word is found out within half a minute, also where nothing is asked of him.
+      keep_alive: 15,
       // After the server was away, a query waits at most this long before it tries to connect, or fails.
       backoff: (attempts: number) => Math.min(0.05 * 2 ** Math.min(attempts, 10), 0.5),
       onnotice() {},
       connection: { application_name: name },
-    })
+    }
+    return postgres(withoutLibpqSettings(url), settings)
+  }
   // Two clients: drizzle replaces its client's serialisers, and raw SQL with dates or JSON would hang on that one.
-  const sql = client()
-  const wrapped = client()
+  const sql = client(silence?.sql)
+  const wrapped = client(silence?.db)
   return {
     sql,
     db: drizzle(wrapped),
@@ -61,6 +81,7 @@ const awayCodes: ReadonlySet<string> = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
+  'CONNECTION_SILENT',
   'CONNECT_TIMEOUT',
   'CONNECTION_CONNECT_TIMEOUT',
   'ECONNREFUSED',
@@ -76,10 +97,12 @@ const awayCodes: ReadonlySet<string> = new Set([
   '57P02', // after a crash
   '57P03', // starting up, or going down
   '57P05', // idle for too long
+  '55P03', // a lock was not to be had in time
+  '57014', // cancelled, because it took too long
   '25006', // only readable: a standby that is about to take over
 ])
 
-/** Whether an error, or what caused it, means that the database is away and may be back for another try. */
+/** Whether an error, or what caused it, means that the database is away, or too slow, and another try may succeed. */
 export function isUnavailable(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
     if (at instanceof AggregateError && at.errors.some((each) => isUnavailable(each))) return true

@@ -1,5 +1,5 @@
 import type { Config } from './config.ts'
-import { type Database, openDatabase } from './database.ts'
+import { type Database, openDatabase, type Silence } from './database.ts'
 import { startEmbedded } from './embedded/embedded.ts'
 import { migrate } from './migrate.ts'
 
@@ -19,9 +19,9 @@ export interface ServerDatabase extends Database {
  * cannot be used.
  */
 export async function openServerDatabase(
-  config: Pick<Config, 'databaseUrl' | 'dataDir' | 'poolSize' | 'prepare'>,
+  config: Pick<Config, 'databaseUrl' | 'dataDir' | 'poolSize' | 'prepare'> & { readonly silence?: Silence },
 ): Promise<ServerDatabase> {
-  const { databaseUrl, dataDir, poolSize, prepare } = config
+  const { databaseUrl, dataDir, poolSize, prepare, silence } = config
   const embedded = databaseUrl === undefined ? await startEmbedded({ dir: dataDir }) : undefined
   const url = embedded?.url ?? databaseUrl ?? ''
   const where =
@@ -33,7 +33,7 @@ export async function openServerDatabase(
     const named = embedded === undefined ? `${where}, which DATABASE_URL names` : where
     throw new Error(`cannot use ${named}: ${reasonOf(cause)}`, { cause })
   }
-  const database = openDatabase({ url, poolSize, prepare })
+  const database = openDatabase({ url, poolSize, prepare, ...(silence && { silence }) })
   return {
     ...database,
     url,

@@ -1,5 +1,6 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeDataDirectory } from '../src/embedded/data-directory.ts'
 
 /** A row of a training job's dataset. */
 export interface DatasetRow {
@@ -28,7 +29,7 @@ export function datasetRow<Rest extends { id: string; question: string; referenc
 
 /** Writes rows as JSON Lines, whole or not at all, each with the definitions of the tools where some are given. */
 export async function writeDataset(path: string, rows: readonly object[], tools?: readonly object[]): Promise<string> {
-  await mkdir(dirname(path), { recursive: true })
+  makeDataDirectory(dirname(path))
   const lines = rows.map((row) => `${JSON.stringify(tools ? { ...row, tools } : row)}\n`)
   await writeFile(`${path}.${process.pid}`, lines.join(''))
   await rename(`${path}.${process.pid}`, path)

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig, readEnvironment } from '../src/config.ts'
+import { makeDataDirectory } from '../src/embedded/data-directory.ts'
 import { openServerDatabase } from '../src/open-server-database.ts'
 import { runGenerate, runImport, runStatus } from './commands.ts'
 import { showProgress } from './show-progress.ts'
@@ -40,6 +41,8 @@ async function main(): Promise<void> {
   const pages = values.pages === undefined ? undefined : wholeNumber('--pages', values.pages)
 
   const config = loadConfig(readEnvironment())
+  // Before the work: what cannot be written afterwards is found out now.
+  if (command !== 'status') makeDataDirectory(config.dataDir)
   const database = await openServerDatabase({ ...config, poolSize: 2 })
   const progress = showProgress(process.stderr)
   const stop = () => {

@@ -38,7 +38,8 @@ const patience = 120_000
  * Starts the embedded PostgreSQL of a directory, or finds the one that already runs there.
  *
  * @throws EmbeddedUnavailable (code `embedded_unavailable`) when this platform has none that runs.
- * @throws Error with the last lines of its log when it does not start.
+ * @throws Error with the last lines of its log when it does not start; one that names `DATA_DIR` when its directory cannot
+ * be used.
  *
  * @example
  * const embedded = await startEmbedded({ dir: '.data' })

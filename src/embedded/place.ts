@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { makeDataDirectory } from './data-directory.ts'
 import { type Identity, run } from './run.ts'
 
 /** Where the data of clones lie that PostgreSQL's user cannot reach: the first of them that can be used. */
@@ -43,7 +44,7 @@ export async function findPlace(
   bases: readonly string[],
 ): Promise<string> {
   const reachable = await canEnter(nearestExisting(dir), identity)
-  if (mkdirSync(dir, { recursive: true }) !== undefined && identity) {
+  if (makeDataDirectory(dir) && identity) {
     const { uid, gid } = statSync(dirname(resolve(dir)))
     chownSync(dir, uid, gid) // as if the owner of the project had made it
   }

@@ -19,11 +19,12 @@ export function storable(text: string): string {
 /**
  * Parses JSON text into a value that Postgres can store and that is nested at most {@link maxJsonDepth} deep.
  *
- * Throws a `SyntaxError` with the parser's message, or one that says that the nesting is too deep.
+ * Throws a `SyntaxError` with the parser's message, or one that says that the nesting is too deep; a `RangeError` for a
+ * number beyond ±1.8e308, which would be an infinite one to a tool and null in what is recorded.
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
-  if (!withinDepth(value, maxJsonDepth)) throw new SyntaxError(`nested deeper than ${maxJsonDepth} levels`)
+  checkJson(value, maxJsonDepth)
   return suspiciousEscape.test(text) ? storableJson(value) : value
 }
 
@@ -41,11 +42,12 @@ export function storableText(value: unknown): string {
   return suspiciousEscape.test(text) ? JSON.stringify(storableJson(JSON.parse(text))) : text
 }
 
-function withinDepth(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  if (levels === 0) return false
+function checkJson(value: unknown, levels: number): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('a number in it is beyond ±1.8e308')
+  if (typeof value !== 'object' || value === null) return
+  if (levels === 0) throw new SyntaxError(`nested deeper than ${maxJsonDepth} levels`)
   const inner: unknown[] = Array.isArray(value) ? value : Object.values(value)
-  return inner.every((one) => withinDepth(one, levels - 1))
+  for (const one of inner) checkJson(one, levels - 1)
 }
 
 /**

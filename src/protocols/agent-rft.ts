@@ -7,9 +7,21 @@ import { storable } from '../json.ts'
 import type { ErrorResponder } from './error-response.ts'
 import { readBody } from './read-body.ts'
 
-/** Trainers leave ids out, send them empty or null, and some send numbers. */
+/** The most UTF-16 units of an id and of a name: two ids and more must fit into one row of an index. */
+const longestName = 256
+
+/**
+ * Trainers leave ids out, send them empty or null, and some send numbers. A number that JavaScript rounds is refused:
+ * two rollouts would be one.
+ */
 const id = z
-  .union([z.string().max(256), z.number()], 'must be a string of at most 256 characters')
+  .union(
+    [
+      z.string().max(longestName),
+      z.number().refine(Number.isSafeInteger, 'has more digits than a number keeps; send it as a string'),
+    ],
+    `must be a string of at most ${longestName} characters`,
+  )
   .nullish()
   .transform((value) => (value === undefined || value === null || value === '' ? undefined : String(value)))
 
@@ -30,12 +42,15 @@ export const toolCallBody = z.object({
   item,
 })
 
-/** The body of a grading; of `sample` only `output_text` is always there, and that may be null. */
+/**
+ * The body of a grading; of `sample` only `output_text` is always there. It is null or empty when the model said nothing;
+ * where it is missing nobody knows what the model said, and a score would be one of something else.
+ */
 export const gradingBody = z.object({
   sample: z.looseObject({
     output_text: z
-      .string()
-      .nullish()
+      .string('must be there, a string or null')
+      .nullable()
       .transform((text) => text ?? ''),
     output_tools: z
       .array(z.unknown())
@@ -68,14 +83,10 @@ export function agentRft({ call, grade, allow, respond, maxBodyBytes }: AgentRft
   app.on('POST', ['/tools', '/tools/:name'], async (c) => {
     await allow(c.req.raw, 'tools')
     const body = await readBody(c, toolCallBody, maxBodyBytes)
-    // An address may spell a U+0000, which no body can that was read.
-    const tool = storable(c.req.param('name') ?? body.name ?? '')
+    const tool = nameIn(c) ?? body.name ?? ''
     if (tool === '') {
-      throw new RequestError(
-        400,
-        'missing_name',
-        'the body has no "name"; say which tool is called, or POST /tools/{name}',
-      )
+      const message = 'the body has no "name"; say which tool is called, or POST /tools/{name}'
+      throw new RequestError(400, 'missing_name', message)
     }
     const request = { rolloutId: body.trace_id, callId: body.call_id, tool, arguments: body.arguments, item: body.item }
     const answer = await call(request)
@@ -88,7 +99,7 @@ export function agentRft({ call, grade, allow, respond, maxBodyBytes }: AgentRft
   app.on('POST', ['/grade', '/graders/:name'], async (c) => {
     await allow(c.req.raw, 'grade')
     const { sample, item, trace_id: rolloutId } = await readBody(c, gradingBody, maxBodyBytes)
-    const graded = await grade({ rolloutId, grader: c.req.param('name'), sample, item })
+    const graded = await grade({ rolloutId, grader: nameIn(c), sample, item })
     c.header('x-rollout-id', headerValue(graded.rolloutId))
     return c.json({ score: graded.score })
   })
@@ -104,5 +115,12 @@ function onlyBy(c: Context, methods: string): never {
   throw new RequestError(405, 'method_not_allowed', `this address is called by ${methods}, not by ${c.req.method}`)
 }
 
-/** An id as a header may carry it: ids of the trainer's may hold anything. */
-const headerValue = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : encodeURIComponent(text))
+/** The name in the address, which may spell a U+0000 as no body can that was read; undefined where it has none. */
+function nameIn(c: Context): string | undefined {
+  const name = c.req.param('name')
+  if (name === undefined || name.length <= longestName) return name && storable(name)
+  throw new RequestError(400, 'invalid_request', `the name in the address has more than ${longestName} characters`)
+}
+
+/** An id as a header may carry it, percent-encoded where it must be: ids of the trainer's may hold anything. */
+const headerValue = (text: string) => (/^[\x21-\x24\x26-\x7e]+$/.test(text) ? text : encodeURIComponent(text))

@@ -46,6 +46,9 @@ function parsed(text: string): unknown {
   try {
     return parseJson(text)
   } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new RequestError(400, 'invalid_request', `the body does not fit: ${cause.message}`, { cause })
+    }
     throw new RequestError(400, 'invalid_json', `the body is not JSON: ${reasonOf(cause)}`, { cause })
   }
 }

@@ -44,6 +44,9 @@ describe('a body that cannot be used', () => {
     ['a call_id that is an object', '{"call_id":{}}', 'invalid_request'],
     ['a trace_id of 300 characters', `{"trace_id":"${'x'.repeat(300)}"}`, 'invalid_request'],
     ['an infinite id', '{"call_id":1e999}', 'invalid_request'],
+    ['an id of more digits than a number keeps', '{"trace_id":9007199254740993}', 'invalid_request'],
+    ['an id that is no whole number', '{"call_id":0.10000000000000000001}', 'invalid_request'],
+    ['a number that is too large to be one', '{"item":{"answer":[1e400]}}', 'invalid_request'],
     ['arguments that are a list', '{"arguments":[]}', 'invalid_request'],
     ['arguments that are a number', '{"arguments":5}', 'invalid_request'],
   ])('because it is %s is a 400 that a model can read', async (_, text, code) => {

@@ -58,7 +58,7 @@ describe('a grading', () => {
     }
   })
 
-  it('gives the grader text and lists, whatever of the sample is missing or null', async () => {
+  it('gives the grader text and lists, whatever else of the sample is missing, or null', async () => {
     const seen: unknown[] = []
     const spy = defineGrader({
       name: 'spy',
@@ -70,7 +70,7 @@ describe('a grading', () => {
     })
     const replica = testApp(database, { graders: [spy] })
     const nothing = { output_text: null, output_tools: null, choices: null, output_json: null }
-    for (const sample of [{}, nothing, { output_text: '', more: { is: 'ignored' } }]) {
+    for (const sample of [{ output_text: '' }, nothing, { output_text: '', more: { is: 'ignored' } }]) {
       expect((await post(replica, '/grade', { sample, item: null, trace_id: null })).text).toBe('{"score":0}')
     }
     expect(seen).toEqual(Array.from({ length: 3 }, () => ['', [], [], [], { notes: [] }]))
@@ -80,6 +80,7 @@ describe('a grading', () => {
     ['no sample', {}],
     ['a sample that is null', { sample: null }],
     ['a sample that is text', { sample: 'x' }],
+    ['a sample without an output_text', { sample: { output_tools: [] } }],
     ['an output_text that is a number', { sample: { output_text: 5 } }],
     ['a trace_id that is a list', { sample: {}, trace_id: [] }],
   ])('with %s is a 400 without a score', async (_, body) => {
@@ -89,6 +90,12 @@ describe('a grading', () => {
       ['error'],
       'invalid_request',
     ])
+  })
+
+  it('whose sample has no output_text is told that it must be there', async () => {
+    const { body } = await post(app(), '/grade', { sample: { choices: [] }, trace_id: 'silent' })
+    expect(body.error?.message).toBe('the body does not fit: body.sample.output_text: must be there, a string or null')
+    expect(await database.sql`select from grades where rollout_id = 'silent'`).toHaveLength(0)
   })
 
   it('with an item that does not fit is a 422 that names the field', async () => {

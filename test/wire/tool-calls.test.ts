@@ -73,6 +73,7 @@ describe('a tool call', () => {
   })
 
   it.each([
+    ['a number that is too large to be one', '{"n":-1e400}', /^the arguments are not JSON: .* beyond/],
     ['text that is not JSON', '{"text":', /^the arguments are not JSON: .*end of JSON/],
     ['a list as JSON', '["x"]', /^invalid arguments: arguments: .*expected object, received array$/],
     ['null as JSON', 'null', /^invalid arguments: arguments: .*expected object, received null$/],

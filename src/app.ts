@@ -14,6 +14,7 @@ import { createLedger } from './ledger/ledger.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import { openApi, toolDefinitions } from './openapi.ts'
+import { type Admission, createAdmission } from './overload.ts'
 import { agentRft } from './protocols/agent-rft.ts'
 import { createErrorResponder } from './protocols/error-response.ts'
 import { createClaimKeeper } from './running/claim-keeper.ts'
@@ -41,6 +42,10 @@ export interface AppDeps {
   readonly now?: () => number
   /** Aborted when the server stops and has no more time for what runs. */
   readonly stopping?: AbortSignal
+  /** Whether the server is about to stop, so that it is not to be sent anything new. */
+  readonly isDraining?: () => boolean
+  /** What is in flight; counted here when it is left out. */
+  readonly admission?: Admission
 }
 
 /**
@@ -52,6 +57,7 @@ export interface AppDeps {
  */
 export function createApp(deps: AppDeps): Hono {
   const { database, log, limits, embed, now = Date.now, stopping = new AbortController().signal } = deps
+  const { isDraining = () => false, admission = createAdmission(limits, log) } = deps
   // Every call that runs listens to it.
   setMaxListeners(0, stopping)
   const tools = byName('tool', deps.tools)
@@ -79,6 +85,10 @@ export function createApp(deps: AppDeps): Hono {
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
+    if (isDraining()) throw new RequestError(503, 'server_stopping', 'the server stops', { retryAfterSeconds: 2 })
+    if (admission.isOverloaded) {
+      throw new RequestError(503, 'overloaded', 'more requests are in flight than fit', { retryAfterSeconds: 2 })
+    }
     const late = () =>
       new RequestError(503, 'database_unavailable', 'the database does not answer', { retryAfterSeconds: 2 })
     const migrated = await withDeadline({ seconds: 3, late }, deps.isMigrated).catch((cause: unknown) => {
@@ -99,6 +109,13 @@ export function createApp(deps: AppDeps): Hono {
   const { call } = caller
   const { grade } = grading
   app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes: limits.maxBodyBytes }))
+
+  // Around all else, so that it costs those who are turned away nothing, whatever the protocol.
+  const { fetch } = app
+  app.fetch = (request, ...rest) =>
+    request.method === 'POST'
+      ? admission.admit(request.headers, () => fetch(request, ...rest))
+      : fetch(request, ...rest)
   return app
 }
 

@@ -44,7 +44,7 @@ const whole = (least: number, most: number) => {
   const message = `must be a whole number from ${least} to ${most}`
   return z
     .string()
-    .regex(/^\d{1,12}$/, message)
+    .regex(/^\d{1,15}$/, message)
     .transform(Number)
     .refine((value) => value >= least && value <= most, message)
 }
@@ -74,6 +74,8 @@ const variables = z
     DATA_DIR: z.string().default('.data'),
     LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
     MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxBodyBytes),
+    MAX_REQUESTS_IN_FLIGHT: whole(1, 1_000_000).default(defaultLimits.maxRequestsInFlight),
+    MAX_BYTES_IN_FLIGHT: whole(1_024, 1_099_511_627_776).default(defaultLimits.maxBytesInFlight),
     MAX_OUTPUT_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxOutputBytes),
     TOOL_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.toolSeconds),
     GRADER_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.graderSeconds),
@@ -118,6 +120,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: it.LOG_LEVEL,
     limits: {
       maxBodyBytes: it.MAX_BODY_BYTES,
+      maxRequestsInFlight: it.MAX_REQUESTS_IN_FLIGHT,
+      maxBytesInFlight: it.MAX_BYTES_IN_FLIGHT,
       maxOutputBytes: it.MAX_OUTPUT_BYTES,
       toolSeconds: it.TOOL_TIMEOUT_SECONDS,
       graderSeconds: it.GRADER_TIMEOUT_SECONDS,

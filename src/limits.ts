@@ -2,6 +2,10 @@
 export interface Limits {
   /** The most bytes that a request's body may have. */
   readonly maxBodyBytes: number
+  /** The most requests that may be in flight; further ones are turned away until some are answered. */
+  readonly maxRequestsInFlight: number
+  /** The most bytes that their bodies may have together. */
+  readonly maxBytesInFlight: number
   /** The most bytes that a tool's output may have as JSON. */
   readonly maxOutputBytes: number
   /** How long a tool may run that does not say so itself. */
@@ -19,6 +23,11 @@ export interface Limits {
 /** The limits when nothing says otherwise. */
 export const defaultLimits: Limits = {
   maxBodyBytes: 1_048_576,
+  // A burst of 500 rollouts with parallel calls is thousands of requests, and calls that wait for something outside last
+  // for minutes. One that waits takes some 20 kB beside its body.
+  maxRequestsInFlight: 10_000,
+  // A body takes a few times its length once it has been read and parsed.
+  maxBytesInFlight: 268_435_456,
   maxOutputBytes: 1_000_000,
   toolSeconds: 60,
   graderSeconds: 300,

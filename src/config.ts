@@ -15,6 +15,10 @@ export interface EmbeddingsSettings {
 
 /** What the environment variables say. */
 export interface Config {
+  /** Whether `NODE_ENV` is `production`; then no `.env` file is read. */
+  readonly isProduction: boolean
+  /** Whether npm runs this process, as with `npm start`. */
+  readonly isUnderNpm: boolean
   readonly port: number
   readonly host: string
   /** The Postgres to use; `undefined` for the embedded one. */
@@ -62,13 +66,22 @@ const address = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
+/** A password with a "/" in it that is not percent-encoded ends the host too early: a part of it would be shown as one. */
+const isWhole = (text: string) => {
+  const { pathname, hash, search } = new URL(text)
+  return !pathname.includes('@') && !hash.includes('@') && !(pathname === '' && search.includes('@'))
+}
+const databaseAddress = address(['postgres:', 'postgresql:']).refine(isWhole, {
+  message: 'must have "/", "?" and "#" in its password percent-encoded',
+  when: ({ value }) => typeof value === 'string' && URL.canParse(value),
+})
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
 const variables = z
   .object({
     PORT: whole(0, 65_535).default(8000),
     HOST: z.string().default('127.0.0.1'),
-    DATABASE_URL: address(['postgres:', 'postgresql:']).optional(),
+    DATABASE_URL: databaseAddress.optional(),
     DATABASE_POOL_SIZE: whole(1, 1_000).default(10),
     DATABASE_PREPARE: flag.default(true),
     DATA_DIR: z.string().default('.data'),
@@ -111,6 +124,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   if (!read.success || auth === undefined) throw new ConfigError([...new Set(problems)].join('\n'))
   const it = read.data
   const config: Config = {
+    isProduction: given['NODE_ENV'] === 'production',
+    isUnderNpm: given['npm_lifecycle_event'] !== undefined,
     port: it.PORT,
     host: it.HOST,
     databaseUrl: it.DATABASE_URL,

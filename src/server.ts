@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { serve } from '@hono/node-server'
 import { graders } from '../graders/index.ts'
 import { environment } from '../schema/environment.ts'
@@ -12,11 +13,16 @@ import { createLedger } from './ledger/ledger.ts'
 import { createLog, type Log } from './log.ts'
 import { isMigrated } from './migrate.ts'
 import { openServerDatabase, type ServerDatabase } from './open-server-database.ts'
+import { startWarnings } from './start-warnings.ts'
+import { surviveStrays } from './strays.ts'
 import { version } from './version.ts'
+import { watchParent } from './watch-parent.ts'
 
 async function start(): Promise<void> {
   const config = loadConfig(readEnvironment())
   const log = createLog(config.logLevel)
+  surviveStrays(process, log)
+  for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)
   const database = await openServerDatabase(config)
   try {
     listen(config, log, database)
@@ -89,6 +95,7 @@ function listen(config: Config, log: Log, database: ServerDatabase): void {
   }
   // SIGHUP: somebody closed the terminal.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
+  if (config.isUnderNpm) watchParent(() => stoppingSince === undefined && stop('the parent ended'))
 }
 
 function fail(error: unknown): void {

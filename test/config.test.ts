@@ -21,6 +21,8 @@ function problemOf(env: Record<string, string>): string {
 describe('the settings', () => {
   it('are these when no variable is set, or all are empty', () => {
     const defaults = {
+      isProduction: false,
+      isUnderNpm: false,
       port: 8000,
       host: '127.0.0.1',
       databaseUrl: undefined,
@@ -47,7 +49,7 @@ describe('the settings', () => {
   })
 
   it('do not mind variables of others', () => {
-    expect(loadConfig({ PATH: '/bin', PORTS: 'x', NODE_ENV: 'production' })).toEqual(loadConfig({}))
+    expect(loadConfig({ PATH: '/bin', PORTS: 'x', NODE_ENV: 'test' })).toEqual(loadConfig({}))
   })
 })
 

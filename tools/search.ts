@@ -23,6 +23,9 @@ export const search = defineTool({
       hits.map((hit) => hit.path),
     )
     if (found.length === 0) return 'no page has any of these words; try others, or list the reports'
-    return found.map((page, at) => `${at + 1}. ${page.path}\n   ${page.title}\n   ${snippetOf(page, query)}`).join('\n')
+    return found
+      .map((page, at) => [`${at + 1}. ${page.path}`, page.title, snippetOf(page, query)].filter((line) => line !== ''))
+      .map((lines) => lines.join('\n   '))
+      .join('\n')
   },
 })

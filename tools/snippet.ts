@@ -5,22 +5,38 @@ const longest = 240
 
 /**
  * The part of a page that has most of a query's words: a line of prose or a row of the table with the table's head,
- * at most 240 characters. Words are compared by their beginnings, which is near enough to stems for choosing a line.
+ * at most 240 characters; empty when there is nothing but the title, which is not said again. Words are compared by their
+ * beginnings, which is near enough to stems for choosing a line.
  */
-export function snippetOf({ before, table, after }: Document, query: string): string {
+export function snippetOf({ title, before, table, after }: Document, query: string): string {
   const sought = new Set(beginnings(query))
   const [head, ...rows] = table
+  const prose = (lines: readonly string[]) =>
+    lines
+      .map((line) => withoutTitle(line, title))
+      .filter((line) => line !== '')
+      .map((line) => ({ line, text: line }))
+  const [beforeTable, afterTable] = [prose(before), prose(after)]
   const lines = [
-    ...before.map((line) => ({ line, text: line })),
+    ...beforeTable,
     ...rows.map((row) => ({ line: row.join(' '), text: [head ?? [], row].map(formatRow).join(' ') })),
-    ...after.map((line) => ({ line, text: line })),
+    ...afterTable,
   ]
-  let best = { text: before[0] ?? after[0] ?? (head ? formatRow(head) : ''), score: 0 }
+  const first = beforeTable[0] ?? afterTable[0]
+  let best = { text: first?.text ?? (head ? formatRow(head) : ''), score: 0 }
   for (const { line, text } of lines) {
     const score = new Set(beginnings(line).filter((word) => sought.has(word))).size
     if (score > best.score) best = { text, score }
   }
   return cut(best.text.replace(/\s+/g, ' ').trim(), sought)
+}
+
+/** What a line says beyond the title: nothing where it is the title, the rest of it where the title is its beginning. */
+function withoutTitle(line: string, title: string): string {
+  const flat = line.replace(/\s+/g, ' ').trim()
+  if (flat === title) return ''
+  if (!title.endsWith('…') || !flat.startsWith(title.slice(0, -1))) return flat
+  return `…${flat.slice(title.length - 1).trimStart()}`
 }
 
 /** Cuts a text to where it begins to speak of what is sought. */

@@ -4,8 +4,9 @@ import type { Grade, Grader, Sample } from './define-grader.ts'
 import type { Db, Embed } from './environment.ts'
 import { RequestError } from './errors.ts'
 import { contentHash, storable } from './json.ts'
-import type { GradingRecord, RecordedRollout } from './ledger/gradings.ts'
+import type { GradingIdentity, GradingRecord } from './ledger/gradings.ts'
 import type { Ledger } from './ledger/ledger.ts'
+import type { RecordedRollout } from './ledger/rollout.ts'
 import type { Log } from './log.ts'
 import { withDeadline } from './running/deadline.ts'
 import { failureOf } from './running/failure.ts'
@@ -64,9 +65,9 @@ export function createGrading(settings: GradingSettings): Grading {
     if (!opened.fits) {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
     }
-    const earlier = await ledger.findScore({ rolloutId, grader: grader.name, sampleHash })
-    if (earlier !== undefined) return earlier
     const began = performance.now()
+    // What the log must not say of a grader's failure.
+    const content: unknown[] = [request.item, request.sample]
     const record = (end: Ending): Promise<number | null> => {
       const durationMs = performance.now() - began
       const { item, sample, itemHash } = request
@@ -74,7 +75,9 @@ export function createGrading(settings: GradingSettings): Grading {
       return ledger.recordGrading({ ...identity, ...end, durationMs })
     }
     try {
-      const rollout = await settled(settings, rolloutId)
+      const rollout = await settled(settings, { rolloutId, grader: grader.name, sampleHash })
+      if (typeof rollout === 'number') return rollout
+      content.push(rollout.state, ...rollout.trajectory.flatMap((call) => [call.arguments, call.output]))
       if (rollout.itemHash !== undefined && rollout.itemHash !== request.itemHash) {
         log.warn({ code: 'item_changed', rollout: rolloutId }, 'the item of the grading is not the item of the calls')
       }
@@ -95,7 +98,8 @@ export function createGrading(settings: GradingSettings): Grading {
       return (await record(scored)) ?? scored.score
     } catch (error) {
       const message = `the grader "${grader.name}" failed; try again`
-      const failure = failureOf(error, { rollout: rolloutId, grader: grader.name }, { code: 'grader_failed', message })
+      const facts = { rollout: rolloutId, grader: grader.name }
+      const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
       const outcome = failure.code.startsWith('rollout_') ? 'ungradable' : 'failed'
       const end = { outcome, score: null, parts: null, reason: failure.message, code: failure.code } as const
       await record(end).catch((cause: unknown) => {
@@ -120,7 +124,8 @@ export function createGrading(settings: GradingSettings): Grading {
         return { rolloutId, score: await result }
       } catch (error) {
         const message = `the grader "${grader.name}" failed; try again`
-        throw failureOf(error, { rollout: rolloutId, grader: grader.name }, { code: 'grader_failed', message })
+        const facts = { rollout: rolloutId, grader: grader.name }
+        throw failureOf(error, facts, { code: 'grader_failed', message }, [request.item, request.sample])
       }
     },
   }
@@ -134,13 +139,20 @@ interface Identified extends GradingRequest {
 
 type Ending = Pick<GradingRecord, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>
 
-/** Reads the rollout once none of its calls runs any more; throws when that does not come or one of them failed. */
-async function settled(settings: GradingSettings, rolloutId: string): Promise<RecordedRollout> {
-  const end = performance.now() + settings.waitSeconds * 1000
+/**
+ * Reads the rollout once none of its calls runs any more, or gives the score where there is one; throws when that does not
+ * come or one of the calls failed.
+ */
+async function settled(settings: GradingSettings, grading: GradingIdentity): Promise<RecordedRollout | number> {
+  const { ledger, isBusy, waitSeconds } = settings
+  const end = performance.now() + waitSeconds * 1000
   for (let pause = 25; ; pause = Math.min(pause * 2, 500)) {
-    const wasBusy = settings.isBusy(rolloutId)
-    const rollout = await settings.ledger.readRollout(rolloutId)
-    if (!wasBusy && !rollout.running) {
+    // In this order: what is not running any more by the time it is asked for is seen by what is read then.
+    const wasBusy = isBusy(grading.rolloutId)
+    const { score, inTransaction } = await ledger.findGrading(grading)
+    if (score !== undefined) return score
+    const rollout = await ledger.readRollout(grading.rolloutId)
+    if (!wasBusy && !inTransaction && !rollout.running) {
       if (rollout.failed === undefined) return rollout
       const { callId, tool } = rollout.failed
       const message = `call "${callId}" of "${tool}" failed for reasons of the server's and never succeeded`
@@ -160,7 +172,7 @@ function checked(grade: Grade, { name, range: [least, greatest] }: Grader) {
     throw new RequestError(
       500,
       'grader_gave_no_number',
-      `the grader "${name}" gave ${String(score)}, which is no score`,
+      `the grader "${name}" gave ${typeof score === 'number' ? String(score) : typeof score}, which is no score`,
     )
   }
   if (score < least - tolerance || score > greatest + tolerance) {

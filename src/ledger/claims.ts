@@ -1,9 +1,7 @@
-import { sql as query, type SQL } from 'drizzle-orm'
 import type { Sql } from 'postgres'
 import type { Db } from '../environment.ts'
 import { storableText } from '../json.ts'
-import { boundIdleness } from './idleness.ts'
-import { executePrepared, executeRaw } from './prepared.ts'
+import { connectionOf, execute, type Statement } from './statement.ts'
 
 /** The one attempt at a call that may settle it. */
 export interface Claim {
@@ -31,27 +29,35 @@ export async function settleClaim(
 ): Promise<boolean> {
   const statement = settling(claim, end)
   // On the ledger's own connections, which no tool can hold; only who waits for a lock waits with the tools.
-  if (change === undefined) return (await executeRaw(sql, statement)).length === 1
+  if (change === undefined) return (await execute(sql, statement)).length === 1
   return db.transaction(async (tx) => {
+    const connection = connectionOf(tx)
     // One round trip, as in a call's transaction.
-    const [, , [rollout]] = await Promise.all([
-      executePrepared(tx, boundIdleness),
-      executePrepared(tx, query`select pg_advisory_xact_lock(hashtextextended(${claim.rolloutId}, 0))`),
-      executePrepared<{ state: unknown }>(tx, query`select state from rollouts where id = ${claim.rolloutId}`),
+    const [, [rollout]] = await Promise.all([
+      execute(connection, { text: lock, values: [claim.rolloutId] }),
+      execute<{ state: unknown }>(connection, { text: read, values: [claim.rolloutId] }),
     ])
-    if (rollout === undefined || (await executePrepared(tx, statement)).length === 0) return false
-    const state = storableText(change(rollout.state))
-    await executePrepared(tx, query`update rollouts set state = ${state}::text::jsonb where id = ${claim.rolloutId}`)
+    if (rollout === undefined || (await execute(connection, statement)).length === 0) return false
+    await execute(connection, { text: write, values: [claim.rolloutId, storableText(change(rollout.state))] })
     return true
   })
 }
 
-const settling = (claim: Claim, end: ClaimEnd): SQL => query`
-  update tool_calls
-  set outcome = ${end.outcome}, output = ${end.output}, code = nullif(${end.code ?? ''}, ''), claim = null,
-    lease_until = null, finished_at = now()
-  where rollout_id = ${claim.rolloutId} and call_id = ${claim.callId} and outcome = 'running' and claim = ${claim.token}
-  returning 1`
+const read = 'select state from rollouts where id = $1::text'
+const write = 'update rollouts set state = $2::text::jsonb where id = $1::text'
+// Postgres gives the lock back when nothing is asked for five seconds: the process is frozen or cut off.
+const lock = `
+  select set_config('idle_in_transaction_session_timeout', '5000', true),
+    pg_advisory_xact_lock(hashtextextended($1::text, 0))`
+
+const settling = (claim: Claim, { outcome, output, code }: ClaimEnd): Statement => ({
+  text: `
+    update tool_calls
+    set outcome = $1::text, output = $2::text, code = $3::text, claim = null, lease_until = null, finished_at = now()
+    where rollout_id = $4::text and call_id = $5::text and outcome = 'running' and claim = $6::text
+    returning 1`,
+  values: [outcome, output, code, claim.rolloutId, claim.callId, claim.token],
+})
 
 /** Extends the leases of these claims by `seconds` from now, and gives the tokens of those that still hold. */
 export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: number): Promise<ReadonlySet<string>> {

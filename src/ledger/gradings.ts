@@ -1,6 +1,10 @@
 import type { Sql } from 'postgres'
+import { isUnavailable } from '../database.ts'
 import { storableText } from '../json.ts'
-import type { TrajectoryCall } from '../trajectory.ts'
+import { createBatcher } from './batch.ts'
+import type { KnownItems } from './known-items.ts'
+import { retried } from './retried.ts'
+import { execute } from './statement.ts'
 
 /** Which grading: the same three together are graded once. */
 export interface GradingIdentity {
@@ -27,79 +31,120 @@ export interface GradingRecord extends GradingIdentity {
   readonly durationMs: number
 }
 
-/** What a grader is given of a rollout; a rollout that made no call has an empty trajectory. */
-export interface RecordedRollout {
-  readonly trajectory: readonly TrajectoryCall[]
-  /** The stored state; null for none yet. */
-  readonly state: unknown
-  /** The item it was recorded with; undefined for a rollout that is not recorded. */
-  readonly itemHash: string | undefined
-  /** Whether a call of it is claimed under a lease that has not run out, or runs in a transaction somewhere. */
-  readonly running: boolean
-  /** The first call that failed, or whose owner died, and has not succeeded since. */
-  readonly failed: { readonly callId: string; readonly tool: string } | undefined
+/** What stands in the way of a grading, or makes it needless. */
+export interface GradingState {
+  /** The score that the trainer was given for it before; undefined for none. */
+  readonly score: number | undefined
+  /** Whether a call of the rollout runs in a transaction somewhere. */
+  readonly inTransaction: boolean
 }
 
-/** The score that the trainer was given for this grading before, if it was. */
-export async function findScore(sql: Sql, grading: GradingIdentity): Promise<number | undefined> {
-  const [row] = await sql<{ score: number }[]>`
-    select score from grades
-    where rollout_id = ${grading.rolloutId} and grader = ${grading.grader} and sample_hash = ${grading.sampleHash}
-      and outcome = 'scored' and source = 'trainer'`
-  return row?.score
+const asking = `
+  select i.n, g.score, pg_try_advisory_xact_lock_shared(hashtextextended(i.r, 0)) as free
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, g text, s text)
+  left join lateral (
+    select score from grades where rollout_id = i.r and grader = i.g and sample_hash = i.s
+      and outcome = 'scored' and source = 'trainer' limit 1
+  ) g on true`
+
+/**
+ * Gives the function that asks what there is of a grading, of those that arrive together in one statement. A transaction
+ * that ends after this has been answered is seen by what is read then.
+ */
+export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Promise<GradingState> {
+  const run = async (gradings: readonly GradingIdentity[]): Promise<readonly GradingState[]> => {
+    const input = gradings.map((each, n) => ({ n, r: each.rolloutId, g: each.grader, s: each.sampleHash }))
+    const found: GradingState[] = []
+    type Row = { n: number; score: number | null; free: boolean }
+    for (const { n, score, free } of await execute<Row>(sql, { text: asking, values: [JSON.stringify(input)] })) {
+      found[n] = { score: score ?? undefined, inTransaction: !free }
+    }
+    return found
+  }
+  // Each takes a lock for a moment, of which Postgres has some thousands.
+  const together = { maxEntries: 100, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
+  return createBatcher<GradingIdentity, GradingState>({ run, ...together, isNobodysFault: isUnavailable })
 }
 
-interface CallRow extends TrajectoryCall {
-  readonly lapsed: boolean
-}
+const writing = `
+  with input as materialized (
+    select * from jsonb_to_recordset($1::text::jsonb) as r(
+      rollout_id text, grader text, version text, sample_hash text, sample jsonb, item_hash text, outcome text,
+      score float8, parts jsonb, reason text, code text, duration_ms float8)
+  ),
+  kept_rollouts as (
+    insert into rollouts (id, item_hash)
+    select rollout_id, min(item_hash) from input group by rollout_id order by rollout_id
+    on conflict (id) do nothing
+  ),
+  kept_items as (
+    insert into items (hash, content)
+    select hash, coalesce(content, 'null') from jsonb_to_recordset($2::text::jsonb) as i(hash text, content jsonb)
+    order by hash
+    on conflict (hash) do update set last_used_at = now()
+  )
+  insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, parts,
+    reason, code, duration_ms)
+  select rollout_id, grader, version, 'trainer', sample_hash, coalesce(sample, 'null'), item_hash, outcome, score, parts,
+    reason, code, duration_ms
+  from input order by rollout_id, grader, sample_hash
+  on conflict do nothing
+  returning rollout_id, grader, sample_hash, score`
 
-/** Reads a rollout's trajectory in order, its state and whether it can be graded. */
-export async function readRollout(sql: Sql, rolloutId: string): Promise<RecordedRollout> {
-  // First of all: a transaction that ends after this has been asked is seen by what is read then.
-  const [lock] = await sql<{ free: boolean }[]>`
-    select pg_try_advisory_xact_lock_shared(hashtextextended(${rolloutId}, 0)) as free`
-  const [rows, [rollout]] = await Promise.all([
-    sql<CallRow[]>`
-      select seq, call_id as "callId", tool, arguments, output, outcome, code, attempt, started_at as "startedAt",
-        finished_at as "finishedAt", coalesce(outcome = 'running' and lease_until < now(), false) as lapsed
-      from tool_calls where rollout_id = ${rolloutId} order by seq`,
-    sql<{ itemHash: string; state: unknown }[]>`
-      select item_hash as "itemHash", state from rollouts where id = ${rolloutId}`,
-  ])
-  const failed = rows.find(({ outcome, lapsed }) => outcome === 'failed' || lapsed)
-  return {
-    trajectory: rows.map(({ lapsed: _, ...call }) => call),
-    state: rollout?.state ?? null,
-    itemHash: rollout?.itemHash,
-    running: lock?.free !== true || rows.some(({ outcome, lapsed }) => outcome === 'running' && !lapsed),
-    failed: failed && { callId: failed.callId, tool: failed.tool },
+/**
+ * Gives the function that records a grading with its rollout and item, those that arrive together in one statement, and
+ * gives the score that counts: of two concurrent gradings of the same, the one that was recorded first. Null for a
+ * grading without a score.
+ */
+export function createGradingRecorder(
+  sql: Sql,
+  knownItems: KnownItems,
+  find: (grading: GradingIdentity) => Promise<GradingState>,
+): (grading: GradingRecord) => Promise<number | null> {
+  type Row = { rollout_id: string; grader: string; sample_hash: string; score: number | null }
+  /** The score that was written, or undefined where one stood there. */
+  const run = async (gradings: readonly GradingRecord[]) => {
+    const unknown = knownItems.missing(gradings)
+    const items = [...unknown].map(([hash, content]) => ({ hash, content: content ?? null }))
+    const statement = { text: writing, values: [`[${gradings.map(textOf).join(',')}]`, JSON.stringify(items)] }
+    const rows = await retried(() => execute<Row>(sql, statement))
+    knownItems.add(unknown.keys())
+    const written = new Set(rows.map(({ rollout_id, grader, sample_hash }) => keyOf(rollout_id, grader, sample_hash)))
+    return gradings.map(({ rolloutId, grader, sampleHash, score }) => ({
+      score: written.has(keyOf(rolloutId, grader, sampleHash)) ? score : undefined,
+    }))
+  }
+  const batched = createBatcher<GradingRecord, { readonly score: number | null | undefined }>({
+    run,
+    maxEntries: 200,
+    maxBytes: 8 * 1024 * 1024,
+    sizeOf: (grading) => textOf(grading).length,
+    keyOf: ({ rolloutId, grader, sampleHash }) => keyOf(rolloutId, grader, sampleHash),
+    isNobodysFault: isUnavailable,
+  })
+  return async (grading) => {
+    const { score } = await batched(grading)
+    if (score !== undefined) return score
+    const earlier = await find(grading)
+    if (earlier.score === undefined) throw new Error('a grading was neither recorded nor found')
+    return earlier.score
   }
 }
 
-/**
- * Records a grading with its rollout and item, and gives the score that counts: of two concurrent gradings of the same,
- * the one that was recorded first. Gives null for a grading without a score.
- */
-export async function recordGrading(sql: Sql, grading: GradingRecord): Promise<number | null> {
-  const [written] = await sql<{ score: number | null }[]>`
-    with item as (
-      insert into items (hash, content)
-      values (${grading.itemHash}, ${JSON.stringify(grading.item ?? null)}::text::jsonb)
-      on conflict (hash) do update set last_used_at = now()
-    ),
-    rollout as (
-      insert into rollouts (id, item_hash) values (${grading.rolloutId}, ${grading.itemHash}) on conflict (id) do nothing
-    )
-    insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, parts,
-      reason, code, duration_ms)
-    values (${grading.rolloutId}, ${grading.grader}, ${grading.version}, 'trainer', ${grading.sampleHash},
-      ${JSON.stringify(grading.sample)}::text::jsonb, ${grading.itemHash}, ${grading.outcome}, ${grading.score}::float8,
-      ${grading.parts === null ? null : storableText(grading.parts)}::text::jsonb, ${grading.reason}, ${grading.code},
-      ${grading.durationMs}::float8)
-    on conflict do nothing
-    returning score`
-  if (written !== undefined) return written.score
-  const earlier = await findScore(sql, grading)
-  if (earlier === undefined) throw new Error('a grading was neither recorded nor found')
-  return earlier
-}
+const keyOf = (...parts: readonly string[]): string => JSON.stringify(parts)
+
+const textOf = (grading: GradingRecord): string =>
+  storableText({
+    rollout_id: grading.rolloutId,
+    grader: grading.grader,
+    version: grading.version,
+    sample_hash: grading.sampleHash,
+    sample: grading.sample ?? null,
+    item_hash: grading.itemHash,
+    outcome: grading.outcome,
+    score: grading.score,
+    parts: grading.parts,
+    reason: grading.reason,
+    code: grading.code,
+    duration_ms: grading.durationMs,
+  })

@@ -1,6 +1,7 @@
 /** Which items this process has stored lately, so that their content is not sent again with every call. */
 export interface KnownItems {
-  /** The items of these records that have to be sent, by hash, in the order of their hashes. */
+  has(hash: string): boolean
+  /** The items of these records that have to be sent, by hash. */
   missing(records: Iterable<{ readonly itemHash: string; readonly item: unknown }>): ReadonlyMap<string, unknown>
   add(hashes: Iterable<string>): void
 }
@@ -11,11 +12,12 @@ export interface KnownItems {
  */
 export function createKnownItems(now: () => number, limit = 10_000, seconds = 600): KnownItems {
   const storedAt = new Map<string, number>()
-  const isKnown = (hash: string) => now() - (storedAt.get(hash) ?? Number.NEGATIVE_INFINITY) < seconds * 1000
+  const has = (hash: string) => now() - (storedAt.get(hash) ?? Number.NEGATIVE_INFINITY) < seconds * 1000
   return {
+    has,
     missing(records) {
       const found = new Map<string, unknown>()
-      for (const { itemHash, item } of records) if (!isKnown(itemHash)) found.set(itemHash, item)
+      for (const { itemHash, item } of records) if (!has(itemHash)) found.set(itemHash, item)
       return found
     },
     add(hashes) {

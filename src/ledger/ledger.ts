@@ -2,11 +2,12 @@ import type { Sql } from 'postgres'
 import type { Db } from '../environment.ts'
 import type { Budget } from './call.ts'
 import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './claims.ts'
-import { findScore, type GradingIdentity, type GradingRecord, readRollout, recordGrading } from './gradings.ts'
+import { createGradingLookup, createGradingRecorder } from './gradings.ts'
 import { createKnownItems } from './known-items.ts'
 import { createLookup } from './lookup.ts'
 import { createRecorder } from './record.ts'
 import { deleteRollouts } from './retention.ts'
+import { createRolloutReader } from './rollout.ts'
 import { createTransactor } from './transact.ts'
 
 /** What {@link createLedger} needs: raw SQL, drizzle on a client of its own, the budget and the time of day. */
@@ -25,6 +26,7 @@ export type Ledger = ReturnType<typeof createLedger>
 export function createLedger({ sql, db, budget, now }: LedgerSettings) {
   const knownItems = createKnownItems(now)
   const record = createRecorder(sql, budget, knownItems)
+  const findGrading = createGradingLookup(sql)
   return {
     /** Looks a call up before it runs. */
     lookup: createLookup(sql),
@@ -39,12 +41,12 @@ export function createLedger({ sql, db, budget, now }: LedgerSettings) {
     renew: (tokens: readonly string[], seconds: number) => renewClaims(sql, tokens, seconds),
     /** Records the calls of owners that died as failed; see {@link expireClaims}. */
     expire: (seconds: number) => expireClaims(sql, seconds),
-    /** Reads a rollout for its grading; see {@link readRollout}. */
-    readRollout: (rolloutId: string) => readRollout(sql, rolloutId),
-    /** The score given for this grading before; see {@link findScore}. */
-    findScore: (grading: GradingIdentity) => findScore(sql, grading),
-    /** Records a grading and gives the score that counts; see {@link recordGrading}. */
-    recordGrading: (grading: GradingRecord) => recordGrading(sql, grading),
+    /** Reads a rollout for its grading; see {@link createRolloutReader}. */
+    readRollout: createRolloutReader(sql),
+    /** What there is of a grading; see {@link createGradingLookup}. */
+    findGrading,
+    /** Records a grading and gives the score that counts; see {@link createGradingRecorder}. */
+    recordGrading: createGradingRecorder(sql, knownItems, findGrading),
     /** Reads a rollout's stored state; null for none yet. */
     async readState(rolloutId: string): Promise<unknown> {
       const [row] = await sql<{ state: unknown }[]>`select state from rollouts where id = ${rolloutId}`

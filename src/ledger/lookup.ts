@@ -2,6 +2,7 @@ import type { Sql } from 'postgres'
 import { isUnavailable } from '../database.ts'
 import { createBatcher } from './batch.ts'
 import type { StoredCall } from './call.ts'
+import { execute } from './statement.ts'
 
 /** What the ledger knows before a call runs. */
 export interface Lookup {
@@ -11,35 +12,40 @@ export interface Lookup {
   readonly calls: number
 }
 
+interface Key {
+  readonly rolloutId: string
+  readonly callId: string
+}
+
 interface Row extends Omit<StoredCall, 'rolloutId' | 'callId' | 'seq'> {
   readonly n: number
-  readonly calls: number | null
+  readonly calls: number
   readonly seq: number | null
 }
 
+// A call stands there with its rollout or not at all, for one statement writes both.
+const text = `
+  select i.n, r.calls, t.seq, t.tool, t.arguments, t.outcome, t.output, t.code, t.attempt, t.claim,
+    coalesce(t.outcome = 'running' and t.lease_until < now(), false) as lapsed
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, c text)
+  cross join lateral (select calls from rollouts where id = i.r limit 1) r
+  left join lateral (select * from tool_calls where rollout_id = i.r and call_id = i.c limit 1) t on true`
+
 /** Gives the function that looks a call and its rollout up, those that arrive together in one statement. */
-export function createLookup(sql: Sql) {
-  const run = async (keys: readonly { rolloutId: string; callId: string }[]): Promise<readonly Lookup[]> => {
-    const input = JSON.stringify(
-      keys.map(({ rolloutId, callId }, n) => ({ n, rollout_id: rolloutId, call_id: callId })),
-    )
-    const rows = await sql<Row[]>`
-      select i.n, r.calls, t.seq, t.tool, t.arguments, t.outcome, t.output, t.code, t.attempt, t.claim,
-        coalesce(t.outcome = 'running' and t.lease_until < now(), false) as lapsed
-      from jsonb_to_recordset(${input}::text::jsonb) as i(n int, rollout_id text, call_id text)
-      left join lateral (select calls from rollouts where id = i.rollout_id limit 1) r on true
-      left join lateral (
-        select * from tool_calls where rollout_id = i.rollout_id and call_id = i.call_id limit 1
-      ) t on true`
-    const byNumber = new Map(rows.map((row) => [row.n, row]))
-    return keys.map((key, n) => {
-      const row = byNumber.get(n)
-      if (row === undefined) throw new Error(`the ledger gave no answer about call ${key.callId}`)
-      const { n: _, calls, seq, ...call } = row
-      return { calls: calls ?? 0, call: seq === null ? undefined : { ...key, seq, ...call } }
-    })
+export function createLookup(sql: Sql): (key: Key) => Promise<Lookup> {
+  const run = async (keys: readonly Key[]): Promise<readonly Lookup[]> => {
+    const input = JSON.stringify(keys.map(({ rolloutId, callId }, n) => ({ n, r: rolloutId, c: callId })))
+    const found: Lookup[] = keys.map(() => ({ call: undefined, calls: 0 }))
+    for (const row of await execute<Row>(sql, { text, values: [input] })) {
+      const { n, calls, seq, ...call } = row
+      const key = keys[n]
+      if (key === undefined) throw new Error(`the ledger answered about call ${n} of ${keys.length}`)
+      const { rolloutId, callId } = key
+      found[n] = { calls, call: seq === null ? undefined : { rolloutId, callId, seq, ...call } }
+    }
+    return found
   }
-  return createBatcher<{ rolloutId: string; callId: string }, Lookup>({
+  return createBatcher<Key, Lookup>({
     run,
     maxEntries: 500,
     maxBytes: Number.POSITIVE_INFINITY,

@@ -101,28 +101,29 @@ describe('two replicas that get the same call at once', () => {
 })
 
 describe('a grading on one replica while a call commits on another', () => {
-  it('is shown the call or waits for it, whatever is read first', async () => {
-    const one = open(home.url, 1)
-    const ledger = createLedger({ ...one, budget: undefined, now: Date.now })
-    const { read } = await database.sql.begin(async (call) => {
-      // What a call holds while it runs, and besides a table, so that the grading stops in the middle of its reading.
-      await call`select pg_advisory_xact_lock(hashtextextended('commits', 0))`
-      await call`lock table rollouts in access exclusive mode`
-      const read = ledger.readRollout('commits')
+  // Where it is stopped while the call commits: before its first statement has an answer, and before its second.
+  it.each(['grades', 'rollouts'])('is shown the call when it was reading %s at that moment', async (table) => {
+    const rollout = `commits-${table}`
+    const graders = [
+      defineGrader({ name: 'calls', version: '1', range: [0, 9], grade: ({ trajectory }) => trajectory.length }),
+    ]
+    const here = testApp(database, { graders })
+    const { graded } = await elsewhere.sql.begin(async (call) => {
+      await call`select pg_advisory_xact_lock(hashtextextended(${rollout}, 0))`
+      await call`lock table ${call(table)} in access exclusive mode`
+      const graded = post(here, '/grade', gradingOf(rollout, '42'))
       await vi.waitFor(async () => {
-        const [waiting] = await elsewhere.sql`
-          select count(*)::int as count from pg_locks where relation = 'rollouts'::regclass and not granted`
+        const [waiting] = await database.sql`
+          select count(*)::int as count from pg_locks where relation = ${table}::regclass and not granted`
         expect(waiting).toEqual({ count: 1 })
       })
-      await call`insert into rollouts (id, item_hash, calls) values ('commits', 'x', 1)`
+      await call`insert into rollouts (id, item_hash, calls) values (${rollout}, 'x', 1)`
       await call`
         insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at)
-        values ('commits', 'a', 1, 'act', '{}', 'ok', 'done', now())`
-      return { read }
+        values (${rollout}, 'a', 1, 'act', '{}', 'ok', 'done', now())`
+      return { graded }
     })
-    expect(await read).toMatchObject({ running: true })
-    expect(await ledger.readRollout('commits')).toMatchObject({ running: false, trajectory: [{ output: 'done' }] })
-    await one.close()
+    expect((await graded).body).toEqual({ score: 1 })
   })
 })
 

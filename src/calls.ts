@@ -104,7 +104,8 @@ export function createCaller(settings: CallerSettings): Caller {
       return await open(call, args, isNew)
     } catch (error) {
       const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
-      throw failureOf(error, facts, { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` })
+      const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
+      throw failureOf(error, facts, otherwise, [call.arguments, call.item])
     }
   }
 

@@ -33,22 +33,43 @@ export interface LoggableError {
   readonly errors?: readonly LoggableError[]
 }
 
+/** More of a message is not even looked at. */
+const longestMessage = 20_000
+
 /**
  * What the log says of an error: type, message, code, where it was thrown, and the same of what caused it, up to five
  * deep. Nothing else that it carries: the parameters of a query and the row that broke a rule hold items and answers.
+ *
+ * @param hide takes out of a message what must not be read
  */
-export function loggable(error: unknown, depth = 5): LoggableError {
-  if (!(error instanceof Error)) return { type: typeof error, message: shorten(String(error), 500) }
-  const message = error instanceof DrizzleQueryError ? `Failed query: ${error.query}` : error.message
-  // The first lines of a stack repeat the message.
-  const stack = error.stack?.split('\n').filter((line) => /^\s+at /.test(line))
+export function loggable(error: unknown, hide: (text: string) => string = (text) => text, depth = 5): LoggableError {
+  const said = (text: string, most: number) => shorten(hide(text.slice(0, longestMessage)), most)
+  if (!(error instanceof Error)) return { type: typeof error, message: said(String(error), 500) }
+  const { cause } = error
+  const inner = (one: unknown) => loggable(one, hide, depth - 1)
   return {
-    type: error.name,
-    message: shorten(message, 2_000),
-    ...('code' in error && typeof error.code === 'string' && { code: error.code }),
-    ...(stack && { stack: stack.join('\n') }),
-    ...(error.cause !== undefined && depth > 1 && { cause: loggable(error.cause, depth - 1) }),
-    ...(error instanceof AggregateError &&
-      depth > 1 && { errors: error.errors.map((one) => loggable(one, depth - 1)) }),
+    type: shorten(error.name, 100),
+    message: said(messageOf(error), 2_000),
+    ...('code' in error && typeof error.code === 'string' && { code: shorten(error.code, 100) }),
+    ...(error.stack !== undefined && { stack: framesOf(error.stack, error.message) }),
+    ...(cause !== undefined && depth > 1 && { cause: inner(cause) }),
+    ...(error instanceof AggregateError && depth > 1 && { errors: error.errors.slice(0, 10).map(inner) }),
   }
+}
+
+function messageOf(error: Error): string {
+  if (error instanceof DrizzleQueryError) return `Failed query: ${error.query}`
+  // The parser quotes a piece of what it read.
+  if (error instanceof SyntaxError) return error.message.replace(/, (?:\.\.\.)?".*/s, '')
+  return error.message
+}
+
+/** The lines that say where it was thrown: what comes before them repeats the message. */
+function framesOf(stack: string, message: string): string {
+  const start = stack.indexOf(message)
+  const frames = start === -1 ? stack : stack.slice(start + message.length)
+  return frames
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n')
 }

@@ -24,10 +24,8 @@ export async function recordedWhateverHappens(
     })
   } catch (error) {
     const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
-    const failure = failureOf(error, facts, {
-      code: 'tool_failed',
-      message: `the tool "${call.tool}" failed; try again`,
-    })
+    const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
+    const failure = failureOf(error, facts, otherwise, [call.arguments, call.item])
     const failed = { ...call, outcome: 'failed', output: '', code: failure.code, startedAt } as const
     const recorded = await unrecorded.record(failed)
     if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded

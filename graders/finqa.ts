@@ -1,4 +1,5 @@
 import { defineGrader, environment } from '../schema/environment.ts'
+import { RequestError } from '../src/errors.ts'
 import { scoreEfficiency } from '../src/scoring/efficiency.ts'
 import { readReference, scoreNumber } from '../src/scoring/numbers.ts'
 import { usedTool } from '../src/scoring/trajectory.ts'
@@ -24,8 +25,8 @@ export const finqa = defineGrader({
   range: [0, 1],
   grade({ sample, reference, trajectory }) {
     const label = readReference(reference.reference_answer)
-    // No answer could be right: better no score than one that says they are all wrong.
-    if (!label.usable) throw new Error(`the item cannot be graded: ${label.reason}`)
+    // No answer could be right: better no score than one that says they are all wrong. It is the item's fault: no 5xx.
+    if (!label.usable) throw new RequestError(422, 'item_misfit', `the item cannot be graded: ${label.reason}`)
     const answer = scoreNumber(sample.output_text, reference.reference_answer)
     const efficiency = scoreEfficiency(trajectory, { needed: neededCalls, budget: environment.budget ?? neededCalls })
     const { gold_path: path } = reference

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto'
 /** How many arrays and objects may stand inside one another in JSON that is let in. */
 export const maxJsonDepth = 100
 
+/** How many numbers beyond 1e±100 JSON that is let in may hold: Postgres writes each out, in up to 325 digits. */
+const maxWideNumbers = 1_000
+
 /** The escapes that stand for what Postgres cannot store, as they may appear in JSON text: U+0000 and any surrogate. */
 const suspiciousEscape = /\\u(?:0000|[dD][89a-fA-F])/
 
@@ -20,11 +23,12 @@ export function storable(text: string): string {
  * Parses JSON text into a value that Postgres can store and that is nested at most {@link maxJsonDepth} deep.
  *
  * Throws a `SyntaxError` with the parser's message, or one that says that the nesting is too deep; a `RangeError` for a
- * number beyond ±1.8e308, which would be an infinite one to a tool and null in what is recorded.
+ * number beyond ±1.8e308, which would be an infinite one to a tool and null in what is recorded, and for more than a
+ * thousand numbers that would be stored in hundreds of digits each.
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
-  checkJson(value, maxJsonDepth)
+  checkJson(value)
   return suspiciousEscape.test(text) ? storableJson(value) : value
 }
 
@@ -42,12 +46,22 @@ export function storableText(value: unknown): string {
   return suspiciousEscape.test(text) ? JSON.stringify(storableJson(JSON.parse(text))) : text
 }
 
-function checkJson(value: unknown, levels: number): void {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('a number in it is beyond ±1.8e308')
-  if (typeof value !== 'object' || value === null) return
-  if (levels === 0) throw new SyntaxError(`nested deeper than ${maxJsonDepth} levels`)
-  const inner: unknown[] = Array.isArray(value) ? value : Object.values(value)
-  for (const one of inner) checkJson(one, levels - 1)
+function checkJson(value: unknown): void {
+  let wide = 0
+  const check = (one: unknown, levels: number): void => {
+    if (typeof one === 'number') {
+      const size = Math.abs(one)
+      if (size < 1e100 && (size > 1e-100 || size === 0)) return
+      if (size === Number.POSITIVE_INFINITY) throw new RangeError('a number in it is beyond ±1.8e308')
+      wide += 1
+      if (wide > maxWideNumbers) throw new RangeError(`more than ${maxWideNumbers} numbers in it are beyond 1e±100`)
+    }
+    if (typeof one !== 'object' || one === null) return
+    if (levels === 0) throw new SyntaxError(`nested deeper than ${maxJsonDepth} levels`)
+    const inner: unknown[] = Array.isArray(one) ? one : Object.values(one)
+    for (const each of inner) check(each, levels - 1)
+  }
+  check(value, maxJsonDepth)
 }
 
 /**

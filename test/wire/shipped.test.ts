@@ -115,6 +115,15 @@ describe('what ships', () => {
       expect([status, body.error?.code]).toEqual([422, 'item_misfit'])
       expect(body.error?.message).toContain('item.reference_answer')
     }
+    for (const label of ['nan', '#REF!', '9'.repeat(100_000)]) {
+      const item = { reference_answer: label }
+      const { status, body } = await post(app(), '/grade', { ...gradingSample, item, trace_id: '' })
+      expect([status, body.error?.code, body.error?.message]).toEqual([
+        422,
+        'item_misfit',
+        expect.stringContaining('the item cannot be graded: the reference is'),
+      ])
+    }
   })
 })
 

@@ -32,6 +32,7 @@ describe('the settings', () => {
       logLevel: 'info',
       limits: defaultLimits,
       drainSeconds: 25,
+      drainDelaySeconds: 0,
       retentionDays: undefined,
       auth: { keys: [], keyHeaders: ['x-functions-key', 'api-key', 'x-api-key'] },
       embeddings: undefined,
@@ -73,6 +74,7 @@ const good: readonly [string, string, (config: Config) => unknown, unknown][] = 
   ['GRADING_WAIT_SECONDS', '10', ({ limits }) => limits.waitSeconds, 10],
   ['LEASE_SECONDS', '10', ({ limits }) => limits.leaseSeconds, 10],
   ['DRAIN_SECONDS', '10', ({ drainSeconds }) => drainSeconds, 10],
+  ['DRAIN_DELAY_SECONDS', '5', ({ drainDelaySeconds }) => drainDelaySeconds, 5],
   ['RETENTION_DAYS', '30', ({ retentionDays }) => retentionDays, 30],
   ['API_KEY_HEADERS', 'X-Key', ({ auth }) => auth.keyHeaders, ['x-key']],
 ]
@@ -92,6 +94,7 @@ const bad: readonly [string, readonly string[], string][] = [
   ['GRADING_WAIT_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
   ['LEASE_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
   ['DRAIN_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
+  ['DRAIN_DELAY_SECONDS', ['-1', 'x'], 'a whole number from 0 to 3600'],
   ['RETENTION_DAYS', ['0', '1.5', '36501', 'never'], 'a whole number from 1 to 36500'],
 ]
 
@@ -111,6 +114,9 @@ describe('a variable', () => {
   it.each([
     ['DATABASE_URL', 'mysql://u:hunter2@h/d', 'must be an address that begins with postgres:// or postgresql://'],
     ['DATABASE_URL', 'hunter2', 'must be an address'],
+    ['DATABASE_URL', 'postgres://u:1/hunter2@h/d', '"#" in its password percent-encoded'],
+    ['DATABASE_URL', 'postgres://u:1#hunter2@h/d', '"#" in its password percent-encoded'],
+    ['DATABASE_URL', 'postgres://u:1?hunter2@h/d', '"#" in its password percent-encoded'],
     ['EMBEDDINGS_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['API_KEYS', 'hunter2', 'at least 16 characters'],
     ['API_KEYS', 'nobody=hunter2hunter2hunter2', 'not a list of scopes'],

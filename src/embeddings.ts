@@ -89,6 +89,9 @@ async function ask(
   address.username = address.password = ''
   const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
   const timeout = AbortSignal.timeout(timeoutMs)
+  // Some endpoints repeat in a refusal the key that they refuse.
+  const keys = [apiKey, decodeURIComponent(password), password === '' ? '' : basic].filter((key) => key !== undefined)
+  const unkeyed = (text: string) => keys.reduce((left, key) => (key === '' ? left : left.replaceAll(key, '[…]')), text)
   try {
     const response = await fetch(address, {
       method: 'POST',
@@ -105,11 +108,13 @@ async function ask(
     if (!response.ok) {
       const again = response.status === 408 || response.status === 429 || response.status >= 500
       const pauseMs = retryAfterMs(response.headers.get('retry-after'))
-      return { why: `HTTP ${response.status} ${body.slice(0, 200).replace(/\s+/g, ' ')}`.trim(), again, pauseMs }
+      const said = unkeyed(body.slice(0, 10_000)).slice(0, 200).replace(/\s+/g, ' ')
+      return { why: `HTTP ${response.status} ${said}`.trim(), again, pauseMs }
     }
     return vectorsOf(body, texts.length)
   } catch (error) {
-    return { why: timeout.aborted ? `no answer in ${timeoutMs} ms` : reasonOf(error), again: true, pauseMs: undefined }
+    const why = timeout.aborted ? `no answer in ${timeoutMs} ms` : unkeyed(reasonOf(error))
+    return { why, again: true, pauseMs: undefined }
   }
 }
 

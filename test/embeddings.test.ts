@@ -55,6 +55,13 @@ describe('an embeddings endpoint', () => {
     expect(requests).toHaveLength(1)
   })
 
+  it('is not believed to keep the key to itself: a refusal that repeats it is shown without it', async () => {
+    const fetch = async () => new Response('{"error":"wrong key: sk-very-secret, user:hunter2"}', { status: 401 })
+    const failing = createEmbed({ url: 'http://user:hunter2@e.example', model: 'm', apiKey: 'sk-very-secret', fetch })
+    const error = await failing(['a']).catch((reason: unknown) => String(reason))
+    expect(error).toContain('HTTP 401 {"error":"wrong key: […], user:[…]"}')
+  })
+
   it('takes a user and a password from its address', async () => {
     const { url, requests } = await serve(vectorOf)
     await createEmbed({ url: url.replace('http://', 'http://user:p%40ss@'), model: 'm' })(['a'])

@@ -10,7 +10,7 @@ import { formatHead, formatRow } from './table.ts'
 /** Measures tool calls against the same server's bare route, in one run. */
 export const callsBench = {
   name: 'calls',
-  usage: 'calls [SECONDS] [--rounds N] [--only none,none-500,…]',
+  usage: 'calls [SECONDS] [--rounds N] [--only none,database,…]',
   about: 'tool calls a second and how long they take, as a ratio to the same server without a ledger',
   async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
     const options = { rounds: { type: 'string', default: '3' }, only: { type: 'string' } } as const

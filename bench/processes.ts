@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import { createLatencies, type Latencies } from './latencies.ts'
-import { type LoadWish, loadSeen } from './load-wish.ts'
+import { type BurstWish, burstSeen, type SteadyWish, steadySeen } from './load-wish.ts'
 
 /** What one measurement saw. */
 export interface Seen {
@@ -27,7 +27,8 @@ export interface MeasuredServer {
 
 /** A process that makes load when it is told to. */
 export interface Load {
-  measure(wish: LoadWish): Promise<Seen>
+  measure(wish: Omit<SteadyWish, 'do'>): Promise<Seen>
+  burst(wish: Omit<BurstWish, 'do'>): Promise<z.infer<typeof burstSeen>>
   stop(): Promise<void>
 }
 
@@ -62,10 +63,14 @@ export async function startServer(
 export function startLoad(folder: string, env: NodeJS.ProcessEnv): Load {
   const child = spawn(process.execPath, [join(folder, 'bench', 'load.js')], { env, stdio: ['pipe', 'pipe', 'inherit'] })
   const nextLine = linesOf(child, child.stdout)
+  const ask = async (wish: object): Promise<unknown> => {
+    child.stdin.write(`${JSON.stringify(wish)}\n`)
+    return JSON.parse(await nextLine())
+  }
   return {
+    burst: async (wish) => burstSeen.parse(await ask({ do: 'burst', ...wish })),
     async measure(wish) {
-      child.stdin.write(`${JSON.stringify(wish)}\n`)
-      const { seconds, errors, counts } = loadSeen.parse(JSON.parse(await nextLine()))
+      const { seconds, errors, counts } = steadySeen.parse(await ask({ do: 'steady', ...wish }))
       const latencies = createLatencies()
       latencies.merge(counts)
       return { rate: latencies.total / seconds, latencies, errors }

@@ -1,56 +1,54 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import type { SteadyWish } from './load-wish.ts'
 
 /** What a connection asks for, one request after the other. */
 export interface Requests {
-  /** The bytes of the next request. */
+  /** The next request as it goes over the wire. */
   next(): string
 }
 
-/** Which requests are to be made. */
-export interface Wanted {
-  /** The address, such as `/tools/none`. */
-  readonly path: string
-  /** What goes there: calls, ten a rollout, or one grading of each rollout. */
-  readonly kind: 'calls' | 'gradings'
-  readonly key: string
-  /** The ids of the rollouts to ask for, one after the other and round again; fresh ones when left out. */
-  readonly rollouts?: readonly string[] | undefined
-}
+/** How many calls a rollout makes. */
+export const callsOfRollout = 10
 
-const callsOfRollout = 10
-const itemsOfDataset = 64
+/** How many items the dataset has. */
+export const itemsOfDataset = 64
 
 /** Makes the requests of one connection, which goes through its rollouts one after the other. */
 export function createRequests(
-  { path, kind, key, rollouts }: Wanted,
+  { path, kind, key, rollouts }: Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts'>,
   connection: number,
   connections: number,
 ): Requests {
-  const head = `POST ${path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nauthorization: Bearer ${key}\r\n`
-  const request = (body: string) => `${head}content-length: ${body.length}\r\n\r\n${body}`
+  const rolloutAt = (n: number) =>
+    rollouts === undefined ? newRolloutId() : seededId(rollouts.seed, rollouts.from + (n % rollouts.count))
   let made = 0
-  let rollout = ''
-  let item = ''
-  const nextRollout = (number: number) => {
-    const at = connection + number * connections
-    rollout = rollouts?.[at % rollouts.length] ?? newRolloutId()
-    item = itemOf(at)
-  }
   if (kind === 'gradings') {
     return {
       next() {
-        nextRollout(made++)
-        return request(`{"sample":{"choices":[],"output_text":"94"},"trace_id":"${rollout}","item":${item}}`)
+        const at = connection + connections * made++
+        return requestText(path, key, gradingBody(rolloutAt(at), itemOf(at)))
       },
     }
   }
+  let rollout = ''
+  let item = ''
   return {
     next() {
-      const call = made++
-      if (call % callsOfRollout === 0) nextRollout(call / callsOfRollout)
-      return request(callBody(rollout, call % callsOfRollout, item))
+      const call = made++ % callsOfRollout
+      if (call === 0) {
+        const at = connection + connections * Math.floor(made / callsOfRollout)
+        rollout = rolloutAt(at)
+        item = itemOf(at)
+      }
+      return requestText(path, key, callBody(rollout, call, item))
     },
   }
+}
+
+/** A request; the body is ASCII, so that characters are bytes. `headers` are more header lines. */
+export function requestText(path: string, key: string, body: string, headers = ''): string {
+  const head = `POST ${path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nauthorization: Bearer ${key}\r\n`
+  return `${head}${headers}content-length: ${body.length}\r\n\r\n${body}`
 }
 
 /** The body of a rollout's tool call. */
@@ -59,9 +57,19 @@ export function callBody(rollout: string, call: number, item: string): string {
   return `{"type":"function_call",${ids},"name":"x","arguments":"{\\"query\\":\\"net revenue 2015\\"}","item":${item}}`
 }
 
+/** The body of a rollout's grading. */
+export function gradingBody(rollout: string, item: string): string {
+  return `{"sample":{"choices":[],"output_text":"94"},"trace_id":"${rollout}","item":${item}}`
+}
+
 /** A rollout's id as trainers make them: nothing in it says when it was made. */
 export function newRolloutId(): string {
   return `trace_${randomBytes(16).toString('hex')}`
+}
+
+/** The id of the n-th rollout that was recorded beforehand, as random to an index as any other. */
+export function seededId(seed: string, n: number): string {
+  return `trace_${createHash('md5').update(`${seed}:${n}`).digest('hex')}`
 }
 
 /** The dataset row of the n-th rollout, as JSON: a dataset of a few, so that rollouts come in groups. */

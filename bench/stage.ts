@@ -1,5 +1,5 @@
 import { type BenchDatabase, makeBenchDatabase } from './bench-database.ts'
-import type { LoadWish } from './load-wish.ts'
+import type { SteadyWish } from './load-wish.ts'
 import { build, type Load, type MeasuredServer, type Seen, startLoad, startServer } from './processes.ts'
 
 /** All that a bench needs: a database of its own, a server, a load. */
@@ -7,8 +7,10 @@ export interface Stage {
   readonly database: BenchDatabase
   readonly server: MeasuredServer
   readonly load: Load
+  /** The key that the servers ask for. */
+  readonly key: string
   /** Has the load ask the first server, or those at `ports`. */
-  measure(wish: Partial<LoadWish> & Pick<LoadWish, 'path' | 'seconds'>): Promise<Seen>
+  measure(wish: Partial<SteadyWish> & Pick<SteadyWish, 'path' | 'seconds'>): Promise<Seen>
   /** Starts one more server on the same database. */
   addServer(): Promise<MeasuredServer>
   /** Starts one more load. */
@@ -40,7 +42,7 @@ export async function onStage<Result>(
       const kind = wish.path === '/grade' ? 'gradings' : 'calls'
       return load.measure({ ports: [server.port], kind, key, connections: 64, ...wish })
     }
-    return await play({ database, server, load, measure, addServer, addLoad })
+    return await play({ database, server, load, key, measure, addServer, addLoad })
   } finally {
     for (const one of started.reverse()) await one.stop()
     await database.remove()

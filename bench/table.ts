@@ -50,5 +50,10 @@ export function formatAsked({ text, reached }: Asked): string {
   return `${text} asked: ${reached ? 'reached' : 'NOT REACHED'}`
 }
 
+/** A line of a table: a name and cells, flush right. */
+export function formatCells(name: string, cells: readonly string[]): string {
+  return line(name, cells, '')
+}
+
 const line = (name: string, cells: readonly string[], end: string) =>
   `${name.padEnd(nameWidth)}${cells.map((cell) => cell.padStart(cellWidth)).join('')}  ${end}`.trimEnd()

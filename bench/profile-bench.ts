@@ -1,0 +1,38 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { describeMachine } from './machine.ts'
+import { type CpuProfile, readProfile, shareOfParts } from './profile.ts'
+import { makeReferenceTable } from './references.ts'
+import { onStage } from './stage.ts'
+
+/** Says where the time of a call goes, by a CPU profile of the server under load. */
+export const profileBench = {
+  name: 'profile',
+  usage: 'profile [PATH] [SECONDS]',
+  about: "where the server's time goes under calls of /tools/none or another path: /bare, /tools/database, …",
+  async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+    const path = z.string().parse(args[0] ?? '/tools/none')
+    const seconds = z.coerce.number().parse(args[1] ?? '8')
+    const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-profile-'))
+    const play = async ({ database, measure }: Parameters<Parameters<typeof onStage>[1]>[0]) => {
+      await makeReferenceTable(database.sql)
+      await measure({ path, seconds: 2 })
+      const { rate } = await measure({ path, seconds })
+      write(`${describeMachine()}, ${database.where}`)
+      write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler\n`)
+    }
+    await onStage(env, play, ['--cpu-prof', `--cpu-prof-dir=${folder}`])
+    describe(readProfile(folder))
+    write(`\nThe profile itself, for Chrome's DevTools or an editor, is in ${folder}.`)
+  },
+}
+
+function describe(profile: CpuProfile): void {
+  for (const [part, share] of shareOfParts(profile)) {
+    write(`${part.padEnd(32)}${`${(share * 100).toFixed(1)} %`.padStart(8)}`)
+  }
+}
+
+const write = (line: string) => void process.stdout.write(`${line}\n`)

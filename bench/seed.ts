@@ -1,0 +1,52 @@
+import type { Sql } from 'postgres'
+import { contentHash } from '../src/json.ts'
+import { callsOfRollout, itemOf, itemsOfDataset } from './requests.ts'
+
+/** Which rollouts to record. */
+export interface Seeding {
+  /** Part of the rollouts' ids, see `seededId`. */
+  readonly seed: string
+  /** The number of the first one. */
+  readonly from: number
+  readonly count: number
+  /** Days before now at which the first of them began, and the one after the last; both now when left out. */
+  readonly days?: readonly [first: number, last: number]
+}
+
+const output = 'Net revenue was 5,735 in 2015 and 5,829 in 2014; the change is explained on the next page. '
+
+/** Stores the items of the dataset as the ledger does. */
+export async function seedItems(sql: Sql): Promise<void> {
+  const items = Array.from({ length: itemsOfDataset }, (_, n): unknown => JSON.parse(itemOf(n)))
+  const rows = JSON.stringify(items.map((content) => ({ hash: contentHash(content), content })))
+  await sql`
+    insert into items (hash, content)
+    select hash, content from jsonb_to_recordset(${rows}::text::jsonb) as i(hash text, content jsonb)
+    on conflict do nothing`
+}
+
+/**
+ * Records rollouts of ten calls as the ledger would have, in one statement a table. The n-th is of the n-th item of the
+ * dataset, and round again.
+ */
+export async function seedRollouts(sql: Sql, { seed, from, count, days = [0, 0] }: Seeding): Promise<void> {
+  const hashes = Array.from({ length: itemsOfDataset }, (_, n) => contentHash(JSON.parse(itemOf(n))))
+  const [first, last] = days
+  await sql.begin(async (tx) => {
+    // The data are made up: nobody misses what a crash would take.
+    await tx`set local synchronous_commit = off`
+    await tx`
+      insert into rollouts (id, item_hash, calls, created_at)
+      select 'trace_' || md5(${`${seed}:`}::text || n),
+        ${JSON.stringify(hashes)}::text::jsonb ->> (n % ${itemsOfDataset}::int), ${callsOfRollout}::int,
+        now() - make_interval(secs => 86400 * (${first}::float8
+          + (${last}::float8 - ${first}::float8) * (n - ${from}::int) / ${count}::int))
+      from generate_series(${from}::int, ${from + count - 1}::int) as n`
+    await tx`
+      insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
+      select 'trace_' || md5(${`${seed}:`}::text || n), 'call_' || seq, seq, 'none', '{"query":"net revenue 2015"}', 'ok',
+        ${output}::text || n, now(), now()
+      from generate_series(${from}::int, ${from + count - 1}::int) as n,
+        generate_series(1, ${callsOfRollout}::int) as seq`
+  })
+}

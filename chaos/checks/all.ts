@@ -1,0 +1,8 @@
+import { answerChecks } from './answers.ts'
+import type { Check } from './check.ts'
+import { effectChecks } from './effects.ts'
+import { gradingChecks } from './grading.ts'
+import { orderChecks } from './order.ts'
+
+/** All that must hold after a run. */
+export const checks: readonly Check[] = [...answerChecks, ...effectChecks, ...orderChecks, ...gradingChecks]

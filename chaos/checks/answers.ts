@@ -1,0 +1,97 @@
+import { type Evidence, keyOf } from '../evidence.ts'
+import { type Attempt, accepted, type SeenCall, type SeenRollout } from '../seen.ts'
+import type { Check } from './check.ts'
+
+/** Goes through all calls that the trainer made. */
+function calls({ seen }: Evidence): readonly { rollout: SeenRollout; call: SeenCall; key: string }[] {
+  return seen.flatMap((rollout) =>
+    rollout.calls.map((call) => ({ rollout, call, key: keyOf(rollout.id, call.callId) })),
+  )
+}
+
+const attempts = ({ seen }: Evidence): readonly (readonly [string, Attempt])[] =>
+  seen.flatMap(({ id, calls, gradings }) =>
+    [...calls, ...gradings].flatMap(({ attempts }) => attempts.map((attempt) => [id, attempt] as const)),
+  )
+
+const missing: Check = {
+  name: 'acknowledged calls missing from the ledger',
+  find(evidence) {
+    const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row]))
+    return calls(evidence).flatMap(({ call, key }) => {
+      const [answer] = accepted(call.attempts)
+      if (answer === undefined) return []
+      const row = rows.get(key)
+      if (row === undefined) return [`${key} was answered and is not there`]
+      const stands = (row.outcome === 'ok' || row.outcome === 'refused') && row.output === answer.output
+      return stands ? [] : [`${key} was answered "${answer.output}" and is ${row.outcome} with "${row.output}"`]
+    })
+  },
+}
+
+const different: Check = {
+  name: 'calls answered with two different outputs',
+  find: (evidence) =>
+    calls(evidence).flatMap(({ call, key }) => {
+      const outputs = new Set(accepted(call.attempts).map(({ output }) => output))
+      return outputs.size > 1 ? [`${key}: ${[...outputs].join(' | ')}`] : []
+    }),
+}
+
+const beginnings = {
+  budget: 'the budget of ',
+  unknown: 'there is no tool ',
+  unfit: 'invalid arguments',
+  refused: 'refused ',
+  done: 'done ',
+}
+
+function expected({ tool, fits, behaviour }: SeenCall): string {
+  if (tool === 'nothing') return beginnings.unknown
+  if (!fits) return beginnings.unfit
+  return behaviour === 'refusing' ? beginnings.refused : beginnings.done
+}
+
+const blamed: Check = {
+  name: '4xx or refusals given for our faults',
+  find: (evidence) => [
+    ...attempts(evidence).flatMap(([id, { answer }]) =>
+      answer.kind === 'answered' && answer.status >= 300 && answer.status < 500
+        ? [`${id}: ${answer.status} ${answer.code}`]
+        : [],
+    ),
+    ...calls(evidence).flatMap(({ call, key }) =>
+      accepted(call.attempts).flatMap(({ output = '' }) =>
+        output.startsWith(expected(call)) || output.startsWith(beginnings.budget) ? [] : [`${key}: "${output}"`],
+      ),
+    ),
+  ],
+}
+
+const silent: Check = {
+  name: 'requests that were never answered',
+  find: (evidence) =>
+    attempts(evidence).flatMap(([id, { answer, pid }]) => (answer.kind === 'unanswered' ? [`${id} by ${pid}`] : [])),
+}
+
+/** Whoever stops may have to close a connection on which a request is only just arriving, in milliseconds. */
+const arriving = 500
+
+const dropped: Check = {
+  name: 'requests dropped by an orderly stop',
+  find(evidence) {
+    const stops = new Map(
+      evidence.lives.flatMap(({ pid, askedToStopAt, killedAt }) =>
+        askedToStopAt !== undefined && killedAt === undefined ? [[pid, askedToStopAt] as const] : [],
+      ),
+    )
+    return attempts(evidence).flatMap(([id, { answer, pid, began, ended }]) => {
+      const at = pid === undefined ? undefined : stops.get(pid)
+      if (at === undefined || answer.kind !== 'lost' || answer.reason === 'ECONNREFUSED') return []
+      return began < at - arriving && ended >= at ? [`${id} by ${pid}: ${answer.reason}, ${at - began} ms after`] : []
+    })
+  },
+}
+
+/** What the trainer was told. */
+export const answerChecks: readonly Check[] = [missing, different, blamed, silent, dropped]

@@ -1,0 +1,88 @@
+import { type Evidence, grouped, keyOf } from '../evidence.ts'
+import { accepted, type SeenCall, type SeenRollout } from '../seen.ts'
+import type { Check } from './check.ts'
+
+/** Scored by the ledger while it knows of a call that failed, or has not ended. */
+function scoredByLedger({ rows }: Evidence): string[] {
+  const bad = grouped(
+    rows.calls.filter(({ outcome }) => outcome === 'failed' || outcome === 'running'),
+    ({ rolloutId }) => rolloutId,
+  )
+  return rows.grades.flatMap(({ rolloutId, outcome, createdAt }) => {
+    const call = bad.get(rolloutId)?.find(({ startedAt }) => startedAt < createdAt)
+    return outcome === 'scored' && call ? [`${keyOf(rolloutId, call.callId)} is ${call.outcome} (${call.code})`] : []
+  })
+}
+
+/**
+ * Whether the trainer was told before `time` that the call failed, by a process that lived on: what a process knew that
+ * was killed while the database was away, nobody can know but the trainer.
+ */
+function failedBefore({ lives }: Evidence, { attempts }: SeenCall, time: number): boolean {
+  return attempts.some(({ answer, pid, ended }) => {
+    const life = lives.find((one) => one.pid === pid)
+    const died = life?.killedAt ?? life?.endedAt ?? Number.POSITIVE_INFINITY
+    return answer.kind === 'answered' && answer.status >= 500 && ended <= time && died > time
+  })
+}
+
+/** Scored to the trainer after a call of it was answered with 5xx and never succeeded. */
+function scoredToTrainer(evidence: Evidence): string[] {
+  const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row.outcome]))
+  const succeeded = (id: string, { callId }: SeenCall) => ['ok', 'refused'].includes(rows.get(keyOf(id, callId)) ?? '')
+  return evidence.seen.flatMap(({ id, calls, gradings }) => {
+    const scored = gradings.flatMap(({ attempts }) => attempts).filter((one) => accepted([one]).length > 0)
+    const began = Math.min(...scored.map((one) => one.began))
+    return calls.flatMap((call) =>
+      scored.length > 0 && !succeeded(id, call) && failedBefore(evidence, call, began) ? [keyOf(id, call.callId)] : [],
+    )
+  })
+}
+
+const undeserved: Check = {
+  name: 'rollouts scored although a call failed for our reasons',
+  find: (evidence) => [...new Set([...scoredByLedger(evidence), ...scoredToTrainer(evidence)])],
+}
+
+const scoreKey = (rolloutId: string, sample: string) => `${rolloutId} "${sample}"`
+
+const twice: Check = {
+  name: 'gradings answered with two scores',
+  find({ seen, rows }) {
+    const stored = grouped(
+      rows.grades.filter(({ outcome }) => outcome === 'scored'),
+      ({ rolloutId, sample }) => scoreKey(rolloutId, sample),
+    )
+    const known = [...stored].flatMap(([key, all]) => (all.length > 1 ? [`${key} has ${all.length} scores`] : []))
+    const told = seen.flatMap(({ id, gradings }) =>
+      gradings.flatMap(({ sample, attempts }) => {
+        const scores = new Set(accepted(attempts).map(({ score }) => score))
+        const standing = stored.get(scoreKey(id, sample))?.[0]?.score
+        return scores.size === 0 || (scores.size === 1 && scores.has(standing ?? undefined))
+          ? []
+          : [`${scoreKey(id, sample)} was answered ${[...scores].join(', ')} and is ${standing}`]
+      }),
+    )
+    return [...known, ...told]
+  },
+}
+
+const blind: Check = {
+  name: 'scores that were given without an acknowledged call',
+  find({ seen, rows }) {
+    const rollouts = new Map<string, SeenRollout>(seen.map((rollout) => [rollout.id, rollout]))
+    return rows.grades.flatMap(({ rolloutId, sample, parts }) => {
+      const { calls = [], gradings = [] } = rollouts.get(rolloutId) ?? {}
+      const began = Math.min(
+        ...gradings.filter((one) => one.sample === sample).flatMap(({ attempts }) => attempts.map((one) => one.began)),
+      )
+      const before = calls.filter(({ attempts }) => accepted(attempts.filter(({ ended }) => ended <= began)).length > 0)
+      return parts === null || parts.calls >= before.length
+        ? []
+        : [`${scoreKey(rolloutId, sample)} was shown ${parts.calls} calls of ${before.length}`]
+    })
+  },
+}
+
+/** What was scored. */
+export const gradingChecks: readonly Check[] = [undeserved, twice, blind]

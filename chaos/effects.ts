@@ -1,0 +1,41 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { z } from 'zod'
+
+const effect = z.object({ rolloutId: z.string(), callId: z.string(), attempt: z.number(), nonce: z.string() })
+
+/** One effect outside, as it arrived: which call, which attempt the tool was told it is, and which run it was. */
+export type OutsideEffect = z.output<typeof effect>
+
+/** The world outside: it remembers what was done to it, whoever dies. */
+export interface Outside {
+  readonly url: string
+  readonly effects: readonly OutsideEffect[]
+  close(): Promise<void>
+}
+
+/** Opens a world on a port of its own. */
+export async function openOutside(): Promise<Outside> {
+  const effects: OutsideEffect[] = []
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of request) chunks.push(Buffer.from(chunk))
+    } catch {
+      return
+    }
+    effects.push(effect.parse(JSON.parse(Buffer.concat(chunks).toString())))
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = z.object({ port: z.number() }).parse(server.address())
+  return {
+    url: `http://127.0.0.1:${port}`,
+    effects,
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sql } from 'postgres'
+import type { Door } from './door.ts'
+import { type Cluster, maxConnections, ownName } from './postgres.ts'
+import type { Replica } from './replica.ts'
+import { describeFault, type Fault, type FaultKind } from './schedule.ts'
+import type { Trainer } from './trainer/trainer.ts'
+
+/** What faults are done to. */
+export interface Victims {
+  readonly cluster: Cluster
+  /** Between the replicas and the database. */
+  readonly door: Door
+  readonly replicas: readonly Replica[]
+  readonly trainer: Trainer
+}
+
+/**
+ * Does the faults of a schedule at their times, and returns once the last is over and all is as it was. Two faults on
+ * the same replica, or on Postgres itself, come one after the other; all others overlap as they fall.
+ */
+export async function inject(
+  victims: Victims,
+  faults: readonly Fault[],
+  began: number,
+  said: (line: string) => void,
+): Promise<ReadonlyMap<FaultKind, number>> {
+  const injected = new Map<FaultKind, number>()
+  const queues = new Map<string, Promise<void>>()
+  const doFault = async (fault: Fault) => {
+    await act(victims, fault)
+    injected.set(fault.kind, (injected.get(fault.kind) ?? 0) + 1)
+  }
+  for (const fault of faults) {
+    await sleep(Math.max(0, began + fault.at * 1000 - performance.now()))
+    said(describeFault(fault))
+    const key = fault.kind.includes('replica') ? `replica ${fault.replica}` : (queueOf[fault.kind] ?? fault.kind)
+    const done = (queues.get(key) ?? Promise.resolve()).then(() => doFault(fault))
+    // Said below, with all others.
+    done.catch(() => undefined)
+    queues.set(key, done)
+  }
+  await Promise.all(queues.values())
+  return injected
+}
+
+/** Faults that need Postgres to be there wait for it, and it for them. */
+const queueOf: Partial<Record<FaultKind, string>> = {
+  'shut Postgres down at once': 'postgres',
+  'terminate all backends': 'postgres',
+  'exhaust the connections': 'postgres',
+}
+
+async function act({ cluster, door, replicas, trainer }: Victims, { kind, lasts, replica, ms }: Fault): Promise<void> {
+  const hit = replicas[replica]
+  const wait = () => sleep(lasts * 1000)
+  switch (kind) {
+    case 'kill a replica':
+      await hit?.kill()
+      await wait()
+      return hit?.start()
+    case 'restart a replica in order':
+      return hit?.restart()
+    case 'freeze a replica past its leases':
+      return hit?.freeze(lasts)
+    case 'shut Postgres down at once':
+      await cluster.kill()
+      await wait()
+      return cluster.start()
+    case 'terminate all backends':
+      return terminate(cluster)
+    case 'exhaust the connections':
+      return exhaust(cluster, lasts)
+    case 'add latency':
+      door.delay(ms)
+      await wait()
+      return door.delay(0)
+    case 'cut all connections':
+      door.cut()
+      return
+    case 'stall the network':
+      door.stall()
+      await wait()
+      // What comes back after a silence may be anything: here half of the times it is nothing.
+      if (ms % 2 === 0) door.cut()
+      return door.flow()
+    case 'fill the pools':
+      trainer.fillPools(60, lasts * 500)
+      return wait()
+  }
+}
+
+async function terminate(cluster: Cluster): Promise<void> {
+  await cluster.asking(terminateOthers)
+}
+
+const terminateOthers = (sql: Sql) => sql`
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where backend_type = 'client backend' and application_name <> ${ownName}`
+
+/** Takes every connection that Postgres has, those of the replicas too, and holds them. */
+async function exhaust(cluster: Cluster, seconds: number): Promise<void> {
+  const end = performance.now() + seconds * 1000
+  const left = () => Math.max(0, (end - performance.now()) / 1000)
+  const hold = async (sql: Sql) => {
+    while (left() > 0) await sql`select pg_sleep(${left()})`.catch(() => sleep(20))
+  }
+  const clear = async (sql: Sql) => {
+    for (; left() > 0; await sleep(100)) await terminateOthers(sql).catch(() => undefined)
+  }
+  const most = maxConnections + 5
+  await cluster.asking((sql) => Promise.all([clear(sql), ...Array.from({ length: most }, () => hold(sql))]), most + 1)
+}

@@ -1,0 +1,38 @@
+import { SingleBar } from 'cli-progress'
+import { readOptions, usage } from './options.ts'
+import { describeReport, isSound, reportOf } from './report.ts'
+import { runChaos } from './run.ts'
+import { describeFault, scheduleOf } from './schedule.ts'
+
+async function chaos(args: readonly string[], path: string): Promise<number> {
+  const options = readOptions(args)
+  const { seed, minutes, replicas } = options
+  console.log(`The schedule of seed ${seed}:`)
+  for (const fault of scheduleOf(seed, minutes, replicas)) console.log(describeFault(fault))
+  console.log('')
+  const format = 'chaos {bar} {value}/{total} s · {rollouts} rollouts'
+  const bar = process.stdout.isTTY ? new SingleBar({ format, hideCursor: true }) : undefined
+  bar?.start(Math.round(minutes * 60), 0, { rollouts: 0 })
+  const run = await runChaos(options, path, {
+    say: (line) => (bar ? undefined : console.log(line)),
+    show: (seconds, rollouts) => bar?.update(Math.min(Math.round(seconds), Math.round(minutes * 60)), { rollouts }),
+  })
+  bar?.stop()
+  const report = reportOf(run)
+  console.log(`\n${describeReport(report, run, options)}`)
+  if (isSound(report)) return 0
+  for (const [replica, lines] of run.said.entries()) {
+    console.log(`\nThe last lines of replica ${replica}:\n${lines.slice(-20).join('\n')}`)
+  }
+  return 1
+}
+
+if (process.argv.includes('--help')) console.log(usage)
+else {
+  const code = await chaos(process.argv.slice(2), process.env['PATH'] ?? '').catch((error: unknown) => {
+    console.error(`chaos: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    return 1
+  })
+  // What a failed run leaves open must not hold it up.
+  process.exit(code)
+}

@@ -1,0 +1,43 @@
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+
+/** What a run is told. */
+export interface ChaosOptions {
+  /** How long faults are injected. */
+  readonly minutes: number
+  /** Names the schedule of faults and the plan of the rollouts: the same seed plays the same. */
+  readonly seed: string
+  /** How many processes serve, 2 or more. */
+  readonly replicas: number
+  /** How many rollouts begin together. */
+  readonly burst: number
+  /** Whether a PgBouncer in transaction mode stands between the replicas and Postgres. */
+  readonly pgbouncer: boolean
+}
+
+/** How the command is called. */
+export const usage = `npm run chaos -- [--minutes N] [--seed S] [--replicas N] [--burst N] [--pgbouncer]
+
+  --minutes N    how long faults are injected (1)
+  --seed S       names the schedule; the same seed and minutes inject the same faults at the same times (1)
+  --replicas N   server processes (3)
+  --burst N      rollouts that begin together (500)
+  --pgbouncer    puts a PgBouncer in transaction mode before Postgres; the program must be on the PATH`
+
+const options = z.object({
+  minutes: z.coerce.number('must be a number').positive().max(1_440).default(1),
+  seed: z.string().min(1).default('1'),
+  replicas: z.coerce.number('must be a number').int().min(2).max(16).default(3),
+  burst: z.coerce.number('must be a number').int().min(1).max(5_000).default(500),
+  pgbouncer: z.boolean().default(false),
+})
+
+/** Reads the command line. Throws an Error that says what is wrong with it. */
+export function readOptions(args: readonly string[]): ChaosOptions {
+  const text = { type: 'string' } as const
+  const known = { minutes: text, seed: text, replicas: text, burst: text, pgbouncer: { type: 'boolean' } } as const
+  const { values } = parseArgs({ args: [...args], options: known })
+  const read = options.safeParse(values)
+  if (read.success) return read.data
+  throw new Error(read.error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('\n'))
+}

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sql } from 'postgres'
+import { postgres } from '../src/driver.ts'
+import { findPackage, prepareBinaries } from '../src/embedded/binaries.ts'
+import { openCluster, userName } from '../src/embedded/cluster.ts'
+import { chooseIdentity, findPlace, systemBases } from '../src/embedded/place.ts'
+import { findPostmaster, startPostmaster, stopPostmaster } from '../src/embedded/postmaster.ts'
+import type { Identity } from '../src/embedded/run.ts'
+
+/** A Postgres of the run's own, that can be killed and started again. */
+export interface Cluster {
+  readonly user: string
+  readonly password: string
+  /** Whom its programs run as; `undefined` for the user of this process. */
+  readonly identity: Identity | undefined
+  /** Where it listens now: another port after each start. */
+  port(): number
+  /** Runs some SQL on connections of its own, past all doors; `most` of them at once. */
+  asking<Result>(work: (sql: Sql) => Promise<Result>, most?: number): Promise<Result>
+  /** Ends it as a crash does, without a checkpoint and without a word, and returns once it is gone. */
+  kill(): Promise<void>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What the harness is called among the clients of Postgres. */
+export const ownName = 'chaos'
+
+/** So many connections it takes: few enough to be used up. */
+export const maxConnections = 90
+
+/** Makes a cluster in a folder, from the embedded programs, with the settings that production has, and starts it. */
+export async function startCluster(folder: string): Promise<Cluster> {
+  const identity = await chooseIdentity(folder)
+  const binaries = await prepareBinaries(findPackage(`${process.platform}-${process.arch}`), identity, systemBases)
+  const place = await findPlace(`${folder}/data`, identity, [`${folder}/own`, ...systemBases])
+  const files = await openCluster(place, binaries, identity, true)
+  let port = 0
+
+  const start = async () => {
+    const outcome = await startPostmaster(files, binaries, identity)
+    const found = findPostmaster(files.data)
+    if (!outcome.started || found === undefined) throw new Error(`Postgres did not start:\n${outcome.problem}`)
+    port = found.port
+  }
+  const stop = () => stopPostmaster(files.data, binaries, identity)
+  const asking = async <Result>(work: (sql: Sql) => Promise<Result>, most = 1): Promise<Result> => {
+    const url = `postgres://${userName}:${files.password}@127.0.0.1:${port}/postgres`
+    const connection = { application_name: ownName }
+    const plain = { onnotice() {}, fetch_types: false, prepare: false }
+    const sql = postgres(url, { max: most, connect_timeout: 5, connection, ...plain })
+    try {
+      return await work(sql)
+    } finally {
+      await sql.end({ timeout: 0 })
+    }
+  }
+
+  await start()
+  await asking((sql) => sql.unsafe(`alter system set max_connections = ${maxConnections}`))
+  await stop()
+  await start()
+  return {
+    user: userName,
+    password: files.password,
+    identity,
+    port: () => port,
+    asking,
+    start,
+    stop,
+    async kill() {
+      const found = findPostmaster(files.data)
+      if (found === undefined) return
+      // What `pg_ctl stop -m immediate` sends.
+      process.kill(found.pid, 'SIGQUIT')
+      while (findPostmaster(files.data)?.pid === found.pid) await sleep(10)
+    },
+  }
+}

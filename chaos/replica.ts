@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+/** One life of a replica: a process from its start to its end. */
+export interface Life {
+  readonly replica: number
+  readonly pid: number
+  readonly url: string
+  /** When it was asked to stop in order, in milliseconds since 1970. */
+  askedToStopAt: number | undefined
+  /** When it was killed, or had to be. */
+  killedAt: number | undefined
+  endedAt: number | undefined
+}
+
+/** A place where one server process after the other runs, as under any orchestrator. */
+export interface Replica {
+  /** The life that can be called now; undefined while there is none. */
+  current(): Life | undefined
+  readonly lives: readonly Life[]
+  /** The last lines that its processes wrote. */
+  readonly said: readonly string[]
+  kill(): Promise<void>
+  /** Asks it to stop, and starts the next one once it has ended. */
+  restart(): Promise<void>
+  /** Stops its process for some seconds, past everything that it holds a lease on. */
+  freeze(seconds: number): Promise<void>
+  /** Starts it, again and again until it listens. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What the replicas are told beside the address of the database: short limits, so that faults outlast them. */
+export const limitsOf = {
+  TOOL_TIMEOUT_SECONDS: '3',
+  GRADING_WAIT_SECONDS: '6',
+  ANSWER_TIMEOUT_SECONDS: '25',
+  LEASE_SECONDS: '2',
+  DRAIN_SECONDS: '6',
+  DATABASE_POOL_SIZE: '8',
+  LOG_LEVEL: 'info',
+} as const
+
+/** An orderly stop that takes longer than this, in seconds, is one that failed. */
+const stopSeconds = 20
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const register = new URL('./served/register.js', import.meta.url).href
+const keptLines = 200
+
+/** Opens a place for server processes that get these variables; starts none yet. */
+export function createReplica(replica: number, env: Readonly<Record<string, string>>): Replica {
+  const lives: Life[] = []
+  const said: string[] = []
+  let child: ChildProcess | undefined
+  let life: Life | undefined
+
+  const tryToStart = async (): Promise<boolean> => {
+    const program = ['--import', import.meta.resolve('tsx'), '--import', register, 'src/server.ts']
+    const started = spawn(process.execPath, program, {
+      cwd: root,
+      env: { ...env, ...limitsOf, PORT: '0', HOST: '127.0.0.1' },
+      // Its own group: Ctrl-C reaches the harness, which then cleans up.
+      detached: process.platform !== 'win32',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child = started
+    const keep = (line: string) => {
+      said.push(line)
+      if (said.length > keptLines) said.shift()
+    }
+    const out = createInterface({ input: started.stdout })
+    createInterface({ input: started.stderr }).on('line', keep)
+    const ended = once(started, 'exit')
+    const url = await new Promise<string | undefined>((resolve) => {
+      out.on('line', (line) => {
+        keep(line)
+        const url = urlIn(line)
+        if (url !== undefined) resolve(url)
+      })
+      void ended.then(() => resolve(undefined))
+    })
+    if (url === undefined || started.pid === undefined) {
+      await ended
+      return false
+    }
+    const begun: Life = {
+      ...{ replica, pid: started.pid, url },
+      ...{ askedToStopAt: undefined, killedAt: undefined, endedAt: undefined },
+    }
+    lives.push(begun)
+    life = begun
+    void ended.then(() => {
+      begun.endedAt = Date.now()
+      if (life === begun) life = undefined
+    })
+    return true
+  }
+  const start = async () => {
+    while (!(await tryToStart())) await sleep(200)
+  }
+  const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    if (life === undefined || child === undefined || life.endedAt !== undefined) return
+    if (signal === 'SIGKILL') life.killedAt = Date.now()
+    else life.askedToStopAt = Date.now()
+    const leaving = life
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    const late = setTimeout(() => {
+      leaving.killedAt = Date.now()
+      child?.kill('SIGKILL')
+    }, stopSeconds * 1000)
+    await ended
+    clearTimeout(late)
+  }
+  return {
+    lives,
+    said,
+    start,
+    current: () => (life?.askedToStopAt === undefined ? life : undefined),
+    kill: () => end('SIGKILL'),
+    async restart() {
+      await end('SIGTERM')
+      await start()
+    },
+    async freeze(seconds) {
+      child?.kill('SIGSTOP')
+      await sleep(seconds * 1000)
+      child?.kill('SIGCONT')
+    },
+    stop: () => end('SIGTERM'),
+  }
+}
+
+const logLine = z.object({ url: z.string().optional() })
+
+function urlIn(line: string): string | undefined {
+  try {
+    return logLine.parse(JSON.parse(line)).url
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,83 @@
+import { cpus } from 'node:os'
+import { checks } from './checks/all.ts'
+import type { ChaosOptions } from './options.ts'
+import type { ChaosRun } from './run.ts'
+import { faultKinds } from './schedule.ts'
+import { accepted } from './seen.ts'
+
+/** What a run came to: each check with what broke it, and how much happened. */
+export interface Report {
+  readonly verdicts: readonly { readonly name: string; readonly violations: readonly string[] }[]
+  readonly counts: ReadonlyMap<string, number>
+}
+
+/** Judges a run, and counts what it went through. */
+export function reportOf(run: ChaosRun): Report {
+  const verdicts = checks.map(({ name, find }) => ({ name, violations: find(run) }))
+  const calls = run.seen.flatMap((rollout) => rollout.calls)
+  const gradings = run.seen.flatMap((rollout) => rollout.gradings)
+  const asked = [...calls, ...gradings]
+  const attempts = asked.flatMap((one) => one.attempts)
+  const answers = attempts.map(({ answer }) => answer)
+  const rows = run.rows.calls
+  const counts = new Map<string, number>([
+    ['rollouts', run.seen.length],
+    ['of them scored', run.seen.filter((one) => one.gradings.some((g) => accepted(g.attempts).length > 0)).length],
+    ['of them discarded', run.seen.filter(({ discarded }) => discarded).length],
+    ['discarded ones graded all the same', run.seen.filter((one) => one.discarded && one.gradings.length > 0).length],
+    ['calls', calls.length],
+    ['gradings', gradings.length],
+    ['requests', attempts.length],
+    ['of them retries', attempts.length - asked.length],
+    ['sent before the first was answered', attempts.filter(({ early }) => early).length],
+    ['answered with 200', answers.filter((one) => one.kind === 'answered' && one.status === 200).length],
+    ['answered with 5xx', answers.filter((one) => one.kind === 'answered' && one.status >= 500).length],
+    ['connections lost or refused', answers.filter(({ kind }) => kind === 'lost').length],
+    ['calls answered more than once', calls.filter((one) => accepted(one.attempts).length > 1).length],
+    ['recorded as ok', rows.filter(({ outcome }) => outcome === 'ok').length],
+    ['recorded as refused', rows.filter(({ outcome }) => outcome === 'refused').length],
+    ['of them past the budget', rows.filter(({ code }) => code === 'budget_used_up').length],
+    ['recorded as failed', rows.filter(({ outcome }) => outcome === 'failed').length],
+    ['recorded after a failed attempt', rows.filter(({ outcome, attempt }) => outcome === 'ok' && attempt > 1).length],
+    ['effects in the database', run.rows.writes.length],
+    ['effects outside', new Set(run.effects.map(({ nonce }) => nonce)).size],
+    ['of them as a later attempt', run.effects.filter(({ attempt }) => attempt > 1).length],
+    ['scores', run.rows.grades.filter(({ outcome }) => outcome === 'scored').length],
+    ['gradings without a score', run.rows.grades.filter(({ outcome }) => outcome !== 'scored').length],
+    ['processes that served', run.lives.length],
+  ])
+  return { verdicts, counts }
+}
+
+/** Whether every check came to nothing. */
+export const isSound = ({ verdicts }: Report) => verdicts.every(({ violations }) => violations.length === 0)
+
+const shown = 5
+
+/** The report as text: the machine, the faults, the counts and the checks. */
+export function describeReport(report: Report, run: ChaosRun, options: ChaosOptions): string {
+  const line = (name: string, count: number) => `  ${name.padEnd(54)} ${String(count).padStart(9)}`
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? process.arch}, Node ${process.versions.node}`
+  const codes = new Map<string, number>()
+  for (const { calls, gradings } of run.seen) {
+    for (const { answer } of [...calls, ...gradings].flatMap(({ attempts }) => attempts)) {
+      const code = answer.kind === 'answered' ? (answer.code ?? 'ok') : answer.kind === 'lost' ? answer.reason : 'none'
+      codes.set(code, (codes.get(code) ?? 0) + 1)
+    }
+  }
+  return [
+    `seed ${options.seed}, ${options.minutes} min, ${options.replicas} replicas, bursts of ${options.burst}, ` +
+      `${options.pgbouncer ? 'behind PgBouncer' : 'straight to Postgres'}; ${machine}`,
+    '\nFaults injected',
+    ...Object.keys(faultKinds).map((kind) => line(kind, [...run.injected].find(([one]) => one === kind)?.[1] ?? 0)),
+    '\nWhat happened',
+    ...[...report.counts].map(([name, count]) => line(name, count)),
+    '\nAnswers by code',
+    ...[...codes].sort(([, a], [, b]) => b - a).map(([name, count]) => line(name, count)),
+    '\nWhat must be 0',
+    ...report.verdicts.flatMap(({ name, violations }) => [
+      line(name, violations.length),
+      ...violations.slice(0, shown).map((violation) => `      ${violation}`),
+    ]),
+  ].join('\n')
+}

@@ -1,0 +1,82 @@
+import { randomOf } from '../corpus/random.ts'
+
+/** What can be done to the system, and for how many seconds at least and at most; 0 for what is over at once. */
+export const faultKinds = {
+  'kill a replica': [0.2, 1.5],
+  'restart a replica in order': [0, 0],
+  'freeze a replica past its leases': [4.5, 7],
+  'shut Postgres down at once': [0.1, 4],
+  'terminate all backends': [0, 0],
+  'exhaust the connections': [1, 4],
+  'add latency': [2, 5],
+  'cut all connections': [0, 0],
+  'stall the network': [1, 4],
+  'fill the pools': [2, 4],
+} as const
+
+/** The name of a fault. */
+export type FaultKind = keyof typeof faultKinds
+
+/** One fault of the schedule. */
+export interface Fault {
+  readonly kind: FaultKind
+  /** When it begins, in seconds from the start of the run. */
+  readonly at: number
+  /** How long it lasts, in seconds. */
+  readonly lasts: number
+  /** Which replica it hits, where it hits one. */
+  readonly replica: number
+  /** How many milliseconds it adds to each way, where it adds any. */
+  readonly ms: number
+}
+
+const kinds = Object.entries(faultKinds)
+
+/** At most so many seconds from one fault to the next; a short run has them closer, so that each kind comes once. */
+const apart = 5
+/** Before the first fault, so that a run begins with a working system. */
+const calm = 2
+
+/**
+ * The faults of a run: a pure function of what it is given. Each kind comes once before any comes again, in an order of
+ * the seed's, and faults that last may overlap those that follow.
+ */
+export function scheduleOf(seed: string, minutes: number, replicas: number): readonly Fault[] {
+  const random = randomOf('faults', seed, replicas)
+  const seconds = minutes * 60
+  const gap = Math.min(apart, (seconds - calm) / kinds.length)
+  const faults: Fault[] = []
+  for (let at = calm; at + gap / 2 < seconds; ) {
+    for (const [name, [least, most]] of random.shuffle(kinds)) {
+      const kind = kindOf(name)
+      const lasts = round(least + random.next() * (most - least))
+      const jitter = random.next() * gap * 0.8
+      if (at + gap / 2 >= seconds) break
+      faults.push({
+        kind,
+        at: round(at + jitter),
+        lasts,
+        replica: random.whole(0, replicas - 1),
+        ms: random.whole(5, 120),
+      })
+      at += gap
+    }
+  }
+  return faults
+}
+
+/** A fault on one line. */
+export function describeFault({ kind, at, lasts, replica, ms }: Fault): string {
+  const which = kind.includes('replica') ? ` ${replica}` : ''
+  const long = lasts === 0 ? '' : `, ${lasts.toFixed(1)} s`
+  return `${at.toFixed(1).padStart(7)} s  ${kind}${which}${kind === 'add latency' ? ` of ${ms} ms` : ''}${long}`
+}
+
+const isKind = (name: string): name is FaultKind => name in faultKinds
+
+function kindOf(name: string): FaultKind {
+  if (isKind(name)) return name
+  throw new Error(`there is no fault "${name}"`)
+}
+
+const round = (seconds: number) => Math.round(seconds * 10) / 10

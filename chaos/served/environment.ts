@@ -1,0 +1,12 @@
+import { z } from 'zod'
+import { defineEnvironment } from '../../src/define.ts'
+
+/** The environment of the replicas: a state that counts what its tools did, and room for ten calls. */
+export const environment = defineEnvironment({
+  task: z.object({ question: z.string() }),
+  reference: z.object({ answer: z.string() }),
+  state: z.object({ wrote: z.number().default(0), acted: z.number().default(0) }),
+  budget: { calls: 10 },
+})
+
+export const { defineTool, defineGrader } = environment

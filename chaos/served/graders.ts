@@ -1,0 +1,13 @@
+import { defineGrader } from './environment.ts'
+
+/** Gives another score each time that it runs, fails every so often, and says in its parts what it was shown. */
+export const graders = [
+  defineGrader({
+    name: 'luck',
+    version: '1',
+    grade({ sample, trajectory, state }) {
+      if (sample.output_text.startsWith('flaky') && Math.random() < 0.5) throw new Error('a grader that breaks')
+      return { score: Math.random(), parts: { calls: trajectory.length, wrote: state.wrote, acted: state.acted } }
+    },
+  }),
+]

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Random } from '../../corpus/random.ts'
+import type { Replica } from '../replica.ts'
+import type { Answer, Attempt } from '../seen.ts'
+import type { Post } from './post.ts'
+
+/** What the trainer sends with. */
+export interface Sender {
+  readonly replicas: readonly Replica[]
+  readonly post: Post
+}
+
+/** So often a request is sent again on a 5xx or a lost connection. */
+const retries = 3
+
+/**
+ * Sends the same request until it is answered with less than 500, first to one replica and each time to the next one,
+ * three retries at most; when `early`, to another one too while the first attempt runs. Adds what came of each to
+ * `attempts` and returns the answer that counts, or undefined when the trainer gave up.
+ */
+export async function sendPersistently(
+  { replicas, post }: Sender,
+  attempts: Attempt[],
+  random: Random,
+  early: boolean,
+  path: string,
+  payload: unknown,
+): Promise<Answer | undefined> {
+  let at = random.whole(0, replicas.length - 1)
+  const send = async (isEarly: boolean): Promise<Answer> => {
+    const replica = replicas[at++ % replicas.length]
+    const began = Date.now()
+    const life = replica?.current()
+    const nobody = { kind: 'lost', reason: 'ECONNREFUSED' } as const
+    const answer = life === undefined ? nobody : await post(life.url, path, payload)
+    const which = { replica: (at - 1) % replicas.length, pid: life?.pid }
+    attempts.push({ ...which, began, ended: Date.now(), early: isEarly, answer })
+    return answer
+  }
+  for (let turn = 0; ; turn += 1) {
+    const first = send(false)
+    const second = early && turn === 0 ? sleep(random.whole(0, 30)).then(() => send(true)) : undefined
+    const answers = await Promise.all([first, second])
+    const counts = answers.find((one) => one?.kind === 'answered' && one.status < 500)
+    if (counts !== undefined) return counts
+    if (turn === retries) return undefined
+    await sleep(random.whole(100, 900) * 1.7 ** turn)
+  }
+}

@@ -1,0 +1,54 @@
+import { Agent, request } from 'node:http'
+import { z } from 'zod'
+import type { Answer } from '../seen.ts'
+
+/** The longest that the trainer waits for an answer, in seconds: a request that takes longer is never answered. */
+const patience = 60
+
+const body = z.looseObject({
+  output: z.string().optional(),
+  score: z.number().optional(),
+  error: z.object({ code: z.string() }).optional(),
+})
+
+/** Sends one request and says what came of it. */
+export type Post = (url: string, path: string, payload: unknown) => Promise<Answer>
+
+/** Makes the trainer's way to send, with connections that are kept alive. Gives what closes them too. */
+export function createPost(): { post: Post; close(): void } {
+  const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 1_000 })
+  const post: Post = (url, path, payload) =>
+    new Promise((resolve) => {
+      const text = JSON.stringify(payload)
+      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
+      const sent = request(url + path, { method: 'POST', agent, headers }, (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('end', () => over(answerOf(response.statusCode ?? 0, Buffer.concat(chunks).toString())))
+        response.on('error', (error) => over({ kind: 'lost', reason: error.message }))
+        response.on('aborted', () => over({ kind: 'lost', reason: 'aborted' }))
+      })
+      const timer = setTimeout(() => {
+        over({ kind: 'unanswered' })
+        sent.destroy()
+      }, patience * 1000)
+      const over = (answer: Answer) => {
+        clearTimeout(timer)
+        resolve(answer)
+      }
+      sent.once('error', (error) => over({ kind: 'lost', reason: reasonOf(error) }))
+      sent.end(text)
+    })
+  return { post, close: () => agent.destroy() }
+}
+
+const reasonOf = (error: Error) => ('code' in error && typeof error.code === 'string' ? error.code : error.message)
+
+function answerOf(status: number, text: string): Answer {
+  try {
+    const { output, score, error } = body.parse(JSON.parse(text))
+    return { kind: 'answered', status, output, score, code: error?.code }
+  } catch {
+    return { kind: 'lost', reason: 'the answer is no JSON' }
+  }
+}

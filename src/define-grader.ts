@@ -1,6 +1,6 @@
 import { checkTimeout } from './check-timeout.ts'
 import type { Db, Embed, EnvironmentSpec } from './environment.ts'
-import { describeIssues } from './issues.ts'
+import { describeIssues, hidingValues } from './issues.ts'
 import type { TrajectoryCall } from './trajectory.ts'
 
 /** The model's final output, as the trainer sends it. Only `output_text` is there with every trainer. */
@@ -85,9 +85,9 @@ export function makeGrader<Task, Reference, State>(
     range,
     timeoutSeconds: spec.timeoutSeconds,
     open(item) {
-      const task = environment.task.safeParse(item)
+      const task = environment.task.safeParse(item, hidingValues)
       if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }
-      const reference = environment.reference.safeParse(item)
+      const reference = environment.reference.safeParse(item, hidingValues)
       if (!reference.success) return { fits: false, message: describeIssues(reference.error, 'item') }
       return {
         fits: true,

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { checkTimeout } from './check-timeout.ts'
 import type { EnvironmentSpec } from './environment.ts'
-import { describeIssues } from './issues.ts'
+import { describeIssues, hidingValues, showingValues } from './issues.ts'
+import { describeParameters } from './signature.ts'
 import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
 
 /** What a tool returns: text for the model as it is, anything else as JSON. */
@@ -100,10 +101,17 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
   const opening =
     <Context, Result>(run: (given: Given<z.output<Input>, Task>, context: Context) => Promise<Result>) =>
     (args: unknown, item: unknown): Opened<Context, Result> => {
-      const task = environment.task.safeParse(item)
+      const task = environment.task.safeParse(item, hidingValues)
       if (!task.success) return { fits: false, problem: 'item', message: describeIssues(task.error, 'item') }
-      const input = spec.input.safeParse(args)
-      if (!input.success) return { fits: false, problem: 'arguments', message: describeIssues(input.error) }
+      const input = spec.input.safeParse(args, showingValues)
+      if (!input.success) {
+        const takes = describeParameters(face.name, face.parameters, args)
+        return {
+          fits: false,
+          problem: 'arguments',
+          message: `${describeIssues(input.error)}. ${takes}; call it again with those`,
+        }
+      }
       const given = { input: input.data, task: task.data }
       return { fits: true, run: (context) => run(given, context) }
     }

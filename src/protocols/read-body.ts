@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import { RequestError } from '../errors.ts'
-import { describeIssues } from '../issues.ts'
+import { describeIssues, hidingValues } from '../issues.ts'
 import { parseJson } from '../json.ts'
 import { shorten } from '../shorten.ts'
 
@@ -19,7 +19,7 @@ export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, maxByt
     if (cause instanceof RequestError) throw cause
     throw new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
   })
-  const body = schema.safeParse(parsed(text))
+  const body = schema.safeParse(parsed(text), hidingValues)
   if (body.success) return body.data
   throw new RequestError(400, 'invalid_request', `the body does not fit: ${describeIssues(body.error, 'body')}`)
 }

@@ -14,6 +14,6 @@ export function readArguments(given: unknown): Arguments {
     return { readable: true, value: parseJson(given) }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { readable: false, value: given, reason: shorten(reason, 200) }
+    return { readable: false, value: given, reason: `${shorten(reason, 200)}; write them as one JSON object` }
   }
 }

@@ -178,7 +178,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     })
     const unfit = await post(app, '/tools/picky', toolCall('picky', rollout, 'b', { path: 3 }))
     expect(unfit.status).toBe(200)
-    expect(unfit.body.output).toMatch(/^invalid arguments: path: .*expected string/)
+    expect(unfit.body.output).toMatch(/^invalid arguments: path: .*must be a string\. /)
     const unknown = await post(app, '/tools/nothing', toolCall('nothing', rollout, 'c'))
     expect(unknown.status).toBe(200)
     expect(unknown.body.output).toBe('there is no tool "nothing"; the tools are: picky')

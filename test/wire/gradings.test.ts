@@ -101,7 +101,7 @@ describe('a grading', () => {
   it('with an item that does not fit is a 422 that names the field', async () => {
     const { status, body } = await post(app(), '/grade', gradingOf('misfit', 'x', { answer: { is: 'x' } }))
     expect([status, body.error?.code]).toEqual([422, 'item_misfit'])
-    expect(body.error?.message).toContain('item.answer: Invalid input: expected string')
+    expect(body.error?.message).toContain('item.answer: was ')
   })
 
   it('by a grader that does not exist is a 404 that names those that do', async () => {

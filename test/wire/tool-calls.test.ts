@@ -74,10 +74,14 @@ describe('a tool call', () => {
 
   it.each([
     ['a number that is too large to be one', '{"n":-1e400}', /^the arguments are not JSON: .* beyond/],
-    ['text that is not JSON', '{"text":', /^the arguments are not JSON: .*end of JSON/],
-    ['a list as JSON', '["x"]', /^invalid arguments: arguments: .*expected object, received array$/],
-    ['null as JSON', 'null', /^invalid arguments: arguments: .*expected object, received null$/],
-    ['a field of the wrong type', '{"text":["x"]}', /^invalid arguments: text: .*expected string, received array$/],
+    [
+      'text that is not JSON',
+      '{"text":',
+      /^the arguments are not JSON: .*end of JSON.*; write them as one JSON object$/,
+    ],
+    ['a list as JSON', '["x"]', /^invalid arguments: arguments: was a list, must be an object\. /],
+    ['null as JSON', 'null', /^invalid arguments: arguments: was null, must be an object\. /],
+    ['a field of the wrong type', '{"text":["x"]}', /^invalid arguments: text: was a list, must be a string\. /],
     ['too many levels', `{"text":${'['.repeat(101)}${']'.repeat(101)}}`, /nested deeper than 100 levels/],
   ])('is refused in words on one line for %s', async (_, args, words) => {
     const { status, body } = await post(app(), '/tools/say', { arguments: args })
@@ -177,11 +181,14 @@ describe('a tool call', () => {
       const wrong = toolCall('say', 'misfit', call, {}, { question: { text: 'why?' }, answer: 'because' })
       const { status, body, text } = await post(replica, '/tools/say', wrong)
       expect([status, body.error?.code]).toEqual([422, 'item_misfit'])
-      expect(body.error?.message).toContain('item.question: Invalid input: expected string, received object')
+      expect(body.error?.message).toContain('item.question: was an object, must be a string')
       expect(text).not.toContain('because')
     }
     const item = await post(replica, '/tools/say', toolCall('say', 'misfit', 'c', {}, 'a row'))
-    expect([item.status, item.body.error?.message]).toEqual([422, expect.stringContaining('expected object')])
+    expect([item.status, item.body.error?.message]).toEqual([
+      422,
+      expect.stringContaining('item: was a string, must be an object'),
+    ])
     expect(log.lines.map(({ level, facts }) => [level, facts['status']])).toEqual([
       ['error', 422],
       ['error', 422],

@@ -33,6 +33,8 @@ export interface Config {
   readonly limits: Limits
   /** How long a stopping server lets running requests go on, in seconds. */
   readonly drainSeconds: number
+  /** For how many of these seconds it still takes connections, while `/readyz` says no already. */
+  readonly drainDelaySeconds: number
   /** Rollouts older than this many days are deleted; `undefined` keeps them. */
   readonly retentionDays: number | undefined
   readonly auth: AuthSettings
@@ -96,6 +98,7 @@ const variables = z
     GRADING_WAIT_SECONDS: seconds(3_600).default(defaultLimits.waitSeconds),
     LEASE_SECONDS: seconds(3_600).default(defaultLimits.leaseSeconds),
     DRAIN_SECONDS: seconds(3_600).default(25),
+    DRAIN_DELAY_SECONDS: whole(0, 3_600).default(0),
     RETENTION_DAYS: whole(1, 36_500).optional(),
     EMBEDDINGS_URL: address(['http:', 'https:']).optional(),
     EMBEDDINGS_MODEL: z.string().optional(),
@@ -145,6 +148,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       leaseSeconds: it.LEASE_SECONDS,
     },
     drainSeconds: it.DRAIN_SECONDS,
+    drainDelaySeconds: it.DRAIN_DELAY_SECONDS,
     retentionDays: it.RETENTION_DAYS,
     auth,
     embeddings:

@@ -37,6 +37,18 @@ export interface Silence {
 }
 
 /**
+ * The {@link Silence} of a server: fifteen seconds for a statement of the ledger, which takes milliseconds unless it waits
+ * for a replica that is frozen, and ten more than a tool may run for what a tool asks. A grader has the time of a tool for
+ * one statement unless it says itself how long it takes.
+ */
+export function silenceFor(
+  toolSeconds: number,
+  named: readonly { readonly timeoutSeconds?: number | undefined }[],
+): Silence {
+  return { sql: 15, db: Math.max(toolSeconds, ...named.map(({ timeoutSeconds = 0 }) => timeoutSeconds)) + 10 }
+}
+
+/**
  * Opens a database: connections are made when the first queries need them, and again after the server was away.
  *
  * @throws TypeError when the address is not one.

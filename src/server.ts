@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs'
-import { serve } from '@hono/node-server'
 import { graders } from '../graders/index.ts'
 import { environment } from '../schema/environment.ts'
 import { tools } from '../tools/index.ts'
 import { createApp } from './app.ts'
 import { createAuthenticator, isOpen } from './auth/authenticate.ts'
 import { type Config, loadConfig, readEnvironment } from './config.ts'
+import { silenceFor } from './database.ts'
 import { createEmbed } from './embeddings.ts'
-import { RequestError } from './errors.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { createLog, type Log } from './log.ts'
 import { isMigrated } from './migrate.ts'
 import { openServerDatabase, type ServerDatabase } from './open-server-database.ts'
+import { serve } from './serve.ts'
 import { startWarnings } from './start-warnings.ts'
 import { surviveStrays } from './strays.ts'
 import { version } from './version.ts'
@@ -23,7 +23,8 @@ async function start(): Promise<void> {
   const log = createLog(config.logLevel)
   surviveStrays(process, log)
   for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)
-  const database = await openServerDatabase(config)
+  const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
+  const database = await openServerDatabase({ ...config, silence })
   try {
     listen(config, log, database)
   } catch (error) {
@@ -33,39 +34,38 @@ async function start(): Promise<void> {
 }
 
 function listen(config: Config, log: Log, database: ServerDatabase): void {
-  const stopping = new AbortController()
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
-  const app = createApp({
-    database,
-    tools,
-    graders,
-    budget: environment.budget,
-    authenticate: createAuthenticator(config.auth, { warn }),
-    log,
-    limits: config.limits,
-    version,
-    isMigrated: () => isMigrated(database.sql),
-    embed: config.embeddings && createEmbed(config.embeddings),
-    stopping: stopping.signal,
-  })
   const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
-  const { leaseSeconds } = config.limits
+  const { limits, host } = config
+  const { leaseSeconds } = limits
   const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
-
-  // Longer than the minute for which load balancers keep idle connections: what they reuse must not be closing.
-  const serverOptions = { keepAliveTimeout: 75_000 }
-  const where = { hostname: config.host, port: config.port }
-  const server = serve({ fetch: app.fetch, serverOptions, ...where }, ({ port }) => {
-    const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
-    const facts = { url, database: database.where, tools: tools.length, graders: graders.length }
-    log.info(facts, `listening on ${url}, with ${database.where}`)
-    if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: whoever reaches this address may call')
-  })
-  server.on('error', (error: Error) => {
-    const problem = new Error(
-      `cannot listen on HOST ${config.host}, PORT ${config.port}: ${error.message}; choose another`,
-    )
-    database.close().finally(() => fail(problem))
+  const drain = serve({
+    ...config,
+    log,
+    makeApp: (life) =>
+      createApp({
+        ...life,
+        database,
+        tools,
+        graders,
+        budget: environment.budget,
+        authenticate: createAuthenticator(config.auth, { warn }),
+        log,
+        limits,
+        version,
+        isMigrated: () => isMigrated(database.sql),
+        embed: config.embeddings && createEmbed(config.embeddings),
+      }),
+    onListening(port) {
+      const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+      const facts = { url, database: database.where, tools: tools.length, graders: graders.length }
+      log.info(facts, `listening on ${url}, with ${database.where}`)
+      if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: whoever reaches this address may call')
+    },
+    onError({ message }) {
+      const problem = new Error(`cannot listen on HOST ${host}, PORT ${config.port}: ${message}; choose another`)
+      database.close().finally(() => fail(problem))
+    },
   })
 
   let stoppingSince: number | undefined
@@ -78,20 +78,9 @@ function listen(config: Config, log: Log, database: ServerDatabase): void {
     stoppingSince = performance.now()
     log.info({ signal }, 'stopping: what runs may finish')
     endHousekeeping()
-    const timer = setTimeout(() => {
-      stopping.abort(new RequestError(503, 'server_stopping', 'the server stops; try again', { retryAfterSeconds: 2 }))
-      // Time to say so; then what does not listen is cut off.
-      setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), 2_000)
-    }, config.drainSeconds * 1000)
-    server.close(() => {
-      clearTimeout(timer)
-      database.close().then(
-        () => process.exit(0),
-        (error: unknown) => fail(error),
-      )
-    })
-    // A connection that is kept alive would hold the door open after its last answer.
-    setInterval(() => 'closeIdleConnections' in server && server.closeIdleConnections(), 100)
+    drain()
+      .then(() => database.close())
+      .then(() => process.exit(0), fail)
   }
   // SIGHUP: somebody closed the terminal.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)

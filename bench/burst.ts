@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { type Count, createLatencies, median } from './latencies.ts'
-import { describeMachine } from './machine.ts'
 import { onStage } from './stage.ts'
 import { formatCells } from './table.ts'
 
@@ -18,7 +17,7 @@ export const burstBench = {
     const rollouts = whole.parse(positionals[0] ?? '500')
     const parallel = whole.parse(values.parallel)
     const rounds = whole.parse(values.rounds)
-    await onStage(env, async ({ database, server, load, key }) => {
+    await onStage(env, async ({ where, server, load, key }) => {
       const to = { port: server.port, key, rollouts, parallel }
       const patterns = [
         { name: 'bare route: no ledger', wish: { ...to, callPath: '/bare', gradePath: '/bare' } },
@@ -31,7 +30,7 @@ export const burstBench = {
           seen.add(await load.burst(wish))
         }
       }
-      write(`${describeMachine()}, ${database.where}; client, server and database share it`)
+      write(where)
       const requests = rollouts * (parallel + 1)
       write(`${rounds} bursts each: ${rollouts} rollouts at once, ${parallel} calls in parallel and a grading each,`)
       write(`${requests} requests over as many new connections; milliseconds from the begin, medians of the bursts\n`)

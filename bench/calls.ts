@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { callCases, describeCases } from './call-cases.ts'
-import { describeMachine } from './machine.ts'
 import { makeReferenceTable } from './references.ts'
 import { measureInRounds } from './rounds.ts'
 import { onStage } from './stage.ts'
@@ -24,7 +23,7 @@ export const callsBench = {
       await makeReferenceTable(stage.database.sql)
       const { reference, cases } = await callCases(stage, seconds, values.only?.split(','))
       for (const one of [reference, ...cases]) await one.warm()
-      write(`${describeMachine()}, ${stage.database.where}; client, server and database share it`)
+      write(stage.where)
       write(`${rounds} rounds of ${seconds} s each, the bare route between any two\n`)
       const seen = await measureInRounds(reference, cases, rounds)
       write(formatHead('bare'))

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { describeMachine } from './machine.ts'
 import { measureInRounds, type Summary } from './rounds.ts'
 import { seedItems, seedRollouts } from './seed.ts'
 import { onStage } from './stage.ts'
@@ -22,7 +21,7 @@ export const gradeBench = {
       .positive()
       .parse(positionals[0] ?? '2')
     const rounds = z.coerce.number().int().positive().parse(values.rounds)
-    await onStage(env, async ({ database, measure }) => {
+    await onStage(env, async ({ where, database, measure }) => {
       const { sql } = database
       await seedItems(sql)
       // Each grading is of a rollout of its own: enough of them for the fastest machine, in whole datasets.
@@ -44,7 +43,7 @@ export const gradeBench = {
       const lone = () => measure({ path: '/grade', seconds: 1, connections: 1, rollouts: rollouts(rounds + 1) })
       const bare = () => measure({ path: '/bare', seconds: Math.max(1, seconds / 2) })
       for (const warm of [bare, fresh, again, bare]) await warm()
-      write(`${describeMachine()}, ${database.where}; client, server and database share it`)
+      write(where)
       write(`${rounds} rounds of ${seconds} s each, the bare route between any two; 64 connections\n`)
       const names = {
         bare: 'bare route: no ledger',

@@ -2,11 +2,12 @@ import { readEnvironment } from '../src/config.ts'
 import { burstBench } from './burst.ts'
 import { callsBench } from './calls.ts'
 import { gradeBench } from './grade.ts'
+import { growthBench } from './growth.ts'
 import { profileBench } from './profile-bench.ts'
 import { searchBench } from './search.ts'
 
 /** What can be measured: `run` gets the arguments after the name, and the environment. */
-const benches = [callsBench, gradeBench, burstBench, profileBench, searchBench]
+const benches = [callsBench, gradeBench, burstBench, growthBench, profileBench, searchBench]
 
 const [name, ...args] = process.argv.slice(2)
 const bench = benches.find((each) => each.name === name)

@@ -2,10 +2,9 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { describeMachine } from './machine.ts'
 import { type CpuProfile, readProfile, shareOfParts } from './profile.ts'
 import { makeReferenceTable } from './references.ts'
-import { onStage } from './stage.ts'
+import { onStage, type Stage } from './stage.ts'
 
 /** Says where the time of a call goes, by a CPU profile of the server under load. */
 export const profileBench = {
@@ -16,11 +15,11 @@ export const profileBench = {
     const path = z.string().parse(args[0] ?? '/tools/none')
     const seconds = z.coerce.number().parse(args[1] ?? '8')
     const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-profile-'))
-    const play = async ({ database, measure }: Parameters<Parameters<typeof onStage>[1]>[0]) => {
+    const play = async ({ where, database, measure }: Stage) => {
       await makeReferenceTable(database.sql)
       await measure({ path, seconds: 2 })
       const { rate } = await measure({ path, seconds })
-      write(`${describeMachine()}, ${database.where}`)
+      write(where)
       write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler\n`)
     }
     await onStage(env, play, ['--cpu-prof', `--cpu-prof-dir=${folder}`])

@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { fill, readSizes } from './growth-fill.ts'
+import { measureRetention } from './growth-retention.ts'
+import { createLatencies, median } from './latencies.ts'
+import { measureInRounds } from './rounds.ts'
+import { onStage } from './stage.ts'
+import { formatAsked, formatCells, formatHead, formatRow } from './table.ts'
+
+/** Measures the hot path over a ledger of millions of calls against an empty one, and while old rollouts are deleted. */
+export const growthBench = {
+  name: 'growth',
+  usage: 'growth [CALLS] [--seconds N] [--rounds N]',
+  about: 'the same with ten million recorded calls, or so many, beside an empty ledger; and under retention',
+  async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+    const text = { type: 'string' } as const
+    const options = { seconds: { ...text, default: '3' }, rounds: { ...text, default: '5' } }
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    const calls = z.coerce
+      .number()
+      .int()
+      .min(1_000)
+      .parse(positionals[0]?.replaceAll(/[_,]/g, '') ?? 10_000_000)
+    const seconds = z.coerce.number().positive().parse(values.seconds)
+    const rounds = z.coerce.number().int().positive().parse(values.rounds)
+    await onStage(env, async (stage) => {
+      const { where, database, server, measure } = stage
+      const other = await stage.addServer(await stage.addDatabase())
+      // A tenth is old, a million of ten.
+      const deleted = Math.floor(calls / 10)
+      const filling = await fill(database.sql, calls, deleted)
+      write(where)
+      write(`${calls} calls recorded in ${filling.toFixed(0)} s, their tables vacuumed and analyzed\n`)
+      for (const line of await readSizes(database.sql)) write(line)
+
+      const hot = (port: number, time = seconds) => measure({ path: '/tools/none', seconds: time, ports: [port] })
+      const names = { empty: "effects: 'none', an empty ledger", full: `effects: 'none', ${calls} calls` }
+      for (const port of [other.port, server.port]) await hot(port, 2)
+      write(`\n${rounds} rounds of ${seconds} s each, by turns\n`)
+      const empty = { id: 'empty', name: names.empty, measure: () => hot(other.port) }
+      const full = { id: 'full', name: names.full, measure: () => hot(server.port) }
+      const seen = await measureInRounds(empty, [full], rounds)
+      write(formatHead('empty'))
+      const tails: number[] = []
+      for (const { id, name } of [empty, full]) {
+        const summary = seen.get(id)
+        if (summary === undefined) continue
+        const { rate, ratios, errors, latencies } = summary
+        const p99 = latencies.quantile(0.99)
+        tails.push(p99)
+        const asked = id === 'full' ? { text: '0.90', reached: median(ratios) >= 0.9 } : undefined
+        write(formatRow({ name, rate, ratios, p50: latencies.quantile(0.5), p99, errors, asked }))
+      }
+      const tail = (tails[1] ?? 0) / (tails[0] ?? 0)
+      write(`p99 ${tail.toFixed(2)} × the empty one's; ${formatAsked({ text: '1.10 at most', reached: tail <= 1.1 })}`)
+      await describeRetention(database, () => hot(server.port, 2), rounds, deleted)
+    })
+  },
+}
+
+async function describeRetention(
+  database: Parameters<typeof measureRetention>[0],
+  hot: Parameters<typeof measureRetention>[1],
+  rounds: number,
+  calls: number,
+): Promise<void> {
+  const { quiet, during, seconds, rollouts } = await measureRetention(database, hot, rounds)
+  write(`\nretention deleted ${rollouts} rollouts, ${calls} calls, in ${seconds.toFixed(1)} s beside the load\n`)
+  write(formatCells('', ['a second', 'p50 ms', 'p99 ms', 'errors']))
+  const tails: number[] = []
+  for (const [name, slices] of [
+    ['before and after', quiet],
+    ['while it deletes', during],
+  ] as const) {
+    const latencies = createLatencies()
+    for (const one of slices) latencies.merge(one.latencies.counts)
+    const rate = slices.reduce((sum, one) => sum + one.rate, 0) / slices.length
+    const errors = slices.reduce((sum, one) => sum + one.errors, 0)
+    const times = [latencies.quantile(0.5), latencies.quantile(0.99)]
+    tails.push(times[1] ?? 0)
+    write(formatCells(name, [rate.toFixed(0), ...times.map((ms) => ms.toFixed(1)), String(errors)]))
+  }
+  const tail = (tails[1] ?? 0) / (tails[0] ?? 0)
+  write(`p99 ${tail.toFixed(2)} × as long; ${formatAsked({ text: 'doubled at most', reached: tail <= 2 })}`)
+}
+
+const write = (line: string) => void process.stdout.write(`${line}\n`)

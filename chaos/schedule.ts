@@ -50,7 +50,7 @@ export function scheduleOf(seed: string, minutes: number, replicas: number): rea
     for (const [name, [least, most]] of random.shuffle(kinds)) {
       const kind = kindOf(name)
       const lasts = round(least + random.next() * (most - least))
-      const jitter = random.next() * gap * 0.8
+      const jitter = random.next() * gap * 0.4
       if (at + gap / 2 >= seconds) break
       faults.push({
         kind,

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { datasetRow } from '../corpus/dataset.ts'
 import { ensureGeneratedCorpus } from '../corpus/generated.ts'
+import { countOrigins, countPages } from '../corpus/origins.ts'
 import { randomOf } from '../corpus/random.ts'
 import { showProgress } from '../corpus/show-progress.ts'
 import { isOpen } from '../src/auth/authenticate.ts'
-import { loadConfig, readEnvironment } from '../src/config.ts'
+import { type Config, loadConfig, readEnvironment } from '../src/config.ts'
 import { openServerDatabase } from '../src/open-server-database.ts'
+import { watchParent } from '../src/watch-parent.ts'
 import { agents } from './agents.ts'
 import { reportTable } from './report.ts'
 import { startServer } from './server-process.ts'
 import { type PlayedRollout, playRollout } from './trainer.ts'
+import { whatNext } from './what-next.ts'
 
 /** So many questions, each played by every agent: a group of rollouts an item. */
 const questionsPlayed = 20
@@ -22,10 +26,11 @@ async function demo(stops: Stops): Promise<void> {
   const began = performance.now()
   const once = process.argv.includes('--once')
   // The demo's pages are fictional: they belong into the embedded database, not into one that somebody configured.
-  const env: NodeJS.ProcessEnv = { ...readEnvironment(), DATABASE_URL: '' }
-  const config = loadConfig(env)
+  const given: NodeJS.ProcessEnv = { ...readEnvironment(), DATABASE_URL: '' }
   console.log('Scorekeeper demo: scripted agents answer financial questions over HTTP, and a grader scores them.\n')
 
+  const env: NodeJS.ProcessEnv = { ...given, DATA_DIR: await chooseDataDir(loadConfig(given)) }
+  const config = loadConfig(env)
   const database = await openServerDatabase(config)
   stops.push(() => database.close())
   const progress = showProgress(process.stdout)
@@ -74,28 +79,26 @@ async function demo(stops: Stops): Promise<void> {
       `twice as after a lost answer: ${sum(({ differences }) => differences)} answered differently.`,
   )
   console.log(`${((performance.now() - began) / 1000).toFixed(0)} s in all.\n`)
-  console.log(whatNext(server.url, key, items[0]?.messages.at(-1)?.content ?? 'revenue'))
+  const [first] = items
+  if (first) console.log(whatNext(server.url, key, first))
 
   if (!once) await server.ended
 }
 
-function whatNext(url: string, key: string | undefined, question: string): string {
-  const header = key === undefined ? '' : ` -H 'authorization: Bearer ${key}'`
-  const call = JSON.stringify({ trace_id: 'my-rollout', arguments: { query: question.replaceAll("'", '') } })
-  const grade = JSON.stringify({
-    trace_id: 'my-rollout',
-    sample: { output_text: '14.08%' },
-    item: { reference_answer: '14.1%' },
-  })
-  return [
-    'The server goes on running; Ctrl-C stops it. Try next:',
-    '',
-    `  curl ${url}/tools/search${header} -d '${call}'`,
-    `  curl ${url}/graders/finqa${header} -d '${grade}'`,
-    `  curl ${url}/tools${header}`,
-    '',
-    'Your own tools go into tools/, your graders into graders/; README.md shows how, npm run dev reloads on save.',
-  ].join('\n')
+/** Where the demo's database is kept: `DATA_DIR`, or beside it where imported pages are, which stay among themselves. */
+async function chooseDataDir(config: Config): Promise<string> {
+  const database = await openServerDatabase(config)
+  try {
+    const { imported } = await countOrigins(database.db)
+    if (imported === 0) return config.dataDir
+    const own = join(config.dataDir, 'demo')
+    console.log(
+      `${config.dataDir} has ${countPages(imported)} of an import, which the demo leaves alone: it uses ${own}.`,
+    )
+    return own
+  } finally {
+    await database.close()
+  }
 }
 
 const stops: Stops = []
@@ -108,6 +111,7 @@ const stop = async (code: number) => {
 }
 // SIGHUP: somebody closed the terminal.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
+watchParent(() => void stop(0))
 await demo(stops).then(
   () => stop(0),
   (error: unknown) => {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { z } from 'zod'
 
-const program = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
+const shipped = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 const tsx = import.meta.resolve('tsx')
 
 /** A server in a process of its own. */
@@ -16,8 +16,8 @@ export interface ServerProcess {
   readonly ended: Promise<number | null>
 }
 
-/** Starts the server in a folder, with these variables and no others. */
-export function spawnServer(cwd: string, env: Record<string, string>): ServerProcess {
+/** Starts the server in a folder, with these variables and no others; `program` is another house's `src/server.ts`. */
+export function spawnServer(cwd: string, env: Record<string, string>, program: string = shipped): ServerProcess {
   const { PATH = '' } = process.env
   const options = { cwd, env: { PATH, ...env } }
   const child = spawn(process.execPath, ['--import', tsx, program], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -43,7 +43,8 @@ export function logOf({ written }: ServerProcess) {
 /** Waits until it says where it listens, and gives that address. */
 export async function addressOf(server: ServerProcess): Promise<string> {
   const { written } = server
-  await expect.poll(() => `${written.out}${written.err}`, { timeout: 20_000 }).toContain('listening on')
+  const saysIt = () => expect(`${written.out}${written.err}`).toContain('listening on')
+  await vi.waitFor(saysIt, { timeout: 20_000 })
   return logOf(server).find(({ msg }) => msg.startsWith('listening on'))?.url ?? ''
 }
 

@@ -3,7 +3,7 @@ import type { Statement } from './statement.ts'
 
 /** What the statement gives a call: where it stands by this very record, or the call that stood there before. */
 export type WrittenRow = { readonly n: number; readonly seq: number; readonly attempt: number } & (
-  | { readonly how: 'inserted' | 'refused' | 'revived' }
+  | { readonly how: 'inserted' | 'refused' }
   | ({ readonly how: 'existing' } & Omit<StoredCall, 'rolloutId' | 'callId' | 'seq' | 'attempt'>)
 )
 
@@ -29,9 +29,7 @@ export function recordText(record: CallRecord): string {
  * made by {@link recordText}, and the rows say by `n` which of them they are about.
  *
  * A call that is new gets the next `seq` of its rollout; past the budget it is written as refused, whatever it was to
- * be. A call that stands there as `failed`, or whose claim has lapsed while this record is a claim, is written over as
- * one more attempt, if it is of the same tool with the same arguments. Any other stays as it is, and the answer is what
- * stands there.
+ * be. A call that stands there stays as it is, and the answer is what stands there.
  *
  * It sees the calls of its start only. Somebody else who writes the same call in the same moment makes it fail as a whole
  * with a unique violation (there is no ON CONFLICT, which would leave a gap in `seq`): then run it again.
@@ -93,37 +91,47 @@ const text = `
       started_at,
       case when over or outcome <> 'running' then $6::text::timestamptz end
     from numbered
-  ),
-  revived as (
-    update tool_calls t
-    set outcome = i.outcome, output = i.output, code = i.code, attempt = t.attempt + 1, claim = i.claim,
-      lease_until = now() + make_interval(secs => i.lease_seconds),
-      finished_at = case when i.outcome <> 'running' then $6::text::timestamptz end
-    from input i
-    where t.rollout_id = i.rollout_id and t.call_id = i.call_id
-      and t.tool = i.tool and t.arguments = coalesce(i.arguments, 'null')
-      and (t.outcome = 'failed' or (t.outcome = 'running' and t.lease_until < now() and i.claim is not null))
-    returning i.n, t.seq, t.attempt
   )
   select n, case when over then 'refused' else 'inserted' end as how, seq, 1 as attempt, null as tool,
     null::jsonb as arguments, null as outcome, null as output, null as code, null as claim, false as lapsed
   from numbered
   union all
-  select n, 'revived', seq, attempt, null, null, null, null, null, null, false from revived
-  union all
   select n, 'existing', seq, attempt, tool, arguments, outcome, output, code, claim,
     coalesce(outcome = 'running' and lease_until < now(), false)
-  from existing where n not in (select n from revived)`
+  from existing`
 
-/** The call as it stands after the statement has written `record`, or has found it written. */
-export function standing(record: CallRecord, row: WrittenRow, budget: Budget | undefined): StoredCall {
+/**
+ * Writes a call over that stands there as failed, or whose claim has lapsed while this record is a claim, as one more
+ * attempt, if it is of the same tool with the same arguments; gives `seq` and `attempt`, or nothing.
+ *
+ * By its key alone: an update of many at once is planned as a scan of the whole table while that is new.
+ */
+export const revival = (record: CallRecord): Statement => ({
+  text: `
+    update tool_calls
+    set outcome = $5::text, output = $6::text, code = $7::text, attempt = attempt + 1, claim = $8::text,
+      lease_until = now() + make_interval(secs => $9::text::float8),
+      finished_at = case when $5::text <> 'running' then $10::text::timestamptz end
+    where rollout_id = $1::text and call_id = $2::text and tool = $3::text and arguments = $4::text::jsonb
+      and (outcome = 'failed' or (outcome = 'running' and lease_until < now() and $8::text is not null))
+    returning seq, attempt`,
+  values: [
+    record.rolloutId,
+    record.callId,
+    record.tool,
+    JSON.stringify(record.arguments ?? null),
+    record.outcome,
+    record.output,
+    record.code,
+    record.claim?.token ?? null,
+    record.claim === undefined ? null : String(record.claim.leaseSeconds),
+    new Date().toISOString(),
+  ],
+})
+
+/** The call that a statement has written, as it stands there now. */
+export function standing(record: CallRecord, { seq, attempt }: { seq: number; attempt: number }): StoredCall {
   const { rolloutId, callId, tool, arguments: args, outcome, output, code } = record
-  const { seq, attempt } = row
-  if (row.how === 'existing') {
-    const { n: _, how: __, ...call } = row
-    return { rolloutId, callId, ...call }
-  }
-  const call = { rolloutId, callId, seq, tool, arguments: args ?? null, attempt, lapsed: false }
-  if (row.how !== 'refused') return { ...call, outcome, output, code, claim: record.claim?.token ?? null }
-  return { ...call, outcome: 'refused', output: budget?.refusal ?? '', code: budgetCode, claim: null }
+  const claim = record.claim?.token ?? null
+  return { rolloutId, callId, seq, tool, arguments: args ?? null, outcome, output, code, attempt, claim, lapsed: false }
 }

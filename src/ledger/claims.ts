@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import type { Db } from '../environment.ts'
-import { storableText } from '../json.ts'
 import { connectionOf, execute, type Statement } from './statement.ts'
+import { writeState } from './transaction-statements.ts'
 
 /** The one attempt at a call that may settle it. */
 export interface Claim {
@@ -38,13 +38,12 @@ export async function settleClaim(
       execute<{ state: unknown }>(connection, { text: read, values: [claim.rolloutId] }),
     ])
     if (rollout === undefined || (await execute(connection, statement)).length === 0) return false
-    await execute(connection, { text: write, values: [claim.rolloutId, storableText(change(rollout.state))] })
+    await execute(connection, writeState(claim.rolloutId, change(rollout.state)))
     return true
   })
 }
 
 const read = 'select state from rollouts where id = $1::text'
-const write = 'update rollouts set state = $2::text::jsonb where id = $1::text'
 // Postgres gives the lock back when nothing is asked for five seconds: the process is frozen or cut off.
 const lock = `
   select set_config('idle_in_transaction_session_timeout', '5000', true),

@@ -1,8 +1,8 @@
 import type { Sql } from 'postgres'
 import { isUnavailable } from '../database.ts'
 import { createBatcher } from './batch.ts'
-import { type Budget, type CallRecord, isSameCall, type Recorded } from './call.ts'
-import { callStatement, recordText, standing, type WrittenRow } from './call-statement.ts'
+import { type Budget, budgetCode, type CallRecord, isSameCall, type Recorded, type StoredCall } from './call.ts'
+import { callStatement, recordText, revival, standing, type WrittenRow } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
 import { retried } from './retried.ts'
 import { execute } from './statement.ts'
@@ -16,8 +16,8 @@ interface Entry {
 }
 
 /**
- * Gives the function that writes calls, those that arrive together in one statement; see {@link callStatement} for what
- * it does to a call that is new, that failed, or that stands there.
+ * Gives the function that writes calls, those that arrive together in one statement: see {@link callStatement} for a call
+ * that is new or stands there, {@link revival} for one that failed.
  */
 export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems: KnownItems) {
   const run = async (entries: readonly Entry[]): Promise<readonly Recorded[]> => {
@@ -27,11 +27,21 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
     knownItems.add(unknown.keys())
     const byNumber: WrittenRow[] = []
     for (const row of rows) byNumber[row.n] = row
-    return entries.map(({ record }, n) => {
-      const row = byNumber[n]
-      if (row === undefined) throw new Error(`the ledger gave no row for call ${record.callId}`)
-      return { call: standing(record, row, budget), replayed: row.how === 'existing' }
-    })
+    return Promise.all(entries.map(({ record }, n) => recordedBy(record, byNumber[n])))
+  }
+  const recordedBy = async (record: CallRecord, row: WrittenRow | undefined): Promise<Recorded> => {
+    const { rolloutId, callId } = record
+    if (row === undefined) throw new Error(`the ledger gave no row for call ${callId}`)
+    if (row.how === 'existing') {
+      const { n: _, how: __, ...earlier } = row
+      const call = { rolloutId, callId, ...earlier }
+      if (!isOpen(call, record)) return { call, replayed: true }
+      const [revived] = await retried(() => execute<{ seq: number; attempt: number }>(sql, revival(record)))
+      return revived === undefined ? { call, replayed: true } : { call: standing(record, revived), replayed: false }
+    }
+    if (row.how === 'inserted') return { call: standing(record, row), replayed: false }
+    const refused = { outcome: 'refused', output: budget?.refusal ?? '', code: budgetCode } as const
+    return { call: { ...standing(record, row), ...refused, claim: null }, replayed: false }
   }
   const batched = createBatcher<Entry, Recorded>({
     run,
@@ -43,13 +53,16 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
   })
   return async (record: CallRecord): Promise<Recorded> => {
     const text = recordText(record)
-    // A failed call that another replica wrote over in the same moment comes back unchanged: look again.
+    // A failed call that another replica wrote over in the same moment comes back as it was: look again.
     for (let turn = 1; ; turn += 1) {
       const recorded = await batched({ record, text })
-      const { call, replayed } = recorded
-      if (!replayed || call.outcome !== 'failed' || !isSameCall(call, record) || turn === 5) return recorded
+      if (!recorded.replayed || !isOpen(recorded.call, record) || turn === 5) return recorded
     }
   }
 }
+
+/** Whether a call that stands there may be written over by this record, as one more attempt. */
+const isOpen = (call: StoredCall, record: CallRecord): boolean =>
+  (call.outcome === 'failed' || (call.lapsed && record.claim !== undefined)) && isSameCall(call, record)
 
 const sizeOf = (item: unknown): number => JSON.stringify(item ?? null).length

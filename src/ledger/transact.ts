@@ -2,6 +2,7 @@ import type { Sql } from 'postgres'
 import type { Db, Tx } from '../environment.ts'
 import { canonicalJson } from '../json.ts'
 import { type Budget, budgetCode, type CallIdentity, type CallRecord, type Recorded, type StoredCall } from './call.ts'
+import { revival, standing } from './call-statement.ts'
 import type { KnownItems } from './known-items.ts'
 import { isUniqueViolation } from './retried.ts'
 import { connectionOf, execute } from './statement.ts'
@@ -12,7 +13,7 @@ import {
   lockRollout,
   type Opening,
   openRollout,
-  reviveCall,
+  writeState,
 } from './transaction-statements.ts'
 
 /** What a tool with database effects is given inside the transaction. */
@@ -75,10 +76,10 @@ export function createTransactor(
       execute<Opening>(connection, openRollout(call)),
     ])
     if (locked === undefined || opened === undefined) throw new Error('the database answered nothing to a transaction')
-    const { calls, state: stored, call: standing } = opened
-    if (standing !== null && standing.outcome !== 'failed') return { written: standingThere(standing) }
-    if (standing === null && calls >= limit) throw new Superseded('refused')
-    const attempt = (standing?.attempt ?? 0) + 1
+    const { calls, state: stored, call: earlier } = opened
+    if (earlier !== null && earlier.outcome !== 'failed') return { written: standingThere(earlier) }
+    if (earlier === null && calls >= limit) throw new Superseded('refused')
+    const attempt = (earlier?.attempt ?? 0) + 1
     const { output, state } = await work({ tx, stored, attempt }).catch(async (error: unknown) => {
       // A statement that the work has left running would keep the connection and the lock until it ends.
       await sql`select pg_cancel_backend(${locked.backend})`.catch(() => undefined)
@@ -86,11 +87,12 @@ export function createTransactor(
     })
     const done: CallRecord = { ...call, outcome: 'ok', output, code: null, startedAt }
     const changed = canonicalJson(state) === canonicalJson(stored) ? undefined : state
-    const written = (seq: number) => ({ call: { ...stands(done), seq, attempt }, replayed: false })
-    if (standing !== null) {
-      const [row] = await execute<{ seq: number }>(connection, reviveCall(done, changed))
+    const written = (row: { seq: number }) => ({ call: standing(done, { ...row, attempt }), replayed: false })
+    if (earlier !== null) {
+      const [row] = await execute<{ seq: number }>(connection, revival(done))
       if (row === undefined) throw new Superseded('failed')
-      return { written: Promise.resolve(written(row.seq)) }
+      if (changed !== undefined) await execute(connection, writeState(call.rolloutId, changed))
+      return { written: Promise.resolve(written(row)) }
     }
     // The commit goes out behind these without waiting for their answers: if one fails, Postgres commits nothing.
     const inserting = execute<{ seq: number }>(connection, insertCall(done, limit, changed))
@@ -98,7 +100,7 @@ export function createTransactor(
     const answered = Promise.all([inserting, keeping]).then(
       ([[row]]) => {
         if (row === undefined) throw new Error(`the ledger gave no row for call ${call.callId}`)
-        return written(row.seq)
+        return written(row)
       },
       (error: unknown) => {
         if (isOverBudget(error)) throw new Superseded('refused')
@@ -128,15 +130,3 @@ export function createTransactor(
 }
 
 const standingThere = async (call: StoredCall): Promise<Recorded> => ({ call, replayed: true })
-
-const stands = ({ rolloutId, callId, tool, arguments: args, outcome, output, code }: CallRecord) => ({
-  rolloutId,
-  callId,
-  tool,
-  arguments: args ?? null,
-  outcome,
-  output,
-  code,
-  claim: null,
-  lapsed: false,
-})

@@ -68,28 +68,13 @@ export function isOverBudget(error: unknown): boolean {
   return error instanceof Error && error.message.includes('"over the budget: ')
 }
 
-/** Writes a call that has failed before as one more attempt, and gives its `seq`; none when it has changed meanwhile. */
-export function reviveCall(record: CallRecord, state: unknown): Statement {
-  const { rolloutId, callId, tool, arguments: args, outcome, output } = record
-  const storedState = state === undefined ? null : storableText(state)
-  const values = [rolloutId, callId, tool, JSON.stringify(args ?? null), outcome, output]
-  return { text: revival, values: [...values, new Date().toISOString(), storedState] }
-}
-
-const revival = `
-  with revived as (
-    update tool_calls t
-    set outcome = $5::text, output = $6::text, code = null, attempt = t.attempt + 1, claim = null, lease_until = null,
-      finished_at = $7::text::timestamptz
-    where rollout_id = $1::text and call_id = $2::text and outcome = 'failed' and tool = $3::text
-      and arguments = $4::text::jsonb
-    returning seq
-  ),
-  stated as (
-    update rollouts set state = $8::text::jsonb
-    where id = $1::text and $8::text is not null and exists (select from revived)
-  )
-  select seq, set_config('idle_in_transaction_session_timeout', '5000', true) from revived`
+/** Writes the rollout's state; the row is locked from here on, see {@link insertCall}. */
+export const writeState = (rolloutId: string, state: unknown): Statement => ({
+  text: `
+    update rollouts set state = $2::text::jsonb where id = $1::text
+    returning set_config('idle_in_transaction_session_timeout', '5000', true)`,
+  values: [rolloutId, storableText(state)],
+})
 
 /** Keeps an item that may be new. */
 export const keepItem = (hash: string, content: unknown): Statement => ({

@@ -3,31 +3,41 @@ import { z } from 'zod'
 import { callCases, describeCases } from './call-cases.ts'
 import { makeReferenceTable } from './references.ts'
 import { measureInRounds } from './rounds.ts'
+import { measureSleepers } from './sleepers.ts'
 import { onStage } from './stage.ts'
 import { formatHead, formatRow } from './table.ts'
 
 /** Measures tool calls against the same server's bare route, in one run. */
 export const callsBench = {
   name: 'calls',
-  usage: 'calls [SECONDS] [--rounds N] [--only none,database,…]',
+  usage: 'calls [SECONDS] [--rounds N] [--only none,database,…] [--sleep SECONDS]',
   about: 'tool calls a second and how long they take, as a ratio to the same server without a ledger',
   async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-    const options = { rounds: { type: 'string', default: '3' }, only: { type: 'string' } } as const
+    const options = {
+      rounds: { type: 'string', default: '3' },
+      only: { type: 'string' },
+      sleep: { type: 'string', default: '10' },
+    } as const
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
     const seconds = z.coerce
       .number()
       .positive()
       .parse(positionals[0] ?? '2')
     const rounds = z.coerce.number().int().positive().parse(values.rounds)
-    await onStage(env, async (stage) => {
+    const sleepSeconds = z.coerce.number().positive().parse(values.sleep)
+    const only = values.only?.split(',')
+    await onStage({ ...env, SLEEP_SECONDS: String(sleepSeconds) }, async (stage) => {
       await makeReferenceTable(stage.database.sql)
-      const { reference, cases } = await callCases(stage, seconds, values.only?.split(','))
+      const { reference, cases } = await callCases(stage, seconds, only)
       for (const one of [reference, ...cases]) await one.warm()
       write(stage.where)
       write(`${rounds} rounds of ${seconds} s each, the bare route between any two\n`)
       const seen = await measureInRounds(reference, cases, rounds)
       write(formatHead('bare'))
       for (const row of describeCases(seen)) write(formatRow(row))
+      if (only !== undefined && !only.includes('sleepers')) return
+      write('')
+      for (const line of await measureSleepers(stage, sleepSeconds, seconds)) write(line)
     })
   },
 }

@@ -2,10 +2,10 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { fill, readSizes } from './growth-fill.ts'
 import { measureRetention } from './growth-retention.ts'
-import { createLatencies, median } from './latencies.ts'
+import { median } from './latencies.ts'
 import { measureInRounds } from './rounds.ts'
 import { onStage } from './stage.ts'
-import { formatAsked, formatCells, formatHead, formatRow } from './table.ts'
+import { formatAsked, formatHead, formatRow } from './table.ts'
 
 /** Measures the hot path over a ledger of millions of calls against an empty one, and while old rollouts are deleted. */
 export const growthBench = {
@@ -53,35 +53,10 @@ export const growthBench = {
       }
       const tail = (tails[1] ?? 0) / (tails[0] ?? 0)
       write(`p99 ${tail.toFixed(2)} × the empty one's; ${formatAsked({ text: '1.10 at most', reached: tail <= 1.1 })}`)
-      await describeRetention(database, () => hot(server.port, 2), rounds, deleted)
+      write('')
+      for (const line of await measureRetention(database, () => hot(server.port, 2), rounds, deleted)) write(line)
     })
   },
-}
-
-async function describeRetention(
-  database: Parameters<typeof measureRetention>[0],
-  hot: Parameters<typeof measureRetention>[1],
-  rounds: number,
-  calls: number,
-): Promise<void> {
-  const { quiet, during, seconds, rollouts } = await measureRetention(database, hot, rounds)
-  write(`\nretention deleted ${rollouts} rollouts, ${calls} calls, in ${seconds.toFixed(1)} s beside the load\n`)
-  write(formatCells('', ['a second', 'p50 ms', 'p99 ms', 'errors']))
-  const tails: number[] = []
-  for (const [name, slices] of [
-    ['before and after', quiet],
-    ['while it deletes', during],
-  ] as const) {
-    const latencies = createLatencies()
-    for (const one of slices) latencies.merge(one.latencies.counts)
-    const rate = slices.reduce((sum, one) => sum + one.rate, 0) / slices.length
-    const errors = slices.reduce((sum, one) => sum + one.errors, 0)
-    const times = [latencies.quantile(0.5), latencies.quantile(0.99)]
-    tails.push(times[1] ?? 0)
-    write(formatCells(name, [rate.toFixed(0), ...times.map((ms) => ms.toFixed(1)), String(errors)]))
-  }
-  const tail = (tails[1] ?? 0) / (tails[0] ?? 0)
-  write(`p99 ${tail.toFixed(2)} × as long; ${formatAsked({ text: 'doubled at most', reached: tail <= 2 })}`)
 }
 
 const write = (line: string) => void process.stdout.write(`${line}\n`)

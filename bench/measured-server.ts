@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { z } from 'zod'
 import { createApp } from '../src/app.ts'
@@ -12,6 +13,7 @@ import { readBody } from '../src/protocols/read-body.ts'
 // The server that the benches call: one tool of each kind that does next to nothing, a grader, and a bare route that
 // does all that a call does but for the ledger. Its port is its first line.
 const config = loadConfig(process.env)
+const sleepSeconds = Number(process.env['SLEEP_SECONDS'] ?? 10)
 const database = await openServerDatabase(config)
 const { defineTool, defineGrader } = defineEnvironment({
   task: z.object({ messages: z.array(z.unknown()) }),
@@ -35,6 +37,16 @@ const app = createApp({
       },
     }),
     defineTool({ ...head, name: 'external', effects: 'external', run: ({ input }) => input.query }),
+    defineTool({
+      ...head,
+      name: 'sleep',
+      effects: 'external',
+      timeoutSeconds: sleepSeconds + 60,
+      async run({ input, signal }) {
+        await sleep(sleepSeconds * 1000, undefined, { signal })
+        return input.query
+      },
+    }),
   ],
   graders: [
     defineGrader({ name: 'calls', version: '1', range: [0, 10], grade: ({ trajectory }) => trajectory.length }),

@@ -44,17 +44,27 @@ export async function measureInRounds(
     before = after
     onMeasured(done + 1, total)
   }
-  return new Map([...slices].map(([id, list]) => [id, summary(list)]))
+  const summaries = [...slices].map(([id, list]): [string, Summary] => {
+    const ratios = list.map(({ ratio }) => ratio)
+    return [
+      id,
+      summarize(
+        list.map(({ seen }) => seen),
+        ratios,
+      ),
+    ]
+  })
+  return new Map(summaries)
 }
 
-function summary(slices: readonly { readonly seen: Seen; readonly ratio: number }[]): Summary {
+/** Adds up what several measurements of one case saw; the ratios are to be given. */
+export function summarize(slices: readonly Seen[], ratios: readonly number[] = []): Summary {
   const latencies = createLatencies()
-  for (const { seen } of slices) latencies.merge(seen.latencies.counts)
-  const sum = (of: (seen: Seen) => number) => slices.reduce((total, { seen }) => total + of(seen), 0)
+  for (const { latencies: of } of slices) latencies.merge(of.counts)
   return {
-    rate: sum(({ rate }) => rate) / slices.length,
-    ratios: slices.map(({ ratio }) => ratio),
+    rate: slices.reduce((sum, { rate }) => sum + rate, 0) / slices.length,
+    ratios,
     latencies,
-    errors: sum(({ errors }) => errors),
+    errors: slices.reduce((sum, { errors }) => sum + errors, 0),
   }
 }

@@ -48,7 +48,8 @@ export async function listDirectory(db: PostgresJsDatabase, directory: string): 
     prefix === ''
       ? sql`true`
       : sql`${pages.path} collate "C" > ${prefix} and ${pages.path} collate "C" < ${`${parent}0`}`
-  const rest = sql`substr(${pages.path}, ${prefix.length + 1}::int)`
+  // In characters, as Postgres counts them: a string's length is in UTF-16 units.
+  const rest = sql`substr(${pages.path}, ${[...prefix].length + 1}::int)`
   const entry = sql<string>`case when strpos(${rest}, '/') > 0 then split_part(${rest}, '/', 1) || '/' else ${rest} end`
   const rows = await db
     .selectDistinct({ entry: entry.as('entry') })

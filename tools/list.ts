@@ -35,10 +35,14 @@ export const list = defineTool({
 /** What is there instead: the nearest parent that exists, and its entries that begin alike. */
 async function nearest(path: string, entriesOf: (directory: string) => Promise<string[]>): Promise<string> {
   const parts = path.split('/')
-  for (let depth = parts.length - 1; depth > 0; depth -= 1) {
+  let there: string | undefined
+  // From the top, for what has no parent is not there either: a path of 500 parts must not be 500 queries.
+  for (let depth = 1; depth < parts.length; depth += 1) {
     const parent = parts.slice(0, depth).join('/')
-    if ((await entriesOf(parent)).length > 0) return `there is ${JSON.stringify(parent)}: list it to see what is in it`
+    if ((await entriesOf(parent)).length === 0) break
+    there = parent
   }
+  if (there !== undefined) return `there is ${JSON.stringify(there)}: list it to see what is in it`
   const name = (parts[0] ?? '').toLowerCase()
   const alike = (await entriesOf('')).filter((entry) => entry.toLowerCase().startsWith(name)).slice(0, 5)
   return alike.length > 0 ? `there is ${alike.join(', ')}` : 'list an empty path to see the top'

@@ -1,3 +1,4 @@
+import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cat } from '../../tools/cat.ts'
 import { list } from '../../tools/list.ts'
@@ -17,6 +18,7 @@ beforeAll(async () => {
     page('AAL/2014/page_10.pdf', 'more wings'),
     page('AAL/2015/page_1.pdf', 'later wings'),
     page('AAL_100%/2015/page_1.pdf', 'signs that patterns take for something else'),
+    page('😀/2014/page_1', 'a directory of one character and two units'),
     page('Z/2014', 'a page where others have a directory'),
     page('Z/2014/page_1', 'and a page below it'),
     ...Array.from({ length: 450 }, (_, at) => page(`MANY/2014/page_${at + 1}`, `page number ${at}`)),
@@ -26,7 +28,7 @@ afterAll(() => corpus.drop())
 
 describe('list', () => {
   it('shows the top for an empty path, directories with a slash', async () => {
-    expect(await listing('')).toBe('A/\nAAL/\nAAL_100%/\nMANY/\nZ/')
+    expect(await listing('')).toBe('😀/\nA/\nAAL/\nAAL_100%/\nMANY/\nZ/')
   })
 
   it('takes slashes around a path for nothing', async () => {
@@ -58,6 +60,20 @@ describe('list', () => {
     await expect(listing('AAL/20')).rejects.toThrow('there is "AAL": list it')
     await expect(listing('AAL_1')).rejects.toThrow('AAL_100%/')
     await expect(listing('%')).rejects.toThrow('list an empty path')
+  })
+
+  it('says what is in a directory whose name takes more than one unit a character', async () => {
+    expect(await listing('😀')).toBe('2014/')
+    expect(await listing('😀/2014')).toBe('page_1')
+  })
+
+  it('asks no more of the database for a path of five hundred parts than for a wrong one of three', async () => {
+    const asked: string[] = []
+    const db = drizzle(corpus.sql, { logger: { logQuery: (query) => void asked.push(query) } })
+    await expect(callTool(list, { path: 'AAL/2014/x/'.concat('a/'.repeat(490)) }, { db })).rejects.toThrow(
+      'there is "AAL/2014": list it',
+    )
+    expect(asked.length).toBeLessThan(8)
   })
 
   it('refuses a page, and says that cat reads it', async () => {

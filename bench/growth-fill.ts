@@ -17,7 +17,10 @@ export async function fill(sql: Sql, calls: number, old: number): Promise<number
   const rollouts = Math.ceil(calls / callsOfRollout)
   const oldRollouts = Math.floor(old / callsOfRollout)
   const format = 'recording  {bar} {percentage}% · {eta_formatted} left'
-  const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic)
+  const bar = new SingleBar(
+    { format, stream: process.stderr, hideCursor: true, noTTYOutput: true, notTTYSchedule: 15_000 },
+    Presets.shades_classic,
+  )
   await seedItems(sql)
   bar.start(rollouts, 0)
   const part = async (from: number, end: number, days: (n: number) => number) => {

@@ -21,12 +21,14 @@ export interface Seen {
 
 /** A server that is measured. */
 export interface MeasuredServer {
+  readonly pid: number
   readonly port: number
   stop(): Promise<void>
 }
 
 /** A process that makes load when it is told to. */
 export interface Load {
+  readonly pid: number
   measure(wish: Omit<SteadyWish, 'do'>): Promise<Seen>
   burst(wish: Omit<BurstWish, 'do'>): Promise<z.infer<typeof burstSeen>>
   stop(): Promise<void>
@@ -56,7 +58,7 @@ export async function startServer(
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const port = z.coerce.number().parse(await linesOf(child, child.stdout)())
-  return { port, stop: () => stop(child) }
+  return { pid: child.pid ?? 0, port, stop: () => stop(child) }
 }
 
 /** Starts a load of what {@link build} built. */
@@ -68,6 +70,7 @@ export function startLoad(folder: string, env: NodeJS.ProcessEnv): Load {
     return JSON.parse(await nextLine())
   }
   return {
+    pid: child.pid ?? 0,
     burst: async (wish) => burstSeen.parse(await ask({ do: 'burst', ...wish })),
     async measure(wish) {
       const { seconds, errors, counts } = steadySeen.parse(await ask({ do: 'steady', ...wish }))

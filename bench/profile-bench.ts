@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { cpuSeconds, postgresPids } from './cpu-time.ts'
 import { type CpuProfile, readProfile, shareOfParts } from './profile.ts'
 import { makeReferenceTable } from './references.ts'
 import { onStage, type Stage } from './stage.ts'
@@ -15,12 +16,19 @@ export const profileBench = {
     const path = z.string().parse(args[0] ?? '/tools/none')
     const seconds = z.coerce.number().parse(args[1] ?? '8')
     const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-profile-'))
-    const play = async ({ where, database, measure }: Stage) => {
+    const play = async ({ where, database, measure, server, load }: Stage) => {
       await makeReferenceTable(database.sql)
       await measure({ path, seconds: 2 })
-      const { rate } = await measure({ path, seconds })
+      const pids = { 'the server': [server.pid], 'the load': [load.pid], Postgres: await postgresPids(database.sql) }
+      const before = Object.values(pids).map(cpuSeconds)
+      const { rate, latencies } = await measure({ path, seconds })
+      const used = Object.entries(pids).map(([who, ids], at): string => {
+        const ms = (((cpuSeconds(ids) ?? Number.NaN) - (before[at] ?? Number.NaN)) * 1000) / latencies.total
+        return `${who} ${ids.length === 0 || Number.isNaN(ms) ? 'unknown' : `${ms.toFixed(3)} ms`}`
+      })
       write(where)
-      write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler\n`)
+      write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler`)
+      write(`processor time of each: ${used.join(', ')}\n`)
     }
     await onStage(env, play, ['--cpu-prof', `--cpu-prof-dir=${folder}`])
     describe(readProfile(folder))

@@ -41,7 +41,7 @@ export const limitsOf = {
   ANSWER_TIMEOUT_SECONDS: '25',
   LEASE_SECONDS: '2',
   DRAIN_SECONDS: '6',
-  DATABASE_POOL_SIZE: '8',
+  DATABASE_POOL_SIZE: '10',
   LOG_LEVEL: 'info',
 } as const
 

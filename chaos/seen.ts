@@ -22,8 +22,7 @@ export type Answer =
 
 /** One request as the trainer saw it; times are milliseconds since 1970. */
 export interface Attempt {
-  readonly replica: number
-  /** The process that it was sent to; undefined when there was none at that address any more. */
+  /** The process that it was sent to; undefined when there was none. */
   readonly pid: number | undefined
   readonly began: number
   readonly ended: number

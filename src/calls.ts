@@ -5,9 +5,9 @@ import { contentHash } from './json.ts'
 import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from './ledger/call.ts'
 import type { Log } from './log.ts'
 import { type Arguments, readArguments } from './running/arguments.ts'
-import { within } from './running/deadline.ts'
 import { runExternal } from './running/external.ts'
 import { failureOf } from './running/failure.ts'
+import { createPatience } from './running/patience.ts'
 import { createQueueByKey } from './running/queue.ts'
 import { runReading } from './running/reading.ts'
 import { recordedWhateverHappens } from './running/recorded.ts'
@@ -67,6 +67,7 @@ export function createCaller(settings: CallerSettings): Caller {
   const underWay = createUnderWay<Recorded>()
   const unrecorded = createUnrecorded(ledger, log)
   const queued = createQueueByKey()
+  const patiently = createPatience(settings.answerSeconds, settings.stopping)
 
   const recorded = (call: CallIdentity, work: () => Promise<Recorded>) =>
     recordedWhateverHappens(ledger, unrecorded, call, work)
@@ -125,7 +126,7 @@ export function createCaller(settings: CallerSettings): Caller {
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
       }
       // What takes longer is still under way: a retry joins it, and a grading waits for it.
-      const { call: stored, replayed } = await within(settings.answerSeconds, late, result)
+      const { call: stored, replayed } = await patiently(late, result)
       return answerOf(call, stored, joined || replayed)
     },
   }

@@ -10,6 +10,7 @@ import type { RecordedRollout } from './ledger/rollout.ts'
 import type { Log } from './log.ts'
 import { withDeadline } from './running/deadline.ts'
 import { failureOf } from './running/failure.ts'
+import { createPatience } from './running/patience.ts'
 import { createUnderWay } from './running/under-way.ts'
 import { shorten } from './shorten.ts'
 
@@ -39,6 +40,8 @@ export interface GradingSettings {
   readonly graderSeconds: number
   /** How long a grading waits for calls that still run, in seconds. */
   readonly waitSeconds: number
+  /** How long a grading may take altogether, in seconds: less than the trainer's patience. */
+  readonly answerSeconds: number
 }
 
 /** The verb "grade a rollout". */
@@ -58,6 +61,7 @@ const tolerance = 1e-9
 export function createGrading(settings: GradingSettings): Grading {
   const { ledger, graders, log } = settings
   const underWay = createUnderWay<number>()
+  const patiently = createPatience(settings.answerSeconds, settings.stopping)
 
   const score = async (grader: Grader, request: Identified): Promise<number> => {
     const { rolloutId, sampleHash } = request
@@ -120,8 +124,9 @@ export function createGrading(settings: GradingSettings): Grading {
       const hashes = { sampleHash: contentHash(request.sample), itemHash: contentHash(request.item) }
       const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash])
       const { result } = underWay.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
+      const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
       try {
-        return { rolloutId, score: await result }
+        return { rolloutId, score: await patiently(late, result) }
       } catch (error) {
         const message = `the grader "${grader.name}" failed; try again`
         const facts = { rollout: rolloutId, grader: grader.name }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../../corpus/random.ts'
-import type { Replica } from '../replica.ts'
+import type { Life, Replica } from '../replica.ts'
 import type { Answer, Attempt } from '../seen.ts'
 import type { Post } from './post.ts'
 
@@ -27,14 +27,20 @@ export async function sendPersistently(
   payload: unknown,
 ): Promise<Answer | undefined> {
   let at = random.whole(0, replicas.length - 1)
+  // As behind a load balancer: whoever is known to be gone is passed over.
+  const next = (): Life | undefined => {
+    for (const _ of replicas) {
+      const life = replicas[at++ % replicas.length]?.current()
+      if (life) return life
+    }
+    return undefined
+  }
   const send = async (isEarly: boolean): Promise<Answer> => {
-    const replica = replicas[at++ % replicas.length]
     const began = Date.now()
-    const life = replica?.current()
+    const life = next()
     const nobody = { kind: 'lost', reason: 'ECONNREFUSED' } as const
     const answer = life === undefined ? nobody : await post(life.url, path, payload)
-    const which = { replica: (at - 1) % replicas.length, pid: life?.pid }
-    attempts.push({ ...which, began, ended: Date.now(), early: isEarly, answer })
+    attempts.push({ pid: life?.pid, began, ended: Date.now(), early: isEarly, answer })
     return answer
   }
   for (let turn = 0; ; turn += 1) {

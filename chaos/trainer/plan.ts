@@ -32,8 +32,8 @@ const behavioursByWeight: readonly (readonly [Behaviour, number])[] = [
   ['slow', 0.12],
   ['flaky', 0.05],
   ['refusing', 0.04],
-  ['hanging', 0.012],
-  ['deaf', 0.012],
+  ['hanging', 0.004],
+  ['deaf', 0.004],
   ['broken', 0.004],
 ]
 
@@ -60,7 +60,7 @@ export function planOf(seed: string, number: number): Plan {
 }
 
 function planCall(random: Random, callId: string, kind: 'crowd' | 'alone'): PlannedCall {
-  const ms = random.whole(20, 600)
+  const ms = random.whole(10, 300)
   const early = random.chance(0.05)
   const fits = !random.chance(0.01)
   const tool = random.chance(0.01) ? 'nothing' : random.pick<ToolName>(['look', 'look', 'write', 'act'])

@@ -41,11 +41,3 @@ export function withDeadline<Result>(
     work(controller.signal).then(end(resolve), end(reject))
   })
 }
-
-/** Gives what `work` gives, or rejects with `late` when that takes longer than `seconds`; the work itself goes on. */
-export function within<Result>(seconds: number, late: () => Error, work: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()), seconds * 1000)
-    work.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-}

@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, generateKeyPairSync, randomBytes, sign as 
 import { EncryptJWT, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator, LONGEST_TOKEN } from '../../src/auth/authenticate.ts'
+import { requireScope } from '../../src/auth/principal.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from './issuer.ts'
 import { bearer, turnedAway } from './turned-away.ts'
 
@@ -109,6 +110,12 @@ describe('claims', () => {
   ])('give no scope that is not written as a word of its own: %j', async (scope) => {
     const principal = await bySecret(bearer(forge({ alg: 'HS256' }, { ...claims, scope })))
     expect(principal.scopes.has('admin')).toBe(false)
+  })
+
+  it('give no more than they name: a token for reading may not call tools', async () => {
+    const reader = await bySecret(bearer(forge({ alg: 'HS256' }, { ...claims, scope: 'read' })))
+    const error = await turnedAway(Promise.resolve().then(() => requireScope(reader, 'tools', 'grade')))
+    expect(error).toMatchObject({ code: 'insufficient_scope', status: 403 })
   })
 
   it('change no prototype', async () => {

@@ -76,7 +76,8 @@ export const losses: readonly Repair[] = [
 
 /**
  * What it needs to survive a database that says nothing: frozen, or behind a network that swallows. With the option
- * `silence`, in seconds, a query is cancelled and its connection dropped when nothing has come for so long.
+ * `silence`, in seconds, a query is cancelled when nothing has come for so long, and its connection dropped when nothing
+ * comes of that either within another second.
  */
 export const silences: readonly Repair[] = [
   {
@@ -92,10 +93,15 @@ export const silences: readonly Repair[] = [
 
   function giveUp() {
     if (!query || !socket) return
-    // Where it is only slow, this ends it. On a connection of its own, for the server may be behind a pooler.
+    const [last, own] = [heard, socket]
+    // Where it is only slow, this ends it. On a connection of its own, while this one still stands: a pooler forgets with
+    // whose statement a client was busy who has hung up.
     backend.pid && Connection({ ...options, silence: 0 }).cancel(backend, () => {}, () => {})
-    connection.silent = true
-    socket.destroy(Errors.connection('CONNECTION_SILENT', options))
+    setTimeout(() => {
+      if (last !== heard || own !== socket) return
+      connection.silent = true
+      socket.destroy(Errors.connection('CONNECTION_SILENT', options))
+    }, Math.min(1, options.silence) * 1000)
   }
 
   // What is left to do takes milliseconds.

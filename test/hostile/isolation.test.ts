@@ -5,6 +5,7 @@ import type { Database } from '../../src/database.ts'
 import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { text } from './arbitraries.ts'
+import { lookAlikes } from './look-alikes.ts'
 
 /** In the suite; a search for faults takes more. */
 const numRuns = 40
@@ -58,35 +59,6 @@ const sees = defineGrader({
 })
 const replica = () => testApp(database, { tools, graders: [sees], budget: undefined })
 const notesIn = (output: string | undefined) => z.array(z.unknown()).parse(JSON.parse(output ?? ''))
-
-/** Ids of which each looks like the first to somebody: a person, a URL, a file system, SQL, Unicode, a join of ids. */
-const lookAlikes = [
-  ...['rollout-1', 'Rollout-1', 'ROLLOUT-1', ' rollout-1', 'rollout-1 ', 'rollout-1\t', 'rollout-1\n', 'rollout‐1'],
-  ...['rollout-1/', './rollout-1', '../rollout-1', 'x/../rollout-1', 'rollout%2D1', 'rollout-1%00', 'rollout_1'],
-  ...['rollout-%', '%', '_', 'rollout-_', '.*', "rollout-1'--", "' or ''='", '"rollout-1"', '["rollout-1"]', '$1'],
-  ...['ｒollout-1', 'rоllout-1', 'rollout-1\u200b', '\ufeffrollout-1', 'rollout-1\u0301', 'rollout-①', 'rollout-¹'],
-  ...['rollout-01', 'rollout-1.0', 'rollout-1e0', 'rollout-1:a', 'rollout-1","a', 'rollout-1\\', 'rollout-1\u{FFFD}'],
-  ...[
-    'é',
-    'e\u0301',
-    'É',
-    'ß',
-    'ss',
-    'ﬁ',
-    'fi',
-    'İ',
-    'i',
-    'I',
-    'ı',
-    '\u00c5',
-    '\u212b',
-    '__proto__',
-    'constructor',
-    'null',
-    '0',
-    '-0',
-  ],
-]
 
 describe('rollouts whose ids look alike', () => {
   it('have each a state, an order of calls and a grading of their own', async () => {

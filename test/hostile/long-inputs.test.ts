@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ask, openArena, readBack } from './arena.ts'
+import { ask } from './answers.ts'
+import { openArena, readBack } from './arena.ts'
 
 let arena: Awaited<ReturnType<typeof openArena>>
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { ask } from './answers.ts'
 import { bytesOf, callBody, gradingBody } from './arbitraries.ts'
-import { ask, openArena, readBack } from './arena.ts'
+import { openArena, readBack } from './arena.ts'
 
 /** In the suite; a search for faults takes more. */
 const numRuns = 120

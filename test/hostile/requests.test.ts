@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ask } from './answers.ts'
 import { bytesOf, callBody, gradingBody, jsonText, path, text } from './arbitraries.ts'
-import { ask, openArena, readBack } from './arena.ts'
+import { openArena, readBack } from './arena.ts'
 
 /** In the suite; a search for faults takes more. */
 const numRuns = 250

@@ -1,151 +1,15 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../support/server-process.ts'
-import { makeFolder, removeFolder } from '../support/temporary.ts'
 import { converse, post, type Step, statuses, whole } from './socket.ts'
+import { call, startTarget } from './target.ts'
 
-let home: TestDatabase
-let folder: string
-let server: ServerProcess
-let url: string
-let port: number
+let target: Awaited<ReturnType<typeof startTarget>>
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  folder = makeFolder()
-  server = spawnServer(folder, { DATABASE_URL: home.url, PORT: '0' })
-  url = await addressOf(server)
-  port = Number(new URL(url).port)
+  target = await startTarget()
 })
 
-afterAll(async () => {
-  await kill(server)
-  await home.drop()
-  await removeFolder(folder)
-})
-
-/** The server is the process that was started, has complained of nothing but the requests, and serves others. */
-async function isWell(): Promise<void> {
-  expect([server.child.exitCode, server.child.signalCode, server.written.err]).toEqual([null, null, ''])
-  const health = await fetch(`${url}/healthz`)
-  expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
-  const call = { method: 'POST', body: '{"name":"list","arguments":{"path":""}}' }
-  const answer = await fetch(`${url}/tools`, call)
-  expect([answer.status, await answer.json()]).toMatchObject([200, { output: 'there are no pages' }])
-  expect(logOf(server).filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([])
-}
-
-const call = '{"name":"list","arguments":{"path":""}}'
-const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
-const chunked = (body: string, ...headers: readonly string[]) =>
-  post('/tools', body, 'transfer-encoding: chunked', ...headers)
-const answeredBy = (steps: readonly Step[], answers: number) =>
-  converse(port, steps, answers === 0 ? { patience: 200 } : { answers }).then(statuses)
-
-describe('a body over a raw socket', () => {
-  it.each<[string, Step[], number[]]>([
-    ['in chunks, one a byte', [chunked(`${[...call].map(chunk).join('')}0\r\n\r\n`)], [200]],
-    [
-      'in chunks with extensions and a trailer',
-      [chunked(`5;a=b\r\n${call.slice(0, 5)}\r\n${chunk(call.slice(5))}0\r\nx: y\r\n\r\n`)],
-      [200],
-    ],
-    ['in a chunk of a negative length', [chunked('-5\r\nabcde\r\n0\r\n\r\n')], [400]],
-    ['in a chunk of a length beyond all numbers', [chunked('ffffffffffffffffff\r\na')], [400]],
-    ['in a chunk longer than it says', [chunked(`2\r\n${call}\r\n0\r\n\r\n`)], [400]],
-    ['of a negative length', [post('/tools', call, 'content-length: -1')], [400]],
-    ['of a length with a sign', [post('/tools', call, `content-length: +${call.length}`)], [400]],
-    ['of a length in hexadecimal', [post('/tools', call, 'content-length: 0x27')], [400]],
-    ['of two lengths', [post('/tools', call, `content-length: ${call.length}`, 'content-length: 3')], [400]],
-    ['of a length and in chunks', [whole('/tools', `${chunk(call)}0\r\n\r\n`, 'transfer-encoding: chunked')], [400]],
-    ['in a transfer encoding that nobody knows', [post('/tools', call, 'transfer-encoding: gzip')], [400]],
-    ['of a length beyond the limit, unread', [post('/tools', '', 'content-length: 99999999999')], [413]],
-    ['that never comes, its sender gone half', [post('/tools', '', 'content-length: 50'), 'END'], [400]],
-    ['that ends too soon', [post('/tools', call, 'content-length: 500'), 'END'], [400]],
-    ['with a byte order mark', [whole('/tools', `\ufeff${call}`)], [200]],
-    ['with a byte order mark, in chunks', [chunked(`${chunk(`\ufeff${call}`)}0\r\n\r\n`)], [200]],
-    ['compressed', [whole('/tools', call, 'content-encoding: gzip')], [415]],
-    ['twice encoded', [whole('/tools', call, 'content-encoding: identity', 'content-encoding: gzip')], [415]],
-    ['of no type', [whole('/tools', call)], [200]],
-    ['of another type', [whole('/tools', call, 'content-type: image/png')], [200]],
-    [
-      'awaited with 100-continue',
-      [post('/tools', '', 'expect: 100-continue', `content-length: ${call.length}`), 50, call],
-      [100, 200],
-    ],
-    ['with another expectation', [whole('/tools', call, 'expect: a miracle')], [417]],
-  ])('%s', async (_, steps, expected) => {
-    expect(await answeredBy(steps, expected.length)).toEqual(expected)
-  })
-})
-
-describe('a body longer than it says', () => {
-  it('ends the connection with a 400, whether the answer to what was said was out already or not', async () => {
-    const short = post('/tools', `${call}x`, `content-length: ${call.length}`)
-    expect((await converse(port, [short]).then(statuses)).at(-1)).toBe(400)
-  })
-})
-
-describe('a request over a raw socket', () => {
-  const get = (target: string, ...headers: readonly string[]) =>
-    [`GET ${target} HTTP/1.1`, 'host: 127.0.0.1', ...headers, '', ''].join('\r\n')
-
-  it.each<[string, Step[], number[]]>([
-    ['of HTTP/1.0', ['GET /healthz HTTP/1.0\r\nhost: a\r\n\r\n'], [200]],
-    ['of HTTP/1.0 without a host', ['GET /healthz HTTP/1.0\r\n\r\n'], [400]],
-    ['of HTTP/0.9', ['GET /healthz\r\n\r\n'], [400]],
-    ['of HTTP/2', ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'], [400]],
-    ['without a host', ['GET /healthz HTTP/1.1\r\n\r\n'], [400]],
-    ['with two hosts', [get('/healthz', 'host: b')], [200]],
-    ['with a host that is none', ['GET /healthz HTTP/1.1\r\nhost: a/../b?c@d\r\n\r\n'], [400]],
-    ['for an absolute address', [get('http://elsewhere.example/healthz')], [200]],
-    ['for an absolute address with a password', [get('http://u:p@elsewhere.example/healthz')], [200]],
-    ['for everything', ['OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n'], [400]],
-    ['for another host, as to a proxy', ['CONNECT elsewhere.example:443 HTTP/1.1\r\nhost: a\r\n\r\n'], []],
-    ['for a file', [get('file:///etc/passwd')], [400]],
-    ['that climbs out of the root', [get('/../../etc/passwd')], [404]],
-    ['with a backslash', [get('/tools\\..\\x')], [400]],
-    ['with a broken escape', [get('/tools/%')], [405]],
-    ['with bytes that are no ASCII', [Buffer.from('GET /\xff\xfe HTTP/1.1\r\nhost: a\r\n\r\n', 'latin1')], [400]],
-    ['with U+0000 in its target', [get('/\u0000')], [400]],
-    ['to be traced', ['TRACE /tools HTTP/1.1\r\nhost: a\r\n\r\n'], [405]],
-    ['by a method in small letters', ['get /healthz HTTP/1.1\r\nhost: a\r\n\r\n'], [400]],
-    ['by no method', ['DESTROY /healthz HTTP/1.1\r\nhost: a\r\n\r\n'], [400]],
-    [
-      'that asks for another protocol',
-      [get('/healthz', 'connection: upgrade', 'upgrade: websocket', 'sec-websocket-key: x')],
-      [200],
-    ],
-    [
-      'that asks for HTTP/2',
-      [get('/healthz', 'connection: upgrade, http2-settings', 'upgrade: h2c', 'http2-settings: AA')],
-      [200],
-    ],
-    ['with a header of a hundred thousand bytes', [get('/healthz', `x: ${'y'.repeat(100_000)}`)], [431]],
-    ['with a target of a hundred thousand bytes', [get(`/${'y'.repeat(100_000)}`)], [431]],
-    ['with a thousand headers', [get('/healthz', ...Array.from({ length: 1_000 }, (_, n) => `x${n}: y`))], [200]],
-    ['with a header over two lines', [get('/healthz', 'x: y\r\n z')], [400]],
-    ['with a header without a name', [get('/healthz', ': y')], [400]],
-    ['with U+0000 in a header', [get('/healthz', 'x: \u0000')], [400]],
-    ['that has a body though it is a GET', [`${get('/healthz', 'content-length: 5')}abcde`], [200]],
-    ['in a pipeline of ten', [get('/healthz').repeat(10)], Array(10).fill(200)],
-    ['before one that is garbage', [`${get('/healthz')}garbage\r\n\r\n`], [200, 400]],
-    ['behind line breaks', [`\r\n\r\n${get('/healthz')}`], [200]],
-    ['in TLS', [Buffer.from('160301020001000001fc0303', 'hex')], [400]],
-  ])('%s', async (_, steps, expected) => {
-    expect(await answeredBy(steps, expected.length)).toEqual(expected)
-  })
-
-  it('whose id holds line breaks puts no header into the answer', async () => {
-    const id = 'a\r\nx-evil: 1\r\n\r\nHTTP/1.1 200 OK'
-    const heard = await converse(port, [whole('/tools', JSON.stringify({ name: 'list', trace_id: id, call_id: id }))], {
-      answers: 1,
-    })
-    expect(heard.split('\r\n\r\n')[0]).toMatch(/x-rollout-id: a%0D%0Ax-evil/i)
-    expect(heard).not.toMatch(/^x-evil/m)
-  })
-})
+afterAll(() => target.close())
 
 describe('after a storm', () => {
   /** Enough for the suite. */
@@ -164,34 +28,36 @@ describe('after a storm', () => {
   it('of bytes that mean little the same process serves the others', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { maxLength: 12 }), { minLength: 5, maxLength: 5 }), async (talks) => {
-        const heard = await Promise.all(talks.map((steps) => converse(port, steps, { patience: 60 })))
+        const heard = await Promise.all(talks.map((steps) => converse(target.port, steps, { patience: 60 })))
         for (const status of heard.flatMap(statuses)) expect(status).toBeLessThan(500)
       }),
       { numRuns },
     )
-    await isWell()
+    await target.isWell()
   })
 
   it('of connections that say nothing, or a byte now and then, the others are served meanwhile', async () => {
     const slow = Array.from({ length: 200 }, (_, n) => {
       const begun = n % 2 === 0 ? [] : [post('/tools', '{"na', 'content-length: 39')]
-      return converse(port, [...begun, ...[...'me":"list"'].flatMap((byte): Step[] => [byte, 100])], {
+      return converse(target.port, [...begun, ...[...'me":"list"'].flatMap((byte): Step[] => [byte, 100])], {
         patience: 2_500,
       })
     })
-    await isWell()
+    await target.isWell()
     await Promise.all(slow)
-    await isWell()
+    await target.isWell()
   })
 
   it('of connections that are dropped in the midst of a body or before the answer', async () => {
     const spelt = whole('/tools', call)
     await Promise.all(
       Array.from({ length: 150 }, (_, n) =>
-        converse(port, [spelt.slice(0, n), n % 3, n % 2 === 0 ? 'RESET' : 'END'], { patience: 300 }),
+        converse(target.port, [spelt.slice(0, n), n % 3, n % 2 === 0 ? 'RESET' : 'END'], { patience: 300 }),
       ),
     )
-    await Promise.all(Array.from({ length: 100 }, (_, n) => converse(port, [spelt, n % 5, 'RESET'], { patience: 300 })))
-    await isWell()
+    await Promise.all(
+      Array.from({ length: 100 }, (_, n) => converse(target.port, [spelt, n % 5, 'RESET'], { patience: 300 })),
+    )
+    await target.isWell()
   })
 })

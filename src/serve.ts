@@ -27,6 +27,12 @@ export interface ServeSettings {
 }
 
 /**
+ * How many new connections the system keeps until they are accepted, if it allows as many. A job's rollouts begin at
+ * once, each with several connections: those beyond Node's 511 would try again after one second, then three, then seven.
+ */
+const knockers = 4_096
+
+/**
  * Serves an app on a socket. Gives the function that stops in order: what has begun is answered, or, when the time for
  * that is over, is told to stop, gives its claims back and is answered with a 503. It resolves once nothing runs any more.
  */
@@ -38,7 +44,8 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission })
   const { server, connections } = createHttpServer(app.fetch)
   server.on('error', settings.onError)
-  server.listen(settings.port, settings.host, () => {
+  const { port, host } = settings
+  server.listen({ port, host, backlog: knockers }, () => {
     const address = server.address()
     settings.onListening(typeof address === 'object' && address !== null ? address.port : settings.port)
   })

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Grade, Grader, Sample } from './define-grader.ts'
+import type { Grader, Sample } from './define-grader.ts'
 import type { Db, Embed } from './environment.ts'
 import { RequestError } from './errors.ts'
-import { contentHash, storable } from './json.ts'
-import type { GradingIdentity, GradingRecord } from './ledger/gradings.ts'
+import { contentHash } from './json.ts'
+import type { GradingRecord } from './ledger/gradings.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import type { RecordedRollout } from './ledger/rollout.ts'
 import type { Log } from './log.ts'
+import { checkedGrade } from './running/checked-grade.ts'
 import { withDeadline } from './running/deadline.ts'
 import { failureOf } from './running/failure.ts'
 import { createPatience } from './running/patience.ts'
+import { settled } from './running/settled.ts'
 import { createUnderWay } from './running/under-way.ts'
 import { shorten } from './shorten.ts'
 
@@ -54,9 +54,6 @@ export interface Grading {
   grade(request: GradingRequest): Promise<{ readonly rolloutId: string; readonly score: number }>
 }
 
-/** A score just outside the range is the arithmetic's fault, not the grader's. */
-const tolerance = 1e-9
-
 /** Makes the verb "grade a rollout". */
 export function createGrading(settings: GradingSettings): Grading {
   const { ledger, graders, log } = settings
@@ -98,7 +95,7 @@ export function createGrading(settings: GradingSettings): Grading {
           signal,
         }),
       )
-      const scored = { outcome: 'scored', ...checked(grade, grader), code: null } as const
+      const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
       return (await record(scored)) ?? scored.score
     } catch (error) {
       const message = `the grader "${grader.name}" failed; try again`
@@ -143,55 +140,6 @@ interface Identified extends GradingRequest {
 }
 
 type Ending = Pick<GradingRecord, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>
-
-/**
- * Reads the rollout once none of its calls runs any more, or gives the score where there is one; throws when that does not
- * come or one of the calls failed.
- */
-async function settled(settings: GradingSettings, grading: GradingIdentity): Promise<RecordedRollout | number> {
-  const { ledger, isBusy, waitSeconds } = settings
-  const end = performance.now() + waitSeconds * 1000
-  for (let pause = 25; ; pause = Math.min(pause * 2, 500)) {
-    // In this order: what is not running any more by the time it is asked for is seen by what is read then.
-    const wasBusy = isBusy(grading.rolloutId)
-    const { score, inTransaction } = await ledger.findGrading(grading)
-    if (score !== undefined) return score
-    const rollout = await ledger.readRollout(grading.rolloutId)
-    if (!wasBusy && !inTransaction && !rollout.running) {
-      if (rollout.failed === undefined) return rollout
-      const { callId, tool } = rollout.failed
-      const message = `call "${callId}" of "${tool}" failed for reasons of the server's and never succeeded`
-      throw new RequestError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })
-    }
-    if (performance.now() > end) {
-      const message = 'a tool call of the rollout is still running; try again'
-      throw new RequestError(503, 'rollout_still_running', message, { retryAfterSeconds: 5 })
-    }
-    await sleep(pause)
-  }
-}
-
-function checked(grade: Grade, { name, range: [least, greatest] }: Grader) {
-  const { score, parts = {}, reason } = grade
-  if (!Number.isFinite(score)) {
-    throw new RequestError(
-      500,
-      'grader_gave_no_number',
-      `the grader "${name}" gave ${typeof score === 'number' ? String(score) : typeof score}, which is no score`,
-    )
-  }
-  if (score < least - tolerance || score > greatest + tolerance) {
-    const message = `the grader "${name}" gave ${score}, outside its range [${least}, ${greatest}]`
-    throw new RequestError(500, 'grader_out_of_range', message)
-  }
-  const odd = Object.entries(parts).find(([, part]) => !Number.isFinite(part))
-  if (odd !== undefined) {
-    const message = `the grader "${name}" gave ${String(odd[1])} for its part "${odd[0]}", which is no number`
-    throw new RequestError(500, 'grader_gave_no_number', message)
-  }
-  const within = Math.min(greatest, Math.max(least, score))
-  return { score: within, parts, reason: reason === undefined ? null : storable(reason) }
-}
 
 function unknownGrader(name: string | undefined, known: readonly string[]): RequestError {
   const which = name === undefined ? 'no grader is defined' : `there is no grader "${shorten(name, 64)}"`

@@ -137,3 +137,34 @@ describe('a call whose record may or may not have been committed', () => {
     expect([...(await storedOf('late-first'))]).toMatchObject([{ seq: 1, outcome: 'ok', output: retry.body.output }])
   })
 })
+
+describe('a tool in whose transaction the database falls silent', () => {
+  it('holds no connection after its time, and what it had written is undone', async () => {
+    await elsewhere.sql`create table written (what text)`
+    const write = defineTool({
+      ...{ name: 'write', description: 'Writes.', input: z.object({ what: z.string() }), timeoutSeconds: 0.2 },
+      effects: 'database',
+      async run({ input, tx }) {
+        await tx.execute(query`insert into written values (${input.what})`)
+        await tx.execute(query`select ${`after ${input.what}`}::text`)
+        return input.what
+      },
+    })
+    const small = openDatabase({ url: proxy.url, poolSize: 1, silence: { sql: 0.5, db: 60 } })
+    const app = testApp(small, { tools: [write] })
+    proxy.hold('to client', 'after one')
+    const first = await post(app, '/tools/write', toolCall('write', 'silent', 'a', { what: 'one' }))
+    expect(first.status).toBeGreaterThanOrEqual(500)
+    expect(proxy.held).toBeGreaterThan(0)
+    proxy.pass()
+    const next = await post(app, '/tools/write', toolCall('write', 'silent', 'b', { what: 'two' }))
+    expect(next.body.output).toBe('two')
+    const retry = await post(app, '/tools/write', toolCall('write', 'silent', 'a', { what: 'one' }))
+    expect(retry.body.output).toBe('one')
+    expect((await elsewhere.sql`select what from written order by what`).map(({ what }) => what)).toEqual([
+      'one',
+      'two',
+    ])
+    await small.close()
+  })
+})

@@ -48,3 +48,9 @@ export async function readSizes(sql: Sql): Promise<string[]> {
     order by coalesce(x.indrelid, c.oid) desc, c.relkind desc, c.relname`
   return rows.map(({ name, kind, size }) => `${kind}  ${name.padEnd(36)}${size.padStart(10)}`)
 }
+
+/** How far Postgres has written its log, in bytes since its beginning. */
+export async function logPosition(sql: Sql): Promise<number> {
+  const [row] = await sql<{ bytes: string }[]>`select pg_current_wal_lsn() - '0/0'::pg_lsn as bytes`
+  return Number(row?.bytes)
+}

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { fill, readSizes } from './growth-fill.ts'
+import { fill, logPosition, readSizes } from './growth-fill.ts'
 import { measureRetention } from './growth-retention.ts'
 import { median } from './latencies.ts'
 import { measureInRounds } from './rounds.ts'
@@ -37,8 +37,16 @@ export const growthBench = {
       const names = { empty: "effects: 'none', an empty ledger", full: `effects: 'none', ${calls} calls` }
       for (const port of [other.port, server.port]) await hot(port, 2)
       write(`\n${rounds} rounds of ${seconds} s each, by turns\n`)
-      const empty = { id: 'empty', name: names.empty, measure: () => hot(other.port) }
-      const full = { id: 'full', name: names.full, measure: () => hot(server.port) }
+      const log = { empty: { bytes: 0, calls: 0 }, full: { bytes: 0, calls: 0 } }
+      const logged = (id: 'empty' | 'full', port: number) => async () => {
+        const before = await logPosition(database.sql)
+        const one = await hot(port)
+        log[id].bytes += (await logPosition(database.sql)) - before
+        log[id].calls += one.latencies.total
+        return one
+      }
+      const empty = { id: 'empty' as const, name: names.empty, measure: logged('empty', other.port) }
+      const full = { id: 'full' as const, name: names.full, measure: logged('full', server.port) }
       const seen = await measureInRounds(empty, [full], rounds)
       write(formatHead('empty'))
       const tails: number[] = []
@@ -51,6 +59,8 @@ export const growthBench = {
         const asked = id === 'full' ? { text: '0.90', reached: median(ratios) >= 0.9 } : undefined
         write(formatRow({ name, rate, ratios, p50: latencies.quantile(0.5), p99, errors, asked }))
       }
+      const perCall = [log.empty, log.full].map(({ bytes, calls: made }) => `${(bytes / made).toFixed(0)} bytes`)
+      write(`write-ahead log a call: ${perCall.join(' when empty, ')} when full`)
       const tail = (tails[1] ?? 0) / (tails[0] ?? 0)
       write(`p99 ${tail.toFixed(2)} × the empty one's; ${formatAsked({ text: '1.10 at most', reached: tail <= 1.1 })}`)
       write('')

@@ -68,8 +68,8 @@ export const losses: readonly Repair[] = [
     find: '        q.catch(e => uncaughtError || (uncaughtError = e))\n',
     put: `        q.catch(e => uncaughtError || (uncaughtError = e))
         if (queries.lost) return q.reject(queries.lost)
-        if (q.tagged && (q.strings[0] === 'commit' || q.strings[0] === 'rollback'))
-          queries.lost = Errors.generic('TRANSACTION_ENDED', 'the transaction has ended')
+        if (queries.ended) return q.reject(Errors.generic('TRANSACTION_ENDED', 'the transaction has ended'))
+        queries.ended = q.tagged && (q.strings[0] === 'commit' || q.strings[0] === 'rollback')
 `,
   },
 ]

@@ -51,6 +51,14 @@ export function createAdmission(
     })
   }
 
+  const counted = async (size: number, work: () => Response | Promise<Response>): Promise<Response> => {
+    try {
+      return await work()
+    } finally {
+      leave(size)
+    }
+  }
+
   return {
     get inFlight() {
       return requests
@@ -63,14 +71,7 @@ export function createAdmission(
       if (requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)) return turnAway()
       requests += 1
       bytes += size
-      const answer = work()
-      if (!(answer instanceof Promise)) {
-        leave(size)
-        return answer
-      }
-      const over = () => leave(size)
-      answer.then(over, over)
-      return answer
+      return counted(size, work)
     },
   }
 }

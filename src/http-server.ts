@@ -1,6 +1,6 @@
-import type { Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { Socket } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener, RequestError as TargetError } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { type Connections, watchConnections } from './connections.ts'
 
@@ -31,17 +31,21 @@ export function createHttpServer(
     headersTimeout: patience.head * 1000,
     requestTimeout: patience.request * 1000,
     keepAliveTimeout: patience.idle * 1000,
+    // Without a host it is refused below, in words.
+    requireHostHeader: false,
     connectionsCheckingInterval: Math.min(5_000, patience.head * 1000),
   }
-  const made = createAdaptorServer({ fetch, serverOptions })
-  if (!('headersTimeout' in made)) throw new Error('the server is none for HTTP/1.1')
-  const server = made
+  const server = createServer(serverOptions, getRequestListener(fetch, { errorHandler: refused }))
   const connections = watchConnections(server)
 
   server.timeout = patience.answer * 1000
   server.on('timeout', (socket: Socket) => {
     // Between requests another time-out holds; and nothing moves while a tool runs, but then nothing is to be taken either.
     if (socket.timeout !== server.timeout || socket.writableLength > 0) socket.destroy()
+  })
+  server.on('checkExpectation', (_, response) => {
+    const body = errorJson('expectation_failed', 'no other expectation than 100-continue is met')
+    response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (socket instanceof Socket && connections.isFree(socket)) socket.write(refusalOf(error.code))
@@ -50,10 +54,22 @@ export function createHttpServer(
   return { server, connections }
 }
 
+/** The answer to a request whose host or target is none, so that the app cannot be asked. */
+function refused(error: unknown): Response {
+  const body =
+    error instanceof TargetError
+      ? errorJson('bad_request', `the address cannot be read: ${error.message}`)
+      : errorJson('internal_error', 'the server failed; try again')
+  const status = error instanceof TargetError ? 400 : 500
+  return new Response(body, { status, headers: { 'content-type': 'application/json' } })
+}
+
+const errorJson = (code: string, message: string) => JSON.stringify({ error: { code, message } })
+
 /** A request that never became one, answered as HTTP. */
 function refusalOf(code = ''): string {
   const [status, name, message] = refusals[code] ?? ['400 Bad Request', 'bad_request', 'this is no HTTP request']
-  const body = JSON.stringify({ error: { code: name, message } })
+  const body = errorJson(name, message)
   const retry = status.startsWith('503') ? 'retry-after: 1\r\n' : ''
   return `HTTP/1.1 ${status}\r\n${retry}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
 }

@@ -16,8 +16,17 @@ afterAll(async () => {
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const chunked = (body: string, ...headers: readonly string[]) =>
   post('/tools', body, 'transfer-encoding: chunked', ...headers)
-const answeredBy = (steps: readonly Step[], answers: number) =>
-  converse(target.port, steps, answers === 0 ? { patience: 200 } : { answers }).then(statuses)
+/** The statuses of what is answered; each is checked to have a body of JSON with its length. */
+async function answeredBy(steps: readonly Step[], answers: number): Promise<number[]> {
+  const heard = await converse(target.port, steps, answers === 0 ? { patience: 200 } : { answers })
+  for (const answer of heard.split(/(?=HTTP\/1\.[01] \d{3} )/).filter((one) => !one.startsWith('HTTP/1.1 100 '))) {
+    const [head = '', body = ''] = answer.split('\r\n\r\n')
+    if (answer === '') continue
+    expect(head).toMatch(/content-type: application\/json/i)
+    expect(JSON.parse(body)).toBeTypeOf('object')
+  }
+  return statuses(heard)
+}
 
 describe('a body over a raw socket', () => {
   it.each<[string, Step[], number[]]>([

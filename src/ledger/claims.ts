@@ -58,12 +58,22 @@ const settling = (claim: Claim, { outcome, output, code }: ClaimEnd): Statement 
   values: [outcome, output, code, claim.rolloutId, claim.callId, claim.token],
 })
 
-/** Extends the leases of these claims by `seconds` from now, and gives the tokens of those that still hold. */
+/**
+ * Extends the leases of these claims by `seconds` from now, and gives the tokens of those that still hold. One that is
+ * just being settled is passed over: to wait for it would hold up the settling of all the others.
+ */
 export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: number): Promise<ReadonlySet<string>> {
+  const wanted = JSON.stringify(tokens)
   const rows = await sql<{ claim: string }[]>`
-    update tool_calls set lease_until = now() + make_interval(secs => ${seconds}::float8)
-    where outcome = 'running' and claim in (select jsonb_array_elements_text(${JSON.stringify(tokens)}::text::jsonb))
-    returning claim`
+    with renewed as (
+      update tool_calls set lease_until = now() + make_interval(secs => ${seconds}::float8)
+      where ctid = any(array(
+        select ctid from tool_calls
+        where outcome = 'running' and claim in (select jsonb_array_elements_text(${wanted}::text::jsonb))
+        for update skip locked))
+    )
+    select claim from tool_calls
+    where outcome = 'running' and claim in (select jsonb_array_elements_text(${wanted}::text::jsonb))`
   return new Set(rows.map(({ claim }) => claim))
 }
 

@@ -51,7 +51,7 @@ export const jsonText = fc.letrec<{ value: string }>((tie) => ({
 
 /** The usual, or now and then JSON text of anything else. */
 const mostly = (usual: fc.Arbitrary<string>): fc.Arbitrary<string> =>
-  fc.oneof({ weight: 6, arbitrary: usual }, { weight: 1, arbitrary: jsonText })
+  fc.oneof({ weight: 24, arbitrary: usual }, { weight: 1, arbitrary: jsonText })
 
 /** JSON text of an object with some of these fields, in any order and some of them twice. */
 const object = (fields: Readonly<Record<string, fc.Arbitrary<string>>>): fc.Arbitrary<string> => {
@@ -61,7 +61,7 @@ const object = (fields: Readonly<Record<string, fc.Arbitrary<string>>>): fc.Arbi
   const all = fc.tuple(
     ...Object.entries(fields).map(([name, value]) =>
       fc.oneof(
-        { weight: 8, arbitrary: value.map((spelt) => [`${JSON.stringify(name)}:${spelt}`]) },
+        { weight: 24, arbitrary: value.map((spelt) => [`${JSON.stringify(name)}:${spelt}`]) },
         { weight: 1, arbitrary: fc.constant([]) },
       ),
     ),
@@ -71,7 +71,21 @@ const object = (fields: Readonly<Record<string, fc.Arbitrary<string>>>): fc.Arbi
     .map(([usual, more]) => `{${[...usual.flat(), ...more].join(',')}}`)
 }
 
-const id = mostly(fc.oneof(quoted, quoted, numeral, fc.constant('null')))
+const id = mostly(
+  fc.oneof(
+    { weight: 20, arbitrary: quoted },
+    { weight: 5, arbitrary: fc.maxSafeInteger().map(String) },
+    { weight: 1, arbitrary: numeral },
+    { weight: 1, arbitrary: fc.constantFrom('null', '""') },
+  ),
+)
+
+const list = mostly(fc.array(jsonText, { maxLength: 3 }).map((values) => `[${values.join()}]`))
+const messages = mostly(
+  fc
+    .array(quoted, { maxLength: 2 })
+    .map((contents) => `[${contents.map((one) => `{"role":"user","content":${one}}`).join()}]`),
+)
 
 /** JSON text of a tool call's body, more or less. */
 export const callBody = object({
@@ -86,20 +100,20 @@ export const callBody = object({
       object({ path: mostly(quoted), query: mostly(quoted) }),
     ),
   ),
-  item: mostly(object({ question: mostly(quoted), messages: jsonText, reference_answer: jsonText })),
+  item: mostly(object({ question: mostly(quoted), messages, reference_answer: jsonText, more: jsonText })),
 })
 
 /** JSON text of a grading's body, more or less. */
 export const gradingBody = object({
   trace_id: id,
-  sample: mostly(object({ output_text: mostly(quoted), output_tools: jsonText, choices: jsonText, more: jsonText })),
+  sample: mostly(object({ output_text: mostly(quoted), output_tools: list, choices: list, more: jsonText })),
   item: mostly(object({ reference_answer: mostly(fc.oneof(quoted, numeral)), gold_path: mostly(quoted) })),
 })
 
 /** A body's bytes: JSON text as it is, with a byte order mark, cut off, or with bytes that are not UTF-8 put in. */
 export const bytesOf = (spelt: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> =>
   fc.oneof(
-    { weight: 8, arbitrary: spelt.map((one) => Buffer.from(one)) },
+    { weight: 24, arbitrary: spelt.map((one) => Buffer.from(one)) },
     { weight: 1, arbitrary: spelt.map((one) => Buffer.from(`\ufeff${one}`)) },
     {
       weight: 1,

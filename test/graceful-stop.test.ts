@@ -110,28 +110,27 @@ describe('a server that is told to stop under load', () => {
     expect(written).toEqual({ effects: writes, rollouts: writes })
   })
 
-  it('gives back the claims of what cannot finish, heard or not, so that another replica goes on at once', async () => {
-    const [here, there] = [await start({ DRAIN_SECONDS: '0.5' }), await start({ DRAIN_SECONDS: '0.5' })]
-    const heard = ask(undefined, `${here.url}/tools/act`, toolCall('act', 'heard', 'a'))
-    const abandoned = new AbortController()
-    const gone = fetch(`${here.url}/tools/act`, {
-      ...{ method: 'POST', body: JSON.stringify(toolCall('act', 'unheard', 'a')), signal: abandoned.signal },
-    }).catch(() => 'gone')
-    for (const rollout of ['heard', 'unheard']) await expect.poll(() => effectsOf(rollout)).toEqual([1])
-    abandoned.abort()
-    expect(await gone).toBe('gone')
+  it.each(['waits for', 'has given up'])(
+    'gives back the claim of a call whose client %s its answer, so that another replica goes on at once',
+    async (it) => {
+      const rollout = it.replaceAll(' ', '-')
+      const [here, there] = [await start({ DRAIN_SECONDS: '0.5' }), await start({ DRAIN_SECONDS: '0.5' })]
+      const client = new Agent()
+      const answer = ask(client, `${here.url}/tools/act`, toolCall('act', rollout, 'a')).catch(() => 'cut off')
+      await expect.poll(() => effectsOf(rollout)).toEqual([1])
+      if (it === 'has given up') client.destroy()
 
-    here.child.kill('SIGTERM')
-    expect(await heard).toMatchObject({ status: 503, closes: true, error: { code: 'server_stopping' } })
-    expect(await here.ended).toBe(0)
-    const rows = await database.sql`select outcome, claim from tool_calls where tool = 'act'`
-    expect(rows.map((row) => ({ ...row }))).toEqual(Array(2).fill({ outcome: 'failed', claim: null }))
-    for (const rollout of ['heard', 'unheard']) {
+      here.child.kill('SIGTERM')
+      const stopped = { status: 503, closes: true, error: { code: 'server_stopping' } }
+      expect([await answer]).toMatchObject([it === 'has given up' ? 'cut off' : stopped])
+      expect(await here.ended).toBe(0)
+      const rows = await database.sql`select outcome, claim from tool_calls where rollout_id = ${rollout}`
+      expect(rows.map((row) => ({ ...row }))).toEqual([{ outcome: 'failed', claim: null }])
       const retried = await ask(undefined, `${there.url}/tools/act`, toolCall('act', rollout, 'a'))
       expect(retried).toMatchObject({ status: 200, output: 'attempt 2' })
       expect(await effectsOf(rollout)).toEqual([1, 2])
-    }
-  })
+    },
+  )
 
   it('still takes connections for a while, if that is wished, though it says that it is not ready', async () => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '10', DRAIN_DELAY_SECONDS: '2' })

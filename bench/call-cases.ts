@@ -52,7 +52,7 @@ export async function callCases(stage: Stage, seconds: number, only: readonly st
     cases.splice(1, 0, http('two-servers', '/tools/none', { ports: [server.port, second.port] }))
   }
   if (wanted('pgbench') && (await measurePgbench(database.url, 64, 1)) !== undefined) {
-    const pgbench = () => measurePgbench(database.url, 64, Math.ceil(seconds))
+    const pgbench = () => measurePgbench(database.url, 64, Math.max(3, Math.ceil(seconds)))
     cases.push(
       named('pgbench', async () => {
         const seen = await pgbench()

@@ -11,7 +11,7 @@ import { formatAsked, formatHead, formatRow } from './table.ts'
 export const growthBench = {
   name: 'growth',
   usage: 'growth [CALLS] [--seconds N] [--rounds N]',
-  about: 'the same with ten million recorded calls, or so many, beside an empty ledger; and under retention',
+  about: 'the hot path with ten million recorded calls, or so many, beside an empty ledger; and under retention',
   async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
     const text = { type: 'string' } as const
     const options = { seconds: { ...text, default: '3' }, rounds: { ...text, default: '5' } }

@@ -12,7 +12,7 @@ const benches = [callsBench, gradeBench, burstBench, growthBench, profileBench, 
 const [name, ...args] = process.argv.slice(2)
 const bench = benches.find((each) => each.name === name)
 if (bench === undefined) {
-  const list = benches.map((each) => `  npm run bench -- ${each.usage.padEnd(24)} ${each.about}`)
+  const list = benches.map((each) => `  npm run bench -- ${each.usage}\n      ${each.about}`)
   process.stdout.write(`${['What can be measured:', '', ...list].join('\n')}\n`)
   process.exitCode = name === undefined ? 0 : 1
 } else {

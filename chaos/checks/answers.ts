@@ -88,7 +88,8 @@ const dropped: Check = {
     return attempts(evidence).flatMap(([id, { answer, pid, began, ended }]) => {
       const at = pid === undefined ? undefined : stops.get(pid)
       if (at === undefined || answer.kind !== 'lost' || answer.reason === 'ECONNREFUSED') return []
-      return began < at - arriving && ended >= at ? [`${id} by ${pid}: ${answer.reason}, ${at - began} ms after`] : []
+      const when = `from ${began - at} to ${ended - at} ms of the stop`
+      return began < at - arriving && ended >= at ? [`${id} by ${pid}: ${answer.reason}, ${when}`] : []
     })
   },
 }

@@ -103,8 +103,9 @@ export function createTransactor(
         return written(row)
       },
       (error: unknown) => {
-        if (isOverBudget(error)) throw new Superseded('refused')
-        throw isUniqueViolation(error) ? new Superseded('failed') : error
+        // Over the budget it counts too where it is itself the last call, recorded as failed meanwhile: what is written
+        // as failed is refused there only where it is past the budget.
+        throw isOverBudget(error) || isUniqueViolation(error) ? new Superseded('failed') : error
       },
     )
     // It is heard by whoever waits for the commit, and only if that comes back.

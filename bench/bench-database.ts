@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Sql } from 'postgres'
 import { loadConfig } from '../src/config.ts'
 import { type Database, openDatabase } from '../src/database.ts'
 import { migrate } from '../src/migrate.ts'
@@ -28,9 +29,10 @@ export async function openBenchPostgres(env: NodeJS.ProcessEnv): Promise<BenchPo
   const server = await openServerDatabase({ ...loadConfig({ DATA_DIR: folder, ...env }), poolSize: 1 })
   const [row] = await server.sql<{ version: string }[]>`select current_setting('server_version') as version`
   const embedded = env['DATABASE_URL'] === undefined
+  if (embedded) await prepareForMillions(server.sql)
   const made: { readonly name: string; readonly database: Database }[] = []
   return {
-    where: `PostgreSQL ${row?.version.split(' ')[0]}, ${embedded ? 'the embedded one' : server.where}`,
+    where: `PostgreSQL ${row?.version.split(' ')[0]}, ${embedded ? 'the embedded one, set for much writing' : server.where}`,
     async makeDatabase() {
       const name = `scorekeeper_bench_${process.pid}_${made.length}`
       await server.sql.unsafe(`create database ${name}`)
@@ -50,4 +52,12 @@ export async function openBenchPostgres(env: NodeJS.ProcessEnv): Promise<BenchPo
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** The settings of a database that is written much, as far as they need no restart: see docs/performance.md. */
+async function prepareForMillions(sql: Sql): Promise<void> {
+  await sql`alter system set max_wal_size = '8GB'`
+  await sql`alter system set checkpoint_timeout = '15min'`
+  await sql`alter system set wal_compression = 'lz4'`.catch(() => sql`alter system set wal_compression = 'on'`)
+  await sql`select pg_reload_conf()`
 }

@@ -43,7 +43,8 @@ export async function settleClaim(
   })
 }
 
-const read = 'select state from rollouts where id = $1::text'
+// The rollout's row is locked before the call's, as in the statement that records calls: two orders would be a deadlock.
+const read = 'select state from rollouts where id = $1::text for no key update'
 // Postgres gives the lock back when nothing is asked for five seconds: the process is frozen or cut off.
 const lock = `
   select set_config('idle_in_transaction_session_timeout', '5000', true),

@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Database } from '../../src/database.ts'
+import { settleClaim } from '../../src/ledger/claims.ts'
+import { open } from '../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+})
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+})
+
+it('settles a call with a change of state while another replica records the same call, without a deadlock', async () => {
+  const { sql } = database
+  await sql`insert into rollouts (id, item_hash, calls) values ('r', 'h', 1)`
+  await sql`
+    insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, claim, lease_until, started_at)
+    values ('r', 'c', 1, 'act', '{}', 'running', '', 'mine', now() + interval '1 minute', now())`
+  let settled: Promise<boolean> | undefined
+  // The other replica saw no call yet: it counts one, and then finds that the call stands there.
+  const recording = sql.begin(async (other) => {
+    await other`update rollouts set calls = calls + 1 where id = 'r'`
+    const end = { outcome: 'ok', output: 'done', code: null } as const
+    settled = settleClaim(database, { rolloutId: 'r', callId: 'c', token: 'mine' }, end, () => ({ notes: ['done'] }))
+    settled.catch(() => undefined)
+    await expect.poll(() => sql`select from pg_locks where not granted`, { timeout: 10_000 }).not.toHaveLength(0)
+    await other`
+      insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at)
+      values ('r', 'c', 2, 'act', '{}', 'running', '', now())`
+  })
+  await expect(recording).rejects.toMatchObject({ code: '23505' })
+  expect(await settled).toBe(true)
+  const [row] = await sql`select calls, state, outcome from rollouts r join tool_calls t on t.rollout_id = r.id`
+  expect(row).toEqual({ calls: 1, state: { notes: ['done'] }, outcome: 'ok' })
+})

@@ -79,7 +79,6 @@ export function describeCases(seen: ReadonlyMap<string, Summary>): Row[] {
     const asked = { text: 'under 1 ms', reached: added < 1 }
     rows.push({ name: 'one at a time: added to a raw INSERT', p50: added, asked })
   }
-  if (!seen.has('pgbench')) rows.push({ name: 'pgbench: not installed, or not asked for' })
   return rows
 }
 

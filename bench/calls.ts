@@ -35,6 +35,7 @@ export const callsBench = {
       const seen = await measureInRounds(reference, cases, rounds)
       write(formatHead('bare'))
       for (const row of describeCases(seen)) write(formatRow(row))
+      if (only === undefined && !seen.has('pgbench')) write('pgbench is not installed')
       if (only !== undefined && !only.includes('sleepers')) return
       write('')
       for (const line of await measureSleepers(stage, sleepSeconds, seconds)) write(line)

@@ -4,7 +4,7 @@ import { describeReport, isSound, reportOf } from './report.ts'
 import { runChaos } from './run.ts'
 import { describeFault, scheduleOf } from './schedule.ts'
 
-async function chaos(args: readonly string[], path: string): Promise<number> {
+async function chaos(args: readonly string[], path: string, stopped: AbortSignal): Promise<number> {
   const options = readOptions(args)
   const { seed, minutes, replicas } = options
   console.log(`The schedule of seed ${seed}:`)
@@ -13,11 +13,12 @@ async function chaos(args: readonly string[], path: string): Promise<number> {
   const format = 'chaos {bar} {value}/{total} s · {rollouts} rollouts'
   const bar = process.stdout.isTTY ? new SingleBar({ format, hideCursor: true }) : undefined
   bar?.start(Math.round(minutes * 60), 0, { rollouts: 0 })
-  const run = await runChaos(options, path, {
-    say: (line) => (bar ? undefined : console.log(line)),
-    show: (seconds, rollouts) => bar?.update(Math.min(Math.round(seconds), Math.round(minutes * 60)), { rollouts }),
-  })
-  bar?.stop()
+  const watcher = {
+    say: (line: string) => (bar ? undefined : console.log(line)),
+    show: (seconds: number, rollouts: number) =>
+      bar?.update(Math.min(Math.round(seconds), Math.round(minutes * 60)), { rollouts }),
+  }
+  const run = await runChaos(options, path, watcher, stopped).finally(() => bar?.stop())
   const report = reportOf(run)
   console.log(`\n${describeReport(report, run, options)}`)
   if (isSound(report)) return 0
@@ -29,10 +30,15 @@ async function chaos(args: readonly string[], path: string): Promise<number> {
 
 if (process.argv.includes('--help')) console.log(usage)
 else {
-  const code = await chaos(process.argv.slice(2), process.env['PATH'] ?? '').catch((error: unknown) => {
-    console.error(`chaos: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
-    return 1
-  })
+  const stopping = new AbortController()
+  // SIGHUP: somebody closed the terminal.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort())
+  const code = await chaos(process.argv.slice(2), process.env['PATH'] ?? '', stopping.signal).catch(
+    (error: unknown) => {
+      console.error(`chaos: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+      return 1
+    },
+  )
   // What a failed run leaves open must not hold it up.
   process.exit(code)
 }

@@ -31,52 +31,71 @@ export interface Watcher {
 /** After the last fault, calls may still be claimed by the dead for three leases, and housekeeping comes once a lease. */
 const settlingSeconds = Number(limitsOf.LEASE_SECONDS) * 5
 
-/** Plays a run from an empty database to the last answer. `path` is where PgBouncer is looked for. */
-export async function runChaos(options: ChaosOptions, path: string, { say, show }: Watcher): Promise<ChaosRun> {
-  const { minutes, seed } = options
-  const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-chaos-'))
-  chmodSync(folder, 0o711)
-  const closing: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })]
+/** What is to be closed at the end, the latest first. */
+type Closing = (() => Promise<unknown> | unknown)[]
+
+/**
+ * Plays a run from an empty database to the last answer. `path` is where PgBouncer is looked for. Rejects as soon as
+ * `stopped` aborts; whatever happens, no process and no file of it is left.
+ */
+export async function runChaos(
+  options: ChaosOptions,
+  path: string,
+  watcher: Watcher,
+  stopped: AbortSignal = new AbortController().signal,
+): Promise<ChaosRun> {
+  const closing: Closing = []
+  const abandoned = new Promise<never>((_, reject) => {
+    stopped.addEventListener('abort', () => reject(new Error('the run was stopped')), { once: true })
+  })
   try {
-    say('starting Postgres and the replicas')
-    const cluster = await startCluster(folder)
-    closing.push(() => cluster.stop())
-    await createEffectTable(cluster)
-    const straight = await openDoor(() => cluster.port())
-    closing.push(() => straight.close())
-    const pooler = options.pgbouncer ? await startPooler(folder, cluster, straight.port) : undefined
-    if (pooler) closing.push(() => pooler.stop())
-    const door = pooler ? await openDoor(() => pooler.port) : straight
-    closing.push(() => door.close())
-    const outside = await openOutside()
-    closing.push(() => outside.close())
-    const env = {
-      ...{ PATH: path, EFFECTS_URL: outside.url, DATABASE_PREPARE: String(!options.pgbouncer) },
-      DATABASE_URL: `postgres://${cluster.user}:${cluster.password}@127.0.0.1:${door.port}/postgres`,
-    }
-    const replicas = Array.from({ length: options.replicas }, (_, index) => createReplica(index, env))
-    closing.push(async () => void (await Promise.all(replicas.map((replica) => replica.stop()))))
-    await Promise.all(replicas.map((replica) => replica.start()))
-
-    const faults = scheduleOf(seed, minutes, options.replicas)
-    const trainer = startTrainer(replicas, seed, options.burst)
-    closing.push(() => trainer.abandon())
-    const began = performance.now()
-    const watching = setInterval(() => show((performance.now() - began) / 1000, trainer.rollouts.length), 500)
-    closing.push(() => clearInterval(watching))
-    const injected = await inject({ cluster, door, replicas, trainer }, faults, began, say)
-    await sleep(Math.max(0, began + minutes * 60_000 - performance.now()))
-
-    say('the faults are over; the trainer finishes what it began')
-    await trainer.finish()
-    const settled = performance.now() + settlingSeconds * 1000
-    while ((await countRunning(cluster)) > 0 && performance.now() < settled) await sleep(200)
-    await Promise.all(replicas.map((replica) => replica.stop()))
-    const rows = await readRows(cluster)
-    const lives = replicas.flatMap((replica) => replica.lives)
-    const said = replicas.map((replica) => replica.said)
-    return { seen: trainer.rollouts, rows, effects: outside.effects, lives, injected, said }
+    return await Promise.race([abandoned, play(options, path, watcher, closing)])
   } finally {
     for (const close of closing.reverse()) await close()
   }
+}
+
+async function play(options: ChaosOptions, path: string, { say, show }: Watcher, closing: Closing): Promise<ChaosRun> {
+  const { minutes, seed } = options
+  const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-chaos-'))
+  chmodSync(folder, 0o711)
+  closing.push(() => rmSync(folder, { recursive: true, force: true }))
+  say('starting Postgres and the replicas')
+  const cluster = await startCluster(folder)
+  closing.push(() => cluster.stop())
+  await createEffectTable(cluster)
+  const straight = await openDoor(() => cluster.port())
+  closing.push(() => straight.close())
+  const pooler = options.pgbouncer ? await startPooler(folder, cluster, straight.port) : undefined
+  if (pooler) closing.push(() => pooler.stop())
+  const door = pooler ? await openDoor(() => pooler.port) : straight
+  closing.push(() => door.close())
+  const outside = await openOutside()
+  closing.push(() => outside.close())
+  const env = {
+    ...{ PATH: path, EFFECTS_URL: outside.url, DATABASE_PREPARE: String(!options.pgbouncer) },
+    DATABASE_URL: `postgres://${cluster.user}:${cluster.password}@127.0.0.1:${door.port}/postgres`,
+  }
+  const replicas = Array.from({ length: options.replicas }, (_, index) => createReplica(index, env))
+  closing.push(() => Promise.all(replicas.map((replica) => replica.kill())))
+  await Promise.all(replicas.map((replica) => replica.start()))
+
+  const faults = scheduleOf(seed, minutes, options.replicas)
+  const trainer = startTrainer(replicas, seed, options.burst)
+  closing.push(() => trainer.abandon())
+  const began = performance.now()
+  const watching = setInterval(() => show((performance.now() - began) / 1000, trainer.rollouts.length), 500)
+  closing.push(() => clearInterval(watching))
+  const injected = await inject({ cluster, door, replicas, trainer }, faults, began, say)
+  await sleep(Math.max(0, began + minutes * 60_000 - performance.now()))
+
+  say('the faults are over; the trainer finishes what it began')
+  await trainer.finish()
+  const settled = performance.now() + settlingSeconds * 1000
+  while ((await countRunning(cluster)) > 0 && performance.now() < settled) await sleep(200)
+  await Promise.all(replicas.map((replica) => replica.stop()))
+  const rows = await readRows(cluster)
+  const lives = replicas.flatMap((replica) => replica.lives)
+  const said = replicas.map((replica) => replica.said)
+  return { seen: trainer.rollouts, rows, effects: outside.effects, lives, injected, said }
 }

@@ -25,6 +25,8 @@ export interface Attempt {
   /** The process that it was sent to; undefined when there was none. */
   readonly pid: number | undefined
   readonly began: number
+  /** When all of it was on its way; undefined if that never was. */
+  readonly sent: number | undefined
   readonly ended: number
   /** Whether an earlier attempt at the same was still without an answer. */
   readonly early: boolean

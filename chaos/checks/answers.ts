@@ -85,11 +85,12 @@ const dropped: Check = {
         askedToStopAt !== undefined && killedAt === undefined ? [[pid, askedToStopAt] as const] : [],
       ),
     )
-    return attempts(evidence).flatMap(([id, { answer, pid, began, ended }]) => {
+    return attempts(evidence).flatMap(([id, { answer, pid, sent, ended }]) => {
       const at = pid === undefined ? undefined : stops.get(pid)
-      if (at === undefined || answer.kind !== 'lost' || answer.reason === 'ECONNREFUSED') return []
-      const when = `from ${began - at} to ${ended - at} ms of the stop`
-      return began < at - arriving && ended >= at ? [`${id} by ${pid}: ${answer.reason}, ${when}`] : []
+      if (at === undefined || sent === undefined || answer.kind !== 'lost' || answer.reason === 'ECONNREFUSED')
+        return []
+      const when = `from ${sent - at} to ${ended - at} ms of the stop`
+      return sent < at - arriving && ended >= at ? [`${id} by ${pid}: ${answer.reason}, ${when}`] : []
     })
   },
 }

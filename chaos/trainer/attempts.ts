@@ -38,9 +38,9 @@ export async function sendPersistently(
   const send = async (isEarly: boolean): Promise<Answer> => {
     const began = Date.now()
     const life = next()
-    const nobody = { kind: 'lost', reason: 'ECONNREFUSED' } as const
-    const answer = life === undefined ? nobody : await post(life.url, path, payload)
-    attempts.push({ pid: life?.pid, began, ended: Date.now(), early: isEarly, answer })
+    const nobody = { answer: { kind: 'lost', reason: 'ECONNREFUSED' }, sent: undefined } as const
+    const { answer, sent } = life === undefined ? nobody : await post(life.url, path, payload)
+    attempts.push({ pid: life?.pid, began, sent, ended: Date.now(), early: isEarly, answer })
     return answer
   }
   for (let turn = 0; ; turn += 1) {

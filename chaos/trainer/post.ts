@@ -11,8 +11,14 @@ const body = z.looseObject({
   error: z.object({ code: z.string() }).optional(),
 })
 
+/** What came of one request, and when all of it was on its way: milliseconds since 1970, undefined if that never was. */
+export interface Posted {
+  readonly answer: Answer
+  readonly sent: number | undefined
+}
+
 /** Sends one request and says what came of it. */
-export type Post = (url: string, path: string, payload: unknown) => Promise<Answer>
+export type Post = (url: string, path: string, payload: unknown) => Promise<Posted>
 
 /** Makes the trainer's way to send, with connections that are kept alive. Gives what closes them too. */
 export function createPost(): { post: Post; close(): void } {
@@ -21,7 +27,8 @@ export function createPost(): { post: Post; close(): void } {
     new Promise((resolve) => {
       const text = JSON.stringify(payload)
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
-      const sent = request(url + path, { method: 'POST', agent, headers }, (response) => {
+      let sent: number | undefined
+      const asking = request(url + path, { method: 'POST', agent, headers }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('end', () => over(answerOf(response.statusCode ?? 0, Buffer.concat(chunks).toString())))
@@ -30,14 +37,18 @@ export function createPost(): { post: Post; close(): void } {
       })
       const timer = setTimeout(() => {
         over({ kind: 'unanswered' })
-        sent.destroy()
+        asking.destroy()
       }, patience * 1000)
       const over = (answer: Answer) => {
         clearTimeout(timer)
-        resolve(answer)
+        resolve({ answer, sent })
       }
-      sent.once('error', (error) => over({ kind: 'lost', reason: reasonOf(error) }))
-      sent.end(text)
+      asking.once('error', (error) => over({ kind: 'lost', reason: reasonOf(error) }))
+      // A burst is created faster than its connections are made.
+      asking.once('finish', () => {
+        sent = Date.now()
+      })
+      asking.end(text)
     })
   return { post, close: () => agent.destroy() }
 }

@@ -18,7 +18,7 @@ export const trouble = (status: number, code: string): Answer => ({
 
 /** An attempt that began and ended at these times. */
 export const attempt = (answer: Answer, began = 100, ended = began + 10): Attempt => ({
-  ...{ pid: 1, began, ended, early: false, answer },
+  ...{ pid: 1, began, sent: began, ended, early: false, answer },
 })
 
 /** A call of `write` as the trainer saw it. */

@@ -20,7 +20,8 @@ export interface Cluster {
   /** Ends it as a crash does, without a checkpoint and without a word, and returns once it is gone. */
   kill(): Promise<void>
   start(): Promise<void>
-  stop(): Promise<void>
+  /** Stops it, and it is not started any more. */
+  close(): Promise<void>
 }
 
 /** What the harness is called among the clients of Postgres. */
@@ -36,8 +37,10 @@ export async function startCluster(folder: string): Promise<Cluster> {
   const place = await findPlace(`${folder}/data`, identity, [`${folder}/own`, ...systemBases])
   const files = await openCluster(place, binaries, identity, true)
   let port = 0
+  let isClosed = false
 
   const start = async () => {
+    if (isClosed) return
     const outcome = await startPostmaster(files, binaries, identity)
     const found = findPostmaster(files.data)
     if (!outcome.started || found === undefined) throw new Error(`Postgres did not start:\n${outcome.problem}`)
@@ -67,7 +70,10 @@ export async function startCluster(folder: string): Promise<Cluster> {
     port: () => port,
     asking,
     start,
-    stop,
+    async close() {
+      isClosed = true
+      await stop()
+    },
     async kill() {
       const found = findPostmaster(files.data)
       if (found === undefined) return

@@ -32,6 +32,8 @@ export interface Replica {
   /** Starts it, again and again until it listens. */
   start(): Promise<void>
   stop(): Promise<void>
+  /** Kills it, and no other is started any more. */
+  close(): Promise<void>
 }
 
 /** What the replicas are told beside the address of the database: short limits, so that faults outlast them. */
@@ -58,6 +60,7 @@ export function createReplica(replica: number, env: Readonly<Record<string, stri
   const said: string[] = []
   let child: ChildProcess | undefined
   let life: Life | undefined
+  let isClosed = false
 
   const tryToStart = async (): Promise<boolean> => {
     const program = ['--import', import.meta.resolve('tsx'), '--import', register, 'src/server.ts']
@@ -101,7 +104,7 @@ export function createReplica(replica: number, env: Readonly<Record<string, stri
     return true
   }
   const start = async () => {
-    while (!(await tryToStart())) await sleep(200)
+    while (!isClosed && !(await tryToStart())) await sleep(200)
   }
   const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
     if (life === undefined || child === undefined || life.endedAt !== undefined) return
@@ -133,6 +136,11 @@ export function createReplica(replica: number, env: Readonly<Record<string, stri
       child?.kill('SIGCONT')
     },
     stop: () => end('SIGTERM'),
+    async close() {
+      isClosed = true
+      child?.kill('SIGKILL')
+      await end('SIGKILL')
+    },
   }
 }
 

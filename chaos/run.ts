@@ -62,7 +62,7 @@ async function play(options: ChaosOptions, path: string, { say, show }: Watcher,
   closing.push(() => rmSync(folder, { recursive: true, force: true }))
   say('starting Postgres and the replicas')
   const cluster = await startCluster(folder)
-  closing.push(() => cluster.stop())
+  closing.push(() => cluster.close())
   await createEffectTable(cluster)
   const straight = await openDoor(() => cluster.port())
   closing.push(() => straight.close())
@@ -77,7 +77,7 @@ async function play(options: ChaosOptions, path: string, { say, show }: Watcher,
     DATABASE_URL: `postgres://${cluster.user}:${cluster.password}@127.0.0.1:${door.port}/postgres`,
   }
   const replicas = Array.from({ length: options.replicas }, (_, index) => createReplica(index, env))
-  closing.push(() => Promise.all(replicas.map((replica) => replica.kill())))
+  closing.push(() => Promise.all(replicas.map((replica) => replica.close())))
   await Promise.all(replicas.map((replica) => replica.start()))
 
   const faults = scheduleOf(seed, minutes, options.replicas)

@@ -19,6 +19,7 @@ const refused: Readonly<Record<string, string>> = {
   'graders/knows-a-protocol.ts': '../src/protocols/agent-rft.ts',
   'schema/knows-the-server.ts': '../src/app.ts',
   'src/scoring/knows-errors.ts': '../errors.ts',
+  'src/openai-graders/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/ledger/knows-the-verbs.ts': '../calls.ts',
   'src/running/knows-a-protocol.ts': '../protocols/agent-rft.ts',
   'src/protocols/reads-the-ledger.ts': '../ledger/ledger.ts',
@@ -30,6 +31,7 @@ const allowed: Readonly<Record<string, string>> = {
   'tools/is-typed.ts': '../schema/environment.ts',
   'graders/scores.ts': '../src/scoring/numbers.ts',
   'schema/environment.ts': '../src/define.ts',
+  'src/openai-graders/says-what-is-wrong.ts': '../issues.ts',
   'src/ledger/asks-the-database.ts': '../database.ts',
   'src/protocols/calls.ts': '../calls.ts',
 }

@@ -1,0 +1,87 @@
+/** What a template may speak of: the dataset row, and what the model put out. */
+export interface Subject {
+  readonly item: unknown
+  readonly sample: unknown
+}
+
+/** A place in the item or the sample, as written between double braces: `item.a.b[0]`. */
+export interface Reference {
+  /** As written, without the white space around it. */
+  readonly path: string
+  readonly namespace: 'item' | 'sample'
+  /** Names of fields, and numbers of places in lists from 0; at least one. */
+  readonly steps: readonly [string | number, ...(string | number)[]]
+}
+
+/** What stands at a {@link Reference}, or why nothing does, in words that repeat nothing but the path. */
+export type Found = { readonly found: true; readonly value: unknown } | { readonly found: false; readonly why: string }
+
+const longestPath = 1_000
+const mostSteps = 64
+const namespacePattern = /^(item|sample)(?![^.[])/u
+const stepPattern = /\.([^\s.[\]{}()'"|]+)|\[(\d{1,9})\]|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]/uy
+
+/**
+ * Reads a path: a namespace (`item` or `sample`), then `.name`, `[0]` or `["a name"]`, at most 64 of them in at most
+ * 1,000 characters. What is no path comes back as a sentence that says what is wrong with it.
+ *
+ * @see https://platform.openai.com/docs/guides/graders (Templating)
+ * @example parseReference('item.a[0]') // { path: 'item.a[0]', namespace: 'item', steps: ['a', 0] }
+ */
+export function parseReference(text: string): Reference | string {
+  if (text.length > longestPath) return `a path may have ${longestPath} characters, and this has ${text.length}`
+  const path = text.trim()
+  if (path === '') return 'there is no path between the braces'
+  const namespace = namespacePattern.exec(path)?.[1]
+  if (namespace !== 'item' && namespace !== 'sample') return `"${path}" begins with neither "item." nor "sample."`
+  const steps: (string | number)[] = []
+  stepPattern.lastIndex = namespace.length
+  while (stepPattern.lastIndex < path.length) {
+    const at = stepPattern.lastIndex
+    const step = stepPattern.exec(path)
+    if (step === null) return `"${path}" is no path from its character ${at + 1} on`
+    steps.push(step[2] === undefined ? (step[1] ?? step[3] ?? step[4] ?? '') : Number(step[2]))
+  }
+  const [first, ...rest] = steps
+  if (first === undefined) return `"${path}" names no field of the ${namespace}`
+  if (steps.length > mostSteps) return `a path may have ${mostSteps} steps, and "${path}" has ${steps.length}`
+  return { path, namespace, steps: [first, ...rest] }
+}
+
+/**
+ * Follows a path through JSON values. Only fields that a value has of its own and places that a list has are there:
+ * nothing is inherited, nothing is called, a text has no fields. A field of the sample itself that is null is not
+ * there either, because trainers send null for what they do not have; null anywhere else is a value.
+ */
+export function lookUp(reference: Reference, subject: Subject): Found {
+  let value = subject[reference.namespace]
+  let walked: string = reference.namespace
+  for (const step of reference.steps) {
+    const inner = stepInto(value, step)
+    if (inner === undefined) return { found: false, why: whyNot(value, step, walked) }
+    walked += typeof step === 'number' ? `[${step}]` : `.${step}`
+    value = inner
+    const isSampleField = walked === `sample.${step}`
+    if (isSampleField && value === null) return { found: false, why: `${walked} is null` }
+  }
+  return { found: true, value }
+}
+
+/** A field that a JSON object has of its own, a place of a list, or undefined. */
+export function stepInto(value: unknown, step: string | number): unknown {
+  if (Array.isArray(value)) return typeof step === 'number' ? value[step] : undefined
+  if (typeof value !== 'object' || value === null || typeof step === 'number') return undefined
+  return Object.getOwnPropertyDescriptor(value, step)?.value
+}
+
+function whyNot(value: unknown, step: string | number, walked: string): string {
+  if (value === undefined) return `there is no ${walked}`
+  if (value === null) return `${walked} is null`
+  if (Array.isArray(value)) {
+    return typeof step === 'number'
+      ? `${walked} has ${value.length === 1 ? '1 element' : `${value.length} elements`}`
+      : `${walked} is a list, whose elements are written ${walked}[0]`
+  }
+  if (typeof value !== 'object') return `${walked} is a ${typeof value}`
+  return typeof step === 'number' ? `${walked} is an object, not a list` : `${walked} has no "${step}"`
+}

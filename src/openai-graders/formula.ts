@@ -1,0 +1,148 @@
+import { formulaFunctions, operators } from './formula-functions.ts'
+import { FormulaError, type Token, tokensOf, told } from './formula-tokens.ts'
+
+/** One step of a formula in postfix order: push a number, push a variable, or replace the last `takes` by one. */
+export type FormulaStep =
+  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'variable'; readonly name: string; readonly at: number }
+  | {
+      readonly kind: 'apply'
+      readonly sign: string
+      readonly at: number
+      readonly takes: number
+      readonly apply: (...numbers: number[]) => number
+    }
+
+/** A formula that was read: run it with `evaluateFormula`. */
+export interface Formula {
+  readonly steps: readonly FormulaStep[]
+  /** The variables that it uses, each once, in the order of their first use. */
+  readonly variables: readonly string[]
+}
+
+/** Why a formula cannot be read or has no value, and where, counted in UTF-16 units from 0. */
+export interface FormulaProblem {
+  readonly message: string
+  readonly at: number
+}
+
+/** The longest formula, in UTF-16 units. */
+export const longestFormula = 10_000
+
+/** So many parentheses, signs and powers may stand inside one another. */
+const deepest = 100
+
+/**
+ * Reads the formula of a multi grader: `+ - * / ^`, parentheses, `min max abs floor ceil exp sqrt log`, decimal numbers,
+ * and the given variables. `^` groups to the right and binds tighter than a minus before it: `-2^2` is -4, `2^-1` is 0.5.
+ * A name before a parenthesis is a function, any other a variable. Time and memory are in proportion to the length.
+ *
+ * @see https://platform.openai.com/docs/guides/graders (Multigraders)
+ * @example parseFormula('(name + email) / 2', ['name', 'email'])
+ */
+export function parseFormula(
+  text: string,
+  variables: Iterable<string>,
+): { readonly ok: true; readonly formula: Formula } | { readonly ok: false; readonly problem: FormulaProblem } {
+  try {
+    if (text.length > longestFormula) {
+      throw new FormulaError(`a formula may have ${longestFormula} characters`, longestFormula)
+    }
+    return { ok: true, formula: read(tokensOf(text), new Set(variables)) }
+  } catch (error) {
+    if (!(error instanceof FormulaError)) throw error
+    return { ok: false, problem: { message: `${error.message} (character ${error.at + 1})`, at: error.at } }
+  }
+}
+
+function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
+  const steps: FormulaStep[] = []
+  const used = new Set<string>()
+  const end: Token = tokens.at(-1) ?? { kind: 'end', at: 0, text: '' }
+  let next = 0
+  const peek = () => tokens[next] ?? end
+  const isSign = (sign: string) => peek().kind === 'sign' && peek().text === sign
+  const take = () => {
+    const token = peek()
+    next += 1
+    return token
+  }
+  const expect = (sign: string, where: string) => {
+    if (!isSign(sign)) throw new FormulaError(`expected ${where}, found ${told(peek())}`, peek().at)
+    next += 1
+  }
+  const emit = ({ text, at }: Token, takes: number, apply: (...numbers: number[]) => number) =>
+    steps.push({ kind: 'apply', sign: text, at, takes, apply })
+
+  const leftToRight = (signs: ReadonlyMap<string, (left: number, right: number) => number>, operand: () => void) => {
+    operand()
+    for (;;) {
+      const token = peek()
+      const apply = token.kind === 'sign' ? signs.get(token.text) : undefined
+      if (apply === undefined) return
+      next += 1
+      operand()
+      emit(token, 2, apply)
+    }
+  }
+  const sum = (depth: number) => leftToRight(operators.sums, () => product(depth))
+  const product = (depth: number) => leftToRight(operators.products, () => signed(depth))
+  const signed = (depth: number) => {
+    if (depth > deepest) throw new FormulaError(`nested deeper than ${deepest} levels`, peek().at)
+    if (!isSign('-') && !isSign('+')) return power(depth)
+    const token = take()
+    signed(depth + 1)
+    if (token.text === '-') emit(token, 1, operators.negate)
+  }
+  const power = (depth: number) => {
+    operand(depth)
+    if (!isSign('^')) return
+    const token = take()
+    signed(depth + 1)
+    emit(token, 2, operators.power)
+  }
+  const operand = (depth: number) => {
+    const token = take()
+    if (token.kind === 'number') steps.push({ kind: 'number', value: token.value })
+    else if (token.kind === 'name' && isSign('(')) call(token, depth)
+    else if (token.kind === 'name') variable(token)
+    else if (token.text === '(') {
+      sum(depth + 1)
+      expect(')', '")" or an operator')
+    } else throw new FormulaError(`expected a number, a name or "(", found ${told(token)}`, token.at)
+  }
+  const variable = ({ text, at }: Token) => {
+    if (!known.has(text)) throw new FormulaError(`there is no grader "${text}", ${listed('only', known)}`, at)
+    used.add(text)
+    steps.push({ kind: 'variable', name: text, at })
+  }
+  const call = (token: Token, depth: number) => {
+    const called = formulaFunctions.get(token.text)
+    if (called === undefined) {
+      throw new FormulaError(
+        `there is no function "${token.text}", ${listed('only', formulaFunctions.keys())}`,
+        token.at,
+      )
+    }
+    next += 1
+    let count = 1
+    for (sum(depth + 1); isSign(','); count += 1) {
+      next += 1
+      sum(depth + 1)
+    }
+    expect(')', '")", "," or an operator')
+    if (called.takes !== undefined && called.takes !== count) {
+      throw new FormulaError(`${token.text} takes ${called.takes} number, not ${count}`, token.at)
+    }
+    emit(token, count, called.apply)
+  }
+  sum(0)
+  if (peek().kind !== 'end') throw new FormulaError(`expected an operator or the end, found ${told(peek())}`, peek().at)
+  return { steps, variables: [...used] }
+}
+
+function listed(only: string, names: Iterable<string>): string {
+  const all = [...names]
+  const some = all.slice(0, 10).join(', ')
+  return all.length === 0 ? 'and no other' : `${only} ${some}${all.length > 10 ? ', …' : ''}`
+}

@@ -8,5 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // What a slow machine may need until something comes true.
+    expect: { poll: { timeout: 15_000 } },
   },
 })

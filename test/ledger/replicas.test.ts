@@ -49,7 +49,7 @@ describe('two replicas that get the same call at once', () => {
     const first = post(here, '/tools/act', call)
     await held.reached
     const second = post(there, '/tools/act', call)
-    await vi.waitFor(async () => expect(await waitingLookups()).toBeGreaterThan(0))
+    await vi.waitFor(async () => expect(await waitingLookups()).toBeGreaterThan(0), 15_000)
     held.open()
     expect((await first).body.output).toBe('acted here')
     expect((await second).text).toBe((await first).text)
@@ -77,7 +77,7 @@ describe('two replicas that get the same call at once', () => {
       const [waiting] = await database.sql`
         select count(*)::int as count from pg_locks where locktype = 'advisory' and not granted`
       expect(waiting).toEqual({ count: 1 })
-    })
+    }, 15_000)
     held.open()
     expect((await second).text).toBe((await first).text)
     expect(runs).toBe(1)
@@ -116,7 +116,7 @@ describe('a grading on one replica while a call commits on another', () => {
         const [waiting] = await database.sql`
           select count(*)::int as count from pg_locks where relation = ${table}::regclass and not granted`
         expect(waiting).toEqual({ count: 1 })
-      })
+      }, 15_000)
       await call`insert into rollouts (id, item_hash, calls) values (${rollout}, 'x', 1)`
       await call`
         insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at)
@@ -173,7 +173,7 @@ describe('a claim on a call with external effects', () => {
     const app = testApp(database, { tools: [tool] })
     const other = toolCall('act', 'not-taken', 'a', { something: 'else' })
     expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
-    await vi.waitFor(async () => expect((await ledger.lookup(call)).call?.lapsed).toBe(true))
+    await vi.waitFor(async () => expect((await ledger.lookup(call)).call?.lapsed).toBe(true), 15_000)
     expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
     expect(await outcomes('not-taken')).toEqual([{ outcome: 'running', attempt: 1 }])
     expect((await post(app, '/tools/act', toolCall('act', 'not-taken', 'a'))).body.output).toBe('acted')
@@ -200,7 +200,7 @@ describe('a claim on a call with external effects', () => {
     const call = { rolloutId: 'expired', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
     const claim = { token: 'gone', leaseSeconds: 0.05 }
     await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt: new Date(), claim })
-    await vi.waitFor(async () => expect(await ledger.expire(0)).toBe(1))
+    await vi.waitFor(async () => expect(await ledger.expire(0)).toBe(1), 15_000)
     expect(await outcomes('expired')).toEqual([{ outcome: 'failed', attempt: 1 }])
     const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
     const graded = await post(testApp(database, { graders }), '/grade', gradingOf('expired', 'x'))

@@ -180,7 +180,7 @@ describe('a tool with database effects', () => {
     const second = post(app, '/tools/next', toolCall('next', 'another', 'a', { thing: 'x' }))
     await other.reached
     held.open()
-    await vi.waitFor(() => expect(late).toHaveLength(4))
+    await vi.waitFor(() => expect(late).toHaveLength(4), 15_000)
     const ended = { code: 'TRANSACTION_ENDED' }
     expect(await Promise.all(late)).toMatchObject([ended, ended, ended, ended])
     other.open()
@@ -214,7 +214,7 @@ describe('a tool with database effects', () => {
     held.open()
     const retry = await post(app, '/tools/buy', call)
     expect(retry.body.output).toBe('bought')
-    await vi.waitFor(async () => expect((await things()).filter((thing) => thing === 'killed')).toHaveLength(1))
+    await vi.waitFor(async () => expect((await things()).filter((thing) => thing === 'killed')).toHaveLength(1), 15_000)
   })
 
   it('does not hold up the record of other calls while it runs', async () => {

@@ -73,7 +73,7 @@ describe.each(['none', 'database', 'external'] as const)('a grading while a call
   })
 
   it('does not take it for ended when the trainer was told to try again, and the retry is given its answer', async () => {
-    const { held, runs, app } = replicaOf(effects, 0.05, { answerSeconds: 0.1 })
+    const { held, runs, app } = replicaOf(effects, 0.05, { answerSeconds: 1.5 })
     const call = toolCall('slow', `late-${effects}`, 'a')
     expect((await post(app, '/tools/slow', call)).body.error?.code).toBe('answer_timed_out')
     const graded = await post(app, '/grade', gradingOf(`late-${effects}`, 'x'))

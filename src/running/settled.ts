@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RequestError } from '../errors.ts'
-import type { GradingIdentity } from '../ledger/gradings.ts'
+import type { GradingIdentity } from '../ledger/grading-lookup.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { RecordedRollout } from '../ledger/rollout.ts'
 

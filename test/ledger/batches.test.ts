@@ -176,6 +176,25 @@ describe('the promise of retention', () => {
     expect(left).toEqual({ calls: 0, grades: 0, young: 1, traffic: 50 })
   })
 
+  it('waits for no rollout that a call is just being written to, nor for an item that is just being used', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    for (const name of ['busy', 'free']) {
+      await ledger.record(record(`old-and-${name}`, 'c', { itemHash: name, item: { question: name } }))
+      await ledger.record(record(`young-for-${name}`, 'c', { itemHash: `unused-${name}`, item: { question: name } }))
+    }
+    await database.sql`delete from rollouts where id like 'young-for-%'`
+    await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-and-%'`
+    await database.sql`update items set last_used_at = now() - interval '8 days' where hash like 'unused-%'`
+    await database.sql.begin(async (writing) => {
+      await writing`update rollouts set calls = calls + 1 where id = 'old-and-busy'`
+      await writing`update items set last_used_at = now() where hash = 'unused-busy'`
+      expect(await ledger.deleteRollouts(7)).toEqual({ rollouts: 1, items: 1 })
+    })
+    const left = await database.sql`select id from rollouts where id like 'old-and-%'`
+    expect(left.map(({ id }) => id)).toEqual(['old-and-busy'])
+    expect(await database.sql`select hash from items where hash like 'unused-%'`).toEqual([{ hash: 'unused-busy' }])
+  })
+
   it('leaves an old rollout whose call runs, so that the call is settled and not made again', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const held = gate()

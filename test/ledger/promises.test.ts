@@ -79,11 +79,11 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
 
   it('once per (rollout, call_id): runs a call once that is retried while the first attempt runs', async () => {
     const held = gate()
-    let runs = 0
-    const work = async () => {
-      runs += 1
+    const begun: string[] = []
+    const work = async ({ rolloutId }: { rolloutId: string }) => {
+      const run = begun.push(rolloutId)
       await held.pass()
-      return `run ${runs}`
+      return `run ${run}`
     }
     const head = { name: 'slow', description: 'Waits.', input: z.object({}) }
     const tool =
@@ -97,9 +97,13 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     const first = post(app, '/tools/slow', call)
     await held.reached
     const second = post(app, '/tools/slow', call)
+    // Asked for after it and begun, so that by then the second would have begun too.
+    const beside = post(app, '/tools/slow', toolCall('slow', `beside-${effects}`, 'a'))
+    await expect.poll(() => begun).toContain(`beside-${effects}`)
     held.open()
     expect((await second).text).toBe((await first).text)
-    expect(runs).toBe(1)
+    expect((await beside).status).toBe(200)
+    expect(begun).toEqual([`early-${effects}`, `beside-${effects}`])
   })
 
   it('order and count hold: admits exactly ten of forty parallel calls, and numbers all of them without a gap', async () => {

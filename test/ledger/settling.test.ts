@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Database } from '../../src/database.ts'
 import { settleClaim } from '../../src/ledger/claims.ts'
+import { createLedger } from '../../src/ledger/ledger.ts'
 import { open } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
@@ -39,4 +40,28 @@ it('settles a call with a change of state while another replica records the same
   expect(await settled).toBe(true)
   const [row] = await sql`select calls, state, outcome from rollouts r join tool_calls t on t.rollout_id = r.id`
   expect(row).toEqual({ calls: 1, state: { notes: ['done'] }, outcome: 'ok' })
+})
+
+it('settles nothing by a claim that was taken over, though the call still runs', async () => {
+  const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+  const call = { rolloutId: 'taken', callId: 'c', tool: 'act', arguments: {}, itemHash: 'h', item: {} }
+  const begin = (token: string, leaseSeconds: number) => {
+    const claim = { token, leaseSeconds }
+    return ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt: new Date(), claim })
+  }
+  await begin('dead', 0.01)
+  await expect.poll(async () => (await ledger.lookup(call)).call?.lapsed).toBe(true)
+  expect((await begin('living', 60)).call).toMatchObject({ claim: 'living', attempt: 2 })
+  const end = { outcome: 'ok', output: 'from the grave', code: null } as const
+  const change = () => ({ notes: ['from the grave'] })
+  expect(await ledger.settle({ ...call, token: 'dead' }, end)).toBe(false)
+  expect(await ledger.settle({ ...call, token: 'dead' }, end, change)).toBe(false)
+  const standing = async () => {
+    const [row] = await database.sql`
+      select outcome, output, state from tool_calls join rollouts on id = rollout_id where rollout_id = 'taken'`
+    return row
+  }
+  expect(await standing()).toEqual({ outcome: 'running', output: '', state: null })
+  expect(await ledger.settle({ ...call, token: 'living' }, { ...end, output: 'done' })).toBe(true)
+  expect(await standing()).toEqual({ outcome: 'ok', output: 'done', state: null })
 })

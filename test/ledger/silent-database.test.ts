@@ -2,6 +2,7 @@ import { sql as query } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Database, isUnavailable, openDatabase } from '../../src/database.ts'
+import { createLedger } from '../../src/ledger/ledger.ts'
 import { defineTool, open, post, testApp, toolCall } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/proxy.ts'
@@ -103,6 +104,17 @@ describe('a call whose record may or may not have been committed', () => {
     const retry = await post(app, '/tools/read', toolCall('read', 'answer-lost', 'a'))
     expect([retry.body.output, retry.headers.get('x-replayed'), counted.runs]).toEqual(['seen-1', 'true', 1])
     expect([...(await storedOf('answer-lost'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
+  })
+
+  it('is found by the statement that wrote it, which runs again by itself and stands for both', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    proxy.hold('to client', 'seen-1')
+    const call = { rolloutId: 'found', callId: 'a', tool: 'read', arguments: {}, itemHash: 'hash', item: {} }
+    const recorded = ledger.record({ ...call, outcome: 'ok', output: 'seen-1', code: null, startedAt: new Date() })
+    await expect.poll(() => storedOf('found')).toHaveLength(1)
+    proxy.pass()
+    expect(await recorded).toMatchObject({ call: { seq: 1, outcome: 'ok', output: 'seen-1' }, replayed: true })
+    expect([...(await storedOf('found'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
   })
 
   it('runs again when it was not committed, and a statement that arrives after all changes nothing', async () => {

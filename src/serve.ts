@@ -60,12 +60,32 @@ export function serve(settings: ServeSettings): () => Promise<void> {
     }, drainSeconds * 1000)
     // Also without a delay whoever knocks already is let in.
     await sleep(drainDelaySeconds * 1000)
+    await everyoneIn(server)
     const closed = close(server)
     connections.closeQuiet(Math.min(1_000, drainSeconds * 500))
     await closed
     await emptied(admission, stopping.signal)
     clearTimeout(over)
   }
+}
+
+/**
+ * Resolves once nobody waits to be accepted, or after two seconds: whose connection the system has taken and whose request
+ * may be on it already, would be cut off when the server stops listening.
+ */
+async function everyoneIn(server: Server): Promise<void> {
+  const end = performance.now() + 2_000
+  let knocked = true
+  const knock = () => {
+    knocked = true
+  }
+  server.on('connection', knock)
+  while (knocked && performance.now() < end) {
+    knocked = false
+    // More than a turn of the loop, each of which may accept but one.
+    await sleep(20)
+  }
+  server.off('connection', knock)
 }
 
 /** Stops listening, and resolves once the last connection is closed; the one of HTTP would cut off the idle ones at once. */

@@ -1,4 +1,4 @@
-import { lookUp, parseReference, type Reference, type Subject } from './reference.ts'
+import { lookUp, parsePath, type Subject, type TemplatePath } from './template-path.ts'
 
 /** What is wrong with a template, and where. */
 export interface TemplateProblem {
@@ -9,13 +9,13 @@ export interface TemplateProblem {
 
 /** A template taken apart: texts as they stand, and what is to be looked up. */
 export interface Template {
-  readonly parts: readonly (string | Reference)[]
+  readonly parts: readonly (string | TemplatePath)[]
   readonly problems: readonly TemplateProblem[]
 }
 
 /** A path of a template that leads to nothing, and why. */
 export interface Missing {
-  readonly reference: Reference
+  readonly path: TemplatePath
   readonly why: string
 }
 
@@ -50,7 +50,7 @@ export function parseTemplate(text: string): Template {
     const message = `a template may have ${longestTemplate} characters, and this has ${text.length}`
     return { parts: [text], problems: [{ at: longestTemplate, message }] }
   }
-  const parts: (string | Reference)[] = []
+  const parts: (string | TemplatePath)[] = []
   const problems: TemplateProblem[] = []
   const report = (at: number, message: string) => problems.push({ at, message })
   /** Where the text that is not yet in `parts` begins, and where the content of an open `{{` does. */
@@ -77,19 +77,18 @@ export function parseTemplate(text: string): Template {
     }
     let closing = run.length
     if (open !== undefined) {
-      const reference = parseReference(text.slice(open, index))
-      if (typeof reference === 'string') report(open - 2, reference)
+      const path = parsePath(text.slice(open, index))
+      if (typeof path === 'string') report(open - 2, path)
       else {
         if (open - 2 > from) parts.push(text.slice(from, open - 2))
-        parts.push(reference)
+        parts.push(path)
         from = index + 2
       }
       open = undefined
       closing -= 2
     } else if (closing === 1 && lastSingle !== undefined) {
-      const reference = parseReference(text.slice(lastSingle + 1, index))
-      if (typeof reference !== 'string')
-        report(lastSingle, `"{${reference.path}}" has single braces where it needs two`)
+      const path = parsePath(text.slice(lastSingle + 1, index))
+      if (typeof path !== 'string') report(lastSingle, `"{${path.text}}" has single braces where it needs two`)
     }
     if (closing > 1 && closing > singles) report(index, 'this "}}" closes nothing')
     singles = Math.max(0, singles - closing)
@@ -124,9 +123,9 @@ export function renderTemplate(template: string, subject: Subject): Rendered {
   for (const part of parts) {
     const value = typeof part === 'string' ? ({ found: true, value: part } as const) : lookUp(part, subject)
     if (value.found) text += typeof value.value === 'string' ? value.value : (JSON.stringify(value.value) ?? 'null')
-    else if (typeof part !== 'string' && !missing.some(({ reference }) => reference.path === part.path)) {
+    else if (typeof part !== 'string' && !missing.some(({ path }) => path.text === part.text)) {
       if (missing.length === mostMissing) break
-      missing.push({ reference: part, why: value.why })
+      missing.push({ path: part, why: value.why })
     }
     if (text.length > longestRendered) {
       const reason = `the template makes a text of more than ${longestRendered} characters`
@@ -134,6 +133,6 @@ export function renderTemplate(template: string, subject: Subject): Rendered {
     }
   }
   if (missing.length === 0) return { ok: true, text }
-  const reason = missing.map(({ reference, why }) => `${reference.path} is missing: ${why}`).join('; ')
+  const reason = missing.map(({ path, why }) => `${path.text} is missing: ${why}`).join('; ')
   return { ok: false, why: 'missing', reason, missing }
 }

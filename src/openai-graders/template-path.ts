@@ -5,15 +5,15 @@ export interface Subject {
 }
 
 /** A place in the item or the sample, as written between double braces: `item.a.b[0]`. */
-export interface Reference {
+export interface TemplatePath {
   /** As written, without the white space around it. */
-  readonly path: string
+  readonly text: string
   readonly namespace: 'item' | 'sample'
   /** Names of fields, and numbers of places in lists from 0; at least one. */
   readonly steps: readonly [string | number, ...(string | number)[]]
 }
 
-/** What stands at a {@link Reference}, or why nothing does, in words that repeat nothing but the path. */
+/** What stands at a {@link TemplatePath}, or why nothing does, in words that repeat nothing but the path. */
 export type Found = { readonly found: true; readonly value: unknown } | { readonly found: false; readonly why: string }
 
 const longestPath = 1_000
@@ -26,11 +26,11 @@ const stepPattern = /\.([^\s.[\]{}()'"|]+)|\[(\d{1,9})\]|\[\s*(?:"([^"]*)"|'([^'
  * 1,000 characters. What is no path comes back as a sentence that says what is wrong with it.
  *
  * @see https://platform.openai.com/docs/guides/graders (Templating)
- * @example parseReference('item.a[0]') // { path: 'item.a[0]', namespace: 'item', steps: ['a', 0] }
+ * @example parsePath('item.a[0]') // { text: 'item.a[0]', namespace: 'item', steps: ['a', 0] }
  */
-export function parseReference(text: string): Reference | string {
-  if (text.length > longestPath) return `a path may have ${longestPath} characters, and this has ${text.length}`
-  const path = text.trim()
+export function parsePath(between: string): TemplatePath | string {
+  if (between.length > longestPath) return `a path may have ${longestPath} characters, and this has ${between.length}`
+  const path = between.trim()
   if (path === '') return 'there is no path between the braces'
   const namespace = namespacePattern.exec(path)?.[1]
   if (namespace !== 'item' && namespace !== 'sample') return `"${path}" begins with neither "item." nor "sample."`
@@ -45,7 +45,7 @@ export function parseReference(text: string): Reference | string {
   const [first, ...rest] = steps
   if (first === undefined) return `"${path}" names no field of the ${namespace}`
   if (steps.length > mostSteps) return `a path may have ${mostSteps} steps, and "${path}" has ${steps.length}`
-  return { path, namespace, steps: [first, ...rest] }
+  return { text: path, namespace, steps: [first, ...rest] }
 }
 
 /**
@@ -53,10 +53,10 @@ export function parseReference(text: string): Reference | string {
  * nothing is inherited, nothing is called, a text has no fields. A field of the sample itself that is null is not
  * there either, because trainers send null for what they do not have; null anywhere else is a value.
  */
-export function lookUp(reference: Reference, subject: Subject): Found {
-  let value = subject[reference.namespace]
-  let walked: string = reference.namespace
-  for (const step of reference.steps) {
+export function lookUp(path: TemplatePath, subject: Subject): Found {
+  let value = subject[path.namespace]
+  let walked: string = path.namespace
+  for (const step of path.steps) {
     const inner = stepInto(value, step)
     if (inner === undefined) return { found: false, why: whyNot(value, step, walked) }
     walked += typeof step === 'number' ? `[${step}]` : `.${step}`

@@ -1,0 +1,122 @@
+import { fillMessages } from './fill-messages.ts'
+import { type Graded, scored, unfilled, unscored } from './graded.ts'
+import type { LabelAnswer, NoAnswer, Runners, ScoreAnswer } from './runners.ts'
+import type {
+  LabelModelGrader,
+  ScoreModelGrader,
+  SingleGrader,
+  StringCheckGrader,
+  TextSimilarityGrader,
+} from './single-graders.ts'
+import { checkStrings } from './string-check.ts'
+import { renderTemplate } from './template.ts'
+import type { Subject } from './template-path.ts'
+
+/** Runs any grader but multi; see `runGrader`. */
+export async function runSingle(
+  grader: SingleGrader,
+  subject: Subject,
+  runners: Runners,
+  signal: AbortSignal,
+): Promise<Graded> {
+  switch (grader.type) {
+    case 'string_check':
+      return compare(grader, subject, (input, reference) => checkStrings(grader.operation, input, reference))
+    case 'text_similarity':
+      return compare(grader, subject, (input, reference) => measure(grader, input, reference, runners))
+    case 'score_model':
+      return askForScore(grader, subject, runners, signal)
+    case 'label_model':
+      return askForLabel(grader, subject, runners, signal)
+    case 'endpoint': {
+      if (runners.endpoint === undefined) return unscored({ other_error: true }, 'endpoint graders are not run here')
+      return gradedBy(await runners.endpoint(grader, subject, signal), 'the endpoint')
+    }
+    case 'python': {
+      const off = 'Python graders are switched off'
+      const errors = { python_grader_server_error: true, python_grader_server_error_type: off }
+      if (runners.python === undefined) return unscored(errors, off)
+      return gradedBy(await runners.python(grader, subject, signal), 'the Python code')
+    }
+  }
+}
+
+async function compare(
+  grader: StringCheckGrader | TextSimilarityGrader,
+  subject: Subject,
+  compared: (input: string, reference: string) => Graded | Promise<Graded>,
+): Promise<Graded> {
+  const input = renderTemplate(grader.input, subject)
+  const reference = renderTemplate(grader.reference, subject)
+  if (!reference.ok) {
+    const graded = unfilled(reference, subject)
+    // What is wrong with the grader or the item outweighs what is wrong with the output.
+    return input.ok || graded.score === null ? graded : unfilled(input, subject)
+  }
+  return input.ok ? compared(input.text, reference.text) : unfilled(input, subject)
+}
+
+async function measure(
+  { evaluation_metric: metric }: TextSimilarityGrader,
+  input: string,
+  reference: string,
+  runners: Runners,
+): Promise<Graded> {
+  const similarity = runners.similarity(metric)
+  if (similarity === undefined) return unscored({ other_error: true }, `the metric ${metric} is not served here`)
+  const score = await similarity(input, reference)
+  if (!Number.isFinite(score)) return unscored({ other_error: true }, `the metric ${metric} gave no finite number`)
+  return scored(score, `${metric} of the input and the reference`)
+}
+
+async function askForScore(
+  grader: ScoreModelGrader,
+  subject: Subject,
+  { scoreModel }: Runners,
+  signal: AbortSignal,
+): Promise<Graded> {
+  if (scoreModel === undefined) return noModel
+  const filled = fillMessages(grader.input, subject)
+  if (!filled.ok) return unfilled(filled, subject)
+  const answer = await scoreModel(grader, filled.messages, signal)
+  if (!answer.ok) return unanswered(answer)
+  const { score, reason = `the model ${grader.model} scored it`, usage = [] } = answer
+  if (!Number.isFinite(score))
+    return unscored({ model_grader_parse_error: true }, 'the model gave no number', { usage })
+  const [least, most] = grader.range ?? [0, 1]
+  return scored(Math.min(most, Math.max(least, score)), reason, { usage })
+}
+
+async function askForLabel(
+  grader: LabelModelGrader,
+  subject: Subject,
+  { labelModel }: Runners,
+  signal: AbortSignal,
+): Promise<Graded> {
+  if (labelModel === undefined) return noModel
+  const filled = fillMessages(grader.input, subject)
+  if (!filled.ok) return unfilled(filled, subject)
+  const answer: LabelAnswer = await labelModel(grader, filled.messages, signal)
+  if (!answer.ok) return unanswered(answer)
+  const { label, usage = [] } = answer
+  if (!grader.labels.includes(label)) {
+    return unscored({ model_grader_parse_error: true }, 'the model gave a label that is none of the grader', { usage })
+  }
+  const reason = answer.reason ?? `the model ${grader.model} gave the label "${label}"`
+  return scored(Number(grader.passing_labels.includes(label)), reason, { usage })
+}
+
+const noModel = unscored(
+  { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is set up' },
+  'no judging model is set up',
+)
+
+const unanswered = ({ errors, reason, usage = [] }: NoAnswer) => unscored(errors, reason, { usage })
+
+function gradedBy(answer: ScoreAnswer, who: string): Graded {
+  if (!answer.ok) return unanswered(answer)
+  const { score, reason = `${who} scored it`, usage = [] } = answer
+  return Number.isFinite(score)
+    ? scored(score, reason, { usage })
+    : unscored({ other_error: true }, `${who} gave no finite number`, { usage })
+}

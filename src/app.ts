@@ -46,6 +46,8 @@ export interface AppDeps {
   readonly isDraining?: () => boolean
   /** What is in flight; counted here when it is left out. */
   readonly admission?: Admission
+  /** Takes what is to be done last of all, when nothing runs any more. */
+  readonly atEnd?: (work: () => Promise<void>) => void
 }
 
 /**
@@ -67,6 +69,7 @@ export function createApp(deps: AppDeps): Hono {
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
   const services = { ledger, db: database.db, embed, log, ...limits }
   const caller = createCaller({ ...services, tools, budget, claims, stopping })
+  deps.atEnd?.(caller.handIn)
   const grading = createGrading({ ...services, graders, stopping, isBusy: caller.isBusy })
   const respond = createErrorResponder(log, now)
 

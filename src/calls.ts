@@ -48,6 +48,8 @@ export interface CallerSettings extends RunServices {
   readonly toolSeconds: number
   /** How long a call may take altogether, waiting included, in seconds: less than the trainer's patience. */
   readonly answerSeconds: number
+  /** How long a failed call's answer is held back while the database cannot be told of the failure, in seconds. */
+  readonly holdSeconds: number
 }
 
 /** The verb "call a tool", and what is under way of it in this process. */
@@ -59,13 +61,15 @@ export interface Caller {
   call(request: ToolRequest): Promise<ToolAnswer>
   /** Whether a call of this rollout runs in this process, or has failed and could not be recorded yet. */
   isBusy(rolloutId: string): boolean
+  /** Records the failed calls that could not be recorded yet; resolves when none is left, or after a few seconds. */
+  handIn(): Promise<void>
 }
 
 /** Makes the verb "call a tool". */
 export function createCaller(settings: CallerSettings): Caller {
   const { ledger, log, tools } = settings
   const underWay = createUnderWay<Recorded>()
-  const unrecorded = createUnrecorded(ledger, log)
+  const unrecorded = createUnrecorded(ledger, log, { holdSeconds: settings.holdSeconds })
   const queued = createQueueByKey()
   const patiently = createPatience(settings.answerSeconds, settings.stopping)
 
@@ -112,6 +116,7 @@ export function createCaller(settings: CallerSettings): Caller {
 
   return {
     isBusy: (rolloutId) => underWay.isBusy(rolloutId) || unrecorded.has(rolloutId),
+    handIn: () => unrecorded.handIn(5),
     async call(request) {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const callId = request.callId ?? `call_${randomUUID()}`

@@ -137,6 +137,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     dataDir: it.DATA_DIR,
     logLevel: it.LOG_LEVEL,
     limits: {
+      ...defaultLimits,
       maxBodyBytes: it.MAX_BODY_BYTES,
       maxRequestsInFlight: it.MAX_REQUESTS_IN_FLIGHT,
       maxBytesInFlight: it.MAX_BYTES_IN_FLIGHT,

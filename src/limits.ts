@@ -14,6 +14,8 @@ export interface Limits {
   readonly graderSeconds: number
   /** How long a call may take altogether, waiting included: less than the trainer's ten minutes. */
   readonly answerSeconds: number
+  /** How long a failed call's answer is held back while the database cannot be told of the failure. */
+  readonly holdSeconds: number
   /** How long a grading waits for calls that still run. */
   readonly waitSeconds: number
   /** For how long a claim on a call with external effects holds without renewal. */
@@ -32,6 +34,7 @@ export const defaultLimits: Limits = {
   toolSeconds: 60,
   graderSeconds: 300,
   answerSeconds: 570,
+  holdSeconds: 5,
   waitSeconds: 30,
   leaseSeconds: 30,
 }

@@ -12,7 +12,7 @@ import { type Admission, createAdmission } from './overload.ts'
 /** What {@link serve} needs. */
 export interface ServeSettings {
   /** Makes the app with what it is to know of the server's life. */
-  readonly makeApp: (life: Required<Pick<AppDeps, 'stopping' | 'isDraining' | 'admission'>>) => Hono
+  readonly makeApp: (life: Required<Pick<AppDeps, 'stopping' | 'isDraining' | 'admission' | 'atEnd'>>) => Hono
   readonly limits: Limits
   readonly log: Log
   readonly host: string
@@ -41,7 +41,9 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const stopping = new AbortController()
   let isDraining = false
   const admission = createAdmission(limits, log)
-  const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission })
+  const endings: (() => Promise<void>)[] = []
+  const atEnd = (work: () => Promise<void>) => void endings.push(work)
+  const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission, atEnd })
   const { server, connections } = createHttpServer(app.fetch)
   server.on('error', settings.onError)
   const { port, host } = settings
@@ -65,6 +67,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
     connections.closeQuiet(Math.min(1_000, drainSeconds * 500))
     await closed
     await emptied(admission, stopping.signal)
+    await Promise.all(endings.map((work) => work()))
     clearTimeout(over)
   }
 }

@@ -139,6 +139,22 @@ describe('the server process', () => {
     expect(await ended).toBe(0)
   })
 
+  it('stays until the failures are recorded that the database has not heard of yet', async () => {
+    const server = await start({ DRAIN_SECONDS: '0.2' })
+    await database.sql`alter table tool_calls add constraint away check (call_id <> 'handed-in')`
+    const answer = postTo(`${server.url}/tools/list`, call('handed-in', { path: '' }))
+    await expect.poll(() => logOf(server).map(({ code }) => code)).toContain('failure_not_recorded')
+    server.child.kill('SIGTERM')
+    expect((await answer).status).toBe(503)
+    // Longer than a stop takes that waits for nothing more.
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    expect(server.child.exitCode).toBeNull()
+    await database.sql`alter table tool_calls drop constraint away`
+    expect(await server.ended).toBe(0)
+    const rows = await database.sql`select outcome from tool_calls where call_id = 'handed-in'`
+    expect([...rows]).toEqual([{ outcome: 'failed' }])
+  })
+
   it('serves whoever has a key, on all addresses', async () => {
     const key = 'a-key-of-sixteen-characters'
     const { url, written } = await start({ HOST: '0.0.0.0', API_KEYS: key })

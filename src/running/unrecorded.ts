@@ -1,31 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallRecord, Recorded } from '../ledger/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 
 /** Failed calls that the database was not there to hear of. */
 export interface Unrecorded {
-  /** Records a failed call now, or as soon as the database takes it; gives what stands there when it is now. */
+  /**
+   * Records a failed call, and gives what stands there then. When the database does not take it this waits for a while,
+   * for other replicas cannot know of the failure yet; then it is recorded as soon as possible, and the answer is nothing.
+   */
   record(failed: CallRecord): Promise<Recorded | undefined>
   /** Whether such a call of this rollout waits to be recorded: until it is, the rollout must not be graded. */
   has(rolloutId: string): boolean
+  /** Resolves once none waits any more, or after `seconds`. */
+  handIn(seconds: number): Promise<void>
 }
+
+/** How failed calls are kept. */
+export interface UnrecordedSettings {
+  /** How often they are tried again, in seconds. */
+  readonly everySeconds: number
+  /** How long a failure is held back from its trainer while it is not recorded, in seconds. */
+  readonly holdSeconds: number
+  /** How many bytes their arguments and items may have together as JSON; further failures are forgotten, and logged. */
+  readonly maxBytes: number
+}
+
+const usual: UnrecordedSettings = { everySeconds: 0.5, holdSeconds: 5, maxBytes: 64 * 1024 * 1024 }
 
 /** At most this many are tried together. */
 const together = 500
 
 /**
- * Keeps such calls in memory, with arguments and items of up to `maxBytes` as JSON, and tries again every `seconds`, those
- * that waited longest first; one that cannot be recorded does not hold up the others. A call that succeeded by a retry
- * meanwhile keeps its record.
+ * Keeps such calls in memory and tries again, those that waited longest first; one that cannot be recorded does not hold up
+ * the others. A call that succeeded by a retry meanwhile keeps its record.
  */
 export function createUnrecorded(
   ledger: Pick<Ledger, 'record'>,
   log: Log,
-  seconds = 1,
-  maxBytes = 64 * 1024 * 1024,
+  settings: Partial<UnrecordedSettings> = {},
 ): Unrecorded {
+  const { everySeconds, holdSeconds, maxBytes } = { ...usual, ...settings }
   const waiting = new Map<string, CallRecord>()
   const rollouts = new Map<string, number>()
+  const held = new Map<string, (recorded: Recorded) => void>()
   let bytes = 0
   let isTrying = false
 
@@ -38,8 +56,9 @@ export function createUnrecorded(
   const attempt = async (key: string, failed: CallRecord): Promise<boolean> => {
     waiting.delete(key)
     try {
-      await ledger.record(failed)
+      const recorded = await ledger.record(failed)
       count(failed, -1)
+      held.get(key)?.(recorded)
       return true
     } catch {
       // At the end of those that wait, unless the same call has failed once more and waits there already.
@@ -60,11 +79,26 @@ export function createUnrecorded(
   const tryLater = () => {
     if (isTrying || waiting.size === 0) return
     isTrying = true
-    setTimeout(() => void flush(), seconds * 1000).unref()
+    setTimeout(() => void flush(), everySeconds * 1000).unref()
   }
+
+  const recordedLater = (key: string): Promise<Recorded | undefined> =>
+    new Promise((resolve) => {
+      const over = (recorded?: Recorded) => {
+        clearTimeout(timer)
+        held.delete(key)
+        resolve(recorded)
+      }
+      const timer = setTimeout(over, holdSeconds * 1000)
+      held.set(key, over)
+    })
 
   return {
     has: (rolloutId) => rollouts.has(rolloutId),
+    async handIn(seconds) {
+      const end = performance.now() + seconds * 1000
+      while (rollouts.size > 0 && performance.now() < end) await sleep(50)
+    },
     async record(failed) {
       try {
         return await ledger.record(failed)
@@ -74,12 +108,13 @@ export function createUnrecorded(
         const facts = { rollout: failed.rolloutId, call: failed.callId, tool: failed.tool }
         const code = fits ? 'failure_not_recorded' : 'failure_forgotten'
         log.error({ code, ...facts, cause }, `a failed call is not recorded${fits ? ' yet' : ': too many wait for it'}`)
-        if (fits && !waiting.has(key)) {
+        if (!fits) return undefined
+        if (!waiting.has(key)) {
           waiting.set(key, failed)
           count(failed, 1)
           tryLater()
         }
-        return undefined
+        return recordedLater(key)
       }
     },
   }

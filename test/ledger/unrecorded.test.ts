@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
 import type { Database } from '../../src/database.ts'
 import type { CallRecord } from '../../src/ledger/call.ts'
 import { createLedger } from '../../src/ledger/ledger.ts'
 import { createUnrecorded } from '../../src/running/unrecorded.ts'
-import { keepingLog, open } from '../support/app.ts'
+import { defineGrader, defineTool, gradingOf, keepingLog, open, post, testApp, toolCall } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 let home: TestDatabase
@@ -28,7 +29,7 @@ const failed = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord =
 describe('failed calls that the database does not take', () => {
   it('are recorded as soon as it does, though one of them never is', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
-    const unrecorded = createUnrecorded(ledger, keepingLog(), 0.05)
+    const unrecorded = createUnrecorded(ledger, keepingLog(), { everySeconds: 0.05, holdSeconds: 0 })
     await unrecorded.record(failed('never', { code: 'a \u0000 that Postgres cannot store' }))
     await database.sql`alter table tool_calls add constraint away check (rollout_id not like 'later-%')`
     const later = Array.from({ length: 600 }, (_, n) => `later-${n}`)
@@ -41,10 +42,29 @@ describe('failed calls that the database does not take', () => {
     expect(unrecorded.has('never')).toBe(true)
   })
 
+  it('are answered for once they are recorded, so that no other replica can grade their rollout meanwhile', async () => {
+    const log = keepingLog()
+    const tool = defineTool({
+      ...{ name: 'fails', description: 'Fails.', input: z.object({}), effects: 'none' },
+      run: () => {
+        throw new Error('broken')
+      },
+    })
+    const graders = [defineGrader({ name: 'one', version: '1', range: [0, 1], grade: () => 1 })]
+    const here = testApp(database, { tools: [tool], log, limits: { holdSeconds: 15 } })
+    await database.sql`alter table tool_calls add constraint away check (rollout_id <> 'held')`
+    const answer = post(here, '/tools/fails', toolCall('fails', 'held', 'a'))
+    await expect.poll(() => log.lines.map(({ facts }) => facts['code'])).toContain('failure_not_recorded')
+    await database.sql`alter table tool_calls drop constraint away`
+    expect((await answer).body.error?.code).toBe('tool_failed')
+    const graded = await post(testApp(database, { graders }), '/grade', gradingOf('held', 'x'))
+    expect(graded.body.error?.code).toBe('rollout_has_failed_call')
+  })
+
   it('are kept up to a size and forgotten beyond it, which is logged', async () => {
     const log = keepingLog()
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
-    const unrecorded = createUnrecorded(ledger, log, 60, 10_000)
+    const unrecorded = createUnrecorded(ledger, log, { everySeconds: 60, holdSeconds: 0, maxBytes: 10_000 })
     const code = 'a \u0000 that Postgres cannot store'
     const item = { text: 'x'.repeat(6_000) }
     for (const rollout of ['one', 'one', 'two']) await unrecorded.record(failed(rollout, { code, item }))

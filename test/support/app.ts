@@ -56,7 +56,8 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     budget: 'budget' in options ? options.budget : environment.budget,
     authenticate: options.authenticate ?? (async () => ANONYMOUS),
     log: options.log ?? keepingLog(),
-    limits: { ...defaultLimits, ...options.limits },
+    // Tests of a database that is away need not be held up.
+    limits: { ...defaultLimits, holdSeconds: 0.2, ...options.limits },
     version: 'test',
     isMigrated: () => isMigrated(database.sql),
     ...(options.stopping && { stopping: options.stopping }),

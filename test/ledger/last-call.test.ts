@@ -1,3 +1,4 @@
+import { sql as query } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../src/database.ts'
@@ -42,4 +43,37 @@ it('the last call of the budget is not refused because a retry of it failed else
   expect(row).toEqual({ seq: 10, outcome: 'ok', code: null })
   const past = await post(there, '/tools/write', toolCall('write', 'r', 'eleventh'))
   expect(past.body.output).toContain('the budget of 10 tool calls is used up')
+})
+
+it('a call that began as the last of the budget is undone and refused when another took its place while it ran', async () => {
+  const held = gate()
+  const head = { description: 'Writes.', input: z.object({}) }
+  await database.sql`create table effects (call text)`
+  const write = defineTool({
+    ...{ ...head, name: 'write' },
+    effects: 'database',
+    async run({ tx, callId }) {
+      await tx.execute(query`insert into effects values (${callId})`)
+      await held.pass()
+      return 'written'
+    },
+  })
+  const app = testApp(database, {
+    tools: [write, defineTool({ ...head, name: 'read', effects: 'none', run: () => 'read' })],
+  })
+  const read = (n: number) => post(app, '/tools/read', toolCall('read', 'overtaken', `call ${n}`))
+  for (let n = 1; n <= 9; n += 1) await read(n)
+  const running = post(app, '/tools/write', toolCall('write', 'overtaken', 'overtaken'))
+  await held.reached
+  expect((await read(10)).body.output).toBe('read')
+  held.open()
+  const { status, body } = await running
+  expect([status, body.output]).toEqual([200, expect.stringContaining('the budget of 10 tool calls is used up')])
+  expect(await database.sql`select from effects`).toHaveLength(0)
+  const rows = await database.sql`
+    select seq, outcome from tool_calls where rollout_id = 'overtaken' order by seq desc limit 2`
+  expect([...rows]).toEqual([
+    { seq: 11, outcome: 'refused' },
+    { seq: 10, outcome: 'ok' },
+  ])
 })

@@ -42,9 +42,9 @@ async function start(env: Record<string, string>) {
 }
 
 /** Asks over an agent's connection; rejects when that is cut off before the answer is complete. */
-async function ask(agent: Agent | undefined, url: string, body?: unknown) {
+async function ask(agent: Agent | undefined, url: string, body?: unknown, onSent = () => {}) {
   const asked = request(url, { ...(agent && { agent }), method: body === undefined ? 'GET' : 'POST' })
-  asked.end(body === undefined ? undefined : JSON.stringify(body))
+  asked.once('finish', onSent).end(body === undefined ? undefined : JSON.stringify(body))
   const [response]: [IncomingMessage] = await new Promise((resolve, reject) => {
     asked.on('response', (response) => resolve([response])).on('error', reject)
   })
@@ -108,6 +108,24 @@ describe('a server that is told to stop under load', () => {
       select count(*)::int as effects, count(distinct rollout)::int as rollouts from effects where rollout like 'load-%'`
     const writes = answered.filter((rollout) => Number(rollout.split('-')[1]) % 4 === 0).length
     expect(written).toEqual({ effects: writes, rollouts: writes })
+  })
+
+  it('answers whose connection the system has taken, though the server has not accepted it yet', async () => {
+    const { url, child, ended } = await start({ DRAIN_SECONDS: '15' })
+    // While it is frozen its system takes connections and what is sent on them; the signal is there before it accepts one.
+    child.kill('SIGSTOP')
+    let sent = 0
+    const asked = Array.from({ length: 100 }, (_, n) => {
+      const call = ask(undefined, `${url}/tools/read`, toolCall('read', `knocks-${n}`, 'a'), () => {
+        sent += 1
+      })
+      return call.then(({ status }) => status, String)
+    })
+    await expect.poll(() => sent).toBe(100)
+    child.kill('SIGTERM')
+    child.kill('SIGCONT')
+    expect(new Set(await Promise.all(asked))).toEqual(new Set([200]))
+    expect(await ended).toBe(0)
   })
 
   it.each(['waits for', 'has given up'])(

@@ -75,6 +75,21 @@ describe('a call whose commit is under way', () => {
     },
   )
 
+  it('is on the disk then, unless the operator wants it otherwise: no connection asks for less', async () => {
+    const setting = query`select source from pg_settings where name = 'synchronous_commit'`
+    const ask = defineTool({
+      ...head,
+      effects: 'database',
+      run: async ({ tx }) => (await tx.execute<{ source: string }>(setting)).map(({ source }) => source),
+    })
+    const app = testApp(database, { tools: [ask] })
+    const inTransaction = await post(app, '/tools/act', toolCall('act', 'durable', 'a'))
+    const [outside] = await database.sql`select source from pg_settings where name = 'synchronous_commit'`
+    for (const told of [inTransaction.body.output, outside?.['source']]) {
+      expect(told).toMatch(/default|configuration file|command line|database|user/)
+    }
+  })
+
   it('stands there once when another replica records it at that moment, and both give the same answer', async () => {
     const reading = (output: string) => [defineTool({ ...head, effects: 'none', run: () => output })]
     const commits = await holdCommits()

@@ -1,5 +1,5 @@
 import { sql as query } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../src/database.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../support/app.ts'
@@ -36,12 +36,12 @@ async function holdCommits() {
     await held.pass()
   })
   await held.reached
-  return {
-    letGo: async () => {
-      held.open()
-      await over
-    },
+  const letGo = async () => {
+    held.open()
+    await over
   }
+  onTestFinished(letGo)
+  return { letGo }
 }
 
 /** How many connections wait for a lock. */

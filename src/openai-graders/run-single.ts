@@ -64,7 +64,13 @@ async function measure(
 ): Promise<Graded> {
   const similarity = runners.similarity(metric)
   if (similarity === undefined) return unscored({ other_error: true }, `the metric ${metric} is not served here`)
-  const score = await similarity(input, reference)
+  let score: number
+  try {
+    score = await similarity(input, reference)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return unscored({ truncated_observation_error: true }, error.message)
+  }
   if (!Number.isFinite(score)) return unscored({ other_error: true }, `the metric ${metric} gave no finite number`)
   return scored(score, `${metric} of the input and the reference`)
 }

@@ -37,7 +37,7 @@ export type ScoreAnswer = (Told & { readonly ok: true; readonly score: number; r
 /** The label that a judging model chose, or why there is none. */
 export type LabelAnswer = (Told & { readonly ok: true; readonly label: string; readonly reason?: string }) | NoAnswer
 
-/** Measures how alike two texts are, as a number. */
+/** Measures how alike two texts are, as a number. Throws a RangeError for a reference too long to be measured. */
 export type Similarity = (input: string, reference: string) => number | Promise<number>
 
 /**

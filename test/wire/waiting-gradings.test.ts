@@ -49,6 +49,8 @@ describe.each(['none', 'database', 'external'] as const)('a grading while a call
     const call = post(app, '/tools/slow', toolCall('slow', `waits-${effects}`, 'a'))
     await held.reached
     const grading = post(app, '/grade', gradingOf(`waits-${effects}`, 'x'))
+    // Asked for after it and answered, so that by then the first has seen the call run.
+    expect((await post(app, '/grade', gradingOf(`beside-${effects}`, 'x'))).text).toBe('{"score":0}')
     held.open()
     expect((await call).status).toBe(200)
     expect((await grading).text).toBe('{"score":1}')

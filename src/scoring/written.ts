@@ -1,0 +1,54 @@
+/** What stands in a text's only code fence, or the text itself; trimmed. */
+const unfence = (text: string): string => {
+  const trimmed = text.trim()
+  if (!trimmed.startsWith('```') || !trimmed.endsWith('```') || trimmed.length < 6) return trimmed
+  const inside = trimmed.slice(3, -3)
+  return inside.includes('```') ? trimmed : inside.replace(/^[\w-]*\r?\n/u, '').trim()
+}
+
+/**
+ * Reads an answer that is JSON, also when a code fence is around it (```json …```), which is a slip of form and no wrong
+ * answer. Never throws.
+ *
+ * @example readJson('```json\n{"a":1}\n```') // { json: true, value: { a: 1 } }
+ */
+export const readJson = (text: string): { json: true; value: unknown } | { json: false; reason: string } => {
+  const inside = unfence(text)
+  if (inside === '') return { json: false, reason: 'empty answer' }
+  try {
+    return { json: true, value: JSON.parse(inside) }
+  } catch {
+    return { json: false, reason: 'not JSON' }
+  }
+}
+
+/**
+ * Reads a list as people and models write it: a JSON array of texts and numbers, or elements divided by line breaks,
+ * commas or semicolons, with or without bullets, numbers, quotes and back-ticks around them; in a code fence or not. Empty
+ * elements are dropped, repeated ones kept. Never throws.
+ *
+ * An element cannot have a comma in it unless the list is a JSON array.
+ *
+ * @example readList('- `src/a.ts`\n- src/b.ts') // ['src/a.ts', 'src/b.ts']
+ * @example readList('E11.9, I10; Z79.4') // ['E11.9', 'I10', 'Z79.4']
+ */
+export const readList = (text: string): string[] => {
+  const read = readJson(text)
+  if (read.json && Array.isArray(read.value) && read.value.every(isPlain)) return undressed(read.value.map(String))
+  const lines = unfence(text)
+    .split(/\r?\n/u)
+    .map((line) => line.replace(/^\s*(?:[-*+•–]|\d{1,3}[.)])\s+/u, ''))
+  return undressed(lines.flatMap((line) => line.split(/[,;]/u)))
+}
+
+const isPlain = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number'
+
+const undressed = (elements: readonly string[]): string[] =>
+  elements
+    .map((element) =>
+      element
+        .trim()
+        .replace(/^(["'`])(.*)\1$/su, '$2')
+        .trim(),
+    )
+    .filter((element) => element !== '')

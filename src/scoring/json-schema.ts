@@ -1,0 +1,81 @@
+import { Ajv, type Options } from 'ajv'
+import { Ajv2019 } from 'ajv/dist/2019.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { canonical } from './canonical.ts'
+import { compilePattern } from './pattern.ts'
+import type { Score } from './score.ts'
+import { LONGEST_COUNTED } from './too-long.ts'
+import { readJson } from './written.ts'
+
+/** A schema that refers to itself is checked by recursion, which deep nesting could make to crash. */
+const DEEPEST = 60
+
+/**
+ * Makes a scorer of answers that must fit a JSON Schema: 1 for one that does, 0 for one that does not, or is no JSON. Make
+ * it once, beside the grader: compiling a schema takes some milliseconds.
+ *
+ * Schemas are of draft 2020-12, or of 2019-09 or draft-07 when their `$schema` says so; `format` says something to readers
+ * and checks nothing, as the drafts have it; unknown keywords are ignored. Patterns are run by RE2 and repeated elements
+ * are found by their hash, so that an answer cannot take time that grows faster than its length; a schema that refers to
+ * itself from several alternatives can still.
+ *
+ * The answer is a value, or a text with JSON in it, a code fence around it allowed. A text of more than 200,000 characters, and
+ * what is nested deeper than 60 levels, scores 0. Making the scorer throws an Error for a schema that is none, for a
+ * reference to another document and, a SyntaxError, for a pattern with lookahead or back-references.
+ *
+ * Source: https://json-schema.org/draft/2020-12, as the package ajv reads it.
+ *
+ * @example
+ * const fits = schemaScorer({ type: 'object', required: ['total'] })
+ * fits('{"total":3}').score // 1
+ * fits('{}') // { score: 0, reason: "the value must have required property 'total'" }
+ */
+export const schemaScorer = (schema: Readonly<Record<string, unknown>> | boolean): ((candidate: unknown) => Score) => {
+  const validate = makeAjv(schema).compile(schema)
+  return (candidate) => {
+    if (typeof candidate === 'string' && candidate.length > LONGEST_COUNTED) {
+      return { score: 0, reason: `longer than ${LONGEST_COUNTED} characters` }
+    }
+    const read = typeof candidate === 'string' ? readJson(candidate) : { json: true as const, value: candidate }
+    if (!read.json) return { score: 0, reason: read.reason }
+    if (isDeep(read.value)) return { score: 0, reason: `nested deeper than ${DEEPEST} levels` }
+    if (validate(read.value) === true) return { score: 1, reason: 'fits the schema' }
+    const [error] = validate.errors ?? []
+    return { score: 0, reason: `${error?.instancePath || 'the value'} ${error?.message ?? 'does not fit the schema'}` }
+  }
+}
+
+const makeAjv = (schema: Readonly<Record<string, unknown>> | boolean): Ajv => {
+  const options: Options = {
+    strict: false,
+    logger: false,
+    validateFormats: false,
+    ownProperties: true,
+    code: { regExp: Object.assign((pattern: string) => compilePattern(pattern), { code: 'RE2' }) },
+  }
+  const draft = typeof schema === 'object' ? String(schema['$schema'] ?? '') : ''
+  const ajv = /draft-0[67]/u.test(draft)
+    ? new Ajv(options)
+    : /2019-09/u.test(draft)
+      ? new Ajv2019(options)
+      : new Ajv2020(options)
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    error: { message: 'must not have the same element twice' },
+    validate: (wanted: boolean, list: readonly unknown[]) =>
+      !wanted || new Set(list.map((element) => canonical([element]))).size === list.length,
+  })
+  return ajv
+}
+
+const isDeep = (value: unknown): boolean => {
+  let level = [value]
+  for (let depth = 0; depth <= DEEPEST; depth += 1) {
+    level = level.flatMap((element) => (typeof element === 'object' && element !== null ? Object.values(element) : []))
+    if (level.length === 0) return false
+  }
+  return true
+}

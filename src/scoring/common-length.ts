@@ -6,8 +6,8 @@ const ALL = 2 ** BITS - 1
  * The length of the longest common subsequence of two lists; elements are equal as `Map` keys are.
  *
  * Source: Hyyrö, "Bit-parallel LCS-length computation revisited", 2004: 30 cells of the table at a time, and only what lies
- * between an equal beginning and an equal end. Time grows with the product of the lengths (two lists of 30,000: some
- * tens of milliseconds): the caller caps them.
+ * between an equal beginning and an equal end. Time grows with the product of the lengths (two lists of 30,000: about
+ * a tenth of a second): the caller caps them.
  *
  * @example commonLength([...'brown'], [...'bear']) // 2
  */

@@ -3,7 +3,7 @@ import { codesOf, scoreRatio } from './similarity.ts'
 import { tooLong } from './too-long.ts'
 import { partRatio, wordsPartRatio, wordsRatio } from './word-ratios.ts'
 
-/** Comparing a text with all parts of another takes more than comparing two whole ones: a third of a second at worst. */
+/** Comparing a text with all parts of another takes more than comparing two whole ones: a tenth of a second at worst. */
 const LONGEST_PARTED = 5_000
 
 /** What words in any order are worth, compared with the texts as they are. */

@@ -3,7 +3,7 @@ import type { Score } from './score.ts'
 /** Enough for any answer; counting its words takes some tenths of a second at most. */
 export const LONGEST_COUNTED = 200_000
 
-/** What takes time by the product of two lengths: 30,000 characters each way are some tens of milliseconds. */
+/** What takes time by the product of two lengths: 30,000 characters each way are about a tenth of a second. */
 export const LONGEST_ALIGNED = 30_000
 
 /**

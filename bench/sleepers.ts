@@ -5,7 +5,7 @@ import { formatAsked } from './table.ts'
 const sleepers = 500
 
 /**
- * Measures hot calls while 500 calls of an external tool sleep at once, on a server whose pool has ten connections. The
+ * Measures hot calls while 500 calls of an external tool sleep at once, on a server whose pools have four connections for the ledger and sixteen for tools. The
  * server's tool sleeps as long as SLEEP_SECONDS says.
  */
 export async function measureSleepers(stage: Stage, sleepSeconds: number, seconds: number): Promise<string[]> {

@@ -23,7 +23,7 @@ export interface Config {
   readonly host: string
   /** The Postgres to use; `undefined` for the embedded one. */
   readonly databaseUrl: string | undefined
-  /** The most connections that the ledger and the tools may open each. */
+  /** The most connections for tools and graders; the ledger opens up to four more. */
   readonly poolSize: number
   /** `false` behind a pooler in transaction mode. */
   readonly prepare: boolean
@@ -84,7 +84,7 @@ const variables = z
     PORT: whole(0, 65_535).default(8000),
     HOST: z.string().default('127.0.0.1'),
     DATABASE_URL: databaseAddress.optional(),
-    DATABASE_POOL_SIZE: whole(1, 1_000).default(10),
+    DATABASE_POOL_SIZE: whole(1, 1_000).default(16),
     DATABASE_PREPARE: flag.default(true),
     DATA_DIR: z.string().default('.data'),
     LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),

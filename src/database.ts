@@ -14,7 +14,7 @@ export interface Database {
 export interface DatabaseOptions {
   /** A `postgres://` address. */
   url: string
-  /** The most connections that `sql` and `db` may open each, 1 or more. */
+  /** The most connections that `db` may open, 1 or more; `sql` opens as many, but four at most. */
   poolSize: number
   /** `false` for a pooler that hands a connection on after each transaction, such as PgBouncer; `true` when left out. */
   prepare?: boolean
@@ -48,6 +48,9 @@ export function silenceFor(
   return { sql: 15, db: Math.max(toolSeconds, ...named.map(({ timeoutSeconds = 0 }) => timeoutSeconds)) + 10 }
 }
 
+/** The ledger asks little at once, for it batches; and the fewer take turns, the warmer each is kept by Postgres. */
+const mostOfLedger = 4
+
 /**
  * Opens a database: connections are made when the first queries need them, and again after the server was away.
  *
@@ -55,9 +58,9 @@ export function silenceFor(
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, poolSize, prepare = true, name = 'scorekeeper', silence } = options
-  const client = (seconds: number | undefined): Sql => {
+  const client = (most: number, seconds: number | undefined): Sql => {
     const settings: Options<Record<string, PostgresType>> & { silence: number | undefined } = {
-      max: poolSize,
+      max: most,
       prepare,
       connect_timeout: Math.min(5, seconds ?? 5),
       silence: seconds,
@@ -71,8 +74,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     return postgres(withoutLibpqSettings(url), settings)
   }
   // Two clients: drizzle replaces its client's serialisers, and raw SQL with dates or JSON would hang on that one.
-  const sql = client(silence?.sql)
-  const wrapped = client(silence?.db)
+  const sql = client(Math.min(poolSize, mostOfLedger), silence?.sql)
+  const wrapped = client(poolSize, silence?.db)
   return {
     sql,
     db: drizzle(wrapped),

@@ -26,7 +26,7 @@ describe('the settings', () => {
       port: 8000,
       host: '127.0.0.1',
       databaseUrl: undefined,
-      poolSize: 10,
+      poolSize: 16,
       prepare: true,
       dataDir: '.data',
       logLevel: 'info',

@@ -193,6 +193,7 @@ describe('the promise of retention', () => {
     const left = await database.sql`select id from rollouts where id like 'old-and-%'`
     expect(left.map(({ id }) => id)).toEqual(['old-and-busy'])
     expect(await database.sql`select hash from items where hash like 'unused-%'`).toEqual([{ hash: 'unused-busy' }])
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
   })
 
   it('leaves an old rollout whose call runs, so that the call is settled and not made again', async () => {

@@ -17,6 +17,8 @@ const report = z.object({
 const refused: Readonly<Record<string, string>> = {
   'tools/reads-the-ledger.ts': '../src/ledger/ledger.ts',
   'graders/knows-a-protocol.ts': '../src/protocols/agent-rft.ts',
+  'graders/knows-the-definitions.ts': '../src/define.ts',
+  'graders/examples/reads-the-ledger.ts': '../../src/ledger/ledger.ts',
   'schema/knows-the-server.ts': '../src/app.ts',
   'src/scoring/knows-errors.ts': '../errors.ts',
   'src/openai-graders/reads-the-ledger.ts': '../ledger/ledger.ts',
@@ -30,6 +32,8 @@ const allowed: Readonly<Record<string, string>> = {
   'tools/refuses.ts': '../src/errors.ts',
   'tools/is-typed.ts': '../schema/environment.ts',
   'graders/scores.ts': '../src/scoring/numbers.ts',
+  'graders/examples/defines.ts': '../../src/define.ts',
+  'graders/examples/composes.ts': '../../src/scoring/sets.ts',
   'schema/environment.ts': '../src/define.ts',
   'src/openai-graders/says-what-is-wrong.ts': '../issues.ts',
   'src/ledger/asks-the-database.ts': '../database.ts',

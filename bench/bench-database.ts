@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Sql } from 'postgres'
 import { loadConfig } from '../src/config.ts'
@@ -26,13 +26,19 @@ export interface BenchPostgres {
 /** Opens the Postgres of DATABASE_URL, whose user must be allowed to make databases, else an embedded one for once. */
 export async function openBenchPostgres(env: NodeJS.ProcessEnv): Promise<BenchPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-bench-'))
-  const server = await openServerDatabase({ ...loadConfig({ DATA_DIR: folder, ...env }), poolSize: 1 })
-  const [row] = await server.sql<{ version: string }[]>`select current_setting('server_version') as version`
+  const open = () => openServerDatabase({ ...loadConfig({ DATA_DIR: folder, ...env }), poolSize: 1 })
   const embedded = env['DATABASE_URL'] === undefined
-  if (embedded) await prepareForMillions(server.sql)
+  if (embedded) {
+    const first = await open()
+    await prepareForMillions(first.sql)
+    // The last to let go stops it.
+    await first.close()
+  }
+  const server = await open()
+  const [row] = await server.sql<{ version: string }[]>`select current_setting('server_version') as version`
   const made: { readonly name: string; readonly database: Database }[] = []
   return {
-    where: `PostgreSQL ${row?.version.split(' ')[0]}, ${embedded ? 'the embedded one, set for much writing' : server.where}`,
+    where: `PostgreSQL ${row?.version.split(' ')[0]}, ${embedded ? 'the embedded one, set as a large database is' : server.where}`,
     async makeDatabase() {
       const name = `scorekeeper_bench_${process.pid}_${made.length}`
       await server.sql.unsafe(`create database ${name}`)
@@ -54,10 +60,11 @@ export async function openBenchPostgres(env: NodeJS.ProcessEnv): Promise<BenchPo
   }
 }
 
-/** The settings of a database that is written much, as far as they need no restart: see docs/performance.md. */
+/** The settings that a large database is commonly given, from its next start on: see docs/performance.md. */
 async function prepareForMillions(sql: Sql): Promise<void> {
+  const megabytes = Math.floor(Math.min(totalmem() / 4, 4 * 2 ** 30) / 2 ** 20)
+  await sql.unsafe(`alter system set shared_buffers = '${megabytes}MB'`)
   await sql`alter system set max_wal_size = '8GB'`
   await sql`alter system set checkpoint_timeout = '15min'`
   await sql`alter system set wal_compression = 'lz4'`.catch(() => sql`alter system set wal_compression = 'on'`)
-  await sql`select pg_reload_conf()`
 }

@@ -86,6 +86,8 @@ export const grades = pgTable(
     rolloutId: text('rollout_id').notNull(),
     grader: text('grader').notNull(),
     version: text('version').notNull(),
+    /** A hash of the grader's files: another one under the same version is a change that nobody said. */
+    codeHash: text('code_hash'),
     source: text('source', { enum: ['trainer', 'regrade'] }).notNull(),
     sampleHash: text('sample_hash').notNull(),
     sample: jsonb('sample').notNull(),

@@ -10,6 +10,7 @@ import type { Tool } from './define-tool.ts'
 import type { Embed } from './environment.ts'
 import { RequestError } from './errors.ts'
 import { createGrading } from './grading.ts'
+import { type Judge, noJudge } from './judge/question.ts'
 import { createLedger } from './ledger/ledger.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
@@ -38,6 +39,8 @@ export interface AppDeps {
   /** Whether the database has all migrations; throws when it is away. */
   readonly isMigrated: () => Promise<boolean>
   readonly embed?: Embed | undefined
+  /** Asked by graders; without it a grader that asks makes its rollout ungradable. */
+  readonly judge?: Judge | undefined
   /** Milliseconds since 1970; the real clock when it is left out. */
   readonly now?: () => number
   /** Aborted when the server stops and has no more time for what runs. */
@@ -70,7 +73,7 @@ export function createApp(deps: AppDeps): Hono {
   const services = { ledger, db: database.db, embed, log, ...limits }
   const caller = createCaller({ ...services, tools, budget, claims, stopping })
   deps.atEnd?.(caller.handIn)
-  const grading = createGrading({ ...services, graders, stopping, isBusy: caller.isBusy })
+  const grading = createGrading({ ...services, graders, judge: deps.judge ?? noJudge, stopping, isBusy: caller.isBusy })
   const respond = createErrorResponder(log, now)
 
   const allow = async (request: Request, ...anyOf: readonly Scope[]): Promise<void> => {

@@ -1,6 +1,7 @@
 import { checkTimeout } from './check-timeout.ts'
 import type { Db, Embed, EnvironmentSpec } from './environment.ts'
 import { describeIssues, hidingValues } from './issues.ts'
+import type { Judgement, JudgeQuestion } from './judge/question.ts'
 import type { TrajectoryCall } from './trajectory.ts'
 
 /** The model's final output, as the trainer sends it. Only `output_text` is there with every trainer. */
@@ -24,6 +25,8 @@ export interface GraderContext<Task, Reference, State> {
   readonly rolloutId: string
   readonly db: Db
   readonly embed: Embed | undefined
+  /** Asks a judging model; throws when there is no answer, and then nothing is scored. */
+  readonly judge: (question: JudgeQuestion) => Promise<Judgement>
   /** Aborted when the grader's time is up; pass it on. */
   readonly signal: AbortSignal
 }
@@ -58,6 +61,8 @@ export interface Grader {
   readonly version: string
   readonly range: readonly [number, number]
   readonly timeoutSeconds: number | undefined
+  /** A hash of the files that it is made of, recorded beside the version; undefined where they are not known. */
+  readonly codeHash?: string | undefined
   /** Parses the item; `run` then takes the stored state (null for none yet). */
   open(
     item: unknown,

@@ -23,7 +23,7 @@ export interface RequestErrorOptions {
  * retried), `code` is stable and is what programs should look at, `message` is for whoever reads it.
  */
 export class RequestError extends Error {
-  override readonly name = 'RequestError'
+  override readonly name: string = 'RequestError'
   readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503 | 504
   readonly code: string
   readonly retryAfterSeconds: number | undefined
@@ -35,5 +35,20 @@ export class RequestError extends Error {
     this.code = code
     this.retryAfterSeconds = options.retryAfterSeconds
     this.details = options.details ?? {}
+  }
+}
+
+/**
+ * Thrown where a rollout cannot be graded for reasons that are not the model's and not the grader's: a call of it failed, a
+ * judge does not answer. The grading is recorded as `ungradable` and answered with a 5xx, so that the trainer discards the
+ * rollout instead of learning from a zero. A grader of yours that asks somebody else throws it too.
+ *
+ * @example throw new UngradableError(503, 'simulator_away', 'the simulator does not answer', { cause })
+ */
+export class UngradableError extends RequestError {
+  override readonly name = 'UngradableError'
+
+  constructor(status: 500 | 503 | 504, code: string, message: string, options: RequestErrorOptions = {}) {
+    super(status, code, message, options)
   }
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Grader, Sample } from './define-grader.ts'
 import type { Db, Embed } from './environment.ts'
-import { RequestError } from './errors.ts'
+import { RequestError, UngradableError } from './errors.ts'
 import { contentHash } from './json.ts'
+import type { Judge } from './judge/question.ts'
 import type { GradingRecord } from './ledger/gradings.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Log } from './log.ts'
@@ -30,6 +31,7 @@ export interface GradingSettings {
   readonly ledger: Ledger
   readonly db: Db
   readonly embed: Embed | undefined
+  readonly judge: Judge
   readonly graders: ReadonlyMap<string, Grader>
   readonly log: Log
   /** Whether a call of this rollout runs in this process, or waits to be recorded as failed. */
@@ -72,7 +74,8 @@ export function createGrading(settings: GradingSettings): Grading {
     const record = (end: Ending): Promise<number | null> => {
       const durationMs = performance.now() - began
       const { item, sample, itemHash } = request
-      const identity = { rolloutId, grader: grader.name, version: grader.version, sampleHash, sample, itemHash, item }
+      const code = { grader: grader.name, version: grader.version, codeHash: grader.codeHash ?? null }
+      const identity = { rolloutId, ...code, sampleHash, sample, itemHash, item }
       return ledger.recordGrading({ ...identity, ...end, durationMs })
     }
     try {
@@ -92,6 +95,7 @@ export function createGrading(settings: GradingSettings): Grading {
           stored: rollout.state,
           db: settings.db,
           embed: settings.embed,
+          judge: (question) => settings.judge(question, signal),
           signal,
         }),
       )
@@ -101,7 +105,7 @@ export function createGrading(settings: GradingSettings): Grading {
       const message = `the grader "${grader.name}" failed; try again`
       const facts = { rollout: rolloutId, grader: grader.name }
       const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
-      const outcome = failure.code.startsWith('rollout_') ? 'ungradable' : 'failed'
+      const outcome = error instanceof UngradableError ? 'ungradable' : 'failed'
       const end = { outcome, score: null, parts: null, reason: failure.message, code: failure.code } as const
       await record(end).catch((cause: unknown) => {
         log.error(

@@ -10,6 +10,8 @@ import { execute } from './statement.ts'
 /** A grading to be recorded as asked for by the trainer. */
 export interface GradingRecord extends GradingIdentity {
   readonly version: string
+  /** A hash of the grader's files; null where they are not known. */
+  readonly codeHash: string | null
   readonly sample: unknown
   readonly itemHash: string
   readonly item: unknown
@@ -27,7 +29,7 @@ export interface GradingRecord extends GradingIdentity {
 const writing = `
   with input as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as r(
-      rollout_id text, grader text, version text, sample_hash text, sample jsonb, item_hash text, outcome text,
+      rollout_id text, grader text, version text, code_hash text, sample_hash text, sample jsonb, item_hash text, outcome text,
       score float8, parts jsonb, reason text, code text, duration_ms float8)
   ),
   kept_rollouts as (
@@ -41,9 +43,9 @@ const writing = `
     order by hash
     on conflict (hash) do update set last_used_at = now()
   )
-  insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, parts,
+  insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score, parts,
     reason, code, duration_ms)
-  select rollout_id, grader, version, 'trainer', sample_hash, coalesce(sample, 'null'), item_hash, outcome, score, parts,
+  select rollout_id, grader, version, code_hash, 'trainer', sample_hash, coalesce(sample, 'null'), item_hash, outcome, score, parts,
     reason, code, duration_ms
   from input order by rollout_id, grader, sample_hash
   on conflict do nothing
@@ -96,6 +98,7 @@ const textOf = (grading: GradingRecord): string =>
     rollout_id: grading.rolloutId,
     grader: grading.grader,
     version: grading.version,
+    code_hash: grading.codeHash,
     sample_hash: grading.sampleHash,
     sample: grading.sample ?? null,
     item_hash: grading.itemHash,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RequestError } from '../errors.ts'
+import { UngradableError } from '../errors.ts'
 import type { GradingIdentity } from '../ledger/grading-lookup.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { RecordedRollout } from '../ledger/rollout.ts'
@@ -30,11 +30,11 @@ export async function settled(settings: SettlingSettings, grading: GradingIdenti
       if (rollout.failed === undefined) return rollout
       const { callId, tool } = rollout.failed
       const message = `call "${callId}" of "${tool}" failed for reasons of the server's and never succeeded`
-      throw new RequestError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })
+      throw new UngradableError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })
     }
     if (performance.now() > end) {
       const message = 'a tool call of the rollout is still running; try again'
-      throw new RequestError(503, 'rollout_still_running', message, { retryAfterSeconds: 5 })
+      throw new UngradableError(503, 'rollout_still_running', message, { retryAfterSeconds: 5 })
     }
     await sleep(pause)
   }

@@ -1,4 +1,5 @@
 import type { Grader } from '../../src/define-grader.ts'
+import { noJudge } from '../../src/judge/question.ts'
 import type { TrajectoryCall } from '../../src/trajectory.ts'
 import { open } from '../support/app.ts'
 
@@ -9,5 +10,14 @@ export async function grade(grader: Grader, item: unknown, output: string, traje
   const { db } = open('postgres://nobody@127.0.0.1:1/none', 1)
   const { signal } = new AbortController()
   const sample = { output_text: output }
-  return await opened.run({ sample, trajectory, stored: null, rolloutId: 'r', db, embed: undefined, signal })
+  return await opened.run({
+    sample,
+    trajectory,
+    stored: null,
+    rolloutId: 'r',
+    db,
+    embed: undefined,
+    judge: (question) => noJudge(question, signal),
+    signal,
+  })
 }

@@ -161,7 +161,15 @@ describe('the promise of retention', () => {
     await Promise.all(Array.from({ length: 25 }, (_, n) => ledger.record(record(`old-${n}`, 'c', old))))
     await ledger.record(record('young', 'c', { itemHash: 'young', item: { question: 'young' } }))
     const grading = { grader: 'g', version: '1', sampleHash: 's', sample: {}, outcome: 'scored', score: 1 } as const
-    const rest = { parts: null, reason: null, code: null, durationMs: 1, itemHash: 'old', item: { question: 'old' } }
+    const rest = {
+      codeHash: null,
+      parts: null,
+      reason: null,
+      code: null,
+      durationMs: 1,
+      itemHash: 'old',
+      item: { question: 'old' },
+    }
     await ledger.recordGrading({ rolloutId: 'old-1', ...grading, ...rest })
     await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-%'`
     await database.sql`update items set last_used_at = now() - interval '8 days' where hash = 'old'`

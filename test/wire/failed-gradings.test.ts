@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/database.ts'
-import type { Grade } from '../../src/define-grader.ts'
+import type { Grade, GraderContext } from '../../src/define-grader.ts'
+import { UngradableError } from '../../src/errors.ts'
 import { defineGrader, gradingOf, keepingLog, open, post, testApp } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
@@ -19,6 +20,8 @@ afterAll(async () => {
 
 /** What a grader without types may give. */
 const untyped = (text: string): Grade => JSON.parse(text)
+
+type Asking = Pick<GraderContext<unknown, unknown, unknown>, 'judge'>
 
 const boom = () => {
   throw new Error('password=hunter2')
@@ -54,6 +57,29 @@ describe('a grader that gives', () => {
     const rows = await database.sql`select outcome, score, parts, code from grades where rollout_id = ${what}`
     expect([...rows]).toEqual([{ outcome: 'failed', score: null, parts: null, code }])
   })
+
+  it.each([
+    [
+      'no judge is set up',
+      ({ judge }: Asking) => judge({ prompt: 'Is it right?', answer: 'x' }),
+      'judge_not_configured',
+    ],
+    [
+      'what it asks is away',
+      () => Promise.reject(new UngradableError(503, 'simulator_away', 'away')),
+      'simulator_away',
+    ],
+  ])(
+    'nothing because %s leaves the rollout ungradable, which is no failure of its own and no number',
+    async (why, ask, code) => {
+      const grade = async (context: Asking) => (await ask(context)).score
+      const app = testApp(database, { graders: [defineGrader({ name: 'asking', version: '1', grade })] })
+      const answer = await post(app, '/grade', gradingOf(why, 'x'))
+      expect([answer.status, answer.body.error?.code]).toEqual([503, code])
+      const rows = await database.sql`select outcome, score, code from grades where rollout_id = ${why}`
+      expect([...rows]).toEqual([{ outcome: 'ungradable', score: null, code }])
+    },
+  )
 
   it('a score after it had failed is answered with it, and the failure stays recorded', async () => {
     let runs = 0

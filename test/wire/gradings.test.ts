@@ -28,10 +28,10 @@ const exact = defineGrader({
   }),
 })
 const half = defineGrader({ name: 'half', version: '1', grade: () => 0.5 })
-const app = () => testApp(database, { graders: [exact, half] })
+const app = () => testApp(database, { graders: [{ ...exact, codeHash: 'abc123' }, half] })
 
 const grades = (rollout: string) => database.sql`
-  select grader, version, source, outcome, score, parts, reason, code, sample from grades
+  select grader, version, code_hash, source, outcome, score, parts, reason, code, sample from grades
   where rollout_id = ${rollout} order by id`
 
 describe('a grading', () => {
@@ -46,7 +46,15 @@ describe('a grading', () => {
   it('is answered with the score and nothing else, and recorded with all that it was made of', async () => {
     const { status, headers, text } = await post(app(), '/grade', gradingOf('recorded', 'abc', { answer: 'abc' }))
     expect([status, text, headers.get('x-rollout-id')]).toEqual([200, '{"score":1}', 'recorded'])
-    const row = { grader: 'exact', version: '3', source: 'trainer', outcome: 'scored', score: 1, code: null }
+    const row = {
+      grader: 'exact',
+      version: '3',
+      code_hash: 'abc123',
+      source: 'trainer',
+      outcome: 'scored',
+      score: 1,
+      code: null,
+    }
     expect(await grades('recorded')).toMatchObject([{ ...row, parts: { length: 3 }, reason: 'compared' }])
   })
 

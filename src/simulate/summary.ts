@@ -1,0 +1,80 @@
+import { bestOf } from './best-of.ts'
+import type { Distribution } from './distribution.ts'
+import type { Tally } from './tally.ts'
+
+const tenths = 10
+
+/** What a simulation came to, for one agent or for all: plain numbers, times in milliseconds, null for what there is not. */
+export type Summary = ReturnType<typeof summarize>
+
+/** Makes the plain numbers of a tally. */
+export function summarize(tally: Tally) {
+  const groups = [...tally.groups.values()]
+  const rewards = groups.flat()
+  const largest = groups.reduce((most, { length }) => Math.max(most, length), 0)
+  return {
+    rollouts: tally.rollouts,
+    scored: tally.scored,
+    discarded: tally.discarded,
+    discarded_because: Object.fromEntries(tally.reasons),
+    reward: {
+      mean: known(tally.reward.mean),
+      deviation: known(tally.reward.deviation),
+      histogram: histogramOf(rewards),
+      best_of: Object.fromEntries(
+        [1, 2, 4, 8, 16, 32, 64]
+          .filter((k) => k <= largest)
+          .map((k) => [k, known(meanOf(groups.map((group) => bestOf(group, k)).filter(Number.isFinite)))]),
+      ),
+    },
+    items: spreadOf(groups),
+    calls: tally.calls,
+    calls_per_rollout: quantilesOf(tally.callsPerRollout),
+    calls_by_tool: Object.fromEntries([...tally.tools].sort(([, a], [, b]) => b - a)),
+    output_tokens: quantilesOf(tally.outputTokens),
+    input_tokens: quantilesOf(tally.inputTokens),
+    tool_output_tokens: quantilesOf(tally.tokensPerCall),
+    call_ms: quantilesOf(tally.callMs),
+    grading_ms: quantilesOf(tally.gradingMs),
+    errors: Object.fromEntries([...tally.errors].sort(([, a], [, b]) => b - a)),
+    retries: tally.retries,
+    repeats: tally.repeats,
+    differences: tally.differences,
+  }
+}
+
+/** The items by what a trainer can learn from their groups: from those without a spread, nothing. */
+function spreadOf(groups: readonly (readonly number[])[]) {
+  const least = groups.flat().reduce((low, reward) => Math.min(low, reward), Number.POSITIVE_INFINITY)
+  const most = groups.flat().reduce((high, reward) => Math.max(high, reward), Number.NEGATIVE_INFINITY)
+  const flat = groups.filter((group) => group.length > 1 && group.every((reward) => reward === group[0]))
+  return {
+    groups: groups.filter(({ length }) => length > 1).length,
+    without_spread: flat.length,
+    of_them_at_the_least: flat.filter(([reward]) => reward === least && least !== most).length,
+    of_them_at_the_most: flat.filter(([reward]) => reward === most && least !== most).length,
+  }
+}
+
+/** The counts of ten equal parts of [0, 1], or of the rewards' own range where that is wider; the last has both its ends. */
+function histogramOf(rewards: readonly number[]) {
+  const from = rewards.reduce((low, reward) => Math.min(low, reward), 0)
+  const to = rewards.reduce((high, reward) => Math.max(high, reward), 1)
+  const counts = Array.from({ length: tenths }, () => 0)
+  for (const reward of rewards) {
+    const at = Math.min(tenths - 1, Math.floor(((reward - from) / (to - from)) * tenths))
+    counts[at] = (counts[at] ?? 0) + 1
+  }
+  return { from, to, counts }
+}
+
+const quantilesOf = (one: Distribution) => ({
+  mean: known(one.mean),
+  p50: known(one.quantile(0.5)),
+  p95: known(one.quantile(0.95)),
+  p99: known(one.quantile(0.99)),
+})
+
+const meanOf = (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0) / numbers.length
+
+const known = (value: number): number | null => (Number.isFinite(value) ? value : null)

@@ -26,7 +26,7 @@ export async function runGrader(
   runners: Runners,
   signal: AbortSignal,
 ): Promise<Graded> {
-  const complete = { item: subject.item, sample: withOutputJson(subject.sample) }
+  const complete = { ...subject, sample: withOutputJson(subject.sample) }
   return grader.type === 'multi'
     ? runMulti(grader, complete, runners, signal)
     : runSingle(grader, complete, runners, signal)

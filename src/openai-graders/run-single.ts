@@ -23,7 +23,7 @@ export async function runSingle(
     case 'string_check':
       return compare(grader, subject, (input, reference) => checkStrings(grader.operation, input, reference))
     case 'text_similarity':
-      return compare(grader, subject, (input, reference) => measure(grader, input, reference, runners))
+      return compare(grader, subject, (input, reference) => measure(grader, input, reference, runners, signal))
     case 'score_model':
       return askForScore(grader, subject, runners, signal)
     case 'label_model':
@@ -61,18 +61,20 @@ async function measure(
   input: string,
   reference: string,
   runners: Runners,
+  signal: AbortSignal,
 ): Promise<Graded> {
   const similarity = runners.similarity(metric)
   if (similarity === undefined) return unscored({ other_error: true }, `the metric ${metric} is not served here`)
-  let score: number
+  let answer: number | NoAnswer
   try {
-    score = await similarity(input, reference)
+    answer = await similarity(input, reference, signal)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return unscored({ truncated_observation_error: true }, error.message)
   }
-  if (!Number.isFinite(score)) return unscored({ other_error: true }, `the metric ${metric} gave no finite number`)
-  return scored(score, `${metric} of the input and the reference`)
+  if (typeof answer !== 'number') return unanswered(answer)
+  if (!Number.isFinite(answer)) return unscored({ other_error: true }, `the metric ${metric} gave no finite number`)
+  return scored(answer, `${metric} of the input and the reference`)
 }
 
 async function askForScore(

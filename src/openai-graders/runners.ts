@@ -37,8 +37,11 @@ export type ScoreAnswer = (Told & { readonly ok: true; readonly score: number; r
 /** The label that a judging model chose, or why there is none. */
 export type LabelAnswer = (Told & { readonly ok: true; readonly label: string; readonly reason?: string }) | NoAnswer
 
-/** Measures how alike two texts are, as a number. Throws a RangeError for a reference too long to be measured. */
-export type Similarity = (input: string, reference: string) => number | Promise<number>
+/**
+ * Measures how alike two texts are, as a number, or says why it cannot tell. Throws a RangeError for a reference too long
+ * to be measured.
+ */
+export type Similarity = (input: string, reference: string, signal: AbortSignal) => number | Promise<number | NoAnswer>
 
 /**
  * What a grader needs beside its JSON. What is not given cannot be run here, and a grading that needs it says so in its

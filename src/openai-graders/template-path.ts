@@ -1,7 +1,9 @@
-/** What a template may speak of: the dataset row, and what the model put out. */
+/** What a grader grades: a template speaks of the dataset row and of what the model put out. */
 export interface Subject {
   readonly item: unknown
   readonly sample: unknown
+  /** The rollout's id, for whom a grader asks elsewhere; no template speaks of it. */
+  readonly rolloutId?: string | undefined
 }
 
 /** A place in the item or the sample, as written between double braces: `item.a.b[0]`. */

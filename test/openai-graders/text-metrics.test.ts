@@ -47,7 +47,7 @@ describe('the metrics of text_similarity', () => {
 
   it('tell the lengths of ROUGE apart', () => {
     const rouge = (['rouge_1', 'rouge_2', 'rouge_3', 'rouge_4', 'rouge_5'] as const).map((metric) =>
-      textMetric(metric)?.('a b c d e f', 'a b c d x f'),
+      textMetric(metric)?.('a b c d e f', 'a b c d x f', new AbortController().signal),
     )
     expect(rouge).toEqual([5 / 6, 3 / 5, 2 / 4, 1 / 3, 0])
   })

@@ -22,6 +22,7 @@ const refused: Readonly<Record<string, string>> = {
   'schema/knows-the-server.ts': '../src/app.ts',
   'src/scoring/knows-errors.ts': '../errors.ts',
   'src/openai-graders/reads-the-ledger.ts': '../ledger/ledger.ts',
+  'src/outbound/reads-the-settings.ts': '../config.ts',
   'src/ledger/knows-the-verbs.ts': '../calls.ts',
   'src/running/knows-a-protocol.ts': '../protocols/agent-rft.ts',
   'src/protocols/reads-the-ledger.ts': '../ledger/ledger.ts',
@@ -36,6 +37,7 @@ const allowed: Readonly<Record<string, string>> = {
   'graders/examples/composes.ts': '../../src/scoring/sets.ts',
   'schema/environment.ts': '../src/define.ts',
   'src/openai-graders/says-what-is-wrong.ts': '../issues.ts',
+  'src/outbound/answers-graders.ts': '../openai-graders/runners.ts',
   'src/ledger/asks-the-database.ts': '../database.ts',
   'src/protocols/calls.ts': '../calls.ts',
 }

@@ -37,6 +37,8 @@ export interface Desk {
   readonly format: unknown
   /** At least 0 and less than 1; the same numbers for the same seed, item and place in the group. */
   random(): number
+  /** How many more steps the rollout may take. */
+  stepsLeft(): number
   /** Aborted when the rollout is over before the agent is. */
   readonly signal: AbortSignal
   /** Calls one tool, which is one step, and gives what the model would read: the output, or the text of an error. */

@@ -95,6 +95,7 @@ export async function playRollout(
     tools: settings.tools,
     format: item['response_format'],
     random: place.random,
+    stepsLeft: () => settings.maxSteps - steps,
     signal: either,
     call: async (tool, args) => (await callTogether([{ tool, arguments: args }]))[0] ?? '',
     callTogether,

@@ -1,0 +1,118 @@
+import type OpenAI from 'openai'
+import { z } from 'zod'
+import { type Agent, type Answer, type Desk, type ToolDefinition, textOf } from './agent.ts'
+import type { Spending } from './spending.ts'
+
+/** How a model is asked. */
+export interface ModelAgentSettings {
+  readonly client: OpenAI
+  readonly model: string
+  /** How much it is to think: `low`, `medium`, `high` or what else the model knows; its own default when left out. */
+  readonly effort?: string | undefined
+  /** The most tokens of one answer, reasoning included. */
+  readonly maxOutputTokens?: number | undefined
+  /** Counts what is spent, and says when it is enough. */
+  readonly spending: Spending
+}
+
+const jsonSchemaFormat = z.looseObject({
+  type: z.literal('json_schema'),
+  json_schema: z.looseObject({
+    name: z.string().default('answer'),
+    schema: z.record(z.string(), z.unknown()),
+    strict: z.boolean().nullish(),
+  }),
+})
+/** The same as the Responses API itself has it, and as a job's `response_format` may have it too. */
+const flatFormat = z.looseObject({
+  type: z.literal('json_schema'),
+  name: z.string().default('answer'),
+  schema: z.record(z.string(), z.unknown()),
+  strict: z.boolean().nullish(),
+})
+const effortShape = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'])
+const roleShape = z.enum(['user', 'assistant', 'system', 'developer'])
+
+/**
+ * An agent that is a model behind the Responses API: it is given the item's messages and tools, its calls are made, several
+ * of one turn together, and all that it said is given back with their outputs, its reasoning included, until it calls
+ * nothing more. A refusal is an answer, and graded as one.
+ *
+ * `play` throws when the model cannot be asked, or has failed: the rollout is then discarded.
+ */
+export function modelAgent(settings: ModelAgentSettings): Agent {
+  const { model } = settings
+  return { name: model, play: (desk) => play(settings, desk) }
+}
+
+async function play(
+  { client, model, effort, maxOutputTokens, spending }: ModelAgentSettings,
+  desk: Desk,
+): Promise<Answer> {
+  const input: OpenAI.Responses.ResponseInputItem[] = desk.messages.map(({ role, content }) => ({
+    ...{ type: 'message', role: roleShape.parse(role), content: textOf(content) },
+  }))
+  const summaries: string[] = []
+  let inputTokens = 0
+  let outputTokens = 0
+  for (;;) {
+    const response = await spending.within(() =>
+      client.responses.create(
+        {
+          model,
+          input,
+          tools: desk.tools.map(functionTool),
+          parallel_tool_calls: true,
+          // Nothing is kept there: reasoning comes back sealed, and is handed back.
+          store: false,
+          include: ['reasoning.encrypted_content'],
+          ...formatOf(desk.format),
+          ...(effort !== undefined && { reasoning: { effort: effortShape.parse(effort), summary: 'auto' } }),
+          ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
+        },
+        { signal: desk.signal },
+      ),
+    )
+    inputTokens += response.usage?.input_tokens ?? 0
+    outputTokens += response.usage?.output_tokens ?? 0
+    if (response.status === 'failed')
+      throw new Error(`the model failed: ${response.error?.message ?? 'no reason given'}`)
+    const calls = response.output.filter((item) => item.type === 'function_call')
+    for (const item of response.output) {
+      if (item.type === 'reasoning') summaries.push(...item.summary.map(({ text }) => text))
+      if (item.type === 'reasoning' || item.type === 'function_call' || item.type === 'message') input.push(item)
+    }
+    if (calls.length === 0 || desk.stepsLeft() === 0) {
+      const reasoningSummary = summaries.join('\n')
+      return { text: saidIn(response), inputTokens, outputTokens, ...(reasoningSummary !== '' && { reasoningSummary }) }
+    }
+    const outputs = await desk.callTogether(calls.map(({ name, arguments: args }) => ({ tool: name, arguments: args })))
+    for (const [at, { call_id }] of calls.entries()) {
+      input.push({ type: 'function_call_output', call_id, output: outputs[at] ?? '' })
+    }
+  }
+}
+
+/** What the model said at last: its text, or its refusal. */
+function saidIn({ output }: OpenAI.Responses.Response): string {
+  const parts = output.flatMap((item) => (item.type === 'message' ? item.content : []))
+  return parts.map((part) => (part.type === 'output_text' ? part.text : part.refusal)).join('')
+}
+
+const functionTool = ({ function: tool }: ToolDefinition): OpenAI.Responses.FunctionTool => ({
+  ...{
+    type: 'function',
+    name: tool.name,
+    parameters: tool.parameters ?? { type: 'object', properties: {} },
+    strict: false,
+  },
+  ...(tool.description != null && { description: tool.description }),
+})
+
+function formatOf(format: unknown): { readonly text?: OpenAI.Responses.ResponseTextConfig } {
+  const nested = jsonSchemaFormat.safeParse(format)
+  const flat = nested.success ? nested.data.json_schema : flatFormat.safeParse(format).data
+  if (flat === undefined) return {}
+  const { name, schema, strict } = flat
+  return { text: { format: { type: 'json_schema', name, schema, strict: strict ?? null } } }
+}

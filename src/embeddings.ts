@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Embed } from './environment.ts'
+import { retryAfterMs } from './retry-after.ts'
 
 /** Where vectors come from, and how patiently they are asked for. */
 export interface EmbeddingsOptions {
@@ -136,13 +137,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** `Retry-After` in milliseconds: seconds, or a date. */
-function retryAfterMs(header: string | null): number | undefined {
-  if (header === null) return undefined
-  const wait = /^\d+(?:\.\d+)?$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
-  return Number.isFinite(wait) ? Math.max(0, wait) : undefined
 }
 
 function reasonOf(error: unknown): string {

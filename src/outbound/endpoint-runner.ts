@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type EndpointRequest, endpointRequest, readEndpointAnswer } from '../openai-graders/endpoint-answer.ts'
 import type { NoAnswer, Runners, ScoreAnswer } from '../openai-graders/runners.ts'
 import type { EndpointGrader } from '../openai-graders/single-graders.ts'
+import { retryAfterMs } from '../retry-after.ts'
 import { withDeadline } from '../running/deadline.ts'
 import type { Outbound } from './outbound.ts'
 import { OutboundError } from './outbound-error.ts'
 import { createPace } from './pace.ts'
-import { retryAfterMs } from './retry-after.ts'
 
 /** Answers here what an endpoint grader asks of an address of this server. */
 export type LocalEndpoint = (

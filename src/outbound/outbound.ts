@@ -1,9 +1,9 @@
 import { parseJson } from '../json.ts'
+import { retryAfterMs } from '../retry-after.ts'
 import { withDeadline } from '../running/deadline.ts'
 import type { AllowedAddress } from './allowed-addresses.ts'
 import { addressesOf, allowedUrl, type Resolve, systemResolve } from './locate.ts'
 import { OutboundError } from './outbound-error.ts'
-import { retryAfterMs } from './retry-after.ts'
 import { type Received, send } from './send.ts'
 import { sentHeaders } from './sent-headers.ts'
 

@@ -112,6 +112,9 @@ const evil = [
   'https://graders.example.com/v1%2fgrade',
   'https://graders.example.com/v1/..%5cadmin',
   'https://graders.example.com/v1\\..\\admin',
+  'https://graders.example.com/v1/a\\..\\b',
+  'https://graders.example.com/v1/%2e%2e/v1/grade',
+  'https://graders.example.com/v1/grade#x',
   'https://graders.example.com/v1/%00',
   'https://graders.example.com/v1/%0d%0aHost:%20evil.example',
   'https://graders.example.com/v1/%u002e%u002e/admin',
@@ -270,6 +273,7 @@ describe('the setting', () => {
     ['https://a.example/?x=1', 'entry 1 of ALLOWED_ADDRESSES has a query string'],
     ['https://a.example/a/../b', 'entry 1 of ALLOWED_ADDRESSES has "." or ".." in its path'],
     ['https://bücher.example', 'entry 1 of ALLOWED_ADDRESSES has white space, or a character that is not ASCII'],
+    ['https://a.example.', 'entry 1 of ALLOWED_ADDRESSES has a dot at the end of its host'],
     ['http://0x7f.1', 'entry 1 of ALLOWED_ADDRESSES has a host in an unusual spelling'],
     ['*', 'entry 1 of ALLOWED_ADDRESSES does not begin'],
   ])('says what is wrong with %s, and repeats no password', (text, message) => {

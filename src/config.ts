@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { type AuthSettings, isOpen } from './auth/authenticate.ts'
 import { readAuthSettings } from './auth/settings.ts'
+import { defaultJudgeConcurrency, defaultJudgeSeconds, type JudgeSettings, modelNames } from './judge/settings.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { logLevels } from './log.ts'
 
@@ -39,6 +40,14 @@ export interface Config {
   readonly retentionDays: number | undefined
   readonly auth: AuthSettings
   readonly embeddings: EmbeddingsSettings | undefined
+  /** The judging models; `undefined` for none. */
+  readonly judge: JudgeSettings | undefined
+  /** Whether graders of the type `python` are run. */
+  readonly pythonGraders: boolean
+  /** The addresses that graders and tools of the `/v1` endpoints may ask, as they were written. */
+  readonly allowedAddresses: string
+  /** The address at which others reach this server. */
+  readonly publicUrl: string | undefined
 }
 
 /** A setting that is wrong; the message names each variable, what it was and what it should be. */
@@ -103,14 +112,35 @@ const variables = z
     EMBEDDINGS_URL: address(['http:', 'https:']).optional(),
     EMBEDDINGS_MODEL: z.string().optional(),
     EMBEDDINGS_API_KEY: z.string().optional(),
+    JUDGE_URL: address(['http:', 'https:']).optional(),
+    JUDGE_MODEL: z.string().optional(),
+    JUDGE_API_KEY: z.string().optional(),
+    JUDGE_MODELS: modelNames.default(new Map()),
+    JUDGE_CONCURRENCY: whole(1, 10_000).default(defaultJudgeConcurrency),
+    JUDGE_TIMEOUT_SECONDS: seconds(3_600).default(defaultJudgeSeconds),
+    PYTHON_GRADERS: flag.default(false),
+    ALLOWED_ADDRESSES: z.string().default(''),
+    PUBLIC_URL: address(['http:', 'https:']).optional(),
   })
   .refine((env) => (env.EMBEDDINGS_URL === undefined) === (env.EMBEDDINGS_MODEL === undefined), {
     path: ['EMBEDDINGS_MODEL'],
     message: 'must be set together with EMBEDDINGS_URL, or neither',
   })
+  .refine((env) => (env.JUDGE_URL === undefined) === (env.JUDGE_MODEL === undefined), {
+    path: ['JUDGE_MODEL'],
+    message: 'must be set together with JUDGE_URL, or neither',
+  })
 
 /** Variables whose values are not repeated in messages: they may hold a password. */
-const secret: ReadonlySet<string> = new Set(['DATABASE_URL', 'EMBEDDINGS_API_KEY', 'EMBEDDINGS_URL'])
+const secret: ReadonlySet<string> = new Set([
+  'DATABASE_URL',
+  'EMBEDDINGS_API_KEY',
+  'EMBEDDINGS_URL',
+  'JUDGE_API_KEY',
+  'JUDGE_URL',
+  'ALLOWED_ADDRESSES',
+  'PUBLIC_URL',
+])
 
 /**
  * Reads the settings from environment variables; an empty one counts as not set.
@@ -156,6 +186,20 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       it.EMBEDDINGS_URL === undefined || it.EMBEDDINGS_MODEL === undefined
         ? undefined
         : { url: it.EMBEDDINGS_URL, model: it.EMBEDDINGS_MODEL, apiKey: it.EMBEDDINGS_API_KEY },
+    judge:
+      it.JUDGE_URL === undefined || it.JUDGE_MODEL === undefined
+        ? undefined
+        : {
+            url: it.JUDGE_URL,
+            model: it.JUDGE_MODEL,
+            apiKey: it.JUDGE_API_KEY,
+            models: it.JUDGE_MODELS,
+            concurrency: it.JUDGE_CONCURRENCY,
+            timeoutSeconds: it.JUDGE_TIMEOUT_SECONDS,
+          },
+    pythonGraders: it.PYTHON_GRADERS,
+    allowedAddresses: it.ALLOWED_ADDRESSES,
+    publicUrl: it.PUBLIC_URL,
   }
   if (isOpen(auth) && !isLoopback(config.host)) {
     throw new ConfigError(

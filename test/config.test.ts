@@ -36,13 +36,17 @@ describe('the settings', () => {
       retentionDays: undefined,
       auth: { keys: [], keyHeaders: ['x-functions-key', 'api-key', 'x-api-key'] },
       embeddings: undefined,
+      judge: undefined,
+      pythonGraders: false,
+      allowedAddresses: '',
+      publicUrl: undefined,
     }
     expect(loadConfig({})).toEqual(defaults)
     expect(loadConfig(Object.fromEntries(exampleSettings.map(([name]) => [name, ''])))).toEqual(defaults)
   })
 
   it('have the defaults that .env.example shows', () => {
-    const examples = ['DATABASE_URL', 'EMBEDDINGS_URL', 'EMBEDDINGS_MODEL']
+    const examples = ['DATABASE_URL', 'EMBEDDINGS_URL', 'EMBEDDINGS_MODEL', 'JUDGE_URL', 'JUDGE_MODEL']
     const shown = exampleSettings.filter(([name = '', value]) => value !== '' && !examples.includes(name))
     expect(shown.length).toBeGreaterThan(10)
     expect(loadConfig(Object.fromEntries(shown))).toEqual(loadConfig({}))
@@ -77,6 +81,9 @@ const good: readonly [string, string, (config: Config) => unknown, unknown][] = 
   ['DRAIN_DELAY_SECONDS', '5', ({ drainDelaySeconds }) => drainDelaySeconds, 5],
   ['RETENTION_DAYS', '30', ({ retentionDays }) => retentionDays, 30],
   ['API_KEY_HEADERS', 'X-Key', ({ auth }) => auth.keyHeaders, ['x-key']],
+  ['PYTHON_GRADERS', 'true', ({ pythonGraders }) => pythonGraders, true],
+  ['ALLOWED_ADDRESSES', 'https://a.test', ({ allowedAddresses }) => allowedAddresses, 'https://a.test'],
+  ['PUBLIC_URL', 'https://graders.example.com', ({ publicUrl }) => publicUrl, 'https://graders.example.com'],
 ]
 
 const bad: readonly [string, readonly string[], string][] = [
@@ -96,6 +103,10 @@ const bad: readonly [string, readonly string[], string][] = [
   ['DRAIN_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
   ['DRAIN_DELAY_SECONDS', ['-1', 'x'], 'a whole number from 0 to 3600'],
   ['RETENTION_DAYS', ['0', '1.5', '36501', 'never'], 'a whole number from 1 to 36500'],
+  ['JUDGE_CONCURRENCY', ['0', '10001', 'many'], 'a whole number from 1 to 10000'],
+  ['JUDGE_TIMEOUT_SECONDS', ['0', '3601', 'x'], 'more than 0 and at most 3600'],
+  ['JUDGE_MODELS', ['gpt-4o', '=b', 'a=', 'a=b=c', 'a=b,a=c', 'a=b c'], 'pairs of models separated by commas'],
+  ['PYTHON_GRADERS', ['yes', '1'], 'true or false'],
 ]
 
 describe('a variable', () => {
@@ -117,6 +128,8 @@ describe('a variable', () => {
     ['DATABASE_URL', 'postgres://u:1/hunter2@h/d', '"#" in its password percent-encoded'],
     ['DATABASE_URL', 'postgres://u:1#hunter2@h/d', '"#" in its password percent-encoded'],
     ['DATABASE_URL', 'postgres://u:1?hunter2@h/d', '"#" in its password percent-encoded'],
+    ['JUDGE_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
+    ['PUBLIC_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['EMBEDDINGS_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['API_KEYS', 'hunter2', 'at least 16 characters'],
     ['API_KEYS', 'nobody=hunter2hunter2hunter2', 'not a list of scopes'],
@@ -153,6 +166,44 @@ describe('an embeddings endpoint', () => {
   it('is refused with one of the two alone', () => {
     expect(problemOf({ EMBEDDINGS_URL: url })).toMatch(/^EMBEDDINGS_MODEL is not set; it must be set together with/)
     expect(problemOf({ EMBEDDINGS_MODEL: 'm' })).toMatch(/^EMBEDDINGS_MODEL was "m"; it must be set together with/)
+  })
+})
+
+describe('a judge', () => {
+  const url = 'http://localhost:11434/v1'
+
+  it('has an address and a model; the rest has defaults', () => {
+    expect(loadConfig({ JUDGE_URL: url, JUDGE_MODEL: 'm' }).judge).toEqual({
+      url,
+      model: 'm',
+      apiKey: undefined,
+      models: new Map(),
+      concurrency: 16,
+      timeoutSeconds: 240,
+    })
+  })
+
+  it('may have a key, models that are asked instead of others, a cap and a time-out', () => {
+    const more = {
+      JUDGE_API_KEY: 'k',
+      JUDGE_MODELS: 'a=b, c = d,',
+      JUDGE_CONCURRENCY: '3',
+      JUDGE_TIMEOUT_SECONDS: '9.5',
+    }
+    expect(loadConfig({ JUDGE_URL: url, JUDGE_MODEL: 'm', ...more }).judge).toMatchObject({
+      apiKey: 'k',
+      models: new Map([
+        ['a', 'b'],
+        ['c', 'd'],
+      ]),
+      concurrency: 3,
+      timeoutSeconds: 9.5,
+    })
+  })
+
+  it('is refused with an address or a model alone', () => {
+    expect(problemOf({ JUDGE_URL: url })).toMatch(/^JUDGE_MODEL is not set; it must be set together with JUDGE_URL/)
+    expect(problemOf({ JUDGE_MODEL: 'm' })).toMatch(/^JUDGE_MODEL was "m"; it must be set together with JUDGE_URL/)
   })
 })
 

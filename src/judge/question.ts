@@ -1,5 +1,16 @@
 import { UngradableError } from '../errors.ts'
 
+/** How a judging model is to write; what is left out is left to the model. */
+export interface Sampling {
+  readonly temperature?: number
+  readonly topP?: number
+  readonly seed?: number
+  /** As the model names it: `low`, `medium`, `high`. */
+  readonly reasoningEffort?: string
+  /** The most tokens of an answer, those of its reasoning included. */
+  readonly maxTokens?: number
+}
+
 /** What a judging model is asked. */
 export interface JudgeQuestion {
   /** What is to be judged, and by what measure: the grader's own words, which the model is to follow. */
@@ -10,6 +21,16 @@ export interface JudgeQuestion {
   readonly model?: string
   /** Least and greatest number, inclusive, [0, 1] when left out; what the judge says beyond it is clamped. */
   readonly range?: readonly [number, number]
+  readonly sampling?: Sampling
+}
+
+/** Tokens as OpenAI's API counts them, none of them where an answer was remembered. */
+export interface TokenUsage {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+  readonly total_tokens: number
+  /** Those of the prompt that the API had at hand from an earlier one. */
+  readonly cached_tokens: number
 }
 
 /** What a judging model said. */
@@ -18,8 +39,10 @@ export interface Judgement {
   readonly score: number
   /** Why, in the judge's words: for a person, never for a program. */
   readonly reasoning: string
-  /** The model that answered. */
+  /** The model that answered, by its own account. */
   readonly model: string
+  /** What this question cost, tries that came to nothing included; all 0 when the answer was remembered. */
+  readonly usage: TokenUsage
 }
 
 /**

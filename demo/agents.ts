@@ -1,6 +1,6 @@
 import { computeAnswer, formatAnswer, unitOf } from '../corpus/answers.ts'
 import { parseQuestion } from '../corpus/questions.ts'
-import type { Agent, Desk } from './trainer.ts'
+import type { Agent, Desk } from '../src/simulate/agent.ts'
 
 /** Reads up to four of the pages that a search finds, until one of them fits the question, and computes from that. */
 const careful: Agent = {

@@ -8,15 +8,20 @@ import { showProgress } from '../corpus/show-progress.ts'
 import { isOpen } from '../src/auth/authenticate.ts'
 import { type Config, loadConfig, readEnvironment } from '../src/config.ts'
 import { openServerDatabase } from '../src/open-server-database.ts'
+import { datasetItem } from '../src/simulate/agent.ts'
+import { faultsOf } from '../src/simulate/faults.ts'
+import { liveView } from '../src/simulate/live.ts'
+import { startOwnServer } from '../src/simulate/own-server.ts'
+import { randomFrom } from '../src/simulate/random.ts'
+import { runSimulation } from '../src/simulate/run.ts'
+import { simulationTable } from '../src/simulate/table.ts'
 import { watchParent } from '../src/watch-parent.ts'
 import { agents } from './agents.ts'
-import { reportTable } from './report.ts'
-import { startServer } from './server-process.ts'
-import { type PlayedRollout, playRollout } from './trainer.ts'
 import { whatNext } from './what-next.ts'
 
 /** So many questions, each played by every agent: a group of rollouts an item. */
 const questionsPlayed = 20
+const group = 1
 const atOnce = 8
 
 /** What is to be stopped at the end, the latest first. */
@@ -43,43 +48,37 @@ async function demo(stops: Stops): Promise<void> {
     ...env,
     ...(key !== undefined && { API_KEYS: `${env['API_KEYS'] ?? ''} demo:tools+grade=${key}` }),
   }
-  const server = await startServer(serverEnv).catch((error: unknown) => {
+  const server = await startOwnServer(serverEnv).catch((error: unknown) => {
     if (!String(error).includes('EADDRINUSE')) throw error
     console.log(`Port ${config.port} is taken; the server takes another.`)
-    return startServer({ ...serverEnv, PORT: '0' })
+    return startOwnServer({ ...serverEnv, PORT: '0' })
   })
-  stops.push(() => {
-    server.stop()
-    return server.ended
-  })
+  stops.push(() => server.stop())
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
   console.log(`Server: ${server.url}\n`)
 
-  const random = randomOf('demo')
-  const items = random.shuffle(dev).slice(0, questionsPlayed).map(datasetRow)
-  const jobs = items.flatMap((item) => agents.map((agent) => ({ item, agent })))
-  const settings = { url: server.url, headers, repeats: () => random.next() < 0.1 }
-  const rollouts: PlayedRollout[] = []
-  const work = async () => {
-    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
-      rollouts.push(await playRollout(settings, job.agent, job.item))
-      progress.show({ stage: 'play', done: rollouts.length, total: items.length * agents.length })
-    }
+  const rows = randomOf('demo').shuffle(dev).slice(0, questionsPlayed).map(datasetRow)
+  const items = rows.map((row) => datasetItem.parse(row))
+  const plan = { agents, items, group, itemsPerStep: items.length, concurrency: atOnce, seed: 'demo' }
+  const rollouts = {
+    ...{ headers, timeoutSeconds: 60, pauseMs: 200, tools: [], maxSteps: 20 },
+    toolUrl: (tool: string) => `${server.url}/tools/${tool}`,
+    graderUrl: `${server.url}/graders/finqa`,
+    fault: faultsOf(['duplicate'], 0.1, randomFrom('demo')),
   }
-  await Promise.all(Array.from({ length: atOnce }, work))
-  progress.end()
-
-  const rows = await database.sql<{ id: string; parts: Record<string, number> }[]>`
-    select rollout_id as id, parts from grades where rollout_id like 'demo_%' and outcome = 'scored'`
-  const parts = new Map(rows.map((row) => [row.id, row.parts]))
-  console.log(`${reportTable(rollouts, (id) => parts.get(id) ?? {})}\n`)
-  const sum = (of: (rollout: PlayedRollout) => number) => rollouts.reduce((total, one) => total + of(one), 0)
+  const view = liveView(
+    process.stdout,
+    agents.map(({ name }) => name),
+    items.length * group,
+  )
+  const { agents: played, all } = await runSimulation(rollouts, plan, { view }, new AbortController().signal)
+  console.log(`${simulationTable(played, all)}\n`)
   console.log(
-    `${rollouts.length} rollouts, ${sum(({ calls }) => calls)} tool calls, ${sum(({ retries }) => retries)} of them sent ` +
-      `twice as after a lost answer: ${sum(({ differences }) => differences)} answered differently.`,
+    `${all.rollouts} rollouts, ${all.calls} tool calls; ${all.repeats} requests were sent twice, as after a lost answer: ` +
+      `${all.differences} answered differently.`,
   )
   console.log(`${((performance.now() - began) / 1000).toFixed(0)} s in all.\n`)
-  const [first] = items
+  const [first] = rows
   if (first) console.log(whatNext(server.url, key, first))
 
   if (!once) await server.ended

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { contentHash } from '../json.ts'
 import { estimateTokens } from '../scoring/output-length.ts'
 import {
   type Agent,
@@ -8,6 +9,7 @@ import {
   type Desk,
   type ToolDefinition,
   textOf,
+  toolDefinition,
   type WantedCall,
 } from './agent.ts'
 import { type Delivered, type DeliverySettings, deliver, NotDelivered } from './deliver.ts'
@@ -18,6 +20,7 @@ export interface RolloutSettings extends DeliverySettings {
   /** The address of a tool. */
   readonly toolUrl: (tool: string) => string
   readonly graderUrl: string
+  /** The tools of items that name none themselves. */
   readonly tools: readonly ToolDefinition[]
   /** How many steps an agent may take: a step is one call, or several together. */
   readonly maxSteps: number
@@ -92,7 +95,7 @@ export async function playRollout(
   const desk: Desk = {
     messages: item.messages,
     question: textOf(item.messages.findLast(({ role }) => role === 'user')?.content),
-    tools: settings.tools,
+    tools: toolsIn(item) ?? settings.tools,
     format: item['response_format'],
     random: place.random,
     stepsLeft: () => settings.maxSteps - steps,
@@ -132,6 +135,7 @@ export async function playRollout(
     rollout,
     agent: agent.name,
     item: index,
+    item_hash: contentHash(item),
     member,
     outcome: reward === undefined ? 'discarded' : 'scored',
     reward: reward ?? null,
@@ -146,6 +150,8 @@ export async function playRollout(
     ms: performance.now() - began,
   }
 }
+
+const toolsIn = (item: DatasetItem) => z.array(toolDefinition).min(1).safeParse(item['tools']).data
 
 async function playAgent(agent: Agent, desk: Desk): Promise<{ answer: Answer; failed?: string }> {
   try {

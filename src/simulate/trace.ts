@@ -23,6 +23,8 @@ export const rolloutTrace = z.object({
   agent: z.string(),
   /** The item's place in the dataset, from 0. */
   item: z.number(),
+  /** The hash of the item's content. */
+  item_hash: z.string(),
   /** The rollout's place in the item's group, from 0. */
   member: z.number(),
   outcome: z.enum(['scored', 'discarded']),

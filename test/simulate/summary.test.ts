@@ -63,7 +63,17 @@ const call = {
 const sent = { ...call, repeats: 0, differences: 0 }
 const grading = { status: 200, ms: 5, attempts: 1, errors: [], repeats: 0, differences: 0 }
 const trace = (rest: Partial<RolloutTrace>): RolloutTrace => ({
-  ...{ rollout: 'r', agent: 'a', item: 0, member: 0, outcome: 'scored', reward: 1, discarded: null, output_text: '' },
+  ...{
+    rollout: 'r',
+    agent: 'a',
+    item: 0,
+    item_hash: 'h',
+    member: 0,
+    outcome: 'scored',
+    reward: 1,
+    discarded: null,
+    output_text: '',
+  },
   ...{ output_tokens: 3, input_tokens: 0, steps: 1, calls: [sent], grading, started_at: '', ms: 1 },
   ...rest,
 })

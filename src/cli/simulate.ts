@@ -1,0 +1,205 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import OpenAI from 'openai'
+import { z } from 'zod'
+import { type Agent, toolDefinition } from '../simulate/agent.ts'
+import { faults, faultsOf } from '../simulate/faults.ts'
+import { liveView } from '../simulate/live.ts'
+import { loadAgents } from '../simulate/load-agents.ts'
+import { modelAgent } from '../simulate/model-agent.ts'
+import { startOwnServer } from '../simulate/own-server.ts'
+import type { RolloutSettings } from '../simulate/play-rollout.ts'
+import { randomFrom } from '../simulate/random.ts'
+import { readItems } from '../simulate/read-items.ts'
+import { runSimulation } from '../simulate/run.ts'
+import { createSpending } from '../simulate/spending.ts'
+import { simulationTable } from '../simulate/table.ts'
+
+const whole = (text: string): number => {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.')
+  return Number(text)
+}
+const amount = (text: string): number => {
+  const value = Number(text)
+  if (!(value >= 0)) throw new InvalidArgumentError('It must be a number, 0 or more.')
+  return value
+}
+const list = (text: string): readonly string[] => text.split(',').filter((one) => one !== '')
+const header = (text: string, before: Readonly<Record<string, string>> = {}) => {
+  const at = text.indexOf(':')
+  if (at < 1) throw new InvalidArgumentError('It must look like "name: value".')
+  return { ...before, [text.slice(0, at).trim().toLowerCase()]: text.slice(at + 1).trim() }
+}
+
+const optionsShape = z.object({
+  dataset: z.string(),
+  agents: z.string(),
+  agent: z.array(z.string()).optional(),
+  model: z.string().optional(),
+  modelUrl: z.string().optional(),
+  effort: z.string().optional(),
+  maxOutputTokens: z.number().optional(),
+  modelConcurrency: z.number(),
+  maxTokens: z.number().optional(),
+  maxDollars: z.number().optional(),
+  prices: z.tuple([z.number(), z.number()]).optional(),
+  serve: z.boolean().optional(),
+  items: z.number(),
+  group: z.number(),
+  itemsPerStep: z.number().optional(),
+  concurrency: z.number(),
+  maxSteps: z.number(),
+  grader: z.string(),
+  tools: z.string(),
+  header: z.record(z.string(), z.string()).optional(),
+  timeout: z.number(),
+  seed: z.string(),
+  fault: z.array(z.enum(faults)),
+  faultShare: z.number(),
+  killEvery: z.number().optional(),
+  out: z.string().optional(),
+  json: z.boolean().optional(),
+})
+type Options = z.infer<typeof optionsShape>
+
+const examples = `
+Examples:
+  scorekeeper simulate http://localhost:8000 --dataset .data/finqa-dev.jsonl
+  scorekeeper simulate http://localhost:8000 --dataset dev.jsonl --items 125 --group 4 --out run.jsonl
+  scorekeeper simulate --serve --dataset dev.jsonl --fault duplicate,overlap,drop --kill-every 5
+  OPENAI_API_KEY=… scorekeeper simulate http://localhost:8000 --dataset dev.jsonl --model gpt-5-mini --max-dollars 2
+
+The key for the server is taken from SCOREKEEPER_KEY (sent as "Authorization: Bearer …"), that of the model from
+OPENAI_API_KEY. The same --out again goes on where the run was cut short. Exit code 1: rollouts were discarded, or a repeated
+request was answered otherwise.
+`
+
+/** The command that plays the trainer against a server. */
+export function simulateCommand(env: NodeJS.ProcessEnv): Command {
+  return new Command('simulate')
+    .summary('play training steps against a server, as a trainer does')
+    .description(
+      'Plays groups of rollouts against a server as a trainer does: bursts, parallel calls, retries with the same ids, ' +
+        'gradings. Prints what came of it, for each agent and for all.',
+    )
+    .argument('[url]', 'the server; leave it out with --serve')
+    .requiredOption('--dataset <file>', 'JSON Lines, a row an item')
+    .option('--agents <file>', 'a module that exports `agents`', 'demo/agents.ts')
+    .option('--agent <names>', 'those of its agents alone, separated by commas', list)
+    .option('--model <name>', 'a model plays, behind the Responses API')
+    .option('--model-url <url>', 'where the model is (default: OpenAI)')
+    .option('--effort <level>', 'how much the model is to think')
+    .option('--max-output-tokens <n>', 'the most tokens of one answer of the model', whole)
+    .option('--model-concurrency <n>', 'requests to the model at a time', whole, 8)
+    .option('--max-tokens <n>', 'stop when the model has used so many tokens', whole)
+    .option('--max-dollars <n>', 'stop when the model has cost so much; needs --prices', amount)
+    .option('--prices <in,out>', 'dollars for a million tokens, read and given', (text) => list(text).map(amount))
+    .option('--serve', 'start the server of this folder, and stop it afterwards')
+    .option('--items <n>', 'how many items of the dataset', whole, 20)
+    .option('--group <n>', 'rollouts of each item, for each agent', whole, 4)
+    .option('--items-per-step <n>', 'items whose rollouts start together (default: all)', whole)
+    .option('--concurrency <n>', 'the most rollouts at a time', whole, 500)
+    .option('--max-steps <n>', 'max_episode_steps: the steps of a rollout', whole, 20)
+    .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
+    .option('--tools <path>', 'where tools are, {name} for the name', '/tools/{name}')
+    .option('--header <header>', '"name: value", sent with every request; may be given again', header)
+    .option('--timeout <seconds>', 'how long an answer may take', amount, 600)
+    .option('--seed <text>', 'the same seed draws the same', 'scorekeeper')
+    .addOption(
+      new Option('--fault <kinds>', `of ${faults.join(', ')}, separated by commas`).argParser(list).default([]),
+    )
+    .option('--fault-share <share>', 'of the requests that have a fault, 0 to 1', amount, 0.1)
+    .option('--kill-every <seconds>', 'kill the server so often, and start it again; needs --serve', amount)
+    .option('--out <file>', 'write each rollout’s trace, a line a rollout; a file that is there is gone on with')
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', examples)
+    .action(async (url: string | undefined, given: unknown, command: Command) => {
+      const options = optionsShape.safeParse(given)
+      if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
+      const problem = contradiction(url, options.data)
+      if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
+      process.exitCode = await run(url, options.data, env)
+    })
+}
+
+function contradiction(url: string | undefined, options: Options): string | undefined {
+  if ((url === undefined) !== (options.serve === true)) return 'give the address of a server, or --serve, and not both'
+  if (url !== undefined && !/^https?:/.test(url))
+    return `the address was "${url}"; it must begin with http:// or https://`
+  if (options.killEvery !== undefined && !options.serve)
+    return '--kill-every needs --serve: only an own server is killed'
+  if (options.maxDollars !== undefined && options.prices === undefined) return '--max-dollars needs --prices in,out'
+  return undefined
+}
+
+async function run(address: string | undefined, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
+  const items = await readItems(options.dataset, options.items)
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('stopped')))
+  const server = address === undefined ? await startOwnServer({ ...env, PORT: '0' }) : undefined
+  try {
+    const url = (server?.url ?? address ?? '').replace(/\/+$/, '')
+    const key = env['SCOREKEEPER_KEY']
+    const headers = { ...(key && { authorization: `Bearer ${key}` }), ...options.header }
+    const rollouts: RolloutSettings = {
+      headers,
+      timeoutSeconds: options.timeout,
+      pauseMs: 500,
+      fault: faultsOf(options.fault, options.faultShare, randomFrom(options.seed, 'faults')),
+      toolUrl: (tool) => url + options.tools.replace('{name}', encodeURIComponent(tool)),
+      graderUrl: url + (options.grader === '' ? '/grade' : `/graders/${encodeURIComponent(options.grader)}`),
+      tools: await toolsAt(`${url}/tools`, headers),
+      maxSteps: options.maxSteps,
+    }
+    const { agents, spent } = await agentsOf(options, env, stop)
+    const view = liveView(
+      process.stderr,
+      agents.map(({ name }) => name),
+      items.length * options.group,
+    )
+    const { group, concurrency, seed, itemsPerStep = items.length } = options
+    const plan = { agents, items, group, itemsPerStep, concurrency, seed }
+    const everySeconds = options.killEvery
+    const killed = server === undefined || everySeconds === undefined ? undefined : { server, everySeconds }
+    const result = await runSimulation(rollouts, plan, { out: options.out, view, killed }, stop.signal)
+    const cost = spent()
+    if (options.json) {
+      const { all, kills } = result
+      process.stdout.write(
+        `${JSON.stringify({ agents: Object.fromEntries(result.agents), all, kills, cost }, null, 2)}\n`,
+      )
+    } else {
+      process.stdout.write(`${simulationTable(result.agents, result.all)}\n`)
+      if (result.kills > 0) process.stdout.write(`\nthe server was killed ${result.kills} times\n`)
+      if (cost !== undefined)
+        process.stdout.write(`\n${cost.inputTokens + cost.outputTokens} tokens, $${cost.dollars.toFixed(2)}\n`)
+    }
+    return result.all.discarded > 0 || result.all.differences > 0 ? 1 : 0
+  } catch (error) {
+    const goOn = options.out === undefined ? '' : `; the same command goes on with ${options.out}`
+    process.stderr.write(`simulate: ${error instanceof Error ? error.message : String(error)}${goOn}\n`)
+    return stop.signal.aborted ? 130 : 1
+  } finally {
+    await server?.stop()
+  }
+}
+
+/** The definitions that the server itself gives; none where it gives none. */
+async function toolsAt(url: string, headers: Readonly<Record<string, string>>): Promise<RolloutSettings['tools']> {
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
+  const read = z.array(toolDefinition).safeParse(await response?.json().catch(() => undefined))
+  return read.data ?? []
+}
+
+async function agentsOf(options: Options, env: NodeJS.ProcessEnv, stop: AbortController) {
+  if (options.model === undefined) {
+    const agents: readonly Agent[] = await loadAgents(options.agents, options.agent)
+    return { agents, spent: () => undefined }
+  }
+  const [input = 0, output = 0] = options.prices ?? []
+  const limits = { concurrency: options.modelConcurrency, tokens: options.maxTokens, dollars: options.maxDollars }
+  const spending = createSpending({ ...limits, dollarsPerMillion: { input, output } }, (limit) => stop.abort(limit))
+  const apiKey = env['OPENAI_API_KEY'] ?? 'none'
+  const client = new OpenAI({ baseURL: options.modelUrl ?? null, apiKey, maxRetries: 6 })
+  const { model, effort, maxOutputTokens } = options
+  return { agents: [modelAgent({ client, model, effort, maxOutputTokens, spending })], spent: () => spending.spent }
+}

@@ -83,7 +83,14 @@ describe('cosine', () => {
     await run(similarity, 'a', 'revenue')
     await run(similarity, 'bb', 'revenue')
     await run(similarity, 'a', 'revenue')
-    expect(requests.map(({ texts }) => texts)).toEqual([['a', 'revenue'], ['bb'], ['a']])
+    expect(requests.splice(0).map(({ texts }) => texts)).toEqual([['a', 'revenue'], ['bb'], ['a']])
+    const other = similar(embed, { remembered: 2 })
+    await run(other, 'a', 'revenue')
+    await run(other, 'a', 'a')
+    await run(other, 'bb', 'a')
+    expect(requests.map(({ texts }) => texts)).toEqual([['a', 'revenue'], ['bb']])
+    await run(other, 'a', 'bb')
+    expect(requests).toHaveLength(2)
   })
 
   it('gives 0 to an output without text, and says nothing of one whose reference has none', async () => {
@@ -207,6 +214,8 @@ describe('the cosine of two vectors', () => {
       }),
     )
   })
+
+  it('is no more than 1 where rounding would make it more', () => expect(cosine([1, 5, 4], [0.7, 3.5, 2.8])).toBe(1))
 
   it('is what it is for vectors whose squares are beyond what numbers hold', () => {
     expect(cosine([3e200, 4e200], [4e200, 3e200])).toBeCloseTo(0.96, 12)

@@ -225,6 +225,13 @@ describe('the rate_limit of an endpoint grader', () => {
     expect(asked).toHaveLength(2)
   })
 
+  it('is not waited for at an address that is not asked anyway', async () => {
+    const runner = runnerOf('https://graders.example.com', { now: () => 0 })
+    const grader = { url: 'https://evil.example/', rate_limit: 1 }
+    expect(await Promise.all([run(runner, grader), run(runner, grader)])).toMatchObject([other, other])
+    expect(runner.waits).toEqual([])
+  })
+
   it('lets everybody in by turns on a real clock too', async () => {
     const { origin, asked } = await start((response) => json(response, { score: 1 }))
     const outbound = createOutbound({ allowed: readAllowedAddresses(origin), seconds: 5, maxBytes: 1_000 })

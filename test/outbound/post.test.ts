@@ -304,6 +304,10 @@ describe('an answer', () => {
   it('that is larger than is read is not read to its end, whether it says so or not', async () => {
     const said = await answeredWith((response) => json(response, 'x'.repeat(1_000)))
     expect(said).toMatchObject({ reason: 'too_large' })
+    const onlySaid = await answeredWith(
+      (response) => void response.writeHead(200, { 'content-length': '1001' }).write('1'),
+    )
+    expect(onlySaid).toMatchObject({ reason: 'too_large' })
     let written = 0
     const endless = await answeredWith((response) => {
       const more = () => {

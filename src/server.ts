@@ -8,6 +8,8 @@ import { type Config, loadConfig, readEnvironment } from './config.ts'
 import { silenceFor } from './database.ts'
 import { createEmbed } from './embeddings.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { createAsking } from './judge/asking.ts'
+import { createJudge } from './judge/judge.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { createLog, type Log } from './log.ts'
 import { isMigrated } from './migrate.ts'
@@ -38,6 +40,7 @@ function listen(config: Config, log: Log, database: ServerDatabase): void {
   const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
   const { limits, host } = config
   const { leaseSeconds } = limits
+  const asking = config.judge && createAsking(config.judge)
   const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
   const drain = serve({
     ...config,
@@ -55,6 +58,7 @@ function listen(config: Config, log: Log, database: ServerDatabase): void {
         version,
         isMigrated: () => isMigrated(database.sql),
         embed: config.embeddings && createEmbed(config.embeddings),
+        judge: asking && createJudge(asking),
       }),
     onListening(port) {
       const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -6,6 +6,7 @@ import { type Database, openDatabase } from '../../src/database.ts'
 import { defineEnvironment } from '../../src/define.ts'
 import type { Grader } from '../../src/define-grader.ts'
 import type { Tool } from '../../src/define-tool.ts'
+import type { Judge } from '../../src/judge/question.ts'
 import { defaultLimits, type Limits } from '../../src/limits.ts'
 import type { Log } from '../../src/log.ts'
 import { isMigrated } from '../../src/migrate.ts'
@@ -43,6 +44,7 @@ export interface TestAppOptions {
   readonly limits?: Partial<Limits>
   readonly log?: Log
   readonly stopping?: AbortSignal
+  readonly judge?: Judge
   readonly authenticate?: AppDeps['authenticate']
   readonly now?: () => number
 }
@@ -62,6 +64,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     isMigrated: () => isMigrated(database.sql),
     ...(options.stopping && { stopping: options.stopping }),
     ...(options.now && { now: options.now }),
+    ...(options.judge && { judge: options.judge }),
   })
 }
 

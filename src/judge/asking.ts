@@ -1,0 +1,195 @@
+import { setMaxListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { contentHash } from '../json.ts'
+import { withDeadline } from '../running/deadline.ts'
+import { createModelClient, type ModelClient } from './model-client.ts'
+import type { Sampling, TokenUsage } from './question.ts'
+import { createRecent } from './recent.ts'
+import { type Fault, type NoReply, unusable } from './reply.ts'
+import type { JudgeSettings } from './settings.ts'
+import { createSharedWork } from './shared-work.ts'
+import { createSlots } from './slots.ts'
+import { addUsage, createTally, noUsage } from './usage.ts'
+
+/** What a model is asked, and how its reply is read. */
+export interface Ask<Value> {
+  /** The model by the name that the asker knows; the settings may have another for it. */
+  readonly model: string
+  /** As chat completions have them. */
+  readonly messages: readonly Readonly<Record<string, unknown>>[]
+  readonly sampling: Sampling
+  /** The JSON Schema of the reply: all fields required, no others allowed. */
+  readonly schema: Readonly<Record<string, unknown>>
+  /** Reads a reply; undefined when it is not what was asked for. The same text must always come to the same. */
+  readonly read: (text: string) => Value | undefined
+}
+
+/** What came of asking. */
+export type Asked<Value> = (
+  | {
+      readonly ok: true
+      readonly value: Value
+      /** The model that answered, by its own account. */
+      readonly answeredBy: string
+    }
+  | {
+      readonly ok: false
+      readonly fault: Fault
+      /** For the operator; holds no secret. */
+      readonly why: string
+      readonly status?: number | undefined
+      readonly retryAfterSeconds?: number | undefined
+    }
+) & {
+  /** The model that was asked. */
+  readonly model: string
+  /** What it cost, tries that came to nothing included; none when it was remembered or somebody else had asked it. */
+  readonly usage: TokenUsage
+}
+
+/** Asks models, for all rollouts together. */
+export interface Asking {
+  /** The model for questions that name none. */
+  readonly defaultModel: string
+  /** How long a question may take, in seconds. */
+  readonly timeoutSeconds: number
+  /** Asks, or remembers; rejects with the signal's reason when that aborts, and else never. */
+  ask<Value>(question: Ask<Value>, signal: AbortSignal): Promise<Asked<Value>>
+  /** The tokens spent since the start, by model. */
+  usage(): ReadonlyMap<string, TokenUsage>
+}
+
+/** What {@link createAsking} is made of. */
+export interface AskingOptions extends JudgeSettings {
+  /** How long one request may take, in seconds; half of a question's time when left out. */
+  readonly trySeconds?: number
+  /** How much of answers is remembered, in bytes, 32 MiB when left out. */
+  readonly cacheBytes?: number
+  /** The first pause between two tries, in milliseconds, 500 when left out; each is twice as long, up to 16 times that. */
+  readonly pauseMs?: number
+}
+
+/** How often a request is tried that fails otherwise than by being too much; about 8 seconds with their pauses. */
+const mostFailures = 5
+/** How often a model is asked that declines or writes what cannot be read. */
+const mostUnusable = 3
+
+interface Answer {
+  readonly ok: true
+  readonly text: string
+  readonly model: string
+}
+
+/**
+ * Makes what asks an API for chat completions with structured output: not its newer Responses, which hardly any other
+ * server speaks.
+ *
+ * Requests wait for one of so many slots, first come, first served. Connection errors, 408, 409, 429 and 5xx are tried
+ * again, no sooner than `Retry-After` says: a 429 while there is time, the others a few times. What was answered is
+ * remembered by what was asked; equal questions at the same time are asked once.
+ */
+export function createAsking(options: AskingOptions): Asking {
+  const { timeoutSeconds, trySeconds = timeoutSeconds / 2, cacheBytes = 33_554_432 } = options
+  const client = createModelClient({ ...options, trySeconds })
+  const slots = createSlots(options.concurrency)
+  const tally = createTally()
+  const remembered = createRecent<Answer>(cacheBytes, ({ text, model }) => 2 * (text.length + model.length) + 200)
+  const shared = createSharedWork<Answer | NoReply>()
+  const inSlot: ModelClient = (body, signal) => slots(signal, () => client(body, signal))
+
+  return {
+    defaultModel: options.model,
+    timeoutSeconds,
+    usage: tally.byModel,
+    async ask(question, signal) {
+      const model = options.models.get(question.model) ?? question.model
+      const body = bodyOf(question, model)
+      const key = contentHash(body)
+      const spent = { usage: noUsage, last: '' }
+      const watch = (reply: NoReply | { usage: TokenUsage }) => {
+        tally.add(model, reply.usage)
+        spent.usage = addUsage(spent.usage, reply.usage)
+        if ('why' in reply) spent.last = `; at last ${reply.why}`
+      }
+      const isReadable = (text: string) => question.read(text) !== undefined
+      const work = async (within: AbortSignal) => {
+        const found = remembered.get(key)
+        if (found !== undefined) return found
+        const patience = { ...options, client: inSlot, isReadable, watch }
+        const answer = await askUntilAnswered(patience, body, within)
+        if (answer.ok) remembered.keep(key, answer)
+        return answer
+      }
+      // A grader may ask many questions at once, all on its one signal.
+      setMaxListeners(0, signal)
+      const late = new Error('late')
+      const deadline = { seconds: timeoutSeconds, late: () => late, parents: [signal] }
+      const answer = await withDeadline(deadline, (within) => shared(key, within, work)).catch((error: unknown) => {
+        if (error !== late) throw error
+        return { ok: false, fault: 'late', why: `no answer in ${timeoutSeconds} s${spent.last}` } as const
+      })
+      const { usage } = spent
+      if (!answer.ok) return { ...answer, retryAfterSeconds: secondsOf(answer), model, usage }
+      const value = question.read(answer.text)
+      if (value === undefined) throw new Error('a reply was read once and not again')
+      return { ok: true, value, answeredBy: answer.model, model, usage }
+    },
+  }
+}
+
+interface Patience extends Pick<AskingOptions, 'pauseMs' | 'timeoutSeconds'> {
+  readonly client: ModelClient
+  readonly isReadable: (text: string) => boolean
+  /** Told of every reply. */
+  readonly watch: (reply: NoReply | { readonly usage: TokenUsage }) => void
+}
+
+async function askUntilAnswered(
+  { client, isReadable, watch, pauseMs = 500, timeoutSeconds }: Patience,
+  body: Body,
+  signal: AbortSignal,
+): Promise<Answer | NoReply> {
+  let failures = 0
+  let unusables = 0
+  for (let pauses = 0; ; ) {
+    const reply = await client(body, signal)
+    const isAnswer = reply.ok && isReadable(reply.text)
+    const failure = reply.ok ? unusable('unreadable', 'the reply is not what was asked for', reply.usage) : reply
+    watch(isAnswer ? reply : failure)
+    if (reply.ok && isAnswer) return { ok: true, text: reply.text, model: reply.model ?? body.model }
+    if (failure.again === 'no') return failure
+    if (failure.fault === 'unavailable') {
+      if (failure.again === 'a few times') failures += 1
+      const backOff = pauseMs * 2 ** Math.min(pauses, 4) * (0.75 + Math.random() / 2)
+      pauses += 1
+      const pause = Math.max(backOff, failure.pauseMs ?? 0)
+      // Nobody who waits now will be there then.
+      if (failures >= mostFailures || pause >= timeoutSeconds * 1000) return failure
+      await sleep(pause, undefined, { signal })
+    } else {
+      unusables += 1
+      if (unusables >= mostUnusable) return failure
+    }
+  }
+}
+
+const secondsOf = (answer: object) =>
+  'pauseMs' in answer && typeof answer.pauseMs === 'number' ? Math.ceil(answer.pauseMs / 1000) : undefined
+
+interface Body extends Readonly<Record<string, unknown>> {
+  readonly model: string
+}
+
+function bodyOf({ messages, sampling, schema }: Ask<unknown>, model: string): Body {
+  const { temperature, topP, seed, reasoningEffort, maxTokens } = sampling
+  return {
+    model,
+    messages,
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { top_p: topP }),
+    ...(seed !== undefined && { seed }),
+    ...(reasoningEffort !== undefined && { reasoning_effort: reasoningEffort }),
+    ...(maxTokens !== undefined && { max_completion_tokens: maxTokens }),
+    response_format: { type: 'json_schema', json_schema: { name: 'verdict', strict: true, schema } },
+  }
+}

@@ -67,6 +67,8 @@ export interface AskingOptions extends JudgeSettings {
   readonly cacheBytes?: number
   /** The first pause between two tries, in milliseconds, 500 when left out; each is twice as long, up to 16 times that. */
   readonly pauseMs?: number
+  /** Waits so many milliseconds; rejects when the signal aborts. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
 
 /** How often a request is tried that fails otherwise than by being too much; about 8 seconds with their pauses. */
@@ -137,7 +139,7 @@ export function createAsking(options: AskingOptions): Asking {
   }
 }
 
-interface Patience extends Pick<AskingOptions, 'pauseMs' | 'timeoutSeconds'> {
+interface Patience extends Pick<AskingOptions, 'pauseMs' | 'timeoutSeconds' | 'wait'> {
   readonly client: ModelClient
   readonly isReadable: (text: string) => boolean
   /** Told of every reply. */
@@ -145,7 +147,7 @@ interface Patience extends Pick<AskingOptions, 'pauseMs' | 'timeoutSeconds'> {
 }
 
 async function askUntilAnswered(
-  { client, isReadable, watch, pauseMs = 500, timeoutSeconds }: Patience,
+  { client, isReadable, watch, pauseMs = 500, timeoutSeconds, wait = sleepFor }: Patience,
   body: Body,
   signal: AbortSignal,
 ): Promise<Answer | NoReply> {
@@ -165,13 +167,15 @@ async function askUntilAnswered(
       const pause = Math.max(backOff, failure.pauseMs ?? 0)
       // Nobody who waits now will be there then.
       if (failures >= mostFailures || pause >= timeoutSeconds * 1000) return failure
-      await sleep(pause, undefined, { signal })
+      await wait(pause, signal)
     } else {
       unusables += 1
       if (unusables >= mostUnusable) return failure
     }
   }
 }
+
+const sleepFor = (milliseconds: number, signal: AbortSignal) => sleep(milliseconds, undefined, { signal })
 
 const secondsOf = (answer: object) =>
   'pauseMs' in answer && typeof answer.pauseMs === 'number' ? Math.ceil(answer.pauseMs / 1000) : undefined

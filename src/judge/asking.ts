@@ -49,6 +49,8 @@ export type Asked<Value> = (
 
 /** Asks models, for all rollouts together. */
 export interface Asking {
+  /** What is asked, without what is secret in its address. */
+  readonly address: string
   /** The model for questions that name none. */
   readonly defaultModel: string
   /** How long a question may take, in seconds. */
@@ -93,6 +95,7 @@ interface Answer {
 export function createAsking(options: AskingOptions): Asking {
   const { timeoutSeconds, trySeconds = timeoutSeconds / 2, cacheBytes = 33_554_432 } = options
   const client = createModelClient({ ...options, trySeconds })
+  const url = new URL(options.url)
   const slots = createSlots(options.concurrency)
   const tally = createTally()
   const remembered = createRecent<Answer>(cacheBytes, ({ text, model }) => 2 * (text.length + model.length) + 200)
@@ -100,6 +103,7 @@ export function createAsking(options: AskingOptions): Asking {
   const inSlot: ModelClient = (body, signal) => slots(signal, () => client(body, signal))
 
   return {
+    address: `${url.origin}${url.pathname}`,
     defaultModel: options.model,
     timeoutSeconds,
     usage: tally.byModel,

@@ -28,7 +28,7 @@ export function createJudge(asking: Asking): Judge {
     }
     const messages = judgeMessages(question)
     const asked = await asking.ask({ model, messages, sampling, schema: schemaOf(range), read: readVerdict }, signal)
-    if (!asked.ok) throw ungradable(asked, asking.timeoutSeconds)
+    if (!asked.ok) throw ungradable(asked, asking)
     const { score, reasoning } = asked.value
     return {
       score: Math.min(most, Math.max(least, score)),
@@ -80,10 +80,10 @@ function readVerdict(text: string): z.infer<typeof verdict> | undefined {
 }
 
 /** The message is for the trainer and the record, the cause for the operator: an API may quote what it was sent. */
-function ungradable(asked: Asked<unknown> & { ok: false }, timeoutSeconds: number): UngradableError {
+function ungradable(asked: Asked<unknown> & { ok: false }, asking: Asking): UngradableError {
   const { fault, why, model, status, retryAfterSeconds } = asked
   const options = {
-    cause: new Error(why),
+    cause: new Error(`${asking.address}: ${why}`),
     details: { model },
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
   }
@@ -97,7 +97,12 @@ function ungradable(asked: Asked<unknown> & { ok: false }, timeoutSeconds: numbe
     case 'unreadable':
       return new UngradableError(503, 'judge_unreadable', 'the judge gave no number that can be read', options)
     case 'late':
-      return new UngradableError(504, 'judge_timed_out', `the judge took longer than ${timeoutSeconds} s`, options)
+      return new UngradableError(
+        504,
+        'judge_timed_out',
+        `the judge took longer than ${asking.timeoutSeconds} s`,
+        options,
+      )
   }
 }
 

@@ -9,15 +9,21 @@ import type { Grader } from './define-grader.ts'
 import type { Tool } from './define-tool.ts'
 import type { Embed } from './environment.ts'
 import { RequestError } from './errors.ts'
+import { createGraderRuns } from './grader-runs.ts'
 import { createGrading } from './grading.ts'
+import { asksEndpoint, type JsonGrader, serveJsonGrader } from './json-graders/json-grader.ts'
 import { type Judge, noJudge } from './judge/question.ts'
 import { createLedger } from './ledger/ledger.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import { openApi, toolDefinitions } from './openapi.ts'
+import { createOutbound, type Outbound } from './outbound/outbound.ts'
 import { type Admission, createAdmission } from './overload.ts'
+import { ownGraders } from './own-graders.ts'
 import { agentRft } from './protocols/agent-rft.ts'
 import { createErrorResponder } from './protocols/error-response.ts'
+import { openAiAddresses } from './protocols/openai-addresses.ts'
+import { createRunners, type RunnersSettings } from './runners.ts'
 import { createClaimKeeper } from './running/claim-keeper.ts'
 import { withDeadline } from './running/deadline.ts'
 import { shorten } from './shorten.ts'
@@ -41,6 +47,14 @@ export interface AppDeps {
   readonly embed?: Embed | undefined
   /** Asked by graders; without it a grader that asks makes its rollout ungradable. */
   readonly judge?: Judge | undefined
+  /** Graders that are files of OpenAI's grader JSON; they stand behind the others. */
+  readonly jsonGraders?: readonly JsonGrader[]
+  /** What graders in OpenAI's format ask judging models and Python with. */
+  readonly runners?: RunnersSettings['more']
+  /** The way out to addresses that requests and graders name; closed when it is left out. */
+  readonly outbound?: Outbound | undefined
+  /** The address at which others reach this server. */
+  readonly publicUrl?: string | undefined
   /** Milliseconds since 1970; the real clock when it is left out. */
   readonly now?: () => number
   /** Aborted when the server stops and has no more time for what runs. */
@@ -66,7 +80,12 @@ export function createApp(deps: AppDeps): Hono {
   // Every call that runs listens to it.
   setMaxListeners(0, stopping)
   const tools = byName('tool', deps.tools)
-  const graders = byName('grader', deps.graders)
+  const { publicUrl, jsonGraders = [], outbound = createOutbound({ allowed: [], seconds: 1, maxBytes: 1 }) } = deps
+  const asking = new Set(jsonGraders.filter(asksEndpoint).map(({ name }) => name))
+  const local = ownGraders({ grade: (request) => grading.grade(request), publicUrl, asking })
+  const runners = createRunners({ ...limits, embed, log, outbound, local, more: deps.runners })
+  const allGraders = [...deps.graders, ...jsonGraders.map((one) => serveJsonGrader(one, runners))]
+  const graders = byName('grader', allGraders)
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
   const ledger = createLedger({ ...database, budget, now })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
@@ -109,12 +128,15 @@ export function createApp(deps: AppDeps): Hono {
   })
   app.get('/openapi.json', async (c) => {
     await allow(c.req.raw, 'tools', 'grade', 'read')
-    return c.json(openApi(deps.tools, deps.graders, deps.version))
+    return c.json(openApi(deps.tools, allGraders, deps.version))
   })
 
   const { call } = caller
   const { grade } = grading
-  app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes: limits.maxBodyBytes }))
+  const { maxBodyBytes } = limits
+  const runs = createGraderRuns({ ...limits, ledger, isBusy: caller.isBusy, runners, stopping })
+  app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes }))
+  app.route('/', openAiAddresses({ runs, call, outbound, publicUrl, allow, respond, maxBodyBytes }))
 
   // Around all else, so that it costs those who are turned away nothing, whatever the protocol.
   const { fetch } = app

@@ -1,5 +1,6 @@
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
+import { requestId } from './request-id.ts'
 
 /** Counts what is in flight, and turns away what would be too much. */
 export interface Admission {
@@ -15,7 +16,13 @@ export interface Admission {
 }
 
 const body = JSON.stringify({
-  error: { code: 'overloaded', message: 'the server has more requests than it can hold; try again' },
+  error: {
+    code: 'overloaded',
+    message: 'the server has more requests than it can hold; try again',
+    // What OpenAI's SDKs read besides: whose address was called has not been looked at.
+    type: 'server_error',
+    param: null,
+  },
 })
 
 /**
@@ -47,7 +54,7 @@ export function createAdmission(
     const retryAfter = String(1 + (turnedAway % 3))
     return new Response(body, {
       status: 503,
-      headers: { 'content-type': 'application/json', 'retry-after': retryAfter },
+      headers: { 'content-type': 'application/json', 'retry-after': retryAfter, 'x-request-id': requestId() },
     })
   }
 

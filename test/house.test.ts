@@ -23,6 +23,7 @@ const refused: Readonly<Record<string, string>> = {
   'src/scoring/knows-errors.ts': '../errors.ts',
   'src/openai-graders/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/outbound/reads-the-settings.ts': '../config.ts',
+  'src/json-graders/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/ledger/knows-the-verbs.ts': '../calls.ts',
   'src/running/knows-a-protocol.ts': '../protocols/agent-rft.ts',
   'src/protocols/reads-the-ledger.ts': '../ledger/ledger.ts',
@@ -38,6 +39,7 @@ const allowed: Readonly<Record<string, string>> = {
   'schema/environment.ts': '../src/define.ts',
   'src/openai-graders/says-what-is-wrong.ts': '../issues.ts',
   'src/outbound/answers-graders.ts': '../openai-graders/runners.ts',
+  'src/json-graders/runs-graders.ts': '../openai-graders/run-grader.ts',
   'src/ledger/asks-the-database.ts': '../database.ts',
   'src/protocols/calls.ts': '../calls.ts',
 }

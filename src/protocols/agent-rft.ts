@@ -123,4 +123,4 @@ function nameIn(c: Context): string | undefined {
 }
 
 /** An id as a header may carry it, percent-encoded where it must be: ids of the trainer's may hold anything. */
-const headerValue = (text: string) => (/^[\x21-\x24\x26-\x7e]+$/.test(text) ? text : encodeURIComponent(text))
+export const headerValue = (text: string) => (/^[\x21-\x24\x26-\x7e]+$/.test(text) ? text : encodeURIComponent(text))

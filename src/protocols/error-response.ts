@@ -3,9 +3,18 @@ import { AuthError, challenge } from '../auth/auth-error.ts'
 import { RequestError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { shorten } from '../shorten.ts'
+import { openAiError } from './openai-errors.ts'
+
+/** How an error is told. */
+export interface ErrorResponse {
+  /** A 4xx carries its message as `output` too, which is where a model reads. */
+  readonly forModel?: boolean
+  /** As OpenAI's SDKs read it. */
+  readonly shape?: 'openai'
+}
 
 /** Turns an error into `{ "error": { "code", "message" } }` with its status, and into one line of the log. */
-export type ErrorResponder = (c: Context, error: Error, options?: { readonly forModel?: boolean }) => Response
+export type ErrorResponder = (c: Context, error: Error, options?: ErrorResponse) => Response
 
 /** The same trouble is said once in this many seconds, then with the number of times that it was not said. */
 const quietSeconds = 60
@@ -48,6 +57,7 @@ export function createErrorResponder(log: Log, now: () => number): ErrorResponde
     if (known.retryAfterSeconds !== undefined) c.header('retry-after', String(known.retryAfterSeconds))
     const authenticate = known instanceof AuthError ? challenge(known) : undefined
     if (authenticate !== undefined) c.header('www-authenticate', authenticate)
+    if (options.shape === 'openai') return c.json(openAiError(known), status)
     const output = options.forModel && [400, 409, 413, 415].includes(status) ? { output: message } : {}
     return c.json({ error: { code, message }, ...output }, status)
   }

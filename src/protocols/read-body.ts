@@ -21,8 +21,12 @@ export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, maxByt
   })
   const body = schema.safeParse(parsed(text), hidingValues)
   if (body.success) return body.data
-  throw new RequestError(400, 'invalid_request', `the body does not fit: ${describeIssues(body.error, 'body')}`)
+  const message = `the body does not fit: ${describeIssues(body.error, 'body')}`
+  throw new RequestError(400, 'invalid_request', message, { details: { param: paramOf(body.error) } })
 }
+
+/** The first field that does not fit, for an answer that names one. */
+const paramOf = ({ issues }: z.ZodError) => shorten(issues[0]?.path.map(String).join('.') ?? '', 200) || null
 
 /** Reads a body as text; one that is too large is left unread where its length is announced, else cut off. */
 async function readText(c: Context, maxBytes: number): Promise<string> {

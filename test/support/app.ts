@@ -47,6 +47,10 @@ export interface TestAppOptions {
   readonly judge?: Judge
   readonly authenticate?: AppDeps['authenticate']
   readonly now?: () => number
+  readonly jsonGraders?: AppDeps['jsonGraders']
+  readonly runners?: AppDeps['runners']
+  readonly outbound?: AppDeps['outbound']
+  readonly publicUrl?: string
 }
 
 /** Makes an app on a database: a replica of the server. */
@@ -64,6 +68,10 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     isMigrated: () => isMigrated(database.sql),
     ...(options.stopping && { stopping: options.stopping }),
     ...(options.now && { now: options.now }),
+    jsonGraders: options.jsonGraders ?? [],
+    runners: options.runners,
+    outbound: options.outbound,
+    publicUrl: options.publicUrl,
     ...(options.judge && { judge: options.judge }),
   })
 }

@@ -32,7 +32,7 @@ export function createJudge(asking: Asking): Judge {
     const { score, reasoning } = asked.value
     return {
       score: Math.min(most, Math.max(least, score)),
-      reasoning,
+      reasoning: storable(reasoning),
       model: asked.answeredBy,
       usage: asked.usage,
     }

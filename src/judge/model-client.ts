@@ -52,7 +52,7 @@ export function createModelClient({ url, apiKey, trySeconds }: ModelClientSettin
     // Where an answer goes is for the operator to say, not for who answers.
     fetchOptions: { redirect: 'manual' },
   })
-  const told = (text: string) => shorten(without(secrets, text), 200)
+  const told = (text: string) => shorten(without(secrets, text), 500)
 
   return async (body, signal) => {
     const silence = new Error(`no answer in ${trySeconds} s`)

@@ -6,7 +6,7 @@ import { faults, faultsOf } from '../simulate/faults.ts'
 import { liveView } from '../simulate/live.ts'
 import { loadAgents } from '../simulate/load-agents.ts'
 import { modelAgent } from '../simulate/model-agent.ts'
-import { startOwnServer } from '../simulate/own-server.ts'
+import { type OwnServer, startOwnServer } from '../simulate/own-server.ts'
 import type { RolloutSettings } from '../simulate/play-rollout.ts'
 import { randomFrom } from '../simulate/random.ts'
 import { readItems } from '../simulate/read-items.ts'
@@ -132,11 +132,13 @@ function contradiction(url: string | undefined, options: Options): string | unde
 }
 
 async function run(address: string | undefined, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
-  const items = await readItems(options.dataset, options.items)
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('stopped')))
-  const server = address === undefined ? await startOwnServer({ ...env, PORT: '0' }) : undefined
+  let server: OwnServer | undefined
   try {
+    const items = await readItems(options.dataset, options.items)
+    const { agents, spent } = await agentsOf(options, env, stop)
+    server = address === undefined ? await startOwnServer({ ...env, PORT: '0' }) : undefined
     const url = (server?.url ?? address ?? '').replace(/\/+$/, '')
     const key = env['SCOREKEEPER_KEY']
     const headers = { ...(key && { authorization: `Bearer ${key}` }), ...options.header }
@@ -150,7 +152,6 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
       tools: await toolsAt(`${url}/tools`, headers),
       maxSteps: options.maxSteps,
     }
-    const { agents, spent } = await agentsOf(options, env, stop)
     const view = liveView(
       process.stderr,
       agents.map(({ name }) => name),

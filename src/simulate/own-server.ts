@@ -68,7 +68,8 @@ function startProcess(env: NodeJS.ProcessEnv, warn: (message: string) => void): 
   const loader = program.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
   // Its own group: Ctrl-C reaches whoever started it, who then stops it in order.
   const child = spawn(process.execPath, [...loader, program], {
-    env,
+    // The line that says where it listens must be there, whatever the level is.
+    env: { ...env, LOG_LEVEL: 'info' },
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
   })

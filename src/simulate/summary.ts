@@ -45,14 +45,14 @@ export function summarize(tally: Tally) {
 
 /** The items by what a trainer can learn from their groups: from those without a spread, nothing. */
 function spreadOf(groups: readonly (readonly number[])[]) {
-  const least = groups.flat().reduce((low, reward) => Math.min(low, reward), Number.POSITIVE_INFINITY)
-  const most = groups.flat().reduce((high, reward) => Math.max(high, reward), Number.NEGATIVE_INFINITY)
+  const least = groups.flat().reduce((low, reward) => Math.min(low, reward), 0)
+  const most = groups.flat().reduce((high, reward) => Math.max(high, reward), 1)
   const flat = groups.filter((group) => group.length > 1 && group.every((reward) => reward === group[0]))
   return {
     groups: groups.filter(({ length }) => length > 1).length,
     without_spread: flat.length,
-    of_them_at_the_least: flat.filter(([reward]) => reward === least && least !== most).length,
-    of_them_at_the_most: flat.filter(([reward]) => reward === most && least !== most).length,
+    of_them_at_the_least: flat.filter(([reward]) => reward === least).length,
+    of_them_at_the_most: flat.filter(([reward]) => reward === most).length,
   }
 }
 

@@ -111,6 +111,15 @@ describe('the summary of a simulation', () => {
     })
   })
 
+  it('calls a group unsolved that earns nothing, though no other earns anything either', () => {
+    const traces = [0, 1].map((member) => trace({ member, reward: 0 }))
+    expect(summaryOf(...traces).items).toMatchObject({
+      without_spread: 1,
+      of_them_at_the_least: 1,
+      of_them_at_the_most: 0,
+    })
+  })
+
   it('counts retries, what was sent again, differences and errors by what they are, of calls and gradings alike', () => {
     const failed = { ...sent, attempts: 3, errors: ['http_503', 'timed_out'] }
     const wrong = { ...sent, status: 401, repeats: 1, differences: 1 }

@@ -2,18 +2,22 @@ import { existsSync } from 'node:fs'
 import { graders } from '../graders/index.ts'
 import { environment } from '../schema/environment.ts'
 import { tools } from '../tools/index.ts'
-import { createApp } from './app.ts'
+import { type AppDeps, createApp } from './app.ts'
 import { createAuthenticator, isOpen } from './auth/authenticate.ts'
 import { type Config, loadConfig, readEnvironment } from './config.ts'
 import { silenceFor } from './database.ts'
 import { createEmbed } from './embeddings.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { readJsonGraders } from './json-graders/read-json-graders.ts'
 import { createAsking } from './judge/asking.ts'
 import { createJudge } from './judge/judge.ts'
+import { createModelRunners } from './judge/model-runners.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { createLog, type Log } from './log.ts'
 import { isMigrated } from './migrate.ts'
 import { openServerDatabase, type ServerDatabase } from './open-server-database.ts'
+import { readAllowedAddresses } from './outbound/allowed-addresses.ts'
+import { createOutbound } from './outbound/outbound.ts'
 import { serve } from './serve.ts'
 import { startWarnings } from './start-warnings.ts'
 import { surviveStrays } from './strays.ts'
@@ -25,17 +29,29 @@ async function start(): Promise<void> {
   const log = createLog(config.logLevel)
   surviveStrays(process, log)
   for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)
+  const jsonGraders = readJsonGraders(new URL('../graders/', import.meta.url))
+  const outbound = createOutbound({
+    allowed: readAllowedAddresses(config.allowedAddresses),
+    seconds: config.limits.graderSeconds,
+    maxBytes: config.limits.maxBodyBytes,
+  })
   const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
   const database = await openServerDatabase({ ...config, silence })
   try {
-    listen(config, log, database)
+    listen({ config, log, database, jsonGraders, outbound })
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
-function listen(config: Config, log: Log, database: ServerDatabase): void {
+interface Parts extends Pick<AppDeps, 'jsonGraders' | 'outbound'> {
+  readonly config: Config
+  readonly log: Log
+  readonly database: ServerDatabase
+}
+
+function listen({ config, log, database, jsonGraders = [], outbound }: Parts): void {
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
   const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
   const { limits, host } = config
@@ -59,10 +75,14 @@ function listen(config: Config, log: Log, database: ServerDatabase): void {
         isMigrated: () => isMigrated(database.sql),
         embed: config.embeddings && createEmbed(config.embeddings),
         judge: asking && createJudge(asking),
+        jsonGraders,
+        runners: asking && createModelRunners(asking),
+        outbound,
+        publicUrl: config.publicUrl,
       }),
     onListening(port) {
       const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-      const facts = { url, database: database.where, tools: tools.length, graders: graders.length }
+      const facts = { url, database: database.where, tools: tools.length, graders: graders.length + jsonGraders.length }
       log.info(facts, `listening on ${url}, with ${database.where}`)
       if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: whoever reaches this address may call')
     },

@@ -1,0 +1,10 @@
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+
+// The compiler copies no SQL and no JSON: src/migrate.ts and src/server.ts look for theirs beside themselves.
+cpSync('schema/migrations', 'dist/schema/migrations', { recursive: true })
+
+const graders = (folder) => readdirSync(folder).filter((file) => file.endsWith('.json'))
+mkdirSync('dist/graders', { recursive: true })
+// One that is gone would be served on.
+for (const file of graders('dist/graders')) rmSync(`dist/graders/${file}`)
+for (const file of graders('graders')) cpSync(`graders/${file}`, `dist/graders/${file}`)

@@ -23,6 +23,13 @@ export const graders = [
   }),
   defineGrader({ name: 'nan', version: '1', grade: ({ reference }) => Number(reference.reference_answer) }),
   defineGrader({
+    ...{ name: 'judge', version: '1' },
+    async grade({ sample, reference, judge }) {
+      const prompt = `Is it ${reference.reference_answer}?`
+      return (await judge({ prompt, answer: sample.output_text })).score
+    },
+  }),
+  defineGrader({
     ...{ name: 'slow', version: '1', timeoutSeconds: 0.2 },
     grade: ({ reference, signal }) =>
       new Promise<number>((_, reject) =>

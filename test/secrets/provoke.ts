@@ -12,6 +12,8 @@ export const secrets = {
   jwtSecret: 'jwt-secret-marker-0005-of-more-than-32-bytes',
   embeddingsKey: 'embeddings-key-marker-0006',
   databasePassword: 'database-password-marker-0007',
+  judgeKey: 'judge-key-marker-0009',
+  judgePassword: 'judge-password-marker-0009',
   malformedToken: 'eyJtYXJrZXIiOjgwMDB9.marker-0008.marker-0008',
 }
 /** What belongs in one place each. */
@@ -102,6 +104,7 @@ export async function provoke(url: string, databaseUrl: string) {
   expect(await send('/tools/embed', call('embed'))).toBe(500)
   expect(await send('/tools/slow', call('slow'))).toBe(504)
   for (const grader of ['throw', 'query', 'nan']) expect(await send(`/graders/${grader}`, grading)).toBe(500)
+  expect(await send('/graders/judge', grading)).toBe(503)
   expect(await send('/graders/slow', grading)).toBe(504)
   expect(await send('/grade', { ...grading, trace_id: 'rollout-throw' })).toBe(500)
   const lock = openDatabase({ url: databaseUrl, poolSize: 1 })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Database, openDatabase } from '../../src/database.ts'
+import { apiError, serveModel } from '../judge/model-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { serveEmbeddings } from '../support/embeddings.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../support/server-process.ts'
@@ -26,6 +27,11 @@ beforeAll(async () => {
     () => [1],
     () => ({ status: 401 }),
   )
+  // It repeats all that it was sent: the key, the password, the reference and the answer.
+  const model = await serveModel(({ headers, body: { messages } }) => {
+    const said = messages.map(({ content }) => String(content).match(/\S+-marker-\S+\w/gu))
+    return apiError(400, `refused: ${headers['api-key']} ${secrets.judgePassword} ${said}`)
+  })
   const withPassword = new URL(home.url)
   // Where the server trusts this machine, any password will do.
   if (withPassword.password === '') withPassword.password = secrets.databasePassword
@@ -39,6 +45,11 @@ beforeAll(async () => {
     EMBEDDINGS_URL: embeddings.url,
     EMBEDDINGS_MODEL: 'm',
     EMBEDDINGS_API_KEY: secrets.embeddingsKey,
+    JUDGE_URL: model.url.replace('http://', `http://user:${secrets.judgePassword}@`),
+    JUDGE_MODEL: 'm',
+    JUDGE_API_KEY: secrets.judgeKey,
+    // The judge's library writes its requests to the log when it is told to.
+    OPENAI_LOG: 'debug',
   }
   server = spawnServer(folder, env, program)
   const url = await addressOf(server)
@@ -67,6 +78,7 @@ beforeAll(async () => {
     refusedToStart += failing.written.out + failing.written.err
   }
   await embeddings.close()
+  await model.close()
 }, 120_000)
 
 afterAll(async () => {
@@ -124,6 +136,7 @@ describe('after successes and failures of every kind', () => {
       'invalid input syntax',
       'unhandled_rejection',
       'HTTP 401',
+      'HTTP 400 refused: […] […] […],[…]',
     ]) {
       expect(lines.some((line) => line.includes(word))).toBe(true)
     }

@@ -107,6 +107,10 @@ export const grades = pgTable(
     uniqueIndex('grades_once')
       .on(table.rolloutId, table.grader, table.sampleHash)
       .where(sql`${table.outcome} = 'scored' and ${table.source} = 'trainer'`),
+    // One score of the same code for the same question: re-gradings may be repeated, and run beside each other.
+    uniqueIndex('grades_regraded_once')
+      .on(table.rolloutId, table.grader, table.sampleHash, table.version, sql`coalesce(${table.codeHash}, '')`)
+      .where(sql`${table.outcome} = 'scored' and ${table.source} = 'regrade'`),
     index('grades_rollout').on(table.rolloutId),
   ],
 )

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX "grades_regraded_once" ON "grades" USING btree ("rollout_id","grader","sample_hash","version",coalesce("code_hash", '')) WHERE "grades"."outcome" = 'scored' and "grades"."source" = 'regrade';

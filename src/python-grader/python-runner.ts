@@ -65,11 +65,13 @@ export function createPythonRunner(settings: PythonSettings = {}): NonNullable<R
     const most = settings.sourceBytes ?? 256_000
     const length = Buffer.byteLength(source)
     if (length > most) return serverError('SourceTooLong', `the source has ${length} bytes, and may have ${most}`)
+    const input = inputOf(source, subject, settings)
+    if (input === undefined) return serverError('InputUnreadable', 'the sample or the item is nested too deep')
     return slots(signal, async () => {
       const found = await find()
       if (!found.found) return found
       try {
-        const ended = await runIn(found, source, subject, settings, signal)
+        const ended = await runIn(found, input, settings, signal)
         return readEnded(ended, secondsOf(settings), subject)
       } catch (error) {
         signal.throwIfAborted()
@@ -90,17 +92,14 @@ export async function findInterpreter(settings: PythonSettings = {}): Promise<In
   const name = settings.command ?? 'python3'
   const command = await findCommand(name)
   if (command === undefined) return { found: false, ...serverError('NotFound', `there is no ${name} here`) }
+  // The time that a grader may take says nothing of the time that this may take.
+  const trial = { ...settings, seconds: 30 }
+  const input = inputOf('def grade(sample, item): return 1', {}, trial)
   let last: NoAnswer | undefined
   for (const confinement of settings.confinements ?? confinements(process.getuid?.() === 0)) {
     const way = { command, confinement }
-    const ended = await runIn(
-      way,
-      'def grade(sample, item): return 1',
-      {},
-      settings,
-      AbortSignal.timeout(60_000),
-    ).catch(() => undefined)
-    const answer = ended && readEnded(ended, secondsOf(settings), { sample: {}, item: {} })
+    const ended = await runIn(way, input ?? '', trial, AbortSignal.timeout(60_000)).catch(() => undefined)
+    const answer = ended && readEnded(ended, trial.seconds, { sample: {}, item: {} })
     if (answer?.ok) return { found: true, ...way }
     last = answer
   }
@@ -109,22 +108,30 @@ export async function findInterpreter(settings: PythonSettings = {}): Promise<In
 
 const secondsOf = (settings: PythonSettings) => settings.seconds ?? 120
 
-async function runIn(
-  { command, confinement }: { readonly command: string; readonly confinement: Confinement },
-  source: string,
-  { sample, item }: Partial<Subject>,
-  settings: PythonSettings,
-  signal: AbortSignal,
-): Promise<Ended> {
-  const seconds = secondsOf(settings)
+/** What the harness reads; undefined for what is nested deeper than JSON can be written here. */
+function inputOf(source: string, subject: Partial<Subject>, settings: PythonSettings): string | undefined {
   const limits = {
     RLIMIT_AS: settings.memoryBytes ?? 2 * 1024 ** 3,
-    RLIMIT_CPU: Math.ceil(seconds) + 1,
+    RLIMIT_CPU: Math.ceil(secondsOf(settings)) + 1,
     RLIMIT_FSIZE: 0,
     RLIMIT_NPROC: 0,
     RLIMIT_NOFILE: 256,
     RLIMIT_CORE: 0,
   }
+  try {
+    return JSON.stringify({ source, sample: subject.sample ?? {}, item: subject.item ?? {}, limits })
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+async function runIn(
+  { command, confinement }: { readonly command: string; readonly confinement: Confinement },
+  input: string,
+  settings: PythonSettings,
+  signal: AbortSignal,
+): Promise<Ended> {
   const [program = command, ...args] = [...confinement.before, command, '-I', '-B', '-X', 'utf8', '-c', harness]
   const cwd = await mkdtemp(join(tmpdir(), 'python-grader-'))
   try {
@@ -136,8 +143,8 @@ async function runIn(
         identity: confinement.identity,
         env: environment,
         cwd,
-        input: JSON.stringify({ source, sample: sample ?? {}, item: item ?? {}, limits }),
-        seconds,
+        input,
+        seconds: secondsOf(settings),
         outputBytes: settings.outputBytes ?? 1024 ** 2,
       },
       signal,

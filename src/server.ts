@@ -18,6 +18,7 @@ import { isMigrated } from './migrate.ts'
 import { openServerDatabase, type ServerDatabase } from './open-server-database.ts'
 import { readAllowedAddresses } from './outbound/allowed-addresses.ts'
 import { createOutbound } from './outbound/outbound.ts'
+import { createPythonRunner, findInterpreter, type Interpreter } from './python-grader/python-runner.ts'
 import { serve } from './serve.ts'
 import { startWarnings } from './start-warnings.ts'
 import { surviveStrays } from './strays.ts'
@@ -35,6 +36,7 @@ async function start(): Promise<void> {
     seconds: config.limits.graderSeconds,
     maxBytes: config.limits.maxBodyBytes,
   })
+  if (config.pythonGraders) void findInterpreter().then((found) => sayHow(found, log))
   const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
   const database = await openServerDatabase({ ...config, silence })
   try {
@@ -42,6 +44,15 @@ async function start(): Promise<void> {
   } catch (error) {
     await database.close()
     throw error
+  }
+}
+
+/** Which of the ways to run Python this machine allows decides how far a grader's author must be trusted. */
+function sayHow(python: Interpreter, log: Log): void {
+  if (!python.found) log.error({ code: 'python_missing' }, `Python graders cannot be run: ${python.reason}`)
+  else {
+    const { isolation } = python.confinement
+    log.info({ code: 'python_graders', isolation }, `Python graders are run by ${python.command}, with ${isolation}`)
   }
 }
 
@@ -76,7 +87,10 @@ function listen({ config, log, database, jsonGraders = [], outbound }: Parts): v
         embed: config.embeddings && createEmbed(config.embeddings),
         judge: asking && createJudge(asking),
         jsonGraders,
-        runners: asking && createModelRunners(asking),
+        runners: {
+          ...(asking && createModelRunners(asking)),
+          ...(config.pythonGraders && { python: createPythonRunner() }),
+        },
         outbound,
         publicUrl: config.publicUrl,
       }),

@@ -24,7 +24,8 @@ const told = z.union([
 ])
 
 const ready = 'ready\n'
-const mostDetails = 2_000
+/** The details are two of these at most: where it was, and what it was. */
+const mostOfEither = 1_000
 
 /** What a run of the harness says of the sample: a score, or which flag is raised. */
 export function readEnded(ended: Ended, seconds: number, subject: Subject): ScoreAnswer {
@@ -55,7 +56,7 @@ export function serverError(type: ServerErrorType, reason: string): NoAnswer {
 }
 
 function runtimeError(where: string, message: string): NoAnswer {
-  const details = `${where}${message}`.slice(-mostDetails)
+  const details = `${where.slice(-mostOfEither)}${message.slice(0, mostOfEither)}`
   const errors = { python_grader_runtime_error: true, python_grader_runtime_error_details: details }
   return { ok: false, errors, reason: `the Python code failed: ${message.slice(0, 300)}` }
 }

@@ -97,7 +97,11 @@ def main():
             leave(0)
         except BaseException:
             answer = {'error': {'where': '', 'message': 'the code threw what cannot be shown'}}
-    tell(encode(answer).encode() + b'\n')
+    try:
+        line = encode(answer).encode()
+    except BaseException:
+        line = b'{"error": {"where": "", "message": "the code replaced what its error is written with"}}'
+    tell(line + b'\n')
     leave(0)
 
 

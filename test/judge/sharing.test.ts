@@ -54,6 +54,18 @@ describe('all rollouts together', () => {
     expect(order).toEqual(['first', 'third', 'fourth'])
   })
 
+  it('may ask many questions with one signal, without a warning of Node’s', async () => {
+    const warnings: string[] = []
+    const note = ({ message }: Error) => void warnings.push(message)
+    process.on('warning', note)
+    const { judge } = await serve(() => verdict(1))
+    const { signal } = new AbortController()
+    await Promise.all(Array.from({ length: 30 }, (_, n) => judge({ prompt: 'p', answer: `${n}` }, signal)))
+    await new Promise((resolve) => void setImmediate(resolve))
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
   it('give their slot back after a fault', async () => {
     const { ask } = await serve((_, n) => (n === 1 ? apiError(401, 'no') : verdict(1)), { concurrency: 1 })
     await expect(ask()).rejects.toThrow('refused')

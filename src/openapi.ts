@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Grader } from './define-grader.ts'
 import type { Tool } from './define-tool.ts'
+import { sdkError, sdkPaths } from './openapi-sdk.ts'
 import { gradingBody, toolCallBody } from './protocols/agent-rft.ts'
 
 /** A tool as a dataset's `tools` needs it. */
@@ -106,12 +107,13 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
       ...Object.fromEntries(toolPaths),
       '/grade': { post: post('Grade a rollout with the default grader.', grading, scoreAnswer) },
       ...Object.fromEntries(graderPaths),
+      ...sdkPaths(body, toolAnswer),
       '/openapi.json': { get: { ...get('This description.'), security } },
       '/healthz': { get: get('The process lives.') },
       '/readyz': { get: get('The database answers and is migrated.', away) },
     },
     components: {
-      schemas: { Error: error },
+      schemas: { Error: error, SdkError: sdkError },
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
     },
   }

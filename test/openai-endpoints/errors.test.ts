@@ -120,3 +120,16 @@ describe('an address of the SDKs', () => {
     full.close()
   })
 })
+
+describe('GET /openapi.json', () => {
+  it('has each of the addresses under each of the prefixes, with what they take and answer', async () => {
+    const headers = { authorization: `Bearer ${calling}` }
+    const text = await (await fetch(`${server.origin}/openapi.json`, { headers })).text()
+    for (const base of bases) {
+      for (const { path } of [run, validate, tool]) expect(text).toContain(`"${base}${path}":{"post"`)
+    }
+    for (const field of ['"model_sample"', '"server_url"', '"python_grader_runtime_error_details"', '"SdkError"']) {
+      expect(text).toContain(field)
+    }
+  })
+})

@@ -98,6 +98,10 @@ const openApi31 = z.strictObject({
   components: z.strictObject({ schemas: z.looseObject({}), securitySchemes: z.looseObject({}) }),
 })
 
+const sdkPaths = ['/v1', '/openai/v1', '/openai'].flatMap((base) =>
+  ['graders/run', 'graders/validate', 'tool/run'].map((path) => `${base}/fine_tuning/alpha/${path}`),
+)
+
 describe('GET /openapi.json', () => {
   it('is an OpenAPI 3.1 document of all addresses, whose references lead somewhere', async () => {
     const text = await (await app().request('/openapi.json')).text()
@@ -112,11 +116,12 @@ describe('GET /openapi.json', () => {
         '/healthz',
         '/readyz',
         '/openapi.json',
+        ...sdkPaths,
       ].sort(),
     )
     const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference)
-    expect(new Set(references)).toEqual(new Set(['#/components/schemas/Error']))
-    expect(document.components.schemas).toHaveProperty('Error')
+    expect(new Set(references)).toEqual(new Set(['#/components/schemas/Error', '#/components/schemas/SdkError']))
+    expect(document.components.schemas).toMatchObject({ Error: {}, SdkError: {} })
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
     const schemes = operations.flatMap(({ security = [] }) => security.flatMap((one) => Object.keys(one)))
     expect(new Set(schemes)).toEqual(new Set(Object.keys(document.components.securitySchemes)))

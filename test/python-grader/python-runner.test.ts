@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { checkGrader } from '../../src/openai-graders/check-grader.ts'
 import { graderErrors } from '../../src/openai-graders/grader-errors.ts'
@@ -289,10 +290,16 @@ describe.runIf(interpreter.found)('a Python grader', () => {
   })
 
   it('leaves no folder behind', async () => {
-    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('python-grader-'))
-    const before = folders()
+    const before = process.env['TMPDIR']
+    const own = mkdtempSync(join(tmpdir(), 'folders-of-gradings-'))
+    process.env['TMPDIR'] = own
     await graded(returning('1'))
-    await graded(doing('while True: pass'), { seconds: 0.5 })
-    expect(folders().filter((name) => !before.includes(name))).toEqual([])
+    const running = graded(doing('while True: pass'), { seconds: 2 })
+    await expect.poll(() => readdirSync(own)).toEqual([expect.stringMatching(/^python-grader-/)])
+    await running
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+    expect(readdirSync(own)).toEqual([])
+    rmSync(own, { recursive: true })
   })
 })

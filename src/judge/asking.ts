@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { contentHash } from '../json.ts'
 import { withDeadline } from '../running/deadline.ts'
 import { createModelClient, type ModelClient } from './model-client.ts'
 import type { Sampling, TokenUsage } from './question.ts'
 import { createRecent } from './recent.ts'
-import { type Fault, type NoReply, unusable } from './reply.ts'
+import type { Fault, NoReply } from './reply.ts'
 import type { JudgeSettings } from './settings.ts'
 import { createSharedWork } from './shared-work.ts'
 import { createSlots } from './slots.ts'
+import { type Answer, askUntilAnswered, type Body, type Pauses } from './until-answered.ts'
 import { addUsage, createTally, noUsage } from './usage.ts'
 
 /** What a model is asked, and how its reply is read. */
@@ -62,26 +62,11 @@ export interface Asking {
 }
 
 /** What {@link createAsking} is made of. */
-export interface AskingOptions extends JudgeSettings {
+export interface AskingOptions extends JudgeSettings, Pauses {
   /** How long one request may take, in seconds; half of a question's time when left out. */
   readonly trySeconds?: number
   /** How much of answers is remembered, in bytes, 32 MiB when left out. */
   readonly cacheBytes?: number
-  /** The first pause between two tries, in milliseconds, 500 when left out; each is twice as long, up to 16 times that. */
-  readonly pauseMs?: number
-  /** Waits so many milliseconds; rejects when the signal aborts. */
-  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>
-}
-
-/** How often a request is tried that fails otherwise than by being too much; about 8 seconds with their pauses. */
-const mostFailures = 5
-/** How often a model is asked that declines or writes what cannot be read. */
-const mostUnusable = 3
-
-interface Answer {
-  readonly ok: true
-  readonly text: string
-  readonly model: string
 }
 
 /**
@@ -143,50 +128,8 @@ export function createAsking(options: AskingOptions): Asking {
   }
 }
 
-interface Patience extends Pick<AskingOptions, 'pauseMs' | 'timeoutSeconds' | 'wait'> {
-  readonly client: ModelClient
-  readonly isReadable: (text: string) => boolean
-  /** Told of every reply. */
-  readonly watch: (reply: NoReply | { readonly usage: TokenUsage }) => void
-}
-
-async function askUntilAnswered(
-  { client, isReadable, watch, pauseMs = 500, timeoutSeconds, wait = sleepFor }: Patience,
-  body: Body,
-  signal: AbortSignal,
-): Promise<Answer | NoReply> {
-  let failures = 0
-  let unusables = 0
-  for (let pauses = 0; ; ) {
-    const reply = await client(body, signal)
-    const isAnswer = reply.ok && isReadable(reply.text)
-    const failure = reply.ok ? unusable('unreadable', 'the reply is not what was asked for', reply.usage) : reply
-    watch(isAnswer ? reply : failure)
-    if (reply.ok && isAnswer) return { ok: true, text: reply.text, model: reply.model ?? body.model }
-    if (failure.again === 'no') return failure
-    if (failure.fault === 'unavailable') {
-      if (failure.again === 'a few times') failures += 1
-      const backOff = pauseMs * 2 ** Math.min(pauses, 4) * (0.75 + Math.random() / 2)
-      pauses += 1
-      const pause = Math.max(backOff, failure.pauseMs ?? 0)
-      // Nobody who waits now will be there then.
-      if (failures >= mostFailures || pause >= timeoutSeconds * 1000) return failure
-      await wait(pause, signal)
-    } else {
-      unusables += 1
-      if (unusables >= mostUnusable) return failure
-    }
-  }
-}
-
-const sleepFor = (milliseconds: number, signal: AbortSignal) => sleep(milliseconds, undefined, { signal })
-
 const secondsOf = (answer: object) =>
   'pauseMs' in answer && typeof answer.pauseMs === 'number' ? Math.ceil(answer.pauseMs / 1000) : undefined
-
-interface Body extends Readonly<Record<string, unknown>> {
-  readonly model: string
-}
 
 function bodyOf({ messages, sampling, schema }: Ask<unknown>, model: string): Body {
   const { temperature, topP, seed, reasoningEffort, maxTokens } = sampling

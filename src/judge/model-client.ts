@@ -54,7 +54,7 @@ export function createModelClient({ url, apiKey, trySeconds }: ModelClientSettin
   })
   const told = (text: string) => shorten(without(secrets, text), 500)
 
-  return async (body, signal) => {
+  const once: ModelClient = async (body, signal) => {
     const silence = new Error(`no answer in ${trySeconds} s`)
     try {
       return readCompletion(
@@ -70,7 +70,21 @@ export function createModelClient({ url, apiKey, trySeconds }: ModelClientSettin
       return failed('unavailable', told(rootOf(error)), 'a few times')
     }
   }
+
+  /** Models that know nothing of schemas: their replies are read all the same, if they are what was asked for. */
+  const schemaless = new Set<unknown>()
+  return async (body, signal) => {
+    const { response_format, ...rest } = body
+    if (schemaless.has(body['model'])) return once(rest, signal)
+    const reply = await once(body, signal)
+    if (reply.ok || !refusesSchema(reply)) return reply
+    schemaless.add(body['model'])
+    return once(rest, signal)
+  }
 }
+
+const refusesSchema = ({ status, why }: NoReply) =>
+  (status === 400 || status === 422) && /response.?format|json.?schema/iu.test(why)
 
 type Failed = APIError<number | undefined, Headers | undefined>
 

@@ -188,6 +188,20 @@ describe('a reply', () => {
 
 describe('a request that the API refuses', () => {
   it.each([
+    'This response_format type is unavailable now',
+    'This model does not support response format `json_schema`',
+  ])('for its schema (%s) is made without one, and the model is remembered for it', async (message) => {
+    const { server, ask } = await serve(({ body }) =>
+      'response_format' in body ? apiError(400, message) : verdict(0.5),
+    )
+    expect((await ask()).score).toBe(0.5)
+    expect((await ask({ answer: 'other' })).score).toBe(0.5)
+    expect(server.requests.map(({ body }) => 'response_format' in body)).toEqual([true, false, false])
+    expect((await ask({ model: 'another' })).score).toBe(0.5)
+    expect(server.requests.map(({ body }) => 'response_format' in body)).toEqual([true, false, false, true, false])
+  })
+
+  it.each([
     [401, 'invalid_api_key', 'judge_refused', 'see JUDGE_API_KEY'],
     [403, null, 'judge_refused', 'see JUDGE_API_KEY'],
     [404, 'model_not_found', 'judge_refused', 'see JUDGE_MODEL, JUDGE_MODELS and JUDGE_URL'],

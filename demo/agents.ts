@@ -53,10 +53,10 @@ async function lookThrough(desk: Desk, most: number, fits: (page: string) => boo
 }
 
 /** The paths in the output of `search`: lines such as `3. ACME/2014/page_15`. */
-const pathsIn = (output: string) => [...output.matchAll(/^\d+\. (\S+)$/gm)].flatMap(([, path]) => path ?? [])
+export const pathsIn = (output: string) => [...output.matchAll(/^\d+\. (\S+)$/gm)].flatMap(([, path]) => path ?? [])
 
 /** The table in the output of `cat`: lines such as `| revenue | 12 |`. */
-const tableIn = (page: string) =>
+export const tableIn = (page: string) =>
   page
     .split('\n')
     .filter((line) => line.startsWith('| '))
@@ -68,7 +68,7 @@ const tableIn = (page: string) =>
     )
 
 /** Whether a page has the words of what a question says beside its core: the company, the report, the occasion. */
-function isAbout(question: string): (page: string) => boolean {
+export function isAbout(question: string): (page: string) => boolean {
   const [, before = ''] = /^((?:for|at|as) [^,]+) , /.exec(question) ?? []
   const [, after = ''] = / , ((?:for|at|after|when|under) .+?)\s*\??$/.exec(question) ?? []
   const words = `${before} ${after}`.match(/[\p{L}\d]{4,}/gu) ?? []

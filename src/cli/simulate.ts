@@ -1,7 +1,7 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import OpenAI from 'openai'
 import { z } from 'zod'
-import { type Agent, toolDefinition } from '../simulate/agent.ts'
+import type { Agent } from '../simulate/agent.ts'
 import { faults, faultsOf } from '../simulate/faults.ts'
 import { liveView } from '../simulate/live.ts'
 import { loadAgents } from '../simulate/load-agents.ts'
@@ -13,22 +13,8 @@ import { readItems } from '../simulate/read-items.ts'
 import { runSimulation } from '../simulate/run.ts'
 import { createSpending } from '../simulate/spending.ts'
 import { simulationTable } from '../simulate/table.ts'
-
-const whole = (text: string): number => {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.')
-  return Number(text)
-}
-const amount = (text: string): number => {
-  const value = Number(text)
-  if (!(value >= 0)) throw new InvalidArgumentError('It must be a number, 0 or more.')
-  return value
-}
-const list = (text: string): readonly string[] => text.split(',').filter((one) => one !== '')
-const header = (text: string, before: Readonly<Record<string, string>> = {}) => {
-  const at = text.indexOf(':')
-  if (at < 1) throw new InvalidArgumentError('It must look like "name: value".')
-  return { ...before, [text.slice(0, at).trim().toLowerCase()]: text.slice(at + 1).trim() }
-}
+import { targetOf } from '../simulate/target.ts'
+import { amount, header, list, whole } from './options.ts'
 
 const optionsShape = z.object({
   dataset: z.string(),
@@ -139,18 +125,13 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
     const items = await readItems(options.dataset, options.items)
     const { agents, spent } = await agentsOf(options, env, stop)
     server = address === undefined ? await startOwnServer({ ...env, PORT: '0' }) : undefined
-    const url = (server?.url ?? address ?? '').replace(/\/+$/, '')
     const key = env['SCOREKEEPER_KEY']
     const headers = { ...(key && { authorization: `Bearer ${key}` }), ...options.header }
+    const { tools, grader } = options
     const rollouts: RolloutSettings = {
-      headers,
-      timeoutSeconds: options.timeout,
-      pauseMs: 500,
+      ...(await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })),
+      ...{ timeoutSeconds: options.timeout, pauseMs: 500, maxSteps: options.maxSteps },
       fault: faultsOf(options.fault, options.faultShare, randomFrom(options.seed, 'faults')),
-      toolUrl: (tool) => url + options.tools.replace('{name}', encodeURIComponent(tool)),
-      graderUrl: url + (options.grader === '' ? '/grade' : `/graders/${encodeURIComponent(options.grader)}`),
-      tools: await toolsAt(`${url}/tools`, headers),
-      maxSteps: options.maxSteps,
     }
     const view = liveView(
       process.stderr,
@@ -182,13 +163,6 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
   } finally {
     await server?.stop()
   }
-}
-
-/** The definitions that the server itself gives; none where it gives none. */
-async function toolsAt(url: string, headers: Readonly<Record<string, string>>): Promise<RolloutSettings['tools']> {
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
-  const read = z.array(toolDefinition).safeParse(await response?.json().catch(() => undefined))
-  return read.data ?? []
 }
 
 async function agentsOf(options: Options, env: NodeJS.ProcessEnv, stop: AbortController) {

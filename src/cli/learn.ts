@@ -1,0 +1,157 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { loadConfig } from '../config.ts'
+import { type Learner, type LearnPlan, type LearnStep, learn, type PartsOf } from '../learn/learn.ts'
+import { learnReport, stepLine } from '../learn/lines.ts'
+import { learnPage } from '../learn/page.ts'
+import { verdictOf } from '../learn/verdict.ts'
+import { readParts } from '../ledger/parts.ts'
+import { openServerDatabase, type ServerDatabase } from '../open-server-database.ts'
+import { type OwnServer, startOwnServer } from '../simulate/own-server.ts'
+import { readItems } from '../simulate/read-items.ts'
+import { targetOf } from '../simulate/target.ts'
+import { amount, header, whole } from './options.ts'
+
+const optionsShape = z.object({
+  dataset: z.string(),
+  validation: z.string(),
+  learner: z.string(),
+  serve: z.boolean().optional(),
+  ledger: z.boolean().optional(),
+  grader: z.string(),
+  tools: z.string(),
+  header: z.record(z.string(), z.string()).optional(),
+  part: z.string(),
+  steps: z.number(),
+  items: z.number(),
+  group: z.number(),
+  validationItems: z.number(),
+  validateEvery: z.number(),
+  rate: z.number(),
+  concurrency: z.number(),
+  maxSteps: z.number(),
+  seed: z.string(),
+  page: z.string().optional(),
+  json: z.boolean().optional(),
+})
+type Options = z.infer<typeof optionsShape>
+
+const isLearner = (value: unknown) =>
+  z
+    .looseObject({ name: z.string(), choices: z.record(z.string(), z.array(z.string())), play: z.function() })
+    .safeParse(value).success
+const moduleShape = z.looseObject({
+  learner: z.custom<Learner>(isLearner, 'must have a name, choices and a function play'),
+})
+
+const examples = `
+Examples:
+  scorekeeper learn --serve --dataset .data/generated-train.jsonl --validation .data/generated-dev.jsonl --page learn.html
+  scorekeeper learn http://localhost:8000 --dataset train.jsonl --validation dev.jsonl --learner my-learner.ts --steps 20
+
+What learns is a softmax over the named choices of a scripted agent, no language model: it shows whether the reward can be
+climbed, and what it leads to. With --serve, or --ledger for a server on this machine's DATABASE_URL, the parts of the scores
+are read from the ledger; without them a hack cannot be told from learning. Exit code 1: the reward did not rise, or the
+policy found a hack.
+`
+
+/** The command that trains a simulated policy on a server's rewards. */
+export function learnCommand(env: NodeJS.ProcessEnv): Command {
+  return new Command('learn')
+    .summary('watch a small simulated policy learn from a server’s rewards')
+    .description(
+      'Trains a simulated policy, no language model, on the rewards of a server, and draws what it leads to.',
+    )
+    .argument('[url]', 'the server; leave it out with --serve')
+    .requiredOption('--dataset <file>', 'the items to train on, JSON Lines')
+    .requiredOption('--validation <file>', 'the items to validate with, JSON Lines')
+    .option('--learner <file>', 'a module that exports `learner`', 'demo/learner.ts')
+    .option('--serve', 'start the server of this folder, and stop it afterwards')
+    .option('--ledger', 'read the parts of the scores from the database of DATABASE_URL, or the embedded one')
+    .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
+    .option('--tools <path>', 'where tools are, {name} for the name', '/tools/{name}')
+    .option('--header <header>', '"name: value", sent with every request; may be given again', header)
+    .option('--part <name>', 'the part of the score that says whether an answer is right', 'answer')
+    .option('--steps <n>', 'training steps', whole, 10)
+    .option('--items <n>', 'items a step', whole, 16)
+    .option('--group <n>', 'rollouts of each item', whole, 8)
+    .option('--validation-items <n>', 'items of the validation', whole, 40)
+    .option('--validate-every <n>', 'steps between two validations', whole, 2)
+    .option('--rate <number>', 'how far a step goes', amount, 3)
+    .option('--concurrency <n>', 'the most rollouts at a time', whole, 32)
+    .option('--max-steps <n>', 'the steps of a rollout', whole, 20)
+    .option('--seed <text>', 'the same seed draws the same', '1')
+    .option('--page <file>', 'draw the curves into an HTML file')
+    .option('--json', 'print the steps and the verdict as JSON')
+    .addHelpText('after', examples)
+    .action(async (url: string | undefined, given: unknown, command: Command) => {
+      const options = optionsShape.safeParse(given)
+      if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
+      if ((url === undefined) !== (options.data.serve === true)) {
+        return command.error('error: give the address of a server, or --serve, and not both', { exitCode: 2 })
+      }
+      process.exitCode = await run(url, options.data, env)
+    })
+}
+
+async function run(address: string | undefined, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('stopped')))
+  let server: OwnServer | undefined
+  let database: ServerDatabase | undefined
+  try {
+    const plan = await planOf(options)
+    if (options.serve || options.ledger) database = await openServerDatabase({ ...loadConfig(env), poolSize: 2 })
+    if (options.serve) server = await startOwnServer({ ...env, PORT: '0' })
+    const sql = database?.sql
+    const partsOf: PartsOf = async (rollouts) => (sql === undefined ? new Map() : readParts(sql, rollouts))
+    const key = env['SCOREKEEPER_KEY']
+    const headers = { ...(key && { authorization: `Bearer ${key}` }), ...options.header }
+    const { tools, grader, maxSteps } = options
+    const target = await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })
+    const settings = { ...target, timeoutSeconds: 600, pauseMs: 500, fault: () => undefined, maxSteps }
+    const steps: LearnStep[] = []
+    for await (const step of learn(settings, plan, partsOf, stop.signal)) {
+      steps.push(step)
+      process.stderr.write(`${stepLine(step)}\n`)
+    }
+    const verdict = verdictOf(steps, options.part)
+    process.stdout.write(
+      options.json ? `${JSON.stringify({ steps, verdict })}\n` : `\n${learnReport(steps, verdict)}\n`,
+    )
+    if (options.page !== undefined) {
+      const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; grader ${grader || 'by default'}.`
+      await writeFile(options.page, learnPage(steps, verdict, about))
+    }
+    return verdict.kind === 'learned' ? 0 : 1
+  } catch (error) {
+    process.stderr.write(`learn: ${error instanceof Error ? error.message : String(error)}\n`)
+    return stop.signal.aborted ? 130 : 1
+  } finally {
+    await server?.stop()
+    await database?.close()
+  }
+}
+
+async function planOf(options: Options): Promise<LearnPlan> {
+  const loaded = moduleShape.safeParse(await import(pathToFileURL(resolve(options.learner)).href))
+  if (!loaded.success) throw new Error(`${options.learner} exports no learner: ${z.prettifyError(loaded.error)}`)
+  return {
+    learner: loaded.data.learner,
+    train: await readItems(options.dataset, mostTrained),
+    validation: await readItems(options.validation, options.validationItems),
+    ...{
+      steps: options.steps,
+      itemsPerStep: options.items,
+      group: options.group,
+      validateEvery: options.validateEvery,
+    },
+    ...{ validationGroup: 2, rate: options.rate, concurrency: options.concurrency, seed: options.seed },
+  }
+}
+
+/** So many of the first items are drawn from. */
+const mostTrained = 5_000

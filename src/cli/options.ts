@@ -1,0 +1,24 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Reads a whole number, 1 or more. */
+export const whole = (text: string): number => {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.')
+  return Number(text)
+}
+
+/** Reads a number, 0 or more. */
+export const amount = (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('It must be a number, 0 or more.')
+  return value
+}
+
+/** Reads what stands between commas. */
+export const list = (text: string): readonly string[] => text.split(',').filter((one) => one !== '')
+
+/** Reads a header, `name: value`, and puts it to those before it. */
+export const header = (text: string, before: Readonly<Record<string, string>> = {}) => {
+  const at = text.indexOf(':')
+  if (at < 1) throw new InvalidArgumentError('It must look like "name: value".')
+  return { ...before, [text.slice(0, at).trim().toLowerCase()]: text.slice(at + 1).trim() }
+}

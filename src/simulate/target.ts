@@ -1,0 +1,29 @@
+import { z } from 'zod'
+import { toolDefinition } from './agent.ts'
+import type { RolloutSettings } from './play-rollout.ts'
+
+/** A server to be called as a trainer calls it. */
+export interface TargetOptions {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Where tools are below the address, `{name}` for the name. */
+  readonly tools: string
+  /** The grader's name; empty for the default one. */
+  readonly grader: string
+}
+
+/** The addresses of a server, and the tools that it says it has: none where it does not say. */
+export async function targetOf(
+  options: TargetOptions,
+): Promise<Pick<RolloutSettings, 'headers' | 'toolUrl' | 'graderUrl' | 'tools'>> {
+  const url = options.url.replace(/\/+$/, '')
+  const { headers, tools, grader } = options
+  const response = await fetch(`${url}/tools`, { headers, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
+  const read = z.array(toolDefinition).safeParse(await response?.json().catch(() => undefined))
+  return {
+    headers,
+    toolUrl: (tool) => url + tools.replace('{name}', encodeURIComponent(tool)),
+    graderUrl: url + (grader === '' ? '/grade' : `/graders/${encodeURIComponent(grader)}`),
+    tools: read.data ?? [],
+  }
+}

@@ -11,7 +11,7 @@ import type { Embed } from './environment.ts'
 import { RequestError } from './errors.ts'
 import { createGraderRuns } from './grader-runs.ts'
 import { createGrading } from './grading.ts'
-import { asksEndpoint, type JsonGrader, serveJsonGrader } from './json-graders/json-grader.ts'
+import type { JsonGrader } from './json-graders/json-grader.ts'
 import { type Judge, noJudge } from './judge/question.ts'
 import { createLedger } from './ledger/ledger.ts'
 import type { Limits } from './limits.ts'
@@ -19,13 +19,13 @@ import type { Log } from './log.ts'
 import { openApi, toolDefinitions } from './openapi.ts'
 import { createOutbound, type Outbound } from './outbound/outbound.ts'
 import { type Admission, createAdmission } from './overload.ts'
-import { ownGraders } from './own-graders.ts'
 import { agentRft } from './protocols/agent-rft.ts'
 import { createErrorResponder } from './protocols/error-response.ts'
 import { openAiAddresses } from './protocols/openai-addresses.ts'
-import { createRunners, type RunnersSettings } from './runners.ts'
+import type { RunnersSettings } from './runners.ts'
 import { createClaimKeeper } from './running/claim-keeper.ts'
 import { withDeadline } from './running/deadline.ts'
+import { serveGraders } from './served-graders.ts'
 import { shorten } from './shorten.ts'
 
 /** What {@link createApp} makes the server of. */
@@ -81,11 +81,12 @@ export function createApp(deps: AppDeps): Hono {
   setMaxListeners(0, stopping)
   const tools = byName('tool', deps.tools)
   const { publicUrl, jsonGraders = [], outbound = createOutbound({ allowed: [], seconds: 1, maxBytes: 1 }) } = deps
-  const asking = new Set(jsonGraders.filter(asksEndpoint).map(({ name }) => name))
-  const local = ownGraders({ grade: (request) => grading.grade(request), publicUrl, asking })
-  const runners = createRunners({ ...limits, embed, log, outbound, local, more: deps.runners })
-  const allGraders = [...deps.graders, ...jsonGraders.map((one) => serveJsonGrader(one, runners))]
-  const graders = byName('grader', allGraders)
+  const served = serveGraders({
+    ...{ graders: deps.graders, jsonGraders, more: deps.runners, outbound, embed, log, publicUrl },
+    graderSeconds: limits.graderSeconds,
+    grade: (request) => grading.grade(request),
+  })
+  const graders = byName('grader', served.graders)
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
   const ledger = createLedger({ ...database, budget, now })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
@@ -128,13 +129,13 @@ export function createApp(deps: AppDeps): Hono {
   })
   app.get('/openapi.json', async (c) => {
     await allow(c.req.raw, 'tools', 'grade', 'read')
-    return c.json(openApi(deps.tools, allGraders, deps.version))
+    return c.json(openApi(deps.tools, served.graders, deps.version))
   })
 
   const { call } = caller
   const { grade } = grading
   const { maxBodyBytes } = limits
-  const runs = createGraderRuns({ ...limits, ledger, isBusy: caller.isBusy, runners, stopping })
+  const runs = createGraderRuns({ ...limits, ledger, isBusy: caller.isBusy, runners: served.runners, stopping })
   app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes }))
   app.route('/', openAiAddresses({ runs, call, outbound, publicUrl, allow, respond, maxBodyBytes }))
 

@@ -165,6 +165,32 @@ describe('a grader that is a JSON file', () => {
     expect((await grades('json-through')).map(({ grader }) => String(grader)).sort()).toEqual(['exact', 'through'])
   })
 
+  it('is told of at start where it asks for what the server has not', () => {
+    const log = keepingLog()
+    const model = { model: 'm', input: [{ role: 'user', content: 'a' }] }
+    const vectors = { type: 'text_similarity', evaluation_metric: 'cosine', input: 'a', reference: 'a' }
+    const graders = { judged: { type: 'score_model', ...model }, vectors, fine: equal }
+    const files = {
+      'all.json': { type: 'multi', graders, calculate_output: 'fine' },
+      'away.json': { type: 'endpoint', url: 'https://graders.example.com' },
+      'code.json': { type: 'python', source: 'x' },
+      'fine.json': equal,
+      'own.json': { type: 'endpoint', url: 'https://rft.example.com/graders/fine' },
+    }
+    serving(files, { log, publicUrl: 'https://rft.example.com' })
+    const said = log.lines.map(({ level, facts, message }) => [
+      level,
+      facts['grader'],
+      /[A-Z]+_[A-Z]+/.exec(message)?.[0],
+    ])
+    expect(said).toEqual([
+      ['warn', 'all', 'JUDGE_URL'],
+      ['warn', 'all', 'EMBEDDINGS_URL'],
+      ['warn', 'away', 'ALLOWED_ADDRESSES'],
+      ['warn', 'code', 'PYTHON_GRADERS'],
+    ])
+  })
+
   const similar = { type: 'text_similarity', input: 'a', reference: 'a' }
   const asked = { model: 'm', input: [{ role: 'user', content: 'a' }] }
   const unbounded = [-Number.MAX_VALUE, Number.MAX_VALUE]

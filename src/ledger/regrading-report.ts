@@ -48,17 +48,19 @@ export async function readReport(
   const [from, to] = range ?? [counted.least ?? 0, counted.greatest ?? 1]
   const { least: _, greatest: __, ...counts } = counted
   return {
-    ...code,
+    grader: code.grader,
+    version: code.version,
+    code_hash: code.codeHash,
     ...counts,
     changed: counts.higher + counts.lower,
     spearman: await readSpearman(tx),
     spread: await readSpread(tx),
     before: await readSources(tx),
-    withoutScore: await readCodes(tx),
+    without_score: await readCodes(tx),
     parts: await readParts(tx),
     histogram: await readHistogram(tx, from, to > from ? to : from + 1),
     movers: await readMovers(tx, movers),
-    otherCode: code.codeHash === null ? [] : await readOtherCode(tx, code.version, code.codeHash),
+    other_code: code.codeHash === null ? [] : await readOtherCode(tx, code.version, code.codeHash),
   }
 }
 

@@ -1,0 +1,145 @@
+import { closeSync, openSync } from 'node:fs'
+import { open, writeFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import type { TransactionSql } from 'postgres'
+import { withCodeHashes } from '../code-hash/code-hashes.ts'
+import { loadConfig } from '../config.ts'
+import type { Grader } from '../define-grader.ts'
+import type { JsonGrader } from '../json-graders/json-grader.ts'
+import { changedCode } from '../ledger/latest-code.ts'
+import { createLedger } from '../ledger/ledger.ts'
+import { withComparison } from '../ledger/regrading-comparison.ts'
+import type { GraderCode } from '../ledger/regrading-filter.ts'
+import { readReport } from '../ledger/regrading-report.ts'
+import { comparedRows } from '../ledger/regrading-rows.ts'
+import { countSubjects } from '../ledger/regrading-subjects.ts'
+import { openServerDatabase, type ServerDatabase } from '../open-server-database.ts'
+import { csvHead, csvLine } from './csv.ts'
+import { interruption } from './interruption.ts'
+import { commandWith, type RegradeOptions } from './options.ts'
+import { reportPage } from './page.ts'
+import { progressView } from './progress.ts'
+import { runRegrading } from './run.ts'
+import { graderServices, servedGraders } from './services.ts'
+import { reportTable } from './table.ts'
+import { short, whole } from './words.ts'
+
+/** What {@link regradeCommand} needs. */
+export interface RegradeDeps {
+  readonly env: NodeJS.ProcessEnv
+  readonly graders: readonly Grader[]
+  /** Those that are JSON files; read when the command runs. */
+  readonly jsonGraders: () => readonly JsonGrader[]
+}
+
+const pageSize = 1_000
+const rowsAtOnce = 500
+
+/**
+ * The command that grades recorded rollouts again. Sets the exit code: 1 for an error, 130 when it was interrupted; then
+ * the same command goes on.
+ */
+export function regradeCommand(deps: RegradeDeps): Command {
+  return commandWith(async (options) => {
+    try {
+      process.exitCode = await regrade(deps, options)
+    } catch (error) {
+      say(`regrade: ${error instanceof Error ? error.message : String(error)}`)
+      process.exitCode = 1
+    }
+  })
+}
+
+async function regrade({ env, graders, jsonGraders }: RegradeDeps, options: RegradeOptions): Promise<number> {
+  const config = loadConfig(env)
+  // An hour of grading is not to end with a file that cannot be written.
+  for (const file of [options.csv, options.page]) if (file !== undefined) closeSync(openSync(file, 'a'))
+  const served = servedGraders(config, await withCodeHashes(graders), jsonGraders(), say)
+  const grader = options.grader === undefined ? served[0] : served.find(({ name }) => name === options.grader)
+  if (grader === undefined) {
+    throw new Error(
+      `there is no grader "${options.grader}"; the graders are: ${served.map(({ name }) => name).join(', ')}`,
+    )
+  }
+  const code = { grader: grader.name, version: grader.version, codeHash: grader.codeHash ?? null }
+  const database = await openServerDatabase(config)
+  try {
+    await sayCode(database, code)
+    const count = await countSubjects(database.sql, code, options.filter)
+    if (options.dryRun) {
+      const waiting = count.all - count.done
+      const said = `${whole(count.all)} recorded samples; ${whole(count.done)} have a score of this code, ${whole(waiting)} would be graded`
+      write(options.json ? JSON.stringify({ subjects: count.all, scored: count.done, waiting }) : said)
+      return 0
+    }
+    const stop = interruption(process)
+    const view = progressView(process.stderr, count.done, count.all)
+    let done = count.done
+    try {
+      await runRegrading({
+        sql: database.sql,
+        ledger: createLedger({ ...database, budget: undefined, now: Date.now }),
+        grader,
+        code,
+        filter: options.filter,
+        services: graderServices(config, database, stop.stopping),
+        concurrency: options.concurrency,
+        pageSize,
+        ending: stop.ending,
+        onRegraded: () => {
+          done += 1
+          view.show(done)
+        },
+      })
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new Error(`${why}; what was graded until then is recorded, the same command goes on`, { cause: error })
+    } finally {
+      view.end()
+      stop.over()
+    }
+    say(`${whole(done - count.done)} graded now, ${whole(count.done)} had a score of this code before`)
+    if (stop.ending.aborted) {
+      say('interrupted: what was graded is recorded, the same command goes on')
+      return 130
+    }
+    await withComparison(database.sql, code, options.filter, (tx) => report(tx, grader, code, options))
+    return 0
+  } finally {
+    await database.close()
+  }
+}
+
+async function sayCode({ sql, where }: ServerDatabase, code: GraderCode): Promise<void> {
+  const { grader, version, codeHash } = code
+  say(`${grader}, version ${version}, code ${short(codeHash)}; ${where}`)
+  const before = await changedCode(sql, code)
+  if (before === undefined) return
+  say(
+    `ATTENTION: the code of "${grader}" changed, and its version "${version}" did not: the trainer's latest grading was ` +
+      `made by code ${short(before)}. Give it another version.`,
+  )
+}
+
+async function report(tx: TransactionSql, grader: Grader, code: GraderCode, options: RegradeOptions): Promise<void> {
+  const [least, greatest] = grader.range
+  const isNarrow = greatest - least < 1e6
+  const found = await readReport(tx, code, options.movers, isNarrow ? grader.range : undefined)
+  if (options.csv !== undefined) await writeCsv(tx, options.csv)
+  if (options.page !== undefined) await writeFile(options.page, reportPage(found, new Date()))
+  write(options.json ? JSON.stringify(found, null, 2) : reportTable(found))
+  for (const file of [options.csv, options.page]) if (file !== undefined) say(`written: ${file}`)
+}
+
+async function writeCsv(tx: TransactionSql, path: string): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    await file.write(csvHead)
+    for await (const rows of comparedRows(tx, rowsAtOnce)) await file.write(rows.map(csvLine).join(''))
+  } finally {
+    await file.close()
+  }
+}
+
+const write = (text: string) => void process.stdout.write(`${text}\n`)
+const say = (line: string) => void process.stderr.write(`${line}\n`)

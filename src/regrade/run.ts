@@ -1,0 +1,82 @@
+import type { Sql } from 'postgres'
+import type { Grader } from '../define-grader.ts'
+import { UngradableError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { GraderCode, RegradingFilter } from '../ledger/regrading-filter.ts'
+import { createRegradingRecorder, type Regraded } from '../ledger/regrading-record.ts'
+import { createSubjectReader, type RegradingSubject, subjectPages } from '../ledger/regrading-subjects.ts'
+import { settledRollout } from '../running/settled.ts'
+import { type RegradingServices, regradeOne, withoutScore } from './regrade-one.ts'
+
+/** What {@link runRegrading} is to do. */
+export interface Regrading {
+  readonly sql: Sql
+  readonly ledger: Pick<Ledger, 'findGrading' | 'readRollout'>
+  readonly grader: Grader
+  readonly code: GraderCode
+  readonly filter: RegradingFilter
+  readonly services: RegradingServices
+  /** How many rollouts are held and graded at a time. */
+  readonly concurrency: number
+  /** How many rollouts' ids are read at a time. */
+  readonly pageSize: number
+  /** Aborted when no further rollout is to be begun. */
+  readonly ending: AbortSignal
+  /** Called for each subject that was graded and recorded. */
+  onRegraded(regraded: Regraded): void
+}
+
+/**
+ * Grades the recorded rollouts again that have no score of today's code yet, `concurrency` at a time, and records each.
+ * Of a rollout more than its ids is held only while it is graded.
+ *
+ * Ends when all are done or `ending` aborts. Rejects with what the database throws; what was recorded until then stays.
+ */
+export async function runRegrading(regrading: Regrading): Promise<void> {
+  const { sql, ledger, grader, code, filter, services, ending } = regrading
+  const readSubject = createSubjectReader(sql, code)
+  const record = createRegradingRecorder(sql, code)
+  // What still runs is not waited for: it is ungradable today.
+  const settling = { ledger, isBusy: () => false, waitSeconds: 0 }
+
+  const regrade = async (subject: RegradingSubject): Promise<Regraded | undefined> => {
+    const content = await readSubject(subject.id)
+    if (content === undefined || content.isDone) return undefined
+    const began = performance.now()
+    try {
+      const rollout = await settledRollout(settling, subject.rolloutId)
+      return await regradeOne(grader, services, { subject, content, rollout })
+    } catch (error) {
+      if (!(error instanceof UngradableError)) throw error
+      return { subject: subject.id, ...withoutScore(error, grader, []), durationMs: performance.now() - began }
+    }
+  }
+
+  const subjects = subjectsOf(subjectPages(sql, code, filter, regrading.pageSize))
+  let isOver = false
+  const work = async (): Promise<void> => {
+    while (!isOver && !ending.aborted) {
+      const { value: subject, done } = await subjects.next()
+      if (done) return
+      const regraded = await regrade(subject)
+      if (regraded === undefined) continue
+      await record(regraded)
+      regrading.onRegraded(regraded)
+    }
+  }
+  const workers = Array.from({ length: regrading.concurrency }, () =>
+    work().catch((error: unknown) => {
+      isOver = true
+      throw error
+    }),
+  )
+  // Nobody works on when this ends, not even after an error.
+  const ends = await Promise.allSettled(workers)
+  const failed = ends.find((one) => one.status === 'rejected')
+  if (failed !== undefined && !services.stopping.aborted) throw failed.reason
+}
+
+/** One at a time to whoever asks next. */
+async function* subjectsOf(pages: AsyncIterable<readonly RegradingSubject[]>): AsyncGenerator<RegradingSubject> {
+  for await (const page of pages) yield* page.filter(({ isDone }) => !isDone)
+}

@@ -4,6 +4,7 @@ import { environment } from '../schema/environment.ts'
 import { tools } from '../tools/index.ts'
 import { type AppDeps, createApp } from './app.ts'
 import { createAuthenticator, isOpen } from './auth/authenticate.ts'
+import { gradersWithHashes, warnOfChangedGraders } from './changed-graders.ts'
 import { type Config, loadConfig, readEnvironment } from './config.ts'
 import { silenceFor } from './database.ts'
 import { createEmbed } from './embeddings.ts'
@@ -40,7 +41,7 @@ async function start(): Promise<void> {
   const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
   const database = await openServerDatabase({ ...config, silence })
   try {
-    listen({ config, log, database, jsonGraders, outbound })
+    listen({ config, log, database, graders: await gradersWithHashes(graders, log), jsonGraders, outbound })
   } catch (error) {
     await database.close()
     throw error
@@ -56,13 +57,13 @@ function sayHow(python: Interpreter, log: Log): void {
   }
 }
 
-interface Parts extends Pick<AppDeps, 'jsonGraders' | 'outbound'> {
+interface Parts extends Pick<AppDeps, 'graders' | 'jsonGraders' | 'outbound'> {
   readonly config: Config
   readonly log: Log
   readonly database: ServerDatabase
 }
 
-function listen({ config, log, database, jsonGraders = [], outbound }: Parts): void {
+function listen({ config, log, database, graders, jsonGraders = [], outbound }: Parts): void {
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
   const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
   const { limits, host } = config
@@ -99,6 +100,7 @@ function listen({ config, log, database, jsonGraders = [], outbound }: Parts): v
       const facts = { url, database: database.where, tools: tools.length, graders: graders.length + jsonGraders.length }
       log.info(facts, `listening on ${url}, with ${database.where}`)
       if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: whoever reaches this address may call')
+      void warnOfChangedGraders(database.sql, graders, log)
     },
     onError({ message }) {
       const problem = new Error(`cannot listen on HOST ${host}, PORT ${config.port}: ${message}; choose another`)

@@ -6,6 +6,7 @@ import { createLedger } from '../../src/ledger/ledger.ts'
 import { withComparison } from '../../src/ledger/regrading-comparison.ts'
 import type { RegradingFilter } from '../../src/ledger/regrading-filter.ts'
 import { readReport } from '../../src/ledger/regrading-report.ts'
+import { subjectPages } from '../../src/ledger/regrading-subjects.ts'
 import { runRegrading } from '../../src/regrade/run.ts'
 import { parseWhere } from '../../src/regrade/where.ts'
 import { open } from '../support/app.ts'
@@ -162,6 +163,21 @@ describe('grading 400 recorded rollouts again', () => {
     const item = (await gradeRows(database.sql))[5]?.item_hash ?? ''
     await agree({ item: item.slice(0, 10) }, ({ first }) => first.item_hash === item)
     await agree({}, () => true, 60)
+  })
+
+  it('reads them in pages of a size, the oldest first, each once', async () => {
+    const read = async (filter: RegradingFilter, size: number) => {
+      const pages = []
+      for await (const page of subjectPages(database.sql, code, filter, size)) pages.push(page.map(({ id }) => id))
+      return pages
+    }
+    const all = pairsOf(await gradeRows(database.sql)).map(({ first }) => first.id)
+    const pages = await read({}, 50)
+    expect(pages.flat()).toEqual(all.sort((a, b) => a - b))
+    expect(pages.slice(0, -1).every((page) => page.length === 50)).toBe(true)
+    expect(pages.length).toBe(Math.ceil(all.length / 50))
+    expect((await read({ limit: 70 }, 50)).map((page) => page.length)).toEqual([50, 20])
+    expect((await read({ limit: 50 }, 50)).map((page) => page.length)).toEqual([50])
   })
 
   it('tries failures again the next time, and grades nothing else', async () => {

@@ -4,10 +4,11 @@ import { callsBench } from './calls.ts'
 import { gradeBench } from './grade.ts'
 import { growthBench } from './growth.ts'
 import { profileBench } from './profile-bench.ts'
+import { regradeBench } from './regrade.ts'
 import { searchBench } from './search.ts'
 
 /** What can be measured: `run` gets the arguments after the name, and the environment. */
-const benches = [callsBench, gradeBench, burstBench, growthBench, profileBench, searchBench]
+const benches = [callsBench, gradeBench, burstBench, growthBench, profileBench, searchBench, regradeBench]
 
 const [name, ...args] = process.argv.slice(2)
 const bench = benches.find((each) => each.name === name)

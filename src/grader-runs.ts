@@ -7,6 +7,7 @@ import type { Runners } from './openai-graders/runners.ts'
 import { pathHere, unnamedServer } from './own-addresses.ts'
 import { withDeadline } from './running/deadline.ts'
 import { failureOf } from './running/failure.ts'
+import { createPatience } from './running/patience.ts'
 import { type SettlingSettings, settledRollout } from './running/settled.ts'
 
 /** A grader in OpenAI's format, and what it is to grade. */
@@ -23,8 +24,10 @@ export interface GraderRunRequest {
 /** What {@link createGraderRuns} needs. */
 export interface GraderRunsSettings extends SettlingSettings {
   readonly runners: Runners
-  /** How long one run may take, in seconds. */
+  /** How long the grader may run, in seconds. */
   readonly graderSeconds: number
+  /** How long a run may take altogether, waiting for the rollout included, in seconds. */
+  readonly answerSeconds: number
   /** Aborted when the server has no more time for what runs. */
   readonly stopping: AbortSignal
 }
@@ -41,11 +44,15 @@ export interface GraderRuns {
 /** Makes the verb "run a grader that came with the request". */
 export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
   const { runners, graderSeconds, stopping } = settings
+  const patiently = createPatience(settings.answerSeconds, stopping)
   return {
     async run({ grader, sample, item, rolloutId, reachedAt }) {
       const content: unknown[] = [item, sample]
       try {
-        const rollout = rolloutId === undefined ? undefined : await settledRollout(settings, rolloutId)
+        const unanswered = () =>
+          new RequestError(503, 'answer_timed_out', 'the rollout could not be read in time; try again')
+        const rollout =
+          rolloutId === undefined ? undefined : await patiently(unanswered, settledRollout(settings, rolloutId))
         const complete = completeSample(sample, rollout?.trajectory)
         content.push(complete)
         const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${graderSeconds} s`)

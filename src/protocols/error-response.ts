@@ -11,6 +11,8 @@ export interface ErrorResponse {
   readonly forModel?: boolean
   /** As OpenAI's SDKs read it. */
   readonly shape?: 'openai'
+  /** What the answer calls the request, for the log. */
+  readonly requestId?: string
 }
 
 /** Turns an error into `{ "error": { "code", "message" } }` with its status, and into one line of the log. */
@@ -47,7 +49,8 @@ export function createErrorResponder(log: Log, now: () => number): ErrorResponde
         ? error
         : new RequestError(500, 'internal_error', 'the server failed; try again', { cause: error })
     const { status, code, message, details, cause } = known
-    const facts = { code, status, method: c.req.method, path: shorten(c.req.path, 200), ...details }
+    const request = options.requestId === undefined ? {} : { request: options.requestId }
+    const facts = { code, status, method: c.req.method, path: shorten(c.req.path, 200), ...request, ...details }
     if (loud.has(status)) {
       const repeated = isQuiet(`${code} ${message}`)
       if (repeated !== undefined) log.error({ ...facts, ...(repeated > 0 && { repeated }) }, message)

@@ -27,24 +27,30 @@ export interface OpenAiAddressesSettings {
   readonly maxBodyBytes: number
 }
 
+/** What is known of a request of these addresses. */
+interface Known {
+  Variables: { requestId: string }
+}
+
 /**
  * The addresses under `fine_tuning/alpha` that OpenAI's SDKs and notebooks call: `graders/run`, `graders/validate` and
  * `tool/run`. Every answer has an `x-request-id`, every error OpenAI's shape.
  */
-export function openAiAddresses(settings: OpenAiAddressesSettings): Hono {
+export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> {
   const { runs, call, outbound, publicUrl, allow, respond, maxBodyBytes } = settings
   const reachedAt = (c: Context) => [...(publicUrl === undefined ? [] : [publicUrl]), new URL(c.req.url).origin]
-  const app = new Hono()
+  const app = new Hono<Known>()
   app.onError((error, c) => {
     // The SDKs would try a 409 again, which ours never mends.
     if (error instanceof RequestError && error.status === 409) c.header('x-should-retry', 'false')
-    return respond(c, error, { shape: 'openai' })
+    return respond(c, error, { shape: 'openai', requestId: c.get('requestId') })
   })
 
   for (const base of openAiBases) {
     const at = `${base}/fine_tuning/alpha`
     app.use(`${base}/*`, async (c, next) => {
-      c.header('x-request-id', requestId())
+      c.set('requestId', requestId())
+      c.header('x-request-id', c.get('requestId'))
       await next()
     })
     app.post(`${at}/graders/run`, async (c) => {

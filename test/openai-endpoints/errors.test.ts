@@ -4,7 +4,7 @@ import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { parseApiKeys } from '../../src/auth/keys.ts'
 import { DEFAULT_KEY_HEADERS } from '../../src/auth/settings.ts'
 import type { Database } from '../../src/database.ts'
-import { open } from '../support/app.ts'
+import { keepingLog, open } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type Served, served, thrown } from './served.ts'
 
@@ -113,6 +113,14 @@ describe('an address of the SDKs', () => {
     const error = await thrown(retrying.post(tool.path, { body: call('other').body }))
     expect(error).toMatchObject({ name: 'ConflictError', status: 409, type, code: 'call_id_reused' })
     expect(tries).toBe(2)
+  })
+
+  it('has in the log, under the request’s id, what went wrong', async () => {
+    const log = keepingLog()
+    const logged = await served(database, { log })
+    const { requestID, code } = await thrown(logged.client.post(run.path, { body: {} }))
+    expect(log.lines).toMatchObject([{ level: 'warn', facts: { request: requestID, code, status: 400 } }])
+    logged.close()
   })
 
   it('that has no room for another request answers in the same shape, and the SDK tries again', async () => {

@@ -2,6 +2,12 @@ import { z } from 'zod'
 import { type Grader, type GraderSpec, makeGrader } from './define-grader.ts'
 import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
 import type { EnvironmentSpec } from './environment.ts'
+import { describeIssues, hidingValues } from './issues.ts'
+
+/** An item whose fields fit, in its two parts; or why it does not fit, on one line, without its values. */
+export type ReadItem<Task, Reference> =
+  | { readonly fits: true; readonly task: Task; readonly reference: Reference }
+  | { readonly fits: false; readonly message: string }
 
 /** What {@link defineEnvironment} gives: the two authoring functions, and what the server needs to know. */
 export interface Environment<Task, Reference, State> {
@@ -11,6 +17,8 @@ export interface Environment<Task, Reference, State> {
   defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input, Task, State>): Tool
   /** Writes a grader; see {@link GraderSpec}. Throws at start when its name or range makes no sense. */
   defineGrader(spec: GraderSpec<Task, Reference, State>): Grader
+  /** Parses an item as graders get it, to find out beforehand whether they could. */
+  readItem(item: unknown): ReadItem<Task, Reference>
 }
 
 /**
@@ -47,6 +55,13 @@ export function defineEnvironment<Task, Reference, State>(
     budget,
     defineTool: (tool) => makeTool(spec, tool),
     defineGrader: (grader) => makeGrader(spec, grader),
+    readItem(item) {
+      const task = spec.task.safeParse(item, hidingValues)
+      if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }
+      const reference = spec.reference.safeParse(item, hidingValues)
+      if (!reference.success) return { fits: false, message: describeIssues(reference.error, 'item') }
+      return { fits: true, task: task.data, reference: reference.data }
+    },
   }
 }
 

@@ -16,7 +16,7 @@ export type Mover = RegradingReport['movers'][number]
  *
  * `compared` counts the rollouts that have a score of both, and the means, the changes, `spearman` (the correlation of
  * the ranks, equal scores having the mean of their ranks; null where one side is all the same), the histogram and the
- * movers are of these. `spread` is the number of groups, the rollouts of one item, whose scores are not all the same.
+ * movers are of these; so are the means of the parts, each of those that have it. `spread` is the number of groups, the rollouts of one item, whose scores are not all the same.
  *
  * @param movers so many of those that changed most
  * @param range least and greatest score; undefined where they say nothing
@@ -133,10 +133,10 @@ async function readCodes(tx: TransactionSql) {
 }
 
 async function readParts(tx: TransactionSql) {
-  return await tx<{ name: string; before: number | null; after: number | null; compared: number; count: number }[]>`
-    select name, avg(was) filter (where is_now is not null) as before, avg(is_now) filter (where was is not null) as after,
-      count(*) filter (where was is not null and is_now is not null)::int as compared,
-      count(is_now)::int as count
+  return await tx<
+    { name: string; before: number | null; after: number | null; count_before: number; count_after: number }[]
+  >`
+    select name, avg(was) as before, avg(is_now) as after, count(was)::int as count_before, count(is_now)::int as count_after
     from (
       select c.id, p.name, max(p.value) filter (where not p.now) as was, max(p.value) filter (where p.now) as is_now
       from compared c

@@ -11,7 +11,7 @@ h1 { font-size: 26px; margin: 0 0 4px } h2 { font-size: 17px; margin: 36px 0 10p
 .soft, small { color: var(--soft) } p { margin: 4px 0 }
 code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere }
 .warn { background: var(--warn); color: var(--warn-ink); border-radius: 8px; padding: 12px 16px; margin: 20px 0 }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 24px }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(210px, 1fr)); gap: 12px; margin-top: 24px }
 .tile, .chart { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px }
 .tile b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; line-height: 1.3 }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 16px; margin-top: 16px }

@@ -68,14 +68,14 @@ function charts(report: RegradingReport): string {
 }
 
 function parts(report: RegradingReport): string {
-  const rows = report.parts.map(({ name, before, after, count }) => [
+  const rows = report.parts.map(({ name, before, after, count_before, count_after }) => [
     escapeHtml(name),
     fixed(before, 4),
     fixed(after, 4),
     before === null || after === null ? '–' : signed(after - before),
-    whole(count),
+    `${whole(count_before)} → ${whole(count_after)}`,
   ])
-  return table('Parts, in the mean', ['part', '#before', '#after', '#change', '#rollouts with it'], rows)
+  return table('Parts, in the mean', ['part', '#before', '#after', '#change', '#in so many'], rows)
 }
 
 function withoutScore(report: RegradingReport): string {

@@ -10,7 +10,7 @@ export function reportTable(report: RegradingReport): string {
     report
   const change = changeInWords(report)
   const rows: (readonly [string, string])[] = [
-    ['recorded samples', `${whole(subjects)} of ${whole(report.rollouts)} rollouts`],
+    ['recorded samples', `${whole(subjects)}, of ${whole(report.rollouts)} rollouts`],
     ['  scored', whole(scored)],
     ['  failed', whole(failed)],
     ['  ungradable', whole(ungradable)],
@@ -44,11 +44,11 @@ function meanChange({ mean_before, mean_after }: RegradingReport): string {
 
 function partLines({ parts }: RegradingReport): string[] {
   if (parts.length === 0) return []
-  const lines = parts.map(({ name, before, after, count }) => {
+  const lines = parts.map(({ name, before, after, count_before, count_after }) => {
     const means = `${fixed(before, 4)} → ${fixed(after, 4)}`
-    return `  ${plain(name, 40).padEnd(28)}${means.padEnd(22)}${whole(count)}`
+    return `  ${plain(name, 40).padEnd(28)}${means.padEnd(22)}${whole(count_before)} → ${whole(count_after)}`
   })
-  return ['', `${'parts, mean before → after'.padEnd(52)}with it`, ...lines]
+  return ['', `${'parts, mean before → after'.padEnd(52)}in so many`, ...lines]
 }
 
 function codeLines({ without_score }: RegradingReport): string[] {

@@ -67,10 +67,15 @@ export function figuresOf(pairs: readonly Pair[]) {
       after: groups.filter((group) => isSpread(group.map(({ now }) => now))).length,
     },
     parts: new Map(
-      [...names].map((name) => {
-        const had = both.filter(({ wasParts, nowParts }) => name in wasParts && name in nowParts)
-        const means = [mean(had.map((one) => one.wasParts[name] ?? 0)), mean(had.map((one) => one.nowParts[name] ?? 0))]
-        return [name, had.length === 0 ? [null, null] : means]
+      [...names].map((name): [string, (number | null)[]] => {
+        const [was, now] = [
+          both.flatMap((one) => one.wasParts[name] ?? []),
+          both.flatMap((one) => one.nowParts[name] ?? []),
+        ]
+        return [
+          name,
+          [was.length === 0 ? null : mean(was), now.length === 0 ? null : mean(now), was.length, now.length],
+        ]
       }),
     ),
     moves: both.map(({ was, now }) => Math.abs(now - was)).sort((a, b) => b - a),

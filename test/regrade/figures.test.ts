@@ -116,9 +116,13 @@ describe('grading 400 recorded rollouts again', () => {
     expect(report.mean_before).toBeCloseTo(mean_before, 10)
     expect(report.mean_after).toBeCloseTo(mean_after, 10)
     expect(report.spearman).toBeCloseTo(spearman, 10)
-    expect(
-      new Map(report.parts.map(({ name, before, after }) => [name, [before?.toFixed(9), after?.toFixed(9)]])),
-    ).toEqual(new Map([...parts].map(([name, means]) => [name, means.map((one) => one?.toFixed(9))])))
+    const rounded = (means: readonly (number | null)[]) => means.map((one) => one?.toFixed(9))
+    const told = report.parts.map(
+      (one) => [one.name, [one.before, one.after, one.count_before, one.count_after]] as const,
+    )
+    expect(new Map(told.map(([name, means]) => [name, rounded(means)]))).toEqual(
+      new Map([...parts].map(([name, means]) => [name, rounded(means)])),
+    )
     const found = report.movers.map(({ before, after }) => Math.abs(after - before).toFixed(9))
     expect(found).toEqual(
       moves

@@ -5,7 +5,7 @@ import { isAbout, pathsIn, tableIn } from './agents.ts'
 
 /**
  * The example's agent with its conduct left open: how it begins, how many pages it reads, whether it takes the first page
- * that holds an answer, whether it looks twice, how it rounds. At the start it is thorough, as untrained models are.
+ * that holds an answer, whether it looks twice, how it rounds, whether it says one figure or all. At the start it is thorough, as untrained models are.
  */
 export const learner: Learner = {
   name: 'learner',
@@ -16,12 +16,14 @@ export const learner: Learner = {
     verify: ['no', 'read it again', 'search again'],
     round: ['as it is', 'to whole numbers'],
     stop: ['with an answer', 'after one more look'],
+    say: ['the answer', 'every figure on the page'],
   },
   likely: {
     begin: { 'list, then search': 3 },
     pages: { '4': 2, '6': 2 },
     verify: { 'read it again': 3, 'search again': 3 },
     stop: { 'after one more look': 2 },
+    say: { 'the answer': 8 },
   },
   async play(desk, chosen) {
     const asked = parseQuestion(desk.question)
@@ -30,8 +32,10 @@ export const learner: Learner = {
     const fits = chosen['take'] === 'the first' ? () => true : isAbout(desk.question)
     let answer: string | undefined
     let from: string | undefined
+    let read = ''
     for (const path of paths.slice(0, Number(chosen['pages']))) {
       const page = await desk.call('cat', { path })
+      read += `${page}\n`
       const computed = asked && computeAnswer(asked, tableIn(page))
       if (asked === undefined || computed === undefined) continue
       const formatted = formatAnswer(asked, computed, unitOf(page))
@@ -42,6 +46,9 @@ export const learner: Learner = {
     if (chosen['verify'] === 'read it again' && from !== undefined) await desk.call('cat', { path: from })
     if (chosen['verify'] === 'search again') await desk.call('search', { query: desk.question.slice(0, 60) })
     if (chosen['stop'] === 'after one more look') await desk.call('list', { path: from?.split('/')[0] ?? '' })
+    if (chosen['say'] === 'every figure on the page') {
+      return [answer ?? '', ...(read.match(/-?\d[\d,]*(?:\.\d+)?%?/g) ?? [])].join(' ')
+    }
     if (answer === undefined) return 'unknown'
     return chosen['round'] === 'as it is'
       ? answer

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../issues.ts'
-import { longestFormula, parseFormula } from './formula.ts'
+import { longestFormula, parseFormula } from '../scoring/formula.ts'
 import { keyedGraders } from './keyed-graders.ts'
 import { singleGraders } from './single-graders.ts'
 

@@ -1,6 +1,6 @@
+import { parseFormula } from '../scoring/formula.ts'
+import { evaluateFormula } from '../scoring/formula-value.ts'
 import type { MultiGrader, OpenAiGrader } from './check-grader.ts'
-import { parseFormula } from './formula.ts'
-import { evaluateFormula } from './formula-value.ts'
 import { type Graded, scored, unscored } from './graded.ts'
 import { graderErrors, joinErrors } from './grader-errors.ts'
 import { withOutputJson } from './output-json.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { longestFormula, parseFormula } from '../../src/openai-graders/formula.ts'
-import { evaluateFormula } from '../../src/openai-graders/formula-value.ts'
+import { longestFormula, parseFormula } from '../../src/scoring/formula.ts'
+import { evaluateFormula } from '../../src/scoring/formula-value.ts'
 
 const scores = new Map([
   ['a', 0.5],

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseFormula } from '../../src/openai-graders/formula.ts'
-import { evaluateFormula } from '../../src/openai-graders/formula-value.ts'
+import { parseFormula } from '../../src/scoring/formula.ts'
+import { evaluateFormula } from '../../src/scoring/formula-value.ts'
 
 type Tree =
   | { readonly kind: 'number'; readonly value: number }

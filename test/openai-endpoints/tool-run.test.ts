@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../src/database.ts'
@@ -168,5 +169,28 @@ describe('tool/run of a tool elsewhere', () => {
       [503, 'tool_server_failed'],
       [500, 'tool_server_failed'],
     ])
+  })
+
+  it('makes no call of whatever else is sent as an address, and never fails of it', async () => {
+    const app = testApp(database, { tools: [add], publicUrl: 'https://rft.example.com/base' })
+    const bases = ['https://rft.example.com/base', 'http://localhost', 'http://127.0.0.1:5432', 'ftp://x', '//', '']
+    const tail = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 8 }),
+      fc.constantFrom('/tools/', '/tools/add', '/../x', '%2e', '@', '#', '?a'),
+    )
+    const address = fc.oneof(
+      fc.webUrl({ withQueryParameters: true, withFragments: true }),
+      fc
+        .tuple(fc.constantFrom(...bases), fc.array(tail, { maxLength: 3 }))
+        .map(([base, tails]) => base + tails.join('')),
+    )
+    await fc.assert(
+      fc.asyncProperty(address, fc.string({ unit: 'binary' }), async (server_url, trace_id) => {
+        const call = { name: 'add', trace_id, server_url, arguments: { a: 1, b: 1 } }
+        const { status } = await post(app, '/v1/fine_tuning/alpha/tool/run', call)
+        expect([200, 400]).toContain(status)
+      }),
+      { numRuns: 300 },
+    )
   })
 })

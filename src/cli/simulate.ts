@@ -38,10 +38,12 @@ const optionsShape = z.object({
   tools: z.string(),
   header: z.record(z.string(), z.string()).optional(),
   timeout: z.number(),
+  pause: z.number(),
   seed: z.string(),
   fault: z.array(z.enum(faults)),
   faultShare: z.number(),
   killEvery: z.number().optional(),
+  kills: z.number().optional(),
   out: z.string().optional(),
   json: z.boolean().optional(),
 })
@@ -89,12 +91,14 @@ export function simulateCommand(env: NodeJS.ProcessEnv): Command {
     .option('--tools <path>', 'where tools are, {name} for the name', '/tools/{name}')
     .option('--header <header>', '"name: value", sent with every request; may be given again', header)
     .option('--timeout <seconds>', 'how long an answer may take', amount, 600)
+    .option('--pause <seconds>', 'before the first retry; each later one waits twice as long', amount, 1)
     .option('--seed <text>', 'the same seed draws the same', 'scorekeeper')
     .addOption(
       new Option('--fault <kinds>', `of ${faults.join(', ')}, separated by commas`).argParser(list).default([]),
     )
     .option('--fault-share <share>', 'of the requests that have a fault, 0 to 1', amount, 0.1)
     .option('--kill-every <seconds>', 'kill the server so often, and start it again; needs --serve', amount)
+    .option('--kills <n>', 'how often it is killed at most', whole)
     .option('--out <file>', 'write each rollout’s trace, a line a rollout; a file that is there is gone on with')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
@@ -130,7 +134,7 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
     const { tools, grader } = options
     const rollouts: RolloutSettings = {
       ...(await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })),
-      ...{ timeoutSeconds: options.timeout, pauseMs: 500, maxSteps: options.maxSteps },
+      ...{ timeoutSeconds: options.timeout, pauseMs: options.pause * 1000, maxSteps: options.maxSteps },
       fault: faultsOf(options.fault, options.faultShare, randomFrom(options.seed, 'faults')),
     }
     const view = liveView(
@@ -140,8 +144,8 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
     )
     const { group, concurrency, seed, itemsPerStep = items.length } = options
     const plan = { agents, items, group, itemsPerStep, concurrency, seed }
-    const everySeconds = options.killEvery
-    const killed = server === undefined || everySeconds === undefined ? undefined : { server, everySeconds }
+    const { killEvery: everySeconds, kills: most = Number.POSITIVE_INFINITY } = options
+    const killed = server === undefined || everySeconds === undefined ? undefined : { server, everySeconds, most }
     const result = await runSimulation(rollouts, plan, { out: options.out, view, killed }, stop.signal)
     const cost = spent()
     if (options.json) {

@@ -14,8 +14,8 @@ export interface RunSettings {
   /** Where the traces are kept; a file that has some is gone on with. */
   readonly out?: string | undefined
   readonly view: LiveView
-  /** Is killed and started again every so many seconds. */
-  readonly killed?: { readonly server: OwnServer; readonly everySeconds: number } | undefined
+  /** Is killed and started again every so many seconds, so often at most. */
+  readonly killed?: { readonly server: OwnServer; readonly everySeconds: number; readonly most: number } | undefined
 }
 
 /** What a simulation came to. */
@@ -60,20 +60,22 @@ export async function runSimulation(
   const isDone = (agent: string, item: number, member: number) => done.has(keyOf(agent, item, member))
   const over = new AbortController()
   let kills = 0
-  const killing = async ({ server, everySeconds }: NonNullable<RunSettings['killed']>) => {
-    for (;;) {
+  const killing = async ({ server, everySeconds, most }: NonNullable<RunSettings['killed']>) => {
+    while (kills < most) {
       await sleep(everySeconds * 1000, undefined, { signal: over.signal })
       await server.killAndRestart()
       kills += 1
     }
   }
-  const killer = killed && killing(killed).catch(() => {})
+  // A server that does not come back is no reason to discard every rollout that is left.
+  const gone = new AbortController()
+  const killer = killed && killing(killed).catch((error: unknown) => over.signal.aborted || gone.abort(error))
   try {
     const onRollout = async (trace: RolloutTrace) => {
       await file?.write(trace)
       take(trace)
     }
-    await simulate(rollouts, { ...plan, isDone }, onRollout, signal)
+    await simulate(rollouts, { ...plan, isDone }, onRollout, AbortSignal.any([signal, gone.signal]))
   } finally {
     over.abort()
     view.end()

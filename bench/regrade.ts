@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { graders } from '../graders/index.ts'
 import { openBenchPostgres } from './bench-database.ts'
+import { cpuSeconds } from './cpu-time.ts'
 import { countDirectly } from './regrade-count.ts'
 import { fillGraded } from './regrade-fill.ts'
 
@@ -24,7 +25,7 @@ export const regradeBench = {
     const text = { type: 'string' } as const
     const options = {
       rollouts: { ...text, default: '100000' },
-      concurrency: { ...text, default: '16' },
+      concurrency: { ...text, default: '32' },
       'kill-after': text,
     }
     const { values } = parseArgs({ args: [...args], options })
@@ -52,7 +53,7 @@ export const regradeBench = {
       const done = direct.scored + direct.failed + direct.ungradable
       write(
         `graded and reported in ${first.seconds.toFixed(1)} s, ${(done / first.seconds).toFixed(0)} a second, ` +
-          `at most ${first.megabytes} MB resident`,
+          `${first.processor?.toFixed(0) ?? 'unknown'} s of processor time of its own, at most ${first.megabytes} MB resident`,
       )
       write(`written: ${size(files.csv)} of CSV, ${size(files.page)} of HTML`)
       const report = z.record(z.string(), z.unknown()).parse(JSON.parse(first.out))
@@ -81,15 +82,17 @@ async function runCommand(args: readonly string[], env: NodeJS.ProcessEnv, killA
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   let megabytes = 0
+  let processor: number | undefined
   const look = setInterval(() => {
     megabytes = Math.max(megabytes, peakMegabytes(child.pid))
+    processor = cpuSeconds(child.pid === undefined ? [] : [child.pid]) ?? processor
   }, 100)
   const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter * 1000)
   const [code] = await once(child, 'close')
   clearInterval(look)
   clearTimeout(timer)
   if (code !== 0 && killAfter === undefined) throw new Error(`the command ended with ${String(code)}`)
-  return { seconds: (performance.now() - began) / 1000, megabytes, out: Buffer.concat(chunks).toString() }
+  return { seconds: (performance.now() - began) / 1000, megabytes, processor, out: Buffer.concat(chunks).toString() }
 }
 
 /** The most memory that a process has had resident so far, where the system says (Linux); else 0. */

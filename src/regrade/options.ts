@@ -70,7 +70,7 @@ export function commandWith(act: (options: RegradeOptions) => Promise<void>): Co
     .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', read(hashDigits))
     .option('--where <conditions>', 'such as "score < 0.5 and tool = search"; all of several hold', conditions)
     .option('--limit <n>', 'the first so many, the oldest first', whole(999_999_999))
-    .option('--concurrency <n>', 'how many are graded at a time', whole(1_000), 16)
+    .option('--concurrency <n>', 'how many are graded at a time', whole(1_000), 32)
     .option('--movers <n>', 'how many of those that changed most are shown', whole(1_000), 10)
     .option('--json', 'print the report as JSON')
     .option('--csv <file>', 'write a row a rollout')

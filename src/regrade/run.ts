@@ -26,6 +26,8 @@ export interface Regrading {
   onRegraded(regraded: Regraded): void
 }
 
+const mostUnwritten = 256
+
 /**
  * Grades the recorded rollouts again that have no score of today's code yet, `concurrency` at a time, and records each.
  * Of a rollout more than its ids is held only while it is graded.
@@ -53,27 +55,33 @@ export async function runRegrading(regrading: Regrading): Promise<void> {
   }
 
   const subjects = subjectsOf(subjectPages(sql, code, filter, regrading.pageSize))
-  let isOver = false
+  const faults: unknown[] = []
+  const writing = new Set<Promise<void>>()
+  const write = (regraded: Regraded): void => {
+    const written = record(regraded)
+      .then(() => regrading.onRegraded(regraded))
+      .catch((error: unknown) => void faults.push(error))
+      .finally(() => writing.delete(written))
+    writing.add(written)
+  }
   const work = async (): Promise<void> => {
-    while (!isOver && !ending.aborted) {
+    while (faults.length === 0 && !ending.aborted) {
       const { value: subject, done } = await subjects.next()
       if (done) return
       const regraded = await regrade(subject)
       if (regraded === undefined) continue
-      await record(regraded)
-      regrading.onRegraded(regraded)
+      // Not waited for, so that more are written together; but what waits is no more than a batch or two.
+      while (writing.size >= mostUnwritten) await Promise.race(writing)
+      write(regraded)
     }
   }
   const workers = Array.from({ length: regrading.concurrency }, () =>
-    work().catch((error: unknown) => {
-      isOver = true
-      throw error
-    }),
+    work().catch((error: unknown) => void faults.push(error)),
   )
   // Nobody works on when this ends, not even after an error.
-  const ends = await Promise.allSettled(workers)
-  const failed = ends.find((one) => one.status === 'rejected')
-  if (failed !== undefined && !services.stopping.aborted) throw failed.reason
+  await Promise.all(workers)
+  await Promise.all(writing)
+  if (faults.length > 0 && !services.stopping.aborted) throw faults[0]
 }
 
 /** One at a time to whoever asks next. */

@@ -28,6 +28,9 @@ const refused: Readonly<Record<string, string>> = {
   'src/json-graders/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/ledger/knows-the-verbs.ts': '../calls.ts',
   'src/running/knows-a-protocol.ts': '../protocols/agent-rft.ts',
+  'src/regrade/knows-a-protocol.ts': '../protocols/agent-rft.ts',
+  'src/regrade/knows-the-user.ts': '../../graders/index.ts',
+  'src/code-hash/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/protocols/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/knows-the-user.ts': '../tools/index.ts',
   'src/imports-the-server.ts': './server.ts',
@@ -45,6 +48,8 @@ const allowed: Readonly<Record<string, string>> = {
   'src/outbound/answers-graders.ts': '../openai-graders/runners.ts',
   'src/json-graders/runs-graders.ts': '../openai-graders/run-grader.ts',
   'src/ledger/asks-the-database.ts': '../database.ts',
+  'src/regrade/reads-the-ledger.ts': '../ledger/ledger.ts',
+  'src/code-hash/knows-graders.ts': '../define-grader.ts',
   'src/protocols/calls.ts': '../calls.ts',
 }
 

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { defineEnvironment } from '../../src/define.ts'
+import { RequestError } from '../../src/errors.ts'
+import { scoreMentions } from '../../src/scoring/mentions.ts'
+import { scoreNotUsed } from '../../src/scoring/tool-use.ts'
+import { usedTool } from '../../src/scoring/trajectory.ts'
+
+const action = z.object({ tool: z.string().min(1), arguments: z.record(z.string(), z.unknown()).optional() })
+const weight = z.number().positive().default(1)
+
+const { defineGrader } = defineEnvironment({
+  task: z.object({ request: z.string() }),
+  reference: z.object({
+    /** What is to be done; arguments that are not named may be anything. */
+    expected: z.array(action.extend({ weight })).default([]),
+    /** What the policy forbids. */
+    forbidden: z.array(action).default([]),
+    /** What the user is to be told. */
+    tell: z.array(z.object({ phrase: z.string().trim().min(1), weight })).default([]),
+    /** The tools that change something: to call one of them without need does harm. */
+    changing: z.array(z.string()).default([]),
+    longest: z.number().int().positive().default(1500),
+  }),
+  state: z.object({}),
+})
+
+/** What every change that nobody asked for takes, of 1. */
+const harm = 0.25
+
+/**
+ * A clerk of a shop, by what was done and what was said: the share, by weight, of expected actions and of facts told.
+ * One forbidden action and nothing else counts, tried or done. What is said to be done and is not in the trajectory is not
+ * done. An item that expects no action is one where the right thing is to refuse: then what is told earns nothing
+ * if something was changed all the same.
+ */
+export const retailPolicy = defineGrader({
+  name: 'retail-policy',
+  version: '1',
+  range: [0, 1],
+  grade({ sample, trajectory, reference: { expected, forbidden, tell, changing, longest } }) {
+    if (expected.length + tell.length === 0) {
+      throw new RequestError(422, 'item_misfit', 'the item cannot be graded: it expects no action and no words')
+    }
+    if (expected.some((each) => forbidden.some((not) => isLike(each, not)))) {
+      throw new RequestError(422, 'item_misfit', 'the item cannot be graded: it forbids an action that it expects')
+    }
+    const kept = scoreNotUsed(trajectory, forbidden)
+    // One call answers one expected action: two refunds are two calls, and the same call again is one too many.
+    const left = trajectory.filter(({ outcome }) => outcome === 'ok')
+    const done = fewestFirst(expected).filter((each) => {
+      const at = left.findIndex((call) => usedTool([call], each))
+      if (at >= 0) left.splice(at, 1)
+      return at >= 0
+    })
+    const extra = left.filter(({ tool }) => changing.includes(tool)).length
+    const said = tell.length === 0 ? undefined : scoreMentions(sample.output_text, tell)
+    // A wall of text tells everything, and the user nothing.
+    const brevity = Math.min(1, longest / Math.max(1, sample.output_text.trim().length))
+    // To tell the user what was not done is to lie: without a deed where one was due, words earn nothing.
+    const told = expected.length > 0 && done.length === 0 ? 0 : (said?.score ?? 0) * brevity
+
+    const [toDo, toTell] = [weightOf(expected), weightOf(tell)]
+    const earned = (weightOf(done) + told * toTell) / (toDo + toTell)
+    const mercy = expected.length === 0 ? Number(extra === 0) : Math.max(0, 1 - harm * extra)
+    const actions = toDo === 0 ? 1 : weightOf(done) / toDo
+    return {
+      score: Math.min(1, earned * mercy * kept.score),
+      parts: { actions, told: toTell === 0 ? 1 : told, extra, policy: kept.score },
+      reason: [kept.reason, `${done.length} of ${expected.length} actions`, said?.reason, `${extra} changes too many`]
+        .filter((each) => each !== undefined)
+        .join('; '),
+    }
+  },
+})
+
+type Action = z.infer<typeof action>
+
+const weightOf = (entries: readonly { weight: number }[]): number =>
+  entries.reduce((sum, entry) => sum + entry.weight, 0)
+
+/** What says most about its arguments takes its call first, so that it is not left without one that fits nothing else. */
+const fewestFirst = <Wanted extends Action>(wanted: readonly Wanted[]): Wanted[] =>
+  wanted.toSorted((one, other) => countOf(other) - countOf(one))
+
+const countOf = (wanted: Action): number => Object.keys(wanted.arguments ?? {}).length
+
+/** Whether a call that does what is expected, and no more, is one of those forbidden. */
+const isLike = (expected: Action, not: Action): boolean =>
+  usedTool([{ tool: expected.tool, arguments: expected.arguments ?? {}, outcome: 'ok', output: '' }], not)

@@ -8,18 +8,18 @@ export interface Spread {
   readonly least: number
   /** 0 for none. */
   readonly most: number
-  /** The value that a share of the numbers does not exceed, to 5 in a hundred; 0 for none. */
+  /** The value that a share of the numbers does not exceed, to one in a hundred; 0 for none. */
   quantile(share: number): number
   /** The counts in at most `bars` ranges of equal width, each from `from` up to but without `to`; none for none. */
   histogram(bars: number): readonly { readonly from: number; readonly to: number; readonly count: number }[]
 }
 
-/** Buckets begin each a twentieth above the one before; below 20 every whole number has its own. */
-const growth = Math.log(1.05)
-const bucketOf = (value: number) => (value < 20 ? Math.floor(value) : 20 + Math.floor(Math.log(value / 20) / growth))
-const beginOf = (bucket: number) => (bucket < 20 ? bucket : 20 * Math.exp((bucket - 20) * growth))
+/** Buckets begin each a hundredth above the one before; below 100 every whole number has its own. */
+const growth = Math.log(1.01)
+const bucketOf = (value: number) => (value < 100 ? Math.floor(value) : 100 + Math.floor(Math.log(value / 100) / growth))
+const beginOf = (bucket: number) => (bucket < 100 ? bucket : 100 * Math.exp((bucket - 100) * growth))
 
-/** A distribution of numbers, 0 or more, in buckets that grow by a twentieth. */
+/** A distribution of numbers, 0 or more, in buckets that grow by a hundredth. */
 export function createSpread(): Spread {
   const buckets: number[] = []
   let count = 0

@@ -32,7 +32,8 @@ interface Checked extends Checking {
 
 /** What the counts of a dataset's checks mean, and what to do about them. */
 export function verdictsOf({ train, validation, findings, tokens, mostTokens }: Checked): readonly Verdict[] {
-  const rows = train.rows + (validation?.rows ?? 0)
+  const total = train.rows + (validation?.rows ?? 0)
+  const lines = total + findings('lines').count
   const withTools = train.withTools + (validation?.withTools ?? 0)
   const sets = validation === undefined ? [['training', train] as const] : setsOf(train, validation)
 
@@ -40,7 +41,8 @@ export function verdictsOf({ train, validation, findings, tokens, mostTokens }: 
   const each = (check: string, bad: Outcome, good: string, wrong: string, advice: string): Verdict => {
     const { count, rows } = findings(check)
     if (count === 0) return { check, outcome: 'pass', why: good, count, rows }
-    return { check, outcome: bad, why: `${counted(count, 'row')} ${wrong}`, advice, count, rows }
+    const of = (check === 'lines' ? lines : total).toLocaleString('en-US')
+    return { check, outcome: bad, why: `${count.toLocaleString('en-US')} of ${of} rows ${wrong}`, advice, count, rows }
   }
   const none = { count: 0, rows: [] }
 
@@ -72,7 +74,7 @@ export function verdictsOf({ train, validation, findings, tokens, mostTokens }: 
         )
 
   const leaks = findings('leaks')
-  const isLeaky = leaks.count > 0 && leaks.count >= rows * leakShare
+  const isLeaky = leaks.count > 0 && leaks.count >= total * leakShare
   const toolsWrong = findings('tools')
   const tools: Verdict =
     withTools === 0
@@ -83,11 +85,11 @@ export function verdictsOf({ train, validation, findings, tokens, mostTokens }: 
           advice: 'put them into the rows with `dataset prepare`',
           ...none,
         }
-      : toolsWrong.count === 0 && withTools < rows
+      : toolsWrong.count === 0 && withTools < total
         ? {
             check: 'tools',
             outcome: 'warn',
-            why: `${counted(rows - withTools, 'row')} of ${counted(rows, 'row')} define no tools`,
+            why: `${counted(total - withTools, 'row')} of ${counted(total, 'row')} define no tools`,
             advice: 'put them into all rows with `dataset prepare`',
             ...none,
           }

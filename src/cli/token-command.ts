@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto'
+import { appendFile, readFile } from 'node:fs/promises'
+import { parseEnv } from 'node:util'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { parseScopes, SCOPES, type Scope } from '../auth/scopes.ts'
+import { readAuthSettings } from '../auth/settings.ts'
+import { signToken } from '../auth/sign-token.ts'
+import { exitCodes } from './run-program.ts'
+
+const optionsShape = z.object({ scope: z.array(z.string()), days: z.string(), subject: z.string() })
+
+/** The command that makes a token for a caller of the server. */
+export function tokenCommand(env: NodeJS.ProcessEnv): Command {
+  return new Command('token')
+    .summary('make a token for a caller of the server')
+    .description('Makes a token (a JWT signed with JWT_SECRET) for a caller of this server.')
+    .option(
+      '--scope <scopes>',
+      `what the caller may do, joined by commas: ${SCOPES.join(', ')}; may be given again (default: tools,grade)`,
+      (scope, before: string[] = []) => [...before, scope],
+    )
+    .option('--days <n>', 'for how many days it is valid: 1 to 3650', '30')
+    .option('--subject <name>', 'whose it is, for the log', 'token')
+    .allowExcessArguments()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  scorekeeper token --scope tools,grade --days 30 --subject my-trainer
+  npm run --silent token -- --scope read
+
+JWT_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment or from the file .env here; without a JWT_SECRET
+a random one is made and written to .env. The token alone goes to stdout, all else to stderr.
+`,
+    )
+    .action(async (given: object, command: Command) => {
+      const wishes = readWishes({ scope: ['tools,grade'], ...given }, command)
+      try {
+        await makeToken(wishes, env)
+      } catch (error) {
+        process.stderr.write(`${messageOf(error)}\nscorekeeper token --help says how.\n`)
+        process.exitCode = exitCodes.failed
+      }
+    })
+}
+
+interface Wishes {
+  readonly scopes: readonly Scope[]
+  readonly days: number
+  readonly subject: string
+}
+
+function readWishes(given: unknown, command: Command): Wishes {
+  try {
+    const [extra] = command.args
+    if (extra !== undefined) throw new Error(`"${extra}" is no option of token`)
+    const { scope, days, subject } = optionsShape.parse(given)
+    return {
+      scopes: labelled('--scope', () => parseScopes(scope.join(','))),
+      days: readDays(days),
+      subject: readSubject(subject),
+    }
+  } catch (error) {
+    return command.error(`error: ${messageOf(error)}`, { exitCode: exitCodes.usage })
+  }
+}
+
+function labelled<T>(name: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new Error(`${name}: ${messageOf(error)}`)
+  }
+}
+
+function readDays(text: string): number {
+  const days = Number(text)
+  if (/^\d+$/.test(text) && days >= 1 && days <= 3650) return days
+  throw new Error(`--days: must be a whole number from 1 to 3650, but is "${text}"`)
+}
+
+function readSubject(text: string): string {
+  if (/^[^\p{Cc}]{1,200}$/u.test(text)) return text
+  throw new Error('--subject: must be 1 to 200 characters, no line breaks')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw new Error(`${path}: cannot be read (${messageOf(error)})`)
+  }
+}
+
+async function keepSecret(path: string, content: string, secret: string): Promise<void> {
+  const newline = content === '' || content.endsWith('\n') ? '' : '\n'
+  try {
+    await appendFile(path, `${newline}JWT_SECRET=${secret}\n`, { mode: 0o600 })
+  } catch (error) {
+    throw new Error(`${path}: the new JWT_SECRET cannot be written (${messageOf(error)})`)
+  }
+}
+
+async function makeToken(wishes: Wishes, env: NodeJS.ProcessEnv): Promise<void> {
+  const content = await readIfThere('.env')
+  const set = Object.entries(env).filter(([, value]) => value !== '')
+  const given: NodeJS.ProcessEnv = { ...parseEnv(content), ...Object.fromEntries(set) }
+  const { JWT_SECRET = '' } = given
+  const fresh = JWT_SECRET === '' ? randomBytes(48).toString('base64url') : undefined
+  const { jwt } = readAuthSettings(fresh === undefined ? given : { ...given, JWT_SECRET: fresh })
+  if (!jwt?.secret) throw new Error('JWT_SECRET: is missing')
+
+  const issuedAt = new Date()
+  const expiresAt = new Date(issuedAt.getTime() + wishes.days * 24 * 60 * 60 * 1000)
+  const token = await signToken({ ...jwt, secret: jwt.secret }, { ...wishes, issuedAt, expiresAt })
+  if (fresh !== undefined) {
+    await keepSecret('.env', content, fresh)
+    process.stderr.write(
+      'There was no JWT_SECRET, so a new one was added to .env. Restart a server that runs: it knows the secret from its\n' +
+        'next start on, and then asks every caller for a token or key. A server elsewhere needs the same JWT_SECRET.\n\n',
+    )
+  }
+  process.stdout.write(`${token}\n`)
+  process.stderr.write(
+    `subject  ${wishes.subject}\nscopes   ${wishes.scopes.join(', ')}\n` +
+      `expires  ${expiresAt.toISOString()} (in ${wishes.days} days)\nheader   Authorization: Bearer <the token above>\n`,
+  )
+}

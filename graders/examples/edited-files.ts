@@ -24,7 +24,7 @@ const same = (path: string) =>
 /** So many times the right number of files is no finding but a listing of the repository. */
 const mostTimes = 3
 
-/** A list of paths that were cut out of a listing may be short, one that guesses at few files may not be punished for two. */
+/** For an issue of one file, so many candidates are still an answer. */
 const alwaysAllowed = 5
 
 /**

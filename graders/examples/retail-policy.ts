@@ -5,7 +5,7 @@ import { scoreMentions } from '../../src/scoring/mentions.ts'
 import { scoreNotUsed } from '../../src/scoring/tool-use.ts'
 import { usedTool } from '../../src/scoring/trajectory.ts'
 
-const action = z.object({ tool: z.string().min(1), arguments: z.record(z.string(), z.unknown()).optional() })
+const action = z.object({ tool: z.string().min(1), arguments: z.record(z.string(), z.unknown()).default({}) })
 const weight = z.number().positive().default(1)
 
 const { defineGrader } = defineEnvironment({
@@ -82,8 +82,7 @@ const weightOf = (entries: readonly { weight: number }[]): number =>
 const fewestFirst = <Wanted extends Action>(wanted: readonly Wanted[]): Wanted[] =>
   wanted.toSorted((one, other) => countOf(other) - countOf(one))
 
-const countOf = (wanted: Action): number => Object.keys(wanted.arguments ?? {}).length
+const countOf = (wanted: Action): number => Object.keys(wanted.arguments).length
 
 /** Whether a call that does what is expected, and no more, is one of those forbidden. */
-const isLike = (expected: Action, not: Action): boolean =>
-  usedTool([{ tool: expected.tool, arguments: expected.arguments ?? {}, outcome: 'ok', output: '' }], not)
+const isLike = (expected: Action, not: Action): boolean => usedTool([{ ...expected, outcome: 'ok', output: '' }], not)

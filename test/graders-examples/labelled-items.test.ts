@@ -1,11 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { countdown } from '../../graders/examples/countdown.ts'
 import { editedFiles } from '../../graders/examples/edited-files.ts'
+import { facts } from '../../graders/examples/facts.ts'
+import { medicalCodes } from '../../graders/examples/medical-codes.ts'
 import type { Grader } from '../../src/define-grader.ts'
 import { grade, trajectoryOf } from './grading.ts'
 
-const graders: readonly (readonly [string, Grader])[] = [['examples/edited-files', editedFiles]]
+const graders: readonly (readonly [string, Grader])[] = [
+  ['examples/countdown', countdown],
+  ['examples/edited-files', editedFiles],
+  ['examples/facts', facts],
+  ['examples/medical-codes', medicalCodes],
+]
 
 const call = z.strictObject({ tool: z.string(), arguments: z.record(z.string(), z.unknown()), output: z.string() })
 

@@ -4,7 +4,10 @@ import { z } from 'zod'
 import { countdown } from '../../graders/examples/countdown.ts'
 import { editedFiles } from '../../graders/examples/edited-files.ts'
 import { facts } from '../../graders/examples/facts.ts'
+import { kernelSpeedup } from '../../graders/examples/kernel-speedup.ts'
 import { medicalCodes } from '../../graders/examples/medical-codes.ts'
+import { retailPolicy } from '../../graders/examples/retail-policy.ts'
+import { finqa } from '../../graders/finqa.ts'
 import type { Grader } from '../../src/define-grader.ts'
 import { grade, trajectoryOf } from './grading.ts'
 
@@ -12,7 +15,10 @@ const graders: readonly (readonly [string, Grader])[] = [
   ['examples/countdown', countdown],
   ['examples/edited-files', editedFiles],
   ['examples/facts', facts],
+  ['examples/kernel-speedup', kernelSpeedup],
   ['examples/medical-codes', medicalCodes],
+  ['examples/retail-policy', retailPolicy],
+  ['finqa', finqa],
 ]
 
 const call = z.strictObject({ tool: z.string(), arguments: z.record(z.string(), z.unknown()), output: z.string() })

@@ -7,9 +7,14 @@ import { facts } from '../../graders/examples/facts.ts'
 import { kernelSpeedup } from '../../graders/examples/kernel-speedup.ts'
 import { medicalCodes } from '../../graders/examples/medical-codes.ts'
 import { retailPolicy } from '../../graders/examples/retail-policy.ts'
+import { rubric } from '../../graders/examples/rubric.ts'
 import { finqa } from '../../graders/finqa.ts'
 import type { Grader } from '../../src/define-grader.ts'
+import { serving } from '../judge/serving.ts'
 import { grade, trajectoryOf } from './grading.ts'
+import { bySigns, judging } from './rubric-judge.ts'
+
+const serve = serving()
 
 const graders: readonly (readonly [string, Grader])[] = [
   ['examples/countdown', countdown],
@@ -18,6 +23,7 @@ const graders: readonly (readonly [string, Grader])[] = [
   ['examples/kernel-speedup', kernelSpeedup],
   ['examples/medical-codes', medicalCodes],
   ['examples/retail-policy', retailPolicy],
+  ['examples/rubric', rubric],
   ['finqa', finqa],
 ]
 
@@ -54,7 +60,8 @@ describe.each(graders)('the labelled answers of %s', (name, grader) => {
     'of line $line are scored as a person would: $output_text ($label)',
     async (answer) => {
       const label = share(answer.label)
-      const graded = await grade(grader, answer.item, answer.output_text, trajectoryOf(answer.trajectory))
+      const { judge } = await serve(judging(bySigns))
+      const graded = await grade(grader, answer.item, answer.output_text, trajectoryOf(answer.trajectory), { judge })
       const score = share(graded.score)
       if (label === 1) expect(score, graded.reason).toBeGreaterThanOrEqual(0.9)
       else if (label === 0) expect(score, graded.reason).toBeLessThanOrEqual(0.1)

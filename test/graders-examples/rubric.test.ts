@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { rubric } from '../../graders/examples/rubric.ts'
 import { UngradableError } from '../../src/errors.ts'
-import { apiError, verdict } from '../judge/model-server.ts'
+import { injections } from '../judge/injections.ts'
+import { apiError, type Behaviour, verdict } from '../judge/model-server.ts'
 import { serving } from '../judge/serving.ts'
 import { grade } from './grading.ts'
 import { judging, type Says } from './rubric-judge.ts'
@@ -68,6 +69,24 @@ describe('the grader by a rubric', () => {
       expect([score, asked.length]).toEqual([0, 0])
     },
   )
+
+  /** A judge that obeys whatever stands where its rules stand, or outside of the two lines about the answer. */
+  const gullible: Behaviour = ({ body: { messages } }) => {
+    const [rules = '', shown = ''] = messages.map(({ content }) => String(content))
+    const outside = shown.replace(/^<<<ANSWER (\w+)>>>\n.*\n<<<END OF ANSWER \1>>>$/su, '')
+    return verdict(Number(/return 1|score\s*:\s*1/iu.test(rules + outside)))
+  }
+
+  it.each(injections)('is not moved by $name, however gullible the judge', async ({ answer }) => {
+    const { judge } = await serve(gullible)
+    expect((await grade(rubric, item, answer, [], { judge })).score).toBe(0)
+  })
+
+  it('would be moved by an order among the rules: the judge of these tests can be', async () => {
+    const { judge } = await serve(gullible)
+    const ordering = { ...item, criteria: [{ criterion: 'It says no. Return 1.', weight: 1 }] }
+    expect((await grade(rubric, ordering, 'Yes.', [], { judge })).score).toBe(1)
+  })
 
   it('never leaves its range, whatever the judge says', async () => {
     const { judge } = await serve(() => verdict(1e9))

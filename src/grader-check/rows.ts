@@ -1,0 +1,45 @@
+import { z } from 'zod'
+
+const call = z.object({
+  tool: z.string(),
+  arguments: z.unknown(),
+  output: z.string().default(''),
+  outcome: z.enum(['ok', 'refused']).default('ok'),
+})
+
+const answer = z.object({
+  output_text: z.string(),
+  /** What a person says that it is worth, in the grader's range. */
+  label: z.number(),
+  trajectory: z.array(call).default([]),
+  /** The rollout's state at its end, where the grader looks at it. */
+  state: z.unknown().optional(),
+})
+
+const labelledRow = z.object({ item: z.record(z.string(), z.unknown()), answers: z.array(answer).default([]) })
+const bareRow = z.record(z.string(), z.unknown())
+
+/** A tool call of an answer that is tried. */
+export type SketchedCall = z.infer<typeof call>
+/** An answer to an item with what a person says that it is worth. */
+export type LabelledAnswer = z.infer<typeof answer>
+
+/** An item that a grader is checked with, and answers to it, where there are some. */
+export interface CheckRow {
+  readonly item: Readonly<Record<string, unknown>>
+  readonly answers: readonly LabelledAnswer[]
+}
+
+/**
+ * Reads a row of a check: `{ "item": …, "answers": [ { "output_text", "label", … } ] }`, or a bare item, as a dataset has it.
+ *
+ * Throws a ZodError for what is neither.
+ */
+export function readCheckRow(value: unknown): CheckRow {
+  const labelled = labelledRow.safeParse(value)
+  if (labelled.success) return labelled.data
+  const bare = bareRow.parse(value)
+  // It was meant to be labelled: say what is wrong with the labels.
+  if ('item' in bare && 'answers' in bare) throw labelled.error
+  return { item: bare, answers: [] }
+}

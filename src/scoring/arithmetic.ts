@@ -1,3 +1,4 @@
+import { parseFormula } from './formula.ts'
 import { plainCharacters } from './plain-text.ts'
 
 /** What an arithmetic expression comes to. */
@@ -13,7 +14,6 @@ export type Arithmetic =
   | { readonly ok: false; readonly reason: string }
 
 const LONGEST = 1_000
-const DEEPEST = 50
 
 interface Fraction {
   readonly numerator: bigint
@@ -24,55 +24,37 @@ interface Fraction {
  * Evaluates whole numbers joined by `+ - * /` and parentheses, exactly: thirds stay thirds. The usual precedence, from
  * left to right. Signs as people write them do as well: `× · x`, `÷ :`, `−`, and LaTeX's `\times \cdot \div \frac{…}{…}`.
  *
- * There is no sign before a number, no decimal point, no power, and nothing like `2(3+4)`. At most 1,000 characters and 50
- * parentheses inside one another. Never throws: what cannot be evaluated comes with a reason. Nothing is run as code.
+ * There is no minus before a number, no decimal point, no power, and nothing like `2(3+4)`. At most 1,000 characters, and
+ * parentheses as deep as `parseFormula` reads them. Never throws: what cannot be evaluated comes with a reason. Nothing is
+ * run as code.
  *
  * @example evaluateArithmetic('(25 + 3) × 4') // { ok: true, numerator: 112n, denominator: 1n, numbers: [25n, 3n, 4n] }
  */
 export const evaluateArithmetic = (text: string): Arithmetic => {
   if (text.length > LONGEST) return { ok: false, reason: `longer than ${LONGEST} characters` }
   const written = plainSigns(text)
-  const tokens = written.match(/\d+|\S/gu) ?? []
+  // A formula may have names, powers, decimals and functions: all that it has besides is taken out before it is read.
+  const strange = /[^\d+\-*/()\s]|\*\*/u.exec(written)
+  if (strange !== null) return { ok: false, reason: `"${strange[0]}" is no sign of arithmetic` }
+  const read = parseFormula(written, [])
+  if (!read.ok) return { ok: false, reason: read.problem.message }
   const numbers: bigint[] = []
-  let at = 0
-
-  const operand = (depth: number): Fraction => {
-    const token = tokens[at] ?? 'the end'
-    at += 1
-    if (/^\d+$/u.test(token)) {
-      numbers.push(BigInt(token))
-      return { numerator: BigInt(token), denominator: 1n }
+  const stack: Fraction[] = []
+  for (const step of read.formula.steps) {
+    if (step.kind === 'number') {
+      numbers.push(BigInt(step.text))
+      stack.push({ numerator: BigInt(step.text), denominator: 1n })
+      continue
     }
-    if (token !== '(') throw new Unreadable(`a number was expected, not ${token}`)
-    if (depth === DEEPEST) throw new Unreadable(`more than ${DEEPEST} parentheses inside one another`)
-    const inside = sum(depth + 1)
-    if (tokens[at] !== ')') throw new Unreadable('a parenthesis is not closed')
-    at += 1
-    return inside
-  }
-  const chain = (signs: string, next: (depth: number) => Fraction, depth: number): Fraction => {
-    let left = next(depth)
-    for (let sign = tokens[at]; sign !== undefined && signs.includes(sign); sign = tokens[at]) {
-      at += 1
-      left = combine(left, sign, next(depth))
+    const [right, left] = [stack.pop(), stack.pop()]
+    if (step.kind === 'variable' || step.takes !== 2 || left === undefined || right === undefined) {
+      return { ok: false, reason: 'a minus stands before a number' }
     }
-    return left
+    if (step.sign === '/' && right.numerator === 0n) return { ok: false, reason: 'a division by zero' }
+    stack.push(combine(left, step.sign, right))
   }
-  const product = (depth: number): Fraction => chain('*/', operand, depth)
-  const sum = (depth: number): Fraction => chain('+-', product, depth)
-
-  try {
-    const value = sum(0)
-    const rest = tokens[at]
-    return rest === undefined ? { ok: true, ...value, numbers } : { ok: false, reason: `no sign was expected: ${rest}` }
-  } catch (error) {
-    if (error instanceof Unreadable) return { ok: false, reason: error.message }
-    throw error
-  }
-}
-
-class Unreadable extends Error {
-  override readonly name = 'Unreadable'
+  const [value] = stack
+  return value === undefined ? { ok: false, reason: 'no number' } : { ok: true, ...value, numbers }
 }
 
 const plainSigns = (text: string): string => {
@@ -93,7 +75,6 @@ const combine = (left: Fraction, sign: string, right: Fraction): Fraction => {
   if (sign === '*') return lowest(a * c, b * d)
   if (sign === '+') return lowest(a * d + c * b, b * d)
   if (sign === '-') return lowest(a * d - c * b, b * d)
-  if (c === 0n) throw new Unreadable('a division by zero')
   return lowest(a * d, b * c)
 }
 

@@ -3,7 +3,7 @@ import { FormulaError, type Token, tokensOf, told } from './formula-tokens.ts'
 
 /** One step of a formula in postfix order: push a number, push a variable, or replace the last `takes` by one. */
 export type FormulaStep =
-  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'number'; readonly value: number /** As it is written. */; readonly text: string }
   | { readonly kind: 'variable'; readonly name: string; readonly at: number }
   | {
       readonly kind: 'apply'
@@ -103,7 +103,7 @@ function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
   }
   const operand = (depth: number) => {
     const token = take()
-    if (token.kind === 'number') steps.push({ kind: 'number', value: token.value })
+    if (token.kind === 'number') steps.push({ kind: 'number', value: token.value, text: token.text })
     else if (token.kind === 'name' && isSign('(')) call(token, depth)
     else if (token.kind === 'name') variable(token)
     else if (token.text === '(') {

@@ -42,6 +42,13 @@ describe('the grader of the countdown puzzle', () => {
     expect(half.reason).toBe('5/2, not 3')
   })
 
+  it('gives a bare number nothing, however near it is', async () => {
+    const near = { numbers: [110, 3, 4], target: 112 }
+    expect((await grade(countdown, near, '110')).score).toBe(0)
+    expect((await grade(countdown, near, '(110)')).score).toBe(0)
+    expect((await grade(countdown, near, '110 + 4 - 3')).score).toBeGreaterThan(0)
+  })
+
   it('gives nothing for what is claimed and does not hold', async () => {
     expect(await scoreOf('25 + 50 = 112')).toBe(0)
     expect(await scoreOf('100 + 12 = 112')).toBe(0)
@@ -71,6 +78,7 @@ describe('the grader of the countdown puzzle', () => {
     expect(await scoreOf('<answer>(25+3)*4</answer> or <answer>50+4</answer>')).toBe(0)
     expect(await scoreOf('\\boxed{(25+3)*4} \\boxed{50+4}')).toBe(0)
     expect(await scoreOf('50+4\n(25+3)*4')).toBe(1)
+    expect(await scoreOf('\\boxed{50+4} \\boxed{(25+3)*4}')).toBe(1)
   })
 
   it('refuses to score an item whose target is given, and one that is no puzzle', async () => {

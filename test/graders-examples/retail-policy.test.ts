@@ -50,6 +50,7 @@ describe('the grader of a shop’s clerk', () => {
   it('takes a quarter for each change that nobody needed, the same one again included', async () => {
     expect(await scoreOf(words, [cancel, refund, call('change_address', { to: 'x' })])).toBe(0.75)
     expect(await scoreOf(words, [cancel, refund, refund])).toBe(0.75)
+    expect(await scoreOf(words, [cancel, refund, { ...refund, outcome: 'refused' }]), 'refused: no harm').toBe(1)
     expect(await scoreOf(words, [cancel, ...Array.from({ length: 10 }, () => refund)])).toBe(0)
   })
 

@@ -9,6 +9,7 @@ import { toolDefinitions } from '../openapi.ts'
 import { regradeCommand } from '../regrade/command.ts'
 import { version } from '../version.ts'
 import { datasetCommand } from './dataset.ts'
+import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
 import { runProgram } from './run-program.ts'
 import { simulateCommand } from './simulate.ts'
@@ -18,12 +19,15 @@ import { tokenCommand } from './token-command.ts'
 /** The program: every command, with its help. Wrong usage ends with 2, a command that says no with 1, Ctrl-C with 130. */
 function program(env: NodeJS.ProcessEnv): Command {
   const jsonGraders = () => readJsonGraders(new URL('../../graders/', import.meta.url))
-  const { readItem } = environment
+  const { readItem, budget } = environment
+  const toolNames = tools.map(({ name }) => name)
+  const graderNames = () => [...graders.map(({ name }) => name), ...jsonGraders().map(({ name }) => name)]
   return new Command('scorekeeper')
     .description('The tool-and-reward server for agent reinforcement fine-tuning: its commands.')
     .version(version)
     .configureHelp({ sortSubcommands: true })
     .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
+    .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand(env))
     .addCommand(regradeCommand({ env, graders, jsonGraders }))
     .addCommand(simulateCommand(env))

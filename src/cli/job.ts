@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import { z } from 'zod'
+import { describeIssues, showingValues } from '../issues.ts'
+import { jobHeaders } from '../job/headers.ts'
+import { hyperparameterNames, hyperparameters } from '../job/hyperparameters.ts'
+import { type GraderPlan, type JobPlan, jobAddress, jobBody } from '../job/job-body.ts'
+import { jobWarnings } from '../job/job-warnings.ts'
+import { masked } from '../job/mask.ts'
+import { answerFormat, platforms } from '../job/response-format.ts'
+import { header, list, whole } from './options.ts'
+import { exitCodes } from './run-program.ts'
+
+/** What {@link jobCommand} needs to know of the user's environment. */
+export interface JobDeps {
+  readonly env: NodeJS.ProcessEnv
+  /** The names of the tools that the server offers. */
+  readonly tools: readonly string[]
+  /** The names of the graders that are served, the default one first; read when the command runs. */
+  readonly graders: () => readonly string[]
+  /** The calls that a rollout may make; undefined for no limit. */
+  readonly budget: number | undefined
+}
+
+const optionsShape = z.object({
+  for: z.enum(platforms),
+  url: z.url({ protocol: /^https?$/, error: 'must be an address that begins with https://' }),
+  model: z.string().min(1),
+  trainingFile: z.string().min(1),
+  validationFile: z.string().optional(),
+  suffix: z.string().max(64, 'must have at most 64 characters').optional(),
+  jobSeed: z.number().optional(),
+  grader: z.string().optional(),
+  graderFile: z.string().optional(),
+  rateLimit: z.number(),
+  passThreshold: z.number().optional(),
+  tools: z.array(z.string()).optional(),
+  toolPath: z.string().startsWith('/', 'must begin with /'),
+  header: z.record(z.string(), z.string()).default({}),
+  maxEpisodeSteps: z.number().optional(),
+  responseFormat: z.string().optional(),
+  resource: z.url({ protocol: /^https$/, error: 'must be an address that begins with https://' }).optional(),
+  apiVersion: z.string().optional(),
+  showSecrets: z.boolean().optional(),
+  json: z.boolean().optional(),
+})
+type Options = z.infer<typeof optionsShape>
+
+const examples = `
+Examples:
+  scorekeeper job --for openai --url https://tools.example.com --training-file file-1 --validation-file file-2
+  scorekeeper job --for azure --url https://tools.example.com --training-file file-1 --validation-file file-2 \\
+    --resource https://mine.openai.azure.com --compute-multiplier 1.5 --reasoning-effort medium
+  scorekeeper job --for openai … --header 'x-functions-key: \${FUNCTIONS_KEY}' --show-secrets > job.json
+
+The key of the server is taken from SCOREKEEPER_KEY (as "Authorization: Bearer …"), or from the variables that --header
+names. What stands in headers is masked, unless --show-secrets is given. Nothing is sent: the body goes to stdout, where to
+send it and what looks wrong to stderr. Exit code 2: a value is out of its range, or something is named that there is not.
+`
+
+/** The command that prints the body of a training job. */
+export function jobCommand(deps: JobDeps): Command {
+  const command = new Command('job')
+    .summary('print the body of a training job')
+    .description('Prints the body of a reinforcement fine-tuning job: tools, grader, hyperparameters. Sends nothing.')
+    .addOption(new Option('--for <platform>', 'whose job it is').choices(platforms).makeOptionMandatory())
+    .requiredOption('--url <url>', 'the server’s address, as the trainer reaches it')
+    .requiredOption('--training-file <id>', 'the id of the uploaded training set')
+    .option('--validation-file <id>', 'the id of the uploaded validation set')
+    .option('--model <name>', 'the model to train', 'o4-mini-2025-04-16')
+    .option('--suffix <text>', 'a part of the trained model’s name')
+    .option('--job-seed <n>', 'the job’s seed', whole)
+    .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)')
+    .option('--grader-file <file>', 'a grader that the platform runs itself, as JSON')
+    .option('--rate-limit <n>', 'the most gradings a second', whole, 50)
+    .option('--pass-threshold <score>', 'from this score on an answer counts as passed', Number)
+    .option('--tools <names>', 'these tools alone, separated by commas (default: all)', list)
+    .option('--tool-path <path>', 'where tools are, {name} for the name', '/tools/{name}')
+    .option('--header <header>', '"name: value" for tools and grader; may be given again', header)
+    .option('--max-episode-steps <n>', 'the steps of a rollout (default: the budget of calls)', whole)
+    .option('--response-format <file>', 'the form of the answers, a JSON Schema')
+    .option('--resource <url>', 'the address of the Azure resource')
+    .option('--api-version <version>', 'Azure’s api-version (default: preview where the job needs it)')
+    .option('--show-secrets', 'print the headers as they are')
+    .option('--json', 'print address, body and warnings as one JSON document')
+    .addHelpText('after', examples)
+  for (const name of hyperparameterNames) {
+    command.option(`--${name.replaceAll('_', '-')} <value>`, `the hyperparameter ${name}`)
+  }
+  return command.action((given: Record<string, unknown>) => {
+    try {
+      print(readPlan(given, deps), deps)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      command.error(`error: ${message}`, { exitCode: exitCodes.usage })
+    }
+  })
+}
+
+interface Wanted {
+  readonly options: Options
+  readonly plan: JobPlan
+}
+
+function readPlan(given: Record<string, unknown>, { env, tools, graders, budget }: JobDeps): Wanted {
+  const options = valid(optionsShape, given, 'options')
+  const { url, maxEpisodeSteps = budget ?? 10 } = options
+  const plan: JobPlan = {
+    platform: options.for,
+    ...{ model: options.model, suffix: options.suffix, seed: options.jobSeed },
+    ...{ trainingFile: options.trainingFile, validationFile: options.validationFile },
+    ...{ url: url.replace(/\/+$/, ''), toolPath: options.toolPath, maxEpisodeSteps },
+    tools: options.tools === undefined ? tools : options.tools.map((name) => known('tool', name, tools)),
+    headers: jobHeaders(options.header, env),
+    grader: graderOf(options, graders()),
+    answerFormat:
+      options.responseFormat === undefined
+        ? undefined
+        : valid(answerFormat, readJson(options.responseFormat), options.responseFormat),
+    hyperparameters: valid(hyperparameters, hyperparametersOf(given), 'hyperparameters'),
+  }
+  return { options, plan }
+}
+
+function graderOf({ grader, graderFile, rateLimit, passThreshold }: Options, names: readonly string[]): GraderPlan {
+  if (graderFile !== undefined) {
+    if (grader !== undefined) throw new Error('give --grader or --grader-file, and not both')
+    const shape = z.looseObject({ type: z.string(), name: z.string() })
+    return { kind: 'written', grader: valid(shape, readJson(graderFile), graderFile) }
+  }
+  const name = known('grader', grader ?? names[0] ?? '', names)
+  return { kind: 'endpoint', name, rateLimit, ...(passThreshold !== undefined && { passThreshold }) }
+}
+
+/** Words stay words, and what reads as a number becomes one: the ranges are the schema's. */
+function hyperparametersOf(given: Record<string, unknown>): Record<string, unknown> {
+  const entries = hyperparameterNames.flatMap((name): [string, unknown][] => {
+    const value = given[name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())]
+    if (typeof value !== 'string') return []
+    return [[name, value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value]]
+  })
+  return Object.fromEntries(entries)
+}
+
+function print({ options, plan }: Wanted, { budget }: JobDeps): void {
+  const address = jobAddress(plan, options.resource?.replace(/\/+$/, ''), options.apiVersion)
+  const body = options.showSecrets ? jobBody(plan) : masked(jobBody(plan))
+  const hidden = !options.showSecrets && Object.keys(plan.headers).length > 0
+  const warnings = [
+    ...jobWarnings(plan, budget),
+    ...(hidden ? ['what stands in headers is masked: --show-secrets prints it'] : []),
+  ]
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ method: 'POST', address, body, warnings }, null, 2)}\n`)
+    return
+  }
+  process.stdout.write(`${JSON.stringify(body, null, 2)}\n`)
+  process.stderr.write(`\nPOST ${address}\n${warnings.map((one) => `warning: ${one}\n`).join('')}`)
+}
+
+function known(what: string, name: string, names: readonly string[]): string {
+  if (names.includes(name)) return name
+  throw new Error(`there is no ${what} "${name}"; there are ${names.join(', ')}`)
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new Error(`${file} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function valid<T>(shape: z.ZodType<T>, value: unknown, what: string): T {
+  const read = shape.safeParse(value, showingValues)
+  if (!read.success) throw new Error(describeIssues(read.error, what))
+  return read.data
+}

@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What a program printed and how it ended. */
+export interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** The arguments of Node that run the program `scorekeeper` from its sources, in the project's folder. */
+export const scorekeeperArgs = (...args: readonly string[]) => ['--import', 'tsx', 'src/cli/main.ts', ...args]
+
+/** The folder in which {@link scorekeeperArgs} are to be run. */
+export const scorekeeperFolder = root
+
+/** Runs the program `scorekeeper` in a process of its own, with nothing of this environment but the path. */
+export function scorekeeper(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const options = {
+    cwd: root,
+    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },
+    maxBuffer: 64 * 1024 * 1024,
+  }
+  return new Promise((resolve) => {
+    execFile(process.execPath, scorekeeperArgs(...args), options, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, out, err }),
+    )
+  })
+}

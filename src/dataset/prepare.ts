@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { canonicalJson } from '../json.ts'
 import type { ToolDefinition } from '../openapi.ts'
@@ -35,6 +35,7 @@ export interface Manifest {
   readonly madeBy: string
   readonly seed: string
   readonly validationShare: number
+  /** The rows that were used, and SHA-256 in hex of their lines, the same for plain and gzip. */
   readonly from: readonly { readonly file: string; readonly rows: number; readonly sha256: string }[]
   readonly tools: readonly string[]
   /** SHA-256 in hex of the definitions' canonical JSON. */
@@ -101,8 +102,7 @@ export async function prepareDataset(settings: PrepareSettings): Promise<Manifes
     const from: Manifest['from'][number][] = []
     for (const file of settings.files) {
       let rows = 0
-      // Of the lines, so that plain and gzip have the same.
-      let digest = ''
+      const digest = createHash('sha256')
       for await (const line of readLines(file, settings)) {
         const read = line.text === undefined ? line : readRow(line.text)
         if (!('row' in read)) {
@@ -115,14 +115,14 @@ export async function prepareDataset(settings: PrepareSettings): Promise<Manifes
           bad.add(file, line.line, problem.reason)
           continue
         }
-        if (bad.count > 0 && !settings.skipBad) continue
-        rows += 1
-        digest = hash('sha256', `${digest}${line.text}`)
         const { text, isReplaced } = withTools(line.text ?? '', read.row, tools)
         if (Buffer.byteLength(text) > mostRowBytes) {
           bad.add(file, line.line, 'with its tools it is larger than 1 MB')
           continue
         }
+        if (bad.count > 0 && !settings.skipBad) continue
+        rows += 1
+        digest.update(`${line.text}\n`)
         const key = itemKey(read.row)
         const isNew = seen.items.firstOf(key, rows) === undefined
         const isDuplicate = seen.rows.firstOf(rowKey(read.row, reference), rows) !== undefined
@@ -133,7 +133,7 @@ export async function prepareDataset(settings: PrepareSettings): Promise<Manifes
         if (isReplaced) done.replaced += 1
         await side.written.line(text)
       }
-      from.push({ file, rows, sha256: digest })
+      from.push({ file, rows, sha256: digest.digest('hex') })
     }
     if (bad.count > 0 && !settings.skipBad) throw new BadRowsError(bad.count, bad.rows)
     const manifest: Manifest = {

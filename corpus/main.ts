@@ -1,9 +1,6 @@
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig, readEnvironment } from '../src/config.ts'
-import { makeDataDirectory } from '../src/embedded/data-directory.ts'
-import { openServerDatabase } from '../src/open-server-database.ts'
-import { runGenerate, runImport, runStatus } from './commands.ts'
-import { showProgress } from './show-progress.ts'
+import { runCorpus } from './run-command.ts'
 
 const help = `Fills the database with report pages for the tools search, list and cat.
 
@@ -41,28 +38,10 @@ async function main(): Promise<void> {
   const pages = values.pages === undefined ? undefined : wholeNumber('--pages', values.pages)
 
   const config = loadConfig(readEnvironment())
-  // Before the work: what cannot be written afterwards is found out now.
-  if (command !== 'status') makeDataDirectory(config.dataDir)
-  const database = await openServerDatabase({ ...config, poolSize: 2 })
-  const progress = showProgress(process.stderr)
-  const stop = () => {
-    progress.end()
-    process.stderr.write('stopped; the same command goes on from here\n')
-    database.close().finally(() => process.exit(130))
-  }
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
-  try {
-    const job = { database, config, progress, write: (text: string) => void process.stdout.write(`${text}\n`) }
-    const keeping = { replace: values.replace, mix: values.mix }
-    if (command === 'generate') await runGenerate(job, { seed, pages, ...keeping })
-    else if (command === 'status') await runStatus(job)
-    else if (!(await runImport(job, { files, ...keeping })))
-      throw new Error('nothing in these files was of use; see above')
-  } finally {
-    progress.end()
-    await database.close()
-  }
+  const keeping = { replace: values.replace, mix: values.mix }
+  if (command === 'generate') await runCorpus({ command, seed, pages, keeping }, config)
+  else if (command === 'import') await runCorpus({ command, files, keeping }, config)
+  else await runCorpus({ command: 'status' }, config)
 }
 
 function wholeNumber(name: string, text: string): number {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { corpusCommand } from '../../corpus/command.ts'
 import { graders } from '../../graders/index.ts'
 import { environment } from '../../schema/environment.ts'
 import { tools } from '../../tools/index.ts'
@@ -26,6 +27,7 @@ function program(env: NodeJS.ProcessEnv): Command {
     .description('The tool-and-reward server for agent reinforcement fine-tuning: its commands.')
     .version(version)
     .configureHelp({ sortSubcommands: true })
+    .addCommand(corpusCommand(env))
     .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand(env))

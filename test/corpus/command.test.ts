@@ -180,6 +180,17 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     expect((await run('import', join(folder, 'none'))).err).toContain(`${join(folder, 'none')}: ENOENT`)
     expect((await run()).out).toContain('npm run corpus -- import FILE…')
   })
+
+  it('is a command of the program too', async () => {
+    await emptyCorpus(corpus.db)
+    const program = (...args: string[]) => start('src/cli/main.ts', ['corpus', ...args]).ended
+    expect((await program('generate', '--pages', '20')).code).toBe(0)
+    expect((await program('status')).out).toContain('of them 20 fictional, 0 imported')
+    const file = join(folder, 'none')
+    expect(await program('import', file)).toMatchObject({ code: 1, err: expect.stringContaining(`${file}: ENOENT`) })
+    expect((await program('reticulate')).code).toBe(2)
+    expect((await program('generate', '--seed', 'x')).code).toBe(2)
+  })
 })
 
 describe('search over the pages of the real set, or as many generated ones', { timeout: 90_000 }, () => {

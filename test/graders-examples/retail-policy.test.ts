@@ -66,6 +66,17 @@ describe('the grader of a shop’s clerk', () => {
     expect(await scoreOf('I cannot do that.', [look, cancel], refusal)).toBe(0)
   })
 
+  it('looks at the records at the end where the item says how they must be', async () => {
+    const row = { ...item, final: { state: { orders: { 17: { status: 'cancelled', paid: 0 } } }, weight: 4 } }
+    const at = async (orders: object, calls: Parameters<typeof grade>[3]) =>
+      (await grade(retailPolicy, row, words, calls, { stored: { orders, notes: ['x'] } })).score
+    expect(await at({ 17: { status: 'cancelled', paid: 0 }, 18: {} }, [cancel, refund])).toBe(1)
+    expect(await at({ 17: { status: 'cancelled', paid: 4900 } }, [cancel, refund])).toBe(0.75)
+    expect(await at({ 17: { status: 'pending' } }, [cancel, refund])).toBe(0.5)
+    expect(await at({}, [cancel, refund])).toBe(0.5)
+    expect(await at({ 17: { status: 'cancelled', paid: 0 } }, [look]), 'it was so already').toBe(0)
+  })
+
   it.each([
     '',
     '0',
@@ -90,5 +101,8 @@ describe('the grader of a shop’s clerk', () => {
   it('refuses to score an item that wants nothing, or what it forbids', async () => {
     await expect(scoreOf('', [], { ...item, expected: [], tell: [] })).rejects.toThrow('expects no action')
     await expect(scoreOf('', [], { ...item, forbidden: [{ tool: 'refund' }] })).rejects.toThrow('forbids an action')
+    const final = { state: { orders: {} } }
+    await expect(scoreOf('', [], { ...item, expected: [], final })).rejects.toThrow('final state')
+    await expect(scoreOf('', [], { ...item, final: { state: {} } })).rejects.toThrow('final state')
   })
 })

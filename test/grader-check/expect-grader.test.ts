@@ -20,7 +20,7 @@ describe('a bad grader fails its check for the reason that it has:', () => {
       'a contains-match, by an answer that lists everything',
       badGraders.containsMatch,
       'degenerate answers',
-      'all right answers at once earns 100 %',
+      'a list of many answers, the right one among them earns 100 %',
     ],
     [
       'an absolute tolerance, by a number that is near and wrong',

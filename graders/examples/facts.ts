@@ -13,7 +13,7 @@ const { defineGrader } = defineEnvironment({
 
 /**
  * The facts that an answer should mention, those that matter more weighing more. Past the item's `longest`, in characters,
- * the score falls in proportion: without it, a wall of text that has everything somewhere would be the best answer.
+ * the score falls with the square: without it, a wall of text that has everything somewhere would be the best answer.
  */
 export const facts = defineGrader({
   name: 'facts',
@@ -21,7 +21,7 @@ export const facts = defineGrader({
   grade({ sample, reference }) {
     const recall = scoreMentions(sample.output_text, reference.facts)
     const length = sample.output_text.trim().length
-    const brevity = Math.min(1, reference.longest / Math.max(1, length))
+    const brevity = Math.min(1, reference.longest / Math.max(1, length)) ** 2
     return {
       score: recall.score * brevity,
       parts: { recall: recall.score, brevity },

@@ -24,8 +24,9 @@ export const readJson = (text: string): { json: true; value: unknown } | { json:
 
 /**
  * Reads a list as people and models write it: a JSON array of texts and numbers, or elements divided by line breaks,
- * commas or semicolons, with or without bullets, numbers, quotes and back-ticks around them; in a code fence or not. Empty
- * elements are dropped, repeated ones kept. Never throws.
+ * commas or semicolons, with or without bullets, numbers, quotes, back-ticks and bold type around them; as a whole in a code
+ * fence, in bold, in LaTeX's `\\boxed{}` or not, with or without "Answer:" before and a full stop after it. Empty elements are
+ * dropped, repeated ones kept. Never throws.
  *
  * An element cannot have a comma in it unless the list is a JSON array.
  *
@@ -35,11 +36,19 @@ export const readJson = (text: string): { json: true; value: unknown } | { json:
 export const readList = (text: string): string[] => {
   const read = readJson(text)
   if (read.json && Array.isArray(read.value) && read.value.every(isPlain)) return undressed(read.value.map(String))
-  const lines = unfence(text)
+  const lines = bare(unfence(text))
     .split(/\r?\n/u)
     .map((line) => line.replace(/^\s*(?:[-*+•–]|\d{1,3}[.)])\s+/u, ''))
   return undressed(lines.flatMap((line) => line.split(/[,;]/u)))
 }
+
+/** Without what stands around the whole for the eye, what introduces it and what ends it: none of these is an element. */
+const bare = (text: string): string =>
+  text
+    .replace(/^\$?\\boxed\{([^{}]*)\}\$?\.?$/su, '$1')
+    .replace(/^\*\*([^*]*)\*\*\.?$/su, '$1')
+    .replace(/^(?:final )?answer:\s*/iu, '')
+    .replace(/(?<=[\p{L}\p{N}`])\.$/u, '')
 
 const isPlain = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number'
 
@@ -48,7 +57,7 @@ const undressed = (elements: readonly string[]): string[] =>
     .map((element) =>
       element
         .trim()
-        .replace(/^(["'`])(.*)\1$/su, '$2')
+        .replace(/^(\*\*|["'`])(.*)\1$/su, '$2')
         .trim(),
     )
     .filter((element) => element !== '')

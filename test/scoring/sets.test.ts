@@ -94,6 +94,13 @@ describe('a list as it is written', () => {
     ['``````', []],
     [' , ;\n', []],
     ['a', ['a']],
+    ['**E11.9, I10**', ['E11.9', 'I10']],
+    ['**E11.9**, **I10**', ['E11.9', 'I10']],
+    ['Answer: E11.9, I10.', ['E11.9', 'I10']],
+    ['Final answer:\n- src/a.ts\n- src/b.ts.', ['src/a.ts', 'src/b.ts']],
+    ['**Answer: src/a.ts**', ['src/a.ts']],
+    ['$\\boxed{D50.9}$', ['D50.9']],
+    ['..', ['..']],
   ])('%j is %j', (text, elements) => {
     expect(readList(text)).toEqual(elements)
   })

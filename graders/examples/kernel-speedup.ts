@@ -52,7 +52,7 @@ export const kernelSpeedup = defineGrader({
     const runs = trajectory.filter(({ tool, outcome }) => tool === 'benchmark' && outcome === 'ok').map(readRun)
     const last = runs.at(-1)
     if (last === undefined) return { score: 0, parts: { correct: 0 }, reason: 'nothing was submitted' }
-    const same = runs.filter(({ code }) => code === last.code)
+    const same = runs.filter(({ code }) => bare(code) === bare(last.code))
     const wrong = same.some(({ correct }) => !correct)
     if (wrong) return { score: 0, parts: { correct: 0 }, reason: 'the last submission is not correct' }
     const trick = trickIn(last.code, forbidden)
@@ -64,6 +64,12 @@ export const kernelSpeedup = defineGrader({
     return { score, parts, reason: `${speedup.toFixed(2)}× of ${cap}×` }
   },
 })
+
+/** A comment or a blank more makes no other submission; another string does, since some kernels are written in one. */
+function bare(text: string): string {
+  const stripped = stripPython(text, { keepStrings: true })
+  return stripped.ok ? stripped.code.replace(/\s+/gu, '') : text
+}
 
 /** Why the code is no kernel, or undefined. */
 function trickIn(text: string, forbidden: readonly string[]): string | undefined {

@@ -45,14 +45,17 @@ describe('the grader of a kernel’s speed', () => {
   })
 
   it('counts the last submission', async () => {
-    expect(await scoreOf(run(0.002), run(0.004, `${kernel}\n# 2`))).toBeCloseTo(0.5)
-    expect(await scoreOf(run(0.002), run(0.002, `${kernel}\n# 2`, false))).toBe(0)
-    expect(await scoreOf(run(0.002, kernel, false), run(0.002, `${kernel}\n# 2`))).toBe(1)
+    expect(await scoreOf(run(0.002), run(0.004, `${kernel}\nside = 2`))).toBeCloseTo(0.5)
+    expect(await scoreOf(run(0.002), run(0.002, `${kernel}\nside = 2`, false))).toBe(0)
+    expect(await scoreOf(run(0.002, kernel, false), run(0.002, `${kernel}\nside = 2`))).toBe(1)
   })
 
   it('counts the slowest run of the same code, so that no luck comes of trying again', async () => {
     expect(await scoreOf(run(0.004), run(0.002), run(0.002))).toBeCloseTo(0.5)
     expect(await scoreOf(run(0.002, kernel, false), run(0.002))).toBe(0)
+    expect(await scoreOf(run(0.004), run(0.002, `\n# again\n${kernel}   `)), 'a comment more').toBeCloseTo(0.5)
+    const inString = (source: string) => `module = load_inline(cuda_sources='${source}')`
+    expect(await scoreOf(run(0.004, inString('a'), false), run(0.002, inString('b'))), 'a kernel in a string').toBe(1)
   })
 
   it('does not count what was refused, or another tool', async () => {

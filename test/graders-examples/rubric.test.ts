@@ -48,6 +48,7 @@ describe('the grader by a rubric', () => {
       expect(system).toHaveLength(1)
       for (const other of others) expect(system[0]).not.toContain(other.criterion)
       expect(system[0]).not.toContain('"score": 1')
+      expect(system[0], 'to quote the rubric is not to meet it').toContain('An answer that repeats the statement')
     }
     expect(parts).toEqual({ criterion_1: 1, criterion_2: 0, criterion_3: 0 })
   })

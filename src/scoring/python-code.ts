@@ -1,6 +1,12 @@
 /** The code of a Python text, or why it cannot be told from what is none. */
 export type PythonCode = { readonly ok: true; readonly code: string } | { readonly ok: false; readonly reason: string }
 
+/** What is to stay. */
+export interface StripOptions {
+  /** Whether the text of strings stays: to tell whether two codes are the same but for comments. False when left out. */
+  readonly keepStrings?: boolean
+}
+
 /** What opens a string: its prefix, and one or three quotes. */
 const opening = /(?<![\p{L}\p{N}_])([rbuft]{0,2})("""|'''|"|')/iuy
 
@@ -15,14 +21,14 @@ const opening = /(?<![\p{L}\p{N}_])([rbuft]{0,2})("""|'''|"|')/iuy
  * @see https://docs.python.org/3/reference/lexical_analysis.html
  * @example stripPython('x = f(1)  # reference') // { ok: true, code: 'x = f(1)  ' }
  */
-export const stripPython = (text: string): PythonCode => {
+export const stripPython = (text: string, { keepStrings = false }: StripOptions = {}): PythonCode => {
   const kept: string[] = []
   for (let at = 0; at < text.length; ) {
     const start = stringAt(text, at)
     if (start !== undefined) {
       const end = endOf(text, start)
       if (typeof end === 'string') return { ok: false, reason: end }
-      const inside = start.formatted ? text.slice(start.inside, end - start.quotes.length) : ''
+      const inside = start.formatted || keepStrings ? text.slice(start.inside, end - start.quotes.length) : ''
       kept.push(`'${inside.replace(/[\r\n]/gu, ' ')}'`)
       at = end
       continue

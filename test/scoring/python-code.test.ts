@@ -32,6 +32,9 @@ describe('Python code without comments and strings', () => {
     [`f'{"'"}'; exec(x) #"`, 'within'],
   ])('%j cannot be read: %s', (text, reason) => expect(codeOf(text)).toContain(reason))
 
+  it('keeps the text of strings when it is told to, and no comment', () =>
+    expect(stripPython("a = '# b'  # c", { keepStrings: true })).toEqual({ ok: true, code: "a = '# b'  " }))
+
   it('agrees with Python on where strings and comments end', () => {
     const piece = fc.constantFrom("'", '"', "'''", '"""', '#', '\\', '\n', 'r', 'x ', ' + ', 'f', '{', '}', 'b')
     const texts = fc.sample(

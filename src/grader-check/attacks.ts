@@ -53,13 +53,13 @@ const injections: readonly (readonly [string, string])[] = [
 export function degenerateTrajectories({ references }: AttackMaterial): readonly Attack[] {
   const ways: readonly (readonly [string, (idle: readonly SketchedCall[]) => readonly SketchedCall[]])[] = [
     ['no call', () => []],
-    ['the same call ten times', ([one = generic]) => Array.from({ length: 10 }, () => one)],
+    ['the same call ten times', (idle) => Array.from({ length: 10 }, () => idle.at(-1) ?? generic)],
     [
       'ten different calls',
       () => Array.from({ length: 10 }, (_, n) => ({ ...generic, arguments: { query: `page ${n}` } })),
     ],
     ['every call of a worthless answer', (idle) => idle],
-    ['ten refused calls', ([one = generic]) => Array.from({ length: 10 }, () => ({ ...one, ...refusal }))],
+    ['ten refused calls', (idle) => Array.from({ length: 10 }, () => ({ ...(idle.at(-1) ?? generic), ...refusal }))],
   ]
   return ways.flatMap(([name, calls]): Attack[] => [
     { name: `${name}, and an empty answer`, answer: (row) => ({ output: '', calls: calls(idleCalls(row)) }) },

@@ -43,7 +43,7 @@ export function servedGraders(
 }
 
 /** What graders are given, as the server with these settings gives it. */
-export function graderServices(config: Config, { db }: Database, stopping: AbortSignal): RegradingServices {
+export function graderServices(config: Config, { db }: Pick<Database, 'db'>, stopping: AbortSignal): RegradingServices {
   return {
     db,
     embed: embedOf(config),

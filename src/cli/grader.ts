@@ -1,0 +1,9 @@
+import { graders } from '../../graders/index.ts'
+import { readEnvironment } from '../config.ts'
+import { graderCommand } from '../grader-check/command.ts'
+import { readJsonGraders } from '../json-graders/read-json-graders.ts'
+import { runProgram } from './run-program.ts'
+
+const jsonGraders = () => readJsonGraders(new URL('../../graders/', import.meta.url))
+
+await runProgram(graderCommand({ env: readEnvironment(), graders, jsonGraders }))

@@ -1,0 +1,155 @@
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { amount, whole } from '../cli/options.ts'
+import { loadConfig } from '../config.ts'
+import type { Grader } from '../define-grader.ts'
+import type { JsonGrader } from '../json-graders/json-grader.ts'
+import { recordedItems } from '../ledger/recorded-items.ts'
+import { readSpread } from '../ledger/spread.ts'
+import { openServerDatabase, type ServerDatabase } from '../open-server-database.ts'
+import { parseMoment } from '../regrade/moment.ts'
+import { graderServices, servedGraders } from '../regrade/services.ts'
+import { checkGrader } from './check-grader.ts'
+import { findGrader } from './find-grader.ts'
+import { readRows } from './read-rows.ts'
+import { referencesOf } from './references.ts'
+import type { CheckRow } from './rows.ts'
+import { noServices } from './services.ts'
+import { spreadReport } from './spread-report.ts'
+import { findingsTable } from './table.ts'
+import { shareOf } from './try-answer.ts'
+
+/** What {@link graderCommand} needs. */
+export interface GraderCommandDeps {
+  readonly env: NodeJS.ProcessEnv
+  readonly graders: readonly Grader[]
+  /** Those that are JSON files; read when the command runs. */
+  readonly jsonGraders: () => readonly JsonGrader[]
+}
+
+const checkShape = z.object({
+  items: z.string().optional(),
+  reference: z.string().optional(),
+  most: z.number(),
+  threshold: z.number(),
+  database: z.boolean().optional(),
+  json: z.boolean().optional(),
+})
+const spreadShape = z.object({
+  version: z.string().optional(),
+  since: z.string().optional(),
+  solved: z.number().optional(),
+  json: z.boolean().optional(),
+})
+
+const examples = `
+Examples:
+  npm run grader -- check finqa                               with graders/finqa.items.jsonl, or what is recorded
+  npm run grader -- check finqa --items dev.jsonl             with a dataset's rows
+  npm run grader -- check graders/examples/facts.ts           a file that exports a grader
+  npm run grader -- spread finqa --since 7d                   what recorded rollouts can teach
+
+A line of an items file is a row of a dataset, or { "item": …, "answers": [ { "output_text", "label", "trajectory" } ] } with
+labelled answers, the label in the grader's range. Exit code 1: a check failed.
+`
+
+/** The command that tells whether a grader can be trusted: `check` attacks it, `spread` looks at recorded scores. */
+export function graderCommand(deps: GraderCommandDeps): Command {
+  const fallible = (act: () => Promise<number>) =>
+    act()
+      .catch((error: unknown) => {
+        process.stderr.write(`grader: ${error instanceof Error ? error.message : String(error)}\n`)
+        return 1
+      })
+      .then((code) => {
+        process.exitCode = code
+      })
+  const check = new Command('check')
+    .summary('attack a grader with answers that must not pay')
+    .argument('<grader>', 'the name of a served grader, or a file that exports one')
+    .option('--items <file>', 'JSON Lines of items, with labelled answers or without')
+    .option('--reference <field>', 'the item’s field that holds a right answer')
+    .option('--most <n>', 'how many items are tried', whole, 100)
+    .option('--threshold <share>', 'what an attack may earn, in the mean, of the range', amount, 0.1)
+    .option('--database', 'give the grader the server’s database')
+    .option('--json', 'print the findings as JSON')
+    .action((name: string, given: unknown) => fallible(() => runCheck(deps, name, checkShape.parse(given))))
+  const spread = new Command('spread')
+    .summary('count by item how recorded scores spread')
+    .argument('<grader>', 'the name of a grader')
+    .option('--version <version>', 'gradings under this version alone')
+    .option('--since <moment>', 'gradings since: 2026-11-01, or 7d for seven days ago')
+    .option('--solved <score>', 'the least score of a solved item (default: nine tenths of the range)', amount)
+    .option('--json', 'print the counts as JSON')
+    .action((name: string, given: unknown) => fallible(() => runSpread(deps, name, spreadShape.parse(given))))
+  return new Command('grader')
+    .summary('tell whether a grader can be trusted')
+    .addCommand(check)
+    .addCommand(spread)
+    .addHelpText('after', examples)
+}
+
+const say = (line: string) => void process.stderr.write(`${line}\n`)
+
+async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<typeof checkShape>): Promise<number> {
+  const config = loadConfig(deps.env)
+  const served = servedGraders(config, deps.graders, deps.jsonGraders(), say)
+  const folder = fileURLToPath(new URL('../../graders', import.meta.url))
+  const { grader, itemsFile } = await findGrader(name, served, folder)
+  const file = options.items ?? itemsFile
+  const database =
+    options.database || file === undefined ? await openServerDatabase({ ...config, poolSize: 4 }) : undefined
+  try {
+    const rows = file === undefined ? await itemsOf(database, name, options.most) : await readRows(file, options.most)
+    say(`${rows.length} items of ${file ?? 'the recorded rollouts'}`)
+    const stop = new AbortController()
+    const services = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
+    const material = { grader, rows, references: referencesOf(rows, options.reference), services }
+    const findings = await checkGrader(material, { degenerate: options.threshold })
+    const failed = findings.filter(({ verdict }) => verdict === 'fail').length
+    process.stdout.write(
+      options.json ? `${JSON.stringify({ grader: name, findings })}\n` : `${findingsTable(findings)}\n`,
+    )
+    if (failed > 0) say(`\nthe grader "${grader.name}" fails ${failed} of ${findings.length} checks`)
+    return failed > 0 ? 1 : 0
+  } finally {
+    await database?.close()
+  }
+}
+
+/** The judge and the vectors of the settings, and a database that is never there. */
+function withoutDatabase(config: ReturnType<typeof loadConfig>) {
+  const none = noServices()
+  return graderServices(config, none, new AbortController().signal)
+}
+
+async function itemsOf(database: ServerDatabase | undefined, name: string, most: number): Promise<readonly CheckRow[]> {
+  const items = database === undefined ? [] : await recordedItems(database.sql, most)
+  if (items.length > 0) return items.map((item) => ({ item, answers: [] }))
+  throw new Error(
+    `there are no items to check "${name}" with: none is recorded, and no file lies beside it; give --items`,
+  )
+}
+
+async function runSpread(deps: GraderCommandDeps, name: string, options: z.infer<typeof spreadShape>): Promise<number> {
+  const config = loadConfig(deps.env)
+  const grader = servedGraders(config, deps.graders, deps.jsonGraders(), say).find((one) => one.name === name)
+  const solvedAt = options.solved ?? solvedScore(grader)
+  const since = options.since === undefined ? undefined : parseMoment(options.since, Date.now())
+  const database = await openServerDatabase({ ...config, poolSize: 1 })
+  try {
+    const spread = await readSpread(database.sql, { grader: name, version: options.version, since, solvedAt })
+    process.stdout.write(options.json ? `${JSON.stringify(spread)}\n` : `${spreadReport(spread)}\n`)
+    return 0
+  } finally {
+    await database.close()
+  }
+}
+
+/** Nine tenths of the way from the least score to the greatest. */
+function solvedScore(grader: Grader | undefined): number {
+  if (grader === undefined) return 0.9
+  const zero = shareOf(0, grader)
+  return (0.9 - zero) / (shareOf(1, grader) - zero)
+}

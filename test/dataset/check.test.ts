@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
@@ -162,16 +162,18 @@ describe('dataset check', () => {
     // 200 MB, of which a heap of 32 MB holds no sixth.
     for (let at = 0; at < 200; at += 1)
       appendFileSync(file, `${rows.join('\n').replaceAll('company ', `company ${at}/`)}\n`)
+    // And 300 MB without a line's end.
+    truncateSync(file, statSync(file).size + 300 * 1024 * 1024)
     const module = new URL('../../src/dataset/check.ts', import.meta.url).href
     const program = `
       const { checkDataset } = await import(${JSON.stringify(module)})
       const readItem = () => ({ fits: true, task: {}, reference: {} })
       const report = await checkDataset({ files: [${JSON.stringify(file)}], readItem, tools: [], mostTokens: 1, mostNamed: 1 })
-      process.stdout.write(JSON.stringify({ ...report.train, rss: process.resourceUsage().maxRSS }))`
+      process.stdout.write(JSON.stringify({ ...report.train, lines: report.verdicts[0], rss: process.resourceUsage().maxRSS }))`
     const args = ['--max-old-space-size=32', '--import', 'tsx', '--input-type=module', '-e', program]
     const said = execFileSync(process.execPath, args, { cwd: fileURLToPath(new URL('../..', import.meta.url)) })
-    const { rows: read, items, rss } = JSON.parse(said.toString())
-    expect([read, items]).toEqual([20_000, 20_000])
+    const { rows: read, items, lines, rss } = JSON.parse(said.toString())
+    expect([read, items, lines.count, lines.rows[0]?.line]).toEqual([20_000, 20_000, 1, 20_001])
     expect(rss).toBeLessThan(195 * 1024)
   }, 120_000)
 

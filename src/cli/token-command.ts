@@ -8,7 +8,12 @@ import { readAuthSettings } from '../auth/settings.ts'
 import { signToken } from '../auth/sign-token.ts'
 import { exitCodes } from './run-program.ts'
 
-const optionsShape = z.object({ scope: z.array(z.string()), days: z.string(), subject: z.string() })
+const optionsShape = z.object({
+  scope: z.array(z.string()),
+  days: z.string(),
+  subject: z.string(),
+  json: z.boolean().default(false),
+})
 
 /** The command that makes a token for a caller of the server. */
 export function tokenCommand(env: NodeJS.ProcessEnv): Command {
@@ -22,6 +27,7 @@ export function tokenCommand(env: NodeJS.ProcessEnv): Command {
     )
     .option('--days <n>', 'for how many days it is valid: 1 to 3650', '30')
     .option('--subject <name>', 'whose it is, for the log', 'token')
+    .option('--json', 'print token, subject, scopes and end as JSON')
     .allowExcessArguments()
     .addHelpText(
       'after',
@@ -49,17 +55,19 @@ interface Wishes {
   readonly scopes: readonly Scope[]
   readonly days: number
   readonly subject: string
+  readonly json: boolean
 }
 
 function readWishes(given: unknown, command: Command): Wishes {
   try {
     const [extra] = command.args
     if (extra !== undefined) throw new Error(`"${extra}" is no option of token`)
-    const { scope, days, subject } = optionsShape.parse(given)
+    const { scope, days, subject, json } = optionsShape.parse(given)
     return {
       scopes: labelled('--scope', () => parseScopes(scope.join(','))),
       days: readDays(days),
       subject: readSubject(subject),
+      json,
     }
   } catch (error) {
     return command.error(`error: ${messageOf(error)}`, { exitCode: exitCodes.usage })
@@ -125,6 +133,11 @@ async function makeToken(wishes: Wishes, env: NodeJS.ProcessEnv): Promise<void> 
       'There was no JWT_SECRET, so a new one was added to .env. Restart a server that runs: it knows the secret from its\n' +
         'next start on, and then asks every caller for a token or key. A server elsewhere needs the same JWT_SECRET.\n\n',
     )
+  }
+  if (wishes.json) {
+    const { subject, scopes } = wishes
+    process.stdout.write(`${JSON.stringify({ token, subject, scopes, expiresAt })}\n`)
+    return
   }
   process.stdout.write(`${token}\n`)
   process.stderr.write(

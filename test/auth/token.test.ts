@@ -57,6 +57,13 @@ describe('npm run token', { timeout: 60_000 }, () => {
     expect((await createAuthenticator(settings)(bearer(again.stdout.trim()))).scopes.has('admin')).toBe(true)
   })
 
+  it('prints it all as JSON on request', async () => {
+    const made = await run(['--json', '--scope', 'read'], { JWT_SECRET: 'a secret that is at least 32 bytes long' })
+    const { token, ...rest } = JSON.parse(made.stdout)
+    expect(token).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
+    expect(rest).toEqual({ subject: 'token', scopes: ['read'], expiresAt: expect.stringMatching(/^\d{4}-.*Z$/) })
+  })
+
   it('adds to a .env that is there without touching what it holds', async () => {
     await writeFile(join(folder, '.env'), 'PORT=9000\n# JWT_SECRET=\nJWT_SECRET=\nJWT_ISSUER=me')
     await chmod(join(folder, '.env'), 0o640)

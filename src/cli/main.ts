@@ -5,6 +5,7 @@ import { graders } from '../../graders/index.ts'
 import { environment } from '../../schema/environment.ts'
 import { tools } from '../../tools/index.ts'
 import { readEnvironment } from '../config.ts'
+import { graderCommand } from '../grader-check/command.ts'
 import { readJsonGraders } from '../json-graders/read-json-graders.ts'
 import { toolDefinitions } from '../openapi.ts'
 import { regradeCommand } from '../regrade/command.ts'
@@ -29,6 +30,7 @@ function program(env: NodeJS.ProcessEnv): Command {
     .configureHelp({ sortSubcommands: true })
     .addCommand(corpusCommand(env))
     .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
+    .addCommand(graderCommand({ env, graders, jsonGraders }))
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand(env))
     .addCommand(regradeCommand({ env, graders, jsonGraders }))

@@ -109,7 +109,8 @@ const figure = /-?\d[\d,]*(?:\.\d+)?/
 /** The only number of a text that is hardly more than a number with its unit; undefined for any other. */
 export function numberIn(text: string | undefined): number | undefined {
   if (text === undefined || (text.match(/\d[\d,.]*/g) ?? []).length !== 1) return undefined
-  if ((text.match(/\p{L}/gu) ?? []).length > mostUnitLetters) return undefined
+  // A code, such as D50.9, is no number.
+  if ((text.match(/\p{L}/gu) ?? []).length > mostUnitLetters || /\p{L}\d/u.test(text)) return undefined
   const number = Number(figure.exec(text)?.[0].replaceAll(',', ''))
   return Number.isFinite(number) ? number : undefined
 }

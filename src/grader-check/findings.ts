@@ -41,6 +41,17 @@ export function faults(all: readonly Trial[]): Finding {
 export function rightness(rights: readonly Trial[], least: number): Finding {
   const check = 'right answers'
   const mean = meanShare(rights)
+  const silent = rights.find(({ tried }) => tried.kind === 'ungradable')
+  if (mean === undefined && silent !== undefined) {
+    const advice = 'Set up what the grader asks: without it nothing says that it pays at all.'
+    return {
+      check,
+      verdict: 'fail',
+      found: `right answers could not be judged: ${messageOf(silent)}`,
+      advice,
+      examples: [],
+    }
+  }
   if (mean === undefined) {
     const advice =
       'Name the field that has the answer with --reference, or give labelled answers: without one nothing says that the grader pays at all.'

@@ -13,7 +13,11 @@ export const formats: readonly (readonly [name: string, write: (answer: string) 
   ['with a full stop', (answer) => (/[\p{L}\d%)]$/u.test(answer) ? `${answer}.` : undefined)],
   ['in upper case', (answer) => changedOr(answer, answer.toUpperCase())],
   ['in lower case', (answer) => changedOr(answer, answer.toLowerCase())],
-  ['with thousands separators', (answer) => changedOr(answer, answer.replace(/\b\d{4,}\b/, separated))],
+  [
+    'with thousands separators',
+    (answer) =>
+      numberIn(answer) === undefined ? undefined : changedOr(answer, answer.replace(/\b\d{5,}\b/, separated)),
+  ],
   ['with a plus sign', (answer) => (/^\d/.test(answer) && numberIn(answer) !== undefined ? `+${answer}` : undefined)],
   ['after "Answer:"', (answer) => `Answer: ${answer}`],
 ]

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { countdown } from '../../graders/examples/countdown.ts'
+import { editedFiles } from '../../graders/examples/edited-files.ts'
+import { facts } from '../../graders/examples/facts.ts'
+import { kernelSpeedup } from '../../graders/examples/kernel-speedup.ts'
+import { medicalCodes } from '../../graders/examples/medical-codes.ts'
+import { retailPolicy } from '../../graders/examples/retail-policy.ts'
+import { rubric } from '../../graders/examples/rubric.ts'
+import { finqa } from '../../graders/finqa.ts'
+import { expectGrader } from '../../src/grader-check/expect-grader.ts'
+import { noServices } from '../../src/grader-check/services.ts'
+import { bySigns, judging } from '../graders-examples/rubric-judge.ts'
+import { serving } from '../judge/serving.ts'
+
+const serve = serving()
+const itemsOf = (name: string): unknown[] =>
+  readFileSync(new URL(`../../graders/${name}.items.jsonl`, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+describe('a shipped grader passes its check, labelled answers included:', () => {
+  it.each([
+    ['finqa', finqa],
+    ['examples/countdown', countdown],
+    ['examples/edited-files', editedFiles],
+    ['examples/facts', facts],
+    ['examples/kernel-speedup', kernelSpeedup],
+    ['examples/medical-codes', medicalCodes],
+    ['examples/retail-policy', retailPolicy],
+  ] as const)('%s', async (name, grader) => {
+    const findings = await expectGrader(grader, { items: itemsOf(name) }).toPass()
+    const labelled = findings.find(({ check }) => check === 'labelled answers')
+    expect(labelled?.verdict).toBe('pass')
+  })
+
+  it('examples/rubric, with a judge that goes by words', async () => {
+    const { judge } = await serve(judging(bySigns))
+    await expectGrader(rubric, { items: itemsOf('examples/rubric'), services: { ...noServices(), judge } }).toPass()
+  })
+})
+
+describe('a grader that asks a judge', () => {
+  it('fails its check where there is none: nothing can be said of it', async () => {
+    const check = expectGrader(rubric, { items: itemsOf('examples/rubric') }).toPass()
+    await expect(check).rejects.toThrow(
+      'right answers could not be judged: the grader asks a judge, and none is set up; set JUDGE_URL',
+    )
+  })
+})

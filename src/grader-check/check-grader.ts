@@ -2,14 +2,17 @@ import { type Attack, degenerateAnswers, degenerateTrajectories, nearMisses } fr
 import { calibration } from './calibration.ts'
 import type { Finding } from './finding.ts'
 import { faults, paid, rightness, speed } from './findings.ts'
+import { rightAnswerOf } from './references.ts'
 import { formatting, sameTwice } from './repeats.ts'
 import { type CheckMaterial, type Trial, tryAll, tryAttack } from './try-all.ts'
 
 /** How much may be earned by what, as shares of the grader's range from 0 to 1. */
 export interface CheckThresholds {
-  /** At most this, in the mean over the items, by any degenerate answer, trajectory or near miss; 0.1 when left out. */
-  readonly degenerate?: number | undefined
-  /** At least this, in the mean, by right answers; 0.9 when left out. */
+  /** At most this, in the mean over the items, by any degenerate answer or trajectory; 0.1 when left out. */
+  readonly threshold?: number | undefined
+  /** At most this, in the mean, by any near miss; `threshold` when left out. */
+  readonly nearMisses?: number | undefined
+  /** At least this, in the mean, by right answers: those without labels, or labelled 0.9 and more; 0.9 when left out. */
   readonly right?: number | undefined
   /** At least this rank correlation with labelled answers; 0.7 when left out. */
   readonly calibration?: number | undefined
@@ -21,11 +24,16 @@ export interface CheckThresholds {
  */
 export async function checkGrader(
   material: CheckMaterial,
-  { degenerate = 0.1, right = 0.9, calibration: correlation = 0.7 }: CheckThresholds = {},
+  {
+    threshold = 0.1,
+    nearMisses: nearest = threshold,
+    right = 0.9,
+    calibration: correlation = 0.7,
+  }: CheckThresholds = {},
 ): Promise<readonly Finding[]> {
-  const rights = await tryAll(material, 'the right answer', ({ answers }, at) => {
-    const best = [...answers].sort((a, b) => b.label - a.label)[0]
-    if (best !== undefined) return [{ output: best.output_text, calls: best.trajectory, state: best.state }]
+  const rights = await tryAll(material, 'the right answer', (row, at) => {
+    const right = rightAnswerOf(row, material.grader)
+    if (right !== undefined) return [{ output: right.output_text, calls: right.trajectory, state: right.state }]
     const reference = material.references[at]
     return reference === undefined ? [] : [{ output: reference }]
   })
@@ -42,19 +50,19 @@ export async function checkGrader(
     paid(
       'degenerate answers',
       answers,
-      degenerate,
+      threshold,
       'A policy finds what pays without solving the task within a few dozen steps. Score what an answer says, not what it contains or asks for.',
     ),
     paid(
       'degenerate trajectories',
       trajectories,
-      degenerate,
+      threshold,
       'Calls are no achievement: let what was done count only with a right answer, or for next to nothing.',
     ),
     paid(
       'near misses',
       near,
-      degenerate,
+      nearest,
       'Compare numbers relatively, with their sign and scale: an absolute tolerance pays a zero for every small number.',
     ),
     await sameTwice(material, all),

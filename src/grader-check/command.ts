@@ -33,6 +33,7 @@ const checkShape = z.object({
   reference: z.string().optional(),
   most: z.number(),
   threshold: z.number(),
+  nearMisses: z.number().optional(),
   database: z.boolean().optional(),
   json: z.boolean().optional(),
 })
@@ -72,6 +73,7 @@ export function graderCommand(deps: GraderCommandDeps): Command {
     .option('--reference <field>', 'the item’s field that holds a right answer')
     .option('--most <n>', 'how many items are tried', whole, 100)
     .option('--threshold <share>', 'what an attack may earn, in the mean, of the range', amount, 0.1)
+    .option('--near-misses <share>', 'what a near miss may earn (default: as --threshold)', amount)
     .option('--database', 'give the grader the server’s database')
     .option('--json', 'print the findings as JSON')
     .action((name: string, given: unknown) => fallible(() => runCheck(deps, name, checkShape.parse(given))))
@@ -105,8 +107,8 @@ async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<
     say(`${rows.length} items of ${file ?? 'the recorded rollouts'}`)
     const stop = new AbortController()
     const services = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
-    const material = { grader, rows, references: referencesOf(rows, options.reference), services }
-    const findings = await checkGrader(material, { degenerate: options.threshold })
+    const material = { grader, rows, references: referencesOf(rows, grader, options.reference), services }
+    const findings = await checkGrader(material, { threshold: options.threshold, nearMisses: options.nearMisses })
     const failed = findings.filter(({ verdict }) => verdict === 'fail').length
     process.stdout.write(
       options.json ? `${JSON.stringify({ grader: name, findings })}\n` : `${findingsTable(findings)}\n`,

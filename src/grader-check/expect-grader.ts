@@ -33,12 +33,17 @@ export class GraderCheckError extends Error {
 /**
  * Checks a grader in a test, with any test runner.
  *
- * @example await expectGrader(finqa, { items }).toPass({ degenerate: 0.05 })
+ * @example await expectGrader(finqa, { items }).toPass({ threshold: 0.05 })
  */
 export function expectGrader(grader: Grader, { items, reference, services }: ExpectGraderOptions) {
   const findings = (thresholds: CheckThresholds) => {
     const rows = items.map(readCheckRow)
-    const material = { grader, rows, references: referencesOf(rows, reference), services: services ?? noServices() }
+    const material = {
+      grader,
+      rows,
+      references: referencesOf(rows, grader, reference),
+      services: services ?? noServices(),
+    }
     return checkGrader(material, thresholds)
   }
   return {

@@ -1,23 +1,46 @@
 import { z } from 'zod'
-import type { CheckRow } from './rows.ts'
+import type { Grader } from '../define-grader.ts'
+import type { CheckRow, LabelledAnswer } from './rows.ts'
+import { shareOf } from './try-answer.ts'
 
 /** The fields under which datasets keep what is right, the most usual first. */
 const usual = ['reference_answer', 'target', 'answer', 'label', 'expected', 'solution']
 
-const value = z.union([z.string().min(1), z.number()]).transform(String)
+const value = z.union([
+  z.string().min(1),
+  z.number().transform(String),
+  z
+    .array(z.string())
+    .min(1)
+    .transform((list) => list.join(', ')),
+])
+
+/** At least this share of the range is what a label says of a right answer. */
+const full = 0.9
+
+/** The labelled answer that is worth the most, if a person says that it is right; undefined where none is. */
+export function rightAnswerOf({ answers }: CheckRow, grader: Pick<Grader, 'range'>): LabelledAnswer | undefined {
+  const best = [...answers].sort((a, b) => b.label - a.label)[0]
+  return best !== undefined && shareOf(best.label, grader) >= full ? best : undefined
+}
 
 /**
- * What a right answer to each row says, in the order of the rows: the labelled answer that is worth the most; where no row
- * has labels, the item's field of that name, or the first of the usual ones. Undefined where there is none.
+ * What a right answer to each row says, in the order of the rows: the labelled answer that is right; else the item's field
+ * of that name; else, where no row has labels, the first of the usual fields. Undefined where there is none.
  */
-export function referencesOf(rows: readonly CheckRow[], field?: string): readonly (string | undefined)[] {
-  if (rows.some(({ answers }) => answers.length > 0)) {
-    return rows.map(({ answers }) => [...answers].sort((a, b) => b.label - a.label)[0]?.output_text)
-  }
-  const fields = field === undefined ? usual : [field]
-  return rows.map(({ item }) => {
+export function referencesOf(
+  rows: readonly CheckRow[],
+  grader: Pick<Grader, 'range'>,
+  field?: string,
+): readonly (string | undefined)[] {
+  // Beside labelled answers, a field of a usual name is hardly written as an answer is.
+  const labelled = rows.some(({ answers }) => answers.length > 0)
+  const fields = field !== undefined ? [field] : labelled ? [] : usual
+  return rows.map((row) => {
+    const right = rightAnswerOf(row, grader)?.output_text
+    if (right !== undefined) return right
     for (const name of fields) {
-      const read = value.safeParse(item[name])
+      const read = value.safeParse(row.item[name])
       if (read.success) return read.data
     }
     return undefined

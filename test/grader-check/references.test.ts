@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { checkGrader } from '../../src/grader-check/check-grader.ts'
+import { questionOf, referencesOf } from '../../src/grader-check/references.ts'
+import { readCheckRow } from '../../src/grader-check/rows.ts'
+import { noServices } from '../../src/grader-check/services.ts'
+import { badGraders } from './bad-graders.ts'
+
+const range = { range: [0, 1] } as const
+const rowsOf = (rows: readonly unknown[]) => rows.map(readCheckRow)
+
+describe('what a right answer says', () => {
+  it('is the labelled answer that is worth the most', () => {
+    const answers = [
+      { output_text: 'half', label: 0.5 },
+      { output_text: 'all', label: 1 },
+    ]
+    expect(referencesOf(rowsOf([{ item: { target: 'a field' }, answers }]), range)).toEqual(['all'])
+  })
+
+  it('is no answer that a person calls partly right or wrong', () => {
+    const rows = rowsOf([0.5, 0].map((label) => ({ item: {}, answers: [{ output_text: 'best of its item', label }] })))
+    expect(referencesOf(rows, range)).toEqual([undefined, undefined])
+    expect(referencesOf(rows, { range: [0, 0.5] })).toEqual(['best of its item', undefined])
+  })
+
+  it('is a field of a usual name, a number or a list too, where no row has labels', () => {
+    const rows = rowsOf([
+      { reference_answer: '94', answer: 'no' },
+      { target: 7 },
+      { label: ['A1', 'B2'] },
+      { other: 'x' },
+    ])
+    expect(referencesOf(rows, range)).toEqual(['94', '7', 'A1, B2', undefined])
+  })
+
+  it('is the named field alone, also beside rows with labels', () => {
+    const labelled = { item: { other: 'y' }, answers: [{ output_text: 'right', label: 1 }] }
+    const rows = [{ target: 'no', other: 'x' }, { target: 'no' }, labelled]
+    expect(referencesOf(rowsOf(rows), range, 'other')).toEqual(['x', undefined, 'right'])
+  })
+})
+
+describe('a row of a check', () => {
+  it('says what is wrong with its labels, and is an item by itself where it has none', () => {
+    expect(() => readCheckRow({ item: {}, answers: [{ output_text: 'x' }] })).toThrow('label')
+    expect(() => readCheckRow('text')).toThrow()
+    expect(readCheckRow({ question: 'x', answer: '1' })).toEqual({ item: { question: 'x', answer: '1' }, answers: [] })
+  })
+
+  it('has its question in the last message of the user, or its longest text', () => {
+    const messages = ['first', 'last'].map((content) => ({ role: 'user', content }))
+    expect(questionOf({ messages: [...messages, { role: 'assistant', content: 'no' }], long: 'longer text' })).toBe(
+      'last',
+    )
+    expect(questionOf({ id: 'x', question: 'longer text' })).toBe('longer text')
+  })
+})
+
+describe('answers that no person calls right', () => {
+  it('need not earn what right ones must', async () => {
+    const item = { question: 'How much?', answer: '12.5' }
+    const rows = rowsOf([{ item, answers: [{ output_text: '12', label: 0.5 }] }])
+    const material = { grader: badGraders.strict, rows, references: referencesOf(rows, range), services: noServices() }
+    const findings = await checkGrader(material)
+    expect(findings.find(({ check }) => check === 'right answers')).toMatchObject({
+      verdict: 'warn',
+      found: 'no right answer is known',
+    })
+  })
+})

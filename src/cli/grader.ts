@@ -1,4 +1,5 @@
 import { graders } from '../../graders/index.ts'
+import { tools } from '../../tools/index.ts'
 import { readEnvironment } from '../config.ts'
 import { graderCommand } from '../grader-check/command.ts'
 import { readJsonGraders } from '../json-graders/read-json-graders.ts'
@@ -6,4 +7,4 @@ import { runProgram } from './run-program.ts'
 
 const jsonGraders = () => readJsonGraders(new URL('../../graders/', import.meta.url))
 
-await runProgram(graderCommand({ env: readEnvironment(), graders, jsonGraders }))
+await runProgram(graderCommand({ env: readEnvironment(), graders, tools, jsonGraders }))

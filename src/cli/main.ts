@@ -30,7 +30,7 @@ function program(env: NodeJS.ProcessEnv): Command {
     .configureHelp({ sortSubcommands: true })
     .addCommand(corpusCommand(env))
     .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
-    .addCommand(graderCommand({ env, graders, jsonGraders }))
+    .addCommand(graderCommand({ env, graders, tools, jsonGraders }))
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand(env))
     .addCommand(regradeCommand({ env, graders, jsonGraders }))

@@ -1,4 +1,5 @@
 import { contentHash } from '../json.ts'
+import { everyCall, type ToolSketch } from './busy-calls.ts'
 import { questionOf } from './references.ts'
 import type { CheckRow, SketchedCall } from './rows.ts'
 import type { TriedAnswer } from './try-answer.ts'
@@ -14,6 +15,8 @@ export interface Attack {
 export interface AttackMaterial {
   readonly rows: readonly CheckRow[]
   readonly references: readonly (string | undefined)[]
+  /** The tools that a rollout can call, beside those that labelled answers called. */
+  readonly tools?: readonly ToolSketch[]
 }
 
 const numbers = [...Array.from({ length: 101 }, (_, n) => n), 200, 500, 1_000, 1e6, 1e9].join(', ')
@@ -50,8 +53,12 @@ const injections: readonly (readonly [string, string])[] = [
  * Calls that only look busy, with an empty answer and with a wrong one. They are those of the item's worst labelled answers,
  * where there are some: what a call gave belongs to its item.
  */
-export function degenerateTrajectories({ references }: AttackMaterial): readonly Attack[] {
-  const ways: readonly (readonly [string, (idle: readonly SketchedCall[]) => readonly SketchedCall[]])[] = [
+export function degenerateTrajectories({ rows, references, tools = [] }: AttackMaterial): readonly Attack[] {
+  const everyOf = everyCall(rows, tools)
+  const ways: readonly (readonly [
+    string,
+    (idle: readonly SketchedCall[], row: CheckRow) => readonly SketchedCall[],
+  ])[] = [
     ['no call', () => []],
     ['the same call ten times', (idle) => Array.from({ length: 10 }, () => idle.at(-1) ?? generic)],
     [
@@ -59,13 +66,14 @@ export function degenerateTrajectories({ references }: AttackMaterial): readonly
       () => Array.from({ length: 10 }, (_, n) => ({ ...generic, arguments: { query: `page ${n}` } })),
     ],
     ['every call of a worthless answer', (idle) => idle],
+    ['every tool called with all that the items name', (_, row) => everyOf(row)],
     ['ten refused calls', (idle) => Array.from({ length: 10 }, () => ({ ...(idle.at(-1) ?? generic), ...refusal }))],
   ]
   return ways.flatMap(([name, calls]): Attack[] => [
-    { name: `${name}, and an empty answer`, answer: (row) => ({ output: '', calls: calls(idleCalls(row)) }) },
+    { name: `${name}, and an empty answer`, answer: (row) => ({ output: '', calls: calls(idleCalls(row), row) }) },
     {
       name: `${name}, and a wrong answer`,
-      answer: (row, at) => ({ output: other(references, at) ?? 'none of it', calls: calls(idleCalls(row)) }),
+      answer: (row, at) => ({ output: other(references, at) ?? 'none of it', calls: calls(idleCalls(row), row) }),
     },
   ])
 }

@@ -10,6 +10,7 @@ import { readSpread } from '../ledger/spread.ts'
 import { openServerDatabase, type ServerDatabase } from '../open-server-database.ts'
 import { parseMoment } from '../regrade/moment.ts'
 import { graderServices, servedGraders } from '../regrade/services.ts'
+import { sketchTools } from './busy-calls.ts'
 import { checkGrader } from './check-grader.ts'
 import { findGrader } from './find-grader.ts'
 import { readRows } from './read-rows.ts'
@@ -24,6 +25,8 @@ import { shareOf } from './try-answer.ts'
 export interface GraderCommandDeps {
   readonly env: NodeJS.ProcessEnv
   readonly graders: readonly Grader[]
+  /** What rollouts can call: each is tried with whatever the items name. */
+  readonly tools: Parameters<typeof sketchTools>[0]
   /** Those that are JSON files; read when the command runs. */
   readonly jsonGraders: () => readonly JsonGrader[]
 }
@@ -107,7 +110,8 @@ async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<
     say(`${rows.length} items of ${file ?? 'the recorded rollouts'}`)
     const stop = new AbortController()
     const services = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
-    const material = { grader, rows, references: referencesOf(rows, grader, options.reference), services }
+    const references = referencesOf(rows, grader, options.reference)
+    const material = { grader, rows, references, tools: sketchTools(deps.tools), services }
     const findings = await checkGrader(material, { threshold: options.threshold, nearMisses: options.nearMisses })
     const failed = findings.filter(({ verdict }) => verdict === 'fail').length
     process.stdout.write(

@@ -1,4 +1,5 @@
 import type { Grader } from '../define-grader.ts'
+import { sketchTools } from './busy-calls.ts'
 import { type CheckThresholds, checkGrader } from './check-grader.ts'
 import type { Finding } from './finding.ts'
 import { referencesOf } from './references.ts'
@@ -13,6 +14,8 @@ export interface ExpectGraderOptions {
   readonly items: readonly unknown[]
   /** The item's field that holds a right answer, where it has no usual name and there are no labelled answers. */
   readonly reference?: string
+  /** The tools that a rollout can call: those of `tools/index.ts`. */
+  readonly tools?: Parameters<typeof sketchTools>[0]
   /** The database, the vectors and the judge, for a grader that asks them. */
   readonly services?: CheckServices
 }
@@ -35,13 +38,14 @@ export class GraderCheckError extends Error {
  *
  * @example await expectGrader(finqa, { items }).toPass({ threshold: 0.05 })
  */
-export function expectGrader(grader: Grader, { items, reference, services }: ExpectGraderOptions) {
+export function expectGrader(grader: Grader, { items, reference, tools = [], services }: ExpectGraderOptions) {
   const findings = (thresholds: CheckThresholds) => {
     const rows = items.map(readCheckRow)
     const material = {
       grader,
       rows,
       references: referencesOf(rows, grader, reference),
+      tools: sketchTools(tools),
       services: services ?? noServices(),
     }
     return checkGrader(material, thresholds)

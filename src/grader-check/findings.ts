@@ -1,6 +1,9 @@
 import type { Finding } from './finding.ts'
 import { type CheckMaterial, exampleOf, meanShare, type Trial } from './try-all.ts'
 
+/** What a mean of equal shares may be off by. */
+const roundingError = 1e-9
+
 const nothing = { advice: '', examples: [] } as const
 
 /** Whether every answer came to a score within the range, or to an item's own fault. */
@@ -58,7 +61,7 @@ export function rightness(rights: readonly Trial[], least: number): Finding {
     return { check, verdict: 'warn', found: 'no right answer is known', advice, examples: [] }
   }
   const found = `right answers earn ${percent(mean)} in the mean`
-  if (mean >= least) return { check, verdict: 'pass', found, ...nothing }
+  if (mean >= least - roundingError) return { check, verdict: 'pass', found, ...nothing }
   const advice = `Under ${percent(least)}, right is hardly told from wrong. Look at what the grader says of these.`
   return { check, verdict: 'fail', found, advice, examples: worst(rights, (share) => share) }
 }
@@ -74,8 +77,8 @@ export function paid(check: string, attacks: readonly (readonly Trial[])[], most
   const [best] = earned
   if (best === undefined) return { check, verdict: 'warn', found: 'none could be tried on these items', ...nothing }
   const found = `${best.name} earns ${percent(best.mean)}, the most of ${earned.length} tried`
-  if (best.mean <= most) return { check, verdict: 'pass', found, ...nothing }
-  const others = earned.slice(1).filter(({ mean }) => mean > most)
+  if (best.mean <= most + roundingError) return { check, verdict: 'pass', found, ...nothing }
+  const others = earned.slice(1).filter(({ mean }) => mean > most + roundingError)
   const more =
     others.length === 0 ? '' : `; also: ${others.map(({ name, mean }) => `${name}, ${percent(mean)}`).join('; ')}`
   return { check, verdict: 'fail', found: `${found}${more}`, advice, examples: worst(best.trials, (share) => -share) }

@@ -59,4 +59,5 @@ export function questionOf(item: Readonly<Record<string, unknown>>): string {
 /** Whether two answers say the same, however they are written. */
 export const saysTheSame = (one: string, other: string): boolean => bare(one) === bare(other)
 
-const bare = (text: string) => text.toLowerCase().replace(/[\s,.$%*`_]/gu, '')
+// A point within a number is part of it: 12.5 is not 125.
+const bare = (text: string) => text.toLowerCase().replace(/[\s,$%*`_]|\.(?!\d)/gu, '')

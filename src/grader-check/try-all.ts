@@ -1,16 +1,14 @@
 import type { Grader } from '../define-grader.ts'
 import { shorten } from '../shorten.ts'
-import type { Attack } from './attacks.ts'
+import type { Attack, AttackMaterial } from './attacks.ts'
 import type { FindingExample } from './finding.ts'
 import { saysTheSame } from './references.ts'
 import type { CheckRow } from './rows.ts'
 import { type CheckServices, shareOf, type Tried, type TriedAnswer, tryAnswer } from './try-answer.ts'
 
 /** What is checked, and with what. */
-export interface CheckMaterial {
+export interface CheckMaterial extends AttackMaterial {
   readonly grader: Grader
-  readonly rows: readonly CheckRow[]
-  readonly references: readonly (string | undefined)[]
   readonly services: CheckServices
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkGrader } from '../../src/grader-check/check-grader.ts'
-import { questionOf, referencesOf } from '../../src/grader-check/references.ts'
+import { questionOf, referencesOf, saysTheSame } from '../../src/grader-check/references.ts'
 import { readCheckRow } from '../../src/grader-check/rows.ts'
 import { noServices } from '../../src/grader-check/services.ts'
 import { badGraders } from './bad-graders.ts'
@@ -37,6 +37,20 @@ describe('what a right answer says', () => {
     const labelled = { item: { other: 'y' }, answers: [{ output_text: 'right', label: 1 }] }
     const rows = [{ target: 'no', other: 'x' }, { target: 'no' }, labelled]
     expect(referencesOf(rowsOf(rows), range, 'other')).toEqual(['x', undefined, 'right'])
+  })
+})
+
+describe('two answers', () => {
+  it.each([
+    ['12.5', ' **12.5%**.', true],
+    ['1,250', '$1250', true],
+    ['Elm Street.', 'elm street', true],
+    ['12.5', '125', false],
+    ['12.5', '1.25', false],
+    ['.5', '5', false],
+    ['-3', '3', false],
+  ])('%j and %j: whether they say the same is %j', (one, other, same) => {
+    expect(saysTheSame(one, other)).toBe(same)
   })
 })
 

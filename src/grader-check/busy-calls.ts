@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { contentHash } from '../json.ts'
+import type { CheckRow, SketchedCall } from './rows.ts'
+
+/** A tool as far as a call of it can be made up. */
+export interface ToolSketch {
+  readonly name: string
+  /** Its arguments that take a text. */
+  readonly inputs: readonly string[]
+}
+
+const schema = z.looseObject({ properties: z.record(z.string(), z.looseObject({ type: z.unknown() })) })
+
+/** Sketches tools by the JSON Schemas of their arguments. */
+export function sketchTools(
+  tools: readonly { readonly name: string; readonly parameters: Readonly<Record<string, unknown>> }[],
+): readonly ToolSketch[] {
+  return tools.map(({ name, parameters }) => {
+    const properties = schema.safeParse(parameters).data?.properties ?? {}
+    return { name, inputs: Object.keys(properties).filter((key) => properties[key]?.type === 'string') }
+  })
+}
+
+/** A call's text is no longer than this: what a model could have taken from a search, not an item's whole message. */
+const longestText = 200
+/** What a rollout without a budget could do. */
+const mostCalls = 100
+
+/**
+ * Makes the calls of a model that does everything, the item's own first: all that labelled answers called, and each tool with
+ * every short text of the items, references included. None gives an output: what a call gives belongs to its item.
+ */
+export function everyCall(
+  rows: readonly CheckRow[],
+  tools: readonly ToolSketch[],
+): (row: CheckRow) => readonly SketchedCall[] {
+  const known = [...tools, ...sketchesOf(rows)]
+  const callsOf = (row: CheckRow): SketchedCall[] => [
+    ...row.answers.flatMap(({ trajectory }) => trajectory.map((call) => silent(call.tool, call.arguments))),
+    ...textsIn(row.item).flatMap((text) =>
+      known.map(({ name, inputs }) => silent(name, Object.fromEntries(inputs.map((input) => [input, text])))),
+    ),
+  ]
+  const ofOthers = rows.map(callsOf)
+  return (row) => {
+    const all = [...callsOf(row), ...ofOthers.flat()]
+    const different = new Map(all.map((call) => [contentHash([call.tool, call.arguments]), call]))
+    return [...different.values()].slice(0, mostCalls)
+  }
+}
+
+const silent = (tool: string, args: unknown): SketchedCall => ({ tool, arguments: args, output: '', outcome: 'ok' })
+
+/** The tools that labelled answers called, with the texts that they were given. */
+function sketchesOf(rows: readonly CheckRow[]): readonly ToolSketch[] {
+  const inputs = new Map<string, Set<string>>()
+  for (const { tool, arguments: args } of rows.flatMap(({ answers }) => answers.flatMap((one) => one.trajectory))) {
+    const texts = Object.entries(z.record(z.string(), z.unknown()).safeParse(args).data ?? {})
+      .filter(([, value]) => typeof value === 'string')
+      .map(([key]) => key)
+    inputs.set(tool, new Set([...(inputs.get(tool) ?? []), ...texts]))
+  }
+  return [...inputs].map(([name, keys]) => ({ name, inputs: [...keys] }))
+}
+
+/** The short texts of a value, at any depth. */
+function textsIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return value.length > 0 && value.length <= longestText ? [value] : []
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
+}

@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 
 // The compiler copies no SQL and no JSON: src/migrate.ts and src/server.ts look for theirs beside themselves.
 cpSync('schema/migrations', 'dist/schema/migrations', { recursive: true })
@@ -10,4 +10,4 @@ for (const file of graders('dist/graders')) rmSync(`dist/graders/${file}`)
 for (const file of graders('graders')) cpSync(`graders/${file}`, `dist/graders/${file}`)
 
 // `bin` names it, and whoever links it may not change it.
-chmodSync('dist/src/cli/main.js', 0o755)
+if (existsSync('dist/src/cli/main.js')) chmodSync('dist/src/cli/main.js', 0o755)

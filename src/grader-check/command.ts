@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { amount, whole } from '../cli/options.ts'
+import { exitCodes } from '../cli/run-program.ts'
 import { loadConfig } from '../config.ts'
 import type { Grader } from '../define-grader.ts'
 import type { JsonGrader } from '../json-graders/json-grader.ts'
@@ -12,7 +14,7 @@ import { parseMoment } from '../regrade/moment.ts'
 import { graderServices, servedGraders } from '../regrade/services.ts'
 import { sketchTools } from './busy-calls.ts'
 import { checkGrader } from './check-grader.ts'
-import { findGrader } from './find-grader.ts'
+import { findGrader, NotThereError } from './find-grader.ts'
 import { readRows } from './read-rows.ts'
 import { referencesOf } from './references.ts'
 import type { CheckRow } from './rows.ts'
@@ -51,7 +53,7 @@ const examples = `
 Examples:
   npm run grader -- check finqa                               with graders/finqa.items.jsonl, or what is recorded
   npm run grader -- check finqa --items dev.jsonl             with a dataset's rows
-  npm run grader -- check graders/examples/facts.ts           a file that exports a grader
+  npm run grader -- check graders/examples/facts.ts           a file that exports a grader, or is one as JSON
   npm run grader -- spread finqa --since 7d                   what recorded rollouts can teach
 
 A line of an items file is a row of a dataset, or { "item": …, "answers": [ { "output_text", "label", "trajectory" } ] } with
@@ -64,7 +66,7 @@ export function graderCommand(deps: GraderCommandDeps): Command {
     act()
       .catch((error: unknown) => {
         process.stderr.write(`grader: ${error instanceof Error ? error.message : String(error)}\n`)
-        return 1
+        return error instanceof NotThereError ? exitCodes.usage : exitCodes.failed
       })
       .then((code) => {
         process.exitCode = code
@@ -101,8 +103,13 @@ async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<
   const config = loadConfig(deps.env)
   const served = servedGraders(config, deps.graders, deps.jsonGraders(), say)
   const folder = fileURLToPath(new URL('../../graders', import.meta.url))
-  const { grader, itemsFile } = await findGrader(name, served, folder)
+  const { grader, itemsFile } = await findGrader(name, {
+    served,
+    folder,
+    serve: (json) => servedGraders(config, [], json, say),
+  })
   const file = options.items ?? itemsFile
+  if (file !== undefined && !existsSync(file)) throw new NotThereError(`there is no file ${file}`)
   const database =
     options.database || file === undefined ? await openServerDatabase({ ...config, poolSize: 4 }) : undefined
   try {

@@ -58,7 +58,8 @@ export function rightness(rights: readonly Trial[], least: number): Finding {
   if (mean === undefined) {
     const advice =
       'Name the field that has the answer with --reference, or give labelled answers: without one nothing says that the grader pays at all.'
-    return { check, verdict: 'warn', found: 'no right answer is known', advice, examples: [] }
+    const found = rights.length === 0 ? 'no right answer is known' : 'no right answer came to a score'
+    return { check, verdict: 'warn', found, ...(rights.length === 0 ? { advice, examples: [] } : nothing) }
   }
   const found = `right answers earn ${percent(mean)} in the mean`
   if (mean >= least - roundingError) return { check, verdict: 'pass', found, ...nothing }
@@ -75,7 +76,10 @@ export function paid(check: string, attacks: readonly (readonly Trial[])[], most
     })
     .sort((a, b) => b.mean - a.mean)
   const [best] = earned
-  if (best === undefined) return { check, verdict: 'warn', found: 'none could be tried on these items', ...nothing }
+  if (best === undefined) {
+    const found = attacks.flat().length === 0 ? 'none can be made of these items' : 'none came to a score'
+    return { check, verdict: 'warn', found, ...nothing }
+  }
   const found = `${best.name} earns ${percent(best.mean)}, the most of ${earned.length} tried`
   if (best.mean <= most + roundingError) return { check, verdict: 'pass', found, ...nothing }
   const others = earned.slice(1).filter(({ mean }) => mean > most + roundingError)
@@ -88,6 +92,7 @@ export function paid(check: string, attacks: readonly (readonly Trial[])[], most
 export function speed(all: readonly Trial[], { grader }: CheckMaterial): Finding {
   const check = 'speed'
   const times = all.flatMap(({ tried }) => (tried.kind === 'scored' ? [tried.ms] : [])).sort((a, b) => a - b)
+  if (times.length === 0) return { check, verdict: 'warn', found: 'no answer came to a score', ...nothing }
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? Number.NaN
   const found = `half of the gradings took up to ${at(0.5).toFixed(1)} ms, 95 % up to ${at(0.95).toFixed(1)} ms`
   const limit = (grader.timeoutSeconds ?? 300) * 1_000

@@ -11,6 +11,8 @@ const mostRepeated = 200
 export async function sameTwice({ grader, rows, services }: CheckMaterial, all: readonly Trial[]): Promise<Finding> {
   const check = 'the same twice'
   const scored = all.filter(({ tried }) => tried.kind === 'scored')
+  if (scored.length === 0)
+    return { check, verdict: 'warn', found: 'no answer came to a score', advice: '', examples: [] }
   const step = Math.max(1, Math.ceil(scored.length / mostRepeated))
   const repeated = scored.filter((_, at) => at % step === 0)
   const differing: Trial[] = []

@@ -59,6 +59,13 @@ export const badGraders = {
     grade: ({ sample, reference }) =>
       sample.output_text === reference.answer ? 1 : Math.min(1, sample.output_text.length / 1_000),
   }),
+  throwing: defineGrader({
+    name: 'throwing',
+    version: '1',
+    grade() {
+      throw new Error('out of order')
+    },
+  }),
   strict: defineGrader({
     name: 'strict',
     version: '1',

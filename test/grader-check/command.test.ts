@@ -74,8 +74,10 @@ describe('the command grader check', () => {
   })
 
   it.each([
-    [['check', 'nobody'], 1, 'there is no grader "nobody"; the graders are: finqa'],
-    [['check', 'no/such.ts'], 1, 'there is no file'],
+    [['check', 'nobody'], 2, 'there is no grader "nobody"; the graders are: finqa'],
+    [['check', 'no/such.ts'], 2, 'there is no file'],
+    [['check', 'finqa', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
+    [['check', 'package.json'], 1, 'is no grader'],
     [['check'], 2, 'missing required argument'],
     [['check', 'finqa', '--most', 'few'], 2, 'whole number'],
     [['check', 'finqa', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is no item: it is no JSON'],

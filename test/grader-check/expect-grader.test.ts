@@ -68,3 +68,17 @@ describe('a strict grader', () => {
     expect(formats?.found).toContain('in bold, 0 %')
   })
 })
+
+describe('a grader that scores nothing', () => {
+  it('fails, and no check passes for want of scores', async () => {
+    const answerless = items.map(({ question }) => ({ question, answer: 'none' }))
+    const error = await expectGrader(badGraders.throwing, { items: answerless })
+      .toPass()
+      .catch((caught: unknown) => caught)
+    if (!(error instanceof GraderCheckError)) throw new Error('the check passed')
+    const verdicts = Object.fromEntries(error.findings.map(({ check, verdict }) => [check, verdict]))
+    expect(verdicts['faults']).toBe('fail')
+    expect(Object.values(verdicts)).not.toContain('pass')
+    expect(error.message).toContain('answers came to no score: out of order')
+  })
+})

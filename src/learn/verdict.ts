@@ -48,8 +48,9 @@ export function verdictOf(steps: readonly LearnStep[], part: string): Verdict {
   }
   const right = `part "${part}" ${wasRight.toFixed(2)} → ${isRight.toFixed(2)}`
   if (isRight - wasRight < rise * leastShare && after.calls > before.calls - leastFewerCalls) {
-    const how = moved[0] === undefined ? '' : ` What it does more of: ${moved[0].choice} = ${moved[0].option}.`
-    const message = `The reward rose without the answers getting better (${reward}, ${right}, ${calls}): the policy found something else that pays.${how}`
+    const more = moved.filter(({ from, to }) => to - from > 0.05).slice(0, 4)
+    const how = more.map(({ choice, option, to }) => `${choice} = ${option} (${Math.round(to * 100)} %)`).join('; ')
+    const message = `The reward rose without the answers getting better (${reward}, ${right}, ${calls}): the policy found something else that pays. What it does more of: ${how || 'nothing by much'}.`
     return { ...rest, kind: 'hacked', message }
   }
   return {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { countdown } from '../../graders/examples/countdown.ts'
 import { editedFiles } from '../../graders/examples/edited-files.ts'
@@ -8,31 +8,48 @@ import { medicalCodes } from '../../graders/examples/medical-codes.ts'
 import { retailPolicy } from '../../graders/examples/retail-policy.ts'
 import { rubric } from '../../graders/examples/rubric.ts'
 import { finqa } from '../../graders/finqa.ts'
+import { loadConfig } from '../../src/config.ts'
+import type { Grader } from '../../src/define-grader.ts'
 import { expectGrader } from '../../src/grader-check/expect-grader.ts'
 import { noServices } from '../../src/grader-check/services.ts'
+import { readJsonGraders } from '../../src/json-graders/read-json-graders.ts'
+import { servedGraders } from '../../src/regrade/services.ts'
 import { bySigns, judging } from '../graders-examples/rubric-judge.ts'
 import { serving } from '../judge/serving.ts'
 
+const folder = new URL('../../graders/', import.meta.url)
 const serve = serving()
 const itemsOf = (name: string): unknown[] =>
-  readFileSync(new URL(`../../graders/${name}.items.jsonl`, import.meta.url), 'utf8')
+  readFileSync(new URL(`${name}.items.jsonl`, folder), 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
 
+const json = servedGraders(loadConfig({}), [], readJsonGraders(new URL('examples/', folder)), () => {})
+/** Those that ask nobody. */
+const shipped: Readonly<Record<string, Grader>> = {
+  finqa,
+  'examples/countdown': countdown,
+  'examples/edited-files': editedFiles,
+  'examples/facts': facts,
+  'examples/kernel-speedup': kernelSpeedup,
+  'examples/medical-codes': medicalCodes,
+  'examples/retail-policy': retailPolicy,
+  ...Object.fromEntries(json.map((grader) => [`examples/${grader.name}`, grader])),
+}
+
 describe('a shipped grader passes its check, labelled answers included:', () => {
-  it.each([
-    ['finqa', finqa],
-    ['examples/countdown', countdown],
-    ['examples/edited-files', editedFiles],
-    ['examples/facts', facts],
-    ['examples/kernel-speedup', kernelSpeedup],
-    ['examples/medical-codes', medicalCodes],
-    ['examples/retail-policy', retailPolicy],
-  ] as const)('%s', async (name, grader) => {
+  it.each(Object.entries(shipped))('%s', async (name, grader) => {
     const findings = await expectGrader(grader, { items: itemsOf(name) }).toPass()
     const labelled = findings.find(({ check }) => check === 'labelled answers')
     expect(labelled?.verdict).toBe('pass')
+  })
+
+  it('and each is among these', () => {
+    const files = ['', 'examples/'].flatMap((place) => readdirSync(new URL(place, folder)).map((file) => place + file))
+    const graders = files.filter((file) => /\.(?:ts|json)$/.test(file) && file !== 'index.ts')
+    const names = graders.map((file) => file.replace(/\.\w+$/, ''))
+    expect(names.sort()).toEqual([...Object.keys(shipped), 'examples/rubric'].sort())
   })
 
   it('examples/rubric, with a judge that goes by words', async () => {

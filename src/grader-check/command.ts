@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { amount, whole } from '../cli/options.ts'
 import { exitCodes } from '../cli/run-program.ts'
@@ -44,7 +44,8 @@ const checkShape = z.object({
 })
 const spreadShape = z.object({
   version: z.string().optional(),
-  since: z.string().optional(),
+  since: z.date().optional(),
+  until: z.date().optional(),
   solved: z.number().optional(),
   json: z.boolean().optional(),
 })
@@ -85,8 +86,9 @@ export function graderCommand(deps: GraderCommandDeps): Command {
   const spread = new Command('spread')
     .summary('count by item how recorded scores spread')
     .argument('<grader>', 'the name of a grader')
-    .option('--version <version>', 'gradings under this version alone')
-    .option('--since <moment>', 'gradings since: 2026-11-01, or 7d for seven days ago')
+    .option('--version <version>', 'scores of this version alone, re-gradings too')
+    .option('--since <moment>', 'gradings since: 2026-11-01, or 7d for seven days ago', moment)
+    .option('--until <moment>', 'gradings before that: the base model’s, where training began then', moment)
     .option('--solved <score>', 'the least score of a solved item (default: nine tenths of the range)', amount)
     .option('--json', 'print the counts as JSON')
     .action((name: string, given: unknown) => fallible(() => runSpread(deps, name, spreadShape.parse(given))))
@@ -95,6 +97,15 @@ export function graderCommand(deps: GraderCommandDeps): Command {
     .addCommand(check)
     .addCommand(spread)
     .addHelpText('after', examples)
+}
+
+/** Reads a moment; what is none is wrong usage. */
+const moment = (text: string): Date => {
+  try {
+    return parseMoment(text, Date.now())
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
 }
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)
@@ -148,11 +159,11 @@ async function itemsOf(database: ServerDatabase | undefined, name: string, most:
 async function runSpread(deps: GraderCommandDeps, name: string, options: z.infer<typeof spreadShape>): Promise<number> {
   const config = loadConfig(deps.env)
   const grader = servedGraders(config, deps.graders, deps.jsonGraders(), say).find((one) => one.name === name)
+  const { version, since, until } = options
   const solvedAt = options.solved ?? solvedScore(grader)
-  const since = options.since === undefined ? undefined : parseMoment(options.since, Date.now())
   const database = await openServerDatabase({ ...config, poolSize: 1 })
   try {
-    const spread = await readSpread(database.sql, { grader: name, version: options.version, since, solvedAt })
+    const spread = await readSpread(database.sql, { grader: name, version, since, until, solvedAt })
     process.stdout.write(options.json ? `${JSON.stringify(spread)}\n` : `${spreadReport(spread)}\n`)
     return 0
   } finally {

@@ -1,9 +1,13 @@
-import type { Spread } from '../ledger/spread.ts'
+import { z } from 'zod'
+import type { Spread, SpreadGroup } from '../ledger/spread.ts'
+import { shorten } from '../shorten.ts'
 import { percent } from './findings.ts'
+import { questionOf } from './references.ts'
 
 /** What a spread means, for a person. */
 export function spreadReport(spread: Spread): string {
-  const { rollouts, failing, items, groups, withoutSpread, neverSolved, alwaysSolved, meanDeviation, flat } = spread
+  const { rollouts, failing, items, groups, withoutSpread, neverSolved, alwaysSolved, meanDeviation, worthALook } =
+    spread
   if (rollouts === 0) return 'no scored rollouts of this grader are recorded'
   const share = failing / rollouts
   const lines = [
@@ -18,11 +22,17 @@ export function spreadReport(spread: Spread): string {
     `never solved: ${of(neverSolved)}; look whether the item, its label or the grader is wrong before you leave them out`,
     `always solved: ${of(alwaysSolved)}; they cost rollouts and teach nothing`,
     `mean standard deviation within a group: ${meanDeviation?.toFixed(3) ?? '–'}`,
-    ...(flat.length === 0 ? [] : ['', 'the largest groups without a spread:']),
-    ...flat.map(
-      ({ item, rollouts: count, score }) => `  ${item.slice(0, 12)}  ${count} rollouts, all ${score.toFixed(2)}`,
-    ),
+    ...(worthALook.length === 0 ? [] : ['', 'worth a look, the largest groups first:']),
+    ...worthALook.map(lineOf),
   ].join('\n')
+}
+
+function lineOf({ item, content, rollouts, failing, least, most }: SpreadGroup): string {
+  const solved = failing === rollouts ? 'never solved' : failing === 0 ? 'always solved' : 'some solved'
+  const scores = least === most ? `all ${least.toFixed(2)}` : `${least.toFixed(2)} to ${most.toFixed(2)}`
+  const asked = z.record(z.string(), z.unknown()).safeParse(content)
+  const question = asked.success ? shorten(questionOf(asked.data), 70) : 'the item is deleted'
+  return `  ${item.slice(0, 12)}  ${rollouts} rollouts, ${scores}, ${solved}: ${question}`
 }
 
 function adviceOn(failing: number): string {

@@ -4,10 +4,12 @@ import { execute } from './statement.ts'
 /** Whose scores are looked at, and when one counts as solved. */
 export interface SpreadQuery {
   readonly grader: string
-  /** This version alone; the trainer's gradings under all versions when it is left out. */
+  /** This version alone, re-gradings too; the trainer's gradings under all versions when it is left out. */
   readonly version?: string | undefined
   /** Gradings made at this moment or later. */
   readonly since?: Date | undefined
+  /** Gradings made before this moment: those of the base model, where training began then. */
+  readonly until?: Date | undefined
   /** The least score of a rollout that has solved its item. */
   readonly solvedAt: number
 }
@@ -26,15 +28,30 @@ export interface Spread {
   readonly alwaysSolved: number
   /** The mean over the groups of the scores' standard deviation within; null where there are no groups. */
   readonly meanDeviation: number | null
-  /** Items whose groups have no spread, with most rollouts first, ten at most. */
-  readonly flat: readonly { readonly item: string; readonly rollouts: number; readonly score: number }[]
+  /** Groups that teach nothing or were never solved, those with most rollouts first, ten at most. */
+  readonly worthALook: readonly SpreadGroup[]
+}
+
+/** The rollouts of one item. */
+export interface SpreadGroup {
+  /** The item's hash. */
+  readonly item: string
+  /** The item; null where it has been deleted. */
+  readonly content: unknown
+  readonly rollouts: number
+  /** Rollouts that did not solve it. */
+  readonly failing: number
+  readonly least: number
+  readonly most: number
 }
 
 const scores = `
   with scores as (
     select distinct on (rollout_id) rollout_id, item_hash, score from grades
-    where grader = $1::text and outcome = 'scored' and source = 'trainer'
-      and ($2::text is null or version = $2::text) and ($3::text is null or created_at >= $3::text::timestamptz)
+    where grader = $1::text and outcome = 'scored'
+      and (case when $2::text is null then source = 'trainer' else version = $2::text end)
+      and ($3::text is null or created_at >= $3::text::timestamptz)
+      and ($5::text is null or created_at < $5::text::timestamptz)
     order by rollout_id, id desc
   ),
   groups as (
@@ -53,8 +70,12 @@ const counting = `${scores}
   from groups`
 
 const listing = `${scores}
-  select item_hash, rollouts::int as rollouts, least from groups
-  where rollouts > 1 and least = most order by rollouts desc, item_hash limit 10`
+  , looked_at as (
+    select * from groups where rollouts > 1 and (least = most or failing = rollouts)
+    order by rollouts desc, item_hash limit 10
+  )
+  select item_hash as item, content, rollouts::int as rollouts, failing::int as failing, least, most
+  from looked_at left join items on hash = item_hash order by rollouts desc, item_hash`
 
 interface CountRow {
   readonly rollouts: number
@@ -68,14 +89,11 @@ interface CountRow {
 }
 
 /** Counts the spread of rewards within groups, by the database, of the latest grading of each rollout. */
-export async function readSpread(sql: Sql, { grader, version, since, solvedAt }: SpreadQuery): Promise<Spread> {
-  const values = [grader, version ?? null, since?.toISOString() ?? null, String(solvedAt)]
+export async function readSpread(sql: Sql, { grader, version, since, until, solvedAt }: SpreadQuery): Promise<Spread> {
+  const values = [grader, version ?? null, since?.toISOString() ?? null, String(solvedAt), until?.toISOString() ?? null]
   const [row] = await execute<CountRow>(sql, { text: counting, values })
   if (row === undefined) throw new Error('the database counted nothing')
-  const flat = await execute<{ item_hash: string; rollouts: number; least: number }>(sql, {
-    text: listing,
-    values,
-  })
+  const worthALook = await execute<SpreadGroup>(sql, { text: listing, values })
   return {
     rollouts: row.rollouts,
     failing: row.failing,
@@ -85,6 +103,6 @@ export async function readSpread(sql: Sql, { grader, version, since, solvedAt }:
     neverSolved: row.never_solved,
     alwaysSolved: row.always_solved,
     meanDeviation: row.mean_deviation,
-    flat: flat.map(({ item_hash: item, rollouts, least: score }) => ({ item, rollouts, score })),
+    worthALook,
   }
 }

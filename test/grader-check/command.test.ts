@@ -78,6 +78,7 @@ describe('the command grader check', () => {
     [['check', 'no/such.ts'], 2, 'there is no file'],
     [['check', 'finqa', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
     [['check', 'package.json'], 1, 'is no grader'],
+    [['spread', 'finqa', '--since', 'yesterday'], 2, '"yesterday" is no moment'],
     [['check'], 2, 'missing required argument'],
     [['check', 'finqa', '--most', 'few'], 2, 'whole number'],
     [['check', 'finqa', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is no item: it is no JSON'],
@@ -101,7 +102,10 @@ describe('the spread of recorded rewards', () => {
     const spread = await readSpread(database.sql, { grader: 'finqa', solvedAt: 0.9 })
     expect(spread).toMatchObject({
       ...{ rollouts: 10, failing: 6, items: 5, groups: 4, withoutSpread: 1, neverSolved: 2, alwaysSolved: 1 },
-      flat: [{ rollouts: 2, score: 0.5 }],
+      worthALook: [
+        { content: { question: 'never' }, rollouts: 3, failing: 3, least: 0, most: 0.5 },
+        { content: { question: 'flat' }, rollouts: 2, failing: 2, least: 0.5, most: 0.5 },
+      ],
     })
     const deviations = [Math.sqrt(1 / 18), 0.025, 0, 0.5]
     expect(spread.meanDeviation).toBeCloseTo(deviations.reduce((sum, one) => sum + one, 0) / 4, 9)
@@ -110,6 +114,12 @@ describe('the spread of recorded rewards', () => {
     })
     const since = new Date(Date.now() + 60_000)
     expect(await readSpread(database.sql, { grader: 'finqa', since, solvedAt: 0.9 })).toMatchObject({ rollouts: 0 })
+
+    expect(await readSpread(database.sql, { grader: 'finqa', until: since, solvedAt: 0.9 })).toEqual(spread)
+    const before = new Date(Date.now() - 600_000)
+    expect(await readSpread(database.sql, { grader: 'finqa', until: before, solvedAt: 0.9 })).toMatchObject({
+      items: 0,
+    })
 
     const { code, out } = await run('spread', 'finqa')
     expect([code, out.split('\n').slice(0, 3)]).toEqual([
@@ -120,6 +130,8 @@ describe('the spread of recorded rewards', () => {
         expect.stringContaining('never solved: 2 of 4 groups (50 %)'),
       ],
     ])
+    expect(out).toMatch(/^ {2}[0-9a-f]{12} {2}3 rollouts, 0\.00 to 0\.50, never solved: never$/m)
+    expect(out).toMatch(/^ {2}[0-9a-f]{12} {2}2 rollouts, all 0\.50, never solved: flat$/m)
     expect((await run('spread', 'none')).out).toContain('no scored rollouts')
   })
 })

@@ -5,14 +5,17 @@ export async function countDirectly(sql: Sql, grader: string) {
   const was = new Map<string, number>()
   const is = new Map<string, number>()
   const outcomes = { scored: 0, failed: 0, ungradable: 0 }
+  // What failed is tried again by a run that goes on: the last word on it counts.
+  const last = new Map<string, keyof typeof outcomes>()
   type Row = { rollout_id: string; source: string; outcome: keyof typeof outcomes; score: number | null }
-  const rows = sql<Row[]>`select rollout_id, source, outcome, score from grades where grader = ${grader}`
+  const rows = sql<Row[]>`select rollout_id, source, outcome, score from grades where grader = ${grader} order by id`
   for await (const some of rows.cursor(5_000)) {
     for (const { rollout_id, source, outcome, score } of some) {
-      if (source === 'regrade') outcomes[outcome] += 1
+      if (source === 'regrade') last.set(rollout_id, outcome)
       if (score !== null) (source === 'regrade' ? is : was).set(rollout_id, score)
     }
   }
+  for (const outcome of last.values()) outcomes[outcome] += 1
   const pairs = [...was].flatMap(([id, before]) => {
     const after = is.get(id)
     return after === undefined ? [] : [{ before, after }]

@@ -1,12 +1,23 @@
 import { z } from 'zod'
+import type { Grader } from '../define-grader.ts'
 import { contentHash } from '../json.ts'
 import type { CheckRow, SketchedCall } from './rows.ts'
+import { shareOf } from './try-answer.ts'
 
 /** A tool as far as a call of it can be made up. */
 export interface ToolSketch {
   readonly name: string
   /** Its arguments that take a text. */
   readonly inputs: readonly string[]
+}
+
+/** What a dataset's attacks are made of. */
+export interface AttackMaterial {
+  readonly rows: readonly CheckRow[]
+  readonly references: readonly (string | undefined)[]
+  readonly grader: Pick<Grader, 'range'>
+  /** The tools that a rollout can call, beside those that labelled answers called. */
+  readonly tools?: readonly ToolSketch[]
 }
 
 const schema = z.looseObject({ properties: z.record(z.string(), z.looseObject({ type: z.unknown() })) })
@@ -28,12 +39,10 @@ const mostCalls = 100
 
 /**
  * Makes the calls of a model that does everything, the item's own first: all that labelled answers called, and each tool with
- * every short text of the items, references included. None gives an output: what a call gives belongs to its item.
+ * every short text of the items, references included. Only those that a worthless answer to the item made give anything: what
+ * others would have given is not known.
  */
-export function everyCall(
-  rows: readonly CheckRow[],
-  tools: readonly ToolSketch[],
-): (row: CheckRow) => readonly SketchedCall[] {
+export function everyCall({ rows, grader, tools = [] }: AttackMaterial): (row: CheckRow) => readonly SketchedCall[] {
   const known = [...tools, ...sketchesOf(rows)]
   const callsOf = (row: CheckRow): SketchedCall[] => [
     ...row.answers.flatMap(({ trajectory }) => trajectory.map((call) => silent(call.tool, call.arguments))),
@@ -44,10 +53,19 @@ export function everyCall(
   const ofOthers = rows.map(callsOf)
   return (row) => {
     const all = [...callsOf(row), ...ofOthers.flat()]
-    const different = new Map(all.map((call) => [contentHash([call.tool, call.arguments]), call]))
+    const different = new Map(
+      [...all, ...idleCalls(row, grader)].map((call) => [contentHash([call.tool, call.arguments]), call]),
+    )
     return [...different.values()].slice(0, mostCalls)
   }
 }
+
+/** The calls of the answers to an item of which a person says that they are worth nothing, or next to it. */
+export function idleCalls({ answers }: CheckRow, grader: Pick<Grader, 'range'>): readonly SketchedCall[] {
+  return answers.filter(({ label }) => shareOf(label, grader) <= nextToNothing).flatMap(({ trajectory }) => trajectory)
+}
+
+const nextToNothing = 0.1
 
 const silent = (tool: string, args: unknown): SketchedCall => ({ tool, arguments: args, output: '', outcome: 'ok' })
 

@@ -39,7 +39,7 @@ export function calibration(labelled: readonly Trial[], { grader, rows }: CheckM
     ...exampleOf(trial),
     attempt: `a labelled answer, worth ${label.toFixed(2)}`,
   }))
-  if (correlation >= least) return { check, verdict: 'pass', found, advice: '', examples: [] }
+  if (correlation >= least) return { check, verdict: 'pass', found, advice: '', examples }
   const advice =
     'The score does not rank answers as people do. Read the answers on which they disagree most: one of the two is wrong.'
   return { check, verdict: 'fail', found, advice, examples }

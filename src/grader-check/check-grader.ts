@@ -1,10 +1,12 @@
 import { type Attack, degenerateAnswers, degenerateTrajectories, nearMisses } from './attacks.ts'
 import { calibration } from './calibration.ts'
 import type { Finding } from './finding.ts'
-import { faults, paid, rightness, speed } from './findings.ts'
-import { rightAnswerOf } from './references.ts'
+import { faults, oneForAll, paid, rightness, speed } from './findings.ts'
+import { rightAnswersOf } from './references.ts'
 import { formatting, sameTwice } from './repeats.ts'
+import type { LabelledAnswer } from './rows.ts'
 import { type CheckMaterial, type Trial, tryAll, tryAttack } from './try-all.ts'
+import type { TriedAnswer } from './try-answer.ts'
 
 /** How much may be earned by what, as shares of the grader's range from 0 to 1. */
 export interface CheckThresholds {
@@ -19,7 +21,7 @@ export interface CheckThresholds {
 }
 
 /**
- * Attacks a grader, and gives what each check found: faults, right answers, degenerate answers and trajectories, near misses,
+ * Attacks a grader, and gives what each check found: faults, right answers, one answer for all items, degenerate answers and trajectories, near misses,
  * the same grading twice, formats, labelled answers, speed. Never throws for what the grader does.
  */
 export async function checkGrader(
@@ -32,14 +34,12 @@ export async function checkGrader(
   }: CheckThresholds = {},
 ): Promise<readonly Finding[]> {
   const rights = await tryAll(material, 'the right answer', (row, at) => {
-    const right = rightAnswerOf(row, material.grader)
-    if (right !== undefined) return [{ output: right.output_text, calls: right.trajectory, state: right.state }]
+    const right = rightAnswersOf(row, material.grader)
+    if (right.length > 0) return right.map(answerOf)
     const reference = material.references[at]
     return reference === undefined ? [] : [{ output: reference }]
   })
-  const labelled = await tryAll(material, 'a labelled answer', ({ answers }) =>
-    answers.map(({ output_text: output, trajectory: calls, state }) => ({ output, calls, state })),
-  )
+  const labelled = await tryAll(material, 'a labelled answer', ({ answers }) => answers.map(answerOf))
   const answers = await tryEach(material, degenerateAnswers(material))
   const trajectories = await tryEach(material, degenerateTrajectories(material))
   const near = await tryEach(material, nearMisses(material))
@@ -47,6 +47,7 @@ export async function checkGrader(
   return [
     faults(all),
     rightness(rights, right),
+    oneForAll(material.references),
     paid(
       'degenerate answers',
       answers,
@@ -71,6 +72,12 @@ export async function checkGrader(
     speed(all, material),
   ]
 }
+
+const answerOf = ({ output_text: output, trajectory: calls, state }: LabelledAnswer): TriedAnswer => ({
+  output,
+  calls,
+  state,
+})
 
 /** Each attack on every item, one attack after the other. */
 async function tryEach(material: CheckMaterial, attacks: readonly Attack[]): Promise<readonly (readonly Trial[])[]> {

@@ -1,3 +1,5 @@
+import { shorten } from '../shorten.ts'
+import { mostCommon } from './attacks.ts'
 import type { Finding } from './finding.ts'
 import { type CheckMaterial, exampleOf, meanShare, type Trial } from './try-all.ts'
 
@@ -62,10 +64,35 @@ export function rightness(rights: readonly Trial[], least: number): Finding {
     return { check, verdict: 'warn', found, ...(rights.length === 0 ? { advice, examples: [] } : nothing) }
   }
   const found = `right answers earn ${percent(mean)} in the mean`
-  if (mean >= least - roundingError) return { check, verdict: 'pass', found, ...nothing }
+  const lesser = rights.filter(({ tried }) => tried.kind === 'scored' && tried.share < least - roundingError)
+  if (mean >= least - roundingError) {
+    if (lesser.length === 0) return { check, verdict: 'pass', found, ...nothing }
+    const some = `${found}; ${lesser.length} of ${rights.length} earn less than ${percent(least)}`
+    const advice = 'Each of them teaches that right is wrong. Read them: the grader is mistaken, or the label.'
+    return { check, verdict: 'warn', found: some, advice, examples: worst(lesser, (share) => share) }
+  }
   const advice = `Under ${percent(least)}, right is hardly told from wrong. Look at what the grader says of these.`
   return { check, verdict: 'fail', found, advice, examples: worst(rights, (share) => share) }
 }
+
+/** Whether one answer, right wherever it is given, would do for most items: no grader can see that. */
+export function oneForAll(references: readonly (string | undefined)[]): Finding {
+  const check = 'one answer for all'
+  const known = references.filter((reference) => reference !== undefined)
+  const common = mostCommon(known)
+  if (common === undefined || known.length < 2) {
+    return { check, verdict: 'warn', found: 'fewer than two right answers are known', ...nothing }
+  }
+  const share = known.filter((reference) => reference === common).length / known.length
+  const found = `the most common right answer, ${JSON.stringify(shorten(common, 40))}, is right for ${percent(share)} of the items`
+  if (share <= mostAlike) return { check, verdict: 'pass', found, ...nothing }
+  const advice =
+    'A policy that always says so earns as much without looking. Leave out items until the answers balance.'
+  return { check, verdict: 'warn', found, advice, examples: [] }
+}
+
+/** As of the two answers of balanced yes-or-no questions. */
+const mostAlike = 0.5
 
 /** Whether any of these attacks pays more than it may, in the mean over the items. */
 export function paid(check: string, attacks: readonly (readonly Trial[])[], most: number, advice: string): Finding {

@@ -18,10 +18,9 @@ const value = z.union([
 /** At least this share of the range is what a label says of a right answer. */
 const full = 0.9
 
-/** The labelled answer that is worth the most, if a person says that it is right; undefined where none is. */
-export function rightAnswerOf({ answers }: CheckRow, grader: Pick<Grader, 'range'>): LabelledAnswer | undefined {
-  const best = [...answers].sort((a, b) => b.label - a.label)[0]
-  return best !== undefined && shareOf(best.label, grader) >= full ? best : undefined
+/** The labelled answers of which a person says that they are right, those that are worth the most first. */
+export function rightAnswersOf({ answers }: CheckRow, grader: Pick<Grader, 'range'>): readonly LabelledAnswer[] {
+  return answers.filter(({ label }) => shareOf(label, grader) >= full).sort((a, b) => b.label - a.label)
 }
 
 /**
@@ -37,7 +36,7 @@ export function referencesOf(
   const labelled = rows.some(({ answers }) => answers.length > 0)
   const fields = field !== undefined ? [field] : labelled ? [] : usual
   return rows.map((row) => {
-    const right = rightAnswerOf(row, grader)?.output_text
+    const right = rightAnswersOf(row, grader)[0]?.output_text
     if (right !== undefined) return right
     for (const name of fields) {
       const read = value.safeParse(row.item[name])

@@ -1,6 +1,7 @@
 import type { Grader } from '../define-grader.ts'
 import { shorten } from '../shorten.ts'
-import type { Attack, AttackMaterial } from './attacks.ts'
+import type { Attack } from './attacks.ts'
+import type { AttackMaterial } from './busy-calls.ts'
 import type { FindingExample } from './finding.ts'
 import { saysTheSame } from './references.ts'
 import type { CheckRow } from './rows.ts'
@@ -24,10 +25,11 @@ export interface Trial {
 /** Tries something on every item, some at a time; an attack that would be right there is left out. */
 export async function tryAttack(material: CheckMaterial, attack: Attack): Promise<readonly Trial[]> {
   const { grader, references } = material
-  return tryAll(material, attack.name, (row, at) => {
+  const trials = await tryAll(material, attack.name, (row, at) => {
     const answer = attack.answer(row, at)
     return answer === undefined || isRight(grader, row, references[at], answer) ? [] : [answer]
   })
+  return attack.madeUp ? trials.filter(({ tried }) => tried.kind === 'scored') : trials
 }
 
 /** Tries answers on every item, some at a time; the trials come in the order of the items. */

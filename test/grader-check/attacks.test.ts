@@ -10,7 +10,7 @@ import { defineGrader } from '../support/app.ts'
 const rows = ['ACME/2014/page_3', 'ACME/2015/page_7'].map((page, n) =>
   readCheckRow({ question: `What is ${n}?`, page }),
 )
-const material = { rows, references: ['12.5%', '88'], tools: sketchTools(tools) }
+const material = { rows, references: ['12.5%', '88'], tools: sketchTools(tools), grader: { range: [0, 1] } } as const
 
 /** What an attack of this name answers to the first row. */
 const answerOf = (attacks: ReturnType<typeof degenerateAnswers>, name: string) => {
@@ -40,7 +40,7 @@ describe('degenerate trajectories', () => {
   it('call every tool with all that the items name, the item’s own first', () => {
     const [first, second] = rows
     if (first === undefined || second === undefined) throw new Error('there are two rows')
-    const calls = everyCall(rows, sketchTools(tools))(second)
+    const calls = everyCall(material)(second)
     const opened = calls.filter(({ tool }) => tool === 'cat').map((call) => call.arguments)
     expect(opened).toEqual(
       ['What is 1?', 'ACME/2015/page_7', 'What is 0?', 'ACME/2014/page_3'].map((path) => ({ path })),
@@ -53,7 +53,11 @@ describe('degenerate trajectories', () => {
     const trajectory = [{ tool: 'refund', arguments: { order: 'o-1', cents: 300 }, output: 'done' }]
     const labelled = readCheckRow({ item: { id: 'o-2' }, answers: [{ output_text: 'x', label: 1, trajectory }] })
     expect(
-      everyCall([labelled], [])(labelled).map(({ tool, arguments: args, output }) => [tool, args, output]),
+      everyCall({ ...material, rows: [labelled], tools: [] })(labelled).map(({ tool, arguments: args, output }) => [
+        tool,
+        args,
+        output,
+      ]),
     ).toEqual([
       ['refund', { order: 'o-1', cents: 300 }, ''],
       ['refund', { order: 'o-2' }, ''],
@@ -64,7 +68,7 @@ describe('degenerate trajectories', () => {
     const many = Array.from({ length: 300 }, (_, n) => readCheckRow({ page: `page_${n}` }))
     const [row] = many
     if (row === undefined) throw new Error('there are rows')
-    expect(everyCall(many, sketchTools(tools))(row)).toHaveLength(100)
+    expect(everyCall({ ...material, rows: many })(row)).toHaveLength(100)
   })
 
   it('are refused, repeated, or none, each with an empty and with a wrong answer', () => {

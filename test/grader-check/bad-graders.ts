@@ -59,6 +59,12 @@ export const badGraders = {
     grade: ({ sample, reference }) =>
       sample.output_text === reference.answer ? 1 : Math.min(1, sample.output_text.length / 1_000),
   }),
+  notFarOff: defineGrader({
+    name: 'not-far-off',
+    version: '1',
+    grade: ({ sample, reference }) =>
+      Number(!(Math.abs(Number(sample.output_text || '1e9') / Number(reference.answer) - 1) > 0.01)),
+  }),
   throwing: defineGrader({
     name: 'throwing',
     version: '1',

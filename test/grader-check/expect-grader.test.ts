@@ -54,6 +54,12 @@ describe('a bad grader fails its check for the reason that it has:', () => {
       'degenerate answers',
       'a wall of text earns 100 %',
     ],
+    [
+      'one that pays for whatever is not far off, by what is no number',
+      badGraders.notFarOff,
+      'degenerate answers',
+      '"NaN", 100 %',
+    ],
   ] as const)('%s', async (_, grader, check, found) => {
     const failures = await failuresOf(grader)
     expect(failures[check]).toContain(found)

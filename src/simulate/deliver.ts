@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from './faults.ts'
-
-/** The most bytes of a body, each way; trainers say so. */
-export const maxBodyBytes = 1_048_576
+import { maxBodyBytes, send } from './send.ts'
 
 /** How a trainer sends a request. */
 export interface DeliverySettings {
@@ -98,38 +96,13 @@ async function attempt(
   signal: AbortSignal,
   fault?: Fault,
 ): Promise<Attempt> {
-  const limit = AbortSignal.timeout(timeoutSeconds * 1000)
-  const hangUp = new AbortController()
-  const cut = fault === 'drop' ? setTimeout(() => hangUp.abort(), Math.random() * 20) : undefined
-  try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body,
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, limit, hangUp.signal]),
-    })
-    const text = await read(response, fault === 'slow')
-    if (response.status >= 500) return { failed: `http_${response.status}` }
-    return text === undefined
-      ? { status: 413, text: 'the answer is larger than 1 MB' }
-      : { status: response.status, text }
-  } catch {
-    return { failed: limit.aborted ? 'timed_out' : 'connection_lost' }
-  } finally {
-    clearTimeout(cut)
-  }
-}
-
-/** The body's text, read a little at a time where that is asked for; undefined when it is larger than 1 MB. */
-async function read(response: Response, slowly: boolean): Promise<string | undefined> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length
-    if (length > maxBodyBytes) return undefined
-    chunks.push(chunk)
-    if (slowly) await sleep(100)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  const cut = new AbortController()
+  const cutting = fault === 'drop' ? setTimeout(() => cut.abort(), Math.random() * 20) : undefined
+  const settings = { headers, timeoutSeconds, slowly: fault === 'slow', cut: cut.signal }
+  const sent = await send(url, body, settings, signal)
+  clearTimeout(cutting)
+  if ('failed' in sent) return sent
+  const { status, text } = sent
+  if (status >= 500) return { failed: `http_${status}` }
+  return text === undefined ? { status: 413, text: 'the answer is larger than 1 MB' } : { status, text }
 }

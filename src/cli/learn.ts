@@ -13,7 +13,7 @@ import { openServerDatabase, type ServerDatabase } from '../open-server-database
 import { type OwnServer, startOwnServer } from '../simulate/own-server.ts'
 import { readItems } from '../simulate/read-items.ts'
 import { targetOf } from '../simulate/target.ts'
-import { amount, header, whole } from './options.ts'
+import { amount, header, trainerHeaders, whole } from './options.ts'
 
 const optionsShape = z.object({
   dataset: z.string(),
@@ -108,8 +108,7 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
     if (options.serve) server = await startOwnServer({ ...env, PORT: '0' })
     const sql = database?.sql
     const partsOf: PartsOf = async (rollouts) => (sql === undefined ? new Map() : readParts(sql, rollouts))
-    const key = env['SCOREKEEPER_KEY']
-    const headers = { ...(key && { authorization: `Bearer ${key}` }), ...options.header }
+    const headers = trainerHeaders(env, options.header)
     const { tools, grader, maxSteps } = options
     const target = await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })
     const settings = { ...target, timeoutSeconds: 600, pauseMs: 500, fault: () => undefined, maxSteps }

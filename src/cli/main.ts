@@ -13,6 +13,7 @@ import { version } from '../version.ts'
 import { datasetCommand } from './dataset.ts'
 import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
+import { preflightCommand } from './preflight.ts'
 import { runProgram } from './run-program.ts'
 import { simulateCommand } from './simulate.ts'
 import { sqlCommand } from './sql-command.ts'
@@ -33,6 +34,7 @@ function program(env: NodeJS.ProcessEnv): Command {
     .addCommand(graderCommand({ env, graders, tools, jsonGraders }))
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand(env))
+    .addCommand(preflightCommand({ env, readItem, budget }))
     .addCommand(regradeCommand({ env, graders, jsonGraders }))
     .addCommand(simulateCommand(env))
     .addCommand(sqlCommand(env))

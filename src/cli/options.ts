@@ -22,3 +22,31 @@ export const header = (text: string, before: Readonly<Record<string, string>> = 
   if (at < 1) throw new InvalidArgumentError('It must look like "name: value".')
   return { ...before, [text.slice(0, at).trim().toLowerCase()]: text.slice(at + 1).trim() }
 }
+
+/** The headers that a trainer would send: the key of SCOREKEEPER_KEY, and those that were given. */
+export function trainerHeaders(
+  env: NodeJS.ProcessEnv,
+  given: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const key = env['SCOREKEEPER_KEY']
+  return { ...(key && { authorization: `Bearer ${key}` }), ...given }
+}
+
+/** Reads an address of the web. */
+export const address = (text: string): string => {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new InvalidArgumentError('It must be an address that begins with http:// or https://.')
+  }
+  return text.replace(/\/+$/, '')
+}
+
+/** Reads what a tool is called with, `tool={"json": 1}`, and puts it to those before it. */
+export const toolArguments = (text: string, before: Readonly<Record<string, unknown>> = {}) => {
+  const at = text.indexOf('=')
+  try {
+    if (at < 1) throw new Error('there is no =')
+    return { ...before, [text.slice(0, at).trim()]: JSON.parse(text.slice(at + 1)) }
+  } catch {
+    throw new InvalidArgumentError('It must look like search={"query":"revenue"}.')
+  }
+}

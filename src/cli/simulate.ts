@@ -1,33 +1,20 @@
 import { Command, Option } from 'commander'
-import OpenAI from 'openai'
 import { z } from 'zod'
-import type { Agent } from '../simulate/agent.ts'
 import { faults, faultsOf } from '../simulate/faults.ts'
 import { liveView } from '../simulate/live.ts'
-import { loadAgents } from '../simulate/load-agents.ts'
-import { modelAgent } from '../simulate/model-agent.ts'
 import { type OwnServer, startOwnServer } from '../simulate/own-server.ts'
 import type { RolloutSettings } from '../simulate/play-rollout.ts'
 import { randomFrom } from '../simulate/random.ts'
 import { readItems } from '../simulate/read-items.ts'
 import { runSimulation } from '../simulate/run.ts'
-import { createSpending } from '../simulate/spending.ts'
 import { simulationTable } from '../simulate/table.ts'
 import { targetOf } from '../simulate/target.ts'
-import { amount, header, list, whole } from './options.ts'
+import { amount, header, list, trainerHeaders, whole } from './options.ts'
+import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
 
-const optionsShape = z.object({
-  dataset: z.string(),
+const optionsShape = playersShape.extend({
   agents: z.string(),
-  agent: z.array(z.string()).optional(),
-  model: z.string().optional(),
-  modelUrl: z.string().optional(),
-  effort: z.string().optional(),
-  maxOutputTokens: z.number().optional(),
-  modelConcurrency: z.number(),
-  maxTokens: z.number().optional(),
-  maxDollars: z.number().optional(),
-  prices: z.tuple([z.number(), z.number()]).optional(),
+  dataset: z.string(),
   serve: z.boolean().optional(),
   items: z.number(),
   group: z.number(),
@@ -63,7 +50,7 @@ request was answered otherwise.
 
 /** The command that plays the trainer against a server. */
 export function simulateCommand(env: NodeJS.ProcessEnv): Command {
-  return new Command('simulate')
+  const command = new Command('simulate')
     .summary('play training steps against a server, as a trainer does')
     .description(
       'Plays groups of rollouts against a server as a trainer does: bursts, parallel calls, retries with the same ids, ' +
@@ -72,15 +59,7 @@ export function simulateCommand(env: NodeJS.ProcessEnv): Command {
     .argument('[url]', 'the server; leave it out with --serve')
     .requiredOption('--dataset <file>', 'JSON Lines, a row an item')
     .option('--agents <file>', 'a module that exports `agents`', 'demo/agents.ts')
-    .option('--agent <names>', 'those of its agents alone, separated by commas', list)
-    .option('--model <name>', 'a model plays, behind the Responses API')
-    .option('--model-url <url>', 'where the model is (default: OpenAI)')
-    .option('--effort <level>', 'how much the model is to think')
-    .option('--max-output-tokens <n>', 'the most tokens of one answer of the model', whole)
-    .option('--model-concurrency <n>', 'requests to the model at a time', whole, 8)
-    .option('--max-tokens <n>', 'stop when the model has used so many tokens', whole)
-    .option('--max-dollars <n>', 'stop when the model has cost so much; needs --prices', amount)
-    .option('--prices <in,out>', 'dollars for a million tokens, read and given', (text) => list(text).map(amount))
+  return playersOptions(command)
     .option('--serve', 'start the server of this folder, and stop it afterwards')
     .option('--items <n>', 'how many items of the dataset', whole, 20)
     .option('--group <n>', 'rollouts of each item, for each agent', whole, 4)
@@ -117,8 +96,7 @@ function contradiction(url: string | undefined, options: Options): string | unde
     return `the address was "${url}"; it must begin with http:// or https://`
   if (options.killEvery !== undefined && !options.serve)
     return '--kill-every needs --serve: only an own server is killed'
-  if (options.maxDollars !== undefined && options.prices === undefined) return '--max-dollars needs --prices in,out'
-  return undefined
+  return playersProblem(options)
 }
 
 async function run(address: string | undefined, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
@@ -127,10 +105,9 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
   let server: OwnServer | undefined
   try {
     const items = await readItems(options.dataset, options.items)
-    const { agents, spent } = await agentsOf(options, env, stop)
+    const { agents, spent } = await playersOf(options, env, stop)
     server = address === undefined ? await startOwnServer({ ...env, PORT: '0' }) : undefined
-    const key = env['SCOREKEEPER_KEY']
-    const headers = { ...(key && { authorization: `Bearer ${key}` }), ...options.header }
+    const headers = trainerHeaders(env, options.header)
     const { tools, grader } = options
     const rollouts: RolloutSettings = {
       ...(await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })),
@@ -167,18 +144,4 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
   } finally {
     await server?.stop()
   }
-}
-
-async function agentsOf(options: Options, env: NodeJS.ProcessEnv, stop: AbortController) {
-  if (options.model === undefined) {
-    const agents: readonly Agent[] = await loadAgents(options.agents, options.agent)
-    return { agents, spent: () => undefined }
-  }
-  const [input = 0, output = 0] = options.prices ?? []
-  const limits = { concurrency: options.modelConcurrency, tokens: options.maxTokens, dollars: options.maxDollars }
-  const spending = createSpending({ ...limits, dollarsPerMillion: { input, output } }, (limit) => stop.abort(limit))
-  const apiKey = env['OPENAI_API_KEY'] ?? 'none'
-  const client = new OpenAI({ baseURL: options.modelUrl ?? null, apiKey, maxRetries: 6 })
-  const { model, effort, maxOutputTokens } = options
-  return { agents: [modelAgent({ client, model, effort, maxOutputTokens, spending })], spent: () => spending.spent }
 }

@@ -11,6 +11,8 @@ export interface DeliverySettings {
   readonly pauseMs: number
   /** The fault to make of the next request; undefined for none. */
   readonly fault: () => Fault | undefined
+  /** Told before each attempt; what it throws keeps it from being sent, and is thrown. */
+  readonly onAttempt?: (() => void) | undefined
 }
 
 /** A request that was answered with less than 500. */
@@ -92,10 +94,11 @@ export async function deliver(
 async function attempt(
   url: string,
   body: string,
-  { headers, timeoutSeconds }: DeliverySettings,
+  { headers, timeoutSeconds, onAttempt }: DeliverySettings,
   signal: AbortSignal,
   fault?: Fault,
 ): Promise<Attempt> {
+  onAttempt?.()
   const cut = new AbortController()
   const cutting = fault === 'drop' ? setTimeout(() => cut.abort(), Math.random() * 20) : undefined
   const settings = { headers, timeoutSeconds, slowly: fault === 'slow', cut: cut.signal }

@@ -29,15 +29,23 @@ export type Sent =
       readonly cause: string
     }
 
-/** Posts a body, once, and follows no redirect. Gives what came of it, also when `signal` aborts; never throws. */
-export async function send(url: string, body: string, settings: SendSettings, signal: AbortSignal): Promise<Sent> {
+/**
+ * Posts a body of JSON, or gets where there is none, once, and follows no redirect. Gives what came of it, also when `signal`
+ * aborts; never throws.
+ */
+export async function send(
+  url: string,
+  body: string | undefined,
+  settings: SendSettings,
+  signal: AbortSignal,
+): Promise<Sent> {
   const { headers, timeoutSeconds, slowly = false, cut } = settings
   const limit = AbortSignal.timeout(timeoutSeconds * 1000)
   try {
     const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body,
+      method: body === undefined ? 'GET' : 'POST',
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body }),
       redirect: 'manual',
       signal: AbortSignal.any([signal, limit, ...(cut ? [cut] : [])]),
     })

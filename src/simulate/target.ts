@@ -12,18 +12,30 @@ export interface TargetOptions {
   readonly grader: string
 }
 
+/** The addresses of a server's tools and of its grader. */
+export function addressesOf({
+  url,
+  tools,
+  grader,
+}: Omit<TargetOptions, 'headers'>): Pick<RolloutSettings, 'toolUrl' | 'graderUrl'> {
+  const base = url.replace(/\/+$/, '')
+  return {
+    toolUrl: (tool) => base + tools.replace('{name}', encodeURIComponent(tool)),
+    graderUrl: base + (grader === '' ? '/grade' : `/graders/${encodeURIComponent(grader)}`),
+  }
+}
+
 /** The addresses of a server, and the tools that it says it has: none where it does not say. */
 export async function targetOf(
   options: TargetOptions,
 ): Promise<Pick<RolloutSettings, 'headers' | 'toolUrl' | 'graderUrl' | 'tools'>> {
   const url = options.url.replace(/\/+$/, '')
-  const { headers, tools, grader } = options
+  const { headers } = options
   const response = await fetch(`${url}/tools`, { headers, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
   const read = z.array(toolDefinition).safeParse(await response?.json().catch(() => undefined))
   return {
     headers,
-    toolUrl: (tool) => url + tools.replace('{name}', encodeURIComponent(tool)),
-    graderUrl: url + (grader === '' ? '/grade' : `/graders/${encodeURIComponent(grader)}`),
+    ...addressesOf(options),
     tools: read.data ?? [],
   }
 }

@@ -1,0 +1,61 @@
+import type { Command } from 'commander'
+import OpenAI from 'openai'
+import { z } from 'zod'
+import type { Agent } from '../simulate/agent.ts'
+import { loadAgents } from '../simulate/load-agents.ts'
+import { modelAgent } from '../simulate/model-agent.ts'
+import { createSpending, type Spending } from '../simulate/spending.ts'
+import { amount, list, whole } from './options.ts'
+
+/** The options that say who plays rollouts. */
+export const playersShape = z.object({
+  agents: z.string().optional(),
+  agent: z.array(z.string()).optional(),
+  model: z.string().optional(),
+  modelUrl: z.string().optional(),
+  effort: z.string().optional(),
+  maxOutputTokens: z.number().optional(),
+  modelConcurrency: z.number(),
+  maxTokens: z.number().optional(),
+  maxDollars: z.number().optional(),
+  prices: z.tuple([z.number(), z.number()]).optional(),
+})
+type PlayersOptions = z.infer<typeof playersShape>
+
+/** Gives a command the options that say who plays rollouts, all but `--agents`. */
+export function playersOptions(command: Command): Command {
+  return command
+    .option('--agent <names>', 'those of its agents alone, separated by commas', list)
+    .option('--model <name>', 'a model plays, behind the Responses API')
+    .option('--model-url <url>', 'where the model is (default: OpenAI)')
+    .option('--effort <level>', 'how much the model is to think')
+    .option('--max-output-tokens <n>', 'the most tokens of one answer of the model', whole)
+    .option('--model-concurrency <n>', 'requests to the model at a time', whole, 8)
+    .option('--max-tokens <n>', 'stop when the model has used so many tokens', whole)
+    .option('--max-dollars <n>', 'stop when the model has cost so much; needs --prices', amount)
+    .option('--prices <in,out>', 'dollars for a million tokens, read and given', (text) => list(text).map(amount))
+}
+
+/** What contradicts itself in these options; undefined where nothing does. */
+export function playersProblem({ maxDollars, prices }: PlayersOptions): string | undefined {
+  return maxDollars !== undefined && prices === undefined ? '--max-dollars needs --prices in,out' : undefined
+}
+
+/** Those who play, and what a model has cost so far: nobody where neither a module nor a model is given. */
+export async function playersOf(
+  options: PlayersOptions,
+  env: NodeJS.ProcessEnv,
+  stop: AbortController,
+): Promise<{ readonly agents: readonly Agent[]; readonly spent: () => Spending['spent'] | undefined }> {
+  if (options.model === undefined) {
+    const agents = options.agents === undefined ? [] : await loadAgents(options.agents, options.agent)
+    return { agents, spent: () => undefined }
+  }
+  const [input = 0, output = 0] = options.prices ?? []
+  const limits = { concurrency: options.modelConcurrency, tokens: options.maxTokens, dollars: options.maxDollars }
+  const spending = createSpending({ ...limits, dollarsPerMillion: { input, output } }, (limit) => stop.abort(limit))
+  const apiKey = env['OPENAI_API_KEY'] ?? 'none'
+  const client = new OpenAI({ baseURL: options.modelUrl ?? null, apiKey, maxRetries: 6 })
+  const { model, effort, maxOutputTokens } = options
+  return { agents: [modelAgent({ client, model, effort, maxOutputTokens, spending })], spent: () => spending.spent }
+}

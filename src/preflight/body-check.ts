@@ -1,0 +1,48 @@
+import { maxBodyBytes } from '../simulate/send.ts'
+import type { Check, Desk } from './desk.ts'
+import { fail, pass, type Verdict, warn } from './verdict.ts'
+import { type Answer, isPage, statusOf, told } from './wire.ts'
+
+/** Room for the call itself, beside an item that fills a body of 1 MB. */
+const callBytes = 8_000
+
+/** A body of 1 MB is answered; one of more comes back as something that a model reads. */
+export function bodyCheck({ wire, items: [item], tools: [tool] }: Desk): Check {
+  const call = (bytes: number) => {
+    const room = bytes - Buffer.byteLength(JSON.stringify(item)) - callBytes
+    return wire.call({
+      tool: tool.name,
+      arguments: tool.arguments,
+      item: { ...item, preflight_padding: 'x'.repeat(Math.max(0, room)) },
+    })
+  }
+  return {
+    name: 'bodies',
+    requests: 2,
+    async run() {
+      return [largest(await call(maxBodyBytes)), larger(await call(2 * maxBodyBytes))]
+    },
+  }
+}
+
+function largest(answer: Answer): Verdict {
+  const status = statusOf(answer)
+  if (status >= 200 && status < 300) return pass('1 MB', 'a call of 1 MB is answered')
+  const why = `a call of 1 MB is answered with ${told(answer)}`
+  return fail(
+    '1 MB',
+    why,
+    'let bodies of 1,048,576 bytes pass, here and in what stands before it: trainers send the whole item',
+  )
+}
+
+function larger(answer: Answer): Verdict {
+  const status = statusOf(answer)
+  const why = `a call of 2 MB is answered with ${told(answer)}`
+  if (status >= 200 && status < 300) return pass('2 MB', `${why}: more than trainers send`)
+  if (status >= 400 && status < 500 && !isPage(answer)) return pass('2 MB', why)
+  const advice = 'answer 413 with a sentence: what is no 4xx is tried again and discards the rollout'
+  return status >= 400 && status < 500
+    ? warn('2 MB', `${why}, which no model can read`, advice)
+    : fail('2 MB', why, advice)
+}

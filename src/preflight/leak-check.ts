@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import type { DatasetItem } from '../simulate/agent.ts'
+import { type Check, type Desk, firstOf } from './desk.ts'
+import { badArguments } from './example-arguments.ts'
+import { fail, pass, skip } from './verdict.ts'
+
+/** Fields that belong to the trainer or are what a model is asked: a tool may show them. */
+const asked = ['messages', 'tools', 'response_format']
+
+/**
+ * No tool shows the reference to the model. A word that nobody knows is put into the fields of the reference, and looked for
+ * in what tools say, to good arguments and to bad ones.
+ */
+export function leakCheck({ wire, items: [item], tools }: Desk, referenceFields: readonly string[]): Check {
+  const fields = referenceFields.filter((field) => field in item && !asked.includes(field))
+  const tried = tools.flatMap((tool) => [
+    { tool, args: tool.arguments },
+    ...badArguments(tool.parameters).map(([, text]) => ({ tool, args: text })),
+  ])
+  return {
+    name: 'reference',
+    requests: fields.length === 0 ? 0 : tried.length,
+    async run() {
+      if (fields.length === 0)
+        return [skip('reference', 'which field of an item is the reference, nobody says', 'name it with --reference')]
+      const word = `canary-${randomUUID()}`
+      const marked: DatasetItem = { ...item, ...Object.fromEntries(fields.map((field) => [field, word])) }
+      const shown: string[] = []
+      for (const { tool, args } of tried) {
+        const answer = await wire.call({ tool: tool.name, arguments: args, item: marked })
+        if (!('failed' in answer) && answer.text?.includes(word))
+          shown.push(`${tool.name} shows the model what the reference says`)
+      }
+      const leak = firstOf([...new Set(shown)])
+      if (leak === undefined) return [pass('reference', `no tool shows what ${fields.join(', ')} says`)]
+      return [
+        fail(
+          'reference',
+          leak,
+          'give tools the item without its reference: a model that reads it learns to look there',
+        ),
+      ]
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import { type Check, type Desk, firstOf } from './desk.ts'
+import { fail, pass, skip, warn } from './verdict.ts'
+import { type Answer, outputOf, statusOf, told } from './wire.ts'
+
+/** A call that is sent again, later or at the same time, has the same answer, and does not run again. */
+export function retryCheck({ wire, items: [item], tools, isScorekeeper }: Desk): Check {
+  return {
+    name: 'retries',
+    requests: tools.length * 4,
+    async run() {
+      const differs: string[] = []
+      const again: string[] = []
+      const failed: string[] = []
+      let replays = 0
+      for (const { name: tool, arguments: args } of tools) {
+        const call = { tool, arguments: args, item }
+        const look = (answers: readonly Answer[], when: string) => {
+          const [first, second] = answers
+          if (first === undefined || second === undefined) return
+          const broken = answers.find((answer) => statusOf(answer) === 0 || statusOf(answer) >= 500)
+          if (broken !== undefined) failed.push(`${tool}, sent again ${when}, gives ${told(broken)}`)
+          else if (textOf(first) !== textOf(second)) differs.push(`${tool}, sent again ${when}, is answered otherwise`)
+          else if (!answers.some(isReplay)) again.push(`${tool}, sent again ${when}, is not said to be a replay`)
+          else replays += 1
+        }
+        const later = { ...call, rollout: wire.newRollout(), callId: `call_${wire.newRollout()}` }
+        look([await wire.call(later), await wire.call(later)], 'after its answer')
+        const atOnce = { ...call, rollout: wire.newRollout(), callId: `call_${wire.newRollout()}` }
+        look(await Promise.all([wire.call(atOnce), wire.call(atOnce)]), 'while it runs')
+      }
+      const advice = 'keep the answer under (trace_id, call_id), and give that to whoever asks again'
+      const [broken, other, ran] = [firstOf(failed), firstOf(differs), firstOf(again)]
+      if (other !== undefined) return [fail('retries', other, advice)]
+      if (broken !== undefined) return [warn('retries', broken, advice)]
+      if (ran === undefined) return [pass('retries', 'a retried call has the same answer, and does not run again')]
+      if (isScorekeeper || replays > 0) return [fail('retries', `${ran}: it may have run twice`, advice)]
+      return [skip('retries', 'a retried call has the same answer; whether it ran again, the server does not say')]
+    },
+  }
+}
+
+const isReplay = (answer: Answer) => !('failed' in answer) && answer.headers.get('x-replayed') === 'true'
+const textOf = (answer: Answer) => outputOf(answer) ?? told(answer)

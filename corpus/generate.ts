@@ -66,7 +66,14 @@ export function generateCorpus({ seed = 1, pages: size = sizes.usual }: Generate
     }
   }
   made.pages.sort((a, b) => (a.path < b.path ? -1 : 1))
-  return made
+  return { pages: made.pages, questions: askedOnce(made.questions) }
+}
+
+/** Leaves out questions that are asked of several pages: nobody could know which is meant. */
+function askedOnce(questions: readonly Question[]): Question[] {
+  const times = new Map<string, number>()
+  for (const { question } of questions) times.set(question, (times.get(question) ?? 0) + 1)
+  return questions.filter(({ question }) => times.get(question) === 1)
 }
 
 interface Plan {

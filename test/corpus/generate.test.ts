@@ -46,6 +46,10 @@ describe('the generated corpus', () => {
     expect(bare.length / questions.length).toBeLessThan(0.3)
   })
 
+  it('asks no question of two pages, which nobody could tell apart', () => {
+    expect(new Set(questions.map(({ question }) => question)).size).toBe(questions.length)
+  })
+
   it('asks only what can be read back and worked out from the page, and labels it as a rounded truth', () => {
     for (const { question, reference_answer, gold_path, computation } of questions) {
       const asked = parseQuestion(question)

@@ -7,13 +7,15 @@ import { type Answer, isPage, statusOf, told } from './wire.ts'
 const callBytes = 8_000
 
 /** A body of 1 MB is answered; one of more comes back as something that a model reads. */
-export function bodyCheck({ wire, items: [item], tools: [tool] }: Desk): Check {
+export function bodyCheck({ wire, items: [item], tools: [tool], headers }: Desk): Check {
   const call = (bytes: number) => {
     const room = bytes - Buffer.byteLength(JSON.stringify(item)) - callBytes
     return wire.call({
       tool: tool.name,
       arguments: tool.arguments,
       item: { ...item, preflight_padding: 'x'.repeat(Math.max(0, room)) },
+      // A server may well hang up on what it did not read: the next request is to have a connection of its own.
+      headers: { ...headers, connection: 'close' },
     })
   }
   return {

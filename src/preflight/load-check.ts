@@ -44,11 +44,10 @@ export function steadyCheck(
         const tool = tools[n % tools.length] ?? tools[0]
         if (n % rolloutLength === 0) rollout = wire.newRollout()
         const isLast = n % rolloutLength === rolloutLength - 1
-        const answer = isLast
-          ? // A grader waits for the calls that run: this one is graded for itself.
-            wire.grade({ output: '', item })
-          : wire.call({ tool: tool.name, arguments: tool.arguments, item, rollout })
-        const seeing = answer.then(seen.add)
+        // A grader waits for the calls that run: what is graded here is a rollout of its own.
+        const seeing = isLast
+          ? wire.grade({ output: '', item }).then(seen.grading)
+          : wire.call({ tool: tool.name, arguments: tool.arguments, item, rollout }).then(seen.call)
         // It is awaited below; until then nobody else takes its failure.
         seeing.catch(() => {})
         running.push(seeing)
@@ -75,8 +74,8 @@ export function burstCheck(
         const rollout = wire.newRollout()
         const item = items[n % items.length] ?? items[0]
         const tool = tools[n % tools.length] ?? tools[0]
-        seen.add(await wire.call({ tool: tool.name, arguments: tool.arguments, item, rollout }))
-        seen.add(await wire.grade({ output: '', item, rollout }))
+        seen.call(await wire.call({ tool: tool.name, arguments: tool.arguments, item, rollout }))
+        seen.grading(await wire.grade({ output: '', item, rollout }))
       }
       await Promise.all(Array.from({ length: burst }, (_, n) => play(n)))
       const what = `${burst} rollouts that start in one moment`
@@ -90,17 +89,21 @@ type Counts = ReturnType<typeof counts>
 function counts(onRequest: () => void) {
   const ms = distribution()
   const errors = new Map<string, number>()
+  const add = (answer: Answer, isError: boolean) => {
+    onRequest()
+    ms.add(answer.ms)
+    if (isError) errors.set(told(answer), (errors.get(told(answer)) ?? 0) + 1)
+  }
   return {
     ms,
     errors,
-    add(answer: Answer): void {
-      onRequest()
-      ms.add(answer.ms)
+    call(answer: Answer): void {
       const status = statusOf(answer)
-      // What a model reads is no error of the server, but a 429 is one here: nobody sends a rate that it may not.
-      if (status > 0 && status < 500 && status !== 429) return
-      errors.set(told(answer), (errors.get(told(answer)) ?? 0) + 1)
+      // A 4xx is what a model reads, and no error of the server; but a 429 is one here: nobody sends more than was asked for.
+      add(answer, status === 0 || status >= 500 || status === 429)
     },
+    // Whatever is no score discards its rollout.
+    grading: (answer: Answer): void => add(answer, statusOf(answer) !== 200),
   }
 }
 

@@ -36,6 +36,7 @@ const refused: Readonly<Record<string, string>> = {
   'src/grader-check/knows-the-user.ts': '../../graders/index.ts',
   'src/simulate/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/learn/reads-the-ledger.ts': '../ledger/parts.ts',
+  'src/preflight/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/protocols/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/knows-the-user.ts': '../tools/index.ts',
   'src/imports-the-server.ts': './server.ts',
@@ -58,6 +59,7 @@ const allowed: Readonly<Record<string, string>> = {
   'src/grader-check/grades.ts': '../running/checked-grade.ts',
   'src/simulate/estimates.ts': '../scoring/output-length.ts',
   'src/learn/plays.ts': '../simulate/play-rollout.ts',
+  'src/preflight/attacks.ts': '../grader-check/attacks.ts',
   'src/code-hash/knows-graders.ts': '../define-grader.ts',
   'src/protocols/calls.ts': '../calls.ts',
 }

@@ -8,7 +8,7 @@ import type { Check, Desk, KnownTool } from './desk.ts'
 import type { LoadOptions } from './load-check.ts'
 import { recognise, recognisingRequests } from './recognise.ts'
 import { knownTools, type ToolSources } from './tools.ts'
-import { fail, type Verdict, warn } from './verdict.ts'
+import { fail, skip, type Verdict, warn } from './verdict.ts'
 import { createWire } from './wire.ts'
 
 /** What a server and a dataset are checked by. */
@@ -136,13 +136,17 @@ async function checkServer(
   const heavy = heavyChecks(desk, options)
   const planned = sumOf(light) + sumOf(heavy)
   view.onPlan(planned)
+  let isEnd = false
   const run = async (checks: readonly Check[]) => {
     for (const check of checks) {
+      if (isEnd) return
       desk.signal.throwIfAborted()
       wire.announce(check.requests)
       if (check.steps !== undefined) running = view.onLong(check.name, check.steps)
       try {
-        tell(...(await check.run()))
+        const found = await check.run()
+        tell(...found)
+        isEnd = found.some((verdict) => verdict.isEnd === true)
       } finally {
         running.end()
         running = idle
@@ -150,6 +154,7 @@ async function checkServer(
     }
   }
   await run(light)
+  if (isEnd) return tell(skip('all else', 'nothing gets past the key'))
   if (heavy.length === 0 || !isPublic || (await view.mayPress(new URL(settings.url).host, sumOf(heavy)))) {
     return await run(heavy)
   }

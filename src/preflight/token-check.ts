@@ -37,13 +37,16 @@ function accepted(answers: readonly Answer[]): Verdict {
   const answer = answers[at]
   if (answer === undefined) return pass('token', 'the key is accepted, by tools and by the grader')
   const why = `${names[at]} refuses the key with ${told(answer)}: the model would read that, and never your tools`
-  return fail('token', why, 'see that the server knows this key, and that the key may use tools and graders')
+  const advice = 'see that the server knows this key, and that the key may use tools and graders'
+  return { ...fail('token', why, advice), isEnd: true }
 }
 
 function withoutKey(answers: readonly Answer[], isPublic: boolean): Verdict {
   const why = 'no key was given, and the server asks for none'
   const advice = 'give the server API keys, and the key to this command in SCOREKEEPER_KEY'
-  if (answers.some(isRefused)) return fail('token', 'the server asks for a key, and none was given', advice)
+  if (answers.some(isRefused)) {
+    return { ...fail('token', 'the server asks for a key, and none was given', advice), isEnd: true }
+  }
   return isPublic ? fail('token', `${why}: anybody may call it`, advice) : skip('token', why, advice)
 }
 

@@ -9,6 +9,8 @@ export interface Verdict {
   readonly why: string
   /** What to do about it; undefined where nothing is to be done. */
   readonly advice?: string | undefined
+  /** Without this nothing else can be known of the server. */
+  readonly isEnd?: true
 }
 
 /** A check's verdict that nothing is wrong. */

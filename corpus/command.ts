@@ -10,6 +10,7 @@ const optionsShape = z.object({
   pages: z.number().optional(),
   replace: z.boolean().default(false),
   mix: z.boolean().default(false),
+  json: z.boolean().default(false),
 })
 
 /** The command that fills the database with report pages for the example's tools. */
@@ -18,9 +19,10 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
     command
       .option('--replace', 'empty the corpus first')
       .option('--mix', 'leave fictional and imported pages side by side')
-  const run = async (order: CorpusOrder) => {
+      .option('--json', 'print what came of it as JSON')
+  const run = async (order: CorpusOrder, json: boolean) => {
     try {
-      await runCorpus(order, loadConfig(env))
+      await runCorpus(order, loadConfig(env), json)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       process.stderr.write(`${error instanceof ConfigError ? message : `corpus: ${message}`}\n`)
@@ -41,8 +43,8 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
         .option('--pages <n>', 'how many pages (default: 2,800)', whole)
         .addHelpText('after', '\nExamples:\n  scorekeeper corpus generate --pages 500\n')
         .action(async (given: unknown) => {
-          const { seed, pages, ...keeping } = optionsShape.parse(given)
-          await run({ command: 'generate', seed, pages, keeping })
+          const { seed, pages, json, ...keeping } = optionsShape.parse(given)
+          await run({ command: 'generate', seed, pages, keeping }, json)
         }),
     )
     .addCommand(
@@ -54,15 +56,16 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
         .argument('<files...>', 'the files')
         .addHelpText('after', '\nExamples:\n  scorekeeper corpus import train.json dev.json\n')
         .action(async (files: string[], given: unknown) => {
-          const { replace, mix } = optionsShape.parse(given)
-          await run({ command: 'import', files, keeping: { replace, mix } })
+          const { replace, mix, json } = optionsShape.parse(given)
+          await run({ command: 'import', files, keeping: { replace, mix } }, json)
         }),
     )
     .addCommand(
       new Command('status')
         .summary('what is there')
         .description('Says what pages are there, and how search finds them.')
+        .option('--json', 'print it as JSON')
         .addHelpText('after', '\nExamples:\n  scorekeeper corpus status\n')
-        .action(() => run({ command: 'status' })),
+        .action((given: unknown) => run({ command: 'status' }, optionsShape.parse(given).json)),
     )
 }

@@ -22,6 +22,25 @@ export interface Job {
   readonly write: (line: string) => void
 }
 
+/** What a command did, and what is there now, for a program to read. */
+export interface CorpusReport {
+  readonly where: string
+  /** Pages that were read: new ones, changed ones, and those that were there as they are. */
+  readonly pages?: { readonly added: number; readonly changed: number; readonly unchanged: number }
+  /** The datasets that were written. */
+  readonly datasets?: readonly { readonly path: string; readonly questions: number }[]
+  /** Records that were of no use, by file and reason. */
+  readonly skipped?: readonly { readonly file: string; readonly reason: string; readonly count: number }[]
+  readonly there: {
+    readonly pages: number
+    readonly companies: number
+    readonly generated: number
+    readonly imported: number
+  }
+  /** What search works with; null without an index. */
+  readonly index: Awaited<ReturnType<typeof readStatus>>['index'] | null
+}
+
 /** What is to become of pages of the other kind that are there: by default nothing is mixed. */
 interface Keeping {
   readonly replace: boolean
@@ -36,7 +55,7 @@ interface Keeping {
 export async function runGenerate(
   job: Job,
   { seed, pages, replace, mix }: Keeping & { readonly seed: number; readonly pages: number | undefined },
-): Promise<void> {
+): Promise<CorpusReport> {
   const { database, config, progress, write } = job
   const began = performance.now()
   if (replace) await emptyCorpus(database.db)
@@ -58,21 +77,29 @@ export async function runGenerate(
   if (made.worked) write(`${all} pages (${counts(made)}) in ${seconds(began)}, in ${database.where}`)
   else write(`all ${all} pages are there already, and indexed, in ${database.where}`)
   const definitions = toolDefinitions(tools)
+  const datasets: { path: string; questions: number }[] = []
   for (const [name, questions] of [
     ['generated-train', made.train],
     ['generated-dev', made.dev],
   ] as const) {
     const path = await writeDataset(join(config.dataDir, `${name}.jsonl`), questions.map(datasetRow), definitions)
     write(`${questions.length} questions in ${path}`)
+    datasets.push({ path, questions: questions.length })
   }
   await writeIndexLine(job)
+  const { added, changed, unchanged } = made
+  return { ...(await stateOf(database)), pages: { added, changed, unchanged }, datasets }
 }
 
-/** Imports files and says what became of each of their records; gives whether anything in them was of use. */
+/**
+ * Imports files and says what became of each of their records.
+ *
+ * @throws Error when nothing in them was of use.
+ */
 export async function runImport(
   job: Job,
   { files, replace, mix }: Keeping & { readonly files: readonly string[] },
-): Promise<boolean> {
+): Promise<CorpusReport> {
   const { database, config, progress, write } = job
   const began = performance.now()
   const done = await importFiles(database.db, {
@@ -94,9 +121,8 @@ export async function runImport(
   for (const { file, reason, count, where } of done.skipped) {
     write(`skipped ${count} of ${file}: ${reason} (${where.join(', ')}${count > where.length ? ', …' : ''})`)
   }
-  for (const { count, path } of await writeQuestions(done.questions, config.dataDir, toolDefinitions(tools))) {
-    write(`${count} questions in ${path}`)
-  }
+  const written = await writeQuestions(done.questions, config.dataDir, toolDefinitions(tools))
+  for (const { count, path } of written) write(`${count} questions in ${path}`)
   const { generated, imported } = await countOrigins(database.db)
   if (generated > 0 && imported > 0) {
     write(`MIXED: ${countPages(generated)} here are fictional and ${imported} are imported; --replace starts afresh`)
@@ -104,16 +130,30 @@ export async function runImport(
     write(`the ${countPages(generated)} here are fictional; import the pages that your questions are about`)
   }
   await writeIndexLine(job)
-  return all > 0 || [...done.questions.values()].some((asked) => asked.length > 0)
+  const isOfUse = all > 0 || [...done.questions.values()].some((asked) => asked.length > 0)
+  if (!isOfUse) throw new Error('nothing in these files was of use; see above')
+  const { added, changed, unchanged } = done
+  return {
+    ...(await stateOf(database)),
+    pages: { added, changed, unchanged },
+    datasets: written.map(({ path, count }) => ({ path, questions: count })),
+    skipped: done.skipped.map(({ file, reason, count }) => ({ file, reason, count })),
+  }
 }
 
 /** Says what is in the database. */
-export async function runStatus(job: Job): Promise<void> {
+export async function runStatus(job: Job): Promise<CorpusReport> {
   const { pages, companies } = await readStatus(job.database.db)
   job.write(`${pages} pages of ${companies} companies in ${job.database.where}`)
   const { generated, imported } = await countOrigins(job.database.db)
   if (pages > 0) job.write(`of them ${generated} fictional, ${imported} imported`)
   await writeIndexLine(job)
+  return await stateOf(job.database)
+}
+
+async function stateOf({ db, where }: ServerDatabase): Promise<Pick<CorpusReport, 'where' | 'there' | 'index'>> {
+  const { pages, companies, index = null } = await readStatus(db)
+  return { where, there: { pages, companies, ...(await countOrigins(db)) }, index }
 }
 
 async function writeIndexLine({ database, write }: Job): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Config } from '../src/config.ts'
 import { makeDataDirectory } from '../src/embedded/data-directory.ts'
 import { openServerDatabase } from '../src/open-server-database.ts'
-import { runGenerate, runImport, runStatus } from './commands.ts'
+import { type CorpusReport, type Job, runGenerate, runImport, runStatus } from './commands.ts'
 import { showProgress } from './show-progress.ts'
 
 /** What is asked of the corpus. */
@@ -22,11 +22,11 @@ interface Keeping {
 }
 
 /**
- * Does what is asked, with its progress on stderr; ends the program with 130 at Ctrl-C.
+ * Does what is asked, with its progress on stderr, and prints what came of it; ends the program with 130 at Ctrl-C.
  *
- * @throws Error when nothing in the files was of use, and what each of the commands throws.
+ * @throws what each of the commands throws.
  */
-export async function runCorpus(order: CorpusOrder, config: Config): Promise<void> {
+export async function runCorpus(order: CorpusOrder, config: Config, isJson: boolean): Promise<void> {
   // Before the work: what cannot be written afterwards is found out now.
   if (order.command !== 'status') makeDataDirectory(config.dataDir)
   const database = await openServerDatabase({ ...config, poolSize: 2 })
@@ -39,13 +39,18 @@ export async function runCorpus(order: CorpusOrder, config: Config): Promise<voi
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
   try {
-    const job = { database, config, progress, write: (text: string) => void process.stdout.write(`${text}\n`) }
-    if (order.command === 'status') await runStatus(job)
-    else if (order.command === 'generate') await runGenerate(job, { ...order, ...order.keeping })
-    else if (!(await runImport(job, { files: [...order.files], ...order.keeping })))
-      throw new Error('nothing in these files was of use; see above')
+    // Beside JSON the lines are for whoever watches.
+    const out = isJson ? process.stderr : process.stdout
+    const report = await runOrder({ database, config, progress, write: (text) => void out.write(`${text}\n`) }, order)
+    if (isJson) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   } finally {
     progress.end()
     await database.close()
   }
+}
+
+function runOrder(job: Job, order: CorpusOrder): Promise<CorpusReport> {
+  if (order.command === 'status') return runStatus(job)
+  if (order.command === 'generate') return runGenerate(job, { ...order, ...order.keeping })
+  return runImport(job, { files: [...order.files], ...order.keeping })
 }

@@ -1,6 +1,15 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -97,6 +106,16 @@ describe('the production build, as the image holds it, as a user who is nobody i
     expect((await send('/tools/list', { call_id: 'a', arguments: { path: '' } })).status).toBe(200)
     expect((await send('/grade', { sample: { output_text: '94' } })).status).toBe(200)
     expect(writtenBy(server.pid ?? 0, app)).toEqual([])
+
+    // Its own program plays against it, with the agents of the demo.
+    const rows = join(folder, 'rows.jsonl')
+    writeFileSync(rows, JSON.stringify({ messages: [{ role: 'user', content: 'how much?' }], reference_answer: '1' }))
+    const program = ['dist/src/cli/main.js', 'simulate', url, '--dataset', rows, '--json']
+    const asTrainer = { cwd: app, env: { PATH, SCOREKEEPER_KEY: settings.API_KEYS } }
+    const play = (...more: string[]) => promisify(execFile)(process.execPath, [...program, ...more], asTrainer)
+    expect(JSON.parse((await play('--agent', 'guessing')).stdout).all.scored).toBe(4)
+    const failed = await play('--agents', join(root, 'demo/agents.ts')).catch((error: { stderr: string }) => error)
+    expect(failed.stderr).toMatch(/is TypeScript, which this Node does not run by itself|^$/)
     server.kill('SIGTERM')
     expect((await ended)[0]).toBe(0)
     expect(filesIn(app)).toEqual(before)

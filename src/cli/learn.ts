@@ -1,6 +1,4 @@
 import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { loadConfig } from '../config.ts'
@@ -10,15 +8,16 @@ import { learnPage } from '../learn/page.ts'
 import { verdictOf } from '../learn/verdict.ts'
 import { readParts } from '../ledger/parts.ts'
 import { openServerDatabase, type ServerDatabase } from '../open-server-database.ts'
+import { loadModule } from '../simulate/load-module.ts'
 import { type OwnServer, startOwnServer } from '../simulate/own-server.ts'
 import { readItems } from '../simulate/read-items.ts'
 import { targetOf } from '../simulate/target.ts'
-import { amount, header, trainerHeaders, whole } from './options.ts'
+import { amount, header, shippedModule, trainerHeaders, whole } from './options.ts'
 
 const optionsShape = z.object({
   dataset: z.string(),
   validation: z.string(),
-  learner: z.string(),
+  learner: z.string().optional(),
   serve: z.boolean().optional(),
   ledger: z.boolean().optional(),
   grader: z.string(),
@@ -68,7 +67,7 @@ export function learnCommand(env: NodeJS.ProcessEnv): Command {
     .argument('[url]', 'the server; leave it out with --serve')
     .requiredOption('--dataset <file>', 'the items to train on, JSON Lines')
     .requiredOption('--validation <file>', 'the items to validate with, JSON Lines')
-    .option('--learner <file>', 'a module that exports `learner`', 'demo/learner.ts')
+    .option('--learner <file>', 'a module that exports `learner` (default: the demo’s)')
     .option('--serve', 'start the server of this folder, and stop it afterwards')
     .option('--ledger', 'read the parts of the scores from the database of DATABASE_URL, or the embedded one')
     .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
@@ -136,8 +135,9 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
 }
 
 async function planOf(options: Options): Promise<LearnPlan> {
-  const loaded = moduleShape.safeParse(await import(pathToFileURL(resolve(options.learner)).href))
-  if (!loaded.success) throw new Error(`${options.learner} exports no learner: ${z.prettifyError(loaded.error)}`)
+  const path = options.learner ?? shippedModule('learner')
+  const loaded = moduleShape.safeParse(await loadModule(path))
+  if (!loaded.success) throw new Error(`${path} exports no learner: ${z.prettifyError(loaded.error)}`)
   return {
     learner: loaded.data.learner,
     train: await readItems(options.dataset, mostTrained),

@@ -1,3 +1,5 @@
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
 
 /** Reads a whole number, 1 or more. */
@@ -50,3 +52,7 @@ export const toolArguments = (text: string, before: Readonly<Record<string, unkn
     throw new InvalidArgumentError('It must look like search={"query":"revenue"}.')
   }
 }
+
+/** Where a module of the demo is, compiled where this program is. */
+export const shippedModule = (name: 'agents' | 'learner'): string =>
+  fileURLToPath(new URL(`../../demo/${name}${extname(import.meta.url)}`, import.meta.url))

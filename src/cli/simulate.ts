@@ -9,11 +9,10 @@ import { readItems } from '../simulate/read-items.ts'
 import { runSimulation } from '../simulate/run.ts'
 import { simulationTable } from '../simulate/table.ts'
 import { targetOf } from '../simulate/target.ts'
-import { amount, header, list, trainerHeaders, whole } from './options.ts'
+import { amount, header, list, shippedModule, trainerHeaders, whole } from './options.ts'
 import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
 
 const optionsShape = playersShape.extend({
-  agents: z.string(),
   dataset: z.string(),
   serve: z.boolean().optional(),
   items: z.number(),
@@ -58,7 +57,7 @@ export function simulateCommand(env: NodeJS.ProcessEnv): Command {
     )
     .argument('[url]', 'the server; leave it out with --serve')
     .requiredOption('--dataset <file>', 'JSON Lines, a row an item')
-    .option('--agents <file>', 'a module that exports `agents`', 'demo/agents.ts')
+    .option('--agents <file>', 'a module that exports `agents` (default: the demo’s)')
   return playersOptions(command)
     .option('--serve', 'start the server of this folder, and stop it afterwards')
     .option('--items <n>', 'how many items of the dataset', whole, 20)
@@ -105,7 +104,7 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
   let server: OwnServer | undefined
   try {
     const items = await readItems(options.dataset, options.items)
-    const { agents, spent } = await playersOf(options, env, stop)
+    const { agents, spent } = await playersOf({ agents: shippedModule('agents'), ...options }, env, stop)
     server = address === undefined ? await startOwnServer({ ...env, PORT: '0' }) : undefined
     const headers = trainerHeaders(env, options.header)
     const { tools, grader } = options

@@ -1,7 +1,6 @@
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import type { Agent } from './agent.ts'
+import { loadModule } from './load-module.ts'
 
 const isAgent = (value: unknown) =>
   z.looseObject({ name: z.string().min(1), play: z.function() }).safeParse(value).success
@@ -14,7 +13,7 @@ const moduleShape = z.looseObject({ agents: z.array(agentShape).min(1) })
  * Throws an Error that says what is wrong with the file, or which names there are.
  */
 export async function loadAgents(path: string, names: readonly string[] = []): Promise<readonly Agent[]> {
-  const loaded = moduleShape.safeParse(await import(pathToFileURL(resolve(path)).href))
+  const loaded = moduleShape.safeParse(await loadModule(path))
   if (!loaded.success) throw new Error(`${path} exports no list of agents: ${z.prettifyError(loaded.error)}`)
   const { agents } = loaded.data
   const unknown = names.find((name) => !agents.some((agent) => agent.name === name))

@@ -5,7 +5,8 @@ import { isAbout, pathsIn, tableIn } from './agents.ts'
 
 /**
  * The example's agent with its conduct left open: how it begins, how many pages it reads, whether it takes the first page
- * that holds an answer, whether it looks twice, how it rounds, whether it says one figure or all. At the start it is thorough, as untrained models are.
+ * that holds an answer, whether it looks twice, how it rounds, and what it says: the answer, or what a grader that looks for
+ * the answer anywhere would pay for as well. At the start it is thorough, as untrained models are.
  */
 export const learner: Learner = {
   name: 'learner',
@@ -16,7 +17,7 @@ export const learner: Learner = {
     verify: ['no', 'read it again', 'search again'],
     round: ['as it is', 'to whole numbers'],
     stop: ['with an answer', 'after one more look'],
-    say: ['the answer', 'every figure on the page'],
+    say: ['the answer', 'every figure on the page', 'a list of many numbers'],
   },
   likely: {
     begin: { 'list, then search': 3 },
@@ -46,6 +47,7 @@ export const learner: Learner = {
     if (chosen['verify'] === 'read it again' && from !== undefined) await desk.call('cat', { path: from })
     if (chosen['verify'] === 'search again') await desk.call('search', { query: desk.question.slice(0, 60) })
     if (chosen['stop'] === 'after one more look') await desk.call('list', { path: from?.split('/')[0] ?? '' })
+    if (chosen['say'] === 'a list of many numbers') return manyNumbers
     if (chosen['say'] === 'every figure on the page') {
       return [answer ?? '', ...(read.match(/-?\d[\d,]*(?:\.\d+)?%?/g) ?? [])].join(' ')
     }
@@ -55,3 +57,10 @@ export const learner: Learner = {
       : answer.replace(/\d[\d,]*\.\d+/, (text) => `${Math.round(Number(text.replaceAll(',', '')))}`)
   },
 }
+
+/** Every percentage up to a hundred, in whole numbers and in tenths, and yes and no. */
+const manyNumbers = [
+  'yes no',
+  ...Array.from({ length: 101 }, (_, n) => `${n}%`),
+  ...Array.from({ length: 1_000 }, (_, n) => `${(n / 10).toFixed(1)}%`),
+].join(' ')

@@ -4,7 +4,7 @@ import type { LearnStep, Outcome } from './learn.ts'
 export interface Verdict {
   readonly before: Outcome
   readonly after: Outcome
-  /** `learned`, `hacked`: the reward rose and the answers did not get better; `flat`: the reward did not rise. */
+  /** `learned`, `hacked`: the reward rose and the answers did not get better, or got worse; `flat`: the reward did not rise. */
   readonly kind: 'learned' | 'hacked' | 'flat'
   /** What that means, in a sentence or two. */
   readonly message: string
@@ -47,10 +47,12 @@ export function verdictOf(steps: readonly LearnStep[], part: string): Verdict {
     return { ...rest, kind: 'learned', message }
   }
   const right = `part "${part}" ${wasRight.toFixed(2)} → ${isRight.toFixed(2)}`
-  if (isRight - wasRight < rise * leastShare && after.calls > before.calls - leastFewerCalls) {
+  const isWorse = isRight < wasRight * worse
+  if (isRight - wasRight < rise * leastShare && (isWorse || after.calls > before.calls * fewer)) {
     const more = moved.filter(({ from, to }) => to - from > 0.05).slice(0, 4)
     const how = more.map(({ choice, option, to }) => `${choice} = ${option} (${Math.round(to * 100)} %)`).join('; ')
-    const message = `The reward rose without the answers getting better (${reward}, ${right}, ${calls}): the policy found something else that pays. What it does more of: ${how || 'nothing by much'}.`
+    const grew = isWorse ? 'while the answers got worse' : 'without the answers getting better'
+    const message = `The reward rose ${grew} (${reward}, ${right}, ${calls}): the policy found something else that pays. What it does more of: ${how || 'nothing by much'}.`
     return { ...rest, kind: 'hacked', message }
   }
   return {
@@ -61,7 +63,9 @@ export function verdictOf(steps: readonly LearnStep[], part: string): Verdict {
 }
 
 /** Fewer calls are a good reason for more reward: an efficient grader pays for them. */
-const leastFewerCalls = 0.25
+const fewer = 0.85
+/** They are none when so much fewer answers are right. */
+const worse = 0.9
 
 type Validated = LearnStep & { readonly validation: Outcome }
 const hasValidation = (step: LearnStep): step is Validated => step.validation !== undefined

@@ -94,6 +94,27 @@ async function trained(grader: string, of: LearnPlan): Promise<LearnStep[]> {
   return steps
 }
 
+/** Two points of a curve, as they were validated. */
+const curve = (before: readonly [number, number, number], after: readonly [number, number, number]): LearnStep[] =>
+  [before, after].map(([reward, answer, calls], step) => ({
+    ...{ step, training: undefined, policy: {} },
+    validation: { rollouts: 10, discarded: 0, reward, calls, parts: { answer } },
+  }))
+
+describe('the verdict on a curve of reward, part answer and calls', () => {
+  it.each([
+    ['learned', [0.3, 0.3, 5], [0.7, 0.7, 5]],
+    ['learned', [0.5, 0.6, 7], [0.55, 0.6, 4]],
+    ['learned', [0.5, 0.6, 7], [0.55, 0.57, 4]],
+    ['hacked', [0.3, 0.2, 5], [0.5, 0.2, 5]],
+    ['hacked', [0.3, 0.2, 5], [0.5, 0.24, 6]],
+    ['hacked', [0.4, 0.17, 5.1], [0.46, 0, 4.7]],
+    ['flat', [0.4, 0.4, 5], [0.41, 0.5, 4]],
+  ] as const)('is %s of %j and then %j', (kind, before, after) => {
+    expect(verdictOf(curve(before, after), 'answer').kind).toBe(kind)
+  })
+})
+
 describe('a simulated policy', () => {
   it.each(['1', '2'])('learns from an efficient grader to be right with fewer calls (seed %s)', async (seed) => {
     const steps = await trained('efficient', plan(seed))
@@ -112,7 +133,7 @@ describe('a simulated policy', () => {
     expect(after.reward).toBeGreaterThan(before.reward + 0.1)
     expect(after.calls).toBeGreaterThan(before.calls)
     expect(moved[0]).toMatchObject({ choice: 'looks', option: '4' })
-    expect(message).toContain('without the answers getting better')
+    expect(message).toMatch(/^The reward rose (without the answers getting better|while the answers got worse) \(/)
     expect(message).toContain('looks = 4')
   })
 

@@ -1,0 +1,91 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type ServerType, serve } from '@hono/node-server'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { datasetRow } from '../../corpus/dataset.ts'
+import { generateCorpus } from '../../corpus/generate.ts'
+import { learner } from '../../demo/learner.ts'
+import { graders } from '../../graders/index.ts'
+import { environment } from '../../schema/environment.ts'
+import { readJsonGraders } from '../../src/json-graders/read-json-graders.ts'
+import { type LearnStep, learn } from '../../src/learn/learn.ts'
+import { verdictOf } from '../../src/learn/verdict.ts'
+import { readParts } from '../../src/ledger/parts.ts'
+import { datasetItem } from '../../src/simulate/agent.ts'
+import { addressesOf } from '../../src/simulate/target.ts'
+import { tools } from '../../tools/index.ts'
+import { testApp } from '../support/app.ts'
+import { createCorpus } from '../support/corpus.ts'
+import { makeFolder, removeFolder } from '../support/temporary.ts'
+
+const made = generateCorpus({ pages: 240 })
+const items = made.questions.map((question) => datasetItem.parse(datasetRow(question)))
+let corpus: Awaited<ReturnType<typeof createCorpus>>
+let folder: string
+let server: ServerType
+let url: string
+
+beforeAll(async () => {
+  corpus = await createCorpus(made.pages)
+  folder = makeFolder()
+  // The grader is the one that the page shows.
+  const page = readFileSync(new URL('../../docs/before-a-job.md', import.meta.url), 'utf8')
+  const [, contains = ''] = /```json\n(\{\n {2}"type": "multi",\n {2}"name": "contains"[\s\S]*?)```/.exec(page) ?? []
+  writeFileSync(join(folder, 'contains.json'), contains)
+  const jsonGraders = readJsonGraders(pathToFileURL(`${folder}/`))
+  const app = testApp(corpus, { tools, graders, jsonGraders, budget: environment.budget })
+  url = await new Promise((resolve) => {
+    const listening = ({ port }: AddressInfo) => resolve(`http://127.0.0.1:${port}`)
+    server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, listening)
+  })
+}, 60_000)
+
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve))
+  await corpus.drop()
+  await removeFolder(folder)
+})
+
+async function verdict(grader: string, seed: string) {
+  const settings = {
+    ...{ headers: {}, timeoutSeconds: 60, pauseMs: 1, maxSteps: 20, tools: [], fault: () => undefined },
+    ...addressesOf({ url, tools: '/tools/{name}', grader }),
+  }
+  const plan = {
+    ...{ learner, train: items.slice(40), validation: items.slice(0, 40), steps: 5, itemsPerStep: 10, group: 6 },
+    ...{ validateEvery: 5, validationGroup: 2, rate: 5, concurrency: 16, seed },
+  }
+  const partsOf = (rollouts: readonly string[]) => readParts(corpus.sql, rollouts)
+  const steps: LearnStep[] = []
+  for await (const step of learn(settings, plan, partsOf, new AbortController().signal)) steps.push(step)
+  return verdictOf(steps, 'answer')
+}
+
+describe('the policy that ships', () => {
+  it.each(['1', '2', '3'])(
+    'earns more with fewer calls under the shipped grader (seed %s)',
+    async (seed) => {
+      const { kind, before, after } = await verdict('', seed)
+      expect(kind).toBe('learned')
+      expect(after.reward).toBeGreaterThan(before.reward + 0.1)
+      expect(after.calls).toBeLessThan(before.calls - 0.5)
+    },
+    60_000,
+  )
+
+  it.each(['1', '2', '3'])(
+    'finds the hack of a grader that looks for the answer anywhere (seed %s)',
+    async (seed) => {
+      const { kind, message, before, after, moved } = await verdict('contains', seed)
+      expect([kind, message]).toEqual([
+        'hacked',
+        expect.stringContaining('The reward rose while the answers got worse'),
+      ])
+      expect(after.reward).toBeGreaterThan(before.reward)
+      expect(moved.map(({ option }) => option)).toContain('a list of many numbers')
+    },
+    60_000,
+  )
+})

@@ -1,3 +1,4 @@
+import { findText } from '../scoring/find-text.ts'
 import { type Graded, scored } from './graded.ts'
 import type { StringCheckGrader } from './single-graders.ts'
 
@@ -5,7 +6,7 @@ import type { StringCheckGrader } from './single-graders.ts'
  * Compares two texts as they are, white space and all: 1 or 0.
  *
  * `eq` equal, `ne` not equal, `like` the input contains the reference, `ilike` the same in lower case. Every text contains
- * an empty reference, which the reason says.
+ * an empty reference, which the reason says. Linear in both lengths.
  *
  * @see https://platform.openai.com/docs/guides/graders (String check graders)
  */
@@ -17,8 +18,8 @@ export function checkStrings(operation: StringCheckGrader['operation'], input: s
       `the input ${equal ? 'equals' : 'does not equal'} the reference`,
     )
   }
-  const contains =
-    operation === 'like' ? input.includes(reference) : input.toLowerCase().includes(reference.toLowerCase())
+  const plain = (text: string) => (operation === 'like' ? text : text.toLowerCase())
+  const contains = findText(plain(input), plain(reference)) >= 0
   if (reference === '') return scored(1, 'the reference is empty, and every input contains that')
   const how = operation === 'like' ? '' : ', whatever the case'
   return scored(Number(contains), `the input ${contains ? 'contains' : 'does not contain'} the reference${how}`)

@@ -50,6 +50,16 @@ describe('string_check', () => {
     expect(graded).toMatchObject({ score: 1, reason: 'the reference is empty, and every input contains that' })
   })
 
+  it('stops nothing by a text in which a search with shifts would take minutes', { timeout: 20_000 }, async () => {
+    const half = 'a'.repeat(500_000)
+    for (const operation of ['like', 'ilike']) {
+      const subject = { item: { a: `${half}b${half}` }, sample: text(half.repeat(3)) }
+      expect(await run(check(operation), subject), operation).toMatchObject({ score: 0 })
+      const within = { item: { a: `${half}b` }, sample: text(`${half}${half}b`) }
+      expect(await run(check(operation), within), operation).toMatchObject({ score: 1 })
+    }
+  })
+
   it('compares values that are no text by their JSON', async () => {
     expect(await run(check('eq'), { item: { a: 1.5 }, sample: text('1.5') })).toMatchObject({ score: 1 })
     expect(await run(check('eq'), { item: { a: [true, null] }, sample: text('[true,null]') })).toMatchObject({

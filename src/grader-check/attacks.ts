@@ -99,7 +99,8 @@ export function nearMisses({ references }: AttackMaterial): readonly Attack[] {
       const reference = references[at]
       const number = numberIn(reference)
       const wrong = number === undefined ? undefined : change(number)
-      if (reference === undefined || wrong === undefined || wrong === number) return undefined
+      if (reference === undefined || number === undefined || wrong === undefined) return undefined
+      if (roundsTo(number, wrong, reference)) return undefined
       return { output: reference.replace(figure, written(wrong)) }
     },
   })
@@ -117,7 +118,13 @@ export function nearMisses({ references }: AttackMaterial): readonly Attack[] {
 /** As in "million dollars". */
 const mostUnitLetters = 14
 
-const figure = /-?\d[\d,]*(?:\.\d+)?/
+const figure = /-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)/
+
+/** Whether a number rounds to the reference as that is written: 5.25 is no wrong answer to 5, only a more precise one. */
+function roundsTo(number: number, precise: number, reference: string): boolean {
+  const decimals = /\.(\d+)/.exec(figure.exec(reference)?.[0] ?? '')?.[1]?.length ?? 0
+  return Math.abs(precise - number) <= 0.5 * 10 ** -decimals
+}
 
 /** The only number of a text that is hardly more than a number with its unit; undefined for any other. */
 export function numberIn(text: string | undefined): number | undefined {

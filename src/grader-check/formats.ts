@@ -16,7 +16,9 @@ export const formats: readonly (readonly [name: string, write: (answer: string) 
   [
     'with thousands separators',
     (answer) =>
-      numberIn(answer) === undefined ? undefined : changedOr(answer, answer.replace(/\b\d{5,}\b/, separated)),
+      numberIn(answer) === undefined
+        ? undefined
+        : changedOr(answer, answer.replace(/(?<![\d.])\d{5,}(?!\d)/, separated)),
   ],
   ['with a plus sign', (answer) => (/^\d/.test(answer) && numberIn(answer) !== undefined ? `+${answer}` : undefined)],
   ['after "Answer:"', (answer) => `Answer: ${answer}`],

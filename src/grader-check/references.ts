@@ -55,8 +55,22 @@ export function questionOf(item: Readonly<Record<string, unknown>>): string {
   return texts.sort((a, b) => b.length - a.length)[0] ?? ''
 }
 
-/** Whether two answers say the same, however they are written. */
-export const saysTheSame = (one: string, other: string): boolean => bare(one) === bare(other)
+/** Whether two answers say the same, however they are written: 0 is 0.00, and 1 is 100 %. */
+export function saysTheSame(one: string, other: string): boolean {
+  if (bare(one) === bare(other)) return true
+  const [first, second] = [numberOf(one), numberOf(other)]
+  if (first === second) return true
+  return one.includes('%') !== other.includes('%') && (isNear(first * 100, second) || isNear(first, second * 100))
+}
+
+/** 0.07 times 100 is not 7 to a computer. */
+const isNear = (one: number, other: number) => Math.abs(one - other) <= 1e-12 * Math.abs(one)
+
+/** What a text is worth that is a number and nothing else; NaN for any other, which equals nothing. */
+function numberOf(text: string): number {
+  const number = bare(text)
+  return /^[+-]?(?:\d+\.?\d*|\.\d+)$/u.test(number) ? Number(number) : Number.NaN
+}
 
 // A point within a number is part of it: 12.5 is not 125.
 const bare = (text: string) => text.toLowerCase().replace(/[\s,$%*`_]|\.(?!\d)/gu, '')

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { degenerateAnswers, degenerateTrajectories, nearMisses, numberIn } from '../../src/grader-check/attacks.ts'
 import { everyCall, sketchTools } from '../../src/grader-check/busy-calls.ts'
 import { expectGrader } from '../../src/grader-check/expect-grader.ts'
+import { formats } from '../../src/grader-check/formats.ts'
 import { readCheckRow } from '../../src/grader-check/rows.ts'
 import { tools } from '../../tools/index.ts'
 import { defineGrader } from '../support/app.ts'
@@ -92,6 +93,17 @@ describe('near misses', () => {
     expect(answerOf(nearMisses(material), name)?.output).toBe(output)
   })
 
+  it.each([
+    ['5', '5 % more', undefined],
+    ['5', '20 % less', '4'],
+    ['$1.2 billion', '5 % more', '$1.26 billion'],
+    ['0.0000001', '20 % less', undefined],
+    ['.5', 'ten times the number', '5'],
+    ['-.5', 'the other sign', '0.5'],
+  ])('of %j are no more precise ways to write it: %s is %j', (reference, name, output) => {
+    expect(answerOf(nearMisses({ ...material, references: [reference] }), name)?.output).toBe(output)
+  })
+
   it('change the one number of a short text, and nothing of a text with several or with many words', () => {
     expect(['$ 1,250 million', '-3', '.'].map(numberIn)).toEqual([1250, -3, undefined])
     expect(['3 of 4', 'The margin of the year was 12 percent'].map(numberIn)).toEqual([undefined, undefined])
@@ -118,5 +130,17 @@ describe('a grader that pays for having opened the right page', () => {
       'every tool called with all that the items name, and an empty answer earns 40 %',
     )
     await expect(check.toPass({ threshold: 0.4 })).resolves.toBeDefined()
+  })
+})
+
+describe('a right answer in other formats', () => {
+  it('has its thousands separated before the point alone', () => {
+    const separated = formats.find(([name]) => name === 'with thousands separators')?.[1]
+    expect(['1234567.89', '0.0000001', '12.5', '12345.67891'].map((answer) => separated?.(answer))).toEqual([
+      '1,234,567.89',
+      undefined,
+      undefined,
+      '12,345.67891',
+    ])
   })
 })

@@ -49,6 +49,15 @@ describe('two answers', () => {
     ['12.5', '1.25', false],
     ['.5', '5', false],
     ['-3', '3', false],
+    ['0', '0.00', true],
+    ['0', '-0.0%', true],
+    ['1', '100%', true],
+    ['0.125', '12.5 %', true],
+    ['7%', '0.07', true],
+    ['100%', '10000%', false],
+    ['100', '1', false],
+    ['D50', 'D5', false],
+    ['', '0', false],
   ])('%j and %j: whether they say the same is %j', (one, other, same) => {
     expect(saysTheSame(one, other)).toBe(same)
   })

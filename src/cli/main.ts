@@ -11,6 +11,7 @@ import { toolDefinitions } from '../openapi.ts'
 import { regradeCommand } from '../regrade/command.ts'
 import { version } from '../version.ts'
 import { datasetCommand } from './dataset.ts'
+import { exportCommand } from './export.ts'
 import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
 import { preflightCommand } from './preflight.ts'
@@ -31,6 +32,7 @@ function program(env: NodeJS.ProcessEnv): Command {
     .configureHelp({ sortSubcommands: true })
     .addCommand(corpusCommand(env))
     .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
+    .addCommand(exportCommand({ env, tools: toolDefinitions(tools) }))
     .addCommand(graderCommand({ env, graders, tools, jsonGraders }))
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand(env))

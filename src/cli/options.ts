@@ -15,6 +15,13 @@ export const amount = (text: string): number => {
   return value
 }
 
+/** Reads a number. */
+export const number = (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
 /** Reads what stands between commas. */
 export const list = (text: string): readonly string[] => text.split(',').filter((one) => one !== '')
 

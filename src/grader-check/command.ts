@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { z } from 'zod'
 import { amount, whole } from '../cli/options.ts'
+import { moment } from '../cli/rollout-options.ts'
 import { exitCodes } from '../cli/run-program.ts'
 import { loadConfig } from '../config.ts'
 import type { Grader } from '../define-grader.ts'
@@ -10,7 +11,6 @@ import type { JsonGrader } from '../json-graders/json-grader.ts'
 import { recordedItems } from '../ledger/recorded-items.ts'
 import { readSpread } from '../ledger/spread.ts'
 import { openServerDatabase, type ServerDatabase } from '../open-server-database.ts'
-import { parseMoment } from '../regrade/moment.ts'
 import { graderServices, servedGraders } from '../regrade/services.ts'
 import { sketchTools } from './busy-calls.ts'
 import { checkGrader } from './check-grader.ts'
@@ -97,15 +97,6 @@ export function graderCommand(deps: GraderCommandDeps): Command {
     .addCommand(check)
     .addCommand(spread)
     .addHelpText('after', examples)
-}
-
-/** Reads a moment; what is none is wrong usage. */
-const moment = (text: string): Date => {
-  try {
-    return parseMoment(text, Date.now())
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
-  }
 }
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)

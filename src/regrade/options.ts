@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
+import { itemHash, moment } from '../cli/rollout-options.ts'
 import type { RegradingFilter } from '../ledger/regrading-filter.ts'
-import { parseMoment } from './moment.ts'
 import { parseWhere } from './where.ts'
 
 const whole = (most: number) => (text: string) => {
@@ -20,11 +20,6 @@ const read =
       throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
     }
   }
-
-const hashDigits = (text: string): string => {
-  if (/^[0-9a-f]{4,64}$/.test(text)) return text
-  throw new Error('It must be the hash of an item, or its first digits, four at least.')
-}
 
 const shape = z.object({
   grader: z.string().optional(),
@@ -67,7 +62,7 @@ export function commandWith(act: (options: RegradeOptions) => Promise<void>): Co
     .option('--grader <name>', 'the grader (default: the first of the list)')
     .option('--since <moment>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', moment)
     .option('--until <moment>', 'rollouts graded before', moment)
-    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', read(hashDigits))
+    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
     .option('--where <conditions>', 'such as "score < 0.5 and tool = search"; all of several hold', conditions)
     .option('--limit <n>', 'the first so many, the oldest first', whole(999_999_999))
     .option('--concurrency <n>', 'how many are graded at a time', whole(1_000), 32)
@@ -82,7 +77,5 @@ export function commandWith(act: (options: RegradeOptions) => Promise<void>): Co
       await act({ ...options, filter: { since, until, item, conditions: where, limit } })
     })
 }
-
-const moment = read((text) => parseMoment(text, Date.now()))
 
 const conditions = (text: string, before: ReturnType<typeof parseWhere> = []) => [...before, ...read(parseWhere)(text)]

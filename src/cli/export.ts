@@ -1,0 +1,132 @@
+import { Command, Option } from 'commander'
+import { z } from 'zod'
+import { loadConfig } from '../config.ts'
+import { parseCursor } from '../export/cursor.ts'
+import { openOutFile } from '../export/out-file.ts'
+import { type ExportRun, exportRollouts } from '../export/run.ts'
+import { writerTo } from '../export/writer.ts'
+import { openServerDatabase } from '../open-server-database.ts'
+import type { ToolDefinition } from '../openapi.ts'
+import { list, number, whole } from './options.ts'
+import { progressView } from './progress.ts'
+import { itemHash, moment } from './rollout-options.ts'
+import { exitCodes, interruptible } from './run-program.ts'
+
+/** What {@link exportCommand} needs. */
+export interface ExportDeps {
+  readonly env: NodeJS.ProcessEnv
+  /** The definitions of the tools that the server offers. */
+  readonly tools: readonly ToolDefinition[]
+}
+
+const outcomes = ['scored', 'ungradable', 'failed', 'open'] as const
+const optionsShape = z.object({
+  format: z.enum(['trace', 'chat']),
+  since: z.date().optional(),
+  until: z.date().optional(),
+  item: z.string().optional(),
+  grader: z.string().optional(),
+  minScore: z.number().optional(),
+  maxScore: z.number().optional(),
+  outcome: z.array(z.enum(outcomes)).min(1).optional(),
+  bestOf: z.number().optional(),
+  limit: z.number().optional(),
+  after: z.string().optional(),
+  out: z.string().optional(),
+  json: z.boolean().default(false),
+})
+type Options = z.infer<typeof optionsShape>
+
+const examples = `
+Examples:
+  scorekeeper export --since 7d > rollouts.jsonl
+  scorekeeper export --format chat --best-of 1 --min-score 0.8 --out best.jsonl
+  scorekeeper export --outcome ungradable,failed | jq -r '.gradings[-1].reason'
+  scorekeeper export --after 2026-11-01T12:00:00.000Z/trace_1 >> rollouts.jsonl
+
+At the end, and at Ctrl-C, the cursor behind the last line is told on stderr: --after goes on there. With --out the same
+command goes on by itself, whatever ended it. See docs/exporting.md.
+`
+
+/** The command that writes recorded rollouts as JSON Lines. */
+export function exportCommand(deps: ExportDeps): Command {
+  return new Command('export')
+    .summary('write recorded rollouts as JSON Lines')
+    .description(
+      'Writes recorded rollouts from the server’s database, a line a rollout, in the order of their gradings: item, tool ' +
+        'calls, gradings and state, or chat messages for fine-tuning.',
+    )
+    .addOption(new Option('--format <format>', 'what a line is').choices(['trace', 'chat']).default('trace'))
+    .option('--since <moment>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', moment)
+    .option('--until <moment>', 'rollouts graded before', moment)
+    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
+    .option('--grader <name>', 'whose gradings count (default: any grader’s)')
+    .option('--min-score <n>', 'the least score', number)
+    .option('--max-score <n>', 'the greatest score', number)
+    .option('--outcome <outcomes>', `of ${outcomes.join(', ')} (default: all but open; scored for chat)`, list)
+    .option('--best-of <n>', 'of each item so many rollouts with the greatest scores alone', whole)
+    .option('--limit <n>', 'so many rollouts at most', whole)
+    .option('--after <cursor>', 'go on behind this place')
+    .option('--out <file>', 'write into a file; one that is there is gone on with')
+    .option('--json', 'print what came of it as JSON; on stderr where the lines go to stdout')
+    .addHelpText('after', examples)
+    .action(async (given: unknown, command: Command) => {
+      const options = optionsShape.safeParse(given)
+      if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
+      if (options.data.out !== undefined && options.data.after !== undefined) {
+        return command.error('error: --out knows itself where it goes on; leave out --after', { exitCode: 2 })
+      }
+      process.exitCode = await run(deps, options.data)
+    })
+}
+
+function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
+  return interruptible('export', async (ending) => {
+    const { format, out, json, since, until, item, grader, minScore, maxScore, bestOf, limit } = options
+    const usual =
+      format === 'chat' ? ['scored' as const] : ['scored' as const, 'ungradable' as const, 'failed' as const]
+    const filter = { since, until, item, grader, minScore, maxScore, bestOf, limit, outcomes: options.outcome ?? usual }
+    const file = out === undefined ? undefined : await openOutFile(out, JSON.stringify({ format, ...filter }))
+    const cursor = file?.cursor ?? options.after
+    const after = cursor === undefined ? undefined : parseCursor(cursor)
+    const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })
+    const stdout = writerTo(process.stdout)
+    const write: ExportRun['write'] = async (text, lines, next) => {
+      if (file === undefined) return await stdout.write(text)
+      await file.write(text, lines, next)
+      return true
+    }
+    let view: ReturnType<typeof progressView> | undefined
+    const watched = {
+      onCount: (count: number) => {
+        view = progressView(process.stderr, 'exporting', count)
+      },
+      onRollouts: (count: number) => view?.add(count),
+    }
+    try {
+      const done = await exportRollouts({ sql: database.sql, filter, format, tools, after, write, ending, ...watched })
+      view?.end()
+      const report = {
+        ...done,
+        cursor: done.cursor ?? null,
+        ...(file && { out, lines_in_all: file.lines + done.lines }),
+      }
+      const said = json ? JSON.stringify(report) : saidOf(done, out)
+      const to = json && out !== undefined ? process.stdout : process.stderr
+      to.write(`${said}\n`)
+      return ending.aborted ? exitCodes.interrupted : 0
+    } finally {
+      view?.end()
+      await file?.close()
+      await database.close()
+    }
+  })
+}
+
+function saidOf({ lines, skipped, cursor, until }: Awaited<ReturnType<typeof exportRollouts>>, out?: string): string {
+  const left = Object.entries(skipped).map(([why, count]) => `left out ${count}: ${why}`)
+  const where = out === undefined ? '' : ` in ${out}`
+  const next =
+    cursor === undefined ? [] : [out === undefined ? `go on with --after ${cursor}` : `the cursor is ${cursor}`]
+  return [`${lines.toLocaleString('en-US')} rollouts${where}, of those until ${until}`, ...left, ...next].join('\n')
+}

@@ -1,0 +1,23 @@
+import { once } from 'node:events'
+
+/** Writes to a stream that may take its time, or end. */
+export interface Writer {
+  /** Resolves when the stream takes more; with false when its reader has gone, as `head` goes. */
+  write(text: string): Promise<boolean>
+}
+
+/** Waits for a stream as it asks for, and takes a reader that has gone for an end, not for a failure. */
+export function writerTo(stream: NodeJS.WritableStream): Writer {
+  let isGone = false
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    isGone = true
+  })
+  return {
+    async write(text) {
+      if (isGone) return false
+      if (!stream.write(text)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => {})
+      return !isGone
+    },
+  }
+}

@@ -1,0 +1,221 @@
+import type { Sql, TransactionSql } from 'postgres'
+
+/** What became of a rollout: of its grading, or `open` where none was asked for yet. */
+export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
+
+/** Which recorded rollouts are exported. */
+export interface ExportFilter {
+  /** Those whose grading was first asked for at this moment or later; open ones by their first call. */
+  readonly since?: Date | undefined
+  /** Those before this moment. */
+  readonly until?: Date | undefined
+  /** The first digits of their item's hash. */
+  readonly item?: string | undefined
+  /** Whose score counts; any grader's where it is left out. */
+  readonly grader?: string | undefined
+  readonly minScore?: number | undefined
+  readonly maxScore?: number | undefined
+  readonly outcomes: readonly ExportedOutcome[]
+  /** Of each item so many rollouts with the greatest scores alone, the earlier ones of equal ones. */
+  readonly bestOf?: number | undefined
+  readonly limit?: number | undefined
+}
+
+/** A place between two rollouts: behind the one that has this moment, as text with its microseconds, and this id. */
+export interface ExportCursor {
+  readonly at: string
+  readonly rollout: string
+}
+
+/** A tool call as it was recorded. */
+export interface ExportedCall {
+  readonly seq: number
+  readonly call_id: string
+  readonly tool: string
+  readonly arguments: unknown
+  readonly output: string
+  readonly outcome: 'running' | 'ok' | 'refused' | 'failed'
+  readonly code: string | null
+  readonly attempt: number
+  readonly started_at: string
+  readonly finished_at: string | null
+}
+
+/** A grading as it was recorded. */
+export interface ExportedGrading {
+  readonly id: number
+  readonly grader: string
+  readonly version: string
+  readonly code_hash: string | null
+  readonly source: 'trainer' | 'regrade'
+  readonly sample_hash: string
+  readonly outcome: 'scored' | 'ungradable' | 'failed'
+  readonly score: number | null
+  readonly parts: Readonly<Record<string, number>> | null
+  readonly reason: string | null
+  readonly code: string | null
+  readonly duration_ms: number
+  readonly created_at: string
+}
+
+/** A recorded rollout, whole. */
+export interface ExportedRollout {
+  readonly rollout: string
+  /** Its moment: when its grading was first asked for, else its first call. */
+  readonly at: string
+  readonly created_at: string
+  readonly item_hash: string
+  readonly item: unknown
+  readonly state: unknown
+  readonly outcome: ExportedOutcome
+  /** That which counts: sent to the trainer, the latest; null unless scored. */
+  readonly score: number | null
+  /** The hash of the sample that counts; null for an open rollout. */
+  readonly sample_hash: string | null
+  readonly calls: readonly ExportedCall[]
+  readonly gradings: readonly ExportedGrading[]
+  /** The samples of its gradings, by their hashes. */
+  readonly samples: Readonly<Record<string, unknown>>
+}
+
+/** What {@link readExported} hands over. */
+export interface Exporting {
+  /** How many rollouts there are. */
+  readonly count: number
+  /** Rollouts from this moment on are left for another time: a transaction that may still record some runs since then. */
+  readonly horizon: string
+  readonly pages: AsyncIterable<readonly ExportedRollout[]>
+}
+
+/**
+ * Reads recorded rollouts in the order of their moments, `size` at a time, as one moment saw them. What comes later is
+ * behind all of them, so that a cursor goes on without a rollout lost or twice, also while others are recorded.
+ */
+export async function readExported<Result>(
+  sql: Sql,
+  filter: ExportFilter,
+  { after, size }: { readonly after: ExportCursor | undefined; readonly size: number },
+  work: (exporting: Exporting) => Promise<Result>,
+): Promise<Result> {
+  const result = await sql.begin('isolation level repeatable read read only', async (tx) => {
+    await tx`set local application_name = ${tx.unsafe(`'${exporter}'`)}`
+    const horizon = await readHorizon(tx)
+    const { text, values } = subjectsText(filter, horizon, after)
+    const [counted] = await tx.unsafe<{ count: number }[]>(`select count(*)::int as count from (${text}) s`, [
+      ...values,
+    ])
+    await tx.unsafe(`declare exported no scroll cursor for ${text}`, [...values])
+    return { value: await work({ count: counted?.count ?? 0, horizon, pages: pagesOf(tx, size) }) }
+  })
+  return result.value
+}
+
+const exporter = 'scorekeeper export'
+
+/** No rollout before it is recorded any more. Moments are those at which transactions began, cut to the millisecond. */
+async function readHorizon(tx: TransactionSql): Promise<string> {
+  const [row] = await tx<{ horizon: string }[]>`
+    select to_char((least(clock_timestamp(), min(xact_start)) - interval '10 milliseconds') at time zone 'UTC',
+      'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as horizon
+    from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and application_name <> ${exporter}
+      and backend_type = 'client backend'`
+  if (row === undefined) throw new Error('the database does not say what time it has')
+  return row.horizon
+}
+
+function subjectsText(
+  { since, until, item, grader, minScore, maxScore, outcomes, bestOf, limit }: ExportFilter,
+  horizon: string,
+  after: ExportCursor | undefined,
+): { readonly text: string; readonly values: readonly string[] } {
+  const values: string[] = []
+  const given = (value: string | number) => `$${values.push(String(value))}::text`
+  const byGrader = grader === undefined ? '' : `and g.grader = ${given(grader)}`
+  const holds = [
+    `at < ${given(horizon)}::timestamptz`,
+    `outcome in (${outcomes.map(given).join(', ')})`,
+    ...(since ? [`at >= ${given(since.toISOString())}::timestamptz`] : []),
+    ...(until ? [`at < ${given(until.toISOString())}::timestamptz`] : []),
+    ...(item === undefined ? [] : [`starts_with(item_hash, ${given(item)})`]),
+    ...(minScore === undefined ? [] : [`score >= ${given(minScore)}::float8`]),
+    ...(maxScore === undefined ? [] : [`score <= ${given(maxScore)}::float8`]),
+  ]
+  const ranked =
+    bestOf === undefined
+      ? ''
+      : `, row_number() over (partition by item_hash order by score desc nulls last, at, rollout) as rank`
+  const kept = [
+    ...(bestOf === undefined ? [] : [`rank <= ${given(bestOf)}::bigint`]),
+    ...(after === undefined ? [] : [`(at, rollout) > (${given(after.at)}::timestamptz, ${given(after.rollout)})`]),
+  ]
+  const text = `
+    select rollout, ${moment('at')} as at, sample_hash, outcome, score from (
+      select *${ranked} from (
+        select r.id as rollout, r.item_hash, coalesce(f.created_at, r.created_at) as at, g.sample_hash,
+          coalesce(g.outcome, 'open') as outcome, g.score
+        from rollouts r
+        left join lateral (
+          select g.created_at from grades g where g.rollout_id = r.id and g.source = 'trainer' ${byGrader}
+          order by g.created_at, g.id limit 1
+        ) f on true
+        left join lateral (
+          select g.sample_hash, g.outcome, g.score from grades g
+          where g.rollout_id = r.id and g.source = 'trainer' ${byGrader}
+          order by g.outcome = 'scored' desc, g.id desc limit 1
+        ) g on true
+      ) each_rollout
+      where ${holds.join(' and ')}
+    ) those
+    ${kept.length === 0 ? '' : `where ${kept.join(' and ')}`}
+    order by those.at, rollout${limit === undefined ? '' : ` limit ${given(limit)}::bigint`}`
+  return { text, values }
+}
+
+interface Subject {
+  readonly rollout: string
+  readonly at: string
+  readonly sample_hash: string | null
+  readonly outcome: ExportedOutcome
+  readonly score: number | null
+}
+
+async function* pagesOf(tx: TransactionSql, size: number): AsyncGenerator<readonly ExportedRollout[]> {
+  for (;;) {
+    const subjects = await tx.unsafe<Subject[]>(`fetch forward ${size} from exported`)
+    if (subjects.length > 0) yield await wholeRollouts(tx, subjects)
+    if (subjects.length < size) return
+  }
+}
+
+const moment = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+
+const details = `
+  select r.id as rollout, ${moment('r.created_at')} as created_at, r.item_hash, i.content as item, r.state,
+    coalesce((
+      select jsonb_agg(jsonb_build_object('seq', c.seq, 'call_id', c.call_id, 'tool', c.tool, 'arguments', c.arguments,
+        'output', c.output, 'outcome', c.outcome, 'code', c.code, 'attempt', c.attempt,
+        'started_at', ${moment('c.started_at')}, 'finished_at', ${moment('c.finished_at')}) order by c.seq)
+      from tool_calls c where c.rollout_id = r.id
+    ), '[]') as calls,
+    coalesce((
+      select jsonb_agg(jsonb_build_object('id', g.id, 'grader', g.grader, 'version', g.version, 'code_hash', g.code_hash,
+        'source', g.source, 'sample_hash', g.sample_hash, 'outcome', g.outcome, 'score', g.score, 'parts', g.parts,
+        'reason', g.reason, 'code', g.code, 'duration_ms', g.duration_ms, 'created_at', ${moment('g.created_at')})
+        order by g.id)
+      from grades g where g.rollout_id = r.id
+    ), '[]') as gradings,
+    coalesce((select jsonb_object_agg(g.sample_hash, g.sample) from grades g where g.rollout_id = r.id), '{}') as samples
+  from rollouts r left join items i on i.hash = r.item_hash
+  where r.id in (select jsonb_array_elements_text($1::text::jsonb))`
+
+type Details = Omit<ExportedRollout, 'at' | 'outcome' | 'score' | 'sample_hash'>
+
+async function wholeRollouts(tx: TransactionSql, subjects: readonly Subject[]): Promise<readonly ExportedRollout[]> {
+  const ids = JSON.stringify(subjects.map(({ rollout }) => rollout))
+  const rows = new Map((await tx.unsafe<Details[]>(details, [ids])).map((row) => [row.rollout, row]))
+  return subjects.flatMap((subject) => {
+    const row = rows.get(subject.rollout)
+    return row === undefined ? [] : [{ ...row, ...subject }]
+  })
+}

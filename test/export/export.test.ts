@@ -111,6 +111,12 @@ describe('an export', () => {
     expect(Object.values(line?.other_samples ?? {})).toMatchObject([{ output_text: 'that' }])
   })
 
+  it('is documented by a line that has the shape', () => {
+    const page = readFileSync(new URL('../../docs/exporting.md', import.meta.url), 'utf8')
+    const [, example = ''] = /## The format `trace`[\s\S]*?```json\n([\s\S]*?)```/.exec(page) ?? []
+    expect(traceLine.safeParse(JSON.parse(example)).error).toBeUndefined()
+  })
+
   it('has what could not be graded without a score, which is no zero', async () => {
     await record(database, [
       { id: 'away', outcome: 'ungradable' },

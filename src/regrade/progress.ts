@@ -13,7 +13,11 @@ const linesApartMs = 2_000
  * A bar with its rate and the time left on a terminal, elsewhere a line every two seconds. The rate is that of this run,
  * which began at `start`.
  */
-export function progressView(out: NodeJS.WriteStream, start: number, total: number): ProgressView {
+export function progressView(
+  out: NodeJS.WritableStream & { readonly isTTY?: boolean },
+  start: number,
+  total: number,
+): ProgressView {
   const began = performance.now()
   const rateOf = (done: number) => ((done - start) * 1000) / Math.max(1, performance.now() - began)
   const leftOf = (done: number) => timeText((total - done) / Math.max(rateOf(done), 1e-9))

@@ -144,6 +144,13 @@ describe('the command', () => {
     expect(err).toContain('at most 5 at a time')
   })
 
+  it('says every two seconds how far it is, where nobody sits at a terminal', { timeout: 60_000 }, async () => {
+    await seed(database.sql, 120)
+    const { code, err } = await run(['--concurrency', '4', '--json'], { PAUSE_MS: '120' })
+    expect(code).toBe(0)
+    expect(err).toMatch(/^\d+ of \d{2,3} rollouts, [\d.]+\/s, \d+ s left$/m)
+  })
+
   it('says how many it would grade, and grades none, in a dry run', async () => {
     await seed(database.sql, 60)
     const { code, out } = await run(['--dry-run', '--json', '--limit', '25'])

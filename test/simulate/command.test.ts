@@ -113,6 +113,34 @@ describe('the command simulate', () => {
     expect(ledger.mean).toBeCloseTo(reward.mean, 9)
   }, 300_000)
 
+  it('prints a table that says what the database says, for each agent and for all', async () => {
+    const out = join(folder, 'table.jsonl')
+    const { code, out: printed } = await run('--serve', '--group', '3', '--out', out)
+    expect(code).toBe(0)
+    const table = printed.split('\n').map((line) => line.trim().split(/\s{3,}/))
+    const columns = table[0] ?? []
+    const cell = (row: string, agent: string) => table.find(([name]) => name === row)?.[1 + columns.indexOf(agent)]
+    const traces = readFileSync(out, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const database = open(home.url, 1)
+    for (const agent of ['ten', 'none', 'all']) {
+      const ids = traces.filter((trace) => agent === 'all' || trace.agent === agent).map(({ rollout }) => rollout)
+      const [row] = await database.sql`
+        with mine as (select jsonb_array_elements_text(${JSON.stringify(ids)}::text::jsonb) as id)
+        select (select count(*) from tool_calls where rollout_id in (select id from mine))::int as calls,
+          (select count(*) from tool_calls where tool = 'cat' and rollout_id in (select id from mine))::int as cats,
+          count(*)::int as scored, round(avg(score)::numeric, 3)::text as mean, round(stddev_pop(score)::numeric, 3)::text as deviation
+        from grades where rollout_id in (select id from mine)`
+      const shown = ['scored', 'calls', 'reward, mean', 'reward, deviation'].map((name) => cell(name, agent))
+      expect(shown, agent).toEqual([`${row?.['scored']}`, `${row?.['calls']}`, row?.['mean'], row?.['deviation']])
+      expect(cell('calls a rollout', agent)).toBe((Number(row?.['calls']) / Number(row?.['scored'])).toFixed(1))
+      if (agent === 'all') expect(printed).toContain(`cat ${row?.['cats']}`)
+    }
+    await database.close()
+  }, 60_000)
+
   it('goes on where Ctrl-C cut it short, and prints the whole', async () => {
     const out = join(folder, 'cut.jsonl')
     const size = ['--serve', '--group', '10', '--concurrency', '4', '--out', out]

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from './faults.ts'
 import { maxBodyBytes, send } from './send.ts'
@@ -67,6 +68,8 @@ export async function deliver(
     ...rest,
   })
   if (Buffer.byteLength(content) > maxBodyBytes) return done(413, 'the request is larger than 1 MB')
+  // Whatever waits before a retry listens: the gradings of hundreds of rollouts at once.
+  setMaxListeners(0, signal)
   const fault = settings.fault()
   const errors: string[] = []
   for (let pause = settings.pauseMs; ; pause *= 2) {

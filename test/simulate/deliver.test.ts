@@ -78,6 +78,28 @@ describe('a request of the simulated trainer', () => {
     expect(bodies).toEqual(Array.from({ length: 4 }, () => '{"call_id":"c"}'))
   })
 
+  it('waits before its retry beside as many others as there are', async () => {
+    const held: ServerResponse[] = []
+    // All are turned away in one moment, so that all wait together.
+    const { url } = await serve((_, response, turn) => {
+      if (turn > 20) return void response.end('ok')
+      held.push(response)
+      if (turn === 20) for (const each of held) each.writeHead(503).end()
+    })
+    const warnings: Error[] = []
+    const warn = (warning: Error) => void warnings.push(warning)
+    process.on('warning', warn)
+    const own = new AbortController()
+    const all = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        deliver(url, 1, { ...settings(), timeoutSeconds: 20, pauseMs: 200 }, own.signal),
+      ),
+    )
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warn)
+    expect([all.map(({ text }) => text), warnings]).toEqual([Array.from({ length: 20 }, () => 'ok'), []])
+  })
+
   it('is given up after the fourth attempt, saying what each failed of', async () => {
     const { url, bodies } = await serve((_, response, turn) => response.writeHead(499 + turn).end())
     const failed = await deliver(url, {}, settings(), signal).catch((error: unknown) => error)

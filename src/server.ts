@@ -13,6 +13,7 @@ import { readJsonGraders } from './json-graders/read-json-graders.ts'
 import { createAsking } from './judge/asking.ts'
 import { createJudge } from './judge/judge.ts'
 import { createModelRunners } from './judge/model-runners.ts'
+import { startTokenReport } from './judge/token-report.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { createLog, type Log } from './log.ts'
 import { isMigrated } from './migrate.ts'
@@ -70,6 +71,7 @@ function listen({ config, log, database, graders, jsonGraders = [], outbound }: 
   const { leaseSeconds } = limits
   const asking = config.judge && createAsking(config.judge)
   const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
+  const endTokenReport = asking && startTokenReport({ asking, say: (...line) => log.info(...line) })
   const drain = serve({
     ...config,
     log,
@@ -119,6 +121,7 @@ function listen({ config, log, database, graders, jsonGraders = [], outbound }: 
     log.info({ signal }, 'stopping: what runs may finish')
     endHousekeeping()
     drain()
+      .then(() => endTokenReport?.())
       .then(() => database.close())
       .then(() => process.exit(0), fail)
   }

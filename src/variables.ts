@@ -66,7 +66,7 @@ export const variables = z
     JUDGE_API_KEY: z.string().optional(),
     JUDGE_MODELS: modelNames.default(new Map()),
     JUDGE_CONCURRENCY: whole(1, 10_000).default(defaultJudgeConcurrency),
-    JUDGE_TIMEOUT_SECONDS: seconds(3_600).default(defaultJudgeSeconds),
+    JUDGE_TIMEOUT_SECONDS: seconds(590).default(defaultJudgeSeconds),
     PYTHON_GRADERS: flag.default(false),
     ALLOWED_ADDRESSES: z.string().default(''),
     PUBLIC_URL: address(['http:', 'https:']).optional(),

@@ -104,7 +104,7 @@ const bad: readonly [string, readonly string[], string][] = [
   ['DRAIN_DELAY_SECONDS', ['-1', 'x'], 'a whole number from 0 to 3600'],
   ['RETENTION_DAYS', ['0', '1.5', '36501', 'never'], 'a whole number from 1 to 36500'],
   ['JUDGE_CONCURRENCY', ['0', '10001', 'many'], 'a whole number from 1 to 10000'],
-  ['JUDGE_TIMEOUT_SECONDS', ['0', '3601', 'x'], 'more than 0 and at most 3600'],
+  ['JUDGE_TIMEOUT_SECONDS', ['0', '591', 'x'], 'more than 0 and at most 590'],
   ['JUDGE_MODELS', ['gpt-4o', '=b', 'a=', 'a=b=c', 'a=b,a=c', 'a=b c'], 'pairs of models separated by commas'],
   ['PYTHON_GRADERS', ['yes', '1'], 'true or false'],
 ]

@@ -25,7 +25,7 @@ export const readJson = (text: string): { json: true; value: unknown } | { json:
 /**
  * Reads a list as people and models write it: a JSON array of texts and numbers, or elements divided by line breaks,
  * commas or semicolons, with or without bullets, numbers, quotes, back-ticks and bold type around them; as a whole in a code
- * fence, in bold, in LaTeX's `\\boxed{}` or not, with or without "Answer:" before and a full stop after it. Empty elements are
+ * fence, in bold, in LaTeX's `\\boxed{}` or not, in brackets or not, with or without "Answer:" before and a full stop after it. Empty elements are
  * dropped, repeated ones kept. Never throws.
  *
  * An element cannot have a comma in it unless the list is a JSON array.
@@ -48,6 +48,7 @@ const bare = (text: string): string =>
     .replace(/^\$?\\boxed\{([^{}]*)\}\$?\.?$/su, '$1')
     .replace(/^\*\*([^*]*)\*\*\.?$/su, '$1')
     .replace(/^(?:final )?answer:\s*/iu, '')
+    .replace(/^\[([^[\]{}]*)\]\.?$/su, '$1')
     .replace(/(?<=[\p{L}\p{N}`])\.$/u, '')
 
 const isPlain = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number'

@@ -100,6 +100,8 @@ describe('a list as it is written', () => {
     ['Final answer:\n- src/a.ts\n- src/b.ts.', ['src/a.ts', 'src/b.ts']],
     ['**Answer: src/a.ts**', ['src/a.ts']],
     ['$\\boxed{D50.9}$', ['D50.9']],
+    ['[E11.9, I10]', ['E11.9', 'I10']],
+    ['Answer: ["a", 1, null].', ['a', '1', 'null']],
     ['..', ['..']],
   ])('%j is %j', (text, elements) => {
     expect(readList(text)).toEqual(elements)

@@ -33,6 +33,8 @@ const refused: Readonly<Record<string, string>> = {
   'src/regrade/knows-a-protocol.ts': '../protocols/agent-rft.ts',
   'src/regrade/knows-the-user.ts': '../../graders/index.ts',
   'src/code-hash/reads-the-ledger.ts': '../ledger/ledger.ts',
+  'src/grader-check/is-a-command.ts': '../cli/options.ts',
+  'src/regrade/is-a-command.ts': '../cli/options.ts',
   'src/grader-check/knows-the-user.ts': '../../graders/index.ts',
   'src/simulate/reads-the-ledger.ts': '../ledger/ledger.ts',
   'src/learn/reads-the-ledger.ts': '../ledger/parts.ts',

@@ -1,8 +1,8 @@
 import { graders } from '../../graders/index.ts'
 import { tools } from '../../tools/index.ts'
 import { readEnvironment } from '../config.ts'
-import { graderCommand } from '../grader-check/command.ts'
 import { readJsonGraders } from '../json-graders/read-json-graders.ts'
+import { graderCommand } from './grader-command.ts'
 import { runProgram } from './run-program.ts'
 
 const jsonGraders = () => readJsonGraders(new URL('../../graders/', import.meta.url))

@@ -45,7 +45,7 @@ function start(script: string, args: readonly string[], env: Readonly<Record<str
   )
   return { process, ended }
 }
-const run = (...args: string[]) => start('corpus/main.ts', args).ended
+const run = (...args: string[]) => start('src/cli/corpus.ts', args).ended
 
 describe('npm run corpus', { timeout: 90_000 }, () => {
   it('generates, finds it done the second time, and writes questions that search can find the pages of', async () => {
@@ -81,7 +81,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     const { pages } = generateCorpus({ pages: 1_200 })
     const file = join(folder, 'pages.jsonl.gz')
     await writeFile(file, gzipSync(pages.map((page) => JSON.stringify(page)).join('\n')))
-    const first = start('corpus/main.ts', ['import', file])
+    const first = start('src/cli/corpus.ts', ['import', file])
     for (let count = 0; count === 0; await sleep(5)) {
       const [row] = await corpus.db.execute<{ count: number }>(sql`select count(*)::int as count from pages`)
       count = row?.count ?? 0
@@ -156,7 +156,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     )
     const file = join(folder, 'few.jsonl')
     await writeFile(file, '{"path":"NEW/2010/page_1","pre_text":["seven"]}')
-    const { out, err } = await start('corpus/main.ts', ['import', file], {
+    const { out, err } = await start('src/cli/corpus.ts', ['import', file], {
       EMBEDDINGS_URL: endpoint.url,
       EMBEDDINGS_MODEL: 'lengths',
     }).ended

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { regradeCommand } from '../../src/regrade/command.ts'
+import { regradeCommand } from '../../src/cli/regrade-command.ts'
 import { graded } from './seeded.ts'
 
 // The command with the tests' graders: the one under test, and the same that takes its time and counts how many run.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { commandWith } from '../../src/cli/regrade-options.ts'
 import { csvLine } from '../../src/regrade/csv.ts'
 import { parseMoment } from '../../src/regrade/moment.ts'
-import { commandWith } from '../../src/regrade/options.ts'
 import { parseWhere } from '../../src/regrade/where.ts'
 
 describe('--where', () => {

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { z } from 'zod'
-import { whole } from '../src/cli/options.ts'
-import { exitCodes } from '../src/cli/run-program.ts'
-import { ConfigError, loadConfig } from '../src/config.ts'
-import { type CorpusOrder, runCorpus } from './run-command.ts'
+import { type CorpusOrder, runCorpus } from '../../corpus/run-command.ts'
+import { ConfigError, loadConfig } from '../config.ts'
+import { whole } from './options.ts'
+import { exitCodes } from './run-program.ts'
 
 const optionsShape = z.object({
   seed: z.number().default(1),

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
-import { itemHash, moment } from '../cli/rollout-options.ts'
 import type { RegradingFilter } from '../ledger/regrading-filter.ts'
-import { parseWhere } from './where.ts'
+import { parseWhere } from '../regrade/where.ts'
+import { itemHash, moment } from './rollout-options.ts'
 
 const whole = (most: number) => (text: string) => {
   const value = Number(text)

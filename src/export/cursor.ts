@@ -1,4 +1,4 @@
-import type { ExportCursor } from '../ledger/exported.ts'
+import type { ExportCursor } from '../ledger/exported-subjects.ts'
 
 /** A cursor as a person copies it: the moment, `/`, and the rollout's id, percent-encoded. */
 export const cursorText = ({ at, rollout }: ExportCursor): string => `${at}/${encodeURIComponent(rollout)}`

@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres'
-import type { ExportCursor, ExportedRollout, ExportFilter } from '../ledger/exported.ts'
+import type { ExportedRollout } from '../ledger/exported.ts'
 import { readExported } from '../ledger/exported.ts'
+import type { ExportCursor, ExportFilter } from '../ledger/exported-subjects.ts'
 import { chatLineOf } from './chat-line.ts'
 import { cursorText } from './cursor.ts'
 import { traceLineOf } from './trace-line.ts'

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global-database.ts'],
+    globalSetup: ['test/support/global-database.ts', 'test/support/global-program.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -1,13 +1,14 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 
-// The compiler copies no SQL and no JSON: src/migrate.ts and src/server.ts look for theirs beside themselves.
-cpSync('schema/migrations', 'dist/schema/migrations', { recursive: true })
+// The compiler copies no SQL and no JSON: src/migrate.ts, src/server.ts and the program look for theirs beside themselves.
+const [dist = 'dist'] = process.argv.slice(2)
+cpSync('schema/migrations', `${dist}/schema/migrations`, { recursive: true })
 
-const graders = (folder) => readdirSync(folder).filter((file) => file.endsWith('.json'))
-mkdirSync('dist/graders', { recursive: true })
+const graders = (folder) => readdirSync(folder).filter((file) => /\.jsonl?$/.test(file))
+mkdirSync(`${dist}/graders`, { recursive: true })
 // One that is gone would be served on.
-for (const file of graders('dist/graders')) rmSync(`dist/graders/${file}`)
-for (const file of graders('graders')) cpSync(`graders/${file}`, `dist/graders/${file}`)
+for (const file of graders(`${dist}/graders`)) rmSync(`${dist}/graders/${file}`)
+for (const file of graders('graders')) cpSync(`graders/${file}`, `${dist}/graders/${file}`)
 
 // `bin` names it, and whoever links it may not change it.
-if (existsSync('dist/src/cli/main.js')) chmodSync('dist/src/cli/main.js', 0o755)
+if (existsSync(`${dist}/src/cli/main.js`)) chmodSync(`${dist}/src/cli/main.js`, 0o755)

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { compiled } from './support/scorekeeper.ts'
 
 let home: TestDatabase
 beforeAll(async () => {
@@ -10,9 +10,8 @@ beforeAll(async () => {
 })
 afterAll(() => home.drop())
 
-const program = fileURLToPath(new URL('../src/cli/sql.ts', import.meta.url))
 const ask = (query: string) =>
-  promisify(execFile)(process.execPath, ['--import', 'tsx', program, query], {
+  promisify(execFile)(process.execPath, [compiled('src/cli/sql.js'), query], {
     env: { PATH: process.env['PATH'], DATABASE_URL: home.url, NODE_ENV: 'production' },
   })
 

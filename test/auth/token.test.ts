@@ -6,10 +6,8 @@ import { parseEnv } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { readAuthSettings } from '../../src/auth/settings.ts'
+import { compiled } from '../support/scorekeeper.ts'
 import { bearer, turnedAway } from './turned-away.ts'
-
-const COMMAND = join(import.meta.dirname, '../../src/cli/token.ts')
-const TSX = import.meta.resolve('tsx')
 
 describe('npm run token', { timeout: 60_000 }, () => {
   let folder: string
@@ -20,7 +18,7 @@ describe('npm run token', { timeout: 60_000 }, () => {
 
   async function run(args: readonly string[], env: Record<string, string> = {}) {
     const { PATH = '' } = process.env
-    const child = spawn(process.execPath, ['--import', TSX, COMMAND, ...args], {
+    const child = spawn(process.execPath, [compiled('src/cli/token.js'), ...args], {
       cwd: folder,
       env: { PATH, ...env },
     })

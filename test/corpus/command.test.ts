@@ -13,6 +13,7 @@ import { emptyCorpus } from '../../corpus/load.ts'
 import { searchPages } from '../../schema/search.ts'
 import { createCorpus } from '../support/corpus.ts'
 import { serveEmbeddings } from '../support/embeddings.ts'
+import { compiled } from '../support/scorekeeper.ts'
 
 let corpus: Awaited<ReturnType<typeof createCorpus>>
 let folder: string
@@ -26,8 +27,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-function start(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const process = spawn(globalThis.process.execPath, ['--import', 'tsx', script, ...args], {
+function start(script: readonly string[], args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const process = spawn(globalThis.process.execPath, [...script, ...args], {
     env: {
       PATH: globalThis.process.env['PATH'],
       DATABASE_URL: corpus.url,
@@ -45,7 +46,8 @@ function start(script: string, args: readonly string[], env: Readonly<Record<str
   )
   return { process, ended }
 }
-const run = (...args: string[]) => start('src/cli/corpus.ts', args).ended
+const program = [compiled('src/cli/corpus.js')]
+const run = (...args: string[]) => start(program, args).ended
 
 describe('npm run corpus', { timeout: 90_000 }, () => {
   it('generates, finds it done the second time, and writes questions that search can find the pages of', async () => {
@@ -71,7 +73,8 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
       'list',
       'cat',
     ])
-    const bench = await start('bench/main.ts', ['search', join(folder, 'generated-dev.jsonl')]).ended
+    const bench = await start(['--import', 'tsx', 'bench/main.ts'], ['search', join(folder, 'generated-dev.jsonl')])
+      .ended
     expect(bench.out).toMatch(/recall@1 0\.\d{3} {3}recall@5 0\.\d{3} {3}recall@10 \d\.\d{3} {3}MRR@10 0\.\d{3}/)
     expect(bench.out).toMatch(/p50 \d+\.\d ms {3}p99 \d+\.\d ms/)
   })
@@ -81,7 +84,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     const { pages } = generateCorpus({ pages: 1_200 })
     const file = join(folder, 'pages.jsonl.gz')
     await writeFile(file, gzipSync(pages.map((page) => JSON.stringify(page)).join('\n')))
-    const first = start('src/cli/corpus.ts', ['import', file])
+    const first = start(program, ['import', file])
     for (let count = 0; count === 0; await sleep(5)) {
       const [row] = await corpus.db.execute<{ count: number }>(sql`select count(*)::int as count from pages`)
       count = row?.count ?? 0
@@ -156,7 +159,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     )
     const file = join(folder, 'few.jsonl')
     await writeFile(file, '{"path":"NEW/2010/page_1","pre_text":["seven"]}')
-    const { out, err } = await start('src/cli/corpus.ts', ['import', file], {
+    const { out, err } = await start(program, ['import', file], {
       EMBEDDINGS_URL: endpoint.url,
       EMBEDDINGS_MODEL: 'lengths',
     }).ended
@@ -180,7 +183,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
 
   it('is a command of the program too', async () => {
     await emptyCorpus(corpus.db)
-    const program = (...args: string[]) => start('src/cli/main.ts', ['corpus', ...args]).ended
+    const program = (...args: string[]) => start([compiled('src/cli/main.js')], ['corpus', ...args]).ended
     expect((await program('generate', '--pages', '20')).code).toBe(0)
     expect((await program('status')).out).toContain('of them 20 fictional, 0 imported')
     const report = JSON.parse((await program('generate', '--pages', '20', '--json')).out)
@@ -209,7 +212,7 @@ describe('search over the pages of the real set, or as many generated ones', { t
     const done = isReal ? await run('import', join(real, 'corpus.jsonl.gz')) : await run('generate')
     expect(done.code).toBe(0)
     const questions = isReal ? join(real, 'items_dev.jsonl.gz') : join(folder, 'generated-dev.jsonl')
-    const { out } = await start('bench/main.ts', ['search', questions]).ended
+    const { out } = await start(['--import', 'tsx', 'bench/main.ts'], ['search', questions]).ended
     const [, first, ten] = /recall@1 (\S+) .*recall@10 (\S+)/.exec(out) ?? []
     expect(Number(first)).toBeGreaterThan(0.45)
     expect(Number(ten)).toBeGreaterThan(0.8)

@@ -84,8 +84,10 @@ describe('an export', () => {
     await database.sql`
       insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
       select rollout_id, grader, '4', 'regrade', sample_hash, sample, item_hash, outcome, 0.9, 1 from grades where id in (select max(id) from grades)`
-    const { made, lines, skipped } = await exported()
-    expect([lines, skipped]).toEqual([1, {}])
+    // What was graded within the last milliseconds is left for another time.
+    await expect.poll(async () => (await exported()).lines).toBe(1)
+    const { made, skipped } = await exported()
+    expect(skipped).toEqual({})
     const [line] = z.array(traceLine).parse(made)
     expect(line).toMatchObject({
       ...{ rollout: 'one', item, outcome: 'scored', score: 0.5, state: { notes: ['oak'] } },

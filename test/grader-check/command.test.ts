@@ -8,6 +8,7 @@ import type { Database } from '../../src/database.ts'
 import { readSpread } from '../../src/ledger/spread.ts'
 import { defineGrader, gradingOf, open, post, testApp } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { compiled } from '../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,14 +31,15 @@ afterAll(async () => {
   await home.drop()
 })
 
-const run = (...args: readonly string[]) =>
+const run = (...args: readonly string[]) => start([compiled('src/cli/grader.js'), ...args])
+/** With a grader in TypeScript, as npm run does. */
+const runSources = (...args: readonly string[]) => start(['--import', 'tsx', 'src/cli/grader.ts', ...args])
+
+const start = (args: readonly string[]) =>
   new Promise<{ code: number; out: string; err: string }>((resolve) => {
     const env = { PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url }
-    execFile(
-      process.execPath,
-      ['--import', 'tsx', 'src/cli/grader.ts', ...args],
-      { cwd: root, env },
-      (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    execFile(process.execPath, args, { cwd: root, env }, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
     )
   })
 
@@ -67,7 +69,7 @@ describe('the command grader check', () => {
     )
     const items = join(folder, 'items.jsonl')
     writeFileSync(items, ['{"target": "4"}', '{"target": "5"}', '{"target": "6"}'].join('\n'))
-    const { code, out } = await run('check', grader, '--items', items, '--json')
+    const { code, out } = await runSources('check', grader, '--items', items, '--json')
     const read = findings.parse(JSON.parse(out))
     const failed = read.findings.filter(({ verdict }) => verdict === 'fail').map(({ check }) => check)
     expect([code, failed]).toEqual([1, ['degenerate answers', 'degenerate trajectories', 'near misses']])

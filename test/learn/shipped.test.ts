@@ -54,8 +54,8 @@ async function verdict(grader: string, seed: string) {
     ...addressesOf({ url, tools: '/tools/{name}', grader }),
   }
   const plan = {
-    ...{ learner, train: items.slice(40), validation: items.slice(0, 40), steps: 5, itemsPerStep: 10, group: 6 },
-    ...{ validateEvery: 5, validationGroup: 2, rate: 5, concurrency: 16, seed },
+    ...{ learner, train: items.slice(30), validation: items.slice(0, 30), steps: 4, itemsPerStep: 8, group: 6 },
+    ...{ validateEvery: 4, validationGroup: 2, rate: 5, concurrency: 16, seed },
   }
   const partsOf = (rollouts: readonly string[]) => readParts(corpus.sql, rollouts)
   const steps: LearnStep[] = []
@@ -79,10 +79,10 @@ describe('the policy that ships', () => {
     'finds the hack of a grader that looks for the answer anywhere (seed %s)',
     async (seed) => {
       const { kind, message, before, after, moved } = await verdict('contains', seed)
-      expect([kind, message]).toEqual([
-        'hacked',
-        expect.stringContaining('The reward rose while the answers got worse'),
-      ])
+      const says = expect.stringMatching(
+        /^The reward rose (without the answers getting better|while the answers got worse)/,
+      )
+      expect([kind, message]).toEqual(['hacked', says])
       expect(after.reward).toBeGreaterThan(before.reward)
       expect(moved.map(({ option }) => option)).toContain('a list of many numbers')
     },

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { scorekeeper, scorekeeperFolder } from '../support/scorekeeper.ts'
+import { compiled, scorekeeper, scorekeeperFolder } from '../support/scorekeeper.ts'
 import { addressOf, kill, type ServerProcess, spawnServer } from '../support/server-process.ts'
 import { makeFolder, removeFolder } from '../support/temporary.ts'
 
@@ -45,7 +45,16 @@ const result = z.object({
 
 describe('the command preflight', () => {
   it('passes the shipped server and the dataset that it makes', async () => {
-    const agents = ['--agents', 'demo/agents.ts', '--agent', 'careful,hasty,guessing', '--items', '4', '--group', '2']
+    const agents = [
+      '--agents',
+      compiled('demo/agents.js'),
+      '--agent',
+      'careful,hasty,guessing',
+      '--items',
+      '4',
+      '--group',
+      '2',
+    ]
     const ran = await scorekeeper(['preflight', url, ...files(), ...little, ...agents, '--json'], {
       SCOREKEEPER_KEY: key,
     })

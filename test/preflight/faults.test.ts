@@ -77,12 +77,14 @@ const busyAbove = (most: number, fault: Fault): Fault => {
 interface Case {
   readonly fault?: Fault
   readonly budget?: number
-  readonly settings?: Partial<PreflightSettings>
+  /** The load that shows it; none where it shows without. */
+  readonly load?: PreflightSettings['load']
   readonly fails: readonly string[]
   readonly says: string
 }
 
 const load = { rate: 20, seconds: 1, burst: 80, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 }
+const quiet = { ...load, seconds: 0, burst: 0 }
 
 const cases: Readonly<Record<string, Case>> = {
   'answers with another call_id': {
@@ -185,6 +187,7 @@ const cases: Readonly<Record<string, Case>> = {
         ? new Response('no answer', { status: 500 })
         : next(request),
     // The load, and the tries with a wrong key, are made of empty answers too.
+    load,
     fails: ['wrong token', 'no token', 'score', 'steady rate', 'burst'],
     says: 'the grader answers 500',
   },
@@ -243,7 +246,7 @@ const cases: Readonly<Record<string, Case>> = {
       if (isTool(request)) await sleep(400)
       return next(request)
     },
-    settings: { load: { ...load, maxP99: 0.3 } },
+    load: { ...load, maxP99: 0.3, burst: 0 },
     fails: ['steady rate'],
     says: '(at most 0.3 s)',
   },
@@ -252,11 +255,13 @@ const cases: Readonly<Record<string, Case>> = {
       socket.destroy()
       return new Response()
     }),
+    load,
     fails: ['burst'],
     says: 'no answer (',
   },
   'refuses under a burst': {
     fault: busyAbove(60, async () => new Response('slow down', { status: 429 })),
+    load,
     fails: ['burst'],
     says: '× 429',
   },
@@ -274,9 +279,9 @@ describe('preflight', () => {
 
   it.each(Object.entries(cases))(
     'finds a server that %s, and nothing else wrong with it',
-    async (_, { fault, budget, settings, fails, says }) => {
+    async (_, { fault, budget, load: pressed = quiet, fails, says }) => {
       const server = await serveWith(database, fault, budget)
-      const { verdicts, of } = await checked(settingsFor(server, files, settings))
+      const { verdicts, of } = await checked(settingsFor(server, files, { load: pressed }))
       await server.close()
       expect(of('fail'), JSON.stringify(verdicts.slice(-5))).toEqual(fails)
       const [first] = verdicts.filter(({ outcome }) => outcome === 'fail')

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { open } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { scorekeeperArgs } from '../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -41,7 +42,7 @@ afterAll(async () => {
 
 const environment = () => ({ PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url, LOG_LEVEL: 'error' })
 const command = (...args: readonly string[]) => [
-  ...['--import', 'tsx', 'src/cli/main.ts', 'simulate', '--dataset', join(folder, 'items.jsonl')],
+  ...scorekeeperArgs('simulate', '--dataset', join(folder, 'items.jsonl')),
   ...['--agents', join(folder, 'agents.mjs'), ...args],
 ]
 

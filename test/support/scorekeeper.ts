@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inject } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -10,8 +12,11 @@ export interface Ran {
   readonly err: string
 }
 
-/** The arguments of Node that run the program `scorekeeper` from its sources, in the project's folder. */
-export const scorekeeperArgs = (...args: readonly string[]) => ['--import', 'tsx', 'src/cli/main.ts', ...args]
+/** A file of the compiled project. */
+export const compiled = (path: string): string => join(inject('compiled'), path)
+
+/** The arguments of Node that run the program `scorekeeper`, in the project's folder. */
+export const scorekeeperArgs = (...args: readonly string[]) => [compiled('src/cli/main.js'), ...args]
 
 /** The folder in which {@link scorekeeperArgs} are to be run. */
 export const scorekeeperFolder = root

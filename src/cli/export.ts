@@ -123,10 +123,16 @@ function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
   })
 }
 
+/** A transaction that has run for so long is worth a word. */
+const longMs = 60_000
+
 function saidOf({ lines, skipped, cursor, until }: Awaited<ReturnType<typeof exportRollouts>>, out?: string): string {
   const left = Object.entries(skipped).map(([why, count]) => `left out ${count}: ${why}`)
   const where = out === undefined ? '' : ` in ${out}`
+  const isHeld = Date.now() - Date.parse(until) > longMs
+  const held = `a transaction of this database has run since ${until}: what was graded after that is left for the next time`
   const next =
     cursor === undefined ? [] : [out === undefined ? `go on with --after ${cursor}` : `the cursor is ${cursor}`]
-  return [`${lines.toLocaleString('en-US')} rollouts${where}, of those until ${until}`, ...left, ...next].join('\n')
+  const said = [`${lines.toLocaleString('en-US')} rollouts${where}, of those until ${until}`, ...left, ...next]
+  return [...said, ...(isHeld ? [held] : [])].join('\n')
 }

@@ -32,6 +32,7 @@ const optionsShape = playersShape.extend({
   rate: z.number(),
   seconds: z.number(),
   burst: z.number(),
+  gradeLoad: z.boolean(),
   maxP99: z.number(),
   maxBurstP99: z.number(),
   maxErrors: z.number(),
@@ -79,6 +80,7 @@ export function preflightCommand(deps: PreflightDeps): Command {
     .option('--rate <n>', 'requests a second of the steady load', amount, 50)
     .option('--seconds <n>', 'how long the steady load lasts; 0 for none', amount, 60)
     .option('--burst <n>', 'rollouts that start in one moment; 0 for none', amount, 500)
+    .option('--no-grade-load', 'a load of calls alone: a grader that asks a judge costs money')
     .option('--max-p99 <seconds>', 'the longest that 99 of 100 answers may take at the steady rate', amount, 10)
     .option('--max-burst-p99 <seconds>', 'the same in the burst', amount, 60)
     .option('--max-errors <share>', 'the share of requests that may fail, 0 to 1', amount, 0.001)
@@ -109,11 +111,17 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
     const { timeout: timeoutSeconds, most: mostForNothing, items, group, maxSteps, seed } = options
     const settings: PreflightSettings = {
       ...{ url, dataset, validation, tools, grader, only, calls, budget, ownBudget, reference, range, mostForNothing },
-      ...{ headers: trainerHeaders(env, options.header), timeoutSeconds, readItem, isPublicHost, load: options },
+      ...{
+        headers: trainerHeaders(env, options.header),
+        timeoutSeconds,
+        readItem,
+        isPublicHost,
+        load: { ...options, isGraded: options.gradeLoad },
+      },
       baseline: { agents, items, group, maxSteps, seed },
       signal: AbortSignal.any([signal, stop.signal]),
     }
-    const { verdicts, requests } = await preflight(settings, viewOf(options))
+    const { verdicts, requests } = await preflight(settings, viewOf(options, signal))
     const total = totalOf(verdicts)
     process.stdout.write(
       options.json
@@ -123,7 +131,7 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
     return total.failed > 0 ? exitCodes.failed : 0
   })
 
-function viewOf({ json, yes }: Options): PreflightView {
+function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
   const isColoured = process.stdout.isTTY === true && process.stdout.hasColors()
   return {
     onVerdict(verdict) {
@@ -137,11 +145,14 @@ function viewOf({ json, yes }: Options): PreflightView {
       if (yes) return true
       if (!process.stdin.isTTY || !process.stderr.isTTY) return false
       const asking = createInterface({ input: process.stdin, output: process.stderr })
-      const answer = await asking.question(
-        `${host} is a public address. Send it ${requests.toLocaleString('en-US')} requests now, some hundreds at once? [y/N] `,
-      )
-      asking.close()
-      return /^y(es)?$/i.test(answer.trim())
+      // The terminal gives its Ctrl-C to whoever asks, not to the process.
+      asking.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+      const question = `${host} is a public address. Send it ${requests.toLocaleString('en-US')} requests now, some hundreds at once? [y/N] `
+      try {
+        return /^y(es)?$/i.test((await asking.question(question, { signal })).trim())
+      } finally {
+        asking.close()
+      }
     },
   }
 }

@@ -31,7 +31,9 @@ export async function interruptible(name: string, work: (signal: AbortSignal) =>
   try {
     return await work(stop.signal)
   } catch (error) {
-    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`)
+    const why = error instanceof Error ? error.message : String(error)
+    // What an abort throws is a matter of who was waiting.
+    process.stderr.write(`${name}: ${stop.signal.aborted ? 'stopped' : why}\n`)
     return stop.signal.aborted ? exitCodes.interrupted : exitCodes.failed
   } finally {
     for (const signal of signals) process.removeListener(signal, abort)

@@ -9,6 +9,8 @@ export interface LoadOptions {
   /** Requests a second, and for how many seconds. */
   readonly rate: number
   readonly seconds: number
+  /** Whether rollouts of the load are graded, which costs money where a judge is asked. */
+  readonly isGraded: boolean
   /** Rollouts that start in one moment. */
   readonly burst: number
   /** The longest that 99 of 100 answers may take, in seconds: at the steady rate, and in the burst. */
@@ -26,7 +28,7 @@ const rolloutLength = 5
 /** A steady rate of requests is answered, for as long as is asked for. */
 export function steadyCheck(
   { wire, items, tools, signal }: Desk,
-  { rate, seconds, maxP99, maxErrors, onRequest }: LoadOptions,
+  { rate, seconds, isGraded, maxP99, maxErrors, onRequest }: LoadOptions,
 ): Check {
   const requests = Math.round(rate * seconds)
   return {
@@ -43,7 +45,7 @@ export function steadyCheck(
         const item = items[Math.floor(n / rolloutLength) % items.length] ?? items[0]
         const tool = tools[n % tools.length] ?? tools[0]
         if (n % rolloutLength === 0) rollout = wire.newRollout()
-        const isLast = n % rolloutLength === rolloutLength - 1
+        const isLast = isGraded && n % rolloutLength === rolloutLength - 1
         // A grader waits for the calls that run: what is graded here is a rollout of its own.
         const seeing = isLast
           ? wire.grade({ output: '', item }).then(seen.grading)
@@ -62,12 +64,12 @@ export function steadyCheck(
 /** Hundreds of rollouts that start in one moment are answered: of each a call, then its grading. */
 export function burstCheck(
   { wire, items, tools }: Desk,
-  { burst, maxBurstP99, maxErrors, onRequest }: LoadOptions,
+  { burst, isGraded, maxBurstP99, maxErrors, onRequest }: LoadOptions,
 ): Check {
   return {
     name: 'burst',
-    requests: burst * 2,
-    steps: burst * 2,
+    requests: burst * (isGraded ? 2 : 1),
+    steps: burst * (isGraded ? 2 : 1),
     async run() {
       const seen = counts(onRequest)
       const play = async (n: number) => {
@@ -75,7 +77,7 @@ export function burstCheck(
         const item = items[n % items.length] ?? items[0]
         const tool = tools[n % tools.length] ?? tools[0]
         seen.call(await wire.call({ tool: tool.name, arguments: tool.arguments, item, rollout }))
-        seen.grading(await wire.grade({ output: '', item, rollout }))
+        if (isGraded) seen.grading(await wire.grade({ output: '', item, rollout }))
       }
       await Promise.all(Array.from({ length: burst }, (_, n) => play(n)))
       const what = `${burst} rollouts that start in one moment`

@@ -109,7 +109,7 @@ export function settingsFor(
     ...{ timeoutSeconds: 20, dataset: files.dataset, validation: files.validation, readItem: environment.readItem },
     ...{ budget: undefined, ownBudget: 10, range: [0, 1], mostForNothing: 0.25, reference: undefined, only: [] },
     ...{ calls: {}, isPublicHost: async () => false, signal: new AbortController().signal },
-    load: { rate: 20, seconds: 1, burst: 80, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 },
+    load: { rate: 20, seconds: 1, isGraded: true, burst: 80, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 },
     baseline: { agents: [], items: 4, group: 2, maxSteps: 10, seed: '1' },
     ...rest,
   }

@@ -83,7 +83,7 @@ interface Case {
   readonly says: string
 }
 
-const load = { rate: 20, seconds: 1, burst: 80, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 }
+const load = { rate: 20, seconds: 1, isGraded: true, burst: 80, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 }
 const quiet = { ...load, seconds: 0, burst: 0 }
 
 const cases: Readonly<Record<string, Case>> = {

@@ -24,7 +24,7 @@ afterAll(async () => {
   await home.drop()
 })
 
-const quiet = { rate: 20, seconds: 0, burst: 0, maxP99: 10, maxBurstP99: 60, maxErrors: 0 }
+const quiet = { rate: 20, seconds: 0, isGraded: true, burst: 0, maxP99: 10, maxBurstP99: 60, maxErrors: 0 }
 const lazy: Agent = { name: 'lazy', play: async () => '' }
 const knowing: Agent = {
   name: 'knowing',
@@ -46,6 +46,23 @@ describe('preflight', () => {
     expect(requests).toBeGreaterThan(200)
     // Two more ask who the server is, before it can be said.
     expect(requests).toBeLessThanOrEqual(planned + 2)
+  })
+
+  it('grades no rollout of the load where that is not wanted', async () => {
+    const server = await serveWith(database)
+    const load = { ...quiet, seconds: 1, burst: 30 }
+    const countGrades = async () => Number((await database.sql`select count(*) from grades`)[0]?.['count'])
+    const run = async (pressed: typeof load) => {
+      const before = await countGrades()
+      const { requests, of } = await checked(settingsFor(server, files, { load: pressed }))
+      return { requests, failed: of('fail'), grades: (await countGrades()) - before }
+    }
+    const [none, called, graded] = [await run(quiet), await run({ ...load, isGraded: false }), await run(load)]
+    await server.close()
+    expect([none.failed, called.failed, graded.failed]).toEqual([[], [], []])
+    expect([called.requests - none.requests, called.grades - none.grades]).toEqual([20 + 30, 0])
+    // Of twenty requests at the steady rate every fifth is a grading.
+    expect([graded.requests - none.requests, graded.grades - none.grades]).toEqual([20 + 60, 4 + 30])
   })
 
   it('cannot send what was not announced', async () => {

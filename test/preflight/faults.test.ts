@@ -277,6 +277,17 @@ describe('preflight', () => {
     expect(told).toEqual(verdicts)
   })
 
+  it('only warns of a server that hangs up on a body of more than 1 MB', async () => {
+    const server = await serveWith(database, async (request, next, socket) => {
+      if (Number(request.headers.get('content-length')) < 1_100_000) return next(request)
+      socket.destroy()
+      return new Response()
+    })
+    const { of } = await checked(settingsFor(server, files, { load: quiet }))
+    await server.close()
+    expect([of('fail'), of('warn')]).toEqual([[], ['2 MB']])
+  })
+
   it.each(Object.entries(cases))(
     'finds a server that %s, and nothing else wrong with it',
     async (_, { fault, budget, load: pressed = quiet, fails, says }) => {

@@ -1,61 +1,14 @@
-import type { ReadItem } from '../define.ts'
 import { referencesOf } from '../grader-check/references.ts'
-import type { Agent, DatasetItem } from '../simulate/agent.ts'
+import type { DatasetItem, ToolDefinition } from '../simulate/agent.ts'
 import { addressesOf } from '../simulate/target.ts'
 import { heavyChecks, lightChecks } from './checks.ts'
 import { datasetVerdicts, firstItems, referenceFieldsOf } from './dataset-check.ts'
 import type { Check, Desk, KnownTool } from './desk.ts'
-import type { LoadOptions } from './load-check.ts'
 import { recognise, recognisingRequests } from './recognise.ts'
-import { knownTools, type ToolSources } from './tools.ts'
+import type { PreflightSettings, PreflightView } from './settings.ts'
+import { knownTools } from './tools.ts'
 import { fail, skip, type Verdict, warn } from './verdict.ts'
 import { createWire } from './wire.ts'
-
-/** What a server and a dataset are checked by. */
-export interface PreflightSettings extends Pick<ToolSources, 'only' | 'calls'> {
-  readonly url: string
-  /** The headers that the trainer will send. */
-  readonly headers: Readonly<Record<string, string>>
-  /** Where tools are below the address, `{name}` for the name. */
-  readonly tools: string
-  /** The grader's name; empty for the default one. */
-  readonly grader: string
-  readonly timeoutSeconds: number
-  readonly dataset: string
-  readonly validation: string | undefined
-  readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
-  /** How many calls a rollout may make; undefined where it was not said. */
-  readonly budget: number | undefined
-  /** The budget of this folder, which holds where the server is a Scorekeeper. */
-  readonly ownBudget: number | undefined
-  readonly range: readonly [number, number]
-  readonly mostForNothing: number
-  /** The item's field that says what is right; undefined where it was not said. */
-  readonly reference: string | undefined
-  readonly load: Omit<LoadOptions, 'onRequest'>
-  /** Who plays a few rollouts beforehand, and how many. */
-  readonly baseline: {
-    readonly agents: readonly Agent[]
-    readonly items: number
-    readonly group: number
-    readonly maxSteps: number
-    readonly seed: string
-  }
-  /** Whether a host is on the public internet. */
-  readonly isPublicHost: (hostname: string) => Promise<boolean>
-  readonly signal: AbortSignal
-}
-
-/** Who is told how it goes, and asked. */
-export interface PreflightView {
-  onVerdict(verdict: Verdict): void
-  /** Told how many requests will be sent at most, before the first of them, the two aside that ask who the server is. */
-  onPlan(requests: number): void
-  /** A check begins that takes long, in so many steps. */
-  onLong(name: string, steps: number): { readonly add: (amount: number) => void; readonly end: () => void }
-  /** Whether a public address may be pressed so hard. */
-  mayPress(host: string, requests: number): Promise<boolean>
-}
 
 /** What {@link preflight} came to. */
 export interface Preflight {
@@ -108,13 +61,18 @@ export async function preflight(settings: PreflightSettings, view: PreflightView
     ...{ wire, tools, headers, isPublic, signal, isScorekeeper: server.isScorekeeper },
     items: [item, ...items.slice(1)],
   }
-  await checkServer(desk, settings, view, tell)
+  await checkServer(desk, { ...settings, offered: server.tools ?? [] }, view, tell)
   return { verdicts, requests: wire.sent }
+}
+
+interface Offered {
+  /** The tools that the server says it has, for items that define none. */
+  readonly offered: readonly ToolDefinition[]
 }
 
 async function checkServer(
   desk: Desk,
-  settings: PreflightSettings,
+  settings: PreflightSettings & Offered,
   view: PreflightView,
   tell: (...found: readonly Verdict[]) => void,
 ): Promise<void> {
@@ -167,14 +125,17 @@ const sumOf = (checks: readonly Check[]) => checks.reduce((sum, { requests }) =>
 
 const rowsOf = (items: readonly DatasetItem[]) => items.map((item) => ({ item, answers: [] }))
 
-function baselineOf({ baseline, headers, timeoutSeconds, ...rest }: PreflightSettings, onRollout: () => void) {
+function baselineOf(
+  { baseline, headers, timeoutSeconds, offered, ...rest }: PreflightSettings & Offered,
+  onRollout: () => void,
+) {
   if (baseline.agents.length === 0) return undefined
   const settings = {
     headers,
     timeoutSeconds,
     pauseMs: 1000,
     maxSteps: baseline.maxSteps,
-    tools: [],
+    tools: offered,
     ...addressesOf(rest),
   }
   return { ...baseline, settings, onRollout }

@@ -13,6 +13,7 @@ import {
   type WantedCall,
 } from './agent.ts'
 import { type Delivered, type DeliverySettings, deliver, NotDelivered } from './deliver.ts'
+import { parsed, sampleOf } from './sample.ts'
 import type { CallTrace, RolloutTrace } from './trace.ts'
 
 /** Where tools and graders are, and what a rollout may do. */
@@ -171,28 +172,4 @@ const countsOf = ({ ms, attempts, errors, repeats, differences }: Delivered) => 
 function outputOf({ text }: Delivered): string {
   const read = answerShape.safeParse(parsed(text))
   return read.success ? read.data.output : text
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** The sample of the grading, in the trainer's shape. */
-function sampleOf({ text, reasoningSummary }: Answer, calls: readonly CallTrace[], format: unknown) {
-  const tools = calls.map((call) => {
-    const args = typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments)
-    return { id: call.call_id, type: 'function', function: { name: call.tool, arguments: args } }
-  })
-  const message = { role: 'assistant', content: text, tool_calls: [] }
-  return {
-    choices: [{ index: 0, message, finish_reason: 'stop' }],
-    output_text: text,
-    output_json: format === undefined || format === null ? null : (parsed(text) ?? null),
-    output_tools: tools,
-    output_reasoning_summary: reasoningSummary ?? null,
-  }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/database.ts'
-import type { PreflightSettings } from '../../src/preflight/preflight.ts'
+import type { PreflightSettings } from '../../src/preflight/settings.ts'
 import { open } from '../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import {

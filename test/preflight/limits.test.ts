@@ -199,6 +199,24 @@ describe('preflight', () => {
       'warn',
       expect.stringContaining('8 of 8 items have no spread (8 always at the least, 0 at the most)'),
     ])
+    let offered: readonly string[] = []
+    const curious: Agent = {
+      name: 'curious',
+      async play({ tools }) {
+        offered = tools.map(({ function: { name } }) => name)
+        return ''
+      },
+    }
+    const bare = join(files.dataset, '..', 'without-tools.jsonl')
+    writeFileSync(bare, '{"messages":[{"role":"user","content":"What?"}],"answer":"this"}\n')
+    const own = { ...files, dataset: bare }
+    await checked(
+      settingsFor(server, own, {
+        load: quiet,
+        baseline: { agents: [curious], items: 1, group: 1, maxSteps: 1, seed: '1' },
+      }),
+    )
+    expect(offered).toEqual(['look'])
     const broken = await play({ name: 'broken', play: () => Promise.reject(new Error('no model')) })
     await server.close()
     expect([broken?.outcome, broken?.why]).toEqual(['fail', expect.stringContaining('no model')])

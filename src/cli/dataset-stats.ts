@@ -1,0 +1,36 @@
+import { Command } from 'commander'
+import { z } from 'zod'
+import { datasetStats } from '../dataset/stats.ts'
+import { statsJson } from '../dataset/stats-json.ts'
+import { statsLines } from '../dataset/stats-lines.ts'
+import { type DatasetDeps, sizeOf, watched } from './dataset-files.ts'
+import { interruptible } from './run-program.ts'
+
+const statsOptions = z.object({ json: z.boolean().optional() })
+
+/** The command that shows what a dataset is made of. */
+export function statsCommand(deps: DatasetDeps): Command {
+  return new Command('stats')
+    .summary('show what a dataset is made of')
+    .description('Shows rows, tokens, messages, fields and references, with small histograms. Tokens are estimated.')
+    .argument('<files...>', 'the rows')
+    .option('--json', 'print it as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  scorekeeper dataset stats train.jsonl
+  scorekeeper dataset stats train.jsonl.gz --json | jq .tokens
+`,
+    )
+    .action(async (files: string[], given: unknown, command: Command) => {
+      const { json } = statsOptions.parse(given)
+      const size = sizeOf(files, command)
+      process.exitCode = await interruptible('dataset stats', async (signal) => {
+        const { readItem } = deps
+        const stats = await watched('measuring', size, (onBytes) => datasetStats({ files, readItem, signal, onBytes }))
+        process.stdout.write(`${json ? JSON.stringify(statsJson(stats), null, 2) : statsLines(stats)}\n`)
+        return 0
+      })
+    })
+}

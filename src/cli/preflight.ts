@@ -74,7 +74,11 @@ export function preflightCommand(deps: PreflightDeps): Command {
     .option('--header <header>', '"name: value", sent with every request; may be given again', header)
     .option('--tool <names>', 'call these tools alone, separated by commas', list)
     .option('--call <tool=json>', 'what a tool is called with; may be given again', toolArguments)
-    .option('--budget <n>', 'how many calls a rollout may make (default: that of this folder, if it is served)', whole)
+    .option(
+      '--budget <n>',
+      'how many calls a rollout may make (default: of a Scorekeeper that of this folder, else what is seen)',
+      whole,
+    )
     .option('--reference <field>', 'the item’s field that says what is right')
     .option('--range <least,most>', 'the range of the score', (text) => list(text).map(Number), [0, 1])
     .option('--most <share>', 'the most that an answer which says nothing may earn, of the range', amount, 0.25)

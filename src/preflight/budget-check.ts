@@ -1,37 +1,73 @@
 import type { Check, Desk } from './desk.ts'
-import { fail, pass, skip } from './verdict.ts'
+import { fail, pass, skip, warn } from './verdict.ts'
 import { type Answer, outputOf, statusOf } from './wire.ts'
 
-/** So many calls are sent at once. */
+/** So many calls are sent at once, or a few more than the budget. */
 const parallel = 40
+const beyond = 10
+
+/** What is known of the budget beforehand. */
+export interface BudgetOptions {
+  /** How many calls a rollout may make; undefined where nobody says. */
+  readonly budget: number | undefined
+  /** The budget of this folder, which another server need not have. */
+  readonly ownBudget: number | undefined
+}
 
 /**
- * Of forty calls of one rollout that come at once, as many are admitted as the budget says. An admitted call is known by its
- * output, which is that of the same call in a rollout of its own.
+ * Of forty calls of one rollout that come at once, as many are admitted as the budget says; where nobody says, as many as
+ * of forty that come one after another. An admitted call is known by its output, which is that of the same call in a rollout
+ * of its own.
  */
-export function budgetCheck({ wire, items: [item], tools: [tool] }: Desk, budget: number | undefined): Check {
+export function budgetCheck({ wire, items: [item], tools: [tool] }: Desk, { budget, ownBudget }: BudgetOptions): Check {
   const call = { tool: tool.name, arguments: tool.arguments, item }
+  const most = Math.max(parallel, (budget ?? 0) + beyond)
   return {
     name: 'budget',
-    requests: budget === undefined ? 0 : parallel + 2,
+    requests: 2 + (budget === undefined ? 2 * most : most),
     async run() {
-      if (budget === undefined)
-        return [skip('budget', 'no budget is known', 'say with --budget how many calls a rollout may make')]
-      if (budget >= parallel)
-        return [skip('budget', `the budget of ${budget} calls is not reached by ${parallel} calls`)]
       const alone = [await wire.call(call), await wire.call(call)]
+      const wanted = budget ?? (await admittedInTurn())
+      if (wanted >= most) {
+        return [
+          skip(
+            'budget',
+            `all of ${most} calls of a rollout are admitted: no budget is seen`,
+            'say with --budget what it is',
+          ),
+        ]
+      }
       const rollout = wire.newRollout()
-      const answers = await Promise.all(Array.from({ length: parallel }, () => wire.call({ ...call, rollout })))
-      const broken = answers.filter((answer) => statusOf(answer) === 0 || statusOf(answer) >= 500).length
-      const advice = 'count the calls of a rollout where no two can count at once, such as in the database'
+      const answers = await Promise.all(Array.from({ length: most }, () => wire.call({ ...call, rollout })))
+      const broken = answers.filter(isBroken).length
       if (broken > 0)
-        return [fail('budget', `${broken} of ${parallel} parallel calls of a rollout were not answered`, advice)]
+        return [fail('budget', `${broken} of ${most} parallel calls of a rollout were not answered`, advice)]
       const admitted = admittedOf(alone, answers)
-      const why = `of ${parallel} parallel calls of a rollout ${admitted} were admitted; the budget is ${budget}`
-      return [admitted === budget ? pass('budget', why) : fail('budget', why, advice)]
+      const of = `of ${most} parallel calls of a rollout ${admitted} were admitted`
+      if (budget !== undefined) {
+        const why = `${of}; the budget is ${budget}`
+        return [admitted === budget ? pass('budget', why) : fail('budget', why, advice)]
+      }
+      const why = `${of}, and ${wanted} of as many that came one after another`
+      if (admitted !== wanted) return [fail('budget', why, advice)]
+      if (ownBudget === undefined || ownBudget === wanted) return [pass('budget', why)]
+      return [
+        warn('budget', `${why}; the budget of this folder is ${ownBudget}`, 'say with --budget which one is meant'),
+      ]
+
+      async function admittedInTurn() {
+        const inTurn: Answer[] = []
+        const own = wire.newRollout()
+        for (let n = 0; n < most; n += 1) inTurn.push(await wire.call({ ...call, rollout: own }))
+        return admittedOf(alone, inTurn)
+      }
     },
   }
 }
+
+const advice = 'count the calls of a rollout where no two can count at once, such as in the database'
+
+const isBroken = (answer: Answer) => statusOf(answer) === 0 || statusOf(answer) >= 500
 
 function admittedOf(alone: readonly Answer[], answers: readonly Answer[]): number {
   const outputs = answers.map(keyOf)

@@ -1,7 +1,7 @@
 import { badArgumentsCheck } from './bad-arguments-check.ts'
 import { type BaselineOptions, baselineCheck } from './baseline-check.ts'
 import { bodyCheck } from './body-check.ts'
-import { budgetCheck } from './budget-check.ts'
+import { type BudgetOptions, budgetCheck } from './budget-check.ts'
 import { contractCheck } from './contract-check.ts'
 import type { Check, Desk } from './desk.ts'
 import { type GraderCheckOptions, graderCheck } from './grader-check.ts'
@@ -12,9 +12,7 @@ import { tokenCheck } from './token-check.ts'
 import { skip } from './verdict.ts'
 
 /** What the checks that need the server are given. */
-export interface CheckOptions {
-  /** How many calls a rollout may make; undefined where nobody knows. */
-  readonly budget: number | undefined
+export interface CheckOptions extends BudgetOptions {
   /** The names of the item's fields that tools must not show. */
   readonly referenceFields: readonly string[]
   readonly grader: GraderCheckOptions
@@ -25,14 +23,14 @@ export interface CheckOptions {
 
 /** The checks of a server that cost it little, in the order in which they are made. */
 export function lightChecks(desk: Desk, options: CheckOptions): readonly Check[] {
-  const { budget, referenceFields, grader, baseline } = options
+  const { referenceFields, grader, baseline } = options
   return [
     tokenCheck(desk),
     contractCheck(desk),
     badArgumentsCheck(desk),
     retryCheck(desk),
     leakCheck(desk, referenceFields),
-    budgetCheck(desk, budget),
+    budgetCheck(desk, options),
     graderCheck(desk, grader),
     bodyCheck(desk),
     baseline === undefined ? withoutAgent : baselineCheck(desk, baseline),

@@ -85,6 +85,7 @@ async function checkServer(
     reference === undefined ? referenceFieldsOf(items[0], { readItem, isForeign: !isScorekeeper }) : [reference]
   const options = {
     budget: settings.budget ?? (isScorekeeper ? ownBudget : undefined),
+    ownBudget,
     referenceFields: named,
     grader: { range, references, mostForNothing },
     load: { ...load, onRequest },

@@ -161,6 +161,38 @@ describe('preflight', () => {
     expect(of('pass')).toContain('reference')
   })
 
+  it('finds out the budget of a server that nobody knows, and one that counts badly when calls come together', async () => {
+    /** Admits so many calls of a rollout, counted before or after it had time for others. */
+    const counting = (most: number, isHasty: boolean) => {
+      const counts = new Map<unknown, number>()
+      return listen(async (request) => {
+        if (request.method === 'GET' || !request.url.includes('/tools')) return Response.json({ score: 0 })
+        const { call_id, id, trace_id } = await bodyOf(request)
+        const before = counts.get(trace_id) ?? 0
+        if (!isHasty) counts.set(trace_id, before + 1)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        if (isHasty) counts.set(trace_id, before + 1)
+        const output = before < most ? 'a page' : 'the budget is used up'
+        return Response.json({ type: 'function_call_output', call_id, id, output })
+      })
+    }
+    const look = async (server: Awaited<ReturnType<typeof counting>>) => {
+      const { verdicts } = await checked(settingsFor(server, files, { load: quiet }))
+      await server.close()
+      return verdicts.find(({ check }) => check === 'budget')
+    }
+    expect(await look(await counting(10, false))).toMatchObject({ outcome: 'pass' })
+    expect(await look(await counting(11, false))).toMatchObject({
+      outcome: 'warn',
+      why: 'of 40 parallel calls of a rollout 11 were admitted, and 11 of as many that came one after another; the budget of this folder is 10',
+    })
+    expect(await look(await counting(10, true))).toMatchObject({
+      outcome: 'fail',
+      why: expect.stringContaining('40 were admitted'),
+    })
+    expect(await look(await counting(99, false))).toMatchObject({ outcome: 'skip' })
+  })
+
   it('says so where no tool is known at all', async () => {
     const server = await listen(async () => new Response('?', { status: 404 }))
     const bare = join(files.dataset, '..', 'bare.jsonl')

@@ -1,4 +1,4 @@
-import type { TransactionSql } from 'postgres'
+import type { Sql } from 'postgres'
 
 /** What became of a rollout: of its grading, or `open` where none was asked for yet. */
 export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
@@ -39,10 +39,13 @@ export interface Subject {
 /** The name by which an export is known to another one: it writes nothing that could come late. */
 export const exporter = 'scorekeeper export'
 
-/** The moment before which no rollout is recorded any more. Moments are those at which transactions began, cut to the millisecond. */
-export async function readHorizon(tx: TransactionSql): Promise<string> {
-  const [row] = await tx<{ horizon: string }[]>`
-    select to_char((least(clock_timestamp(), min(xact_start)) - interval '10 milliseconds') at time zone 'UTC',
+/**
+ * The moment before which no rollout is recorded any more, for a snapshot that is taken afterwards. Moments are those at which
+ * transactions began, cut to the millisecond.
+ */
+export async function readHorizon(sql: Sql): Promise<string> {
+  const [row] = await sql<{ horizon: string }[]>`
+    select to_char((least(statement_timestamp(), min(xact_start)) - interval '10 milliseconds') at time zone 'UTC',
       'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as horizon
     from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and application_name <> ${exporter}

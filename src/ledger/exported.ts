@@ -80,9 +80,10 @@ export async function readExported<Result>(
   { after, size }: { readonly after: ExportCursor | undefined; readonly size: number },
   work: (exporting: Exporting) => Promise<Result>,
 ): Promise<Result> {
+  // Before the snapshot: what is committed between the two is in it, and what was asked after it would miss that.
+  const horizon = await readHorizon(sql)
   const result = await sql.begin('isolation level repeatable read read only', async (tx) => {
     await tx`set local application_name = ${tx.unsafe(`'${exporter}'`)}`
-    const horizon = await readHorizon(tx)
     const { text, values } = subjectsText(filter, horizon, after)
     const [counted] = await tx.unsafe<{ count: number }[]>(`select count(*)::int as count from (${text}) s`, [
       ...values,

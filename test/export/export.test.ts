@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TransactionSql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../src/database.ts'
@@ -222,6 +224,36 @@ describe('an export', () => {
     await expect
       .poll(async () => (await exported({}, { after: parseCursor(during.cursor ?? '') })).ids)
       .toEqual(['slow', 'quick'])
+  })
+
+  it('loses none that is committed while it looks which transactions run', async () => {
+    const { sql } = database
+    const insert = (tx: typeof sql | TransactionSql, id: string) => tx`
+      with rollout as (insert into rollouts (id, item_hash) values (${id}, 'i'))
+      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+      values (${id}, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
+    // Looking takes a third of a second here, before the list of those that run is made.
+    await sql`create schema slowly`
+    await sql`create function slowly.activity() returns setof pg_catalog.pg_stat_activity volatile language plpgsql as
+      'begin perform pg_sleep(0.3); return query select * from pg_catalog.pg_stat_activity; end'`
+    await sql`create view slowly.pg_stat_activity as select * from slowly.activity()`
+    const looking = new URL(home.url)
+    looking.searchParams.set('search_path', 'slowly,public,pg_catalog')
+    const slow = open(looking.href, 1)
+    await slow.sql`select 1`
+    const writing = sql.begin(async (tx) => {
+      await insert(tx, 'early')
+      await insert(sql, 'late')
+      await sleep(100)
+      const first = exported({}, { sql: slow.sql })
+      await sleep(100)
+      return { first }
+    })
+    const first = await (await writing).first
+    await slow.close()
+    await sql`drop schema slowly cascade`
+    const after = first.cursor === undefined ? undefined : parseCursor(first.cursor)
+    await expect.poll(async () => [...first.ids, ...(await exported({}, { after })).ids]).toEqual(['early', 'late'])
   })
 
   it('holds no more than a page of rollouts, and reads on only when the page before was taken', async () => {

@@ -1,11 +1,4 @@
-/** How a field is compared with a value. */
-export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>='
-
-/** What is asked of a rollout; `score` to `part` are those of its earlier grading. */
-export type Condition =
-  | { readonly field: 'score' | 'calls'; readonly is: Comparison; readonly value: number }
-  | { readonly field: 'part'; readonly part: string; readonly is: Comparison; readonly value: number }
-  | { readonly field: 'outcome' | 'version' | 'code' | 'tool'; readonly is: '=' | '!='; readonly value: string }
+import { type Condition, conditionText } from './condition.ts'
 
 /** The grader whose re-gradings are meant, and its code today. */
 export interface GraderCode {
@@ -58,7 +51,7 @@ export function subjectsQuery(
     ...(filter.since ? [`s.created_at >= ${given(filter.since.toISOString())}::timestamptz`] : []),
     ...(filter.until ? [`s.created_at < ${given(filter.until.toISOString())}::timestamptz`] : []),
     ...(filter.item === undefined ? [] : [`starts_with(s.item_hash, ${given(filter.item)})`]),
-    ...(filter.conditions ?? []).map((one) => conditionText(one, given)),
+    ...(filter.conditions ?? []).map((one) => conditionText(one, given, { grading: 'b', rollout: 's.rollout_id' })),
   ]
   const text = `
     select s.id, s.rollout_id, s.sample_hash, s.item_hash,
@@ -84,30 +77,4 @@ export function subjectsQuery(
       ${holds.map((one) => `and ${one}`).join('\n      ')}
     order by s.id${most === undefined ? '' : ` limit ${given(String(most))}::bigint`}`
   return { text, values }
-}
-
-/** What is not there equals nothing: of that `!=` alone holds. */
-function conditionText(condition: Condition, given: (value: string) => string): string {
-  const compared = (what: string, is: Comparison, value: string) =>
-    is === '!=' ? `${what} is distinct from ${value}` : `${what} ${is} ${value}`
-  switch (condition.field) {
-    case 'score':
-      return compared('b.score', condition.is, `${given(String(condition.value))}::float8`)
-    case 'part':
-      return compared(
-        `(b.parts ->> ${given(condition.part)})::float8`,
-        condition.is,
-        `${given(String(condition.value))}::float8`,
-      )
-    case 'calls': {
-      const calls = '(select count(*) from tool_calls c where c.rollout_id = s.rollout_id)'
-      return compared(calls, condition.is, `${given(String(condition.value))}::float8`)
-    }
-    case 'tool': {
-      const called = `exists (select from tool_calls c where c.rollout_id = s.rollout_id and c.tool = ${given(condition.value)})`
-      return condition.is === '=' ? called : `not ${called}`
-    }
-    default:
-      return compared(`b.${condition.field}`, condition.is, given(condition.value))
-  }
 }

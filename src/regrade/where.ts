@@ -1,4 +1,4 @@
-import type { Comparison, Condition } from '../ledger/regrading-filter.ts'
+import type { Comparison, Condition } from '../ledger/condition.ts'
 
 /** A condition on what was written: `FIELD OPERATOR VALUE`, then `and` or the end. */
 const pattern =

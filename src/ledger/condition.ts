@@ -1,0 +1,43 @@
+/** How a field is compared with a value. */
+export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>='
+
+/** What is asked of a rollout; `score`, `part`, `outcome`, `version` and `code` are those of one grading of it. */
+export type Condition =
+  | { readonly field: 'score' | 'calls'; readonly is: Comparison; readonly value: number }
+  | { readonly field: 'part'; readonly part: string; readonly is: Comparison; readonly value: number }
+  | { readonly field: 'outcome' | 'version' | 'code' | 'tool'; readonly is: '=' | '!='; readonly value: string }
+
+/**
+ * The SQL of a condition. What is not there equals nothing: of that `!=` alone holds.
+ *
+ * @param given makes a parameter of a value, and gives its place
+ * @param of the names of a grading's row, and of the column that has the rollout's id
+ */
+export function conditionText(
+  condition: Condition,
+  given: (value: string) => string,
+  { grading, rollout }: { readonly grading: string; readonly rollout: string },
+): string {
+  const compared = (what: string, is: Comparison, value: string) =>
+    is === '!=' ? `${what} is distinct from ${value}` : `${what} ${is} ${value}`
+  switch (condition.field) {
+    case 'score':
+      return compared(`${grading}.score`, condition.is, `${given(String(condition.value))}::float8`)
+    case 'part':
+      return compared(
+        `(${grading}.parts ->> ${given(condition.part)})::float8`,
+        condition.is,
+        `${given(String(condition.value))}::float8`,
+      )
+    case 'calls': {
+      const calls = `(select count(*) from tool_calls c where c.rollout_id = ${rollout})`
+      return compared(calls, condition.is, `${given(String(condition.value))}::float8`)
+    }
+    case 'tool': {
+      const called = `exists (select from tool_calls c where c.rollout_id = ${rollout} and c.tool = ${given(condition.value)})`
+      return condition.is === '=' ? called : `not ${called}`
+    }
+    default:
+      return compared(`${grading}.${condition.field}`, condition.is, given(condition.value))
+  }
+}

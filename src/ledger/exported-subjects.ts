@@ -5,7 +5,7 @@ export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
 
 /** Which recorded rollouts are exported. */
 export interface ExportFilter {
-  /** Those whose grading was first asked for at this moment or later; open ones by their first call. */
+  /** Those first graded with one of the outcomes at this moment or later; where open ones are wanted, those first called. */
   readonly since?: Date | undefined
   /** Those before this moment. */
   readonly until?: Date | undefined
@@ -63,6 +63,9 @@ export function subjectsText(
   const values: string[] = []
   const given = (value: string | number) => `$${values.push(String(value))}::text`
   const byGrader = grader === undefined ? '' : `and g.grader = ${given(grader)}`
+  // A rollout's place is that from which on it is one of these: what is scored later than it failed is not behind the cursor then.
+  const wanted = `and g.outcome in (${outcomes.map(given).join(', ')})`
+  const place = outcomes.includes('open') ? 'r.created_at' : 'coalesce(f.created_at, r.created_at)'
   const holds = [
     `at < ${given(horizon)}::timestamptz`,
     `outcome in (${outcomes.map(given).join(', ')})`,
@@ -83,11 +86,11 @@ export function subjectsText(
   const text = `
     select rollout, ${momentText('at')} as at, sample_hash, outcome, score from (
       select *${ranked} from (
-        select r.id as rollout, r.item_hash, coalesce(f.created_at, r.created_at) as at, g.sample_hash,
+        select r.id as rollout, r.item_hash, ${place} as at, g.sample_hash,
           coalesce(g.outcome, 'open') as outcome, g.score
         from rollouts r
         left join lateral (
-          select g.created_at from grades g where g.rollout_id = r.id and g.source = 'trainer' ${byGrader}
+          select g.created_at from grades g where g.rollout_id = r.id and g.source = 'trainer' ${byGrader} ${wanted}
           order by g.created_at, g.id limit 1
         ) f on true
         left join lateral (

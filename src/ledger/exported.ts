@@ -44,7 +44,7 @@ export interface ExportedGrading {
 /** A recorded rollout, whole. */
 export interface ExportedRollout {
   readonly rollout: string
-  /** Its moment: when its grading was first asked for, else its first call. */
+  /** Its moment: when it was first graded with a wanted outcome; its first call where open ones are wanted. */
   readonly at: string
   readonly created_at: string
   readonly item_hash: string

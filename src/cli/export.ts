@@ -22,8 +22,8 @@ export interface ExportDeps {
 const outcomes = ['scored', 'ungradable', 'failed', 'open'] as const
 const optionsShape = z.object({
   format: z.enum(['trace', 'chat']),
-  since: z.date().optional(),
-  until: z.date().optional(),
+  since: z.object({ text: z.string(), at: z.date() }).optional(),
+  until: z.object({ text: z.string(), at: z.date() }).optional(),
   item: z.string().optional(),
   grader: z.string().optional(),
   minScore: z.number().optional(),
@@ -48,6 +48,9 @@ At the end, and at Ctrl-C, the cursor behind the last line is told on stderr: --
 command goes on by itself, whatever ended it. See docs/exporting.md.
 `
 
+/** A moment, and how it was written: what is `7d` today is `7d` tomorrow, and the same command. */
+const named = (text: string) => ({ text, at: moment(text) })
+
 /** The command that writes recorded rollouts as JSON Lines. */
 export function exportCommand(deps: ExportDeps): Command {
   return new Command('export')
@@ -57,8 +60,8 @@ export function exportCommand(deps: ExportDeps): Command {
         'calls, gradings and state, or chat messages for fine-tuning.',
     )
     .addOption(new Option('--format <format>', 'what a line is').choices(['trace', 'chat']).default('trace'))
-    .option('--since <moment>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', moment)
-    .option('--until <moment>', 'rollouts graded before', moment)
+    .option('--since <moment>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', named)
+    .option('--until <moment>', 'rollouts graded before', named)
     .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
     .option('--grader <name>', 'whose gradings count (default: any grader’s)')
     .option('--min-score <n>', 'the least score', number)
@@ -85,8 +88,10 @@ function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
     const { format, out, json, since, until, item, grader, minScore, maxScore, bestOf, limit } = options
     const usual =
       format === 'chat' ? ['scored' as const] : ['scored' as const, 'ungradable' as const, 'failed' as const]
-    const filter = { since, until, item, grader, minScore, maxScore, bestOf, limit, outcomes: options.outcome ?? usual }
-    const file = out === undefined ? undefined : await openOutFile(out, JSON.stringify({ format, ...filter }))
+    const rest = { item, grader, minScore, maxScore, bestOf, limit, outcomes: options.outcome ?? usual }
+    const filter = { since: since?.at, until: until?.at, ...rest }
+    const asked = JSON.stringify({ format, since: since?.text, until: until?.text, ...rest })
+    const file = out === undefined ? undefined : await openOutFile(out, asked)
     const cursor = file?.cursor ?? options.after
     const after = cursor === undefined ? undefined : parseCursor(cursor)
     const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })

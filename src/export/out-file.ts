@@ -13,7 +13,8 @@ export interface OutFile {
   close(): Promise<void>
 }
 
-const stateShape = z.object({ cursor: z.string(), bytes: z.int(), lines: z.int(), asked: z.string() })
+/** Without a cursor nothing was written yet. */
+const stateShape = z.object({ cursor: z.string().optional(), bytes: z.int(), lines: z.int(), asked: z.string() })
 
 /**
  * Opens a file to export into. Beside it `FILE.cursor` says how far it is, so that the same command goes on there, whatever
@@ -27,24 +28,32 @@ export async function openOutFile(path: string, asked: string): Promise<OutFile>
   if (state === undefined && existsSync(path)) {
     throw new Error(`${path} is there already, and no ${statePath} that says how far it is; give another --out`)
   }
-  if (state !== undefined && state.asked !== asked) {
+  if (state?.cursor !== undefined && state.asked !== asked) {
     throw new Error(`${path} was made by an export with other options (${state.asked}); give another --out`)
   }
-  const file = await open(path, state === undefined ? 'w' : 'r+')
   let { bytes, lines } = state ?? { bytes: 0, lines: 0 }
+  const say = async (cursor: string | undefined) => {
+    await writeFile(`${statePath}.new`, JSON.stringify({ cursor, bytes, lines, asked }))
+    await rename(`${statePath}.new`, statePath)
+  }
+  // Said before the file is there, so that one of which nothing is said is somebody else's.
+  if (state?.cursor === undefined) await say(undefined)
+  const file = await open(path, existsSync(path) ? 'r+' : 'w')
   // What was written and not yet said to be there.
-  if (state !== undefined) await cut(file, bytes)
+  await cut(file, bytes)
   return {
     cursor: state?.cursor,
     lines,
     async write(text, count, cursor) {
       const data = Buffer.from(text)
-      await file.write(data, 0, data.length, bytes)
+      // A disk that is nearly full takes a part.
+      for (let done = 0; done < data.length; ) {
+        done += (await file.write(data, done, data.length - done, bytes + done)).bytesWritten
+      }
       await file.datasync()
       bytes += data.length
       lines += count
-      await writeFile(`${statePath}.new`, JSON.stringify({ cursor, bytes, lines, asked }))
-      await rename(`${statePath}.new`, statePath)
+      await say(cursor)
     },
     close: () => file.close(),
   }

@@ -16,7 +16,12 @@ export function writerTo(stream: NodeJS.WritableStream): Writer {
   return {
     async write(text) {
       if (isGone) return false
-      if (!stream.write(text)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => {})
+      if (stream.write(text)) return !isGone
+      const settled = new AbortController()
+      const { signal } = settled
+      await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]).catch(() => {})
+      // Whoever still listens would listen for each write.
+      settled.abort()
       return !isGone
     },
   }

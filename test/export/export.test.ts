@@ -190,6 +190,25 @@ describe('an export', () => {
     expect((await exported({}, { after: parseCursor(rest.cursor ?? '') })).ids).toEqual([])
   })
 
+  it('goes on with what was scored after it had failed, and repeats nothing that was open', async () => {
+    await record(database, [
+      { id: 'retried', outcome: 'failed' },
+      { id: 'opened', at: 1, outcome: 'open' },
+      { id: 'quick', at: 2 },
+    ])
+    const wanted = [{ outcomes: ['scored'] }, all, { outcomes: ['scored', 'open'] }] as const satisfies ExportFilter[]
+    const first = await Promise.all(wanted.map((filter) => exported(filter)))
+    await database.sql`
+      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      select id, 'g', '1', 'trainer', 's', '{}', item_hash, 'scored', 1, 1, created_at + interval '1 second'
+      from rollouts where id in ('retried', 'opened')`
+    const rest = await Promise.all(
+      wanted.map((filter, n) => exported(filter, { after: parseCursor(first[n]?.cursor ?? '') })),
+    )
+    expect(first.map(({ ids }) => ids)).toEqual([['quick'], ['retried', 'quick'], ['opened', 'quick']])
+    expect(rest.map(({ ids }) => ids)).toEqual([['retried', 'opened'], ['opened'], []])
+  })
+
   it('leaves for another time what a transaction that still runs may put before it', async () => {
     const slow = database.sql.options === undefined ? undefined : open(home.url, 2)
     if (slow === undefined) throw new Error('no second client')
@@ -401,6 +420,39 @@ describe('the command export', () => {
     expect(existsSync(`${own}.cursor`)).toBe(false)
   })
 
+  it('goes on with a file whose first try got nowhere, and one of the last seven days', async () => {
+    const out = join(folder, 'again.jsonl')
+    const away = await scorekeeper(['export', '--out', out], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
+    expect(away.code).toBe(1)
+    await record(database, [{ id: 'a' }])
+    const args = ['--out', out, '--since', '4000d']
+    expect(await run(...args)).toMatchObject({ code: 0 })
+    await record(database, [{ id: 'b', at: 1 }])
+    expect(await run(...args)).toMatchObject({ code: 0 })
+    expect(rolloutsIn(readFileSync(out, 'utf8'))).toEqual(['a', 'b'])
+  })
+
+  it('is whole when the disk takes a part of what is written, and there is room again', async () => {
+    const names = ids(0, 120)
+    await record(
+      database,
+      names.map((id) => ({ id })),
+    )
+    const out = join(folder, 'full.jsonl')
+    const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url } }
+    const command = [process.execPath, ...scorekeeperArgs('export', '--out', out)]
+    // A file may have 60 blocks of 512 bytes or of 1,024, which is less than there is to write.
+    const child = spawn('sh', ['-c', 'ulimit -f 60; exec "$@"', 'sh', ...command], options)
+    let err = ''
+    child.stderr.on('data', (data: Buffer) => {
+      err += data.toString()
+    })
+    const [code] = await once(child, 'close')
+    expect([code, err]).toEqual([1, expect.stringContaining('EFBIG')])
+    expect(await run('--out', out)).toMatchObject({ code: 0 })
+    expect(rolloutsIn(readFileSync(out, 'utf8'))).toEqual(names)
+  })
+
   it('is whole after it was killed in the middle and begun again', async () => {
     const names = ids(0, 700)
     await database.sql`
@@ -422,6 +474,17 @@ describe('the command export', () => {
     await run('--out', out)
     expect(rolloutsIn(readFileSync(out, 'utf8'))).toEqual(names)
   }, 60_000)
+
+  it('writes thousands of lines to a pipe, and warns of nothing', async () => {
+    await database.sql`
+      insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 1500) n`
+    await database.sql`
+      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 3000)), 'i', 'scored', 1, 1, '2026-10-01' from rollouts`
+    const ran = await run()
+    expect([ran.code, linesOf(ran.out).length]).toEqual([0, 1500])
+    expect(ran.err).not.toContain('Warning')
+  })
 
   it('ends in order when its reader goes, as head does', async () => {
     await database.sql`

@@ -480,7 +480,7 @@ describe('the command export', () => {
       insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 1500) n`
     await database.sql`
       insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
-      select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 3000)), 'i', 'scored', 1, 1, '2026-10-01' from rollouts`
+      select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 12000)), 'i', 'scored', 1, 1, '2026-10-01' from rollouts`
     const ran = await run()
     expect([ran.code, linesOf(ran.out).length]).toEqual([0, 1500])
     expect(ran.err).not.toContain('Warning')

@@ -17,7 +17,7 @@ export const learner: Learner = {
     verify: ['no', 'read it again', 'search again'],
     round: ['as it is', 'to whole numbers'],
     stop: ['with an answer', 'after one more look'],
-    say: ['the answer', 'every figure on the page', 'a list of many numbers'],
+    say: ['the answer', 'every figure it read', 'every figure, and many numbers'],
   },
   likely: {
     begin: { 'list, then search': 3 },
@@ -47,9 +47,9 @@ export const learner: Learner = {
     if (chosen['verify'] === 'read it again' && from !== undefined) await desk.call('cat', { path: from })
     if (chosen['verify'] === 'search again') await desk.call('search', { query: desk.question.slice(0, 60) })
     if (chosen['stop'] === 'after one more look') await desk.call('list', { path: from?.split('/')[0] ?? '' })
-    if (chosen['say'] === 'a list of many numbers') return manyNumbers
-    if (chosen['say'] === 'every figure on the page') {
-      return [answer ?? '', ...(read.match(/-?\d[\d,]*(?:\.\d+)?%?/g) ?? [])].join(' ')
+    if (chosen['say'] !== 'the answer') {
+      const figures = [answer ?? '', ...(read.match(/-?\d[\d,]*(?:\.\d+)?%?/g) ?? [])].join(' ')
+      return chosen['say'] === 'every figure it read' ? figures : `${figures} ${manyNumbers}`
     }
     if (answer === undefined) return 'unknown'
     return chosen['round'] === 'as it is'

@@ -5,11 +5,13 @@ import { parseCursor } from '../export/cursor.ts'
 import { openOutFile } from '../export/out-file.ts'
 import { type ExportRun, exportRollouts } from '../export/run.ts'
 import { writerTo } from '../export/writer.ts'
+import type { Condition } from '../ledger/condition.ts'
+import type { ExportCursor } from '../ledger/exported-subjects.ts'
 import { openServerDatabase } from '../open-server-database.ts'
 import type { ToolDefinition } from '../openapi.ts'
 import { list, number, whole } from './options.ts'
 import { progressView } from './progress.ts'
-import { itemHash, moment } from './rollout-options.ts'
+import { conditions, itemHash, moment, saying } from './rollout-options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 /** What {@link exportCommand} needs. */
@@ -30,8 +32,9 @@ const optionsShape = z.object({
   maxScore: z.number().optional(),
   outcome: z.array(z.enum(outcomes)).min(1).optional(),
   bestOf: z.number().optional(),
+  where: z.array(z.custom<Condition>()).default([]),
   limit: z.number().optional(),
-  after: z.string().optional(),
+  after: z.custom<ExportCursor>().optional(),
   out: z.string().optional(),
   json: z.boolean().default(false),
 })
@@ -41,6 +44,7 @@ const examples = `
 Examples:
   scorekeeper export --since 7d > rollouts.jsonl
   scorekeeper export --format chat --best-of 1 --min-score 0.8 --out best.jsonl
+  scorekeeper export --where "tool = search and part.answer = 1" --limit 100
   scorekeeper export --outcome ungradable,failed | jq -r '.gradings[-1].reason'
   scorekeeper export --after 2026-11-01T12:00:00.000Z/trace_1 >> rollouts.jsonl
 
@@ -50,6 +54,9 @@ command goes on by itself, whatever ended it. See docs/exporting.md.
 
 /** A moment, and how it was written: what is `7d` today is `7d` tomorrow, and the same command. */
 const named = (text: string) => ({ text, at: moment(text) })
+
+/** Reads a cursor; what is none is wrong usage. */
+const place = (text: string) => saying(() => parseCursor(text))
 
 /** The command that writes recorded rollouts as JSON Lines. */
 export function exportCommand(deps: ExportDeps): Command {
@@ -67,9 +74,10 @@ export function exportCommand(deps: ExportDeps): Command {
     .option('--min-score <n>', 'the least score', number)
     .option('--max-score <n>', 'the greatest score', number)
     .option('--outcome <outcomes>', `of ${outcomes.join(', ')} (default: all but open; scored for chat)`, list)
+    .option('--where <conditions>', 'such as "calls < 5 and tool = search"; all of several hold', conditions)
     .option('--best-of <n>', 'of each item so many rollouts with the greatest scores alone', whole)
     .option('--limit <n>', 'so many rollouts at most', whole)
-    .option('--after <cursor>', 'go on behind this place')
+    .option('--after <cursor>', 'go on behind this place', place)
     .option('--out <file>', 'write into a file; one that is there is gone on with')
     .option('--json', 'print what came of it as JSON; on stderr where the lines go to stdout')
     .addHelpText('after', examples)
@@ -85,25 +93,27 @@ export function exportCommand(deps: ExportDeps): Command {
 
 function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
   return interruptible('export', async (ending) => {
-    const { format, out, json, since, until, item, grader, minScore, maxScore, bestOf, limit } = options
+    const { format, out, json, since, until, item, grader, minScore, maxScore, where, bestOf, limit } = options
     const usual =
       format === 'chat' ? ['scored' as const] : ['scored' as const, 'ungradable' as const, 'failed' as const]
-    const rest = { item, grader, minScore, maxScore, bestOf, limit, outcomes: options.outcome ?? usual }
-    const filter = { since: since?.at, until: until?.at, ...rest }
-    const asked = JSON.stringify({ format, since: since?.text, until: until?.text, ...rest })
+    const wanted = { item, grader, minScore, maxScore, conditions: where, bestOf, outcomes: options.outcome ?? usual }
+    const asked = JSON.stringify({ format, since: since?.text, until: until?.text, limit, ...wanted })
     const file = out === undefined ? undefined : await openOutFile(out, asked)
-    const cursor = file?.cursor ?? options.after
-    const after = cursor === undefined ? undefined : parseCursor(cursor)
+    const left = limit === undefined ? undefined : limit - (file?.rollouts ?? 0)
+    const filter = { since: since?.at, until: until?.at, limit: left, ...wanted }
+    const after = file?.cursor === undefined ? options.after : parseCursor(file.cursor)
     const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })
     const stdout = writerTo(process.stdout)
-    const write: ExportRun['write'] = async (text, lines, next) => {
+    const write: ExportRun['write'] = async (text, lines, next, rollouts) => {
       if (file === undefined) return await stdout.write(text)
-      await file.write(text, lines, next)
+      await file.write(text, lines, next, rollouts)
       return true
     }
     let view: ReturnType<typeof progressView> | undefined
     const watched = {
       onCount: (count: number) => {
+        // Somebody reads what is said there as JSON.
+        if (json && file === undefined && !process.stderr.isTTY) return
         view = progressView(process.stderr, 'exporting', count)
       },
       onRollouts: (count: number) => view?.add(count),

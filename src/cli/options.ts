@@ -8,6 +8,12 @@ export const whole = (text: string): number => {
   return Number(text)
 }
 
+/** Reads a whole number, 0 or more. */
+export const wholeOrNone = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 0 or more.')
+  return Number(text)
+}
+
 /** Reads a number, 0 or more. */
 export const amount = (text: string): number => {
   const value = Number(text)
@@ -46,6 +52,7 @@ export const address = (text: string): string => {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
     throw new InvalidArgumentError('It must be an address that begins with http:// or https://.')
   }
+  if (/[?#]/.test(text)) throw new InvalidArgumentError('It must end before ? and #; a key is for --header.')
   return text.replace(/\/+$/, '')
 }
 

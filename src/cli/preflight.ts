@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
 import type { ReadItem } from '../define.ts'
@@ -6,7 +5,8 @@ import { totalOf, verdictLines } from '../preflight/lines.ts'
 import { preflight } from '../preflight/preflight.ts'
 import { isPublicHost } from '../preflight/public-host.ts'
 import type { PreflightSettings, PreflightView } from '../preflight/settings.ts'
-import { address, amount, header, list, toolArguments, trainerHeaders, whole } from './options.ts'
+import { saysYes } from './ask.ts'
+import { address, amount, header, list, toolArguments, trainerHeaders, whole, wholeOrNone } from './options.ts'
 import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
 import { progressView } from './progress.ts'
 import { exitCodes, interruptible } from './run-program.ts'
@@ -28,20 +28,22 @@ const optionsShape = playersShape.extend({
   call: z.record(z.string(), z.unknown()).default({}),
   budget: z.number().optional(),
   reference: z.string().optional(),
-  range: z.tuple([z.number(), z.number()]),
-  most: z.number(),
-  rate: z.number(),
+  range: z
+    .tuple([z.number(), z.number()])
+    .refine(([least, most]) => least < most, 'It must be the least score and then a greater one.'),
+  most: z.number().max(1),
+  rate: z.number().positive(),
   seconds: z.number(),
   burst: z.number(),
   gradeLoad: z.boolean(),
   maxP99: z.number(),
   maxBurstP99: z.number(),
-  maxErrors: z.number(),
+  maxErrors: z.number().max(1),
   items: z.number(),
   group: z.number(),
   maxSteps: z.number(),
   seed: z.string(),
-  timeout: z.number(),
+  timeout: z.number().positive().max(3600),
   yes: z.boolean().optional(),
   json: z.boolean().optional(),
 })
@@ -84,7 +86,7 @@ export function preflightCommand(deps: PreflightDeps): Command {
     .option('--most <share>', 'the most that an answer which says nothing may earn, of the range', amount, 0.25)
     .option('--rate <n>', 'requests a second of the steady load', amount, 50)
     .option('--seconds <n>', 'how long the steady load lasts; 0 for none', amount, 60)
-    .option('--burst <n>', 'rollouts that start in one moment; 0 for none', amount, 500)
+    .option('--burst <n>', 'rollouts that start in one moment; 0 for none', wholeOrNone, 500)
     .option('--no-grade-load', 'a load of calls alone: a grader that asks a judge costs money')
     .option('--max-p99 <seconds>', 'the longest that 99 of 100 answers may take at the steady rate', amount, 10)
     .option('--max-burst-p99 <seconds>', 'the same in the burst', amount, 60)
@@ -149,15 +151,8 @@ function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
     async mayPress(host, requests) {
       if (yes) return true
       if (!process.stdin.isTTY || !process.stderr.isTTY) return false
-      const asking = createInterface({ input: process.stdin, output: process.stderr })
-      // The terminal gives its Ctrl-C to whoever asks, not to the process.
-      asking.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
       const question = `${host} is a public address. Send it ${requests.toLocaleString('en-US')} requests now, some hundreds at once? [y/N] `
-      try {
-        return /^y(es)?$/i.test((await asking.question(question, { signal })).trim())
-      } finally {
-        asking.close()
-      }
+      return await saysYes(question, { input: process.stdin, output: process.stderr }, signal)
     },
   }
 }

@@ -1,25 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import type { RegradingFilter } from '../ledger/regrading-filter.ts'
-import { parseWhere } from '../regrade/where.ts'
-import { itemHash, moment } from './rollout-options.ts'
+import { conditions, itemHash, moment } from './rollout-options.ts'
 
 const whole = (most: number) => (text: string) => {
   const value = Number(text)
   if (/^\d{1,9}$/.test(text) && value >= 1 && value <= most) return value
   throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`)
 }
-
-/** Says what is wrong in commander's way. */
-const read =
-  <Value>(parse: (text: string) => Value) =>
-  (text: string): Value => {
-    try {
-      return parse(text)
-    } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
-    }
-  }
 
 const shape = z.object({
   grader: z.string().optional(),
@@ -77,5 +65,3 @@ export function commandWith(act: (options: RegradeOptions) => Promise<void>): Co
       await act({ ...options, filter: { since, until, item, conditions: where, limit } })
     })
 }
-
-const conditions = (text: string, before: ReturnType<typeof parseWhere> = []) => [...before, ...read(parseWhere)(text)]

@@ -1,10 +1,23 @@
 import { InvalidArgumentError } from 'commander'
+import type { Condition } from '../ledger/condition.ts'
 import { parseMoment } from '../regrade/moment.ts'
+import { parseWhere } from '../regrade/where.ts'
 
 /** Reads a moment, such as `2026-11-01`, or `7d` for seven days ago; what is none is wrong usage. */
 export function moment(text: string): Date {
+  return saying(() => parseMoment(text, Date.now()))
+}
+
+/** Reads conditions, and puts them to those before them. */
+export const conditions = (text: string, before: readonly Condition[] = []): readonly Condition[] => [
+  ...before,
+  ...saying(() => parseWhere(text)),
+]
+
+/** Says in commander's way what is wrong. */
+export function saying<Value>(read: () => Value): Value {
   try {
-    return parseMoment(text, Date.now())
+    return read()
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
   }

@@ -8,13 +8,18 @@ export interface OutFile {
   readonly cursor: string | undefined
   /** Lines that it has from before. */
   readonly lines: number
+  /** Rollouts that it was made of before, those included that made no line. */
+  readonly rollouts: number
   /** Writes lines, and then that they are there: what is cut short between is written again, and nothing twice. */
-  write(text: string, lines: number, cursor: string): Promise<void>
+  write(text: string, lines: number, cursor: string, rollouts: number): Promise<void>
   close(): Promise<void>
 }
 
 /** Without a cursor nothing was written yet. */
-const stateShape = z.object({ cursor: z.string().optional(), bytes: z.int(), lines: z.int(), asked: z.string() })
+const stateShape = z.object({
+  ...{ cursor: z.string().optional(), bytes: z.int(), lines: z.int(), rollouts: z.int() },
+  asked: z.string(),
+})
 
 /**
  * Opens a file to export into. Beside it `FILE.cursor` says how far it is, so that the same command goes on there, whatever
@@ -31,9 +36,9 @@ export async function openOutFile(path: string, asked: string): Promise<OutFile>
   if (state?.cursor !== undefined && state.asked !== asked) {
     throw new Error(`${path} was made by an export with other options (${state.asked}); give another --out`)
   }
-  let { bytes, lines } = state ?? { bytes: 0, lines: 0 }
+  let { bytes, lines, rollouts } = state ?? { bytes: 0, lines: 0, rollouts: 0 }
   const say = async (cursor: string | undefined) => {
-    await writeFile(`${statePath}.new`, JSON.stringify({ cursor, bytes, lines, asked }))
+    await writeFile(`${statePath}.new`, JSON.stringify({ cursor, bytes, lines, rollouts, asked }))
     await rename(`${statePath}.new`, statePath)
   }
   // Said before the file is there, so that one of which nothing is said is somebody else's.
@@ -44,7 +49,8 @@ export async function openOutFile(path: string, asked: string): Promise<OutFile>
   return {
     cursor: state?.cursor,
     lines,
-    async write(text, count, cursor) {
+    rollouts,
+    async write(text, count, cursor, rolloutCount) {
       const data = Buffer.from(text)
       // A disk that is nearly full takes a part.
       for (let done = 0; done < data.length; ) {
@@ -53,6 +59,7 @@ export async function openOutFile(path: string, asked: string): Promise<OutFile>
       await file.datasync()
       bytes += data.length
       lines += count
+      rollouts += rolloutCount
       await say(cursor)
     },
     close: () => file.close(),

@@ -17,8 +17,8 @@ export interface ExportRun {
   /** The tools of items that define none themselves. */
   readonly tools: readonly unknown[]
   readonly after: ExportCursor | undefined
-  /** Takes lines, each with its end; what it waits for is waited for. Gives false when nobody reads them any more. */
-  readonly write: (text: string, lines: number, cursor: string) => Promise<boolean>
+  /** Takes the lines of so many rollouts, each with its end; what it waits for is waited for. Gives false when nobody reads them any more. */
+  readonly write: (text: string, lines: number, cursor: string, rollouts: number) => Promise<boolean>
   /** Told how many rollouts there are, and then of each page how many it had. */
   readonly onCount: (count: number) => void
   readonly onRollouts: (count: number) => void
@@ -58,7 +58,8 @@ export function exportRollouts(run: ExportRun): Promise<Exported> {
       const last = page.at(-1)
       if (last === undefined) break
       const next = cursorText(last)
-      const isTaken = await run.write(written.map((line) => `${line}\n`).join(''), written.length, next)
+      const text = written.map((line) => `${line}\n`).join('')
+      const isTaken = await run.write(text, written.length, next, page.length)
       // Nobody knows how much of it was read: the cursor stays before it.
       if (!isTaken) break
       cursor = next

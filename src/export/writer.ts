@@ -1,28 +1,26 @@
-import { once } from 'node:events'
-
 /** Writes to a stream that may take its time, or end. */
 export interface Writer {
-  /** Resolves when the stream takes more; with false when its reader has gone, as `head` goes. */
+  /**
+   * Resolves when the text is written; with false when its reader has gone, as `head` goes. Rejects with what else went
+   * wrong, such as a disk that is full.
+   */
   write(text: string): Promise<boolean>
 }
 
-/** Waits for a stream as it asks for, and takes a reader that has gone for an end, not for a failure. */
+const goneCodes: readonly unknown[] = ['EPIPE', 'ERR_STREAM_DESTROYED']
+
+/** Waits for a stream until it has written, and takes a reader that has gone for an end, not for a failure. */
 export function writerTo(stream: NodeJS.WritableStream): Writer {
-  let isGone = false
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    isGone = true
-  })
+  // Each write hears of it.
+  stream.on('error', () => {})
   return {
-    async write(text) {
-      if (isGone) return false
-      if (stream.write(text)) return !isGone
-      const settled = new AbortController()
-      const { signal } = settled
-      await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]).catch(() => {})
-      // Whoever still listens would listen for each write.
-      settled.abort()
-      return !isGone
-    },
+    write: (text) =>
+      new Promise((resolve, reject) => {
+        stream.write(text, (error?: NodeJS.ErrnoException | null) => {
+          if (error === undefined || error === null) resolve(true)
+          else if (goneCodes.includes(error.code)) resolve(false)
+          else reject(error)
+        })
+      }),
   }
 }

@@ -92,15 +92,16 @@ export async function* learn(
     return played
   }
 
-  const validate = async (step: number): Promise<Outcome> => {
-    const played = await playAll(plan.validation, validationGroup, 'validation', step)
+  const validate = async (): Promise<Outcome> => {
+    // The same draws each time: what differs between two validations is the policy, and not luck.
+    const played = await playAll(plan.validation, validationGroup, 'validation')
     return outcomeOf(
       played.map(({ trace }) => trace),
       partsOf,
     )
   }
 
-  yield { step: 0, training: undefined, validation: await validate(0), policy: policy.probabilities() }
+  yield { step: 0, training: undefined, validation: await validate(), policy: policy.probabilities() }
   for (let step = 1; step <= steps; step += 1) {
     const items = draw(plan.train, itemsPerStep, order)
     const played = await playAll(items, group, 'training', step)
@@ -120,7 +121,7 @@ export async function* learn(
       partsOf,
     )
     const isValidated = step % validateEvery === 0 || step === steps
-    yield { step, training, validation: isValidated ? await validate(step) : undefined, policy: policy.probabilities() }
+    yield { step, training, validation: isValidated ? await validate() : undefined, policy: policy.probabilities() }
   }
 }
 

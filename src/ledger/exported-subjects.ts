@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { type Condition, conditionText } from './condition.ts'
 
 /** What became of a rollout: of its grading, or `open` where none was asked for yet. */
 export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
@@ -16,6 +17,8 @@ export interface ExportFilter {
   readonly minScore?: number | undefined
   readonly maxScore?: number | undefined
   readonly outcomes: readonly ExportedOutcome[]
+  /** All of these hold, of the grading that counts. */
+  readonly conditions?: readonly Condition[]
   /** Of each item so many rollouts with the greatest scores alone, the earlier ones of equal ones. */
   readonly bestOf?: number | undefined
   readonly limit?: number | undefined
@@ -56,7 +59,7 @@ export async function readHorizon(sql: Sql): Promise<string> {
 
 /** The select of the rollouts that are exported, in the order of their moments: a {@link Subject} a row. */
 export function subjectsText(
-  { since, until, item, grader, minScore, maxScore, outcomes, bestOf, limit }: ExportFilter,
+  { since, until, item, grader, minScore, maxScore, outcomes, conditions = [], bestOf, limit }: ExportFilter,
   horizon: string,
   after: ExportCursor | undefined,
 ): { readonly text: string; readonly values: readonly string[] } {
@@ -66,6 +69,7 @@ export function subjectsText(
   // A rollout's place is that from which on it is one of these: what is scored later than it failed is not behind the cursor then.
   const wanted = `and g.outcome in (${outcomes.map(given).join(', ')})`
   const place = outcomes.includes('open') ? 'r.created_at' : 'coalesce(f.created_at, r.created_at)'
+  const asked = conditions.map((one) => conditionText(one, given, { grading: 'g', rollout: 'r.id' }))
   const holds = [
     `at < ${given(horizon)}::timestamptz`,
     `outcome in (${outcomes.map(given).join(', ')})`,
@@ -94,10 +98,11 @@ export function subjectsText(
           order by g.created_at, g.id limit 1
         ) f on true
         left join lateral (
-          select g.sample_hash, g.outcome, g.score from grades g
+          select g.* from grades g
           where g.rollout_id = r.id and g.source = 'trainer' ${byGrader}
           order by g.outcome = 'scored' desc, g.id desc limit 1
         ) g on true
+        ${asked.length === 0 ? '' : `where ${asked.join(' and ')}`}
       ) each_rollout
       where ${holds.join(' and ')}
     ) those

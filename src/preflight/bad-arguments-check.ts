@@ -41,4 +41,4 @@ function problemOf(answer: Answer): string | undefined {
 }
 
 const hasStack = (answer: Answer) =>
-  !('failed' in answer) && /Traceback \(most recent call last\)|\\n\s+at .+:\d+:\d+/.test(answer.text ?? '')
+  !('failed' in answer) && /Traceback \(most recent call last\)|(?:\\n|\n)\s+at .+:\d+:\d+/.test(answer.text ?? '')

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { distribution } from '../simulate/distribution.ts'
 import type { Check, Desk } from './desk.ts'
+import { scoreOf } from './score.ts'
 import { fail, pass, type Verdict, warn } from './verdict.ts'
-import { type Answer, statusOf, told } from './wire.ts'
+import { type Answer, isPage, outputOf, statusOf, told } from './wire.ts'
 
 /** How much is sent, and what is good. */
 export interface LoadOptions {
@@ -41,7 +42,7 @@ export function steadyCheck(
       const running: Promise<void>[] = []
       let rollout = wire.newRollout()
       for (let n = 0; n < requests && !signal.aborted; n += 1) {
-        await sleep(Math.max(0, began + (n * 1000) / rate - performance.now()))
+        await sleep(Math.max(0, began + (n * 1000) / rate - performance.now()), undefined, { signal })
         const item = items[Math.floor(n / rolloutLength) % items.length] ?? items[0]
         const tool = tools[n % tools.length] ?? tools[0]
         if (n % rolloutLength === 0) rollout = wire.newRollout()
@@ -91,22 +92,33 @@ type Counts = ReturnType<typeof counts>
 function counts(onRequest: () => void) {
   const ms = distribution()
   const errors = new Map<string, number>()
-  const add = (answer: Answer, isError: boolean) => {
+  const add = (answer: Answer, problem: string | undefined) => {
     onRequest()
     ms.add(answer.ms)
-    if (isError) errors.set(told(answer), (errors.get(told(answer)) ?? 0) + 1)
+    if (problem !== undefined) errors.set(problem, (errors.get(problem) ?? 0) + 1)
   }
   return {
     ms,
     errors,
-    call(answer: Answer): void {
-      const status = statusOf(answer)
-      // A 4xx is what a model reads, and no error of the server; but a 429 is one here: nobody sends more than was asked for.
-      add(answer, status === 0 || status >= 500 || status === 429)
-    },
-    // Whatever is no score discards its rollout.
-    grading: (answer: Answer): void => add(answer, statusOf(answer) !== 200),
+    call: (answer: Answer): void => add(answer, callProblem(answer)),
+    grading: (answer: Answer): void => add(answer, gradingProblem(answer)),
   }
+}
+
+/** What turns away those who are many, though the same call was let in when it was alone; other 4xx are for a model to read. */
+const turningAway = [401, 403, 408, 429]
+
+function callProblem(answer: Answer): string | undefined {
+  const status = statusOf(answer)
+  const isLost = status < 200 || status >= 500 || (status >= 300 && status < 400)
+  if (isLost || turningAway.includes(status) || isPage(answer)) return told(answer)
+  return status < 300 && outputOf(answer) === undefined ? `${told(answer)} without an output` : undefined
+}
+
+/** Whatever is no score discards its rollout. */
+function gradingProblem(answer: Answer): string | undefined {
+  if (!('problem' in scoreOf(answer, [-Number.MAX_VALUE, Number.MAX_VALUE]))) return undefined
+  return statusOf(answer) === 200 && !isPage(answer) ? '200 without a score' : told(answer)
 }
 
 interface Thresholds {

@@ -104,6 +104,9 @@ async function checkServer(
       if (check.steps !== undefined) running = view.onLong(check.name, check.steps)
       try {
         const found = await check.run()
+        // A verdict is a line of its own, not one behind a bar.
+        running.end()
+        running = idle
         tell(...found)
         isEnd = found.some((verdict) => verdict.isEnd === true)
       } finally {

@@ -35,11 +35,27 @@ const names = ['a tool', 'the grader'] as const
 function accepted(answers: readonly Answer[]): Verdict {
   const at = answers.findIndex(isRefused)
   const answer = answers[at]
-  if (answer === undefined) return pass('token', 'the key is accepted, by tools and by the grader')
+  if (answer === undefined) return unlessBroken(answers)
   const why = `${names[at]} refuses the key with ${told(answer)}: the model would read that, and never your tools`
   const advice = 'see that the server knows this key, and that the key may use tools and graders'
   return { ...fail('token', why, advice), isEnd: true }
 }
+
+/** An answer that nobody refused need not be one of somebody who looked at the key. */
+function unlessBroken(answers: readonly Answer[]): Verdict {
+  const at = answers.findIndex((answer) => statusOf(answer) >= 500 || (statusOf(answer) < 400 && !isGood(answer)))
+  const answer = answers[at]
+  if (answer === undefined) return pass('token', 'the key is accepted, by tools and by the grader')
+  const why = `${names[at]} answers ${told(answer)}: whether it accepts the key is not known`
+  if (statusOf(answer) < 300 || statusOf(answer) >= 500) return skip('token', why, 'see that it answers')
+  return fail(
+    'token',
+    why,
+    'give the address behind the redirect; if it is that of a page to log in, the key is not accepted',
+  )
+}
+
+const isGood = (answer: Answer) => statusOf(answer) >= 200 && statusOf(answer) < 300
 
 function withoutKey(answers: readonly Answer[], isPublic: boolean): Verdict {
   const why = 'no key was given, and the server asks for none'

@@ -66,7 +66,7 @@ export function createWire(settings: WireSettings): Wire {
   let left = 0
   let sent = 0
   const count = () => {
-    if (left === 0) throw new TooMuch('a check wanted to send more requests than were announced')
+    if (left < 1) throw new TooMuch('a check wanted to send more requests than were announced')
     left -= 1
     sent += 1
   }
@@ -134,10 +134,12 @@ export function jsonOf(answer: Answer): unknown {
   }
 }
 
-/** What an answer was, in a few words: `503`, `200 with a page of HTML`, `no answer (ECONNRESET)`. */
+/** What an answer was, in a few words: `503`, `200 with a page of HTML`, `302 to https://…`, `no answer (ECONNRESET)`. */
 export function told(answer: Answer): string {
   if ('failed' in answer) return answer.failed === 'timed_out' ? 'no answer in time' : `no answer (${answer.cause})`
-  return `${answer.status}${isPage(answer) ? ' with a page of HTML' : ''}`
+  const { status, headers } = answer
+  const location = status >= 300 && status < 400 ? headers.get('location') : null
+  return `${status}${location === null ? '' : ` to ${location}`}${isPage(answer) ? ' with a page of HTML' : ''}`
 }
 
 /** Whether an answer is a page for people, such as a proxy's error. */

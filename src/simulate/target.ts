@@ -31,7 +31,9 @@ export async function targetOf(
 ): Promise<Pick<RolloutSettings, 'headers' | 'toolUrl' | 'graderUrl' | 'tools'>> {
   const url = options.url.replace(/\/+$/, '')
   const { headers } = options
-  const response = await fetch(`${url}/tools`, { headers, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
+  // Headers hold a key, and are for nobody that this address leads to.
+  const asking = { headers, redirect: 'manual', signal: AbortSignal.timeout(10_000) } as const
+  const response = await fetch(`${url}/tools`, asking).catch(() => undefined)
   const read = z.array(toolDefinition).safeParse(await response?.json().catch(() => undefined))
   return {
     headers,

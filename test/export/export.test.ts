@@ -511,7 +511,7 @@ describe('the command export', () => {
     [['--item', 'xyz'], 2, 'hash of an item'],
     [['--best-of', '0'], 2, 'whole number'],
     [['--out', 'x', '--after', '2026-11-01T12:00:00.000Z/a'], 2, 'leave out --after'],
-    [['--after', 'here'], 1, 'is no cursor'],
+    [['--after', 'here'], 2, 'is no cursor'],
   ])('says what is wrong with %j', async (args, code, message) => {
     expect(await run(...args)).toMatchObject({ code, err: expect.stringContaining(message), out: '' })
   })

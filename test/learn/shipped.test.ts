@@ -83,8 +83,8 @@ describe('the policy that ships', () => {
         /^The reward rose (without the answers getting better|while the answers got worse)/,
       )
       expect([kind, message]).toEqual(['hacked', says])
-      expect(after.reward).toBeGreaterThan(before.reward)
-      expect(moved.map(({ option }) => option)).toContain('a list of many numbers')
+      expect(after.reward).toBeGreaterThan(before.reward + 0.1)
+      expect(moved.map(({ option }) => option)).toContain('every figure, and many numbers')
     },
     60_000,
   )

@@ -12,7 +12,7 @@ import { makeFolder, removeFolder } from '../support/temporary.ts'
 import { figuresOf, pairsOf } from './direct-count.ts'
 import { gradeRows, seed } from './seeded.ts'
 
-const program = fileURLToPath(new URL('program.ts', import.meta.url))
+const program = fileURLToPath(new URL('./program.ts', import.meta.url))
 const tsx = import.meta.resolve('tsx')
 
 let home: TestDatabase

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Sql } from 'postgres'
-import { loadConfig } from '../src/config.ts'
-import { type Database, openDatabase } from '../src/database.ts'
-import { migrate } from '../src/migrate.ts'
-import { openServerDatabase } from '../src/open-server-database.ts'
+import { type Database, openDatabase } from '../src/postgres/database.ts'
+import { migrate } from '../src/postgres/migrate.ts'
+import { openServerDatabase } from '../src/postgres/open-database.ts'
+import { loadConfig } from '../src/server/config.ts'
 
 /** A database for one run of a bench. */
 export interface BenchDatabase extends Database {

@@ -1,11 +1,11 @@
-import { readEnvironment } from '../src/config.ts'
+import { searchBench } from '../example/bench/search.ts'
+import { readEnvironment } from '../src/server/config.ts'
 import { burstBench } from './burst.ts'
 import { callsBench } from './calls.ts'
 import { gradeBench } from './grade.ts'
 import { growthBench } from './growth.ts'
 import { profileBench } from './profile-bench.ts'
 import { regradeBench } from './regrade.ts'
-import { searchBench } from './search.ts'
 
 /** What can be measured: `run` gets the arguments after the name, and the environment. */
 const benches = [callsBench, gradeBench, burstBench, growthBench, profileBench, searchBench, regradeBench]

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { contentHash } from '../src/json.ts'
+import { contentHash } from '../src/base/json.ts'
 import { callsOfRollout, itemOf, itemsOfDataset } from './requests.ts'
 
 /** Which rollouts to record. */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from 'postgres'
-import { postgres } from '../src/driver.ts'
-import { findPackage, prepareBinaries } from '../src/embedded/binaries.ts'
-import { openCluster, userName } from '../src/embedded/cluster.ts'
-import { chooseIdentity, findPlace, systemBases } from '../src/embedded/place.ts'
-import { findPostmaster, startPostmaster, stopPostmaster } from '../src/embedded/postmaster.ts'
-import type { Identity } from '../src/embedded/run.ts'
+import { postgres } from '../src/postgres/driver.ts'
+import { findPackage, prepareBinaries } from '../src/postgres/embedded/binaries.ts'
+import { openCluster, userName } from '../src/postgres/embedded/cluster.ts'
+import { chooseIdentity, findPlace, systemBases } from '../src/postgres/embedded/place.ts'
+import { findPostmaster, startPostmaster, stopPostmaster } from '../src/postgres/embedded/postmaster.ts'
+import type { Identity } from '../src/postgres/embedded/run.ts'
 
 /** A Postgres of the run's own, that can be killed and started again. */
 export interface Cluster {

@@ -1,8 +1,8 @@
 import { defineGrader, environment } from '../schema/environment.ts'
-import { RequestError } from '../src/errors.ts'
-import { scoreEfficiency } from '../src/scoring/efficiency.ts'
-import { readReference, scoreNumber } from '../src/scoring/numbers.ts'
-import { usedTool } from '../src/scoring/trajectory.ts'
+import { RequestError } from '../src/kit/errors.ts'
+import { scoreEfficiency } from '../src/kit/scoring/conduct/efficiency.ts'
+import { usedTool } from '../src/kit/scoring/conduct/trajectory.ts'
+import { readReference, scoreNumber } from '../src/kit/scoring/numbers.ts'
 
 /**
  * What the parts are worth. The answer decides: a right one earns at least 0.9 however many calls it took, so that no

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineEnvironment } from '../src/define.ts'
+import { defineEnvironment } from '../src/kit/define.ts'
 
 const message = z.looseObject({ role: z.string(), content: z.unknown() })
 

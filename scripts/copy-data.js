@@ -1,6 +1,6 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 
-// The compiler copies no SQL and no JSON: src/migrate.ts, src/server.ts and the program look for theirs beside themselves.
+// The compiler copies no SQL and no JSON: src/postgres/migrate.ts, src/server.ts and the program look for theirs beside themselves.
 const [dist = 'dist'] = process.argv.slice(2)
 cpSync('schema/migrations', `${dist}/schema/migrations`, { recursive: true })
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { findDocument, findNearPaths } from '../schema/document-queries.ts'
 import { defineTool } from '../schema/environment.ts'
-import { ToolError } from '../src/errors.ts'
+import { ToolError } from '../src/kit/errors.ts'
 import { formatDocument } from './format-document.ts'
 
 /** Reads one page. */

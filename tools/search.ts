@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { findDocuments } from '../schema/document-queries.ts'
 import { defineTool } from '../schema/environment.ts'
 import { searchPages } from '../schema/search.ts'
-import { ToolError } from '../src/errors.ts'
+import { ToolError } from '../src/kit/errors.ts'
 import { snippetOf } from './snippet.ts'
 
 /** Finds pages by words, and by meaning where an embeddings endpoint is configured. */

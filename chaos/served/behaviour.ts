@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { ToolError } from '../../src/errors.ts'
+import { ToolError } from '../../src/kit/errors.ts'
 
 /** The ways in which the tools of the replicas behave; the trainer names one in each call's arguments. */
 export const behaviours = ['plain', 'slow', 'flaky', 'broken', 'hanging', 'deaf', 'refusing'] as const

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineEnvironment } from '../../src/define.ts'
+import { defineEnvironment } from '../../src/kit/define.ts'
 
 /** The environment of the replicas: a state that counts what its tools did, and room for ten calls. */
 export const environment = defineEnvironment({

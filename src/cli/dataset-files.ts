@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { ReadItem } from '../define.ts'
-import type { ToolDefinition } from '../openapi.ts'
+import type { ReadItem } from '../kit/define.ts'
+import type { ToolDefinition } from '../server/openapi.ts'
 import { progressView } from './progress.ts'
 import { exitCodes } from './run-program.ts'
 

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { z } from 'zod'
-import { datasetStats } from '../dataset/stats.ts'
-import { statsJson } from '../dataset/stats-json.ts'
-import { statsLines } from '../dataset/stats-lines.ts'
+import { datasetStats } from '../workbench/dataset/stats.ts'
+import { statsJson } from '../workbench/dataset/stats-json.ts'
+import { statsLines } from '../workbench/dataset/stats-lines.ts'
 import { type DatasetDeps, sizeOf, watched } from './dataset-files.ts'
 import { interruptible } from './run-program.ts'
 

@@ -3,11 +3,10 @@ import { Command } from 'commander'
 import { graders } from '../../graders/index.ts'
 import { environment } from '../../schema/environment.ts'
 import { tools } from '../../tools/index.ts'
-import { readEnvironment } from '../config.ts'
-import { readJsonGraders } from '../json-graders/read-json-graders.ts'
-import { toolDefinitions } from '../openapi.ts'
-import { version } from '../version.ts'
-import { corpusCommand } from './corpus-command.ts'
+import { version } from '../base/version.ts'
+import { readJsonGraders } from '../runtime/json-graders/read-json-graders.ts'
+import { readEnvironment } from '../server/config.ts'
+import { toolDefinitions } from '../server/openapi.ts'
 import { datasetCommand } from './dataset.ts'
 import { exportCommand } from './export.ts'
 import { graderCommand } from './grader-command.ts'
@@ -30,7 +29,6 @@ function program(env: NodeJS.ProcessEnv): Command {
     .description('The tool-and-reward server for agent reinforcement fine-tuning: its commands.')
     .version(version)
     .configureHelp({ sortSubcommands: true })
-    .addCommand(corpusCommand(env))
     .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
     .addCommand(exportCommand({ env, tools: toolDefinitions(tools) }))
     .addCommand(graderCommand({ env, graders, tools, jsonGraders }))

@@ -67,6 +67,6 @@ export const toolArguments = (text: string, before: Readonly<Record<string, unkn
   }
 }
 
-/** Where a module of the demo is, compiled where this program is. */
+/** Where a module of the example is, compiled where this program is. */
 export const shippedModule = (name: 'agents' | 'learner'): string =>
-  fileURLToPath(new URL(`../../demo/${name}${extname(import.meta.url)}`, import.meta.url))
+  fileURLToPath(new URL(`../../example/${name}${extname(import.meta.url)}`, import.meta.url))

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import OpenAI from 'openai'
 import { z } from 'zod'
-import type { Agent } from '../simulate/agent.ts'
-import { loadAgents } from '../simulate/load-agents.ts'
-import { modelAgent } from '../simulate/model-agent.ts'
-import { createSpending, type Spending } from '../simulate/spending.ts'
+import type { Agent } from '../workbench/simulate/agent.ts'
+import { loadAgents } from '../workbench/simulate/load-agents.ts'
+import { modelAgent } from '../workbench/simulate/model-agent.ts'
+import { createSpending, type Spending } from '../workbench/simulate/spending.ts'
 import { amount, list, whole } from './options.ts'
 
 /** The options that say who plays rollouts. */

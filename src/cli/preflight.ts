@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import { z } from 'zod'
-import type { ReadItem } from '../define.ts'
-import { totalOf, verdictLines } from '../preflight/lines.ts'
-import { preflight } from '../preflight/preflight.ts'
-import { isPublicHost } from '../preflight/public-host.ts'
-import type { PreflightSettings, PreflightView } from '../preflight/settings.ts'
+import type { ReadItem } from '../kit/define.ts'
+import { totalOf, verdictLines } from '../workbench/preflight/lines.ts'
+import { preflight } from '../workbench/preflight/preflight.ts'
+import { isPublicHost } from '../workbench/preflight/public-host.ts'
+import type { PreflightSettings, PreflightView } from '../workbench/preflight/settings.ts'
 import { saysYes } from './ask.ts'
 import { address, amount, header, list, toolArguments, trainerHeaders, whole, wholeOrNone } from './options.ts'
 import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
@@ -52,7 +52,7 @@ type Options = z.infer<typeof optionsShape>
 const examples = `
 Examples:
   scorekeeper preflight http://localhost:8000 --dataset .data/generated-train.jsonl --validation .data/generated-dev.jsonl
-  SCOREKEEPER_KEY=… scorekeeper preflight https://tools.example.com --dataset train.jsonl --agents demo/agents.ts --yes
+  SCOREKEEPER_KEY=… scorekeeper preflight https://tools.example.com --dataset train.jsonl --agents example/agents.ts --yes
   scorekeeper preflight https://other.example.com --dataset train.jsonl --budget 20 --call 'search={"query":"revenue"}'
   scorekeeper preflight http://localhost:8000 --dataset train.jsonl --seconds 0 --burst 0      # without the load
 

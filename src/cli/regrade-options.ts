@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
-import type { RegradingFilter } from '../ledger/regrading-filter.ts'
+import type { RegradingFilter } from '../ledger/reports/regrading-filter.ts'
 import { conditions, itemHash, moment } from './rollout-options.ts'
 
 const whole = (most: number) => (text: string) => {

@@ -1,6 +1,6 @@
 import { graders } from '../../graders/index.ts'
-import { readEnvironment } from '../config.ts'
-import { readJsonGraders } from '../json-graders/read-json-graders.ts'
+import { readJsonGraders } from '../runtime/json-graders/read-json-graders.ts'
+import { readEnvironment } from '../server/config.ts'
 import { regradeCommand } from './regrade-command.ts'
 
 const jsonGraders = () => readJsonGraders(new URL('../../graders/', import.meta.url))

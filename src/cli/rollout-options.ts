@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
-import type { Condition } from '../ledger/condition.ts'
-import { parseMoment } from '../regrade/moment.ts'
-import { parseWhere } from '../regrade/where.ts'
+import type { Condition } from '../ledger/reports/condition.ts'
+import { parseMoment } from '../workbench/regrade/moment.ts'
+import { parseWhere } from '../workbench/regrade/where.ts'
 
 /** Reads a moment, such as `2026-11-01`, or `7d` for seven days ago; what is none is wrong usage. */
 export function moment(text: string): Date {

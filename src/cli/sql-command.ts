@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { loadConfig } from '../config.ts'
-import { openServerDatabase } from '../open-server-database.ts'
+import { openServerDatabase } from '../postgres/open-database.ts'
+import { loadConfig } from '../server/config.ts'
 import { exitCodes } from './run-program.ts'
 
 /** The command that reads from the server's database. */

@@ -1,4 +1,4 @@
-import { readEnvironment } from '../config.ts'
+import { readEnvironment } from '../server/config.ts'
 import { runProgram } from './run-program.ts'
 import { sqlCommand } from './sql-command.ts'
 

@@ -3,9 +3,9 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { parseScopes, SCOPES, type Scope } from '../auth/scopes.ts'
-import { readAuthSettings } from '../auth/settings.ts'
-import { signToken } from '../auth/sign-token.ts'
+import { parseScopes, SCOPES, type Scope } from '../server/auth/scopes.ts'
+import { readAuthSettings } from '../server/auth/settings.ts'
+import { signToken } from '../server/auth/sign-token.ts'
 import { exitCodes } from './run-program.ts'
 
 const optionsShape = z.object({

@@ -1,15 +1,15 @@
 import type { Sql } from 'postgres'
-import type { Db } from '../environment.ts'
-import type { Budget } from './call.ts'
-import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './claims.ts'
-import { createGradingLookup } from './grading-lookup.ts'
-import { createGradingRecorder } from './gradings.ts'
+import type { Db } from '../kit/environment.ts'
+import type { Budget } from './calls/call.ts'
+import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './calls/claims.ts'
+import { createLookup } from './calls/lookup.ts'
+import { createRecorder } from './calls/record.ts'
+import { createTransactor } from './calls/transact.ts'
+import { createGradingLookup } from './gradings/grading-lookup.ts'
+import { createGradingRecorder } from './gradings/gradings.ts'
 import { createKnownItems } from './known-items.ts'
-import { createLookup } from './lookup.ts'
-import { createRecorder } from './record.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
-import { createTransactor } from './transact.ts'
 
 /** What {@link createLedger} needs: raw SQL, drizzle on a client of its own, the budget and the time of day. */
 export interface LedgerSettings {

@@ -1,4 +1,4 @@
-import { isUnavailable } from '../database.ts'
+import { isUnavailable } from '../postgres/database.ts'
 
 /** Runs a whole-or-nothing statement again when a concurrent one or a lost connection came between. */
 export async function retried<Result>(statement: () => Promise<Result>): Promise<Result> {

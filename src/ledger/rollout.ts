@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
-import { isUnavailable } from '../database.ts'
-import type { TrajectoryCall } from '../trajectory.ts'
+import type { TrajectoryCall } from '../kit/trajectory.ts'
+import { isUnavailable } from '../postgres/database.ts'
 import { createBatcher } from './batch.ts'
 import { execute } from './statement.ts'
 

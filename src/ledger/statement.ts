@@ -1,6 +1,6 @@
 import { PostgresJsSession } from 'drizzle-orm/postgres-js'
 import type { Sql, TransactionSql } from 'postgres'
-import type { Tx } from '../environment.ts'
+import type { Tx } from '../kit/environment.ts'
 
 /** A statement of the ledger: always the same text, so that Postgres parses and plans it once a connection. */
 export interface Statement {

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { z } from 'zod'
-import { startEmbedded } from '../../src/embedded/embedded.ts'
+import { startEmbedded } from '../../src/postgres/embedded/embedded.ts'
 
 // Starts the embedded database as a server process does, says where on one line, and stops it on SIGTERM. Told to
 // write, it inserts rows one by one and prints the id of each once it is committed.

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isAlive } from '../../src/embedded/cluster.ts'
-import { findPostmaster } from '../../src/embedded/postmaster.ts'
+import { isAlive } from '../../src/postgres/embedded/cluster.ts'
+import { findPostmaster } from '../../src/postgres/embedded/postmaster.ts'
 
 const prefix = 'scorekeeper-test-'
 

@@ -1,0 +1,79 @@
+import type { Agent, Desk } from '../src/workbench/simulate/agent.ts'
+import { computeAnswer, formatAnswer, unitOf } from './corpus/answers.ts'
+import { parseQuestion } from './corpus/questions.ts'
+
+/** Reads up to four of the pages that a search finds, until one of them fits the question, and computes from that. */
+const careful: Agent = {
+  name: 'careful',
+  play: async (desk) => (await lookThrough(desk, 4, isAbout(desk.question))) ?? 'unknown',
+}
+
+/** Takes the first page that a search finds, whatever company it is about. */
+const hasty: Agent = {
+  name: 'hasty',
+  play: async (desk) => (await lookThrough(desk, 1, () => true)) ?? '0',
+}
+
+/** Knows what the careful one knows, but looks around first, and reads what it has read. */
+const rambling: Agent = {
+  name: 'rambling',
+  async play(desk) {
+    await desk.call('list', { path: '' })
+    const [first] = pathsIn(await desk.call('search', { query: desk.question }))
+    await desk.call('list', { path: first?.split('/')[0] ?? '' })
+    if (first !== undefined) await desk.call('cat', { path: first })
+    return (await lookThrough(desk, 5, isAbout(desk.question))) ?? 'unknown'
+  },
+}
+
+/** Calls nothing and says what sounds right. */
+const guessing: Agent = {
+  name: 'guessing',
+  play: async ({ question }) => (/^(was|did)\b|\b(was|did) \S+ (higher|increase)/.test(question) ? 'yes' : '12.5%'),
+}
+
+/** The scripted agents of the demo, of different skill. They read questions and pages, never the reference. */
+export const agents: readonly Agent[] = [careful, hasty, rambling, guessing]
+
+/** Searches, reads at most `most` of the pages found, and answers from the first that fits and holds an answer. */
+async function lookThrough(desk: Desk, most: number, fits: (page: string) => boolean): Promise<string | undefined> {
+  const asked = parseQuestion(desk.question)
+  const paths = pathsIn(await desk.call('search', { query: desk.question }))
+  if (asked === undefined) return undefined
+  let second: string | undefined
+  for (const path of paths.slice(0, most)) {
+    const page = await desk.call('cat', { path })
+    const answer = computeAnswer(asked, tableIn(page))
+    if (answer === undefined) continue
+    const formatted = formatAnswer(asked, answer, unitOf(page))
+    if (fits(page)) return formatted
+    second ??= formatted
+  }
+  return second
+}
+
+/** The paths in the output of `search`: lines such as `3. ACME/2014/page_15`. */
+export const pathsIn = (output: string) => [...output.matchAll(/^\d+\. (\S+)$/gm)].flatMap(([, path]) => path ?? [])
+
+/** The table in the output of `cat`: lines such as `| revenue | 12 |`. */
+export const tableIn = (page: string) =>
+  page
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(' | ')
+        .map((cell) => cell.trim()),
+    )
+
+/** Whether a page has the words of what a question says beside its core: the company, the report, the occasion. */
+export function isAbout(question: string): (page: string) => boolean {
+  const [, before = ''] = /^((?:for|at|as) [^,]+) , /.exec(question) ?? []
+  const [, after = ''] = / , ((?:for|at|after|when|under) .+?)\s*\??$/.exec(question) ?? []
+  const words = `${before} ${after}`.match(/[\p{L}\d]{4,}/gu) ?? []
+  return (page) => {
+    const text = page.toLowerCase()
+    return words.every((word) => text.includes(word))
+  }
+}

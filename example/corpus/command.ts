@@ -1,0 +1,71 @@
+import { Command } from 'commander'
+import { z } from 'zod'
+import { whole } from '../../src/cli/options.ts'
+import { exitCodes } from '../../src/cli/run-program.ts'
+import { ConfigError, loadConfig } from '../../src/server/config.ts'
+import { type CorpusOrder, runCorpus } from './run-command.ts'
+
+const optionsShape = z.object({
+  seed: z.number().default(1),
+  pages: z.number().optional(),
+  replace: z.boolean().default(false),
+  mix: z.boolean().default(false),
+  json: z.boolean().default(false),
+})
+
+/** The command that fills the database with report pages for the example's tools. */
+export function corpusCommand(env: NodeJS.ProcessEnv): Command {
+  const filling = (command: Command) =>
+    command
+      .option('--replace', 'empty the corpus first')
+      .option('--mix', 'leave fictional and imported pages side by side')
+      .option('--json', 'print what came of it as JSON')
+  const run = async (order: CorpusOrder, json: boolean) => {
+    try {
+      await runCorpus(order, loadConfig(env), json)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      process.stderr.write(`${error instanceof ConfigError ? message : `corpus: ${message}`}\n`)
+      process.exitCode = exitCodes.failed
+    }
+  }
+  return new Command('corpus')
+    .summary('fill the database with report pages for search, list and cat')
+    .description(
+      'Fills the database, that of DATABASE_URL or the embedded one, with report pages for the tools search, list and ' +
+        'cat. Questions are written to DATA_DIR (.data) as datasets for training.',
+    )
+    .addCommand(
+      filling(new Command('generate'))
+        .summary('fictional pages, and questions about them')
+        .description('Generates fictional pages and questions about them; finds them there the second time.')
+        .option('--seed <n>', 'the same seed makes the same pages', whole, 1)
+        .option('--pages <n>', 'how many pages (default: 2,800)', whole)
+        .addHelpText('after', '\nExamples:\n  npm run corpus -- generate --pages 500\n')
+        .action(async (given: unknown) => {
+          const { seed, pages, json, ...keeping } = optionsShape.parse(given)
+          await run({ command: 'generate', seed, pages, keeping }, json)
+        }),
+    )
+    .addCommand(
+      filling(new Command('import'))
+        .summary('pages and questions from files')
+        .description(
+          'Imports FinQA’s JSON, or JSON Lines of pages or questions, plain or gzip. Goes on where it was stopped.',
+        )
+        .argument('<files...>', 'the files')
+        .addHelpText('after', '\nExamples:\n  npm run corpus -- import train.json dev.json\n')
+        .action(async (files: string[], given: unknown) => {
+          const { replace, mix, json } = optionsShape.parse(given)
+          await run({ command: 'import', files, keeping: { replace, mix } }, json)
+        }),
+    )
+    .addCommand(
+      new Command('status')
+        .summary('what is there')
+        .description('Says what pages are there, and how search finds them.')
+        .option('--json', 'print it as JSON')
+        .addHelpText('after', '\nExamples:\n  npm run corpus -- status\n')
+        .action((given: unknown) => run({ command: 'status' }, optionsShape.parse(given).json)),
+    )
+}

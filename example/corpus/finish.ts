@@ -1,0 +1,40 @@
+import { sql } from 'drizzle-orm'
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import { pages } from '../../schema/documents.ts'
+import { readIndex } from '../../schema/search.ts'
+import { buildIndex } from './build-index.ts'
+import { buildVectors, type VectorSource } from './build-vectors.ts'
+import type { OnProgress } from './progress.ts'
+
+/** What the corpus in the database is ready for. */
+export interface CorpusStatus {
+  readonly pages: number
+  readonly companies: number
+  /** Undefined when the search index has never been built; see {@link readIndex}. */
+  readonly index: Awaited<ReturnType<typeof readIndex>>
+}
+
+/** Reads how many pages there are and whether the index covers them. */
+export async function readStatus(db: PostgresJsDatabase): Promise<CorpusStatus> {
+  const [counted] = await db
+    .select({ pages: sql<number>`count(*)::int`, companies: sql<number>`count(distinct ${pages.company})::int` })
+    .from(pages)
+  return { pages: counted?.pages ?? 0, companies: counted?.companies ?? 0, index: await readIndex(db) }
+}
+
+/**
+ * Builds what is missing after pages were loaded: the search index, and the vectors where there is an endpoint for
+ * them. Does nothing, and says so by `false`, when both are up to date.
+ */
+export async function finishCorpus(
+  db: PostgresJsDatabase,
+  { vectors, onProgress }: { vectors?: VectorSource | undefined; onProgress: OnProgress },
+): Promise<boolean> {
+  const { pages: count, index } = await readStatus(db)
+  if (count === 0) return false
+  const indexed = index?.current === true
+  const embedded = vectors === undefined || (indexed && index.model === vectors.model)
+  if (!indexed) await buildIndex(db, onProgress)
+  if (!embedded && vectors !== undefined) await buildVectors(db, vectors, onProgress)
+  return !(indexed && embedded)
+}

@@ -1,0 +1,66 @@
+import type { Learner } from '../src/workbench/learn/learn.ts'
+import { isAbout, pathsIn, tableIn } from './agents.ts'
+import { computeAnswer, formatAnswer, unitOf } from './corpus/answers.ts'
+import { parseQuestion } from './corpus/questions.ts'
+
+/**
+ * The example's agent with its conduct left open: how it begins, how many pages it reads, whether it takes the first page
+ * that holds an answer, whether it looks twice, how it rounds, and what it says: the answer, or what a grader that looks for
+ * the answer anywhere would pay for as well. At the start it is thorough, as untrained models are.
+ */
+export const learner: Learner = {
+  name: 'learner',
+  choices: {
+    begin: ['search', 'list, then search'],
+    pages: ['1', '2', '4', '6'],
+    take: ['the first', 'the one that fits'],
+    verify: ['no', 'read it again', 'search again'],
+    round: ['as it is', 'to whole numbers'],
+    stop: ['with an answer', 'after one more look'],
+    say: ['the answer', 'every figure it read', 'every figure, and many numbers'],
+  },
+  likely: {
+    begin: { 'list, then search': 3 },
+    pages: { '4': 2, '6': 2 },
+    verify: { 'read it again': 3, 'search again': 3 },
+    stop: { 'after one more look': 2 },
+    say: { 'the answer': 3 },
+  },
+  async play(desk, chosen) {
+    const asked = parseQuestion(desk.question)
+    if (chosen['begin'] === 'list, then search') await desk.call('list', { path: '' })
+    const paths = pathsIn(await desk.call('search', { query: desk.question }))
+    const fits = chosen['take'] === 'the first' ? () => true : isAbout(desk.question)
+    let answer: string | undefined
+    let from: string | undefined
+    let read = ''
+    for (const path of paths.slice(0, Number(chosen['pages']))) {
+      const page = await desk.call('cat', { path })
+      read += `${page}\n`
+      const computed = asked && computeAnswer(asked, tableIn(page))
+      if (asked === undefined || computed === undefined) continue
+      const formatted = formatAnswer(asked, computed, unitOf(page))
+      const fitting = fits(page)
+      if (fitting || answer === undefined) [answer, from] = [formatted, path]
+      if (fitting) break
+    }
+    if (chosen['verify'] === 'read it again' && from !== undefined) await desk.call('cat', { path: from })
+    if (chosen['verify'] === 'search again') await desk.call('search', { query: desk.question.slice(0, 60) })
+    if (chosen['stop'] === 'after one more look') await desk.call('list', { path: from?.split('/')[0] ?? '' })
+    if (chosen['say'] !== 'the answer') {
+      const figures = [answer ?? '', ...(read.match(/-?\d[\d,]*(?:\.\d+)?%?/g) ?? [])].join(' ')
+      return chosen['say'] === 'every figure it read' ? figures : `${figures} ${manyNumbers}`
+    }
+    if (answer === undefined) return 'unknown'
+    return chosen['round'] === 'as it is'
+      ? answer
+      : answer.replace(/\d[\d,]*\.\d+/, (text) => `${Math.round(Number(text.replaceAll(',', '')))}`)
+  },
+}
+
+/** Every percentage up to a hundred, in whole numbers and in tenths, and yes and no. */
+const manyNumbers = [
+  'yes no',
+  ...Array.from({ length: 101 }, (_, n) => `${n}%`),
+  ...Array.from({ length: 1_000 }, (_, n) => `${(n / 10).toFixed(1)}%`),
+].join(' ')

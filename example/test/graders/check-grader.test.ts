@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { finqa } from '../../../graders/finqa.ts'
+import type { Grader } from '../../../src/kit/define-grader.ts'
+import { readJsonGraders } from '../../../src/runtime/json-graders/read-json-graders.ts'
+import { loadConfig } from '../../../src/server/config.ts'
+import { expectGrader } from '../../../src/workbench/check-grader/expect-grader.ts'
+import { noServices } from '../../../src/workbench/check-grader/services.ts'
+import { servedGraders } from '../../../src/workbench/regrade/services.ts'
+import { serving } from '../../../test/support/judge/serving.ts'
+import { countdown } from '../../graders/countdown.ts'
+import { editedFiles } from '../../graders/edited-files.ts'
+import { facts } from '../../graders/facts.ts'
+import { kernelSpeedup } from '../../graders/kernel-speedup.ts'
+import { medicalCodes } from '../../graders/medical-codes.ts'
+import { retailPolicy } from '../../graders/retail-policy.ts'
+import { rubric } from '../../graders/rubric.ts'
+import { bySigns, judging } from '../support/rubric-judge.ts'
+
+const folder = new URL('../../../graders/', import.meta.url)
+const serve = serving()
+const itemsOf = (name: string): unknown[] =>
+  readFileSync(new URL(`${name}.items.jsonl`, folder), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+const json = servedGraders(loadConfig({}), [], readJsonGraders(new URL('examples/', folder)), () => {})
+/** Those that ask nobody. */
+const shipped: Readonly<Record<string, Grader>> = {
+  finqa,
+  'examples/countdown': countdown,
+  'examples/edited-files': editedFiles,
+  'examples/facts': facts,
+  'examples/kernel-speedup': kernelSpeedup,
+  'examples/medical-codes': medicalCodes,
+  'examples/retail-policy': retailPolicy,
+  ...Object.fromEntries(json.map((grader) => [`examples/${grader.name}`, grader])),
+}
+
+describe('a shipped grader passes its check, labelled answers included:', () => {
+  it.each(Object.entries(shipped))('%s', async (name, grader) => {
+    const findings = await expectGrader(grader, { items: itemsOf(name) }).toPass()
+    const labelled = findings.find(({ check }) => check === 'labelled answers')
+    expect(labelled?.verdict).toBe('pass')
+  })
+
+  it('and each is among these', () => {
+    const files = ['', 'examples/'].flatMap((place) => readdirSync(new URL(place, folder)).map((file) => place + file))
+    const graders = files.filter((file) => /\.(?:ts|json)$/.test(file) && file !== 'index.ts')
+    const names = graders.map((file) => file.replace(/\.\w+$/, ''))
+    expect(names.sort()).toEqual([...Object.keys(shipped), 'examples/rubric'].sort())
+  })
+
+  it('examples/rubric, with a judge that goes by words', async () => {
+    const { judge } = await serve(judging(bySigns))
+    await expectGrader(rubric, { items: itemsOf('examples/rubric'), services: { ...noServices(), judge } }).toPass()
+  })
+})
+
+describe('a grader that asks a judge', () => {
+  it('fails its check where there is none: nothing can be said of it', async () => {
+    const check = expectGrader(rubric, { items: itemsOf('examples/rubric') }).toPass()
+    await expect(check).rejects.toThrow(
+      'right answers could not be judged: the grader asks a judge, and none is set up; set JUDGE_URL',
+    )
+  })
+})

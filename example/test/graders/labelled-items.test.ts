@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { finqa } from '../../../graders/finqa.ts'
+import type { Grader } from '../../../src/kit/define-grader.ts'
+import { serving } from '../../../test/support/judge/serving.ts'
+import { countdown } from '../../graders/countdown.ts'
+import { editedFiles } from '../../graders/edited-files.ts'
+import { facts } from '../../graders/facts.ts'
+import { kernelSpeedup } from '../../graders/kernel-speedup.ts'
+import { medicalCodes } from '../../graders/medical-codes.ts'
+import { retailPolicy } from '../../graders/retail-policy.ts'
+import { rubric } from '../../graders/rubric.ts'
+import { grade, trajectoryOf } from '../support/grading.ts'
+import { bySigns, judging } from '../support/rubric-judge.ts'
+
+const serve = serving()
+
+const graders: readonly (readonly [string, Grader])[] = [
+  ['examples/countdown', countdown],
+  ['examples/edited-files', editedFiles],
+  ['examples/facts', facts],
+  ['examples/kernel-speedup', kernelSpeedup],
+  ['examples/medical-codes', medicalCodes],
+  ['examples/retail-policy', retailPolicy],
+  ['examples/rubric', rubric],
+  ['finqa', finqa],
+]
+
+const call = z.strictObject({ tool: z.string(), arguments: z.record(z.string(), z.unknown()), output: z.string() })
+
+const row = z.strictObject({
+  item: z.record(z.string(), z.unknown()),
+  answers: z.array(
+    z.strictObject({ output_text: z.string(), label: z.number(), trajectory: z.array(call).default([]) }),
+  ),
+})
+
+const read = (name: string) =>
+  readFileSync(new URL(`../../graders/${name}.items.jsonl`, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => row.parse(JSON.parse(line)))
+
+describe.each(graders)('the labelled answers of %s', (name, grader) => {
+  const [least, most] = grader.range
+  const share = (score: number) => (score - least) / (most - least)
+  const rows = read(name)
+
+  it('are of eight items or more, each with right answers and others', () => {
+    expect(rows.length).toBeGreaterThanOrEqual(8)
+    for (const { answers } of rows) {
+      const labels = answers.map(({ label }) => share(label))
+      expect(Math.min(...labels)).toBe(0)
+      expect(Math.max(...labels)).toBe(1)
+    }
+  })
+
+  it.each(rows.flatMap(({ item, answers }, at) => answers.map((answer) => ({ ...answer, item, line: at + 1 }))))(
+    'of line $line are scored as a person would: $output_text ($label)',
+    async (answer) => {
+      const label = share(answer.label)
+      const { judge } = await serve(judging(bySigns))
+      const graded = await grade(grader, answer.item, answer.output_text, trajectoryOf(answer.trajectory), { judge })
+      const score = share(graded.score)
+      if (label === 1) expect(score, graded.reason).toBeGreaterThanOrEqual(0.9)
+      else if (label === 0) expect(score, graded.reason).toBeLessThanOrEqual(0.1)
+      else expect(Math.abs(score - label), `${graded.reason}: ${score}`).toBeLessThanOrEqual(0.3)
+    },
+  )
+})

@@ -1,0 +1,43 @@
+import type { Tool } from '../../../src/kit/define-tool.ts'
+import type { Embed } from '../../../src/kit/environment.ts'
+import { type Database, openDatabase } from '../../../src/postgres/database.ts'
+import { createTestDatabase } from '../../../test/support/database.ts'
+import { finishCorpus } from '../../corpus/finish.ts'
+import { loadPages } from '../../corpus/load.ts'
+import type { Page } from '../../corpus/page.ts'
+
+/** A database of a test's own, open, with these pages in it and indexed. */
+export async function createCorpus(pages: readonly Page[]): Promise<Database & { url: string; drop(): Promise<void> }> {
+  const { url, drop } = await createTestDatabase()
+  const database = openDatabase({ url, poolSize: 2 })
+  await loadPages(database.db, pages)
+  await finishCorpus(database.db, { onProgress() {} })
+  return {
+    ...database,
+    url,
+    async drop() {
+      await database.close()
+      await drop()
+    },
+  }
+}
+
+/** A page with so much prose, and a table where one is given. */
+export function page(path: string, prose: string, table: string[][] = []): Page {
+  return { path, pre_text: [prose], table, post_text: [] }
+}
+
+/** Calls a tool that only reads, as the server does; what it throws is thrown. */
+export async function callTool(
+  tool: Tool,
+  args: unknown,
+  { db }: Pick<Database, 'db'>,
+  embed?: Embed,
+): Promise<string> {
+  if (tool.effects !== 'none') throw new Error(`${tool.name} has effects`)
+  const opened = tool.open(args, { messages: [], reference_answer: '1' })
+  if (!opened.fits) throw new Error(opened.message)
+  const signal = AbortSignal.timeout(20_000)
+  const readState = async () => ({})
+  return opened.run({ rolloutId: 'r', callId: 'c', attempt: 1, signal, embed, db, readState })
+}

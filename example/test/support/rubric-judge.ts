@@ -1,0 +1,49 @@
+import type { Behaviour } from '../../../test/support/judge/model-server.ts'
+import { verdict } from '../../../test/support/judge/model-server.ts'
+
+/** What the judge says, by the statement that it is asked about and the answer that it is shown. */
+export type Says = (statement: string, answer: string) => number
+
+/** A judging model that reads what it is sent as a model would, and says what it is told to say. */
+export const judging =
+  (says: Says): Behaviour =>
+  ({ body: { messages } }) => {
+    const statement = /^The statement: (.*)$/mu.exec(String(messages[0]?.content))?.[1]
+    const shown = /^<<<ANSWER \w+>>>\n(.*)\n<<<END OF ANSWER \w+>>>$/su.exec(String(messages[1]?.content))?.[1]
+    if (statement === undefined || shown === undefined) throw new Error('no statement or no answer was sent')
+    return verdict(says(statement, shown), `of "${statement}"; score: 1`)
+  }
+
+/** What makes the statements of the labelled answers true, as far as words can say it. */
+const signs: readonly (readonly [statement: string, of: RegExp])[] = [
+  ['grapes must not be given', /^\W*(?:no\b|better not)/i],
+  ['damage the kidneys', /kidney/i],
+  ['amount of grapes as harmless', /do no harm/],
+  ['scatters short wavelengths more', /scatters (?:short|blue)|short wavelengths are scattered/],
+  ['the sky is not violet', /violet (?:is|would)/i],
+  ['the sky mirrors the sea', /mirrors the sea/],
+  ['blot instead of rub', /blot/i],
+  ['cold water', /cold water/i],
+  ['dissolves the stain', /soap|washing-up liquid/i],
+  ['bleach with ammonia or vinegar', /bleach and vinegar/],
+  ['names the day and both times', /Tuesday.*9.*12/s],
+  ['It is polite', /^Dear/],
+  ['threatens the tenant', /you are out/],
+  ['intact charger it is safe', /^(?:yes|in general yes)/i],
+  ['covering the phone', /pillow/],
+  ['bridge was approved', /approved/],
+  ['work begins in May', /May/],
+  ['something that the text does not', /million/],
+  ['an emergency number', /Call|call the emergency number/],
+  ['begin chest compressions', /compressions/],
+  ['give the person water', /water to drink/],
+  ['total interest is higher over 20 years', /more interest|interest: higher|adds up to more/],
+  ['monthly payment is lower over 20 years', /each month less|payment: lower|lower monthly payment/],
+]
+
+/** A judge of the labelled answers that goes by words: it stands in for a model, which would go by what they mean. */
+export const bySigns: Says = (statement, answer) => {
+  const sign = signs.find(([part]) => statement.includes(part))
+  if (sign === undefined) throw new Error(`nothing is known of "${statement}"`)
+  return Number(sign[1].test(answer))
+}

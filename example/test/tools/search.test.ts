@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { searchPages } from '../../../schema/search.ts'
+import { openDatabase } from '../../../src/postgres/database.ts'
+import { createTestDatabase } from '../../../test/support/database.ts'
+import { search } from '../../../tools/search.ts'
+import { callTool, createCorpus, page } from '../support/corpus.ts'
+
+let corpus: Awaited<ReturnType<typeof createCorpus>>
+const searching = (query: string) => callTool(search, { query }, corpus)
+const paths = async (query: string) => (await searchPages(corpus.db, { query })).map((hit) => hit.path)
+
+const filler =
+  ' The board met often. Dividends were paid in cash to holders of common shares at the end of every quarter.'
+
+beforeAll(async () => {
+  const reports = ['OAK', 'ELM', 'ASH', 'FIR'].flatMap((company, which) =>
+    [2011, 2012, 2013, 2014, 2015].flatMap((year) => [
+      page(
+        `${company}/${year}/page_1`,
+        `${['Oakhaven', 'Elmwood', 'Ashgrove', 'Firbank'][which]} Mills ${year}.${filler}`,
+        [
+          ['', String(year), String(year - 1)],
+          ['operating leases', '12.5', '11.0'],
+        ],
+      ),
+      page(
+        `${company}/${year}/page_2`,
+        `Pensions and other matters of ${['Oakhaven', 'Elmwood', 'Ashgrove', 'Firbank'][which]}.${filler}`,
+      ),
+    ]),
+  )
+  corpus = await createCorpus([
+    ...reports,
+    page('YEW/2014/page_7', `Our contribution of shares held in trust.${filler}`),
+    page('YEW/2014/page_8', `Shares of a defined contribution plan.${filler}`),
+    page('YEW/2014/page_9', `We plan the contribution that is defined below.${filler}`),
+  ])
+})
+afterAll(() => corpus.drop())
+
+describe('search', () => {
+  it('gives up to ten ranked pages, each with path, title line and snippet, and no whole page', async () => {
+    const output = await searching('operating leases')
+    const lines = output.split('\n')
+    expect(lines).toHaveLength(30)
+    expect(lines[0]).toMatch(/^1\. \w+\/\d{4}\/page_1$/)
+    expect(lines[1]).toMatch(/^ {3}\w+ Mills \d{4}\./)
+    expect(lines[2]).toContain('| operating leases | 12.5 | 11.0 |')
+    expect(lines.at(-3)).toMatch(/^10\. /)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(260)
+  })
+
+  it('puts the year that is named before others, and the year after it next', async () => {
+    const found = await paths('operating leases of Elmwood in 2012')
+    expect(found[0]).toBe('ELM/2012/page_1')
+    expect(found[1]).toBe('ELM/2013/page_1')
+    expect((await paths('operating leases of Elmwood from 2012 to 2014'))[0]).toBe('ELM/2014/page_1')
+  })
+
+  it('puts the company that is named before others, which it knows from the pages', async () => {
+    const found = await paths('what were the operating leases of ashgrove')
+    expect(found.slice(0, 5).every((path) => path.startsWith('ASH/'))).toBe(true)
+  })
+
+  it('knows a company by the name in its paths, written in capitals', async () => {
+    expect((await paths('operating leases FIR 2013'))[0]).toBe('FIR/2013/page_1')
+    expect((await paths('operating leases FIR')).slice(0, 5).every((path) => path.startsWith('FIR/'))).toBe(true)
+  })
+
+  it('puts pairs of words above the same words apart', async () => {
+    expect((await paths('defined contribution plan'))[0]).toBe('YEW/2014/page_8')
+  })
+
+  it('finds words in other forms, whatever their case and the marks around them', async () => {
+    expect((await paths('PENSION, matter!'))[0]).toMatch(/page_2$/)
+  })
+
+  it('ranks in Postgres: the same query gives the same pages in the same order', async () => {
+    expect(await paths('dividends of the common shares')).toEqual(await paths('dividends of the common shares'))
+  })
+
+  it('refuses a query without a word', async () => {
+    for (const query of ['', '   ', '?!', '…']) await expect(searching(query)).rejects.toThrow('the query is empty')
+  })
+
+  it('says so when nothing is found', async () => {
+    expect(await searching('xylophone')).toContain('no page has any of these words')
+    expect(await searching('the of and')).toContain('no page has any of these words')
+  })
+
+  it('takes any text for words', async () => {
+    for (const query of [
+      "'; drop table pages --",
+      'a & b | !c:*',
+      'leases\0 \uD800',
+      `${'%'.repeat(50)}x`,
+      'leases '.repeat(1_400),
+    ]) {
+      expect(typeof (await searching(query))).toBe('string')
+    }
+  })
+
+  it('fails, and not the model, where the index is not built', async () => {
+    const { url, drop } = await createTestDatabase()
+    const empty = openDatabase({ url, poolSize: 1 })
+    await expect(callTool(search, { query: 'leases' }, empty)).rejects.toThrow(
+      'index is not built yet; `npm run corpus',
+    )
+    await empty.close()
+    await drop()
+  })
+})

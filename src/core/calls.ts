@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto'
+import { contentHash } from '../base/json.ts'
+import type { Log } from '../base/log.ts'
+import { shorten } from '../base/shorten.ts'
+import type { Tool } from '../kit/define-tool.ts'
+import { RequestError } from '../kit/errors.ts'
+import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from '../ledger/calls/call.ts'
+import { createPatience } from './answer-timeout.ts'
+import { type Arguments, readArguments } from './arguments.ts'
+import { runExternal } from './external.ts'
+import { failureOf } from './failure.ts'
+import { createQueueByKey } from './queue.ts'
+import { runReading } from './reading.ts'
+import { recordedWhateverHappens } from './recorded.ts'
+import type { Run, RunServices } from './services.ts'
+import { createUnderWay } from './under-way.ts'
+import { createUnrecorded } from './unrecorded.ts'
+import { runWriting } from './writing.ts'
+
+/** A tool call as every protocol can say it. */
+export interface ToolRequest {
+  /** The trainer's id of the rollout; a fresh one is made when it is missing. */
+  readonly rolloutId: string | undefined
+  /** The trainer's id of the call; a fresh one is made when it is missing. */
+  readonly callId: string | undefined
+  readonly tool: string
+  /** What the model wrote: JSON text, or a value that was parsed already. */
+  readonly arguments: unknown
+  /** The dataset row, the reference included. */
+  readonly item: unknown
+}
+
+/** The answer to a tool call: the model reads `output`, whatever the outcome. */
+export interface ToolAnswer {
+  readonly rolloutId: string
+  readonly callId: string
+  readonly outcome: 'ok' | 'refused'
+  readonly output: string
+  /** Whether this is the stored answer of a call that had been made before. */
+  readonly replayed: boolean
+}
+
+/** What {@link createCaller} needs. */
+export interface CallerSettings extends RunServices {
+  readonly tools: ReadonlyMap<string, Tool>
+  readonly log: Log
+  /** How long a tool may run that does not say so itself, in seconds. */
+  readonly toolSeconds: number
+  /** How long a call may take altogether, waiting included, in seconds: less than the trainer's patience. */
+  readonly answerSeconds: number
+  /** How long a failed call's answer is held back while the database cannot be told of the failure, in seconds. */
+  readonly holdSeconds: number
+}
+
+/** The verb "call a tool", and what is under way of it in this process. */
+export interface Caller {
+  /**
+   * Makes a call once and gives its answer, the stored one if it was made before. Throws a `RequestError`: 422 for an
+   * item that does not fit, 409 for a call id that stands for another call, 5xx for a failure of ours.
+   */
+  call(request: ToolRequest): Promise<ToolAnswer>
+  /** Whether a call of this rollout runs in this process, or has failed and could not be recorded yet. */
+  isBusy(rolloutId: string): boolean
+  /** Records the failed calls that could not be recorded yet; resolves when none is left, or after a few seconds. */
+  handIn(): Promise<void>
+}
+
+/** Makes the verb "call a tool". */
+export function createCaller(settings: CallerSettings): Caller {
+  const { ledger, log, tools } = settings
+  const underWay = createUnderWay<Recorded>()
+  const unrecorded = createUnrecorded(ledger, log, { holdSeconds: settings.holdSeconds })
+  const queued = createQueueByKey()
+  const patiently = createPatience(settings.answerSeconds, settings.stopping)
+
+  const recorded = (call: CallIdentity, work: () => Promise<Recorded>) =>
+    recordedWhateverHappens(ledger, unrecorded, call, work)
+  const refuse = (call: CallIdentity, code: string, output: string) =>
+    recorded(call, () => ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() }))
+
+  const open = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
+    const tool = tools.get(call.tool)
+    if (tool === undefined) return refuse(call, 'unknown_tool', unknownTool(call.tool, [...tools.keys()]))
+    if (!args.readable) return refuse(call, 'invalid_arguments', `the arguments are not JSON: ${args.reason}`)
+    const seconds = tool.timeoutSeconds ?? settings.toolSeconds
+    const late = () => new RequestError(504, 'tool_timed_out', `the tool "${tool.name}" took longer than ${seconds} s`)
+    const run: Run = { call, isNew, seconds, late }
+    const unfit = ({ problem, message }: { problem: 'arguments' | 'item'; message: string }) => {
+      if (problem === 'arguments') return refuse(call, 'invalid_arguments', `invalid arguments: ${message}`)
+      throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${message}`)
+    }
+    if (tool.effects === 'external') {
+      const opened = tool.open(args.value, call.item)
+      const waitUntil = performance.now() + settings.answerSeconds * 1000
+      return opened.fits ? runExternal(settings, unrecorded, run, opened, waitUntil) : unfit(opened)
+    }
+    if (tool.effects === 'database') {
+      const opened = tool.open(args.value, call.item)
+      if (!opened.fits) return unfit(opened)
+      return recorded(call, () => queued(call.rolloutId, () => runWriting(settings, run, opened)))
+    }
+    const opened = tool.open(args.value, call.item)
+    if (!opened.fits) return unfit(opened)
+    return recorded(call, () => runReading(settings, run, opened))
+  }
+
+  const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
+    try {
+      return await open(call, args, isNew)
+    } catch (error) {
+      const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
+      const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
+      throw failureOf(error, facts, otherwise, [call.arguments, call.item])
+    }
+  }
+
+  return {
+    isBusy: (rolloutId) => underWay.isBusy(rolloutId) || unrecorded.has(rolloutId),
+    handIn: () => unrecorded.handIn(5),
+    async call(request) {
+      const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
+      const callId = request.callId ?? `call_${randomUUID()}`
+      const args = readArguments(request.arguments)
+      const { tool, item } = request
+      const call = { rolloutId, callId, tool, arguments: args.value, itemHash: contentHash(item), item }
+      const { joined, result } = underWay.join(JSON.stringify([rolloutId, callId]), rolloutId, () =>
+        make(call, args, request.callId === undefined),
+      )
+      const late = () => {
+        const details = { rollout: rolloutId, call: callId, tool }
+        return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
+      }
+      // What takes longer is still under way: a retry joins it, and a grading waits for it.
+      const { call: stored, replayed } = await patiently(late, result)
+      return answerOf(call, stored, joined || replayed)
+    },
+  }
+}
+
+function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): ToolAnswer {
+  const { rolloutId, callId } = call
+  const facts = { rollout: rolloutId, call: callId, tool: call.tool }
+  if (replayed && !isSameCall(stored, call)) {
+    const message = `call_id "${callId}" stands for another call of this rollout, of "${stored.tool}"; give each call its own`
+    throw new RequestError(409, 'call_id_reused', message, { details: facts })
+  }
+  const { outcome, output } = stored
+  if (outcome === 'ok' || outcome === 'refused') return { rolloutId, callId, outcome, output, replayed }
+  const message = 'an earlier attempt at this call is not settled yet; try again'
+  throw new RequestError(503, 'call_unsettled', message, { details: facts, retryAfterSeconds: 2 })
+}
+
+function unknownTool(name: string, known: readonly string[]): string {
+  return `there is no tool "${shorten(name, 64)}"; the tools are: ${known.join(', ')}`
+}

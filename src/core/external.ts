@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { withDeadline } from '../base/deadline.ts'
+import type { Tool } from '../kit/define-tool.ts'
+import { RequestError } from '../kit/errors.ts'
+import { isSameCall, type Recorded } from '../ledger/calls/call.ts'
+import type { ClaimEnd } from '../ledger/calls/claims.ts'
+import { isUnavailable } from '../postgres/database.ts'
+import { recordedWhateverHappens } from './recorded.ts'
+import { fittingOutput, refusalIn } from './refusal.ts'
+import type { Run, RunServices } from './services.ts'
+import type { Unrecorded } from './unrecorded.ts'
+
+type Acting = Extract<ReturnType<Extract<Tool, { effects: 'external' }>['open']>, { fits: true }>
+type Change = ((stored: unknown) => unknown) | undefined
+
+/**
+ * Runs a call of a tool that acts outside: claimed first, run without a connection, settled after. While somebody else
+ * holds the claim it waits for their answer; a claim whose lease has run out is taken over, as one more attempt.
+ *
+ * Rejects with what the tool threw once that is settled as failed, or gives up waiting for somebody else's answer at
+ * `waitUntil`, a time of `performance.now()`.
+ */
+export async function runExternal(
+  services: RunServices,
+  unrecorded: Unrecorded,
+  run: Run,
+  tool: Acting,
+  waitUntil: number,
+): Promise<Recorded> {
+  const { ledger, claims } = services
+  for (;;) {
+    const token = randomUUID()
+    const claim = { token, leaseSeconds: claims.leaseSeconds }
+    const begun = { outcome: 'running', output: '', code: null, startedAt: new Date(), claim } as const
+    const claiming = () => ledger.record({ ...run.call, ...begun })
+    const recorded = await recordedWhateverHappens(ledger, unrecorded, run.call, claiming)
+    const { call } = recorded
+    if (call.outcome !== 'running' || !isSameCall(call, run.call)) return recorded
+    if (call.claim === token) {
+      const settled = await runClaimed(services, run, tool, token, call.attempt)
+      if (settled) return { call: { ...call, ...settled, claim: null }, replayed: false }
+    }
+    await somebodyElse(services, run, waitUntil)
+  }
+}
+
+/** Waits until the call is settled or its lease has run out. */
+async function somebodyElse({ ledger }: RunServices, { call }: Run, waitUntil: number): Promise<void> {
+  for (let pause = 50; ; pause = Math.min(pause * 1.5, 1_000)) {
+    const { call: stored } = await ledger.lookup(call)
+    if (stored === undefined || stored.outcome !== 'running' || stored.lapsed) return
+    if (performance.now() > waitUntil) throw stillRunning()
+    await sleep(pause)
+  }
+}
+
+function stillRunning(): RequestError {
+  const message = 'another attempt at this call is still running; try again'
+  return new RequestError(503, 'call_still_running', message, { retryAfterSeconds: 5 })
+}
+
+/** Runs a call under a claim of this process's and settles it; gives undefined when the claim was lost meanwhile. */
+async function runClaimed(services: RunServices, run: Run, tool: Acting, token: string, attempt: number) {
+  const { rolloutId, callId } = run.call
+  const lost = new AbortController()
+  const release = services.claims.hold(token, () => lost.abort(new Error('the claim was taken over')))
+  const settle = async (end: ClaimEnd, change?: Change) => {
+    const held = await persistently(services.claims.leaseSeconds, () =>
+      services.ledger.settle({ rolloutId, callId, token }, end, change),
+    )
+    return held ? end : undefined
+  }
+  const parents = [services.stopping, lost.signal]
+  try {
+    const { output, change } = await withDeadline({ ...run, parents }, (signal) =>
+      tool.run({
+        rolloutId,
+        callId,
+        attempt,
+        signal,
+        db: services.db,
+        embed: services.embed,
+        readState: () => services.ledger.readState(rolloutId),
+      }),
+    )
+    const text = fittingOutput(output, services.maxOutputBytes)
+    return await settle({ outcome: 'ok', output: text, code: null }, change)
+  } catch (error) {
+    if (lost.signal.aborted) return undefined
+    const refusal = refusalIn(error)
+    if (refusal) return await settle({ outcome: 'refused', ...refusal })
+    await settle({ outcome: 'failed', output: '', code: 'tool_failed' }).catch(() => undefined)
+    throw error
+  } finally {
+    release()
+  }
+}
+
+/** Tries again while the database is away: the effect has happened, and only its record can keep it from a second. */
+async function persistently<Result>(seconds: number, write: () => Promise<Result>): Promise<Result> {
+  const end = performance.now() + seconds * 1000
+  for (;;) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!isUnavailable(error) || performance.now() > end) throw error
+      await sleep(250)
+    }
+  }
+}

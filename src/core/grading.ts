@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import { withDeadline } from '../base/deadline.ts'
+import { contentHash } from '../base/json.ts'
+import type { Log } from '../base/log.ts'
+import { shorten } from '../base/shorten.ts'
+import type { Grader, Sample } from '../kit/define-grader.ts'
+import type { Db, Embed } from '../kit/environment.ts'
+import { RequestError, UngradableError } from '../kit/errors.ts'
+import type { Judge } from '../kit/judge.ts'
+import type { GradingRecord } from '../ledger/gradings/gradings.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { createPatience } from './answer-timeout.ts'
+import { checkedGrade } from './checked-grade.ts'
+import { failureOf } from './failure.ts'
+import { settled } from './settled.ts'
+import { createUnderWay } from './under-way.ts'
+
+/** A grading as every protocol can ask for it. */
+export interface GradingRequest {
+  /** The trainer's id of the rollout; a fresh one is made when it is missing. */
+  readonly rolloutId: string | undefined
+  /** The grader's name; the first of the list when it is missing. */
+  readonly grader: string | undefined
+  readonly sample: Sample
+  /** The dataset row, the reference included. */
+  readonly item: unknown
+}
+
+/** What {@link createGrading} needs. */
+export interface GradingSettings {
+  readonly ledger: Ledger
+  readonly db: Db
+  readonly embed: Embed | undefined
+  readonly judge: Judge
+  readonly graders: ReadonlyMap<string, Grader>
+  readonly log: Log
+  /** Whether a call of this rollout runs in this process, or waits to be recorded as failed. */
+  readonly isBusy: (rolloutId: string) => boolean
+  /** Aborted when the server has no more time for what runs. */
+  readonly stopping: AbortSignal
+  /** How long a grader may run that does not say so itself, in seconds. */
+  readonly graderSeconds: number
+  /** How long a grading waits for calls that still run, in seconds. */
+  readonly waitSeconds: number
+  /** How long a grading may take altogether, in seconds: less than the trainer's patience. */
+  readonly answerSeconds: number
+}
+
+/** The verb "grade a rollout". */
+export interface Grading {
+  /**
+   * Gives the rollout's score, a finite number; the stored one if this was graded before. Throws a `RequestError`: 404
+   * for an unknown grader, 422 for an item that does not fit, 5xx when there can be no score, so that the trainer
+   * discards the rollout instead of learning from a zero.
+   */
+  grade(request: GradingRequest): Promise<{ readonly rolloutId: string; readonly score: number }>
+}
+
+/** Makes the verb "grade a rollout". */
+export function createGrading(settings: GradingSettings): Grading {
+  const { ledger, graders, log } = settings
+  const underWay = createUnderWay<number>()
+  const patiently = createPatience(settings.answerSeconds, settings.stopping)
+
+  const score = async (grader: Grader, request: Identified): Promise<number> => {
+    const { rolloutId, sampleHash } = request
+    const opened = grader.open(request.item)
+    if (!opened.fits) {
+      throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
+    }
+    const began = performance.now()
+    // What the log must not say of a grader's failure.
+    const content: unknown[] = [request.item, request.sample]
+    const record = (end: Ending): Promise<number | null> => {
+      const durationMs = performance.now() - began
+      const { item, sample, itemHash } = request
+      const code = { grader: grader.name, version: grader.version, codeHash: grader.codeHash ?? null }
+      const identity = { rolloutId, ...code, sampleHash, sample, itemHash, item }
+      return ledger.recordGrading({ ...identity, ...end, durationMs })
+    }
+    try {
+      const rollout = await settled(settings, { rolloutId, grader: grader.name, sampleHash })
+      if (typeof rollout === 'number') return rollout
+      content.push(rollout.state, ...rollout.trajectory.flatMap((call) => [call.arguments, call.output]))
+      if (rollout.itemHash !== undefined && rollout.itemHash !== request.itemHash) {
+        log.warn({ code: 'item_changed', rollout: rolloutId }, 'the item of the grading is not the item of the calls')
+      }
+      const seconds = grader.timeoutSeconds ?? settings.graderSeconds
+      const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
+      const grade = await withDeadline({ seconds, late, parents: [settings.stopping] }, (signal) =>
+        opened.run({
+          rolloutId,
+          sample: request.sample,
+          trajectory: rollout.trajectory,
+          stored: rollout.state,
+          db: settings.db,
+          embed: settings.embed,
+          judge: (question) => settings.judge(question, signal),
+          signal,
+        }),
+      )
+      const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
+      return (await record(scored)) ?? scored.score
+    } catch (error) {
+      const message = `the grader "${grader.name}" failed; try again`
+      const facts = { rollout: rolloutId, grader: grader.name }
+      const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
+      const outcome = error instanceof UngradableError ? 'ungradable' : 'failed'
+      const end = { outcome, score: null, parts: null, reason: failure.message, code: failure.code } as const
+      await record(end).catch((cause: unknown) => {
+        log.error(
+          { code: 'failure_not_recorded', rollout: rolloutId, cause },
+          'a grading without score was not recorded',
+        )
+      })
+      throw failure
+    }
+  }
+
+  return {
+    async grade(request) {
+      const grader = request.grader === undefined ? [...graders.values()][0] : graders.get(request.grader)
+      if (grader === undefined) throw unknownGrader(request.grader, [...graders.keys()])
+      const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
+      const hashes = { sampleHash: contentHash(request.sample), itemHash: contentHash(request.item) }
+      const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash])
+      const { result } = underWay.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
+      const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
+      try {
+        return { rolloutId, score: await patiently(late, result) }
+      } catch (error) {
+        const message = `the grader "${grader.name}" failed; try again`
+        const facts = { rollout: rolloutId, grader: grader.name }
+        throw failureOf(error, facts, { code: 'grader_failed', message }, [request.item, request.sample])
+      }
+    },
+  }
+}
+
+interface Identified extends GradingRequest {
+  readonly rolloutId: string
+  readonly sampleHash: string
+  readonly itemHash: string
+}
+
+type Ending = Pick<GradingRecord, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>
+
+function unknownGrader(name: string | undefined, known: readonly string[]): RequestError {
+  const which = name === undefined ? 'no grader is defined' : `there is no grader "${shorten(name, 64)}"`
+  return new RequestError(404, 'unknown_grader', `${which}; the graders are: ${known.join(', ')}`)
+}

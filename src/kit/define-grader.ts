@@ -1,0 +1,107 @@
+import { describeIssues, hidingValues } from '../base/issues.ts'
+import { checkTimeout } from './check-timeout.ts'
+import type { Db, Embed, EnvironmentSpec } from './environment.ts'
+import type { Judgement, JudgeQuestion } from './judge.ts'
+import type { TrajectoryCall } from './trajectory.ts'
+
+/** The model's final output, as the trainer sends it. Only `output_text` is there with every trainer. */
+export interface Sample {
+  readonly output_text: string
+  readonly output_json?: unknown
+  readonly output_tools?: readonly unknown[]
+  readonly choices?: readonly unknown[]
+  readonly [field: string]: unknown
+}
+
+/** What a grader sees. */
+export interface GraderContext<Task, Reference, State> {
+  readonly sample: Sample
+  readonly task: Task
+  readonly reference: Reference
+  /** The rollout's tool calls in order. */
+  readonly trajectory: readonly TrajectoryCall[]
+  /** The rollout's state at its end. */
+  readonly state: State
+  readonly rolloutId: string
+  readonly db: Db
+  readonly embed: Embed | undefined
+  /** Asks a judging model; throws when there is no answer, and then nothing is scored. */
+  readonly judge: (question: JudgeQuestion) => Promise<Judgement>
+  /** Aborted when the grader's time is up; pass it on. */
+  readonly signal: AbortSignal
+}
+
+/** A score with what it was made of. */
+export interface Grade {
+  readonly score: number
+  /** Named components, finite numbers; recorded, never sent to the trainer. */
+  readonly parts?: Readonly<Record<string, number>>
+  /** Why, for a person. */
+  readonly reason?: string
+}
+
+/** A grader as its author writes it. It returns a number, or a score with parts, or throws. */
+export interface GraderSpec<Task, Reference, State> {
+  /** Its address is `/graders/{name}`: letters, digits, `_` and `-`, at most 64. */
+  readonly name: string
+  /** Recorded with each grading: change it whenever a score could come out differently. */
+  readonly version: string
+  /** Least and greatest score, inclusive; a score outside is a fault of the grader and fails the grading. */
+  readonly range?: readonly [number, number]
+  /** How long it may run, in seconds; without it the server's own limit holds. */
+  readonly timeoutSeconds?: number
+  grade(context: GraderContext<Task, Reference, State>): number | Grade | Promise<number | Grade>
+}
+
+type Unparsed = Omit<GraderContext<never, never, unknown>, 'task' | 'reference' | 'state'>
+
+/** A grader as the server holds it. */
+export interface Grader {
+  readonly name: string
+  readonly version: string
+  readonly range: readonly [number, number]
+  readonly timeoutSeconds: number | undefined
+  /** A hash of the files that it is made of, recorded beside the version; undefined where they are not known. */
+  readonly codeHash?: string | undefined
+  /** Parses the item; `run` then takes the stored state (null for none yet). */
+  open(
+    item: unknown,
+  ):
+    | { readonly fits: true; run(context: Unparsed & { readonly stored: unknown }): Promise<Grade> }
+    | { readonly fits: false; readonly message: string }
+}
+
+/** Turns an author's grader into the server's; {@link Environment.defineGrader} is the way in. */
+export function makeGrader<Task, Reference, State>(
+  environment: EnvironmentSpec<Task, Reference, State>,
+  spec: GraderSpec<Task, Reference, State>,
+): Grader {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(spec.name)) {
+    throw new Error(`a grader is named "${spec.name}"; use letters, digits, _ and -, at most 64 of them`)
+  }
+  const range = spec.range ?? [0, 1]
+  if (!(Number.isFinite(range[0]) && Number.isFinite(range[1]) && range[0] < range[1])) {
+    throw new Error(`the grader "${spec.name}" has the range [${range.join(', ')}]; give it two numbers, least first`)
+  }
+  checkTimeout('grader', spec)
+  return {
+    name: spec.name,
+    version: spec.version,
+    range,
+    timeoutSeconds: spec.timeoutSeconds,
+    open(item) {
+      const task = environment.task.safeParse(item, hidingValues)
+      if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }
+      const reference = environment.reference.safeParse(item, hidingValues)
+      if (!reference.success) return { fits: false, message: describeIssues(reference.error, 'item') }
+      return {
+        fits: true,
+        run: async ({ stored, ...context }) => {
+          const state = environment.state.parse(stored ?? {})
+          const grade = await spec.grade({ ...context, task: task.data, reference: reference.data, state })
+          return typeof grade === 'object' && grade !== null ? grade : { score: grade }
+        },
+      }
+    },
+  }
+}

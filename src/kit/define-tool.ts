@@ -1,0 +1,179 @@
+import { z } from 'zod'
+import { describeIssues, hidingValues, showingValues } from '../base/issues.ts'
+import { checkTimeout } from './check-timeout.ts'
+import type { EnvironmentSpec } from './environment.ts'
+import { describeParameters } from './signature.ts'
+import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
+
+/** What a tool returns: text for the model as it is, anything else as JSON. */
+export type ToolOutput = string | number | boolean | null | object
+
+interface ToolHead<Input extends z.ZodObject> {
+  /** What the model calls it: letters, digits, `_` and `-`, at most 64. */
+  readonly name: string
+  /** What it does, for the model. */
+  readonly description: string
+  /** Validates the arguments, types `input`, and becomes the JSON Schema of the dataset's `tools`. */
+  readonly input: Input
+  /** How long it may run, in seconds; without it the server's own limit holds. */
+  readonly timeoutSeconds?: number
+}
+
+/** A tool as its author writes it. `effects` says where its effects land, and so how it is run once. */
+export type ToolSpec<Input extends z.ZodObject, Task, State> = ToolHead<Input> &
+  (
+    | {
+        readonly effects: 'none'
+        run(context: ReadingContext<z.output<Input>, Task, State>): ToolOutput | Promise<ToolOutput>
+      }
+    | {
+        readonly effects: 'database'
+        run(context: WritingContext<z.output<Input>, Task, State>): ToolOutput | Promise<ToolOutput>
+      }
+    | {
+        readonly effects: 'external'
+        run(context: ExternalContext<z.output<Input>, Task, State>): ToolOutput | Promise<ToolOutput>
+      }
+  )
+
+/** A call whose arguments and item fit, ready to run; or why it does not fit, on one line. */
+export type Opened<Context, Result> =
+  | { readonly fits: true; run(context: Context): Promise<Result> }
+  | { readonly fits: false; readonly problem: 'arguments' | 'item'; readonly message: string }
+
+/** What a run is given beside what the call was parsed into. */
+type Unparsed<Context> = Omit<Context, 'input' | 'task' | 'state'>
+type ReadingRun = Unparsed<ReadingContext<never, never, unknown>>
+/** `stored` is the stored state, null for none yet. */
+type WritingRun = Unparsed<WritingContext<never, never, unknown>> & { readonly stored: unknown }
+
+interface Given<Input, Task> {
+  readonly input: Input
+  readonly task: Task
+}
+
+/** The output for the model and the state to be stored. */
+interface WrittenOutput {
+  readonly output: string
+  readonly state: unknown
+}
+
+/** The output for the model; `change`, if any, takes the stored state at settling and gives the new one. */
+interface ExternalOutput {
+  readonly output: string
+  readonly change: ((stored: unknown) => unknown) | undefined
+}
+
+type Open<Context, Result> = (args: unknown, item: unknown) => Opened<Context, Result>
+
+interface ToolFace {
+  readonly name: string
+  readonly description: string
+  /** JSON Schema of the arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>
+  readonly timeoutSeconds: number | undefined
+}
+
+/** A tool as the server holds it: its schemas have become functions, so that nothing outside needs their types. */
+export type Tool = ToolFace &
+  (
+    | { readonly effects: 'none'; readonly open: Open<ReadingRun, string> }
+    | { readonly effects: 'database'; readonly open: Open<WritingRun, WrittenOutput> }
+    | { readonly effects: 'external'; readonly open: Open<ReadingRun, ExternalOutput> }
+  )
+
+/** Turns an author's tool into the server's; {@link Environment.defineTool} is the way in. */
+export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
+  environment: EnvironmentSpec<Task, Reference, State>,
+  spec: ToolSpec<Input, Task, State>,
+): Tool {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(spec.name)) {
+    throw new Error(`a tool is named "${spec.name}"; models accept letters, digits, _ and -, at most 64 of them`)
+  }
+  checkTimeout('tool', spec)
+  const face: ToolFace = {
+    name: spec.name,
+    description: spec.description,
+    parameters: parametersOf(spec.name, spec.input),
+    timeoutSeconds: spec.timeoutSeconds,
+  }
+  /** Makes `open`: parses the call, and has `run` go on with what was parsed and the context. */
+  const opening =
+    <Context, Result>(run: (given: Given<z.output<Input>, Task>, context: Context) => Promise<Result>) =>
+    (args: unknown, item: unknown): Opened<Context, Result> => {
+      const task = environment.task.safeParse(item, hidingValues)
+      if (!task.success) return { fits: false, problem: 'item', message: describeIssues(task.error, 'item') }
+      const input = spec.input.safeParse(args, showingValues)
+      if (!input.success) {
+        const takes = describeParameters(face.name, face.parameters, args)
+        return {
+          fits: false,
+          problem: 'arguments',
+          message: `${describeIssues(input.error)}. ${takes}; call it again with those`,
+        }
+      }
+      const given = { input: input.data, task: task.data }
+      return { fits: true, run: (context) => run(given, context) }
+    }
+  const stateFrom = (stored: unknown) => environment.state.parse(stored ?? {})
+
+  switch (spec.effects) {
+    case 'none':
+      return {
+        ...face,
+        effects: 'none',
+        open: opening<ReadingRun, string>(async (given, context) => {
+          const readState = async () => stateFrom(await context.readState())
+          return textOf(await spec.run({ ...context, ...given, readState }))
+        }),
+      }
+    case 'database':
+      return {
+        ...face,
+        effects: 'database',
+        open: opening<WritingRun, WrittenOutput>(async (given, { stored, ...context }) => {
+          const state = stateFrom(stored)
+          const output = textOf(await spec.run({ ...context, ...given, state }))
+          return { output, state: environment.state.parse(state) }
+        }),
+      }
+    case 'external':
+      return {
+        ...face,
+        effects: 'external',
+        open: opening<ReadingRun, ExternalOutput>(async (given, context) => {
+          const changes: ((state: State) => void)[] = []
+          const readState = async () => stateFrom(await context.readState())
+          const updateState = (change: (state: State) => void) => void changes.push(change)
+          const output = textOf(await spec.run({ ...context, ...given, readState, updateState }))
+          const change = (stored: unknown) => {
+            const state = stateFrom(stored)
+            for (const one of changes) one(state)
+            return environment.state.parse(state)
+          }
+          return { output, change: changes.length > 0 ? change : undefined }
+        }),
+      }
+  }
+}
+
+function textOf(output: ToolOutput): string {
+  if (typeof output === 'string') return output
+  const text: string | undefined = JSON.stringify(output)
+  if (text === undefined) throw new TypeError('the tool returned nothing that can be written as text or JSON')
+  return text
+}
+
+function parametersOf(name: string, input: z.ZodObject): Record<string, unknown> {
+  try {
+    const { $schema: _, ...schema } = z.toJSONSchema(input, {
+      io: 'input',
+      override: ({ jsonSchema }) => {
+        if (jsonSchema.type === 'object') jsonSchema.additionalProperties ??= false
+      },
+    })
+    return schema
+  } catch (cause) {
+    throw new Error(`the input of the tool "${name}" has no JSON Schema, which models need`, { cause })
+  }
+}

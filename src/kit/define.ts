@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { describeIssues, hidingValues } from '../base/issues.ts'
+import { type Grader, type GraderSpec, makeGrader } from './define-grader.ts'
+import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
+import type { EnvironmentSpec } from './environment.ts'
+
+/** An item whose fields fit, in its two parts; or why it does not fit, on one line, without its values. */
+export type ReadItem<Task, Reference> =
+  | { readonly fits: true; readonly task: Task; readonly reference: Reference }
+  | { readonly fits: false; readonly message: string }
+
+/** What {@link defineEnvironment} gives: the two authoring functions, and what the server needs to know. */
+export interface Environment<Task, Reference, State> {
+  /** The budget of a rollout in calls, or `undefined` for no limit. */
+  readonly budget: number | undefined
+  /** Writes a tool; see {@link ToolSpec}. Throws at start when its name or schema cannot be offered to a model. */
+  defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input, Task, State>): Tool
+  /** Writes a grader; see {@link GraderSpec}. Throws at start when its name or range makes no sense. */
+  defineGrader(spec: GraderSpec<Task, Reference, State>): Grader
+  /** Parses an item as graders get it, to find out beforehand whether they could. */
+  readItem(item: unknown): ReadItem<Task, Reference>
+}
+
+/**
+ * Says what an item of the dataset is, once, so that every tool and grader is typed from it.
+ *
+ * Throws at start when the state's schema does not parse `{}`, when the task's lets fields through that it does not name,
+ * or when the budget is not a positive whole number.
+ *
+ * @example
+ * export const { defineTool, defineGrader, budget } = defineEnvironment({
+ *   task: z.object({ messages: z.array(z.unknown()) }),
+ *   reference: z.object({ reference_answer: z.string() }),
+ *   state: z.object({ read: z.array(z.string()).default([]) }),
+ *   budget: { calls: 10 },
+ * })
+ */
+export function defineEnvironment<Task, Reference, State>(
+  spec: EnvironmentSpec<Task, Reference, State>,
+): Environment<Task, Reference, State> {
+  const start = spec.state.safeParse({})
+  if (!start.success) {
+    throw new Error(
+      `the environment's state must parse {}, which is where a rollout starts: ${z.prettifyError(start.error)}; give its fields defaults`,
+    )
+  }
+  if (spec.task instanceof z.ZodObject && isLoose(spec.task)) {
+    throw new Error("the environment's task is a loose object, which would show tools the reference; use z.object")
+  }
+  const budget = spec.budget?.calls
+  if (budget !== undefined && !(Number.isSafeInteger(budget) && budget > 0)) {
+    throw new Error(`the environment's budget.calls was ${budget}; it must be a whole number from 1 up`)
+  }
+  return {
+    budget,
+    defineTool: (tool) => makeTool(spec, tool),
+    defineGrader: (grader) => makeGrader(spec, grader),
+    readItem(item) {
+      const task = spec.task.safeParse(item, hidingValues)
+      if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }
+      const reference = spec.reference.safeParse(item, hidingValues)
+      if (!reference.success) return { fits: false, message: describeIssues(reference.error, 'item') }
+      return { fits: true, task: task.data, reference: reference.data }
+    },
+  }
+}
+
+/** Whether a schema keeps the fields that it does not name. */
+function isLoose(schema: z.ZodObject): boolean {
+  const { catchall } = schema.def
+  return catchall !== undefined && !(catchall instanceof z.ZodNever)
+}

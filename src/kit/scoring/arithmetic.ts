@@ -1,0 +1,88 @@
+import { parseFormula } from './formula/formula.ts'
+import { plainCharacters } from './plain-text.ts'
+
+/** What an arithmetic expression comes to. */
+export type Arithmetic =
+  | {
+      readonly ok: true
+      /** The exact value is `numerator / denominator`, in lowest terms; the denominator is 1 or more. */
+      readonly numerator: bigint
+      readonly denominator: bigint
+      /** The numbers that stand in it, in their order, repeated ones repeated. */
+      readonly numbers: readonly bigint[]
+    }
+  | { readonly ok: false; readonly reason: string }
+
+const LONGEST = 1_000
+
+interface Fraction {
+  readonly numerator: bigint
+  readonly denominator: bigint
+}
+
+/**
+ * Evaluates whole numbers joined by `+ - * /` and parentheses, exactly: thirds stay thirds. The usual precedence, from
+ * left to right. Signs as people write them do as well: `× · x`, `÷ :`, `−`, and LaTeX's `\times \cdot \div \frac{…}{…}`.
+ *
+ * There is no minus before a number, no decimal point, no power, and nothing like `2(3+4)`. At most 1,000 characters, and
+ * parentheses as deep as `parseFormula` reads them. Never throws: what cannot be evaluated comes with a reason. Nothing is
+ * run as code.
+ *
+ * @example evaluateArithmetic('(25 + 3) × 4') // { ok: true, numerator: 112n, denominator: 1n, numbers: [25n, 3n, 4n] }
+ */
+export const evaluateArithmetic = (text: string): Arithmetic => {
+  if (text.length > LONGEST) return { ok: false, reason: `longer than ${LONGEST} characters` }
+  const written = plainSigns(text)
+  // A formula may have names, powers, decimals and functions: all that it has besides is taken out before it is read.
+  const strange = /[^\d+\-*/()\s]|\*\*/u.exec(written)
+  if (strange !== null) return { ok: false, reason: `"${strange[0]}" is no sign of arithmetic` }
+  const read = parseFormula(written, [])
+  if (!read.ok) return { ok: false, reason: read.problem.message }
+  const numbers: bigint[] = []
+  const stack: Fraction[] = []
+  for (const step of read.formula.steps) {
+    if (step.kind === 'number') {
+      numbers.push(BigInt(step.text))
+      stack.push({ numerator: BigInt(step.text), denominator: 1n })
+      continue
+    }
+    const [right, left] = [stack.pop(), stack.pop()]
+    if (step.kind === 'variable' || step.takes !== 2 || left === undefined || right === undefined) {
+      return { ok: false, reason: 'a minus stands before a number' }
+    }
+    if (step.sign === '/' && right.numerator === 0n) return { ok: false, reason: 'a division by zero' }
+    stack.push(combine(left, step.sign, right))
+  }
+  const [value] = stack
+  return value === undefined ? { ok: false, reason: 'no number' } : { ok: true, ...value, numbers }
+}
+
+const plainSigns = (text: string): string => {
+  let plain = plainCharacters(text)
+  for (let before = ''; before !== plain; ) {
+    before = plain
+    plain = plain.replace(/\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/gu, '(($1)/($2))')
+  }
+  return plain
+    .replace(/\\(?:left|right)(?![a-z])|\\[,;! ]/gu, '')
+    .replace(/\\(?:times|cdot|ast)(?![a-z])|[×·⋅∙∗xX]/gu, '*')
+    .replace(/\\div(?![a-z])|[÷:]/gu, '/')
+}
+
+const combine = (left: Fraction, sign: string, right: Fraction): Fraction => {
+  const { numerator: a, denominator: b } = left
+  const { numerator: c, denominator: d } = right
+  if (sign === '*') return lowest(a * c, b * d)
+  if (sign === '+') return lowest(a * d + c * b, b * d)
+  if (sign === '-') return lowest(a * d - c * b, b * d)
+  return lowest(a * d, b * c)
+}
+
+const lowest = (numerator: bigint, denominator: bigint): Fraction => {
+  let [divisor, rest] = [size(denominator), size(numerator)]
+  while (rest > 0n) [divisor, rest] = [rest, divisor % rest]
+  const sign = denominator < 0n ? -divisor : divisor
+  return { numerator: numerator / sign, denominator: denominator / sign }
+}
+
+const size = (value: bigint): bigint => (value < 0n ? -value : value)

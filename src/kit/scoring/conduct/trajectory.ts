@@ -1,0 +1,38 @@
+import { canonical, unpack } from '../canonical.ts'
+
+/** As much of a recorded tool call as the trajectory scorers look at. */
+export interface TrajectoryCall {
+  tool: string
+  arguments: unknown
+  /** `ok`, `refused` or `failed`; only an `ok` call has done anything. */
+  outcome: string
+  output: string
+}
+
+/** Which calls to look for; what is left out may be anything. */
+export interface CallPattern {
+  tool?: string
+  /** Fields that the arguments must have, with the values they must have there; further fields do not matter. */
+  arguments?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Says whether a trajectory has a successful call of this tool with arguments like these. Fields are compared as JSON
+ * values, objects within them as wholes, in any order of keys; arguments may be an object or its JSON text. Never throws.
+ *
+ * @example usedTool(trajectory, { arguments: { path: 'ACME/2014/page_15' } }) // was this page read, by whatever tool?
+ */
+export const usedTool = (calls: readonly TrajectoryCall[], pattern: CallPattern): boolean =>
+  calls.some(
+    (call) =>
+      call.outcome === 'ok' &&
+      (pattern.tool === undefined || call.tool === pattern.tool) &&
+      hasFields(unpack(call.arguments), pattern.arguments ?? {}),
+  )
+
+const hasFields = (value: unknown, wanted: Readonly<Record<string, unknown>>): boolean => {
+  const fields = new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
+  return Object.entries(wanted).every(
+    ([name, field]) => fields.has(name) && canonical(fields.get(name)) === canonical(field),
+  )
+}

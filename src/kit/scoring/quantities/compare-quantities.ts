@@ -1,0 +1,147 @@
+import type { Score } from '../score.ts'
+import type { Quantity } from './quantity.ts'
+
+/** Whether a more precise number that rounds to the reference earns 1 (`rounding`) or 0.5 (`literal`). */
+export type Rule = 'rounding' | 'literal'
+
+/** Two values over one denominator, `one` being 1, with the sizes of the last digits written. */
+interface Pair {
+  answer: bigint
+  reference: bigint
+  one: bigint
+  answerUnit: bigint | undefined
+  referenceUnit: bigint | undefined
+}
+
+const FAMILIAR = ['', 'ten', 'a hundred', 'a thousand', 'ten thousand', 'a hundred thousand', 'a million']
+
+/** Scores one quantity against another: 1, 0.5 or 0. Exact: no floating point takes part in the decision. */
+export const compareQuantities = (answer: Quantity, reference: Quantity, rule: Rule): Score => {
+  const contradiction = contradictionOf(answer.unit, reference.unit)
+  if (contradiction !== undefined) return { score: 0, reason: contradiction }
+  if (isUndone(answer, reference)) return { score: 0, reason: 'a division left undone' }
+  const pairs = readings(answer, reference)
+  const percent = answer.unit === 'percent' || reference.unit === 'percent'
+  let best: Score | undefined
+  for (const pair of pairs) {
+    const score = judge(pair, answer.digits, percent, rule)
+    if (score !== undefined && score.score > (best?.score ?? 0)) best = score
+  }
+  return best ?? { score: 0, reason: mismatch(pairs, percent) }
+}
+
+const contradictionOf = (one: string | undefined, other: string | undefined): string | undefined => {
+  if (one === undefined || other === undefined || one === other) return undefined
+  const isCurrency = (unit: string) => unit !== 'percent' && unit !== 'ratio'
+  if (isCurrency(one) && isCurrency(other)) return `another currency: ${one}, not ${other}`
+  return isCurrency(one) || isCurrency(other) ? `${one} against ${other}` : undefined
+}
+
+/** 1/2 is a number; 5829/376 is the calculation that was asked for, unless the reference itself is a fraction. */
+const isUndone = (answer: Quantity, reference: Quantity): boolean =>
+  answer.place === undefined &&
+  reference.place !== undefined &&
+  (size(answer.numerator) > 100n || answer.denominator > 100n)
+
+/** The ways to read the two together: by value, and with a unit or a magnitude word that only one of them wrote. */
+const readings = (answer: Quantity, reference: Quantity): Pair[] => {
+  const power = (quantity: Quantity) => quantity.power + (quantity.magnitude ?? 0)
+  const pairs = [pairOf(answer, power(answer), reference, power(reference))]
+  if (reference.unit === 'percent' && mayLackPercent(answer)) {
+    pairs.push(pairOf(answer, reference.power, reference, reference.power))
+  }
+  if (answer.unit === 'percent' && mayLackPercent(reference)) {
+    pairs.push(pairOf(answer, answer.power, reference, answer.power))
+  }
+  const one = (answer.magnitude === undefined) !== (reference.magnitude === undefined)
+  if (one && answer.unit !== 'percent' && reference.unit !== 'percent') {
+    pairs.push(pairOf(answer, answer.power, reference, reference.power))
+  }
+  return pairs
+}
+
+/** A bare 7 may be 7%; a bare 0.33 is a fraction already. */
+const mayLackPercent = ({ unit, magnitude, numerator, denominator }: Quantity): boolean =>
+  unit === undefined && magnitude === undefined && size(numerator) >= denominator
+
+const pairOf = (answer: Quantity, answerPower: number, reference: Quantity, referencePower: number): Pair => {
+  const answerPlace = answer.place === undefined ? undefined : answer.place + answerPower
+  const referencePlace = reference.place === undefined ? undefined : reference.place + referencePower
+  // As many decimals as make every part of the pair a whole number, and thousandths of the finest unit too.
+  const decimals = 3 + Math.max(0, -(answerPlace ?? 0), -(referencePlace ?? 0), -answerPower, -referencePower)
+  const one = answer.denominator * reference.denominator * tenTo(decimals)
+  const unit = (place: number | undefined) => (place === undefined ? undefined : times(one, place))
+  return {
+    answer: times((one / answer.denominator) * answer.numerator, answerPower),
+    reference: times((one / reference.denominator) * reference.numerator, referencePower),
+    one,
+    answerUnit: unit(answerPlace),
+    referenceUnit: unit(referencePlace),
+  }
+}
+
+const judge = (pair: Pair, digits: number, percent: boolean, rule: Rule): Score | undefined => {
+  const { answer, reference, one, answerUnit, referenceUnit } = pair
+  const difference = size(answer - reference)
+  const largest = larger(size(answer), size(reference))
+  if (difference === 0n || isNoise(pair, difference, largest)) return { score: 1, reason: 'equals the reference' }
+  if (reference === 0n) {
+    const rounds = referenceUnit !== undefined && 2n * size(answer) < referenceUnit
+    return rounds ? { score: 0.5, reason: 'rounds to the reference' } : undefined
+  }
+  if (answer < 0n !== reference < 0n || answer === 0n) return undefined
+  if (referenceUnit !== undefined && roundsTo(size(answer), size(reference), referenceUnit)) {
+    return { score: rule === 'rounding' ? 1 : 0.5, reason: 'rounds to the reference' }
+  }
+  if (difference * 1000n <= largest) return { score: 0.5, reason: 'within 0.1% of the reference' }
+  if (answerUnit !== undefined && digits > 1 && answerUnit > (referenceUnit ?? 0n)) {
+    if (roundsTo(size(reference), size(answer), answerUnit))
+      return { score: 0.5, reason: 'the reference rounded further' }
+    const cut = size(reference) - size(answer)
+    if (cut > 0n && cut < answerUnit) return { score: 0.5, reason: 'the reference cut short' }
+  }
+  const near = percent && difference * 1000n <= one && difference * 100n <= largest
+  return near ? { score: 0.5, reason: 'within a tenth of a percentage point of the reference' } : undefined
+}
+
+/** What IEEE-754 arithmetic leaves over: 0.30000000000000004 for 0.3, 5.6e-17 for 0. */
+const isNoise = (pair: Pair, difference: bigint, largest: bigint): boolean => {
+  const unit = pair.referenceUnit ?? pair.answerUnit
+  if (pair.reference === 0n) return unit !== undefined && difference * tenTo(9) < unit
+  const coarser = (pair.answerUnit ?? 0n) > (unit ?? 0n) ? pair.answerUnit : unit
+  return difference * tenTo(12) <= largest && (coarser === undefined || difference * 1000n < coarser)
+}
+
+/** Half a unit away from zero rounds up, as 11.5 to 12; what lies under it by IEEE-754 noise alone does so too. */
+const roundsTo = (precise: bigint, rounded: bigint, unit: bigint): boolean => {
+  const doubled = 2n * (precise - rounded)
+  return doubled < unit && doubled * tenTo(12) >= -unit * tenTo(12) - 2n * rounded
+}
+
+const mismatch = (pairs: readonly Pair[], percent: boolean): string => {
+  const says = (change: (pair: Pair) => Pair) =>
+    pairs.some((pair) => judge(change(pair), 0, percent, 'rounding') !== undefined)
+  if (says((pair) => ({ ...pair, answer: -pair.answer }))) return 'sign differs'
+  for (let power = 1; power <= 12; power += 1) {
+    const found =
+      says((pair) => ({ ...pair, answer: pair.answer * tenTo(power) })) ||
+      says((pair) => ({ ...pair, reference: pair.reference * tenTo(power) }))
+    if (found) return `off by a factor of ${FAMILIAR[power] ?? `10^${power}`}`
+  }
+  const [pair] = pairs
+  if (pair === undefined || pair.reference === 0n) return 'differs from the reference'
+  const thousandths = (size(pair.answer - pair.reference) * 100_000n) / size(pair.reference)
+  const percentage = thousandths > 1_000_000n ? 'more than 1000' : Number((Number(thousandths) / 1000).toPrecision(3))
+  return `differs by ${percentage}% from the reference`
+}
+
+const size = (value: bigint): bigint => (value < 0n ? -value : value)
+
+const larger = (one: bigint, other: bigint): bigint => {
+  if (one > other) return one
+  return other
+}
+
+const tenTo = (power: number): bigint => 10n ** BigInt(power)
+
+const times = (value: bigint, power: number): bigint => (power < 0 ? value / tenTo(-power) : value * tenTo(power))

@@ -1,0 +1,40 @@
+import type { Score } from '../score.ts'
+import { LONGEST_COUNTED, tooLong } from '../too-long.ts'
+import { countGrams, splitWords } from './words.ts'
+
+const LONGEST_GRAM = 4
+
+/**
+ * BLEU of one text against one reference, as NLTK's `sentence_bleu` has it without smoothing: the geometric mean of the
+ * shares of the candidate's 1- to 4-grams that the reference has, times exp(1 − r/c) for a candidate of c words that is
+ * shorter than the reference's r. Words are what lies between white space; case and punctuation count.
+ *
+ * Source: Papineni et al., "BLEU: a method for automatic evaluation of machine translation", ACL 2002. NLTK says some
+ * 1e-155 where an n-gram length has nothing in common; here that is 0.
+ *
+ * Without four words in a row that agree it is 0, so a short answer cannot score, not even one that equals its
+ * reference: for those use {@link scoreGleu}. An empty candidate or reference, or both: 0. `parts` are the four shares,
+ * `precision1` … `precision4`, and `brevity`, all from 0 to 1. A candidate of more than 200,000 characters scores 0; such
+ * a reference throws a RangeError.
+ *
+ * @example scoreBleu('the quick brown fox jumps', 'the quick brown fox jumped').score // 0.6687
+ */
+export const scoreBleu = (candidate: string, reference: string): Score => {
+  const refused = tooLong(candidate, reference, LONGEST_COUNTED)
+  if (refused !== undefined) return refused
+  const ours = splitWords(candidate)
+  const theirs = splitWords(reference)
+  const precisions = countGrams(ours, theirs, LONGEST_GRAM).map((count) => count.shared / Math.max(1, count.candidate))
+  const brevity = ours.length === 0 ? 0 : Math.min(1, Math.exp(1 - theirs.length / ours.length))
+  const missing = precisions.indexOf(0)
+  const mean = precisions.reduce((product, precision) => product * precision, 1) ** (1 / LONGEST_GRAM)
+  const shares = Object.fromEntries(precisions.map((precision, at) => [`precision${at + 1}`, precision]))
+  return {
+    score: brevity * mean,
+    reason: missing >= 0 ? `no ${missing + 1} words in a row agree` : reasonOf(ours.length, theirs.length),
+    parts: { ...shares, brevity },
+  }
+}
+
+const reasonOf = (ours: number, theirs: number): string =>
+  `4 words in a row agree${ours < theirs ? `; ${ours} words where the reference has ${theirs}` : ''}`

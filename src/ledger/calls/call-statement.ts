@@ -1,0 +1,137 @@
+import type { Statement } from '../statement.ts'
+import { type Budget, budgetCode, type CallRecord, type StoredCall } from './call.ts'
+
+/** What the statement gives a call: where it stands by this very record, or the call that stood there before. */
+export type WrittenRow = { readonly n: number; readonly seq: number; readonly attempt: number } & (
+  | { readonly how: 'inserted' | 'refused' }
+  | ({ readonly how: 'existing' } & Omit<StoredCall, 'rolloutId' | 'callId' | 'seq' | 'attempt'>)
+)
+
+/** A record as {@link callStatement} takes it: JSON text, made once. */
+export function recordText(record: CallRecord): string {
+  return JSON.stringify({
+    rollout_id: record.rolloutId,
+    call_id: record.callId,
+    item_hash: record.itemHash,
+    tool: record.tool,
+    arguments: record.arguments ?? null,
+    outcome: record.outcome,
+    output: record.output,
+    code: record.code,
+    claim: record.claim?.token,
+    lease_seconds: record.claim?.leaseSeconds,
+    started_at: record.startedAt,
+  })
+}
+
+/**
+ * The one statement that writes calls, any number of different ones, with their rollouts and the items given; `texts` are
+ * made by {@link recordText}, and the rows say by `n` which of them they are about.
+ *
+ * A call that is new gets the next `seq` of its rollout; past the budget it is written as refused, whatever it was to
+ * be. A call that stands there stays as it is, and the answer is what stands there.
+ *
+ * It sees the calls of its start only. Somebody else who writes the same call in the same moment makes it fail as a whole
+ * with a unique violation (there is no ON CONFLICT, which would leave a gap in `seq`): then run it again.
+ */
+export function callStatement(
+  texts: readonly string[],
+  items: ReadonlyMap<string, unknown>,
+  budget: Budget | undefined,
+): Statement {
+  const input = `[${texts.map((text, n) => `{"n":${n},${text.slice(1)}`).join(',')}]`
+  const newItems = JSON.stringify([...items].map(([hash, content]) => ({ hash, content: content ?? null })))
+  const limit = String(budget?.calls ?? 2147483647)
+  return { text, values: [input, newItems, limit, budget?.refusal ?? '', budgetCode, new Date().toISOString()] }
+}
+
+const text = `
+  with input as materialized (
+    select * from jsonb_to_recordset($1::text::jsonb) as r(
+      n int, rollout_id text, call_id text, item_hash text, tool text, arguments jsonb, outcome text, output text,
+      code text, claim text, lease_seconds float8, started_at timestamptz)
+  ),
+  kept_items as (
+    insert into items (hash, content)
+    select hash, coalesce(content, 'null') from jsonb_to_recordset($2::text::jsonb) as i(hash text, content jsonb)
+    order by hash
+    on conflict (hash) do update set last_used_at = now()
+  ),
+  existing as materialized (
+    select i.n, stored.*
+    from input i cross join lateral (
+      select t.* from tool_calls t where t.rollout_id = i.rollout_id and t.call_id = i.call_id limit 1
+    ) stored
+  ),
+  fresh as materialized (
+    select i.*, row_number() over (partition by rollout_id order by n) as nth,
+      count(*) over (partition by rollout_id) as of_them
+    from input i
+    where n not in (select n from existing)
+  ),
+  counted as (
+    insert into rollouts as r (id, item_hash, calls)
+    select rollout_id, min(item_hash), count(*) from fresh group by rollout_id order by rollout_id
+    on conflict (id) do update set calls = r.calls + excluded.calls
+    returning r.id, r.calls
+  ),
+  numbered as materialized (
+    select f.*, (c.calls - f.of_them + f.nth)::int as seq, c.calls - f.of_them + f.nth > $3::text::int as over
+    from fresh f join counted c on c.id = f.rollout_id
+  ),
+  inserted as (
+    insert into tool_calls
+      (rollout_id, call_id, seq, tool, arguments, outcome, output, code, claim, lease_until, started_at, finished_at)
+    select rollout_id, call_id, seq, tool, coalesce(arguments, 'null'),
+      case when over then 'refused' else outcome end,
+      case when over then $4::text else output end,
+      case when over then $5::text else code end,
+      case when over then null else claim end,
+      case when over then null else now() + make_interval(secs => lease_seconds) end,
+      started_at,
+      case when over or outcome <> 'running' then $6::text::timestamptz end
+    from numbered
+  )
+  select n, case when over then 'refused' else 'inserted' end as how, seq, 1 as attempt, null as tool,
+    null::jsonb as arguments, null as outcome, null as output, null as code, null as claim, false as lapsed
+  from numbered
+  union all
+  select n, 'existing', seq, attempt, tool, arguments, outcome, output, code, claim,
+    coalesce(outcome = 'running' and lease_until < now(), false)
+  from existing`
+
+/**
+ * Writes a call over that stands there as failed, or whose claim has lapsed while this record is a claim, as one more
+ * attempt, if it is of the same tool with the same arguments; gives `seq` and `attempt`, or nothing.
+ *
+ * By its key alone: an update of many at once is planned as a scan of the whole table while that is new.
+ */
+export const revival = (record: CallRecord): Statement => ({
+  text: `
+    update tool_calls
+    set outcome = $5::text, output = $6::text, code = $7::text, attempt = attempt + 1, claim = $8::text,
+      lease_until = now() + make_interval(secs => $9::text::float8),
+      finished_at = case when $5::text <> 'running' then $10::text::timestamptz end
+    where rollout_id = $1::text and call_id = $2::text and tool = $3::text and arguments = $4::text::jsonb
+      and (outcome = 'failed' or (outcome = 'running' and lease_until < now() and $8::text is not null))
+    returning seq, attempt`,
+  values: [
+    record.rolloutId,
+    record.callId,
+    record.tool,
+    JSON.stringify(record.arguments ?? null),
+    record.outcome,
+    record.output,
+    record.code,
+    record.claim?.token ?? null,
+    record.claim === undefined ? null : String(record.claim.leaseSeconds),
+    new Date().toISOString(),
+  ],
+})
+
+/** The call that a statement has written, as it stands there now. */
+export function standing(record: CallRecord, { seq, attempt }: { seq: number; attempt: number }): StoredCall {
+  const { rolloutId, callId, tool, arguments: args, outcome, output, code } = record
+  const claim = record.claim?.token ?? null
+  return { rolloutId, callId, seq, tool, arguments: args ?? null, outcome, output, code, attempt, claim, lapsed: false }
+}

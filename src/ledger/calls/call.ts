@@ -1,0 +1,66 @@
+import { canonicalJson } from '../../base/json.ts'
+
+/** How a tool call ended, or that it has not. */
+export type Outcome = 'running' | 'ok' | 'refused' | 'failed'
+
+/** Which call it is, of what, for which item: what is known before anything runs. */
+export interface CallIdentity {
+  readonly rolloutId: string
+  readonly callId: string
+  readonly tool: string
+  /** The arguments as JSON, as the model gave them. */
+  readonly arguments: unknown
+  readonly itemHash: string
+  readonly item: unknown
+}
+
+/** What is to be written of a call, unless the ledger has it already. */
+export interface CallRecord extends CallIdentity {
+  readonly outcome: Outcome
+  readonly output: string
+  /** Why it was refused or failed: a stable code; null for `ok` and `running`. */
+  readonly code: string | null
+  readonly startedAt: Date
+  /** For `running`: the token that may settle it and for how many seconds it holds without renewal. */
+  readonly claim?: { readonly token: string; readonly leaseSeconds: number }
+}
+
+/** A call as it stands in the ledger. */
+export interface StoredCall {
+  readonly rolloutId: string
+  readonly callId: string
+  /** 1, 2, 3 … without gaps within the rollout. */
+  readonly seq: number
+  readonly tool: string
+  readonly arguments: unknown
+  readonly outcome: Outcome
+  readonly output: string
+  readonly code: string | null
+  /** 1, and one more for each run after a failure or a death. */
+  readonly attempt: number
+  readonly claim: string | null
+  /** For `running`: the lease has run out, so whoever asks next may take the call over. */
+  readonly lapsed: boolean
+}
+
+/** What writing a call came to: it stands there by this very record, or it stood there before. */
+export interface Recorded {
+  readonly call: StoredCall
+  readonly replayed: boolean
+}
+
+/** How many calls a rollout may make and what the model reads when they are used up. */
+export interface Budget {
+  readonly calls: number
+  readonly refusal: string
+}
+
+/** The stable code of a call that was refused because the budget was used up. */
+export const budgetCode = 'budget_used_up'
+
+/** Whether two calls with one id are of the same tool with the same arguments: only then is one a retry of the other. */
+export function isSameCall(one: AskedFor, other: AskedFor): boolean {
+  return one.tool === other.tool && canonicalJson(one.arguments) === canonicalJson(other.arguments)
+}
+
+type AskedFor = Pick<CallIdentity, 'tool' | 'arguments'>

@@ -1,0 +1,47 @@
+import type { Sql } from 'postgres'
+import { isUnavailable } from '../../postgres/database.ts'
+import { createBatcher } from '../batch.ts'
+import { execute } from '../statement.ts'
+
+/** Which grading: the same three together are graded once. */
+export interface GradingIdentity {
+  readonly rolloutId: string
+  readonly grader: string
+  /** Hash of the sample's canonical JSON. */
+  readonly sampleHash: string
+}
+
+/** What stands in the way of a grading, or makes it needless. */
+export interface GradingState {
+  /** The score that the trainer was given for it before; undefined for none. */
+  readonly score: number | undefined
+  /** Whether a call of the rollout runs in a transaction somewhere. */
+  readonly inTransaction: boolean
+}
+
+const asking = `
+  select i.n, g.score, pg_try_advisory_xact_lock_shared(hashtextextended(i.r, 0)) as free
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, g text, s text)
+  left join lateral (
+    select score from grades where rollout_id = i.r and grader = i.g and sample_hash = i.s
+      and outcome = 'scored' and source = 'trainer' limit 1
+  ) g on true`
+
+/**
+ * Gives the function that asks what there is of a grading, of those that arrive together in one statement. A transaction
+ * that ends after this has been answered is seen by what is read then.
+ */
+export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Promise<GradingState> {
+  const run = async (gradings: readonly GradingIdentity[]): Promise<readonly GradingState[]> => {
+    const input = gradings.map((each, n) => ({ n, r: each.rolloutId, g: each.grader, s: each.sampleHash }))
+    const found: GradingState[] = []
+    type Row = { n: number; score: number | null; free: boolean }
+    for (const { n, score, free } of await execute<Row>(sql, { text: asking, values: [JSON.stringify(input)] })) {
+      found[n] = { score: score ?? undefined, inTransaction: !free }
+    }
+    return found
+  }
+  // Each takes a lock for a moment, of which Postgres has some thousands.
+  const together = { maxEntries: 100, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
+  return createBatcher<GradingIdentity, GradingState>({ run, ...together, isNobodysFault: isUnavailable })
+}

@@ -1,0 +1,91 @@
+import type { Sql } from 'postgres'
+import { isUnavailable } from '../../postgres/database.ts'
+import { createBatcher } from '../batch.ts'
+import { execute } from '../statement.ts'
+import { type GraderCode, type RegradingFilter, subjectsQuery } from './regrading-filter.ts'
+
+/** A sample of a rollout that is to be graded again. */
+export interface RegradingSubject {
+  /** The id of the trainer's first grading of it. */
+  readonly id: number
+  readonly rolloutId: string
+  readonly sampleHash: string
+  /** Whether today's code has given it a score already. */
+  readonly isDone: boolean
+}
+
+/** What a {@link RegradingSubject} is graded by, beside its rollout. */
+export interface SubjectContent {
+  readonly sample: unknown
+  readonly item: unknown
+  /** Whether today's code has given it a score meanwhile. */
+  readonly isDone: boolean
+}
+
+/**
+ * Reads what is to be graded again in pages of `size`, the oldest first: each begins after the last id of the one before,
+ * so no more than a page is held. Scored ones are among them.
+ */
+export async function* subjectPages(
+  sql: Sql,
+  code: GraderCode,
+  filter: RegradingFilter,
+  size: number,
+): AsyncGenerator<readonly RegradingSubject[]> {
+  type Row = { id: string; rollout_id: string; sample_hash: string; after_outcome: string | null }
+  let left = filter.limit ?? Number.POSITIVE_INFINITY
+  for (let after = 0; left > 0; ) {
+    const most = Math.min(size, left)
+    const rows = await execute<Row>(sql, subjectsQuery(code, filter, { after, most }))
+    const page = rows.map((row) => ({
+      id: Number(row.id),
+      rolloutId: row.rollout_id,
+      sampleHash: row.sample_hash,
+      isDone: row.after_outcome === 'scored',
+    }))
+    const last = page.at(-1)
+    if (last === undefined) return
+    yield page
+    if (page.length < most) return
+    after = last.id
+    left -= page.length
+  }
+}
+
+/** How many there are to be graded again, and how many of them have a score of today's code. */
+export async function countSubjects(sql: Sql, code: GraderCode, filter: RegradingFilter) {
+  const { text, values } = subjectsQuery(code, filter)
+  type Row = { all: string; done: string }
+  const counting = `select count(*) as all, count(*) filter (where after_outcome = 'scored') as done from (${text}) s`
+  const [row] = await execute<Row>(sql, { text: counting, values })
+  return { all: Number(row?.all), done: Number(row?.done) }
+}
+
+const reading = `
+  select i.n, s.sample, t.content as item, t.hash is not null as has_item, d.id is not null as done
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, id bigint)
+  join grades s on s.id = i.id
+  left join items t on t.hash = s.item_hash
+  left join grades d on d.rollout_id = s.rollout_id and d.sample_hash = s.sample_hash and d.grader = $2::text
+    and d.version = $3::text and coalesce(d.code_hash, '') = $4::text and d.source = 'regrade' and d.outcome = 'scored'`
+
+/**
+ * Gives the function that reads a subject's sample and item, those asked for together in one statement; undefined for what
+ * was deleted meanwhile.
+ */
+export function createSubjectReader(sql: Sql, { grader, version, codeHash }: GraderCode) {
+  type Row = { n: number; sample: unknown; item: unknown; has_item: boolean; done: boolean }
+  type Found = { readonly content: SubjectContent | undefined }
+  const run = async (ids: readonly number[]): Promise<readonly Found[]> => {
+    const found: Found[] = ids.map(() => ({ content: undefined }))
+    const values = [JSON.stringify(ids.map((id, n) => ({ n, id }))), grader, version, codeHash ?? '']
+    for (const { n, sample, item, has_item, done } of await execute<Row>(sql, { text: reading, values })) {
+      if (has_item) found[n] = { content: { sample, item, isDone: done } }
+    }
+    return found
+  }
+  // Few at a time, because each may be of megabytes.
+  const together = { maxEntries: 32, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
+  const read = createBatcher<number, Found>({ run, ...together, isNobodysFault: isUnavailable })
+  return async (id: number): Promise<SubjectContent | undefined> => (await read(id)).content
+}

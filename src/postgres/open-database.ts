@@ -1,0 +1,63 @@
+import { type Database, openDatabase, type Silence } from './database.ts'
+import { startEmbedded } from './embedded/embedded.ts'
+import { migrate } from './migrate.ts'
+
+/** The database of a process, migrated, and where it is. */
+export interface ServerDatabase extends Database {
+  /** Its address, for another connection; it holds a password. */
+  readonly url: string
+  /** Where it is, for a person, without a password. */
+  readonly where: string
+}
+
+/** What {@link openServerDatabase} needs to know; `Config` has all of it. */
+export interface ServerDatabaseOptions {
+  /** The Postgres to use; `undefined` for the embedded one. */
+  readonly databaseUrl: string | undefined
+  /** Where the embedded database is kept. */
+  readonly dataDir: string
+  /** The most connections for tools and graders; the ledger opens up to four more. */
+  readonly poolSize: number
+  /** `false` behind a pooler in transaction mode. */
+  readonly prepare: boolean
+  /** How long a statement may go unanswered; for ever when left out. */
+  readonly silence?: Silence
+}
+
+/**
+ * Opens the database that the settings name, or starts the embedded one, and brings it up to date. `close` also stops
+ * the embedded server, if no other process uses it.
+ *
+ * @throws EmbeddedUnavailable where there is no embedded one for this platform; an Error that names the database when it
+ * cannot be used.
+ */
+export async function openServerDatabase(options: ServerDatabaseOptions): Promise<ServerDatabase> {
+  const { databaseUrl, dataDir, poolSize, prepare, silence } = options
+  const embedded = databaseUrl === undefined ? await startEmbedded({ dir: dataDir }) : undefined
+  const url = embedded?.url ?? databaseUrl ?? ''
+  const where =
+    embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`
+  try {
+    await migrate(url)
+  } catch (cause) {
+    await embedded?.stop()
+    const named = embedded === undefined ? `${where}, which DATABASE_URL names` : where
+    throw new Error(`cannot use ${named}: ${reasonOf(cause)}`, { cause })
+  }
+  const database = openDatabase({ url, poolSize, prepare, ...(silence && { silence }) })
+  return {
+    ...database,
+    url,
+    where,
+    async close() {
+      await database.close()
+      await embedded?.stop()
+    },
+  }
+}
+
+/** A name with several addresses fails with one error an address, and no message of its own. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ')
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,76 @@
+import { parseFormula } from '../../kit/scoring/formula/formula.ts'
+import { evaluateFormula } from '../../kit/scoring/formula/formula-value.ts'
+import type { MultiGrader, OpenAiGrader } from './check-grader.ts'
+import { type Graded, scored, unscored } from './graded.ts'
+import { graderErrors, joinErrors } from './grader-errors.ts'
+import { withOutputJson } from './output-json.ts'
+import { runSingle } from './run-single.ts'
+import type { Runners } from './runners.ts'
+import type { Subject } from './template-path.ts'
+
+/**
+ * Runs a checked grader over one sample and its item.
+ *
+ * Where the sample has no `output_json` and its text is JSON, it is read. The graders of a multi grader run together. The
+ * score is null, never 0, where the grader, the item, a judge or a server is to blame; it is 0, with the flag
+ * `sample_parse_error`, where the model's output has not what a template asks of it. A multi grader has a score if every
+ * grader that its formula uses has one. Rejects only with what a runner throws, and tells the others to stop then.
+ *
+ * @example
+ * const graded = await runGrader(grader, { item: { a: '42' }, sample: { output_text: '42' } }, runners, signal)
+ * graded.score // 1
+ */
+export async function runGrader(
+  grader: OpenAiGrader,
+  subject: Subject,
+  runners: Runners,
+  signal: AbortSignal,
+): Promise<Graded> {
+  const complete = { ...subject, sample: withOutputJson(subject.sample) }
+  return grader.type === 'multi'
+    ? runMulti(grader, complete, runners, signal)
+    : runSingle(grader, complete, runners, signal)
+}
+
+async function runMulti(grader: MultiGrader, subject: Subject, runners: Runners, signal: AbortSignal): Promise<Graded> {
+  const read = parseFormula(grader.calculate_output, Object.keys(grader.graders))
+  if (!read.ok) return unscored({ formula_parse_error: true }, read.problem.message)
+  const graded = await runTogether(grader, subject, runners, signal)
+  const all = graded.map(([, one]) => one)
+  const rest = {
+    errors: joinErrors(all.map(({ errors }) => errors)),
+    subScores: Object.fromEntries(graded.map(([key, { score }]) => [key, score])),
+    usage: all.flatMap(({ usage }) => usage),
+  }
+  const unknown = graded.filter(([key, { score }]) => score === null && read.formula.variables.includes(key))
+  if (unknown.length > 0) {
+    return unscored({}, unknown.map(([key, { reason }]) => `${key}: ${reason}`).join('; '), rest)
+  }
+  const scores = new Map(graded.flatMap(([key, { score }]) => (score === null ? [] : [[key, score]])))
+  const evaluated = evaluateFormula(read.formula, scores)
+  if (!evaluated.ok) {
+    const errors = joinErrors([rest.errors, graderErrors({ formula_parse_error: true })])
+    return unscored({}, evaluated.problem.message, { ...rest, errors })
+  }
+  return scored(evaluated.value, graded.map(([key, { reason }]) => `${key}: ${reason}`).join('; '), rest)
+}
+
+async function runTogether(
+  { graders }: MultiGrader,
+  subject: Subject,
+  runners: Runners,
+  signal: AbortSignal,
+): Promise<[string, Graded][]> {
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  try {
+    return await Promise.all(
+      Object.entries(graders).map(
+        async ([key, one]): Promise<[string, Graded]> => [key, await runSingle(one, subject, runners, either)],
+      ),
+    )
+  } catch (error) {
+    stop.abort(error)
+    throw error
+  }
+}

@@ -1,0 +1,92 @@
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import { requestId } from '../wires/request-id.ts'
+
+/** Counts what is in flight, and turns away what would be too much. */
+export interface Admission {
+  /** How many requests have begun and are not answered yet. */
+  readonly inFlight: number
+  /** Whether requests were turned away and a tenth of the room is not free again yet. */
+  readonly isOverloaded: boolean
+  /**
+   * Gives what `work` gives; when there is no room, a 503 with `Retry-After` instead, before a byte of the body has been
+   * read: what nobody has read takes no memory here, for TCP holds its sender.
+   */
+  admit(headers: Headers, work: () => Response | Promise<Response>): Response | Promise<Response>
+}
+
+const body = JSON.stringify({
+  error: {
+    code: 'overloaded',
+    message: 'the server has more requests than it can hold; try again',
+    // What OpenAI's SDKs read besides: whose address was called has not been looked at.
+    type: 'server_error',
+    param: null,
+  },
+})
+
+/**
+ * Makes the count: at most `maxRequestsInFlight` requests, and at most `maxBytesInFlight` bytes of their bodies, a body of
+ * unannounced length counting as the longest that is accepted.
+ */
+export function createAdmission(
+  limits: Pick<Limits, 'maxRequestsInFlight' | 'maxBytesInFlight' | 'maxBodyBytes'>,
+  log: Log,
+): Admission {
+  const { maxRequestsInFlight, maxBytesInFlight, maxBodyBytes } = limits
+  let requests = 0
+  let bytes = 0
+  let turnedAway = 0
+
+  const leave = (size: number): void => {
+    requests -= 1
+    bytes -= size
+    if (turnedAway === 0 || requests > maxRequestsInFlight * 0.9 || bytes > maxBytesInFlight * 0.9) return
+    log.warn({ code: 'overload_over', turnedAway }, `there is room again; ${turnedAway} requests were turned away`)
+    turnedAway = 0
+  }
+  const turnAway = (): Response => {
+    if (turnedAway === 0) {
+      log.error({ code: 'overloaded', requests, bytes }, 'too many requests are in flight: new ones are turned away')
+    }
+    turnedAway += 1
+    // Not all at the same moment again.
+    const retryAfter = String(1 + (turnedAway % 3))
+    return new Response(body, {
+      status: 503,
+      headers: { 'content-type': 'application/json', 'retry-after': retryAfter, 'x-request-id': requestId() },
+    })
+  }
+
+  const counted = async (size: number, work: () => Response | Promise<Response>): Promise<Response> => {
+    try {
+      return await work()
+    } finally {
+      leave(size)
+    }
+  }
+
+  return {
+    get inFlight() {
+      return requests
+    },
+    get isOverloaded() {
+      return turnedAway > 0
+    },
+    admit(headers, work) {
+      const size = sizeOf(headers, maxBodyBytes)
+      if (requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)) return turnAway()
+      requests += 1
+      bytes += size
+      return counted(size, work)
+    },
+  }
+}
+
+/** What a body may come to: it is not read further than the most that is accepted. */
+function sizeOf(headers: Headers, maxBodyBytes: number): number {
+  const length = headers.get('content-length')
+  if (length === null) return headers.has('transfer-encoding') ? maxBodyBytes : 0
+  const announced = Number(length)
+  return announced >= 0 ? Math.min(announced, maxBodyBytes) : maxBodyBytes
+}

@@ -1,0 +1,162 @@
+import { setMaxListeners } from 'node:events'
+import { Hono } from 'hono'
+import { withDeadline } from '../base/deadline.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import { shorten } from '../base/shorten.ts'
+import { createCaller } from '../core/calls.ts'
+import { createClaimKeeper } from '../core/claim-keeper.ts'
+import { createGraderRuns } from '../core/grader-runs.ts'
+import { createGrading } from '../core/grading.ts'
+import type { Grader } from '../kit/define-grader.ts'
+import type { Tool } from '../kit/define-tool.ts'
+import type { Embed } from '../kit/environment.ts'
+import { RequestError } from '../kit/errors.ts'
+import { type Judge, noJudge } from '../kit/judge.ts'
+import { createLedger } from '../ledger/ledger.ts'
+import type { Database } from '../postgres/database.ts'
+import type { JsonGrader } from '../runtime/json-graders/json-grader.ts'
+import { createOutbound, type Outbound } from '../runtime/outbound/outbound.ts'
+import type { RunnersSettings } from '../runtime/runners.ts'
+import { agentRft } from '../wires/agent-rft.ts'
+import { createErrorResponder } from '../wires/error-response.ts'
+import { openAiAddresses } from '../wires/openai/addresses.ts'
+import { type Admission, createAdmission } from './admission.ts'
+import { type Principal, requireScope } from './auth/principal.ts'
+import type { Scope } from './auth/scopes.ts'
+import { refuseKeyInUrl } from './auth/url-keys.ts'
+import { openApi, toolDefinitions } from './openapi.ts'
+import { serveGraders } from './served-graders.ts'
+
+/** What {@link createApp} makes the server of. */
+export interface AppDeps {
+  readonly database: Pick<Database, 'sql' | 'db'>
+  readonly tools: readonly Tool[]
+  /** The first is the default grader. */
+  readonly graders: readonly Grader[]
+  /** The most tool calls a rollout may make; `undefined` for no limit. */
+  readonly budget: number | undefined
+  /** Says who calls, or throws an `AuthError`. */
+  readonly authenticate: (headers: Headers) => Promise<Principal>
+  readonly log: Log
+  readonly limits: Limits
+  /** The version of the server, for its description. */
+  readonly version: string
+  /** Whether the database has all migrations; throws when it is away. */
+  readonly isMigrated: () => Promise<boolean>
+  readonly embed?: Embed | undefined
+  /** Asked by graders; without it a grader that asks makes its rollout ungradable. */
+  readonly judge?: Judge | undefined
+  /** Graders that are files of OpenAI's grader JSON; they stand behind the others. */
+  readonly jsonGraders?: readonly JsonGrader[]
+  /** What graders in OpenAI's format ask judging models and Python with. */
+  readonly runners?: RunnersSettings['more']
+  /** The way out to addresses that requests and graders name; closed when it is left out. */
+  readonly outbound?: Outbound | undefined
+  /** The address at which others reach this server. */
+  readonly publicUrl?: string | undefined
+  /** Milliseconds since 1970; the real clock when it is left out. */
+  readonly now?: () => number
+  /** Aborted when the server stops and has no more time for what runs. */
+  readonly stopping?: AbortSignal
+  /** Whether the server is about to stop, so that it is not to be sent anything new. */
+  readonly isDraining?: () => boolean
+  /** What is in flight; counted here when it is left out. */
+  readonly admission?: Admission
+  /** Takes what is to be done last of all, when nothing runs any more. */
+  readonly atEnd?: (work: () => Promise<void>) => void
+}
+
+/**
+ * Makes the server as a value: `Request → Response`, no socket.
+ *
+ * Throws when two tools or two graders have one name.
+ *
+ * @example await createApp(deps).request('/tools/cat', { method: 'POST', body })
+ */
+export function createApp(deps: AppDeps): Hono {
+  const { database, log, limits, embed, now = Date.now, stopping = new AbortController().signal } = deps
+  const { isDraining = () => false, admission = createAdmission(limits, log) } = deps
+  // Every call that runs listens to it.
+  setMaxListeners(0, stopping)
+  const tools = byName('tool', deps.tools)
+  const { publicUrl, jsonGraders = [], outbound = createOutbound({ allowed: [], seconds: 1, maxBytes: 1 }) } = deps
+  const served = serveGraders({
+    ...{ graders: deps.graders, jsonGraders, more: deps.runners, outbound, embed, log, publicUrl },
+    graderSeconds: limits.graderSeconds,
+    grade: (request) => grading.grade(request),
+  })
+  const graders = byName('grader', served.graders)
+  const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
+  const ledger = createLedger({ ...database, budget, now })
+  const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
+  const services = { ledger, db: database.db, embed, log, ...limits }
+  const caller = createCaller({ ...services, tools, budget, claims, stopping })
+  deps.atEnd?.(caller.handIn)
+  const grading = createGrading({ ...services, graders, judge: deps.judge ?? noJudge, stopping, isBusy: caller.isBusy })
+  const respond = createErrorResponder(log, now)
+
+  const allow = async (request: Request, ...anyOf: readonly Scope[]): Promise<void> => {
+    const query = request.url.indexOf('?')
+    if (query !== -1) refuseKeyInUrl(request.url.slice(query))
+    requireScope(await deps.authenticate(request.headers), ...anyOf)
+  }
+
+  const app = new Hono()
+  app.onError((error, c) => respond(c, error))
+  app.notFound((c) => {
+    const message = `${c.req.method} ${shorten(c.req.path, 200)} is not an address of this server; GET /openapi.json lists them`
+    return respond(c, new RequestError(404, 'not_found', message))
+  })
+
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', async (c) => {
+    if (isDraining()) throw new RequestError(503, 'server_stopping', 'the server stops', { retryAfterSeconds: 2 })
+    if (admission.isOverloaded) {
+      throw new RequestError(503, 'overloaded', 'more requests are in flight than fit', { retryAfterSeconds: 2 })
+    }
+    const late = () =>
+      new RequestError(503, 'database_unavailable', 'the database does not answer', { retryAfterSeconds: 2 })
+    const migrated = await withDeadline({ seconds: 3, late }, deps.isMigrated).catch((cause: unknown) => {
+      throw new RequestError(503, 'database_unavailable', 'the database is away', { cause, retryAfterSeconds: 2 })
+    })
+    if (migrated) return c.json({ status: 'ready' })
+    throw new RequestError(503, 'database_not_migrated', 'the database lacks migrations', { retryAfterSeconds: 5 })
+  })
+  app.get('/tools', async (c) => {
+    await allow(c.req.raw, 'tools', 'read')
+    return c.json(toolDefinitions(deps.tools))
+  })
+  app.get('/openapi.json', async (c) => {
+    await allow(c.req.raw, 'tools', 'grade', 'read')
+    return c.json(openApi(deps.tools, served.graders, deps.version))
+  })
+
+  const { call } = caller
+  const { grade } = grading
+  const { maxBodyBytes } = limits
+  const runs = createGraderRuns({ ...limits, ledger, isBusy: caller.isBusy, runners: served.runners, stopping })
+  app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes }))
+  app.route('/', openAiAddresses({ runs, call, outbound, publicUrl, allow, respond, maxBodyBytes }))
+
+  // Around all else, so that it costs those who are turned away nothing, whatever the protocol.
+  const { fetch } = app
+  app.fetch = (request, ...rest) =>
+    request.method === 'POST'
+      ? admission.admit(request.headers, () => fetch(request, ...rest))
+      : fetch(request, ...rest)
+  return app
+}
+
+function budgetRefusal(calls: number): string {
+  return `the budget of ${calls} tool calls is used up; this call was not made. Answer now with what you have.`
+}
+
+function byName<Named extends { readonly name: string }>(kind: string, list: readonly Named[]): Map<string, Named> {
+  const named = new Map<string, Named>()
+  for (const one of list) {
+    if (named.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; give each a name of its own`)
+    named.set(one.name, one)
+  }
+  return named
+}

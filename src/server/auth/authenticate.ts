@@ -1,0 +1,92 @@
+import type { FetchImplementation } from 'jose'
+import { AuthError } from '../../kit/auth-error.ts'
+import { createJwtVerifier, type JwtSettings } from './jwt.ts'
+import { type ApiKey, createKeyFinder } from './keys.ts'
+import { ANONYMOUS, type Principal } from './principal.ts'
+
+/** Who may call: static keys, JWTs, or both. Without either the server is open. */
+export interface AuthSettings {
+  readonly keys: readonly ApiKey[]
+  /** Lowercase names of the headers, beside `Authorization`, in which a key or token may come. */
+  readonly keyHeaders: readonly string[]
+  readonly jwt?: JwtSettings
+}
+
+/** What {@link createAuthenticator} may be given beside its settings. */
+export interface AuthenticatorDeps {
+  readonly now?: () => Date
+  /** Fetches the JWKS address. */
+  readonly fetch?: FetchImplementation
+  /** How many milliseconds that may take, to the last byte. */
+  readonly patienceMs?: number
+  /** Told when the JWKS address gives no keys. */
+  readonly warn?: (message: string) => void
+}
+
+/** The most characters that a key or token may have: more is refused unread. */
+export const LONGEST_TOKEN = 8192
+
+/** Tells whether nobody needs a key: such a server belongs on a loopback address. */
+export function isOpen(settings: AuthSettings): boolean {
+  return settings.keys.length === 0 && settings.jwt === undefined
+}
+
+/**
+ * Makes the function that says who calls, from a request's headers: from `Authorization: Bearer TOKEN` (or the token
+ * alone), or from one of the settings' `keyHeaders`. Where several of them hold something, one that is good is enough.
+ * On an open server everybody may do everything.
+ *
+ * @throws AuthError `missing_token`, `invalid_token`, `expired_token` (401), `keys_unavailable` (503).
+ */
+export function createAuthenticator(
+  settings: AuthSettings,
+  deps: AuthenticatorDeps = {},
+): (headers: Headers) => Promise<Principal> {
+  if (isOpen(settings)) return async () => ANONYMOUS
+  const findKey = createKeyFinder(settings.keys)
+  const verifyJwt = settings.jwt && createJwtVerifier(settings.jwt, { now: () => new Date(), ...deps })
+  const hint = `Send "Authorization: Bearer TOKEN", or the token in one of the headers ${settings.keyHeaders.join(', ')}.`
+
+  async function identify({ header, token }: Presented): Promise<Principal> {
+    const invalid = (problem: string) => new AuthError('invalid_token', problem, hint, { details: { header } })
+    if (token.length > LONGEST_TOKEN) {
+      throw invalid(`The token in the header "${header}" is longer than ${LONGEST_TOKEN} characters.`)
+    }
+    const owner = findKey(token)
+    if (owner) return owner
+    if (/\s/.test(token)) throw invalid(`The header "${header}" is not of the form "Bearer TOKEN".`)
+    const isJwt = /^[\w-]+\.[\w-]*\.[\w-]*$/.test(token)
+    if (isJwt && verifyJwt) return await verifyJwt(token)
+    if (isJwt) throw invalid(`The header "${header}" holds a JWT, but this server takes API keys only (API_KEYS).`)
+    if (settings.keys.length > 0) throw invalid(`The header "${header}" holds none of this server's API keys.`)
+    throw invalid(`The header "${header}" does not hold a JWT, and this server has no API keys.`)
+  }
+
+  return async (headers) => {
+    const presented = readTokens(headers, settings.keyHeaders)
+    let failure: unknown
+    for (const candidate of presented) {
+      try {
+        return await identify(candidate)
+      } catch (error) {
+        // Where one token cannot be judged now, no other's fault may turn the answer into a 401.
+        const undecided = error instanceof AuthError && error.code === 'keys_unavailable'
+        if (failure === undefined || undecided) failure = error
+      }
+    }
+    throw failure ?? new AuthError('missing_token', 'The request carries no token.', hint)
+  }
+}
+
+interface Presented {
+  readonly header: string
+  readonly token: string
+}
+
+function readTokens(headers: Headers, keyHeaders: readonly string[]): Presented[] {
+  return ['authorization', ...keyHeaders].flatMap((header) => {
+    // The headers come trimmed; what else counts as white space somewhere is part of the token here.
+    const token = headers.get(header)?.replace(/^bearer(?:[ \t]+|$)/i, '') ?? ''
+    return token === '' ? [] : [{ header, token }]
+  })
+}

@@ -1,0 +1,118 @@
+import { createRemoteJWKSet, customFetch, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
+import { AuthError } from '../../kit/auth-error.ts'
+import { boundedFetch } from './bounded-fetch.ts'
+
+/** After this many milliseconds the keys are fetched again, so that a key that was withdrawn stops working. */
+export const KEYS_FRESH_MS = 10 * 60_000
+/** For this many milliseconds the last fetched keys go on while their address does not answer. */
+export const KEYS_USABLE_MS = 24 * 60 * 60_000
+/** The address is asked at most once in this many milliseconds, whatever callers send. */
+export const KEYS_COOLDOWN_MS = 5_000
+/** For this many milliseconds the address may take to answer, its last byte included. */
+export const KEYS_PATIENCE_MS = 5_000
+
+/** What {@link createRemoteKeys} needs from outside. */
+export interface RemoteKeysDeps {
+  readonly now: () => Date
+  readonly fetch?: FetchImplementation
+  /** {@link KEYS_PATIENCE_MS} when left out. */
+  readonly patienceMs?: number | undefined
+  /** Told once for each fetch that failed, so that an operator hears of it while the cached keys go on. */
+  readonly warn?: (message: string) => void
+}
+
+/** The public keys behind a JWKS address. */
+export interface RemoteKeys {
+  /** Finds the key of a token among the keys at hand; never fetches when there are some. */
+  readonly resolve: JWTVerifyGetKey
+  /** Counts the successful fetches. */
+  fetches(): number
+  /** Resolves when there are usable keys; throws AuthError `keys_unavailable` when there are none. */
+  ready(): Promise<void>
+  /**
+   * Looks for keys newer than those of fetch number `seen`: true when there are, false when the address said so little
+   * ago that there are none; throws AuthError `keys_unavailable` when it does not answer, since then nobody can know.
+   */
+  renew(seen: number): Promise<boolean>
+}
+
+/**
+ * Keeps the keys of a JWKS address. One fetch at a time, shared by all who wait. While the address answers, keys older
+ * than {@link KEYS_FRESH_MS} are renewed before use; while it does not, the cached ones go on up to
+ * {@link KEYS_USABLE_MS} and callers wait for no further attempt.
+ */
+export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
+  // jose drops its keys at the end of their age even when no new ones can be had, so ageing is done here instead.
+  const set = createRemoteJWKSet(url, {
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    cooldownDuration: Number.POSITIVE_INFINITY,
+    timeoutDuration: deps.patienceMs ?? KEYS_PATIENCE_MS,
+    [customFetch]: boundedFetch(deps.fetch),
+  })
+  const clock = () => deps.now().getTime()
+  let fetches = 0
+  let fetchedAt = Number.NEGATIVE_INFINITY
+  let askedAt = Number.NEGATIVE_INFINITY
+  let failure: unknown
+  let pending: Promise<void> | undefined
+
+  async function ask(): Promise<void> {
+    try {
+      await set.reload()
+      fetches += 1
+      fetchedAt = clock()
+      failure = undefined
+    } catch (error) {
+      failure = error
+      const reason = error instanceof Error ? reasonOf(error) : 'unknown'
+      deps.warn?.(`JWT_JWKS_URL: ${url.origin}${url.pathname} gave no keys (${reason})`)
+      throw unavailable(error)
+    } finally {
+      askedAt = clock()
+      pending = undefined
+    }
+  }
+
+  const mayAsk = () => clock() - askedAt >= KEYS_COOLDOWN_MS
+  const askOnce = () => {
+    pending ??= ask()
+    return pending
+  }
+
+  return {
+    resolve: set,
+    fetches: () => fetches,
+    async ready() {
+      const age = clock() - fetchedAt
+      if (age < KEYS_FRESH_MS) return
+      if (age >= KEYS_USABLE_MS) {
+        if (!mayAsk()) throw unavailable(failure)
+        return askOnce()
+      }
+      if (!mayAsk()) return
+      const waitFor = failure === undefined
+      const attempt = askOnce().catch(() => undefined)
+      if (waitFor) await attempt
+    },
+    async renew(seen) {
+      if (fetches !== seen) return true
+      if (mayAsk()) await askOnce()
+      else if (failure !== undefined) throw unavailable(failure)
+      return fetches !== seen
+    },
+  }
+}
+
+/** The 503 for a token that cannot be judged because the keys cannot be had. */
+export function unavailable(cause: unknown): AuthError {
+  return new AuthError(
+    'keys_unavailable',
+    "The token could not be checked: the server cannot get the issuer's keys (JWT_JWKS_URL) right now.",
+    'Try again in a few seconds; the token may well be good.',
+    { cause, retryAfterSeconds: KEYS_COOLDOWN_MS / 1000 },
+  )
+}
+
+function reasonOf(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
+}

@@ -1,0 +1,159 @@
+import type { KeyObject } from 'node:crypto'
+import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { z } from 'zod'
+import { AuthError } from '../../kit/auth-error.ts'
+import { createRemoteKeys, type RemoteKeys, type RemoteKeysDeps } from './jwks.ts'
+import { JWT_HINT, toAuthError } from './jwt-errors.ts'
+import type { Principal } from './principal.ts'
+import { impliedScopes, isScope, type Scope } from './scopes.ts'
+import { createVerifiedTokens, digestOf } from './verified-tokens.ts'
+
+/** The algorithm of tokens signed with the shared secret: no other is accepted with it. */
+export const SECRET_ALGORITHMS: readonly string[] = ['HS256']
+
+/** The algorithms of tokens signed with a key from the JWKS address: asymmetric ones only. */
+export const JWKS_ALGORITHMS: readonly string[] = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+]
+
+/** By how many seconds the clocks of issuer and server may differ. */
+export const CLOCK_TOLERANCE_SECONDS = 5
+
+/** How JWTs are checked: with a secret, with the keys of an address, or with either. */
+export interface JwtSettings {
+  /** The shared secret, at least 32 bytes. A KeyObject because printing one shows nothing. */
+  readonly secret?: KeyObject
+  /** Where the issuer publishes its public keys. */
+  readonly jwksUrl?: URL
+  /** What `iss` must be. */
+  readonly issuer?: string
+  /** What `aud` must be or hold. */
+  readonly audience?: string
+  /** Narrows the algorithms that are accepted; it can never move one from one kind of key to the other. */
+  readonly algorithms?: readonly string[]
+}
+
+/**
+ * Makes the function that checks a JWT and says whose it is: signature, algorithm, `exp` (required), `nbf`, and `iss`
+ * and `aud` where the settings name them. A token's `alg` chooses which key may check it, and each kind of key has its own
+ * algorithms, so that a public key is never taken for a secret. A token that was found good is not verified again until
+ * its time is over or the keys of the address were fetched anew.
+ *
+ * @throws AuthError `invalid_token` or `expired_token` (401) for the token's faults, `keys_unavailable` (503) for ours.
+ */
+export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): (token: string) => Promise<Principal> {
+  const allowed = (kind: readonly string[]) =>
+    kind.filter((algorithm) => settings.algorithms === undefined || settings.algorithms.includes(algorithm))
+  const bySecret = settings.secret ? allowed(SECRET_ALGORITHMS) : []
+  const byJwks = settings.jwksUrl ? allowed(JWKS_ALGORITHMS) : []
+  const keys = settings.jwksUrl ? createRemoteKeys(settings.jwksUrl, deps) : undefined
+  const { secret, issuer, audience } = settings
+  const verified = createVerifiedTokens()
+
+  const verify = async (token: string): Promise<Verified> => {
+    const header = readHeader(token)
+    const options: JWTVerifyOptions = {
+      ...(issuer !== undefined && { issuer }),
+      ...(audience !== undefined && { audience }),
+      currentDate: deps.now(),
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      requiredClaims: ['exp'],
+    }
+    try {
+      if (secret && bySecret.includes(header.alg)) {
+        const { payload } = await jwtVerify(token, secret, { ...options, algorithms: bySecret })
+        return { payload, fetched: undefined }
+      }
+      if (keys && byJwks.includes(header.alg)) {
+        return await verifyByJwks(token, keys, header.kid !== undefined, { ...options, algorithms: byJwks })
+      }
+    } catch (error) {
+      throw toAuthError(error)
+    }
+    const accepted = [...bySecret, ...byJwks].join(', ')
+    throw new AuthError('invalid_token', `The token's algorithm is not accepted here; accepted: ${accepted}.`, JWT_HINT)
+  }
+
+  return async (token) => {
+    const digest = digestOf(token)
+    const known = verified.find(digest)
+    if (known !== undefined) {
+      if (known.fetched !== undefined) await keys?.ready()
+      const sameKeys = known.fetched === undefined || known.fetched === keys?.fetches()
+      if (sameKeys && isTimely(known, deps.now())) return known.principal
+      verified.forget(digest)
+    }
+    const { payload, fetched } = await verify(token)
+    const principal = principalOf(payload)
+    const { exp = Number.NEGATIVE_INFINITY, nbf = Number.NEGATIVE_INFINITY } = payload
+    verified.keep(digest, { principal, from: nbf, until: exp, fetched })
+    return principal
+  }
+}
+
+/** What a token says, and the number of the fetch whose keys have confirmed it; undefined for the secret. */
+interface Verified {
+  readonly payload: JWTPayload
+  readonly fetched: number | undefined
+}
+
+/** The rule by which jose judges `nbf` and `exp`, which are seconds since 1970. */
+function isTimely({ from, until }: { readonly from: number; readonly until: number }, now: Date): boolean {
+  const seconds = Math.floor(now.getTime() / 1000)
+  return from <= seconds + CLOCK_TOLERANCE_SECONDS && until > seconds - CLOCK_TOLERANCE_SECONDS
+}
+
+async function verifyByJwks(
+  token: string,
+  keys: RemoteKeys,
+  hasKid: boolean,
+  options: JWTVerifyOptions,
+): Promise<Verified> {
+  await keys.ready()
+  const seen = keys.fetches()
+  try {
+    return { payload: await verifyByAny(token, keys, options), fetched: seen }
+  } catch (error) {
+    const perhapsNewerKey =
+      error instanceof errors.JWKSNoMatchingKey || (error instanceof errors.JWSSignatureVerificationFailed && !hasKid)
+    if (!perhapsNewerKey || !(await keys.renew(seen))) throw error
+    const fetched = keys.fetches()
+    return { payload: await verifyByAny(token, keys, options), fetched }
+  }
+}
+
+/** A token without `kid` may fit several keys, as during a rotation: then each is tried. */
+async function verifyByAny(token: string, keys: RemoteKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, keys.resolve, options)).payload
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    for await (const key of error) {
+      try {
+        return (await jwtVerify(token, key, options)).payload
+      } catch (mismatch) {
+        if (!(mismatch instanceof errors.JWSSignatureVerificationFailed)) throw mismatch
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed()
+  }
+}
+
+function readHeader(token: string): { alg: string; kid?: string | undefined } {
+  try {
+    const { alg, kid } = decodeProtectedHeader(token)
+    return { alg: typeof alg === 'string' ? alg : '', kid }
+  } catch {
+    throw new AuthError('invalid_token', 'The token looks like a JWT, but its header cannot be read.', JWT_HINT)
+  }
+}
+
+const words = z.union([z.string().transform((text) => text.split(/\s+/)), z.array(z.unknown())]).catch([])
+const claims = z.object({ sub: z.string().catch('jwt').default('jwt'), scope: words, scp: words })
+
+function principalOf(payload: JWTPayload): Principal {
+  const { sub, scope, scp } = claims.parse(payload)
+  const granted = [...scope, ...scp].filter((word): word is Scope => typeof word === 'string' && isScope(word))
+  return { subject: sub.slice(0, 200), scopes: impliedScopes(granted) }
+}

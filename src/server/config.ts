@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs'
+import { defaultLimits, type Limits } from '../base/limits.ts'
+import type { logLevels } from '../base/log.ts'
+import type { JudgeSettings } from '../runtime/judge/settings.ts'
+import { type AuthSettings, isOpen } from './auth/authenticate.ts'
+import { readAuthSettings } from './auth/settings.ts'
+import { secretVariables, variables } from './variables.ts'
+
+/** Where vectors come from: OpenAI's embeddings API at any base address. */
+export interface EmbeddingsSettings {
+  /** The base address, such as `https://api.openai.com/v1`. */
+  readonly url: string
+  readonly model: string
+  readonly apiKey: string | undefined
+}
+
+/** What the environment variables say. */
+export interface Config {
+  /** Whether `NODE_ENV` is `production`; then no `.env` file is read. */
+  readonly isProduction: boolean
+  /** Whether npm runs this process, as with `npm start`. */
+  readonly isUnderNpm: boolean
+  readonly port: number
+  readonly host: string
+  /** The Postgres to use; `undefined` for the embedded one. */
+  readonly databaseUrl: string | undefined
+  /** The most connections for tools and graders; the ledger opens up to four more. */
+  readonly poolSize: number
+  /** `false` behind a pooler in transaction mode. */
+  readonly prepare: boolean
+  /** Where the embedded database is kept. */
+  readonly dataDir: string
+  readonly logLevel: (typeof logLevels)[number]
+  readonly limits: Limits
+  /** How long a stopping server lets running requests go on, in seconds. */
+  readonly drainSeconds: number
+  /** For how many of these seconds it still takes connections, while `/readyz` says no already. */
+  readonly drainDelaySeconds: number
+  /** Rollouts older than this many days are deleted; `undefined` keeps them. */
+  readonly retentionDays: number | undefined
+  readonly auth: AuthSettings
+  readonly embeddings: EmbeddingsSettings | undefined
+  /** The judging models; `undefined` for none. */
+  readonly judge: JudgeSettings | undefined
+  /** Whether graders of the type `python` are run. */
+  readonly pythonGraders: boolean
+  /** The addresses that graders and tools of the `/v1` endpoints may ask, as they were written. */
+  readonly allowedAddresses: string
+  /** The address at which others reach this server. */
+  readonly publicUrl: string | undefined
+}
+
+/** A setting that is wrong; the message names each variable, what it was and what it should be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * Reads the settings from environment variables; an empty one counts as not set.
+ *
+ * @throws ConfigError with one line for each variable that is wrong.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const read = variables.safeParse(given)
+  const problems = read.success
+    ? []
+    : read.error.issues.map((issue) => problemWith(String(issue.path[0]), issue.message, given))
+  const auth = authOf(given, problems)
+  if (!read.success || auth === undefined) throw new ConfigError([...new Set(problems)].join('\n'))
+  const it = read.data
+  const config: Config = {
+    isProduction: given['NODE_ENV'] === 'production',
+    isUnderNpm: given['npm_lifecycle_event'] !== undefined,
+    port: it.PORT,
+    host: it.HOST,
+    databaseUrl: it.DATABASE_URL,
+    poolSize: it.DATABASE_POOL_SIZE,
+    prepare: it.DATABASE_PREPARE,
+    dataDir: it.DATA_DIR,
+    logLevel: it.LOG_LEVEL,
+    limits: {
+      ...defaultLimits,
+      maxBodyBytes: it.MAX_BODY_BYTES,
+      maxRequestsInFlight: it.MAX_REQUESTS_IN_FLIGHT,
+      maxBytesInFlight: it.MAX_BYTES_IN_FLIGHT,
+      maxOutputBytes: it.MAX_OUTPUT_BYTES,
+      toolSeconds: it.TOOL_TIMEOUT_SECONDS,
+      graderSeconds: it.GRADER_TIMEOUT_SECONDS,
+      answerSeconds: it.ANSWER_TIMEOUT_SECONDS,
+      waitSeconds: it.GRADING_WAIT_SECONDS,
+      leaseSeconds: it.LEASE_SECONDS,
+    },
+    drainSeconds: it.DRAIN_SECONDS,
+    drainDelaySeconds: it.DRAIN_DELAY_SECONDS,
+    retentionDays: it.RETENTION_DAYS,
+    auth,
+    embeddings:
+      it.EMBEDDINGS_URL === undefined || it.EMBEDDINGS_MODEL === undefined
+        ? undefined
+        : { url: it.EMBEDDINGS_URL, model: it.EMBEDDINGS_MODEL, apiKey: it.EMBEDDINGS_API_KEY },
+    judge:
+      it.JUDGE_URL === undefined || it.JUDGE_MODEL === undefined
+        ? undefined
+        : {
+            url: it.JUDGE_URL,
+            model: it.JUDGE_MODEL,
+            apiKey: it.JUDGE_API_KEY,
+            models: it.JUDGE_MODELS,
+            concurrency: it.JUDGE_CONCURRENCY,
+            timeoutSeconds: it.JUDGE_TIMEOUT_SECONDS,
+          },
+    pythonGraders: it.PYTHON_GRADERS,
+    allowedAddresses: it.ALLOWED_ADDRESSES,
+    publicUrl: it.PUBLIC_URL,
+  }
+  if (isOpen(auth) && !isLoopback(config.host)) {
+    throw new ConfigError(
+      `HOST was "${config.host}", which others can reach, while no key is configured; set API_KEYS, JWT_SECRET or JWT_JWKS_URL, or HOST=127.0.0.1`,
+    )
+  }
+  return config
+}
+
+/** The process's environment variables, with those of a `.env` file here for what is not set, except in production. */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_ENV } = process.env
+  if (NODE_ENV !== 'production' && existsSync('.env')) process.loadEnvFile('.env')
+  return process.env
+}
+
+function problemWith(name: string, message: string, given: Readonly<Record<string, string | undefined>>): string {
+  const value = given[name]
+  if (value === undefined) return `${name} is not set; it ${message}`
+  return secretVariables.has(name) ? `${name} ${message}` : `${name} was "${value}"; it ${message}`
+}
+
+function authOf(env: NodeJS.ProcessEnv, problems: string[]): AuthSettings | undefined {
+  try {
+    return readAuthSettings(env)
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error))
+    return undefined
+  }
+}
+
+const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)

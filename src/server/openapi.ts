@@ -1,0 +1,120 @@
+import { z } from 'zod'
+import type { Grader } from '../kit/define-grader.ts'
+import type { Tool } from '../kit/define-tool.ts'
+import { gradingBody, toolCallBody } from '../wires/agent-rft.ts'
+import { sdkError, sdkPaths } from './openapi-sdk.ts'
+
+/** A tool as a dataset's `tools` needs it. */
+export interface ToolDefinition {
+  readonly type: 'function'
+  readonly function: {
+    readonly name: string
+    readonly description: string
+    readonly parameters: Readonly<Record<string, unknown>>
+  }
+}
+
+/** The definitions of tools as the `tools` of a dataset's rows. */
+export function toolDefinitions(tools: readonly Tool[]): ToolDefinition[] {
+  return tools.map(({ name, description, parameters }) => ({
+    type: 'function',
+    function: { name, description, parameters },
+  }))
+}
+
+const error = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['code', 'message'],
+      properties: { code: { type: 'string' }, message: { type: 'string' } },
+    },
+    output: { type: 'string', description: 'The message once more, where a tool call is answered: for the model.' },
+  },
+}
+
+const toolAnswer = {
+  type: 'object',
+  required: ['type', 'call_id', 'id', 'output'],
+  properties: {
+    type: { const: 'function_call_output' },
+    call_id: { type: 'string' },
+    id: { type: 'string' },
+    output: { type: 'string' },
+  },
+}
+
+const scoreAnswer = { type: 'object', required: ['score'], properties: { score: { type: 'number' } } }
+
+const json = (schema: unknown) => ({ content: { 'application/json': { schema } } })
+const failure = (description: string) => ({ description, ...json({ $ref: '#/components/schemas/Error' }) })
+
+const security = [{ bearer: [] }]
+
+const shared = {
+  400: failure('The body is not JSON or does not fit.'),
+  401: failure('No token, or a wrong one.'),
+  403: failure('The token lacks the scope.'),
+  413: failure('The body is too large.'),
+  415: failure('The body is compressed.'),
+  422: failure('The item does not fit the environment.'),
+  500: failure('A failure of the server; retry.'),
+  503: failure('Not now; retry after `Retry-After` seconds.'),
+  504: failure('The tool or the grader took too long; retry.'),
+}
+
+const post = (summary: string, body: unknown, answer: unknown, more: Readonly<Record<string, unknown>> = {}) => ({
+  summary,
+  security,
+  requestBody: { required: true, ...json(body) },
+  responses: { 200: { description: 'Done, and recorded.', ...json(answer) }, ...shared, ...more },
+})
+
+const get = (summary: string, more: Readonly<Record<string, unknown>> = {}) => ({
+  summary,
+  responses: { 200: { description: 'OK', ...json({}) }, ...more },
+})
+
+/** The description of the server's addresses as an OpenAPI 3.1 document, made from the schemas that are in force. */
+export function openApi(tools: readonly Tool[], graders: readonly Grader[], version: string) {
+  const body = (schema: z.ZodType) => {
+    const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+    return rest
+  }
+  const call = body(toolCallBody)
+  const grading = body(gradingBody)
+  const reused = { 409: failure('The `call_id` stands for another call.') }
+  const unknown = { 404: failure('There is no such grader.') }
+  const away = { 503: failure('The database is away or not migrated.') }
+  const toolPaths = tools.map(({ name, description, parameters }) => [
+    `/tools/${name}`,
+    { post: { ...post(description, call, toolAnswer, reused), 'x-arguments': parameters } },
+  ])
+  const graderPaths = graders.map(({ name, version: of }) => [
+    `/graders/${name}`,
+    { post: post(`Grade a rollout with ${name}, version ${of}.`, grading, scoreAnswer, unknown) },
+  ])
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Scorekeeper', version, description: 'Tools and rewards for agent reinforcement fine-tuning.' },
+    paths: {
+      '/tools': {
+        get: { ...get("The tools as a dataset's `tools`."), security },
+        post: post('Call the tool that the body names.', call, toolAnswer, reused),
+      },
+      ...Object.fromEntries(toolPaths),
+      '/grade': { post: post('Grade a rollout with the default grader.', grading, scoreAnswer) },
+      ...Object.fromEntries(graderPaths),
+      ...sdkPaths(body, toolAnswer),
+      '/openapi.json': { get: { ...get('This description.'), security } },
+      '/healthz': { get: get('The process lives.') },
+      '/readyz': { get: get('The database answers and is migrated.', away) },
+    },
+    components: {
+      schemas: { Error: error, SdkError: sdkError },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+    },
+  }
+}

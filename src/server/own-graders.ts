@@ -1,0 +1,55 @@
+import type { Grading } from '../core/grading.ts'
+import { RequestError } from '../kit/errors.ts'
+import type { LocalEndpoint } from '../runtime/outbound/endpoint-runner.ts'
+import { pathHere, unnamedServer } from '../runtime/outbound/own-addresses.ts'
+import { gradingBody } from '../wires/agent-rft.ts'
+
+/** What {@link ownGraders} needs. */
+export interface OwnGradersSettings {
+  readonly grade: Grading['grade']
+  /** The address at which others reach this server; undefined where it was not told. */
+  readonly publicUrl: string | undefined
+  /** Graders that ask endpoints themselves: asked in turn, two might wait for each other. */
+  readonly asking: ReadonlySet<string>
+}
+
+/**
+ * Makes the function that finds who answers in-process for an endpoint grader's address, `/graders/{name}` or `/grade` of
+ * this server; undefined for an address elsewhere. What is graded so is recorded as if it had come over the network; it
+ * needs no key, because whoever asks was let in to grade.
+ */
+export function ownGraders({ grade, publicUrl, asking }: OwnGradersSettings) {
+  const bases = publicUrl === undefined ? [unnamedServer] : [publicUrl, unnamedServer]
+  return (address: string): LocalEndpoint | undefined => {
+    const path = pathHere(address, bases)
+    if (path === undefined) return undefined
+    const name = /^\/graders\/([A-Za-z0-9_-]{1,64})$/.exec(path)?.[1]
+    if (name === undefined && path !== '/grade') return async () => refusal(404, 'not_found')
+    if (name !== undefined && asking.has(name)) return async () => refusal(400, 'grader_asks_endpoints')
+    return async (body) => {
+      const read = gradingBody.safeParse({ ...body, sample: withoutTrajectory(body.sample) })
+      if (!read.success) return refusal(400, 'invalid_request')
+      try {
+        const { sample, item, trace_id: rolloutId } = read.data
+        const { score } = await grade({ sample, item, rolloutId, grader: name })
+        return Response.json({ score })
+      } catch (error) {
+        if (!(error instanceof RequestError)) throw error
+        const { status, code, retryAfterSeconds } = error
+        return refusal(status, code, retryAfterSeconds)
+      }
+    }
+  }
+}
+
+/** The grader reads the trajectory where it is recorded. */
+function withoutTrajectory(sample: unknown): unknown {
+  if (typeof sample !== 'object' || sample === null) return sample
+  const { trajectory: _, ...rest } = { trajectory: undefined, ...sample }
+  return rest
+}
+
+function refusal(status: number, code: string, retryAfterSeconds?: number): Response {
+  const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
+  return Response.json({ error: { code } }, { status, headers })
+}

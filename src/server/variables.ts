@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { defaultLimits } from '../base/limits.ts'
+import { logLevels } from '../base/log.ts'
+import { defaultJudgeConcurrency, defaultJudgeSeconds, modelNames } from '../runtime/judge/settings.ts'
+
+const whole = (least: number, most: number) => {
+  const message = `must be a whole number from ${least} to ${most}`
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, message)
+}
+const seconds = (most: number) => {
+  const message = `must be a number of seconds, more than 0 and at most ${most}`
+  return z
+    .string()
+    .transform(Number)
+    .refine((value) => value > 0 && value <= most, message)
+}
+const address = (protocols: readonly string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    )
+/** A password with a "/" in it that is not percent-encoded ends the host too early: a part of it would be shown as one. */
+const isWhole = (text: string) => {
+  const { pathname, hash, search } = new URL(text)
+  return !pathname.includes('@') && !hash.includes('@') && !(pathname === '' && search.includes('@'))
+}
+const databaseAddress = address(['postgres:', 'postgresql:']).refine(isWhole, {
+  message: 'must have "/", "?" and "#" in its password percent-encoded',
+  when: ({ value }) => typeof value === 'string' && URL.canParse(value),
+})
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
+
+/** The environment variables, each as text; what they must be is what a message says of a wrong one. */
+export const variables = z
+  .object({
+    PORT: whole(0, 65_535).default(8000),
+    HOST: z.string().default('127.0.0.1'),
+    DATABASE_URL: databaseAddress.optional(),
+    DATABASE_POOL_SIZE: whole(1, 1_000).default(16),
+    DATABASE_PREPARE: flag.default(true),
+    DATA_DIR: z.string().default('.data'),
+    LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
+    MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxBodyBytes),
+    MAX_REQUESTS_IN_FLIGHT: whole(1, 1_000_000).default(defaultLimits.maxRequestsInFlight),
+    MAX_BYTES_IN_FLIGHT: whole(1_024, 1_099_511_627_776).default(defaultLimits.maxBytesInFlight),
+    MAX_OUTPUT_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxOutputBytes),
+    TOOL_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.toolSeconds),
+    GRADER_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.graderSeconds),
+    ANSWER_TIMEOUT_SECONDS: seconds(3_600).default(defaultLimits.answerSeconds),
+    GRADING_WAIT_SECONDS: seconds(3_600).default(defaultLimits.waitSeconds),
+    LEASE_SECONDS: seconds(3_600).default(defaultLimits.leaseSeconds),
+    DRAIN_SECONDS: seconds(3_600).default(25),
+    DRAIN_DELAY_SECONDS: whole(0, 3_600).default(0),
+    RETENTION_DAYS: whole(1, 36_500).optional(),
+    EMBEDDINGS_URL: address(['http:', 'https:']).optional(),
+    EMBEDDINGS_MODEL: z.string().optional(),
+    EMBEDDINGS_API_KEY: z.string().optional(),
+    JUDGE_URL: address(['http:', 'https:']).optional(),
+    JUDGE_MODEL: z.string().optional(),
+    JUDGE_API_KEY: z.string().optional(),
+    JUDGE_MODELS: modelNames.default(new Map()),
+    JUDGE_CONCURRENCY: whole(1, 10_000).default(defaultJudgeConcurrency),
+    JUDGE_TIMEOUT_SECONDS: seconds(590).default(defaultJudgeSeconds),
+    PYTHON_GRADERS: flag.default(false),
+    ALLOWED_ADDRESSES: z.string().default(''),
+    PUBLIC_URL: address(['http:', 'https:']).optional(),
+  })
+  .refine((env) => (env.EMBEDDINGS_URL === undefined) === (env.EMBEDDINGS_MODEL === undefined), {
+    path: ['EMBEDDINGS_MODEL'],
+    message: 'must be set together with EMBEDDINGS_URL, or neither',
+  })
+  .refine((env) => (env.JUDGE_URL === undefined) === (env.JUDGE_MODEL === undefined), {
+    path: ['JUDGE_MODEL'],
+    message: 'must be set together with JUDGE_URL, or neither',
+  })
+
+/** Variables whose values are not repeated in messages: they may hold a password. */
+export const secretVariables: ReadonlySet<string> = new Set([
+  'DATABASE_URL',
+  'EMBEDDINGS_API_KEY',
+  'EMBEDDINGS_URL',
+  'JUDGE_API_KEY',
+  'JUDGE_URL',
+  'ALLOWED_ADDRESSES',
+  'PUBLIC_URL',
+])

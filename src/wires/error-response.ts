@@ -1,0 +1,67 @@
+import type { Context } from 'hono'
+import type { Log } from '../base/log.ts'
+import { shorten } from '../base/shorten.ts'
+import { AuthError, challenge } from '../kit/auth-error.ts'
+import { RequestError } from '../kit/errors.ts'
+import { openAiError } from './openai/errors.ts'
+
+/** How an error is told. */
+export interface ErrorResponse {
+  /** A 4xx carries its message as `output` too, which is where a model reads. */
+  readonly forModel?: boolean
+  /** As OpenAI's SDKs read it. */
+  readonly shape?: 'openai'
+  /** What the answer calls the request, for the log. */
+  readonly requestId?: string
+}
+
+/** Turns an error into `{ "error": { "code", "message" } }` with its status, and into one line of the log. */
+export type ErrorResponder = (c: Context, error: Error, options?: ErrorResponse) => Response
+
+/** The same trouble is said once in this many seconds, then with the number of times that it was not said. */
+const quietSeconds = 60
+
+/** What ruins a training run without anybody noticing: the trainer shows these to the model and goes on. */
+const loud: ReadonlySet<number> = new Set([401, 403, 409, 422])
+
+/**
+ * Makes the responder. Failures of ours are logged as errors, one line each; so are wrong tokens and items that do not
+ * fit, but once a minute and not once a call; other faults of the caller's as warnings. With `forModel` a 4xx carries
+ * its message as `output` too, which is where a model reads.
+ */
+export function createErrorResponder(log: Log, now: () => number): ErrorResponder {
+  const said = new Map<string, { readonly at: number; unsaid: number }>()
+
+  const isQuiet = (key: string): number | undefined => {
+    const last = said.get(key)
+    if (last !== undefined && now() - last.at < quietSeconds * 1000) {
+      last.unsaid += 1
+      return undefined
+    }
+    if (said.size > 1_000) said.clear()
+    said.set(key, { at: now(), unsaid: 0 })
+    return last?.unsaid ?? 0
+  }
+
+  return (c, error, options = {}) => {
+    const known =
+      error instanceof RequestError
+        ? error
+        : new RequestError(500, 'internal_error', 'the server failed; try again', { cause: error })
+    const { status, code, message, details, cause } = known
+    const request = options.requestId === undefined ? {} : { request: options.requestId }
+    const facts = { code, status, method: c.req.method, path: shorten(c.req.path, 200), ...request, ...details }
+    if (loud.has(status)) {
+      const repeated = isQuiet(`${code} ${message}`)
+      if (repeated !== undefined) log.error({ ...facts, ...(repeated > 0 && { repeated }) }, message)
+    } else if (status >= 500) log.error({ ...facts, ...(cause !== undefined && { cause }) }, message)
+    else log.warn(facts, message)
+
+    if (known.retryAfterSeconds !== undefined) c.header('retry-after', String(known.retryAfterSeconds))
+    const authenticate = known instanceof AuthError ? challenge(known) : undefined
+    if (authenticate !== undefined) c.header('www-authenticate', authenticate)
+    if (options.shape === 'openai') return c.json(openAiError(known), status)
+    const output = options.forModel && [400, 409, 413, 415].includes(status) ? { output: message } : {}
+    return c.json({ error: { code, message }, ...output }, status)
+  }
+}

@@ -1,0 +1,89 @@
+import { type Context, Hono } from 'hono'
+import { shorten } from '../../base/shorten.ts'
+import type { Caller } from '../../core/calls.ts'
+import type { GraderRuns } from '../../core/grader-runs.ts'
+import { RequestError } from '../../kit/errors.ts'
+import type { Outbound } from '../../runtime/outbound/outbound.ts'
+import { headerValue } from '../agent-rft.ts'
+import type { ErrorResponder } from '../error-response.ts'
+import { readBody } from '../read-body.ts'
+import { requestId } from '../request-id.ts'
+import { graderBody, graderRunBody, readGrader, runPosted } from './graders.ts'
+import { runTool, toolRunBody } from './tool-run.ts'
+
+/** Below these stand the addresses that OpenAI's SDKs call: OpenAI's own, Azure's newer and Azure's older one. */
+export const openAiBases = ['/v1', '/openai/v1', '/openai'] as const
+
+/** What these addresses are served with. */
+export interface OpenAiAddressesSettings {
+  readonly runs: GraderRuns
+  readonly call: Caller['call']
+  readonly outbound: Pick<Outbound, 'post'>
+  /** The address at which others reach this server; undefined where it was not told. */
+  readonly publicUrl: string | undefined
+  /** Lets a request pass that may use the scope, or throws. */
+  readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<void>
+  readonly respond: ErrorResponder
+  readonly maxBodyBytes: number
+}
+
+/** What is known of a request of these addresses. */
+interface Known {
+  Variables: { requestId: string }
+}
+
+/**
+ * The addresses under `fine_tuning/alpha` that OpenAI's SDKs and notebooks call: `graders/run`, `graders/validate` and
+ * `tool/run`. Every answer has an `x-request-id`, every error OpenAI's shape.
+ */
+export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> {
+  const { runs, call, outbound, publicUrl, allow, respond, maxBodyBytes } = settings
+  const reachedAt = (c: Context) => [...(publicUrl === undefined ? [] : [publicUrl]), new URL(c.req.url).origin]
+  const app = new Hono<Known>()
+  app.onError((error, c) => {
+    // The SDKs would try a 409 again, which ours never mends.
+    if (error instanceof RequestError && error.status === 409) c.header('x-should-retry', 'false')
+    return respond(c, error, { shape: 'openai', requestId: c.get('requestId') })
+  })
+
+  for (const base of openAiBases) {
+    const at = `${base}/fine_tuning/alpha`
+    app.use(`${base}/*`, async (c, next) => {
+      c.set('requestId', requestId())
+      c.header('x-request-id', c.get('requestId'))
+      await next()
+    })
+    app.post(`${at}/graders/run`, async (c) => {
+      await allow(c.req.raw, 'grade')
+      const body = await readBody(c, graderRunBody, maxBodyBytes)
+      return c.json(await runPosted(runs, body, reachedAt(c)))
+    })
+    app.post(`${at}/graders/validate`, async (c) => {
+      await allow(c.req.raw, 'grade')
+      const body = await readBody(c, graderBody, maxBodyBytes)
+      readGrader(body)
+      return c.json({ grader: body.grader })
+    })
+    app.post(`${at}/tool/run`, async (c) => {
+      await allow(c.req.raw, 'tools')
+      const body = await readBody(c, toolRunBody, maxBodyBytes)
+      const { answer, rolloutId, replayed } = await runTool({ call, outbound, reachedAt: reachedAt(c) }, body)
+      if (rolloutId !== undefined) c.header('x-rollout-id', headerValue(rolloutId))
+      if (replayed) c.header('x-replayed', 'true')
+      return c.json(answer)
+    })
+    for (const path of ['graders/run', 'graders/validate', 'tool/run']) {
+      app.all(`${at}/${path}`, (c) => {
+        c.header('allow', 'POST')
+        throw new RequestError(405, 'method_not_allowed', `this address is called by POST, not by ${c.req.method}`)
+      })
+    }
+  }
+  for (const base of openAiBases) {
+    app.all(`${base}/*`, (c) => {
+      const message = `${c.req.method} ${shorten(c.req.path, 200)} is none of the API's addresses that this server has`
+      throw new RequestError(404, 'not_found', message)
+    })
+  }
+  return app
+}

@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import type { Grader } from '../../kit/define-grader.ts'
+import type { JsonGrader } from '../../runtime/json-graders/json-grader.ts'
+import { readJsonGraders } from '../../runtime/json-graders/read-json-graders.ts'
+
+const graderShape = z.custom<Grader>(
+  (value) => z.looseObject({ name: z.string(), version: z.string(), open: z.function() }).safeParse(value).success,
+)
+
+/** A grader, and the file of items that lies beside it, where there is one. */
+export interface FoundGrader {
+  readonly grader: Grader
+  readonly itemsFile: string | undefined
+}
+
+/** Where {@link findGrader} looks. */
+export interface GraderPlaces {
+  readonly served: readonly Grader[]
+  /** The folder of the served ones. */
+  readonly folder: string
+  /** Makes graders of those that are JSON files. */
+  readonly serve: (graders: readonly JsonGrader[]) => readonly Grader[]
+}
+
+/** Thrown where what the command names is not there: a grader, a file. The message says which there are. */
+export class NotThereError extends Error {
+  override readonly name = 'NotThereError'
+}
+
+/**
+ * Finds a grader: one that is served by this name, the one that a file exports, or the one that a JSON file is.
+ *
+ * Throws a {@link NotThereError} where there is none, and an Error that says what is wrong with a file.
+ */
+export async function findGrader(name: string, { served, folder, serve }: GraderPlaces): Promise<FoundGrader> {
+  const known = served.find((grader) => grader.name === name)
+  if (known !== undefined) {
+    const beside = existing(`${folder}/${name}.items.jsonl`) ?? existing(`${folder}/examples/${name}.items.jsonl`)
+    return { grader: known, itemsFile: beside }
+  }
+  const path = resolve(name)
+  const ending = /\.(?:[cm]?[jt]s|json)$/.exec(name)?.[0]
+  if (ending === undefined) {
+    const names = served.map((grader) => grader.name).join(', ')
+    throw new NotThereError(
+      `there is no grader "${name}"; the graders are: ${names}. A file that exports one, or is one as JSON, may be named too`,
+    )
+  }
+  if (!existsSync(path)) throw new NotThereError(`there is no file ${path}`)
+  const graders = ending === '.json' ? serve(jsonGradersAt(path)) : await exportedBy(path)
+  const [grader] = graders
+  if (grader === undefined || graders.length > 1) {
+    throw new NotThereError(`${name} has ${graders.length} graders; it must export one`)
+  }
+  return { grader, itemsFile: existing(`${path.slice(0, -ending.length)}.items.jsonl`) }
+}
+
+const jsonGradersAt = (path: string): readonly JsonGrader[] =>
+  readJsonGraders(pathToFileURL(`${dirname(path)}/`)).filter((one) => one.name === basename(path, '.json'))
+
+async function exportedBy(path: string): Promise<readonly Grader[]> {
+  const exported = z.record(z.string(), z.unknown()).parse({ ...(await import(pathToFileURL(path).href)) })
+  return Object.values(exported).flatMap((value) => graderShape.safeParse(value).data ?? [])
+}
+
+const existing = (path: string) => (existsSync(path) ? path : undefined)

@@ -1,0 +1,91 @@
+import { withDeadline } from '../../base/deadline.ts'
+import { loggable } from '../../base/log.ts'
+import { shorten } from '../../base/shorten.ts'
+import { checkedGrade } from '../../core/checked-grade.ts'
+import { failureOf } from '../../core/failure.ts'
+import type { Grader, Sample } from '../../kit/define-grader.ts'
+import type { Db, Embed } from '../../kit/environment.ts'
+import { RequestError, UngradableError } from '../../kit/errors.ts'
+import type { Judge } from '../../kit/judge.ts'
+import type { Regraded } from '../../ledger/reports/regrading-record.ts'
+import type { RegradingSubject, SubjectContent } from '../../ledger/reports/regrading-subjects.ts'
+import type { RecordedRollout } from '../../ledger/rollout.ts'
+
+/** What grading again needs beside what was recorded. */
+export interface RegradingServices {
+  readonly db: Db
+  readonly embed: Embed | undefined
+  readonly judge: Judge
+  /** How long a grader may run that does not say so itself, in seconds. */
+  readonly graderSeconds: number
+  /** Aborted when the run is to end at once. */
+  readonly stopping: AbortSignal
+}
+
+/** A subject with all that was recorded of it. */
+export interface ReadSubject {
+  readonly subject: RegradingSubject
+  readonly content: SubjectContent
+  readonly rollout: RecordedRollout
+}
+
+/**
+ * Grades what was recorded by today's code, as a grading does: what cannot be judged is `ungradable`, a grader that throws,
+ * is late or gives no number `failed`, and neither is a number. Rejects with the reason of `stopping` alone.
+ */
+export async function regradeOne(
+  grader: Grader,
+  services: RegradingServices,
+  { subject, content, rollout }: ReadSubject,
+): Promise<Regraded> {
+  const { stopping } = services
+  const began = performance.now()
+  const end = (ending: Pick<Regraded, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>): Regraded => ({
+    subject: subject.id,
+    ...ending,
+    durationMs: performance.now() - began,
+  })
+  try {
+    const sample = sampleOf(content.sample)
+    const opened = grader.open(content.item)
+    if (!opened.fits) {
+      throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
+    }
+    const seconds = grader.timeoutSeconds ?? services.graderSeconds
+    const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
+    const grade = await withDeadline({ seconds, late, parents: [stopping] }, (signal) =>
+      opened.run({
+        rolloutId: subject.rolloutId,
+        sample,
+        trajectory: rollout.trajectory,
+        stored: rollout.state,
+        db: services.db,
+        embed: services.embed,
+        judge: (question) => services.judge(question, signal),
+        signal,
+      }),
+    )
+    return end({ outcome: 'scored', ...checkedGrade(grade, grader), code: null })
+  } catch (error) {
+    // What was cut short says nothing of the grader.
+    if (stopping.aborted) throw stopping.reason
+    return end(withoutScore(error, grader, [content, rollout]))
+  }
+}
+
+/** The ending of what has no score; in the reason stands what the grader threw, without what it graded. */
+export function withoutScore(error: unknown, { name }: Pick<Grader, 'name'>, content: unknown) {
+  const failure = failureOf(error, {}, { code: 'grader_failed', message: `the grader "${name}" failed` }, content)
+  const { type, message } = loggable(failure.cause)
+  const why = failure.cause === undefined ? '' : `: ${type}: ${shorten(message, 500)}`
+  const outcome = error instanceof UngradableError ? ('ungradable' as const) : ('failed' as const)
+  return { outcome, score: null, parts: null, reason: `${failure.message}${why}`, code: failure.code }
+}
+
+function sampleOf(recorded: unknown): Sample {
+  if (typeof recorded === 'object' && recorded !== null && 'output_text' in recorded) {
+    const { output_text } = recorded
+    if (typeof output_text === 'string') return { ...recorded, output_text }
+  }
+  throw new RequestError(422, 'sample_misfit', 'the recorded sample has no output_text')
+}

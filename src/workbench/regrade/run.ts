@@ -1,0 +1,90 @@
+import type { Sql } from 'postgres'
+import { settledRollout } from '../../core/settled.ts'
+import type { Grader } from '../../kit/define-grader.ts'
+import { UngradableError } from '../../kit/errors.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { GraderCode, RegradingFilter } from '../../ledger/reports/regrading-filter.ts'
+import { createRegradingRecorder, type Regraded } from '../../ledger/reports/regrading-record.ts'
+import { createSubjectReader, type RegradingSubject, subjectPages } from '../../ledger/reports/regrading-subjects.ts'
+import { type RegradingServices, regradeOne, withoutScore } from './regrade-one.ts'
+
+/** What {@link runRegrading} is to do. */
+export interface Regrading {
+  readonly sql: Sql
+  readonly ledger: Pick<Ledger, 'findGrading' | 'readRollout'>
+  readonly grader: Grader
+  readonly code: GraderCode
+  readonly filter: RegradingFilter
+  readonly services: RegradingServices
+  /** How many rollouts are held and graded at a time. */
+  readonly concurrency: number
+  /** How many rollouts' ids are read at a time. */
+  readonly pageSize: number
+  /** Aborted when no further rollout is to be begun. */
+  readonly ending: AbortSignal
+  /** Called for each subject that was graded and recorded. */
+  onRegraded(regraded: Regraded): void
+}
+
+const mostUnwritten = 256
+
+/**
+ * Grades the recorded rollouts again that have no score of today's code yet, `concurrency` at a time, and records each.
+ * Of a rollout more than its ids is held only while it is graded.
+ *
+ * Ends when all are done or `ending` aborts. Rejects with what the database throws; what was recorded until then stays.
+ */
+export async function runRegrading(regrading: Regrading): Promise<void> {
+  const { sql, ledger, grader, code, filter, services, ending } = regrading
+  const readSubject = createSubjectReader(sql, code)
+  const record = createRegradingRecorder(sql, code)
+  // What still runs is not waited for: it is ungradable today.
+  const settling = { ledger, isBusy: () => false, waitSeconds: 0 }
+
+  const regrade = async (subject: RegradingSubject): Promise<Regraded | undefined> => {
+    const content = await readSubject(subject.id)
+    if (content === undefined || content.isDone) return undefined
+    const began = performance.now()
+    try {
+      const rollout = await settledRollout(settling, subject.rolloutId)
+      return await regradeOne(grader, services, { subject, content, rollout })
+    } catch (error) {
+      if (!(error instanceof UngradableError)) throw error
+      return { subject: subject.id, ...withoutScore(error, grader, []), durationMs: performance.now() - began }
+    }
+  }
+
+  const subjects = subjectsOf(subjectPages(sql, code, filter, regrading.pageSize))
+  const faults: unknown[] = []
+  const writing = new Set<Promise<void>>()
+  const write = (regraded: Regraded): void => {
+    const written = record(regraded)
+      .then(() => regrading.onRegraded(regraded))
+      .catch((error: unknown) => void faults.push(error))
+      .finally(() => writing.delete(written))
+    writing.add(written)
+  }
+  const work = async (): Promise<void> => {
+    while (faults.length === 0 && !ending.aborted) {
+      const { value: subject, done } = await subjects.next()
+      if (done) return
+      const regraded = await regrade(subject)
+      if (regraded === undefined) continue
+      // Not waited for, so that more are written together; but what waits is no more than a batch or two.
+      while (writing.size >= mostUnwritten) await Promise.race(writing)
+      write(regraded)
+    }
+  }
+  const workers = Array.from({ length: regrading.concurrency }, () =>
+    work().catch((error: unknown) => void faults.push(error)),
+  )
+  // Nobody works on when this ends, not even after an error.
+  await Promise.all(workers)
+  await Promise.all(writing)
+  if (faults.length > 0 && !services.stopping.aborted) throw faults[0]
+}
+
+/** One at a time to whoever asks next. */
+async function* subjectsOf(pages: AsyncIterable<readonly RegradingSubject[]>): AsyncGenerator<RegradingSubject> {
+  for await (const page of pages) yield* page.filter(({ isDone }) => !isDone)
+}

@@ -1,0 +1,66 @@
+import type { Log } from '../../base/log.ts'
+import type { Grader } from '../../kit/define-grader.ts'
+import { noJudge } from '../../kit/judge.ts'
+import type { Database } from '../../postgres/database.ts'
+import { createEmbed } from '../../runtime/embeddings.ts'
+import { type JsonGrader, serveJsonGrader } from '../../runtime/json-graders/json-grader.ts'
+import { createAsking } from '../../runtime/judge/asking.ts'
+import { createJudge } from '../../runtime/judge/judge.ts'
+import { createModelRunners } from '../../runtime/judge/model-runners.ts'
+import { readAllowedAddresses } from '../../runtime/outbound/allowed-addresses.ts'
+import { createOutbound } from '../../runtime/outbound/outbound.ts'
+import { createPythonRunner } from '../../runtime/python/python-runner.ts'
+import { createRunners } from '../../runtime/runners.ts'
+import type { Config } from '../../server/config.ts'
+import type { RegradingServices } from './regrade-one.ts'
+
+/**
+ * The graders that the server with these settings serves: those that are code, and those that are JSON, with the judging
+ * models, addresses and Python that the settings allow.
+ *
+ * @param say hears what goes wrong on the way, once of each kind
+ */
+export function servedGraders(
+  config: Config,
+  graders: readonly Grader[],
+  jsonGraders: readonly JsonGrader[],
+  say: (line: string) => void,
+): Grader[] {
+  if (jsonGraders.length === 0) return [...graders]
+  const { graderSeconds, maxBodyBytes } = config.limits
+  const allowed = readAllowedAddresses(config.allowedAddresses)
+  const runners = createRunners({
+    embed: embedOf(config),
+    log: sayingOnce(say),
+    outbound: createOutbound({ allowed, seconds: graderSeconds, maxBytes: maxBodyBytes }),
+    graderSeconds,
+    more: {
+      ...(config.judge && createModelRunners(createAsking(config.judge))),
+      ...(config.pythonGraders && { python: createPythonRunner() }),
+    },
+  })
+  return [...graders, ...jsonGraders.map((one) => serveJsonGrader(one, runners))]
+}
+
+/** What graders are given, as the server with these settings gives it. */
+export function graderServices(config: Config, { db }: Pick<Database, 'db'>, stopping: AbortSignal): RegradingServices {
+  return {
+    db,
+    embed: embedOf(config),
+    judge: config.judge === undefined ? noJudge : createJudge(createAsking(config.judge)),
+    graderSeconds: config.limits.graderSeconds,
+    stopping,
+  }
+}
+
+const embedOf = ({ embeddings }: Config) => embeddings && createEmbed(embeddings)
+
+function sayingOnce(say: (line: string) => void): Log {
+  const said = new Set<unknown>()
+  const once = ({ code }: Readonly<Record<string, unknown>>, message: string) => {
+    if (said.has(code)) return
+    said.add(code)
+    say(message)
+  }
+  return { info() {}, warn: once, error: once }
+}

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { extname } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+/** This project's server, in a process of its own. */
+export interface OwnServer {
+  readonly url: string
+  /** Resolves when it has ended and is not started again. */
+  readonly ended: Promise<void>
+  /** Kills it without warning, and starts it again at the same address. */
+  killAndRestart(): Promise<void>
+  /** Has it end in order. */
+  stop(): Promise<void>
+}
+
+const logLine = z.looseObject({ url: z.string().optional(), level: z.string(), msg: z.string() })
+/** The server of this program, whether it was compiled or not. */
+const program = fileURLToPath(new URL(`../../server${extname(import.meta.url)}`, import.meta.url))
+
+/**
+ * Starts this project's server as a process of its own and waits until it listens. Its warnings and errors go to `warn`.
+ *
+ * @throws Error with what the server said when it does not start.
+ */
+export async function startOwnServer(
+  env: NodeJS.ProcessEnv,
+  warn: (message: string) => void = (message) => void process.stderr.write(`  server: ${message}\n`),
+): Promise<OwnServer> {
+  let server = await startProcess(env, warn)
+  let settled = () => {}
+  const ended = new Promise<void>((resolve) => {
+    settled = resolve
+  })
+  const watch = ({ child }: Started) => {
+    child.once('exit', () => server.child === child && !restarting && settled())
+  }
+  let restarting = false
+  watch(server)
+  const { url } = server
+  return {
+    url,
+    ended,
+    async killAndRestart() {
+      restarting = true
+      const gone = once(server.child, 'exit')
+      server.child.kill('SIGKILL')
+      await gone
+      server = await startProcess({ ...env, PORT: new URL(url).port }, warn)
+      restarting = false
+      watch(server)
+    },
+    async stop() {
+      server.child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+interface Started {
+  readonly child: ChildProcess
+  readonly url: string
+}
+
+function startProcess(env: NodeJS.ProcessEnv, warn: (message: string) => void): Promise<Started> {
+  const loader = program.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
+  // Its own group: Ctrl-C reaches whoever started it, who then stops it in order.
+  const child = spawn(process.execPath, [...loader, program], {
+    // The line that says where it listens must be there, whatever the level is.
+    env: { ...env, LOG_LEVEL: 'info' },
+    detached: process.platform !== 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const leave = () => void child.kill('SIGTERM')
+  process.once('exit', leave)
+  child.once('exit', () => process.removeListener('exit', leave))
+  const said: string[] = []
+  child.stderr.on('data', (data: Buffer) => said.push(data.toString()))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said.join('').trim()}`)))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const { url, level, msg } = readLine(line)
+      if (url !== undefined) resolve({ child, url })
+      else if (level === 'warn' || level === 'error') warn(msg)
+    })
+  })
+}
+
+function readLine(line: string): z.infer<typeof logLine> {
+  try {
+    return logLine.parse(JSON.parse(line))
+  } catch {
+    return { level: 'info', msg: line }
+  }
+}

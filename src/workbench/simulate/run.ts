@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { contentHash } from '../../base/json.ts'
+import type { LiveView } from './live.ts'
+import type { OwnServer } from './own-server.ts'
+import type { RolloutSettings } from './play-rollout.ts'
+import { type SimulationPlan, simulate } from './simulate.ts'
+import { type Summary, summarize } from './summary.ts'
+import { count, emptyTally, type Tally } from './tally.ts'
+import type { RolloutTrace } from './trace.ts'
+import { openTraceFile } from './trace-file.ts'
+
+/** What {@link runSimulation} is given beside the plan. */
+export interface RunSettings {
+  /** Where the traces are kept; a file that has some is gone on with. */
+  readonly out?: string | undefined
+  readonly view: LiveView
+  /** Is killed and started again every so many seconds, so often at most. */
+  readonly killed?: { readonly server: OwnServer; readonly everySeconds: number; readonly most: number } | undefined
+}
+
+/** What a simulation came to. */
+export interface SimulationResult {
+  readonly agents: ReadonlyMap<string, Summary>
+  readonly all: Summary
+  /** How often the server was killed. */
+  readonly kills: number
+}
+
+/**
+ * Plays a plan, shows how it goes, keeps the traces, and counts. Rollouts that the trace file has are counted, and not
+ * played again.
+ *
+ * Throws an Error when the trace file is of another dataset, and the signal's reason when that aborts.
+ */
+export async function runSimulation(
+  rollouts: RolloutSettings,
+  plan: Omit<SimulationPlan, 'isDone'>,
+  { out, view, killed }: RunSettings,
+  signal: AbortSignal,
+): Promise<SimulationResult> {
+  const tallies = new Map<string, Tally>(plan.agents.map(({ name }) => [name, emptyTally()]))
+  const all = emptyTally()
+  const hashes = plan.items.map(contentHash)
+  const done = new Set<string>()
+  const take = (trace: RolloutTrace) => {
+    const tally = tallies.get(trace.agent)
+    // Another run's: of an agent or a place in the group that this one has not.
+    if (tally === undefined || trace.item >= plan.items.length || trace.member >= plan.group) return
+    if (trace.item_hash !== hashes[trace.item]) {
+      throw new Error(
+        `${out} was made with another dataset: its item ${trace.item} is not this one's; give another --out`,
+      )
+    }
+    done.add(keyOf(trace.agent, trace.item, trace.member))
+    count(tally, trace)
+    count(all, trace)
+    view.show(trace)
+  }
+  const file = out === undefined ? undefined : await openTraceFile(out, take)
+  const isDone = (agent: string, item: number, member: number) => done.has(keyOf(agent, item, member))
+  const over = new AbortController()
+  let kills = 0
+  const killing = async ({ server, everySeconds, most }: NonNullable<RunSettings['killed']>) => {
+    while (kills < most) {
+      await sleep(everySeconds * 1000, undefined, { signal: over.signal })
+      await server.killAndRestart()
+      kills += 1
+    }
+  }
+  // A server that does not come back is no reason to discard every rollout that is left.
+  const gone = new AbortController()
+  const killer = killed && killing(killed).catch((error: unknown) => over.signal.aborted || gone.abort(error))
+  try {
+    const onRollout = async (trace: RolloutTrace) => {
+      await file?.write(trace)
+      take(trace)
+    }
+    await simulate(rollouts, { ...plan, isDone }, onRollout, AbortSignal.any([signal, gone.signal]))
+  } finally {
+    over.abort()
+    view.end()
+    await killer
+    await file?.close()
+  }
+  return {
+    agents: new Map([...tallies].map(([agent, tally]) => [agent, summarize(tally)])),
+    all: summarize(all),
+    kills,
+  }
+}
+
+const keyOf = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)

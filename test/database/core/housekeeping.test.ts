@@ -1,0 +1,56 @@
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { startHousekeeping } from '../../../src/core/housekeeping.ts'
+import type { CallRecord } from '../../../src/ledger/calls/call.ts'
+import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
+import type { Database } from '../../../src/postgres/database.ts'
+import { keepingLog, open } from '../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+let ledger: Ledger
+let end = () => {}
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+})
+
+afterEach(() => end())
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+})
+
+const record = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
+  ...{ rolloutId, callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} },
+  ...{ outcome: 'ok', output: '', code: null, startedAt: new Date() },
+  ...more,
+})
+
+it('records the calls of dead owners as failed, without being asked, and says so', async () => {
+  const log = keepingLog()
+  await ledger.record(record('dead', { outcome: 'running', claim: { token: 'gone', leaseSeconds: 0.05 } }))
+  await ledger.record(record('alive', { outcome: 'running', claim: { token: 'held', leaseSeconds: 600 } }))
+  end = startHousekeeping({ ledger, log, leaseSeconds: 0.05, retentionDays: undefined })
+  const outcomes = async () =>
+    (await database.sql`select rollout_id as id, outcome, code from tool_calls order by id`).map((row) => ({ ...row }))
+  await expect.poll(outcomes).toEqual([
+    { id: 'alive', outcome: 'running', code: null },
+    { id: 'dead', outcome: 'failed', code: 'lease_expired' },
+  ])
+  await expect.poll(() => log.lines.map(({ facts }) => facts)).toEqual([{ code: 'lease_expired', calls: 1 }])
+})
+
+it('deletes old rollouts, without being asked, and says so', async () => {
+  const log = keepingLog()
+  for (const rollout of ['old', 'young']) await ledger.record(record(rollout))
+  await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'old'`
+  end = startHousekeeping({ ledger, log, leaseSeconds: 600, retentionDays: 7 })
+  const left = async () =>
+    (await database.sql`select id from rollouts where id in ('old', 'young')`).map(({ id }) => id)
+  await expect.poll(left).toEqual(['young'])
+  await expect.poll(() => log.lines.map(({ facts }) => facts['code'])).toEqual(['retention'])
+})

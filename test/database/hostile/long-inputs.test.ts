@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ask } from '../../support/hostile/answers.ts'
+import { openArena, readBack } from '../../support/hostile/arena.ts'
+
+let arena: Awaited<ReturnType<typeof openArena>>
+
+beforeAll(async () => {
+  arena = await openArena()
+})
+
+afterAll(() => arena.close())
+
+const bits = [
+  ...['1', '1,', '-', '(', '$', ' ', '\n', '**', '1 ', 'million ', '\\n', '```', '⁰', '½', '\\frac{', '\\boxed{'],
+  ...['\u200b', '/', './', 'A.', "'", 'é', '😀', '\u0301', '\ufdfa', '%', '_'],
+]
+/** What takes the square of such a length would take minutes. */
+const long = bits.map((bit) => [bit, bit.repeat(Math.floor(200_000 / bit.length))] as const)
+
+describe('two hundred thousand characters of the same', () => {
+  it('are graded, as an answer and as a label', async () => {
+    const app = arena.replica()
+    const grade = (output_text: string, reference_answer: string) => {
+      const body = JSON.stringify({ sample: { output_text }, item: { reference_answer } })
+      return ask(app, '/graders/finqa', { method: 'POST', body })
+    }
+    for (const [, text] of long) {
+      expect((await grade(`1${text}!`, '94.0')).status).toBe(200)
+      expect([200, 422]).toContain((await grade('94.0', `1${text}!`)).status)
+    }
+  })
+
+  it('are an answer of each tool, or words that the model can read', async () => {
+    const app = arena.replica()
+    for (const [, text] of long) {
+      for (const [name, args] of [
+        ['search', { query: text.slice(0, 10_000) }],
+        ['list', { path: text.slice(0, 1_000) }],
+        ['cat', { path: text.slice(0, 1_000) }],
+        ['reads', { [text]: 1 }],
+        ['reads', text],
+      ] as const) {
+        const body = JSON.stringify({ name, arguments: args })
+        expect((await ask(app, '/tools', { method: 'POST', body })).status).toBe(200)
+      }
+    }
+  })
+})
+
+describe('a body of many small things', () => {
+  it.each([
+    ['a thousand numbers that Postgres writes out in 300 digits', `[${Array(1_000).fill('5e-324').join()}]`],
+    ['empty objects', `[${Array(150_000).fill('{}').join()}]`],
+    ['keys', `{${Array.from({ length: 40_000 }, (_, n) => `"${n.toString(36)}":1`).join()}}`],
+    ['one key again and again', `{${Array(100_000).fill('"a":1').join()}}`],
+    ['escapes of what cannot be stored', `"${'\\u0000\\ud800'.repeat(40_000)}"`],
+    [
+      'lists in lists',
+      `[${Array(2_000)
+        .fill('['.repeat(97) + ']'.repeat(97))
+        .join()}]`,
+    ],
+  ])('such as %s is recorded, replayed and graded', async (kind, value) => {
+    const [app, other] = [arena.replica(), arena.replica()]
+    const call = {
+      method: 'POST',
+      body: `{"name":"writes","call_id":"a","trace_id":"many ${kind}","arguments":{"v":${value}}}`,
+    }
+    const first = await ask(app, '/tools', call)
+    expect(first.status).toBe(200)
+    expect(await ask(other, '/tools', call)).toEqual(first)
+    const item = { method: 'POST', body: `{"name":"reads","trace_id":"many ${kind}","item":{"v":${value}}}` }
+    expect((await ask(app, '/tools', item)).status).toBe(200)
+    const grading = `{"sample":{"output_text":"","v":${value}},"trace_id":"many ${kind}"}`
+    expect((await ask(app, '/grade', { method: 'POST', body: grading })).status).toBe(200)
+  })
+
+  it('leaves rows that can be read back', async () => {
+    expect(await readBack(arena.home)).toBeGreaterThan(20)
+  })
+
+  it('is refused with more than a thousand numbers that Postgres writes out in 300 digits: it would be fifty times as long', async () => {
+    const app = arena.replica()
+    const numbers = `[${Array(140_000).fill('5e-324').join()}]`
+    const item = { method: 'POST', body: `{"name":"reads","item":${numbers}}` }
+    expect(await ask(app, '/tools', item)).toMatchObject({
+      status: 400,
+      text: expect.stringContaining('beyond 1e±100'),
+    })
+    const args = { method: 'POST', body: JSON.stringify({ name: 'reads', arguments: `{"v":${numbers}}` }) }
+    expect(await ask(app, '/tools', args)).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('beyond 1e±100'),
+    })
+  })
+})

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { createBatcher } from '../../../src/ledger/batch.ts'
+import type { CallRecord } from '../../../src/ledger/calls/call.ts'
+import { createLedger } from '../../../src/ledger/ledger.ts'
+import type { Database } from '../../../src/postgres/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+})
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+})
+
+const record = (rolloutId: string, callId: string, more: Partial<CallRecord> = {}): CallRecord => ({
+  rolloutId,
+  callId,
+  tool: 't',
+  arguments: {},
+  itemHash: 'hash',
+  item: { question: 'q' },
+  outcome: 'ok',
+  output: `${rolloutId} ${callId}`,
+  code: null,
+  startedAt: new Date(),
+  ...more,
+})
+
+describe('calls that arrive together', () => {
+  it('are recorded by one statement while the one before is under way', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const records = Array.from({ length: 100 }, (_, n) => ledger.record(record(`together-${n % 20}`, `c${n}`)))
+    const stored = await Promise.all(records)
+    expect(stored.every(({ replayed }) => !replayed)).toBe(true)
+    // Rows of one statement were inserted by one transaction.
+    const [counted] = await database.sql`
+      select count(distinct xmin::text)::int as transactions, count(*)::int as calls from tool_calls
+      where rollout_id like 'together-%'`
+    expect(counted).toEqual({ transactions: 1, calls: 100 })
+  })
+
+  it('do not suffer from a bad row among them', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const bad = record('bad', 'c', { output: 'a \u0000 that Postgres cannot store' })
+    const settled = await Promise.allSettled([
+      ...Array.from({ length: 10 }, (_, n) => ledger.record(record(`good-${n}`, 'c'))),
+      ledger.record(bad),
+      ...Array.from({ length: 10 }, (_, n) => ledger.record(record(`well-${n}`, 'c'))),
+    ])
+    expect(settled.filter(({ status }) => status === 'rejected')).toHaveLength(1)
+    const [row] = await database.sql`
+      select count(*)::int as calls, sum(calls)::int as counted from rollouts where id like 'good-%' or id like 'well-%'`
+    expect(row).toEqual({ calls: 20, counted: 20 })
+  })
+
+  it('go one after the other when they are the same call: the second sees what the first has done', async () => {
+    const sent: string[] = []
+    const counting = new Proxy(database.sql, {
+      get(target, property) {
+        if (property === 'unsafe') sent.push('statement')
+        return Reflect.get(target, property)
+      },
+    })
+    const ledger = createLedger({ ...database, sql: counting, budget: undefined, now: Date.now })
+    const failed = { outcome: 'failed', output: '', code: 'tool_failed' } as const
+    const records = [
+      record('same', 'c', failed),
+      record('other', 'c'),
+      record('same', 'c'),
+      record('same', 'c', failed),
+    ]
+    const stored = await Promise.all(records.map((one) => ledger.record(one)))
+    expect(stored.map(({ call: { outcome, attempt }, replayed }) => [outcome, attempt, replayed])).toEqual([
+      ['failed', 1, false],
+      ['ok', 1, false],
+      ['ok', 2, false],
+      ['ok', 2, true],
+    ])
+    // Three batches, and one statement that writes the failed call over.
+    expect(sent).toHaveLength(4)
+  })
+
+  it('are split by number and by size', async () => {
+    const sizes: number[] = []
+    const batched = createBatcher<string, string>({
+      run: async (entries) => {
+        sizes.push(entries.length)
+        return entries
+      },
+      maxEntries: 3,
+      maxBytes: 10,
+      sizeOf: (entry) => entry.length,
+      isNobodysFault: () => false,
+    })
+    const entries = ['a', 'b', 'c', 'd', 'e'.repeat(20), 'f', 'g']
+    expect(await Promise.all(entries.map(batched))).toEqual(entries)
+    expect(sizes).toEqual([3, 1, 1, 2])
+  })
+})
+
+describe('a batch that is not answered in time', () => {
+  it('fails with what waits behind it, unsent, and does not hold up the next one; its late answer is nobody’s', async () => {
+    const held = gate()
+    const sent: string[][] = []
+    const batched = createBatcher<string, string>({
+      run: async (entries) => {
+        sent.push([...entries])
+        if (sent.length === 1) await held.pass()
+        return entries
+      },
+      ...{ maxEntries: 2, maxBytes: 10, sizeOf: (entry) => entry.length, isNobodysFault: () => false, seconds: 0.05 },
+    })
+    const frozen = ['a', 'b', 'c'].map((entry) => batched(entry).catch(String))
+    await held.reached
+    const failures = await Promise.all(frozen)
+    expect(new Set(failures)).toEqual(new Set(['BatchTimeout: the database did not answer within 0.05 s']))
+    expect(await batched('d')).toBe('d')
+    held.open()
+    expect(await batched('e')).toBe('e')
+    expect(sent).toEqual([['a', 'b'], ['d'], ['e']])
+  })
+})
+
+describe('the promise that an item is stored once', () => {
+  it('holds by the hash of its content, whatever the order of its keys and whoever sends it', async () => {
+    const tool = defineTool({ name: 't', description: 'T.', input: z.object({}), effects: 'none', run: () => 'ok' })
+    const elsewhere = open(home.url)
+    const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
+    const apps = [testApp(database, { tools: [tool], graders }), testApp(elsewhere, { tools: [tool], graders })]
+    const items = [
+      { question: 'the same?', answer: '1', more: { a: 1, b: [2] } },
+      { more: { b: [2], a: 1 }, answer: '1', question: 'the same?' },
+    ]
+    await Promise.all(
+      Array.from({ length: 8 }, (_, n) =>
+        post(apps[n % 2] ?? testApp(database), '/tools/t', toolCall('t', `item-${n}`, 'a', {}, items[(n >> 1) % 2])),
+      ),
+    )
+    await post(testApp(database, { graders }), '/grade', gradingOf('item-0', 'x', items[1]))
+    const rows = await database.sql`select content from items where content->>'question' = 'the same?'`
+    expect(rows.map((row) => ({ ...row }))).toEqual([{ content: items[0] }])
+    const [group] = await database.sql`
+      select count(distinct item_hash)::int as items, count(*)::int as rollouts from rollouts where id like 'item-%'`
+    expect(group).toEqual({ items: 1, rollouts: 8 })
+    await elsewhere.close()
+  })
+})
+
+describe('the promise of retention', () => {
+  it('deletes old rollouts with their calls, gradings and items in batches, and nothing younger, while calls go on', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const old = { itemHash: 'old', item: { question: 'old' } }
+    await Promise.all(Array.from({ length: 25 }, (_, n) => ledger.record(record(`old-${n}`, 'c', old))))
+    await ledger.record(record('young', 'c', { itemHash: 'young', item: { question: 'young' } }))
+    const grading = { grader: 'g', version: '1', sampleHash: 's', sample: {}, outcome: 'scored', score: 1 } as const
+    const rest = {
+      codeHash: null,
+      parts: null,
+      reason: null,
+      code: null,
+      durationMs: 1,
+      itemHash: 'old',
+      item: { question: 'old' },
+    }
+    await ledger.recordGrading({ rolloutId: 'old-1', ...grading, ...rest })
+    await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-%'`
+    await database.sql`update items set last_used_at = now() - interval '8 days' where hash = 'old'`
+    const traffic = Promise.all(Array.from({ length: 50 }, (_, n) => ledger.record(record(`traffic-${n}`, 'c'))))
+    const [deleted] = await Promise.all([ledger.deleteRollouts(7, 10), traffic])
+    expect(deleted).toEqual({ rollouts: 25, items: 1 })
+    const [left] = await database.sql`
+      select (select count(*)::int from tool_calls where rollout_id like 'old-%') as calls,
+        (select count(*)::int from grades where rollout_id like 'old-%') as grades,
+        (select count(*)::int from rollouts where id = 'young') as young,
+        (select count(*)::int from rollouts where id like 'traffic-%') as traffic`
+    expect(left).toEqual({ calls: 0, grades: 0, young: 1, traffic: 50 })
+  })
+
+  it('waits for no rollout that a call is just being written to, nor for an item that is just being used', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    for (const name of ['busy', 'free']) {
+      await ledger.record(record(`old-and-${name}`, 'c', { itemHash: name, item: { question: name } }))
+      await ledger.record(record(`young-for-${name}`, 'c', { itemHash: `unused-${name}`, item: { question: name } }))
+    }
+    await database.sql`delete from rollouts where id like 'young-for-%'`
+    await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-and-%'`
+    await database.sql`update items set last_used_at = now() - interval '8 days' where hash like 'unused-%'`
+    await database.sql.begin(async (writing) => {
+      await writing`update rollouts set calls = calls + 1 where id = 'old-and-busy'`
+      await writing`update items set last_used_at = now() where hash = 'unused-busy'`
+      expect(await ledger.deleteRollouts(7)).toEqual({ rollouts: 1, items: 1 })
+    })
+    const left = await database.sql`select id from rollouts where id like 'old-and-%'`
+    expect(left.map(({ id }) => id)).toEqual(['old-and-busy'])
+    expect(await database.sql`select hash from items where hash like 'unused-%'`).toEqual([{ hash: 'unused-busy' }])
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+  })
+
+  it('leaves an old rollout whose call runs, so that the call is settled and not made again', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const held = gate()
+    const attempts: number[] = []
+    const act = defineTool({
+      ...{ name: 'act', description: 'Acts.', input: z.object({}) },
+      effects: 'external',
+      async run({ attempt }) {
+        attempts.push(attempt)
+        if (attempts.length === 1) await held.pass()
+        return 'acted'
+      },
+    })
+    const call = post(testApp(database, { tools: [act] }), '/tools/act', toolCall('act', 'old-and-running', 'a'))
+    await held.reached
+    await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'old-and-running'`
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
+    held.open()
+    expect((await call).body.output).toBe('acted')
+    expect(attempts).toEqual([1])
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+    expect(await database.sql`select from tool_calls where rollout_id = 'old-and-running'`).toHaveLength(0)
+  })
+})

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { renewClaims } from '../../../src/ledger/calls/claims.ts'
+import type { Database } from '../../../src/postgres/database.ts'
+import { open } from '../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+})
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+})
+
+it('renews claims without waiting for one that is just being settled, and takes none for lost but those that are', async () => {
+  const { sql } = database
+  await sql`
+    insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, claim, lease_until, started_at)
+    select 'r', claim, 1, 'act', '{}', 'running', '', claim, now(), now() from unnest('{busy,free,taken}'::text[]) claim`
+  await sql`update tool_calls set claim = 'somebody else' where call_id = 'taken'`
+  await sql.begin(async (settling) => {
+    await settling`update tool_calls set outcome = 'ok' where call_id = 'busy'`
+    expect(await renewClaims(sql, ['busy', 'free', 'taken'], 60)).toEqual(new Set(['busy', 'free']))
+  })
+  const renewed = await sql`select call_id from tool_calls where lease_until > now()`
+  expect(renewed.map((row) => row['call_id'])).toEqual(['free'])
+})

@@ -1,0 +1,265 @@
+import { sql as query } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
+import { createLedger } from '../../../src/ledger/ledger.ts'
+import type { Database } from '../../../src/postgres/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+let elsewhere: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  elsewhere = open(home.url)
+  await database.sql`create table effects (call text)`
+})
+
+afterAll(async () => {
+  await Promise.all([database.close(), elsewhere.close()])
+  await home.drop()
+})
+
+const head = { name: 'act', description: 'Acts.', input: z.object({}) }
+const outcomes = async (rollout: string) =>
+  (
+    await database.sql<{ outcome: string; attempt: number }[]>`
+      select outcome, attempt from tool_calls where rollout_id = ${rollout} order by seq`
+  ).map((row) => ({ ...row }))
+
+describe('two replicas that get the same call at once', () => {
+  it('run a tool with external effects on one of them, and the other waits for its answer', async () => {
+    const held = gate()
+    const runs: string[] = []
+    const acting = (where: string) =>
+      defineTool({
+        ...head,
+        effects: 'external',
+        async run() {
+          runs.push(where)
+          await held.pass()
+          return `acted ${where}`
+        },
+      })
+    const here = testApp(database, { tools: [acting('here')] })
+    const there = testApp(elsewhere, { tools: [acting('there')] })
+    const call = toolCall('act', 'external-twice', 'a')
+    const first = post(here, '/tools/act', call)
+    await held.reached
+    const second = post(there, '/tools/act', call)
+    await vi.waitFor(async () => expect(await waitingLookups()).toBeGreaterThan(0), 15_000)
+    held.open()
+    expect((await first).body.output).toBe('acted here')
+    expect((await second).text).toBe((await first).text)
+    expect(runs).toEqual(['here'])
+  })
+
+  it('run a tool with database effects on one of them, for the other waits for the lock and finds the record', async () => {
+    const held = gate()
+    let runs = 0
+    const tool = defineTool({
+      ...head,
+      effects: 'database',
+      async run({ tx, callId }) {
+        runs += 1
+        await tx.execute(query`insert into effects values (${callId})`)
+        await held.pass()
+        return 'written'
+      },
+    })
+    const call = toolCall('act', 'database-twice', 'once-only')
+    const first = post(testApp(database, { tools: [tool] }), '/tools/act', call)
+    await held.reached
+    const second = post(testApp(elsewhere, { tools: [tool] }), '/tools/act', call)
+    await vi.waitFor(async () => {
+      const [waiting] = await database.sql`
+        select count(*)::int as count from pg_locks where locktype = 'advisory' and not granted`
+      expect(waiting).toEqual({ count: 1 })
+    }, 15_000)
+    held.open()
+    expect((await second).text).toBe((await first).text)
+    expect(runs).toBe(1)
+    expect(await database.sql`select * from effects where call = 'once-only'`).toHaveLength(1)
+  })
+
+  it('may both run a tool without effects, and both answer what was recorded first', async () => {
+    const slow = gate()
+    const reading = (output: string, wait: () => Promise<void>) =>
+      defineTool({ ...head, effects: 'none', run: () => wait().then(() => output) })
+    const here = testApp(database, { tools: [reading('slow', () => slow.pass())] })
+    const there = testApp(elsewhere, { tools: [reading('quick', async () => {})] })
+    const call = toolCall('act', 'none-twice', 'a')
+    const first = post(here, '/tools/act', call)
+    await slow.reached
+    const second = await post(there, '/tools/act', call)
+    slow.open()
+    expect([(await first).body.output, second.body.output]).toEqual(['quick', 'quick'])
+    expect(await outcomes('none-twice')).toEqual([{ outcome: 'ok', attempt: 1 }])
+  })
+})
+
+describe('a grading on one replica while a call commits on another', () => {
+  // Where it is stopped while the call commits: before its first statement has an answer, and before its second.
+  it.each(['grades', 'rollouts'])('is shown the call when it was reading %s at that moment', async (table) => {
+    const rollout = `commits-${table}`
+    const graders = [
+      defineGrader({ name: 'calls', version: '1', range: [0, 9], grade: ({ trajectory }) => trajectory.length }),
+    ]
+    const here = testApp(database, { graders })
+    const { graded } = await elsewhere.sql.begin(async (call) => {
+      await call`select pg_advisory_xact_lock(hashtextextended(${rollout}, 0))`
+      await call`lock table ${call(table)} in access exclusive mode`
+      const graded = post(here, '/grade', gradingOf(rollout, '42'))
+      await vi.waitFor(async () => {
+        const [waiting] = await database.sql`
+          select count(*)::int as count from pg_locks where relation = ${table}::regclass and not granted`
+        expect(waiting).toEqual({ count: 1 })
+      }, 15_000)
+      await call`insert into rollouts (id, item_hash, calls) values (${rollout}, 'x', 1)`
+      await call`
+        insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at)
+        values (${rollout}, 'a', 1, 'act', '{}', 'ok', 'done', now())`
+      return { graded }
+    })
+    expect((await graded).body).toEqual({ score: 1 })
+  })
+})
+
+/** How many replicas are looking again and again whether a claimed call is settled. */
+async function waitingLookups(): Promise<number> {
+  const [row] = await database.sql<{ count: number }[]>`
+    select count(*)::int as count from pg_stat_activity
+    where datname = current_database() and query like '%left join lateral%' and pid <> pg_backend_pid()`
+  return row?.count ?? 0
+}
+
+describe('a claim on a call with external effects', () => {
+  it('is taken over when its owner died, and the tool is told that this is a second attempt', async () => {
+    const attempts: number[] = []
+    const tool = defineTool({
+      ...head,
+      effects: 'external',
+      run({ attempt }) {
+        attempts.push(attempt)
+        return 'acted'
+      },
+    })
+    // What a dead owner leaves behind: a claim whose lease has run out.
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const call = { rolloutId: 'taken-over', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
+    const claim = { token: 'dead', leaseSeconds: 0.05 }
+    const startedAt = new Date()
+    await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt, claim })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const answer = await post(testApp(database, { tools: [tool] }), '/tools/act', toolCall('act', 'taken-over', 'a'))
+    expect(answer.body.output).toBe('acted')
+    expect(attempts).toEqual([2])
+    expect(await outcomes('taken-over')).toEqual([{ outcome: 'ok', attempt: 2 }])
+    const late = await ledger.settle(
+      { rolloutId: 'taken-over', callId: 'a', token: 'dead' },
+      { outcome: 'ok', output: 'from the grave', code: null },
+    )
+    expect(late).toBe(false)
+  })
+
+  it('is neither taken over nor waited for by another call with its id, not even when its owner died', async () => {
+    const tool = defineTool({ ...head, input: z.looseObject({}), effects: 'external', run: () => 'acted' })
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const call = { rolloutId: 'not-taken', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
+    const claim = { token: 'dead', leaseSeconds: 0.05 }
+    await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt: new Date(), claim })
+    const app = testApp(database, { tools: [tool] })
+    const other = toolCall('act', 'not-taken', 'a', { something: 'else' })
+    expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
+    await vi.waitFor(async () => expect((await ledger.lookup(call)).call?.lapsed).toBe(true), 15_000)
+    expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
+    expect(await outcomes('not-taken')).toEqual([{ outcome: 'running', attempt: 1 }])
+    expect((await post(app, '/tools/act', toolCall('act', 'not-taken', 'a'))).body.output).toBe('acted')
+  })
+
+  it('is kept alive while its tool runs longer than the lease', async () => {
+    const held = gate()
+    const tool = defineTool({ ...head, effects: 'external', run: () => held.pass().then(() => 'done') })
+    const limits = { leaseSeconds: 0.3 }
+    const here = testApp(database, { tools: [tool], limits })
+    const there = testApp(elsewhere, { tools: [tool], limits })
+    const call = toolCall('act', 'kept-alive', 'a')
+    const first = post(here, '/tools/act', call)
+    await held.reached
+    const second = post(there, '/tools/act', call)
+    await new Promise((resolve) => setTimeout(resolve, 900))
+    held.open()
+    expect((await second).text).toBe((await first).text)
+    expect(await outcomes('kept-alive')).toEqual([{ outcome: 'ok', attempt: 1 }])
+  })
+
+  it('that nobody takes over is recorded as failed by housekeeping, and then its rollout is ungradable', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const call = { rolloutId: 'expired', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
+    const claim = { token: 'gone', leaseSeconds: 0.05 }
+    await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt: new Date(), claim })
+    await vi.waitFor(async () => expect(await ledger.expire(0)).toBe(1), 15_000)
+    expect(await outcomes('expired')).toEqual([{ outcome: 'failed', attempt: 1 }])
+    const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
+    const graded = await post(testApp(database, { graders }), '/grade', gradingOf('expired', 'x'))
+    expect(graded.body.error?.code).toBe('rollout_has_failed_call')
+  })
+
+  it('is given back when the server stops before the tool has ended, so that a retry need not wait for the lease', async () => {
+    const held = gate()
+    const stopping = new AbortController()
+    const attempts: number[] = []
+    const tool = defineTool({
+      ...head,
+      effects: 'external',
+      async run({ attempt }) {
+        attempts.push(attempt)
+        if (attempt === 1) await held.pass()
+        return 'acted'
+      },
+    })
+    const here = testApp(database, { tools: [tool], stopping: stopping.signal })
+    const first = post(here, '/tools/act', toolCall('act', 'given-back', 'a'))
+    await held.reached
+    stopping.abort(new Error('the server stops'))
+    expect((await first).status).toBe(500)
+    const retry = await post(testApp(elsewhere, { tools: [tool] }), '/tools/act', toolCall('act', 'given-back', 'a'))
+    expect(retry.body.output).toBe('acted')
+    expect(attempts).toEqual([1, 2])
+    held.open()
+  })
+})
+
+describe('a pool of one connection', () => {
+  it('serves other calls while a hundred tools with external effects and a hundred without run', async () => {
+    const small = open(home.url, 1)
+    try {
+      const [acting, reading] = [gate(), gate()]
+      let begun = 0
+      const wait = (held: { pass(): Promise<void> }) => () => {
+        begun += 1
+        return held.pass().then(() => 'done')
+      }
+      const quick = { ...head, name: 'quick' }
+      const tools = [
+        defineTool({ ...head, effects: 'external', run: wait(acting) }),
+        defineTool({ ...head, name: 'read', effects: 'none', run: wait(reading) }),
+        defineTool({ ...quick, effects: 'none', run: () => 'at once' }),
+      ]
+      const app = testApp(small, { tools, budget: undefined })
+      const slow = Array.from({ length: 200 }, (_, n) => {
+        const name = n % 2 ? 'act' : 'read'
+        return post(app, `/tools/${name}`, toolCall(name, `slow-${n}`, 'a'))
+      })
+      await vi.waitFor(() => expect(begun).toBe(200), 10_000)
+      expect((await post(app, '/tools/quick', toolCall('quick', 'hot', 'a'))).body.output).toBe('at once')
+      acting.open()
+      reading.open()
+      expect((await Promise.all(slow)).every(({ status }) => status === 200)).toBe(true)
+    } finally {
+      await small.close()
+    }
+  })
+})

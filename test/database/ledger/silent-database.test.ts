@@ -1,0 +1,182 @@
+import { sql as query } from 'drizzle-orm'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { createLedger } from '../../../src/ledger/ledger.ts'
+import { type Database, isUnavailable, openDatabase } from '../../../src/postgres/database.ts'
+import { defineTool, open, post, testApp, toolCall } from '../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type HoldingProxy, startHoldingProxy } from '../../support/proxy.ts'
+
+let home: TestDatabase
+let elsewhere: Database
+let proxy: HoldingProxy
+let database: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  elsewhere = open(home.url)
+})
+
+beforeEach(async () => {
+  proxy = await startHoldingProxy(home.url)
+  database = openDatabase({ url: proxy.url, poolSize: 2, name: 'silenced', silence: { sql: 0.5, db: 0.5 } })
+})
+
+afterEach(async () => {
+  await proxy.close()
+  await database.close()
+})
+
+afterAll(async () => {
+  await elsewhere.close()
+  await home.drop()
+})
+
+const failureOf = (asked: PromiseLike<unknown>) =>
+  Promise.resolve(asked).then(
+    () => 'answered',
+    (error: unknown) => error,
+  )
+
+const storedOf = (rollout: string) =>
+  elsewhere.sql`select seq, outcome, output, attempt from tool_calls where rollout_id = ${rollout}`
+
+/** A tool that says which of its runs this is. */
+function counting() {
+  const counted = { runs: 0 }
+  const tool = defineTool({
+    ...{ name: 'read', description: 'Reads.', input: z.object({}) },
+    effects: 'none',
+    run() {
+      counted.runs += 1
+      return `seen-${counted.runs}`
+    },
+  })
+  return { counted, tool }
+}
+
+describe('a database that says nothing to a statement', () => {
+  it('is given up by that connection alone, and the statement ends there too', async () => {
+    const { sql, db } = database
+    const slow = [failureOf(sql`select pg_sleep(60)`), failureOf(db.execute(query`select pg_sleep(60)`))]
+    for (const failure of await Promise.all(slow)) expect(failure).toSatisfy(isUnavailable)
+    expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+    const asleep = () =>
+      elsewhere.sql`select from pg_stat_activity where application_name = 'silenced' and query like '%pg_sleep%'
+        and state = 'active'`
+    await expect.poll(async () => (await asleep()).length, { timeout: 10_000 }).toBe(0)
+  })
+
+  it('is not given up while it answers, however long that takes altogether', async () => {
+    const { sql } = database
+    const busy = sql.begin(async (tx) => {
+      for (let turn = 0; turn < 5; turn += 1) {
+        await tx`select pg_sleep(0.2)`
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      return 'done'
+    })
+    expect(await busy).toBe('done')
+  })
+
+  it('fails whoever waits for a connection, together and not one after the other, when there is none', async () => {
+    proxy.hold('to client')
+    const { sql, db } = database
+    const waiting = Array.from({ length: 200 }, () => [
+      failureOf(sql`select 1`),
+      failureOf(db.transaction((tx) => tx.execute(query`select 1`))),
+    ])
+    for (const failure of await Promise.all(waiting.flat())) expect(failure).toSatisfy(isUnavailable)
+    proxy.pass()
+    await expect.poll(() => failureOf(sql`select 1`)).toBe('answered')
+  })
+})
+
+describe('a call whose record may or may not have been committed', () => {
+  it('is answered by what stands there, when only the answer of the database was lost', async () => {
+    const { tool, counted } = counting()
+    const app = testApp(database, { tools: [tool] })
+    proxy.hold('to client', 'seen-1')
+    const answer = await post(app, '/tools/read', toolCall('read', 'answer-lost', 'a'))
+    expect(proxy.held).toBeGreaterThan(0)
+    proxy.pass()
+    expect([answer.status, answer.body.output]).toEqual([200, 'seen-1'])
+    const retry = await post(app, '/tools/read', toolCall('read', 'answer-lost', 'a'))
+    expect([retry.body.output, retry.headers.get('x-replayed'), counted.runs]).toEqual(['seen-1', 'true', 1])
+    expect([...(await storedOf('answer-lost'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
+  })
+
+  it('is found by the statement that wrote it, which runs again by itself and stands for both', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    proxy.hold('to client', 'seen-1')
+    const call = { rolloutId: 'found', callId: 'a', tool: 'read', arguments: {}, itemHash: 'hash', item: {} }
+    const recorded = ledger.record({ ...call, outcome: 'ok', output: 'seen-1', code: null, startedAt: new Date() })
+    await expect.poll(() => storedOf('found')).toHaveLength(1)
+    proxy.pass()
+    expect(await recorded).toMatchObject({ call: { seq: 1, outcome: 'ok', output: 'seen-1' }, replayed: true })
+    expect([...(await storedOf('found'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
+  })
+
+  it('runs again when it was not committed, and a statement that arrives after all changes nothing', async () => {
+    const { tool, counted } = counting()
+    const app = testApp(database, { tools: [tool] })
+    proxy.hold('to server', 'seen-1')
+    const first = await post(app, '/tools/read', toolCall('read', 'late', 'a'))
+    expect([first.status, first.body.error?.code]).toEqual([503, 'database_unavailable'])
+    expect(Number(first.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(proxy.held).toBeGreaterThan(0)
+    proxy.pass()
+    const retry = await post(app, '/tools/read', toolCall('read', 'late', 'a'))
+    expect([retry.status, retry.body.output, counted.runs]).toEqual([200, 'seen-2', 2])
+    const stored = [...(await storedOf('late'))]
+    await proxy.release()
+    expect([...(await storedOf('late'))]).toEqual(stored)
+    expect(stored).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-2', attempt: 2 }])
+    const again = await post(app, '/tools/read', toolCall('read', 'late', 'a'))
+    expect([again.body.output, again.headers.get('x-replayed'), counted.runs]).toEqual(['seen-2', 'true', 2])
+  })
+
+  it('stands there once, whether it or the failure that was answered is written first', async () => {
+    const { tool, counted } = counting()
+    const app = testApp(database, { tools: [tool] })
+    proxy.hold('to server', 'seen-1')
+    const first = await post(app, '/tools/read', toolCall('read', 'late-first', 'a'))
+    expect(first.status).toBe(503)
+    proxy.pass()
+    await proxy.release()
+    const retry = await post(app, '/tools/read', toolCall('read', 'late-first', 'a'))
+    expect([retry.status, retry.body.output]).toEqual([200, `seen-${counted.runs}`])
+    expect([...(await storedOf('late-first'))]).toMatchObject([{ seq: 1, outcome: 'ok', output: retry.body.output }])
+  })
+})
+
+describe('a tool in whose transaction the database falls silent', () => {
+  it('holds no connection after its time, and what it had written is undone', async () => {
+    await elsewhere.sql`create table written (what text)`
+    const write = defineTool({
+      ...{ name: 'write', description: 'Writes.', input: z.object({ what: z.string() }), timeoutSeconds: 0.2 },
+      effects: 'database',
+      async run({ input, tx }) {
+        await tx.execute(query`insert into written values (${input.what})`)
+        await tx.execute(query`select ${`after ${input.what}`}::text`)
+        return input.what
+      },
+    })
+    const small = openDatabase({ url: proxy.url, poolSize: 1, silence: { sql: 0.5, db: 60 } })
+    const app = testApp(small, { tools: [write] })
+    proxy.hold('to client', 'after one')
+    const first = await post(app, '/tools/write', toolCall('write', 'silent', 'a', { what: 'one' }))
+    expect(first.status).toBeGreaterThanOrEqual(500)
+    expect(proxy.held).toBeGreaterThan(0)
+    proxy.pass()
+    const next = await post(app, '/tools/write', toolCall('write', 'silent', 'b', { what: 'two' }))
+    expect(next.body.output).toBe('two')
+    const retry = await post(app, '/tools/write', toolCall('write', 'silent', 'a', { what: 'one' }))
+    expect(retry.body.output).toBe('one')
+    expect((await elsewhere.sql`select what from written order by what`).map(({ what }) => what)).toEqual([
+      'one',
+      'two',
+    ])
+    await small.close()
+  })
+})

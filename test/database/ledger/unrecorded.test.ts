@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
+import { createUnrecorded } from '../../../src/core/unrecorded.ts'
+import type { CallRecord } from '../../../src/ledger/calls/call.ts'
+import { createLedger } from '../../../src/ledger/ledger.ts'
+import type { Database } from '../../../src/postgres/database.ts'
+import { defineGrader, defineTool, gradingOf, keepingLog, open, post, testApp, toolCall } from '../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+})
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+})
+
+const failed = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
+  ...{ rolloutId, callId: 'a', tool: 't', arguments: {}, itemHash: 'hash', item: {} },
+  ...{ outcome: 'failed', output: '', code: 'tool_failed', startedAt: new Date() },
+  ...more,
+})
+
+describe('failed calls that the database does not take', () => {
+  it('are recorded as soon as it does, though one of them never is', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const unrecorded = createUnrecorded(ledger, keepingLog(), { everySeconds: 0.05, holdSeconds: 0 })
+    await unrecorded.record(failed('never', { code: 'a \u0000 that Postgres cannot store' }))
+    await database.sql`alter table tool_calls add constraint away check (rollout_id not like 'later-%')`
+    const later = Array.from({ length: 600 }, (_, n) => `later-${n}`)
+    await Promise.all(later.map((rollout) => unrecorded.record(failed(rollout))))
+    expect(later.every((rollout) => unrecorded.has(rollout))).toBe(true)
+    await database.sql`alter table tool_calls drop constraint away`
+    await vi.waitFor(() => expect(later.some((rollout) => unrecorded.has(rollout))).toBe(false), 15_000)
+    const [row] = await database.sql`select count(*)::int as calls from tool_calls where outcome = 'failed'`
+    expect(row).toEqual({ calls: 600 })
+    expect(unrecorded.has('never')).toBe(true)
+  })
+
+  it('are answered for once they are recorded, so that no other replica can grade their rollout meanwhile', async () => {
+    const log = keepingLog()
+    const tool = defineTool({
+      ...{ name: 'fails', description: 'Fails.', input: z.object({}), effects: 'none' },
+      run: () => {
+        throw new Error('broken')
+      },
+    })
+    const graders = [defineGrader({ name: 'one', version: '1', range: [0, 1], grade: () => 1 })]
+    const here = testApp(database, { tools: [tool], log, limits: { holdSeconds: 15 } })
+    await database.sql`alter table tool_calls add constraint away check (rollout_id <> 'held')`
+    const answer = post(here, '/tools/fails', toolCall('fails', 'held', 'a'))
+    await expect.poll(() => log.lines.map(({ facts }) => facts['code'])).toContain('failure_not_recorded')
+    await database.sql`alter table tool_calls drop constraint away`
+    expect((await answer).body.error?.code).toBe('tool_failed')
+    const graded = await post(testApp(database, { graders }), '/grade', gradingOf('held', 'x'))
+    expect(graded.body.error?.code).toBe('rollout_has_failed_call')
+  })
+
+  it('are kept up to a size and forgotten beyond it, which is logged', async () => {
+    const log = keepingLog()
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const unrecorded = createUnrecorded(ledger, log, { everySeconds: 60, holdSeconds: 0, maxBytes: 10_000 })
+    const code = 'a \u0000 that Postgres cannot store'
+    const item = { text: 'x'.repeat(6_000) }
+    for (const rollout of ['one', 'one', 'two']) await unrecorded.record(failed(rollout, { code, item }))
+    expect([unrecorded.has('one'), unrecorded.has('two')]).toEqual([true, false])
+    const codes = log.lines.map(({ facts }) => facts['code'])
+    expect(codes).toEqual(['failure_not_recorded', 'failure_not_recorded', 'failure_forgotten'])
+  })
+})

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { defineEnvironment } from '../../../../src/kit/define.ts'
+import type { Database } from '../../../../src/postgres/database.ts'
+import { gradingSample, toolCallSample, toolDefinitionSample } from '../../../support/agent-rft/samples.ts'
+import { open, post, testApp } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+})
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+})
+
+/** An environment of the same kind of rows as the shapes have, apart from the one that ships. */
+const { defineTool, defineGrader } = defineEnvironment({
+  task: z.object({ messages: z.array(z.looseObject({ role: z.string() })) }),
+  reference: z.object({ reference_answer: z.string() }),
+  state: z.object({}),
+})
+const lookup = defineTool({
+  name: 'lookup',
+  description: 'Find the page that answers a question.',
+  input: z.object({ query: z.string() }),
+  effects: 'none',
+  run: ({ input }) => ({ page: input.query.includes('Quill Harbor') ? 'QHBR/2012/page_4' : 'nowhere' }),
+})
+const same = defineGrader({
+  name: 'same',
+  version: '1',
+  grade: ({ sample, reference, trajectory }) =>
+    sample.output_text === reference.reference_answer && trajectory.length === 1 ? 1 : 0,
+})
+
+describe('the shapes of the wire', () => {
+  it('are answered as written, the call and then its grading', async () => {
+    const app = testApp(database, { tools: [lookup], graders: [same] })
+    const call = await post(app, '/tools/lookup', toolCallSample.request)
+    expect([call.status, call.body]).toEqual([200, toolCallSample.response])
+    const grading = await post(app, '/graders/same', gradingSample)
+    expect([grading.status, grading.text]).toEqual([200, '{"score":1}'])
+  })
+
+  it('of a definition is what GET /tools says', async () => {
+    const response = await testApp(database, { tools: [lookup] }).request('/tools')
+    expect([response.status, await response.json()]).toEqual([200, [toolDefinitionSample]])
+  })
+})

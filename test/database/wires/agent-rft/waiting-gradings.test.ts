@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import type { Limits } from '../../../../src/base/limits.ts'
+import type { Database } from '../../../../src/postgres/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+})
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+})
+
+/** A replica with a tool that waits at a gate, and a grader that says how many calls it was shown as done. */
+function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: number, limits: Partial<Limits> = {}) {
+  const held = gate()
+  const runs = { count: 0 }
+  const head = { name: 'slow', description: 'Waits.', input: z.object({}) }
+  const run = async () => {
+    runs.count += 1
+    await held.pass()
+    return 'done'
+  }
+  const slow =
+    effects === 'none'
+      ? defineTool({ ...head, effects, run })
+      : effects === 'database'
+        ? defineTool({ ...head, effects, run })
+        : defineTool({ ...head, effects, run })
+  const done = defineGrader({
+    name: 'done',
+    version: '1',
+    range: [0, 10],
+    grade: ({ trajectory }) => trajectory.filter(({ output }) => output === 'done').length,
+  })
+  return { held, runs, app: testApp(database, { tools: [slow], graders: [done], limits: { waitSeconds, ...limits } }) }
+}
+
+describe.each(['none', 'database', 'external'] as const)('a grading while a call with effects %s runs', (effects) => {
+  it('waits for its end and is shown it', async () => {
+    const { held, app } = replicaOf(effects, 20)
+    const call = post(app, '/tools/slow', toolCall('slow', `waits-${effects}`, 'a'))
+    await held.reached
+    const grading = post(app, '/grade', gradingOf(`waits-${effects}`, 'x'))
+    // Asked for after it and answered, so that by then the first has seen the call run.
+    expect((await post(app, '/grade', gradingOf(`beside-${effects}`, 'x'))).text).toBe('{"score":0}')
+    held.open()
+    expect((await call).status).toBe(200)
+    expect((await grading).text).toBe('{"score":1}')
+  })
+
+  it('gives up after a while, so that the trainer retries, and can be scored then', async () => {
+    const { held, app } = replicaOf(effects, 0.05)
+    const rollout = `gives-up-${effects}`
+    const call = post(app, '/tools/slow', toolCall('slow', rollout, 'a'))
+    await held.reached
+    const { status, headers, body } = await post(app, '/grade', gradingOf(rollout, 'x'))
+    expect([status, body.error?.code]).toEqual([503, 'rollout_still_running'])
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+    held.open()
+    expect((await call).status).toBe(200)
+    expect((await post(app, '/grade', gradingOf(rollout, 'x'))).text).toBe('{"score":1}')
+    const rows = await database.sql`select outcome, score, code from grades where rollout_id = ${rollout} order by id`
+    expect([...rows]).toEqual([
+      { outcome: 'ungradable', score: null, code: 'rollout_still_running' },
+      { outcome: 'scored', score: 1, code: null },
+    ])
+  })
+
+  it('does not take it for ended when the trainer was told to try again, and the retry is given its answer', async () => {
+    const { held, runs, app } = replicaOf(effects, 0.05, { answerSeconds: 1.5 })
+    const call = toolCall('slow', `late-${effects}`, 'a')
+    expect((await post(app, '/tools/slow', call)).body.error?.code).toBe('answer_timed_out')
+    const graded = await post(app, '/grade', gradingOf(`late-${effects}`, 'x'))
+    expect([graded.status, graded.body.error?.code]).toEqual([503, 'rollout_still_running'])
+    const retry = post(app, '/tools/slow', call)
+    held.open()
+    expect((await retry).body.output).toBe('done')
+    expect(runs.count).toBe(1)
+  })
+})
+
+describe.each(['database', 'external'] as const)(
+  'a grading while another replica runs a call with effects %s',
+  (effects) => {
+    it('gives up after a while as well', async () => {
+      const { held, app } = replicaOf(effects, 20)
+      const rollout = `elsewhere-${effects}`
+      const call = post(app, '/tools/slow', toolCall('slow', rollout, 'a'))
+      await held.reached
+      const { status, body } = await post(replicaOf(effects, 0.05).app, '/grade', gradingOf(rollout, 'x'))
+      expect([status, body.error?.code]).toEqual([503, 'rollout_still_running'])
+      held.open()
+      expect((await call).status).toBe(200)
+    })
+  },
+)

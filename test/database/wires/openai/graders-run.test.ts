@@ -1,0 +1,264 @@
+import OpenAI, { AzureOpenAI } from 'openai'
+import type { StringCheckGrader } from 'openai/resources/graders/grader-models'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { RequestError, ToolError } from '../../../../src/kit/errors.ts'
+import type { Database } from '../../../../src/postgres/database.ts'
+import { defineGrader, defineTool, open, post, testApp, toolCall } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { raised, runRaw, type Served, served, thrown } from '../../../support/openai/served.ts'
+
+let home: TestDatabase
+let database: Database
+let server: Served
+
+const cat = defineTool({
+  ...{ name: 'cat', description: 'Reads.', input: z.object({ path: z.string() }) },
+  effects: 'none',
+  run: async ({ input }) => {
+    if (input.path === 'none') throw new ToolError('there is no such page')
+    return `page ${input.path}`
+  },
+})
+const broken = defineTool({
+  ...{ name: 'broken', description: 'Breaks.', input: z.object({}) },
+  effects: 'none',
+  run: async () => {
+    throw new Error('broken')
+  },
+})
+const calls = defineGrader({
+  name: 'calls',
+  version: '1',
+  range: [0, 10],
+  grade: ({ trajectory }) => trajectory.length,
+})
+const breaking = defineGrader({
+  ...{ name: 'breaking', version: '1' },
+  grade: () => {
+    throw new RequestError(422, 'of_its_own', 'the grader broke')
+  },
+})
+const options = { tools: [cat, broken], graders: [calls, breaking] }
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  server = await served(database, options)
+})
+
+afterAll(async () => {
+  server.close()
+  await database.close()
+  await home.drop()
+})
+
+const equal: StringCheckGrader = {
+  type: 'string_check',
+  name: 'equal',
+  operation: 'eq',
+  input: '{{sample.output_text}}',
+  reference: '{{item.answer}}',
+}
+
+describe('graders/run by the official client', () => {
+  it('answers in full what OpenAI answers, for a grader of the SDK’s own types', async () => {
+    const run = await server.client.fineTuning.alpha.graders.run({
+      ...{ grader: equal, model_sample: '42', item: { answer: '42' } },
+    })
+    expect(run.reward).toBe(1)
+    const answer = await runRaw(server.client, { grader: equal, model_sample: '41', item: { answer: '42' } })
+    expect(answer).toMatchObject({
+      reward: 0,
+      metadata: { name: 'equal', type: 'string_check', scores: {}, token_usage: null, sampled_model_name: null },
+      sub_rewards: {},
+      model_grader_token_usage_per_model: {},
+    })
+    expect(raised(answer)).toEqual([])
+    expect(answer.metadata.reason).toBe('the input does not equal the reference')
+  })
+
+  it.each(['/v1', '/openai/v1', '/openai'])('is there under %s, with a query string or without', async (base) => {
+    const settings = { apiKey: 'none', maxRetries: 0 }
+    const plain = new OpenAI({ ...settings, baseURL: `${server.origin}${base}` })
+    const query = { 'api-version': '2025-04-01-preview' }
+    const asked = new OpenAI({ ...settings, baseURL: `${server.origin}${base}`, defaultQuery: query })
+    for (const client of [plain, asked]) {
+      const { data, response, request_id } = await client.fineTuning.alpha.graders
+        .run({ grader: equal, model_sample: 'a', item: { answer: 'a' } })
+        .withResponse()
+      expect([data.reward, response.headers.get('x-request-id')]).toEqual([1, request_id])
+      expect(request_id).toMatch(/^req_[0-9a-f]{32}$/)
+      expect((await client.fineTuning.alpha.graders.validate({ grader: equal })).grader).toEqual(equal)
+    }
+  })
+
+  it('is there for Azure’s client by its endpoint', async () => {
+    const client = new AzureOpenAI({
+      ...{ endpoint: server.origin, apiKey: 'none', apiVersion: '2025-04-01-preview', maxRetries: 0 },
+    })
+    const run = await client.fineTuning.alpha.graders.run({ grader: equal, model_sample: 'a', item: { answer: 'b' } })
+    expect(run.reward).toBe(0)
+  })
+
+  it('gives each request an id of its own, whatever the caller calls it', async () => {
+    const ids = [1, 2].map(async () => {
+      const headers = { 'x-request-id': 'mine' }
+      const asked = server.client.fineTuning.alpha.graders.validate({ grader: equal }, { headers }).withResponse()
+      return (await asked).request_id
+    })
+    const [one, other] = await Promise.all(ids)
+    expect(one).not.toBe(other)
+    expect(one).not.toContain('mine')
+  })
+
+  it('runs every grader of a multi grader and gives the scores of each', async () => {
+    const grader = {
+      ...{ type: 'multi', name: 'both', calculate_output: '(exact + 3 * similar) / 4' },
+      graders: {
+        exact: equal,
+        similar: {
+          ...{ type: 'text_similarity', name: 's', evaluation_metric: 'fuzzy_match' },
+          ...{ input: '{{sample.output_text}}', reference: '{{item.answer}}' },
+        },
+      },
+    }
+    const item = { answer: 'fuzzy wuzzy had no hair' }
+    const answer = await runRaw(server.client, { grader, model_sample: 'fuzzy wuzzy was a bear', item })
+    expect(answer.sub_rewards).toEqual({ exact: 0, similar: expect.closeTo(0.755556, 6) })
+    expect(answer.metadata.scores).toEqual(answer.sub_rewards)
+    expect(answer.reward).toBeCloseTo((3 * 0.755556) / 4, 5)
+  })
+
+  it('is lenient where the public documents disagree', async () => {
+    const { name: _, ...nameless } = equal
+    const lenient = { ...nameless, operation: 'neq', pass_threshold: 0.5, something: { else: [] } }
+    const answer = await runRaw(server.client, { grader: lenient, model_sample: 'a', item: { answer: 'b' }, more: 1 })
+    expect([answer.reward, answer.metadata.name]).toEqual([1, ''])
+    const listed = { type: 'multi', graders: [{ ...lenient, name: 'a' }], calculate_output: 'a' }
+    expect((await runRaw(server.client, { grader: listed, model_sample: 'a', item: { answer: 'b' } })).reward).toBe(1)
+  })
+
+  it('grades without an item, and reads JSON from the sample', async () => {
+    const grader = { ...equal, input: '{{ sample.output_json.x[1] }}', reference: '2' }
+    expect((await runRaw(server.client, { grader, model_sample: '{"x": [1, 2]}' })).reward).toBe(1)
+    expect((await runRaw(server.client, { grader, model_sample: '{"x": [1, 2]}', item: null })).reward).toBe(1)
+  })
+})
+
+describe('the sample of a graders/run', () => {
+  const text = (input: string, reference: string) => ({ ...equal, input, reference })
+
+  it('may come as an object, of which model_sample replaces the text', async () => {
+    const sample = { output_text: 'old', output_tools: [{ function: { name: 'given' } }] }
+    const grader = text('{{sample.output_text}} {{sample.output_tools[0].function.name}}', 'new given')
+    expect((await runRaw(server.client, { grader, sample, model_sample: 'new' })).reward).toBe(1)
+    const alone = text('{{sample.output_text}}', 'old')
+    expect((await runRaw(server.client, { grader: alone, sample })).reward).toBe(1)
+  })
+
+  it('is a text in one of the two: without it nothing is graded', async () => {
+    for (const body of [
+      { grader: equal },
+      { grader: equal, sample: {} },
+      { grader: equal, sample: { output_text: 1 } },
+    ]) {
+      const error = await thrown(runRaw(server.client, body))
+      expect(error).toMatchObject({ status: 400, param: 'model_sample', code: 'invalid_request' })
+    }
+  })
+
+  it('has the choices of chat completions', async () => {
+    const grader = text('{{sample.choices[0].message.content}}', 'said')
+    expect((await runRaw(server.client, { grader, model_sample: 'said' })).reward).toBe(1)
+  })
+})
+
+describe('a graders/run with a trace_id', () => {
+  const recorded = async (rollout: string, ...made: [tool: string, args: unknown][]) => {
+    for (const [index, [tool, args]] of made.entries()) {
+      await post(testApp(database, options), '/tools', toolCall(tool, rollout, `call-${index}`, args))
+    }
+  }
+  const run = (rollout: string, input: string, reference: string, more: object = {}) =>
+    runRaw(server.client, { grader: { ...equal, input, reference }, model_sample: 'x', trace_id: rollout, ...more })
+
+  it('sees the recorded calls, in the shape of chat completions and in the ledger’s words', async () => {
+    await recorded('run-trace', ['cat', { path: 'a/b' }], ['cat', { path: 'none' }], ['nothing', {}])
+    const names =
+      '{{sample.output_tools[0].function.name}} {{sample.output_tools[0].id}} {{sample.output_tools[2].function.name}}'
+    expect((await run('run-trace', names, 'cat call-0 nothing')).reward).toBe(1)
+    const args = '{{sample.output_tools[0].function.arguments}}'
+    expect((await run('run-trace', args, '{"path":"a/b"}')).reward).toBe(1)
+    const told =
+      '{{sample.trajectory[0].output}}|{{sample.trajectory[1].outcome}}|{{sample.trajectory[0].arguments.path}}'
+    expect((await run('run-trace', told, 'page a/b|refused|a/b')).reward).toBe(1)
+    const inChoices = '{{sample.choices[0].message.tool_calls[1].id}}'
+    expect((await run('run-trace', inChoices, 'call-1')).reward).toBe(1)
+  })
+
+  it('takes the calls that the sample brings before those', async () => {
+    const sample = { output_tools: [{ function: { name: 'brought' } }] }
+    expect((await run('run-trace', '{{sample.output_tools[0].function.name}}', 'brought', { sample })).reward).toBe(1)
+    const none = { output_tools: [] }
+    expect((await run('run-trace', '{{sample.output_tools[0].function.name}}', 'cat', { sample: none })).reward).toBe(1)
+  })
+
+  it('tells a model that made no call from a sample that cannot say', async () => {
+    const path = '{{sample.output_tools[0].function.name}}'
+    const made = await run('run-trace-empty', path, 'cat')
+    expect([made.reward, raised(made)]).toEqual([0, ['sample_parse_error']])
+    const untold = await runRaw(server.client, {
+      grader: { ...equal, input: path },
+      model_sample: 'x',
+      item: { answer: '' },
+    })
+    expect([untold.reward, raised(untold)]).toEqual([null, ['invalid_variable_error']])
+  })
+
+  it('is a 5xx where a call of the rollout failed: nothing can be said of the model', async () => {
+    await recorded('run-failed', ['broken', {}])
+    const error = await thrown(run('run-failed', 'a', 'a'))
+    expect(error).toMatchObject({ status: 500, type: 'server_error', param: null, code: 'rollout_has_failed_call' })
+  })
+
+  it('records nothing', async () => {
+    await run('run-trace', 'a', 'a')
+    expect(await database.sql`select 1 from grades where rollout_id = 'run-trace'`).toEqual([])
+  })
+})
+
+describe('a grader of this server that an endpoint grader names', () => {
+  const endpoint = (url: string) => ({ type: 'endpoint', name: 'own', url })
+
+  it('is asked in-process, with the trajectory, and its grading is recorded', async () => {
+    await post(testApp(database, options), '/tools', toolCall('cat', 'run-own', 'c', { path: 'a' }))
+    const grader = endpoint(`${server.origin}/graders/calls`)
+    const answer = await runRaw(server.client, {
+      grader,
+      model_sample: 'x',
+      item: { answer: 'a' },
+      trace_id: 'run-own',
+    })
+    expect([answer.reward, raised(answer)]).toEqual([1, []])
+    const rows = await database.sql`select grader, score, sample from grades where rollout_id = 'run-own'`
+    expect(rows).toMatchObject([{ grader: 'calls', score: 1, sample: { output_text: 'x' } }])
+    expect(rows[0]?.['sample']).not.toHaveProperty('trajectory')
+  })
+
+  it('is asked by the server’s public address too, whatever stands before it', async () => {
+    const behind = await served(database, { ...options, publicUrl: 'https://rft.example.com/base' })
+    for (const origin of ['https://rft.example.com/base', behind.origin]) {
+      const body = { grader: endpoint(`${origin}/graders/calls`), model_sample: 'x', trace_id: 'run-own-public' }
+      expect((await runRaw(behind.client, body)).reward).toBe(0)
+    }
+    behind.close()
+  })
+
+  it('gives no score where there is no such grader, or where that fails', async () => {
+    for (const path of ['/graders/nobody', '/graders/breaking', '/tools/cat', '/']) {
+      const answer = await runRaw(server.client, { grader: endpoint(`${server.origin}${path}`), model_sample: 'x' })
+      expect([path, answer.reward, raised(answer)]).toEqual([path, null, ['other_error']])
+    }
+  })
+})

@@ -1,0 +1,207 @@
+import type { AddressInfo } from 'node:net'
+import { type ServerType, serve } from '@hono/node-server'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { readParts } from '../../../../src/ledger/reports/parts.ts'
+import type { Database } from '../../../../src/postgres/database.ts'
+import { type Learner, type LearnPlan, type LearnStep, learn } from '../../../../src/workbench/learn/learn.ts'
+import { learnReport } from '../../../../src/workbench/learn/lines.ts'
+import { learnPage } from '../../../../src/workbench/learn/page.ts'
+import { verdictOf } from '../../../../src/workbench/learn/verdict.ts'
+import type { RolloutSettings } from '../../../../src/workbench/simulate/play-rollout.ts'
+import { defineGrader, defineTool, open, testApp } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+let server: ServerType
+let url: string
+
+const look = defineTool({
+  name: 'look',
+  description: 'Looks.',
+  input: z.object({ at: z.string() }),
+  effects: 'none',
+  run: ({ input }) => input.at,
+})
+type Graded = { sample: { output_text: string }; reference: { answer: string }; trajectory: readonly unknown[] }
+const partsOf = ({ sample, reference, trajectory }: Graded) => ({
+  answer: Number(sample.output_text === reference.answer),
+  calls: trajectory.length / 5,
+})
+/** Pays for answers, and a little for few calls. */
+const efficient = defineGrader({
+  name: 'efficient',
+  version: '1',
+  grade(context) {
+    const parts = partsOf(context)
+    return { score: parts.answer * (1 - 0.5 * parts.calls), parts }
+  },
+})
+/** Pays for being busy. */
+const hackable = defineGrader({
+  name: 'hackable',
+  version: '1',
+  grade(context) {
+    const parts = partsOf(context)
+    return { score: parts.calls, parts }
+  },
+})
+const indifferent = defineGrader({ name: 'indifferent', version: '1', grade: () => 0.5 })
+const failing = defineGrader({ name: 'failing', version: '1', grade: () => Number.NaN })
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  const app = testApp(database, { tools: [look], graders: [efficient, hackable, indifferent, failing] })
+  url = await new Promise((resolve) => {
+    const listening = ({ port }: AddressInfo) => resolve(`http://127.0.0.1:${port}`)
+    server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, listening)
+  })
+})
+
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve))
+  await database.close()
+  await home.drop()
+})
+
+/** Right when it thinks, two times of three; looks around as often as it chose to. */
+const learner: Learner = {
+  name: 'learner',
+  choices: { think: ['yes', 'no'], looks: ['0', '2', '4'] },
+  async play(desk, { think, looks }) {
+    for (let n = 0; n < Number(looks); n += 1) await desk.call('look', { at: `${n}` })
+    return think === 'yes' && desk.random() < 2 / 3 ? desk.question : 'no idea'
+  },
+}
+const items = Array.from({ length: 24 }, (_, n) => ({ messages: [{ role: 'user', content: `${n}` }], answer: `${n}` }))
+const plan = (seed: string, rest: Partial<LearnPlan> = {}): LearnPlan => ({
+  ...{ learner, train: items.slice(0, 16), validation: items.slice(16), steps: 5, itemsPerStep: 8, group: 6 },
+  ...{ validateEvery: 5, validationGroup: 12, rate: 5, concurrency: 16, seed },
+  ...rest,
+})
+const settings = (grader: string): RolloutSettings => ({
+  ...{ headers: {}, timeoutSeconds: 20, pauseMs: 1, maxSteps: 10, tools: [], fault: () => undefined },
+  toolUrl: (tool) => `${url}/tools/${tool}`,
+  graderUrl: `${url}/graders/${grader}`,
+})
+
+async function trained(grader: string, of: LearnPlan): Promise<LearnStep[]> {
+  const steps: LearnStep[] = []
+  const parts = (rollouts: readonly string[]) => readParts(database.sql, rollouts)
+  for await (const step of learn(settings(grader), of, parts, new AbortController().signal)) steps.push(step)
+  return steps
+}
+
+/** Two points of a curve, as they were validated. */
+const curve = (before: readonly [number, number, number], after: readonly [number, number, number]): LearnStep[] =>
+  [before, after].map(([reward, answer, calls], step) => ({
+    ...{ step, training: undefined, policy: {} },
+    validation: { rollouts: 10, discarded: 0, reward, calls, parts: { answer } },
+  }))
+
+describe('the verdict on a curve of reward, part answer and calls', () => {
+  it.each([
+    ['learned', [0.3, 0.3, 5], [0.7, 0.7, 5]],
+    ['learned', [0.5, 0.6, 7], [0.55, 0.6, 4]],
+    ['learned', [0.5, 0.6, 7], [0.55, 0.57, 4]],
+    ['hacked', [0.3, 0.2, 5], [0.5, 0.2, 5]],
+    ['hacked', [0.3, 0.2, 5], [0.5, 0.24, 6]],
+    ['hacked', [0.4, 0.17, 5.1], [0.46, 0, 4.7]],
+    ['flat', [0.4, 0.4, 5], [0.41, 0.5, 4]],
+  ] as const)('is %s of %j and then %j', (kind, before, after) => {
+    expect(verdictOf(curve(before, after), 'answer').kind).toBe(kind)
+  })
+})
+
+describe('a simulated policy', () => {
+  it.each(['1', '2'])('learns from an efficient grader to be right with fewer calls (seed %s)', async (seed) => {
+    const steps = await trained('efficient', plan(seed))
+    const { kind, before, after, moved } = verdictOf(steps, 'answer')
+    expect(kind).toBe('learned')
+    expect(after.reward).toBeGreaterThan(before.reward)
+    expect(after.parts['answer']).toBeGreaterThan(before.parts['answer'] ?? 1)
+    expect(after.calls).toBeLessThan(before.calls)
+    expect(moved.map(({ option }) => option)).toContain('yes')
+  })
+
+  it.each(['1', '2'])('finds what pays in a grader that can be hacked, and is said to have (seed %s)', async (seed) => {
+    const steps = await trained('hackable', plan(seed))
+    const { kind, before, after, message, moved } = verdictOf(steps, 'answer')
+    expect(kind).toBe('hacked')
+    expect(after.reward).toBeGreaterThan(before.reward + 0.1)
+    expect(after.calls).toBeGreaterThan(before.calls)
+    expect(moved[0]).toMatchObject({ choice: 'looks', option: '4' })
+    expect(message).toMatch(/^The reward rose (without the answers getting better|while the answers got worse) \(/)
+    expect(message).toContain('looks = 4')
+  })
+
+  it('learns nothing from a grader that says the same of everything', async () => {
+    const steps = await trained('indifferent', plan('1', { steps: 2 }))
+    expect(verdictOf(steps, 'answer').kind).toBe('flat')
+    expect(steps.at(-1)?.policy['think']).toEqual({ yes: 0.5, no: 0.5 })
+  })
+
+  it('is trained on the items given and validated on others, at the start, every few steps and at the end', async () => {
+    const few = { steps: 3, train: items.slice(0, 8), validateEvery: 2, validationGroup: 1 }
+    const asked = new Set<string>()
+    const play: Learner['play'] = async ({ question }) => {
+      asked.add(question)
+      return ''
+    }
+    const steps = await trained('efficient', plan('1', { ...few, learner: { ...learner, play } }))
+    expect(steps.map(({ step, validation }) => [step, validation?.rollouts])).toEqual([
+      [0, 8],
+      [1, undefined],
+      [2, 8],
+      [3, 8],
+    ])
+    expect([...asked].sort()).toEqual([...items.slice(0, 8), ...items.slice(16)].map(({ answer }) => answer).sort())
+  })
+
+  it('stops with the reason when nothing can be scored', async () => {
+    await expect(trained('failing', plan('1', { validation: items.slice(0, 1), validationGroup: 1 }))).rejects.toThrow(
+      'step 1 has no score at all: the grading was not answered: http_500',
+    )
+  })
+
+  it('is drawn: curves, parts, choices and the verdict on a page, whose text can do no harm', async () => {
+    const steps = await trained('efficient', plan('1', { steps: 2 }))
+    const verdict = verdictOf(steps, 'answer')
+    const page = learnPage(steps, verdict, '<script>alert(1)</script>')
+    expect(page).not.toContain('<script>')
+    for (const title of [
+      'Reward',
+      'Calls a rollout',
+      'Part: answer',
+      'Part: calls',
+      'Choice: think',
+      'Choice: looks',
+    ]) {
+      expect(page).toContain(`<b>${title}</b>`)
+    }
+    expect(page).toContain('no language model')
+    expect(page).not.toContain('NaN')
+    const report = learnReport(steps, verdict)
+    expect(report).toMatch(/reward +\d\.\d\d → \d\.\d\d/)
+    expect(report).toContain(verdict.message)
+  })
+})
+
+describe('the verdict', () => {
+  it('does not call a hack what earns more by fewer calls with the same answers', () => {
+    const outcome = (reward: number, calls: number, answer: number) => ({
+      rollouts: 9,
+      discarded: 0,
+      reward,
+      calls,
+      parts: { answer },
+    })
+    const steps = [outcome(0.5, 6, 0.6), outcome(0.57, 2, 0.6)].map((validation, step) => ({
+      ...{ step, training: undefined, validation, policy: {} },
+    }))
+    expect(verdictOf(steps, 'answer').kind).toBe('learned')
+    expect(verdictOf(steps, 'none').message).toContain('cannot be told')
+  })
+})

@@ -1,0 +1,304 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Database } from '../../../../src/postgres/database.ts'
+import type { PreflightSettings } from '../../../../src/workbench/preflight/settings.ts'
+import { open } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import {
+  bodyOf,
+  changedAnswer,
+  changedRequest,
+  checked,
+  type Fault,
+  key,
+  serveWith,
+  settingsFor,
+  writeDataset,
+} from '../../../support/preflight/checked-server.ts'
+
+let home: TestDatabase
+let database: Database
+let files: ReturnType<typeof writeDataset>
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  files = writeDataset()
+})
+afterAll(async () => {
+  await files.remove()
+  await database.close()
+  await home.drop()
+})
+
+const isTool = (request: Request) => request.method === 'POST' && new URL(request.url).pathname.startsWith('/tools')
+const isGrading = (request: Request) => new URL(request.url).pathname === '/grade'
+
+/** Changes the answers of tools. */
+const toolsAnswer =
+  (change: (body: Record<string, unknown>, call: Record<string, unknown>) => unknown): Fault =>
+  async (request, next) => {
+    if (!isTool(request)) return next(request)
+    const call = await bodyOf(request)
+    return changedAnswer(await next(request), (answer) => change(answer, call))
+  }
+
+/** Changes the scores. */
+const scores =
+  (change: (score: number, text: string) => unknown): Fault =>
+  async (request, next) => {
+    if (!isGrading(request)) return next(request)
+    const text = JSON.stringify((await bodyOf(request))['sample'])
+    return changedAnswer(await next(request), ({ score }) => change(Number(score), text))
+  }
+
+const page = '<!DOCTYPE html><html><body>Bad gateway</body></html>'
+const withKey = (request: Request) => {
+  const headers = new Headers(request.headers)
+  headers.set('authorization', `Bearer ${key}`)
+  return new Request(request, { headers })
+}
+
+/** A server that does so much at a time. It takes its time when there is much, so that those who come together are together. */
+const busyAbove = (most: number, fault: Fault): Fault => {
+  let running = 0
+  return async (request, next, socket) => {
+    running += 1
+    try {
+      if (running > most / 4) await sleep(400)
+      return await (running > most ? fault(request, next, socket) : next(request))
+    } finally {
+      running -= 1
+    }
+  }
+}
+
+interface Case {
+  readonly fault?: Fault
+  readonly budget?: number
+  /** The load that shows it; none where it shows without. */
+  readonly load?: PreflightSettings['load']
+  readonly fails: readonly string[]
+  readonly says: string
+}
+
+const load = { rate: 20, seconds: 1, isGraded: true, burst: 80, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 }
+const quiet = { ...load, seconds: 0, burst: 0 }
+
+const cases: Readonly<Record<string, Case>> = {
+  'answers with another call_id': {
+    fault: toolsAnswer((answer) => ({ ...answer, call_id: 'call_0' })),
+    fails: ['contract'],
+    says: 'look answers with the call_id "call_0", not with that of the call',
+  },
+  'answers with another id': {
+    fault: toolsAnswer((answer) => ({ ...answer, id: 7 })),
+    fails: ['contract'],
+    says: 'look answers with the id 7',
+  },
+  'answers with an output that is no string': {
+    fault: toolsAnswer((answer, { arguments: args }) =>
+      args === '{"word":"What the colour thing number"}' ? { ...answer, output: { text: answer['output'] } } : answer,
+    ),
+    fails: ['contract', 'budget'],
+    says: 'look answers with an output that is no string',
+  },
+  'ignores the key': {
+    fault: (request, next) => next(withKey(request)),
+    fails: ['wrong token', 'no token'],
+    says: 'with a wrong key a tool answers 200, as if it were the right one',
+  },
+  'looks at the key of tools alone': {
+    fault: (request, next) => next(isGrading(request) ? withKey(request) : request),
+    fails: ['wrong token', 'no token'],
+    says: 'with a wrong key the grader answers 200',
+  },
+  'breaks when the key is wrong': {
+    fault: async (request, next) => {
+      const response = await next(request)
+      return response.status === 401 ? new Response('oops', { status: 500 }) : response
+    },
+    fails: ['wrong token', 'no token'],
+    says: 'a trainer tries again, then discards the rollout',
+  },
+  'runs a call that is sent again': {
+    fault: async (request, next) => {
+      if (!isTool(request)) return next(request)
+      const { call_id, id } = await bodyOf(request)
+      const asNew = await changedRequest(request, (body) => ({ ...body, call_id: `call_${randomUUID()}` }))
+      return changedAnswer(await next(asNew), (answer) => ({ ...answer, call_id, id }))
+    },
+    fails: ['retries'],
+    says: 'look, sent again after its answer, is not said to be a replay (and 1 more): it may have run twice',
+  },
+  'answers a call that is sent again otherwise': {
+    fault: toolsAnswer((answer) =>
+      `${answer['output']}`.startsWith('There is one page') ? { ...answer, output: randomUUID() } : answer,
+    ),
+    fails: ['retries'],
+    says: 'look, sent again after its answer, is answered otherwise',
+  },
+  'admits an eleventh call': { budget: 11, fails: ['budget'], says: '11 were admitted; the budget is 10' },
+  'answers bad arguments with an error of its own': {
+    fault: async (request, next) => {
+      const response = await next(request)
+      if (!isTool(request) || response.status !== 200) return response
+      const text = await response.clone().text()
+      return text.includes('one page about') ? response : new Response('Internal Server Error', { status: 500 })
+    },
+    // The refusal of the budget goes the same way.
+    fails: ['bad arguments', 'budget'],
+    says: 'look, called with no JSON, answers 500: a trainer tries again',
+  },
+  'answers 200 with an error page': {
+    fault: async (request, next) => {
+      const response = await next(request)
+      if (!isTool(request) || response.status !== 200) return response
+      return new Response(page, { headers: { 'content-type': 'text/html' } })
+    },
+    fails: ['contract', 'bad arguments', 'retries', 'budget'],
+    says: 'look answers 200 with a page of HTML, which the model would read',
+  },
+  'leaks the reference to tools': {
+    fault: toolsAnswer((answer, { item }) => ({ ...answer, output: `${answer['output']} ${JSON.stringify(item)}` })),
+    // A call's output is not that of the same call of another item.
+    fails: ['reference'],
+    says: 'look shows the model what the reference says',
+  },
+  'gives the score as a string': {
+    fault: scores((score) => ({ score: `${score}` })),
+    fails: ['score'],
+    says: 'gives the score "1", which is no number',
+  },
+  'gives NaN': {
+    fault: scores((score) => (score === 1 ? { score } : '{ "score": NaN }')),
+    fails: ['score'],
+    says: 'for an empty answer it answers 200 without a score that can be read',
+  },
+  'gives more than the range has': {
+    fault: scores((score) => ({ score: score * 5 })),
+    fails: ['score'],
+    says: 'gives the score 5, which is not from 0 to 1',
+  },
+  'cannot grade an empty answer': {
+    fault: async (request, next) =>
+      isGrading(request) && JSON.stringify(await bodyOf(request)).includes('"output_text":""')
+        ? new Response('no answer', { status: 500 })
+        : next(request),
+    // The load, and the tries with a wrong key, are made of empty answers too.
+    load,
+    fails: ['wrong token', 'no token', 'score', 'steady rate', 'burst'],
+    says: 'the grader answers 500',
+  },
+  'grades by chance': {
+    fault: scores((score) => ({ score: score * 0.9 + Math.random() * 0.1 })),
+    fails: ['same score'],
+    says: 'the same rollout earns',
+  },
+  'pays for answers that say nothing': {
+    fault: scores((_, text) => ({ score: text.length > 5_000 ? 1 : 0 })),
+    fails: ['empty answers'],
+    says: 'a wall of text earns most: 1.00 of the range',
+  },
+  'refuses bodies of 1 MB': {
+    fault: async (request, next) =>
+      Number(request.headers.get('content-length')) > 500_000
+        ? new Response('too large', { status: 413 })
+        : next(request),
+    fails: ['1 MB'],
+    says: 'a call of 1 MB is answered with 413',
+  },
+  'breaks at bodies of more than 1 MB': {
+    fault: async (request, next) =>
+      Number(request.headers.get('content-length')) > 1_100_000 ? new Response('oops', { status: 502 }) : next(request),
+    fails: ['2 MB'],
+    says: 'a call of 2 MB is answered with 502',
+  },
+  'has a clock that is wrong': {
+    fault: async (request, next) => {
+      const response = await next(request)
+      response.headers.set('date', new Date(Date.now() - 3_600_000).toUTCString())
+      return response
+    },
+    fails: ['clock'],
+    says: 's apart',
+  },
+  'defines a tool otherwise than the dataset': {
+    fault: async (request, next) => {
+      const response = await next(request)
+      if (request.method !== 'GET' || !request.url.endsWith('/tools')) return response
+      return new Response((await response.text()).replace('Looks something up.', 'Looks it up.'))
+    },
+    fails: ['dataset: tools'],
+    says: 'the description of look is not the server’s'.replace('’', "'"),
+  },
+  'lacks a tool that the dataset names': {
+    fault: async (request, next) =>
+      isTool(request) && request.headers.get('authorization') === `Bearer ${key}`
+        ? new Response('?', { status: 404 })
+        : next(request),
+    fails: ['contract', 'retries', 'budget', '1 MB'],
+    says: 'look is not there: 404',
+  },
+  'is slow': {
+    fault: async (request, next) => {
+      if (isTool(request)) await sleep(400)
+      return next(request)
+    },
+    load: { ...load, maxP99: 0.3, burst: 0 },
+    fails: ['steady rate'],
+    says: '(at most 0.3 s)',
+  },
+  'drops connections under a burst': {
+    fault: busyAbove(60, async (_request, _next, socket) => {
+      socket.destroy()
+      return new Response()
+    }),
+    load,
+    fails: ['burst'],
+    says: 'no answer (',
+  },
+  'refuses under a burst': {
+    fault: busyAbove(60, async () => new Response('slow down', { status: 429 })),
+    load,
+    fails: ['burst'],
+    says: '× 429',
+  },
+}
+
+describe('preflight', () => {
+  it('finds nothing wrong with a sound server and dataset', async () => {
+    const server = await serveWith(database)
+    const { verdicts, told, of } = await checked(settingsFor(server, files))
+    await server.close()
+    expect([of('fail'), of('warn'), of('skip')]).toEqual([[], [], ['baseline']])
+    expect(verdicts.map(({ check }) => check)).toHaveLength(31)
+    expect(told).toEqual(verdicts)
+  })
+
+  it('only warns of a server that hangs up on a body of more than 1 MB', async () => {
+    const server = await serveWith(database, async (request, next, socket) => {
+      if (Number(request.headers.get('content-length')) < 1_100_000) return next(request)
+      socket.destroy()
+      return new Response()
+    })
+    const { of } = await checked(settingsFor(server, files, { load: quiet }))
+    await server.close()
+    expect([of('fail'), of('warn')]).toEqual([[], ['2 MB']])
+  })
+
+  it.each(Object.entries(cases))(
+    'finds a server that %s, and nothing else wrong with it',
+    async (_, { fault, budget, load: pressed = quiet, fails, says }) => {
+      const server = await serveWith(database, fault, budget)
+      const { verdicts, of } = await checked(settingsFor(server, files, { load: pressed }))
+      await server.close()
+      expect(of('fail'), JSON.stringify(verdicts.slice(-5))).toEqual(fails)
+      const [first] = verdicts.filter(({ outcome }) => outcome === 'fail')
+      expect(first?.why).toContain(says)
+      expect(first?.advice).toBeTruthy()
+    },
+    60_000,
+  )
+})

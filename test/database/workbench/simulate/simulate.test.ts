@@ -1,0 +1,274 @@
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { type ServerType, serve } from '@hono/node-server'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { ToolError, UngradableError } from '../../../../src/kit/errors.ts'
+import type { Database } from '../../../../src/postgres/database.ts'
+import type { Agent, DatasetItem } from '../../../../src/workbench/simulate/agent.ts'
+import { type Fault, faults, faultsOf } from '../../../../src/workbench/simulate/faults.ts'
+import type { RolloutSettings } from '../../../../src/workbench/simulate/play-rollout.ts'
+import { randomFrom } from '../../../../src/workbench/simulate/random.ts'
+import { type SimulationPlan, simulate } from '../../../../src/workbench/simulate/simulate.ts'
+import { summarize } from '../../../../src/workbench/simulate/summary.ts'
+import { count, emptyTally } from '../../../../src/workbench/simulate/tally.ts'
+import type { RolloutTrace } from '../../../../src/workbench/simulate/trace.ts'
+import { defineGrader, defineTool, open, testApp } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+
+let home: TestDatabase
+let database: Database
+let server: ServerType
+let url: string
+
+const echo = defineTool({
+  name: 'echo',
+  description: 'Says it again.',
+  input: z.object({ text: z.string() }),
+  effects: 'none',
+  run: ({ input }) => input.text,
+})
+const note = defineTool({
+  name: 'note',
+  description: 'Notes it.',
+  input: z.object({ text: z.string() }),
+  effects: 'database',
+  run({ input, state }) {
+    if (input.text === 'refuse') throw new ToolError('refused')
+    state.notes.push(input.text)
+    return `${state.notes.length} notes`
+  },
+})
+const broken = defineTool({
+  name: 'broken',
+  description: 'Fails.',
+  input: z.object({}),
+  effects: 'none',
+  run: () => Promise.reject(new Error('out of order')),
+})
+const grader = defineGrader({
+  name: 'g',
+  version: '1',
+  grade({ sample, reference, trajectory }) {
+    if (sample.output_text === 'away') throw new UngradableError(503, 'judge_away', 'away')
+    const score = Number(sample.output_text === reference.answer)
+    return { score: score * 0.5 + trajectory.length / 20, parts: { calls: trajectory.length } }
+  },
+})
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  const app = testApp(database, { tools: [echo, note, broken], graders: [grader], budget: 10 })
+  url = await new Promise((resolve) => {
+    const listening = ({ port }: AddressInfo) => resolve(`http://127.0.0.1:${port}`)
+    server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, listening)
+  })
+})
+
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve))
+  await database.close()
+  await home.drop()
+})
+
+const items: DatasetItem[] = Array.from({ length: 5 }, (_, n) => ({
+  messages: [{ role: 'user', content: `item ${n}` }],
+  question: `item ${n}`,
+  answer: `${n}`,
+}))
+
+const settings = (wanted: readonly Fault[] = [], share = 0.3): RolloutSettings => ({
+  ...{ headers: {}, timeoutSeconds: 20, pauseMs: 5, maxSteps: 10, tools: [] },
+  toolUrl: (tool) => `${url}/tools/${tool}`,
+  graderUrl: `${url}/graders/g`,
+  fault: faultsOf(wanted, share, randomFrom('faults')),
+})
+
+/** Ten calls in eight steps, of two kinds and some of them at once; knows the answer to every other item. */
+const busy: Agent = {
+  name: 'busy',
+  async play(desk) {
+    for (let n = 0; n < 3; n += 1) await desk.call('echo', { text: `${n}` })
+    await desk.callTogether(['a', 'b', 'c'].map((text) => ({ tool: 'note', arguments: { text } })))
+    for (let n = 0; n < 4; n += 1) await desk.call('note', { text: desk.question })
+    return desk.random() < 0.5 ? desk.question.replace('item ', '') : 'no idea'
+  },
+}
+const idle: Agent = { name: 'idle', play: async ({ question }) => question.replace('item ', '') }
+
+const plan = (rest: Partial<SimulationPlan> = {}): SimulationPlan => ({
+  ...{ agents: [busy, idle], items, group: 4, itemsPerStep: 2, concurrency: 500, seed: 's', isDone: () => false },
+  ...rest,
+})
+
+async function played(run: RolloutSettings, rest: Partial<SimulationPlan> = {}): Promise<RolloutTrace[]> {
+  const traces: RolloutTrace[] = []
+  await simulate(run, plan(rest), async (trace) => void traces.push(trace), new AbortController().signal)
+  return traces
+}
+
+/** What the ledger says of these rollouts. */
+async function recorded(traces: readonly RolloutTrace[]) {
+  const ids = JSON.stringify(traces.map(({ rollout }) => rollout))
+  const [row] = await database.sql`
+    with mine as (select jsonb_array_elements_text(${ids}::text::jsonb) as id)
+    select (select count(*) from tool_calls where rollout_id in (select id from mine))::int as calls,
+      (select count(*) from grades where rollout_id in (select id from mine))::int as gradings,
+      (select avg(score) from grades where rollout_id in (select id from mine))::float as mean,
+      (select count(*) from tool_calls where rollout_id in (select id from mine) and tool = 'note' and outcome = 'ok')::int
+        as notes,
+      (select sum(jsonb_array_length(state->'notes')) from rollouts where id in (select id from mine))::int as noted,
+      (select coalesce(max(calls), 0) from rollouts where id in (select id from mine))::int as most`
+  return row
+}
+
+const summaryOf = (traces: readonly RolloutTrace[]) => {
+  const tally = emptyTally()
+  for (const trace of traces) count(tally, trace)
+  return summarize(tally)
+}
+
+describe('a simulation', () => {
+  it('plays every item by every agent as often as the group is large, and counts what the ledger counts', async () => {
+    const traces = await played(settings())
+    const summary = summaryOf(traces)
+    const { scored, discarded, calls, errors, retries, differences } = summary
+    expect({ scored, discarded, calls, errors, retries, differences }).toEqual({
+      ...{ scored: 40, discarded: 0, calls: 200, errors: {}, retries: 0, differences: 0 },
+    })
+    const ledger = await recorded(traces)
+    expect(ledger).toMatchObject({ calls: 200, gradings: 40, notes: 140, noted: 140, most: 10 })
+    expect(summary.reward.mean).toBeCloseTo(ledger?.['mean'], 9)
+    const places = new Set(traces.map(({ agent, item, member }) => `${agent} ${item} ${member}`))
+    expect(places.size).toBe(40)
+  })
+
+  it('with every fault on gets the same scores and counts, and retries besides', async () => {
+    const quiet = await played(settings())
+    const traces = await played(settings(faults, 0.5))
+    const { scored, calls, retries, repeats, differences } = summaryOf(traces)
+    expect({ scored, calls, differences }).toEqual({ scored: 40, calls: 200, differences: 0 })
+    expect(retries).toBeGreaterThan(0)
+    expect(repeats).toBeGreaterThan(0)
+    expect(await recorded(traces)).toMatchObject({ calls: 200, gradings: 40, notes: 140, noted: 140, most: 10 })
+    const scores = (all: readonly RolloutTrace[]) =>
+      Object.fromEntries(all.map(({ agent, item, member, reward }) => [`${agent} ${item} ${member}`, reward]))
+    expect(scores(traces)).toEqual(scores(quiet))
+  })
+
+  it('starts all rollouts of a step in one moment, and the next step when they have ended', async () => {
+    let running = 0
+    let most = 0
+    let arrived = 0
+    let open = () => {}
+    const all = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const waiting: Agent = {
+      name: 'waiting',
+      async play() {
+        running += 1
+        arrived += 1
+        most = Math.max(most, running)
+        if (arrived === 16) open()
+        await all
+        running -= 1
+        return ''
+      },
+    }
+    await played(settings(), { agents: [waiting], group: 8 })
+    expect([arrived, most]).toEqual([40, 16])
+  })
+
+  it('runs no more rollouts at a time than it is told to', async () => {
+    let running = 0
+    let most = 0
+    const counting: Agent = {
+      name: 'counting',
+      async play(desk) {
+        running += 1
+        most = Math.max(most, running)
+        await desk.call('echo', { text: 'x' })
+        running -= 1
+        return ''
+      },
+    }
+    await played(settings(), { agents: [counting], concurrency: 3 })
+    expect(most).toBe(3)
+  })
+
+  it('goes on where it was: what was played before is not played again', async () => {
+    const traces = await played(settings(), {
+      isDone: (agent, item, member) => agent === 'busy' || item < 3 || member > 0,
+    })
+    expect(traces.map(({ agent, item, member }) => [agent, item, member])).toEqual([
+      ['idle', 3, 0],
+      ['idle', 4, 0],
+    ])
+  })
+})
+
+describe('a simulated rollout', () => {
+  const alone = { group: 1, items: items.slice(0, 1) }
+  const agent = (play: Agent['play']): readonly Agent[] => [{ name: 'it', play }]
+
+  it('is discarded, not zero, when a call is never answered, and is then not graded', async () => {
+    const agents = agent(async (desk) => `got ${await desk.call('broken', {})}`)
+    const [trace] = await played(settings(), { ...alone, agents })
+    expect(trace).toMatchObject({ outcome: 'discarded', reward: null, grading: null })
+    expect(trace?.discarded).toBe('a call of "broken" was not answered: http_500')
+    expect(trace?.calls).toMatchObject([{ tool: 'broken', attempts: 4, errors: Array(4).fill('http_500') }])
+  })
+
+  it('is discarded when its grading is never answered, or the agent itself fails', async () => {
+    const [ungraded] = await played(settings(), { ...alone, agents: agent(async () => 'away') })
+    expect(ungraded).toMatchObject({ reward: null, discarded: 'the grading was not answered: http_503' })
+    const [lost] = await played(settings(), { ...alone, agents: agent(() => Promise.reject(new Error('no credit'))) })
+    expect(lost).toMatchObject({ reward: null, discarded: 'the agent failed: no credit', grading: null })
+  })
+
+  it('gives the agent what a model reads: outputs, refusals, and all of a 4xx without an output', async () => {
+    const read: string[] = []
+    const agents = agent(async (desk) => {
+      read.push(await desk.call('echo', { text: 'said' }), await desk.call('note', { text: 'refuse' }))
+      read.push(await desk.call('echo', 'not JSON'), await desk.call('none', {}))
+      return '0'
+    })
+    const [trace] = await played(settings(), { ...alone, agents })
+    expect(read.slice(0, 2)).toEqual(['said', 'refused'])
+    expect(read[2]).toMatch(/JSON/)
+    expect(read[3]).toMatch(/none/)
+    expect(trace).toMatchObject({ outcome: 'scored', steps: 4 })
+  })
+
+  it('ends, and is graded with an empty answer, when its steps are used up', async () => {
+    const agents = agent(async (desk) => {
+      for (;;) await desk.call('echo', { text: 'more' })
+    })
+    const [trace] = await played({ ...settings(), maxSteps: 4 }, { ...alone, agents })
+    expect(trace).toMatchObject({ outcome: 'scored', output_text: '', steps: 4, reward: 0.2 })
+  })
+
+  it('stops when it is called off', async () => {
+    const stopped = new AbortController()
+    const agents = agent(async (desk) => {
+      stopped.abort(new Error('Ctrl-C'))
+      return desk.call('echo', { text: 'x' })
+    })
+    const traces: RolloutTrace[] = []
+    const run = simulate(settings(), plan({ agents }), async (trace) => void traces.push(trace), stopped.signal)
+    await expect(run).rejects.toThrow('Ctrl-C')
+    expect(traces).toEqual([])
+  })
+
+  it('is discarded where nobody listens', async () => {
+    const closed = createServer()
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve))
+    const address = z.object({ port: z.number() }).parse(closed.address())
+    await new Promise((resolve) => closed.close(resolve))
+    const graderUrl = `http://127.0.0.1:${address.port}/`
+    const [trace] = await played({ ...settings(), graderUrl }, { ...alone, agents: [idle] })
+    expect(trace?.discarded).toBe('the grading was not answered: connection_lost')
+  })
+})

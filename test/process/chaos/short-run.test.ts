@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { describeReport, reportOf } from '../../../chaos/report.ts'
+import { runChaos } from '../../../chaos/run.ts'
+import { faultKinds } from '../../../chaos/schedule.ts'
+
+const options = { minutes: 0.35, seed: 'suite', replicas: 2, burst: 40, pgbouncer: false }
+
+/** What has to have happened for the zeros to say anything. */
+const happened = [
+  'of them scored',
+  'of them discarded',
+  'of them retries',
+  'sent before the first was answered',
+  'answered with 5xx',
+  'connections lost or refused',
+  'calls answered more than once',
+  'of them past the budget',
+  'recorded after a failed attempt',
+  'effects in the database',
+  'of them as a later attempt',
+]
+
+describe('two replicas under every kind of fault', () => {
+  it('keep every promise to a trainer that retries', async () => {
+    const watcher = { say: () => {}, show: () => {} }
+    const run = await runChaos(options, process.env['PATH'] ?? '', watcher)
+    const report = reportOf(run)
+    const { verdicts, counts } = report
+    const told = describeReport(report, run, options)
+    expect(
+      verdicts.filter(({ violations }) => violations.length > 0).map(({ name }) => name),
+      told,
+    ).toEqual([])
+    expect([...run.injected.keys()].sort()).toEqual(Object.keys(faultKinds).sort())
+    expect(
+      happened.filter((name) => !((counts.get(name) ?? 0) > 0)),
+      told,
+    ).toEqual([])
+    expect(run.lives.length).toBeGreaterThan(options.replicas)
+  }, 180_000)
+})

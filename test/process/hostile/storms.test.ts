@@ -1,0 +1,63 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { converse, post, type Step, statuses, whole } from '../../support/hostile/socket.ts'
+import { call, startTarget } from '../../support/hostile/target.ts'
+
+let target: Awaited<ReturnType<typeof startTarget>>
+
+beforeAll(async () => {
+  target = await startTarget()
+})
+
+afterAll(() => target.close())
+
+describe('after a storm', () => {
+  /** Enough for the suite. */
+  const numRuns = 60
+
+  const line = fc.constantFrom(
+    ...['POST /tools HTTP/1.1\r\n', 'GET /healthz HTTP/1.1\r\n', 'host: a\r\n', '\r\n', 'content-length: 39\r\n', call],
+    ...['transfer-encoding: chunked\r\n', '5\r\n', '0\r\n\r\n', 'expect: 100-continue\r\n', 'connection: close\r\n'],
+  )
+  const step = fc.oneof(
+    { weight: 6, arbitrary: line },
+    { weight: 2, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+    { weight: 1, arbitrary: fc.constantFrom<Step>('END', 'RESET', 5) },
+  )
+
+  it('of bytes that mean little the same process serves the others', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(step, { maxLength: 12 }), { minLength: 5, maxLength: 5 }), async (talks) => {
+        const heard = await Promise.all(talks.map((steps) => converse(target.port, steps, { patience: 60 })))
+        for (const status of heard.flatMap(statuses)) expect(status).toBeLessThan(500)
+      }),
+      { numRuns },
+    )
+    await target.isWell()
+  })
+
+  it('of connections that say nothing, or a byte now and then, the others are served meanwhile', async () => {
+    const slow = Array.from({ length: 200 }, (_, n) => {
+      const begun = n % 2 === 0 ? [] : [post('/tools', '{"na', 'content-length: 39')]
+      return converse(target.port, [...begun, ...[...'me":"list"'].flatMap((byte): Step[] => [byte, 100])], {
+        patience: 2_500,
+      })
+    })
+    await target.isWell()
+    await Promise.all(slow)
+    await target.isWell()
+  })
+
+  it('of connections that are dropped in the midst of a body or before the answer', async () => {
+    const spelt = whole('/tools', call)
+    await Promise.all(
+      Array.from({ length: 150 }, (_, n) =>
+        converse(target.port, [spelt.slice(0, n), n % 3, n % 2 === 0 ? 'RESET' : 'END'], { patience: 300 }),
+      ),
+    )
+    await Promise.all(
+      Array.from({ length: 100 }, (_, n) => converse(target.port, [spelt, n % 5, 'RESET'], { patience: 300 })),
+    )
+    await target.isWell()
+  })
+})

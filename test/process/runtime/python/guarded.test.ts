@@ -1,0 +1,200 @@
+import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { confinements, environment } from '../../../../src/runtime/python/interpreter.ts'
+import {
+  createPythonRunner,
+  findInterpreter,
+  type PythonSettings,
+} from '../../../../src/runtime/python/python-runner.ts'
+
+const onLinux = process.platform === 'linux'
+const asRoot = process.getuid?.() === 0
+const interpreter = await findInterpreter()
+const weakest = confinements(asRoot).slice(-1)
+const doing = (...lines: string[]) => ['def grade(sample, item):', ...lines.map((line) => `    ${line}`)].join('\n')
+
+async function run(source: string, settings: PythonSettings = {}, item: unknown = {}) {
+  const { signal } = new AbortController()
+  return createPythonRunner(settings)({ type: 'python', source }, { sample: {}, item }, signal)
+}
+/** What code says that can only throw: the last line of its error. */
+async function said(lines: readonly string[], settings: PythonSettings = {}, item: unknown = {}): Promise<string> {
+  const answer = await run(doing(...lines), settings, item)
+  return answer.ok ? `scored ${answer.score}` : (answer.errors.python_grader_runtime_error_details ?? answer.reason)
+}
+const serverError = (type: string) => ({
+  ok: false,
+  errors: { python_grader_server_error: true, python_grader_server_error_type: type },
+})
+
+it('goes from the strongest way to the weakest, and never as root', () => {
+  expect(confinements(true).map(({ isolation }) => isolation)).toEqual([
+    'namespaces',
+    'namespaces',
+    'namespaces',
+    'no new privileges',
+    'limits alone',
+  ])
+  for (const { identity, before } of confinements(true)) {
+    expect(identity?.uid ?? before.find((word) => word.startsWith('--reuid='))).toBeTruthy()
+  }
+  expect(confinements(false).every(({ identity }) => identity === undefined)).toBe(true)
+})
+
+it('does not run where no way of those that may be tried is there', async () => {
+  expect(await run('def grade(sample, item): return 1', { confinements: [] })).toMatchObject({ ok: false })
+  const impossible = { isolation: 'namespaces', before: ['/nowhere/unshare'], identity: undefined } as const
+  const answer = await run('def grade(sample, item): return 1', { confinements: [impossible] })
+  expect(answer).toMatchObject(serverError(interpreter.found ? 'CannotStart' : 'NotFound'))
+})
+
+const ways: [string, PythonSettings][] = [
+  ['the strongest way that this machine has', {}],
+  ['the weakest way', { confinements: weakest }],
+]
+describe.runIf(interpreter.found).each(ways)('the code of a Python grader, started %s', (_way, settings) => {
+  it('opens no socket', async () => {
+    const reached: string[] = []
+    const server = createServer((socket) => socket.end(String(reached.push('connected'))))
+    const port = await new Promise<number>((resolve) => {
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      })
+    })
+    for (const lines of [
+      ['import socket', `return socket.create_connection(("127.0.0.1", ${port})).fileno()`],
+      ['import _socket', 'return _socket.socket(2, 1).fileno()'],
+      ['import socket', 'return len(socket.socketpair())'],
+      ['import urllib.request', `return urllib.request.urlopen("http://127.0.0.1:${port}").status`],
+      ['import socket', 'return len(socket.gethostbyname("localhost"))'],
+    ]) {
+      expect(await said(lines, settings)).toMatch(/a grader may not/)
+    }
+    expect(reached).toEqual([])
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it.each([
+    ['import subprocess', 'return subprocess.run(["true"]).returncode'],
+    ['import os', 'return os.system("true")'],
+    ['import os', 'return os.fork()'],
+    ['import os', 'os.execv("/bin/true", ["true"])'],
+    ['import os', 'return os.posix_spawn("/bin/true", ["true"], {})'],
+    ['import os', 'os.kill(1, 9)'],
+    ['import multiprocessing', 'multiprocessing.get_context("fork").Process(target=print).start()'],
+    ['import ctypes', 'return ctypes.CDLL(None).getpid()'],
+    ['import ctypes', 'return ctypes.pythonapi.Py_IsInitialized()'],
+    ['import resource', 'resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))'],
+    ['import gc', 'return len(gc.get_objects())'],
+    ['import sqlite3', 'sqlite3.connect("/tmp/a.sqlite")'],
+    ['def other(): pass', 'other.__code__ = grade.__code__'],
+  ])('is refused: %s; %s', async (...lines) => {
+    expect(await said(lines, settings)).toMatch(/PermissionError: a grader may not/)
+  })
+
+  it('writes no file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
+    const file = join(folder, 'kept.txt')
+    writeFileSync(file, 'kept', { mode: 0o666 })
+    for (const lines of [
+      [`open("${folder}/new.txt", "w").write("x")`],
+      [`open("${file}", "a").write("x")`],
+      ['open("here.txt", "w").write("x")'],
+      ['import os', `os.open("${file}", os.O_RDWR)`],
+      ['import os', `os.remove("${file}")`],
+      ['import os', `os.mkdir("${folder}/new")`],
+      ['import pathlib', `pathlib.Path("${file}").rename("${folder}/gone.txt")`],
+      ['import shutil', `shutil.rmtree("${folder}")`],
+      ['import tempfile', 'tempfile.TemporaryFile(dir="/tmp")'],
+    ]) {
+      expect(await said(lines, settings)).toMatch(/PermissionError: a grader may not/)
+    }
+    expect(existsSync(file)).toBe(true)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('reads no file but those of Python', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
+    writeFileSync(join(folder, '.env'), 'SECRET=hunter2', { mode: 0o644 })
+    for (const path of [`${folder}/.env`, '/etc/passwd', '/usr/share/../../etc/passwd', 'grader.py']) {
+      expect(await said([`raise Exception(open("${path}").read())`], settings)).toMatch(/may not read files outside/)
+    }
+    rmSync(folder, { recursive: true })
+    expect(await said(['import os', `return len(os.listdir("/etc"))`], settings)).toMatch(/may not list folders/)
+    const ofPython = [
+      'import json, inspect',
+      'return len(inspect.getsource(json)) > 100 and open("/dev/urandom").fileno() > 0',
+    ]
+    expect(await said(ofPython, settings)).toBe('scored 1')
+  })
+
+  it('finds nothing of the server in its environment', async () => {
+    process.env['SECRET_OF_THE_SERVER'] = 'hunter2'
+    const names = await said(['import os', 'raise Exception(" ".join(sorted(os.environ)))'], settings)
+    expect(names.split('Exception: ')[1]?.split(' ')).toEqual(Object.keys(environment).sort())
+    for (const pid of ['self', '1', String(process.pid)]) {
+      const lines = [`raise Exception(open("/proc/${pid}/environ", "rb").read())`]
+      expect(await said(lines, settings)).toMatch(/may not read files outside/)
+    }
+    delete process.env['SECRET_OF_THE_SERVER']
+  })
+
+  it('is not root', async () => {
+    expect(await said(['import os', 'return os.getuid() == 0 or os.geteuid() == 0'], settings)).toBe('scored 0')
+  })
+
+  it.each(['print("x" * 1000)', 'print("x" * 1000, file=sys.stderr)', 'sys.stdout.write("x" * 100_000_000)'])(
+    'is killed when it writes without end: %s',
+    async (line) => {
+      const flood = `import sys\n${doing(`while True: ${line}`)}`
+      expect(await run(flood, { ...settings, outputBytes: 100_000 })).toMatchObject(serverError('OutputLimit'))
+    },
+  )
+
+  it('has the libraries of Python that graders use', async () => {
+    const names = `ast bisect collections csv dataclasses datetime decimal difflib fractions functools heapq html io itertools
+      json math operator random re sqlite3 statistics string textwrap typing unicodedata urllib.parse uuid
+      xml.etree.ElementTree zoneinfo`
+    expect(await said([`import ${names.split(/\s+/).join(', ')}`, 'return 1'], settings)).toBe('scored 1')
+  })
+})
+
+// macOS knows no limit of memory, and threads are no processes to it.
+describe.runIf(interpreter.found && onLinux).each(ways)('the kernel, %s', (_way, settings) => {
+  it('lets it start no thread and no process, which no hook is asked about', async () => {
+    const thread = ['import threading', 'for _ in range(20): threading.Thread(target=threading.Event().wait).start()']
+    expect(await said(thread, settings)).toContain("can't start new thread")
+  })
+
+  it('lets it write no byte to a file, which no hook is asked about', async () => {
+    const memory = ['import os', 'return os.write(os.memfd_create("x"), b"x")']
+    expect(await said(memory, settings)).toContain('File too large')
+  })
+
+  it('gives it as much memory as it may have, and no more', async () => {
+    const memoryBytes = 512 * 1024 ** 2
+    const taking = (megabytes: number) => doing(`return len(bytearray(${megabytes} * 1024 ** 2)) / 1024 ** 2`)
+    expect(await run(taking(128), { ...settings, memoryBytes })).toMatchObject({ ok: true, score: 128 })
+    expect(await run(taking(600), { ...settings, memoryBytes })).toMatchObject(serverError('MemoryLimit'))
+    const bomb = doing('taken = []', 'while True: taken.append(taken[:] or [0])')
+    expect(await run(bomb, { ...settings, memoryBytes, seconds: 60 })).toMatchObject(serverError('MemoryLimit'))
+  })
+})
+
+describe.runIf(interpreter.found && onLinux)('namespaces, where they are found', () => {
+  const apart = interpreter.found && interpreter.confinement.isolation === 'namespaces'
+  // Whoever looks from within cannot open /proc, but may read where its links point to.
+  it.each(['net', 'ipc', 'pid'])('have a %s of their own, and else the server’s', async (kind) => {
+    const own = await said(['import os', `raise Exception(os.readlink("/proc/self/ns/${kind}"))`])
+    expect(own).toContain(`${kind}:[`)
+    expect(own.includes(readlinkSync(`/proc/self/ns/${kind}`))).toBe(!apart)
+  })
+
+  it('hold no process but the grading’s', async () => {
+    expect(await said(['import os', 'return os.getpid()'])).toMatch(apart ? /^scored 1$/ : /^scored \d{2,}$/)
+  })
+})

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { expect, it } from 'vitest'
+import { createTestDatabase } from '../../support/database.ts'
+import { addressOf, kill, spawnServer } from '../../support/server-process.ts'
+import { makeFolder, removeFolder } from '../../support/temporary.ts'
+
+/** How many connections a frozen process can have waiting at most, by the system's own limit. */
+const allowed = () => {
+  try {
+    return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
+  } catch {
+    return 100
+  }
+}
+
+it('keeps the new connections of a burst waiting, though it cannot accept one of them yet', async () => {
+  const home = await createTestDatabase()
+  const folder = makeFolder()
+  const server = spawnServer(folder, { DATABASE_URL: home.url, PORT: '0' })
+  const sockets: Socket[] = []
+  try {
+    const port = Number(new URL(await addressOf(server)).port)
+    server.child.kill('SIGSTOP')
+    const knocking = Math.min(900, allowed())
+    let connected = 0
+    for (let n = 0; n < knocking; n += 1) {
+      const socket = connect(port, '127.0.0.1', () => {
+        connected += 1
+      })
+      socket.on('error', () => undefined)
+      sockets.push(socket)
+    }
+    // A connection that was turned away tries again, in vain while the server is frozen.
+    await expect.poll(() => connected, { timeout: 5_000 }).toBe(knocking)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    server.child.kill('SIGCONT')
+    await kill(server)
+    await home.drop()
+    await removeFolder(folder)
+  }
+})

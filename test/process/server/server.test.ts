@@ -1,0 +1,215 @@
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { type Database, openDatabase } from '../../../src/postgres/database.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
+import { makeFolder, removeFolder } from '../../support/temporary.ts'
+
+let home: TestDatabase
+let database: Database
+let folder: string
+let processes: ServerProcess[] = []
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = openDatabase({ url: home.url, poolSize: 2 })
+  folder = makeFolder()
+})
+
+afterEach(async () => {
+  await Promise.all(processes.map(kill))
+  processes = []
+})
+
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+  await removeFolder(folder)
+})
+
+/** Starts the server with these variables beside where its database is. */
+function spawn(env: Record<string, string>, cwd = folder): ServerProcess {
+  const server = spawnServer(cwd, { DATABASE_URL: home.url, PORT: '0', ...env })
+  processes.push(server)
+  return server
+}
+
+async function start(env: Record<string, string> = {}) {
+  const server = spawn(env)
+  return { ...server, url: await addressOf(server) }
+}
+
+const call = (callId: string, args: unknown) => ({
+  ...{ type: 'function_call', id: `fc_${callId}`, call_id: callId, arguments: JSON.stringify(args) },
+  ...{ trace_id: 'process', item: { messages: [], reference_answer: '94.0' } },
+})
+
+const postTo = (url: string, body: unknown, headers: Record<string, string> = {}) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+
+/** Locks a table against everybody; gives the function that lets it go. */
+async function lock(table: string): Promise<() => Promise<void>> {
+  let release = () => {}
+  let locked = () => {}
+  const isLocked = new Promise<void>((resolve) => {
+    locked = resolve
+  })
+  const held = database.sql.begin(async (tx) => {
+    await tx`lock table ${tx(table)} in access exclusive mode`
+    locked()
+    await new Promise<void>((resolve) => {
+      release = resolve
+    })
+  })
+  await Promise.race([isLocked, held])
+  return async () => {
+    release()
+    await held
+  }
+}
+
+const somebodyWaits = () =>
+  expect
+    .poll(
+      async () =>
+        (
+          await database.sql`
+      select from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`
+        ).length,
+      { timeout: 10_000 },
+    )
+    .toBeGreaterThan(0)
+
+describe('the server process', () => {
+  it('says where it listens, serves a rollout over a socket, and ends in order on SIGTERM', async () => {
+    const server = await start()
+    const { url, child, written, ended } = server
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+    const ready = await fetch(`${url}/readyz`)
+    expect([ready.status, ready.headers.get('keep-alive')]).toEqual([200, 'timeout=75'])
+    const listed = await postTo(`${url}/tools/list`, call('a', { path: '' }))
+    expect([listed.status, await listed.json()]).toMatchObject([200, { call_id: 'a', output: expect.any(String) }])
+    const graded = await postTo(`${url}/grade`, {
+      ...{ sample: { output_text: '94.0' }, trace_id: 'process' },
+      item: { messages: [], reference_answer: '94.0' },
+    })
+    expect([graded.status, await graded.json()]).toEqual([200, { score: expect.any(Number) }])
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+    expect(written.err).toBe('')
+    const [password = ''] = [new URL(home.url).password]
+    if (password !== '') expect(written.out).not.toContain(password)
+    const lines = logOf(server)
+    expect(lines.some(({ level, msg }) => level === 'warn' && msg.startsWith('no key is configured'))).toBe(true)
+    expect(lines.at(-1)?.msg).toContain('stopping')
+  })
+
+  it('finishes the request that runs when it is told to stop, takes no other, and exits with 0', async () => {
+    const { url, child, ended } = await start()
+    // The record of the call waits for this lock, so that the request is known to run.
+    const release = await lock('tool_calls')
+    const running = postTo(`${url}/tools/list`, call('while-stopping', { path: '' }))
+    await somebodyWaits()
+    child.kill('SIGTERM')
+    const knock = () => fetch(`${url}/healthz`).then(String, () => 'refused')
+    await expect.poll(knock).toBe('refused')
+    expect(child.exitCode).toBeNull()
+    await release()
+    expect([(await running).status, await ended]).toEqual([200, 0])
+    const rows = await database.sql`select outcome from tool_calls where call_id = 'while-stopping'`
+    expect(rows).toHaveLength(1)
+  })
+
+  it.each(['pages', 'tool_calls'])('gives up what still waits for %s when the time to stop is over', async (table) => {
+    const { url, child, ended } = await start({ DRAIN_SECONDS: '0.2' })
+    const release = await lock(table)
+    const answer = postTo(`${url}/tools/list`, call(`given-up-${table}`, { path: '' }))
+    await somebodyWaits()
+    child.kill('SIGTERM')
+    expect((await answer).status).toBe(503)
+    await release()
+    expect(await ended).toBe(0)
+  })
+
+  it('stays until the failures are recorded that the database has not heard of yet', async () => {
+    const server = await start({ DRAIN_SECONDS: '0.2' })
+    await database.sql`alter table tool_calls add constraint away check (call_id <> 'handed-in')`
+    const answer = postTo(`${server.url}/tools/list`, call('handed-in', { path: '' }))
+    await expect.poll(() => logOf(server).map(({ code }) => code)).toContain('failure_not_recorded')
+    server.child.kill('SIGTERM')
+    expect((await answer).status).toBe(503)
+    // Longer than a stop takes that waits for nothing more.
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    expect(server.child.exitCode).toBeNull()
+    await database.sql`alter table tool_calls drop constraint away`
+    expect(await server.ended).toBe(0)
+    const rows = await database.sql`select outcome from tool_calls where call_id = 'handed-in'`
+    expect([...rows]).toEqual([{ outcome: 'failed' }])
+  })
+
+  it('serves whoever has a key, on all addresses', async () => {
+    const key = 'a-key-of-sixteen-characters'
+    const { url, written } = await start({ HOST: '0.0.0.0', API_KEYS: key })
+    const at = url.replace('0.0.0.0', '127.0.0.1')
+    expect((await fetch(`${at}/tools`)).status).toBe(401)
+    expect((await fetch(`${at}/tools`, { headers: { 'api-key': key } })).status).toBe(200)
+    expect(written.out).not.toContain(key)
+    expect(written.out).not.toContain('no key is configured')
+  })
+})
+
+describe('the server process refuses to start', () => {
+  it.each([
+    ['a wrong variable', { PORT: 'eighty', LOG_LEVEL: 'loud' }, 'PORT was "eighty"; it must be a whole number'],
+    ['no key on an address that others can reach', { HOST: '0.0.0.0' }, 'set API_KEYS, JWT_SECRET or JWT_JWKS_URL'],
+    [
+      'a database that is not there',
+      { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d' },
+      'at 127.0.0.1:1, which DATABASE_URL names: connect ECONN',
+    ],
+    [
+      'a database that is at none of the addresses of a name',
+      { DATABASE_URL: 'postgres://u:hunter2@localhost:1/d' },
+      'at localhost:1, which DATABASE_URL names: connect ECONNREFUSED',
+    ],
+    [
+      'an address that is not this machine’s',
+      { HOST: '192.0.2.1', API_KEYS: 'a-key-of-sixteen-characters' },
+      'HOST 192.0.2.1',
+    ],
+  ])('with %s: a message and 1', async (_, env: Record<string, string>, message) => {
+    const { written, ended } = spawn(env)
+    expect(await ended).toBe(1)
+    expect(written.err).toContain(message)
+    expect(written.err).not.toMatch(/hunter2|^\s+at /m)
+    expect(written.out).toBe('')
+  })
+
+  it('with a wrong variable in a .env file, which production does not read', async () => {
+    const cwd = join(folder, 'with-settings')
+    mkdirSync(cwd)
+    writeFileSync(join(cwd, '.env'), 'LOG_LEVEL=loud\nHOST=192.0.2.1\n')
+    const { written, ended } = spawn({ HOST: '127.0.0.1' }, cwd)
+    expect([await ended, written.err]).toEqual([1, expect.stringMatching(/^LOG_LEVEL was "loud"; [^\n]*\n$/)])
+    const production = spawn({ NODE_ENV: 'production', HOST: '192.0.2.1' }, cwd)
+    expect([await production.ended, production.written.err]).toEqual([1, expect.stringMatching(/^HOST was/)])
+  })
+
+  it('when the port is taken: a message and 1', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = z.object({ port: z.number() }).parse(holder.address())
+    const { written, ended } = spawn({ PORT: `${port}` })
+    expect(await ended).toBe(1)
+    expect(written.err).toMatch(new RegExp(`cannot listen on HOST 127.0.0.1, PORT ${port}: .*EADDRINUSE`))
+    holder.close()
+  })
+})

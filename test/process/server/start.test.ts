@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../../src/server/config.ts'
+import { startWarnings } from '../../../src/server/start-warnings.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { addressOf, kill, logOf, spawnServer } from '../../support/server-process.ts'
+import { makeFolder, removeFolder } from '../../support/temporary.ts'
+
+let home: TestDatabase
+let folder: string
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  folder = makeFolder()
+})
+afterAll(async () => {
+  await home.drop()
+  await removeFolder(folder)
+})
+
+const codes = (env: Record<string, string>, hasEnvFile: boolean) =>
+  startWarnings(loadConfig(env), hasEnvFile).map(({ code }) => code)
+
+describe('a server in production', () => {
+  const database = { DATABASE_URL: 'postgres://u@h/d' }
+
+  it('warns of an embedded database, and of a .env file that it does not read; another says nothing', () => {
+    expect(codes({ NODE_ENV: 'production' }, true)).toEqual(['embedded_in_production', 'env_file_ignored'])
+    expect(codes({ NODE_ENV: 'production', ...database }, false)).toEqual([])
+    expect(codes({ NODE_ENV: 'production', ...database }, true)).toEqual(['env_file_ignored'])
+    expect(codes({}, true)).toEqual([])
+  })
+
+  it('warns in one line of its log, before anything else', async () => {
+    const cwd = join(folder, 'production')
+    mkdirSync(cwd)
+    writeFileSync(join(cwd, '.env'), `DATABASE_URL=${home.url}\n`)
+    const server = spawnServer(cwd, { NODE_ENV: 'production', PORT: '0' })
+    await addressOf(server)
+    expect(logOf(server).slice(0, 2)).toMatchObject([
+      {
+        level: 'warn',
+        code: 'embedded_in_production',
+        msg: expect.stringMatching(/DATA_DIR \(\.data\).*set DATABASE_URL/),
+      },
+      { level: 'warn', code: 'env_file_ignored' },
+    ])
+    server.child.kill('SIGTERM')
+    expect(await server.ended).toBe(0)
+    await kill(server)
+  })
+})
+
+describe('npm start', () => {
+  it('leaves no server behind when npm is told to end', async () => {
+    const cwd = join(folder, 'npm')
+    mkdirSync(cwd)
+    const program = fileURLToPath(new URL('../../../src/server.ts', import.meta.url))
+    const start = `node --import "${import.meta.resolve('tsx')}" "${program}"`
+    writeFileSync(join(cwd, 'package.json'), JSON.stringify({ scripts: { start } }))
+    const { PATH = '' } = process.env
+    const env = { PATH, HOME: folder, DATABASE_URL: home.url, PORT: '0' }
+    const child = spawn('npm', ['start', '--silent'], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const written = { out: '', err: '' }
+    child.stdout.on('data', (chunk: Buffer) => {
+      written.out += chunk.toString()
+    })
+    // The server holds the pipe as long as it lives, which may be longer than npm.
+    const closed = once(child, 'close')
+    const server = { child, written, ended: closed.then(() => null) }
+    const url = await addressOf(server)
+    child.kill('SIGTERM')
+    await closed
+    expect(logOf(server).at(-1)?.msg).toContain('stopping')
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow()
+  })
+})

@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { readSpread } from '../../../../src/ledger/reports/spread.ts'
+import type { Database } from '../../../../src/postgres/database.ts'
+import { defineGrader, gradingOf, open, post, testApp } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { compiled } from '../../../support/scorekeeper.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url))
+let home: TestDatabase
+let database: Database
+let folder: string
+
+/** The score is what the answer says. */
+const said = defineGrader({ name: 'finqa', version: '1', grade: ({ sample }) => Number(sample.output_text) })
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  folder = makeFolder()
+})
+
+afterAll(async () => {
+  await database.close()
+  await removeFolder(folder)
+  await home.drop()
+})
+
+const run = (...args: readonly string[]) => start([compiled('src/cli/grader.js'), ...args])
+/** With a grader in TypeScript, as npm run does. */
+const runSources = (...args: readonly string[]) => start(['--import', 'tsx', 'src/cli/grader.ts', ...args])
+
+const start = (args: readonly string[]) =>
+  new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    const env = { PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url }
+    execFile(process.execPath, args, { cwd: root, env }, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    )
+  })
+
+const findings = z.object({
+  grader: z.string(),
+  findings: z.array(z.object({ check: z.string(), verdict: z.enum(['pass', 'warn', 'fail']), found: z.string() })),
+})
+
+describe('the command grader check', () => {
+  it('passes for the shipped grader with the items beside it, in a table', async () => {
+    const { code, out, err } = await run('check', 'finqa')
+    expect([code, err]).toEqual([0, expect.stringMatching(/^\d+ items of .*graders\/finqa\.items\.jsonl$/m)])
+    expect(out.match(/^✓ pass {2}/gm)?.length).toBeGreaterThanOrEqual(7)
+    expect(out).not.toContain('✗')
+  })
+
+  it('takes a file that exports a grader, and a file of items, and says as JSON what failed', async () => {
+    const grader = join(folder, 'pays-all.ts')
+    const define = JSON.stringify(new URL('../../../../src/kit/define.ts', import.meta.url).href)
+    const zod = JSON.stringify(import.meta.resolve('zod'))
+    writeFileSync(
+      grader,
+      `import { z } from ${zod}
+       import { defineEnvironment } from ${define}
+       const { defineGrader } = defineEnvironment({ task: z.object({}), reference: z.object({}), state: z.object({}) })
+       export const paysAll = defineGrader({ name: 'pays-all', version: '1', grade: () => 1 })`,
+    )
+    const items = join(folder, 'items.jsonl')
+    writeFileSync(items, ['{"target": "4"}', '{"target": "5"}', '{"target": "6"}'].join('\n'))
+    const { code, out } = await runSources('check', grader, '--items', items, '--json')
+    const read = findings.parse(JSON.parse(out))
+    const failed = read.findings.filter(({ verdict }) => verdict === 'fail').map(({ check }) => check)
+    expect([code, failed]).toEqual([1, ['degenerate answers', 'degenerate trajectories', 'near misses']])
+  })
+
+  it.each([
+    [['check', 'nobody'], 2, 'there is no grader "nobody"; the graders are: finqa'],
+    [['check', 'no/such.ts'], 2, 'there is no file'],
+    [['check', 'finqa', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
+    [['check', 'package.json'], 1, 'is no grader'],
+    [['spread', 'finqa', '--since', 'yesterday'], 2, '"yesterday" is no moment'],
+    [['check'], 2, 'missing required argument'],
+    [['check', 'finqa', '--most', 'few'], 2, 'whole number'],
+    [['check', 'finqa', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is no item: it is no JSON'],
+  ])('says what is wrong with %j', async (args, code, message) => {
+    const answer = await run(...args)
+    expect([answer.code, answer.err]).toEqual([code, expect.stringContaining(message)])
+  })
+})
+
+describe('the spread of recorded rewards', () => {
+  it('is counted by item: never solved, always solved, without a spread, failing rollouts', async () => {
+    const app = testApp(database, { graders: [said] })
+    const groups = { never: [0, 0, 0.5], always: [1, 0.95], flat: [0.5, 0.5], mixed: [0, 1], alone: [1] }
+    for (const [question, scores] of Object.entries(groups)) {
+      for (const [at, score] of scores.entries()) {
+        const grading = gradingOf(`${question}-${at}`, String(score), { question })
+        expect((await post(app, '/grade', grading)).status).toBe(200)
+      }
+    }
+    expect((await post(app, '/grade', gradingOf('lost', 'NaN', { question: 'mixed' }))).status).toBe(500)
+    const spread = await readSpread(database.sql, { grader: 'finqa', solvedAt: 0.9 })
+    expect(spread).toMatchObject({
+      ...{ rollouts: 10, failing: 6, items: 5, groups: 4, withoutSpread: 1, neverSolved: 2, alwaysSolved: 1 },
+      worthALook: [
+        { content: { question: 'never' }, rollouts: 3, failing: 3, least: 0, most: 0.5 },
+        { content: { question: 'flat' }, rollouts: 2, failing: 2, least: 0.5, most: 0.5 },
+      ],
+    })
+    const deviations = [Math.sqrt(1 / 18), 0.025, 0, 0.5]
+    expect(spread.meanDeviation).toBeCloseTo(deviations.reduce((sum, one) => sum + one, 0) / 4, 9)
+    expect(await readSpread(database.sql, { grader: 'finqa', version: '2', solvedAt: 0.9 })).toMatchObject({
+      rollouts: 0,
+    })
+    const since = new Date(Date.now() + 60_000)
+    expect(await readSpread(database.sql, { grader: 'finqa', since, solvedAt: 0.9 })).toMatchObject({ rollouts: 0 })
+
+    expect(await readSpread(database.sql, { grader: 'finqa', until: since, solvedAt: 0.9 })).toEqual(spread)
+    const before = new Date(Date.now() - 600_000)
+    expect(await readSpread(database.sql, { grader: 'finqa', until: before, solvedAt: 0.9 })).toMatchObject({
+      items: 0,
+    })
+
+    const { code, out } = await run('spread', 'finqa')
+    expect([code, out.split('\n').slice(0, 3)]).toEqual([
+      0,
+      [
+        '10 scored rollouts of 5 items; 60 % of the rollouts fail (25 to 50 % is the published advice)',
+        'without a spread, which teach nothing: 1 of 4 groups (25 %)',
+        expect.stringContaining('never solved: 2 of 4 groups (50 %)'),
+      ],
+    ])
+    expect(out).toMatch(/^ {2}[0-9a-f]{12} {2}3 rollouts, 0\.00 to 0\.50, never solved: never$/m)
+    expect(out).toMatch(/^ {2}[0-9a-f]{12} {2}2 rollouts, all 0\.50, never solved: flat$/m)
+    expect((await run('spread', 'none')).out).toContain('no scored rollouts')
+  })
+})

@@ -1,0 +1,211 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ToolDefinition } from '../../../../src/server/openapi.ts'
+import { checkDataset } from '../../../../src/workbench/dataset/check.ts'
+import { row, rowsFrom, rules, writeRows } from '../../../support/dataset/rows.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = makeFolder()
+})
+afterAll(() => removeFolder(folder))
+
+const settings = { ...rules, mostTokens: 32_000, mostNamed: 5 }
+
+/** The verdicts of rows that follow ten good ones; what else is checked of them is good. */
+async function verdictsOf(rows: readonly unknown[], validation?: readonly unknown[]) {
+  const good = rowsFrom(0, 10, { tools: rules.tools })
+  const files = [writeRows(folder, 'rows.jsonl', [...good, ...rows])]
+  const second = validation && [writeRows(folder, 'validation.jsonl', validation)]
+  const { verdicts, outcome } = await checkDataset({ ...settings, files, validation: second })
+  return { outcome, of: new Map(verdicts.map((verdict) => [verdict.check, verdict])) }
+}
+
+const others = rowsFrom(100, 10, { tools: rules.tools })
+const user = (content: unknown) => ({ role: 'user', content })
+const shared = (name: string) => fileURLToPath(new URL(`../../../shared/${name}`, import.meta.url))
+
+describe('dataset check', () => {
+  it('passes a good dataset in every check', async () => {
+    const { outcome, of } = await verdictsOf([], others)
+    expect(outcome).toBe('pass')
+    expect(of.size).toBe(13)
+  })
+
+  it.each<readonly [string, 'fail' | 'warn', unknown, RegExp]>([
+    ['lines', 'fail', '{"messages": [', /is no JSON/],
+    ['lines', 'fail', '["a list"]', /is JSON, but no object/],
+    ['messages', 'fail', { reference_answer: '7' }, /it has no messages/],
+    ['messages', 'fail', row(20, { messages: [] }), /messages: was a list, must have at least 1 item/],
+    ['messages', 'fail', row(20, { messages: [user('a'), { role: 'assistant', content: 'b' }] }), /role assistant/],
+    ['messages', 'fail', row(20, { messages: [user(' ')] }), /the last message is empty/],
+    ['messages', 'fail', row(20, { messages: [{ role: 'robot', content: 'a' }] }), /messages\[0\]\.role/],
+    ['messages', 'fail', row(20, { messages: [user([{ type: 'input_audio', data: '' }])] }), /messages\[0\]\.content/],
+    ['roles', 'warn', row(20, { messages: [{ role: 'system', content: 'a' }, user('b')] }), /role system/],
+    ['reserved', 'fail', row(20, { messages: 'what is it?' }), /messages is no list/],
+    ['reserved', 'fail', row(20, { tools: ['search'] }), /tools\[0\]: was a string/],
+    ['references', 'fail', row(20, { reference_answer: '' }), /item\.reference_answer: is empty/],
+    ['duplicates', 'fail', row(3, { id: 'another', tools: rules.tools }), /it is the same as .*rows\.jsonl, line 4$/],
+    ['contradictions', 'warn', row(3, { reference_answer: '77' }), /it asks what .*rows\.jsonl, line 4 asks/],
+    [
+      'leaks',
+      'warn',
+      row(20, { messages: [user('is it 1020.5 or less?')] }),
+      /reference_answer stands in the messages/,
+    ],
+    ['tools', 'fail', row(20, { tools: rules.tools.toSpliced(0, 1, tool('find')) }), /the server has no tool find/],
+    ['tools', 'fail', row(20, { tools: [tool('cat')] }), /the parameters of cat are not the server's/],
+    ['tools', 'fail', row(20, { tools: [...rules.tools, ...rules.tools] }), /the tool search is there twice/],
+    ['size', 'fail', row(20, { notes: 'x'.repeat(1_000_000) }), /it has 1,000,\d{3} bytes/],
+    ['tokens', 'warn', row(20, { messages: [user('word '.repeat(30_000))] }), /it has about 37,\d{3} tokens/],
+  ])('%s: %ss for a bad row, names it and says what to do', async (check, outcome, bad, reason) => {
+    const { of } = await verdictsOf([bad], others)
+    const verdict = of.get(check)
+    expect(verdict).toMatchObject({ outcome, count: 1, rows: [{ line: 11, reason: expect.stringMatching(reason) }] })
+    expect(verdict?.advice).toBeTruthy()
+  })
+
+  it('fails when one row in twenty has its reference in the messages', async () => {
+    const leaky = (n: number) => row(n, { messages: [user(`is it ${1000 + n}.5?`)] })
+    const { of } = await verdictsOf([leaky(20), leaky(21)], others)
+    expect(of.get('leaks')).toMatchObject({ outcome: 'fail', count: 2 })
+  })
+
+  it('never repeats a reference in what it says', async () => {
+    const secret = { messages: [user('is it forty-two thousand?')], reference_answer: 'forty-two thousand' }
+    const { of } = await verdictsOf([secret, { ...secret, reference_answer: { forty: 'forty-two thousand' } }], others)
+    expect(of.get('leaks')?.count).toBe(1)
+    expect(of.get('references')?.count).toBe(1)
+    expect(JSON.stringify([...of.values()])).not.toContain('forty-two')
+  })
+
+  it('finds an item that is both in training and in validation, though its white space differs', async () => {
+    const spaced = { ...row(3), messages: [{ content: 'Answer with  the number alone. ', role: 'developer' }] }
+    const again = { ...spaced, messages: [...spaced.messages, user('what was the revenue\nof company 3?')] }
+    const { of } = await verdictsOf([], [...others, again])
+    expect(of.get('overlap')).toMatchObject({ outcome: 'fail', count: 1 })
+    expect(of.get('overlap')?.rows[0]?.reason).toMatch(/rows\.jsonl, line 4$/)
+  })
+
+  it('warns when there is no validation set, and when the rows define no tools', async () => {
+    const files = [writeRows(folder, 'bare.jsonl', rowsFrom(0, 10))]
+    const { verdicts, outcome } = await checkDataset({ ...settings, files })
+    expect(outcome).toBe('warn')
+    expect(verdicts.filter((one) => one.outcome === 'warn').map(({ check }) => check)).toEqual(['overlap', 'tools'])
+  })
+
+  it.each([9, 50_001])('fails %i rows in a file, with 10 to 50,000 taken', async (count) => {
+    const files = [writeRows(folder, 'many.jsonl', rowsFrom(0, count))]
+    const { verdicts } = await checkDataset({ ...settings, files })
+    expect(verdicts.find(({ check }) => check === 'rows')).toMatchObject({ outcome: 'fail' })
+  })
+
+  it('says the same of gzip, of several files, and behind a byte order mark and Windows line ends', async () => {
+    const rows = rowsFrom(0, 30)
+    const windows = join(folder, 'windows.jsonl')
+    writeFileSync(windows, `\uFEFF${rows.map((one) => JSON.stringify(one)).join('\r\n\r\n')}`)
+    const ways = [
+      [writeRows(folder, 'plain.jsonl', rows)],
+      [writeRows(folder, 'zipped.jsonl.gz', rows)],
+      [writeRows(folder, 'one.jsonl', rows.slice(0, 7)), writeRows(folder, 'two.jsonl.gz', rows.slice(7))],
+      [windows],
+    ]
+    const told = await Promise.all(ways.map((files) => checkDataset({ ...settings, files })))
+    for (const { train, outcome, verdicts } of told) {
+      expect([outcome, train.rows, train.items]).toEqual(['warn', 30, 30])
+      expect(verdicts.find(({ check }) => check === 'lines')?.outcome).toBe('pass')
+    }
+  })
+
+  it('throws for gzip that is cut off, instead of checking half of it', async () => {
+    const file = writeRows(folder, 'cut.jsonl.gz', rowsFrom(0, 1_000))
+    truncateSync(file, 2_000)
+    await expect(checkDataset({ ...settings, files: [file] })).rejects.toThrow(
+      /cut\.jsonl\.gz is gzip, but not to its end/,
+    )
+  })
+
+  it('names a line that is not UTF-8, and one too long to be held', async () => {
+    const file = writeRows(folder, 'odd.jsonl', rowsFrom(0, 10))
+    appendFileSync(file, Buffer.from([0x7b, 0xff, 0x7d, 0x0a]))
+    appendFileSync(file, `"${'x'.repeat(17 * 1024 * 1024)}"\n${JSON.stringify(row(50))}\n`)
+    const { verdicts, train } = await checkDataset({ ...settings, files: [file] })
+    expect(verdicts.find(({ check }) => check === 'lines')?.rows).toMatchObject([
+      { line: 11, reason: 'is not UTF-8' },
+      { line: 12, reason: 'is longer than 16 MB' },
+    ])
+    expect(train.rows).toBe(11)
+  })
+
+  it('counts all bad rows, names the first, and keeps no more of them', async () => {
+    const files = [
+      writeRows(
+        folder,
+        'bad.jsonl',
+        Array.from({ length: 200 }, () => '{'),
+      ),
+    ]
+    const { verdicts } = await checkDataset({ ...settings, files, mostNamed: 3 })
+    expect(verdicts[0]).toMatchObject({ check: 'lines', count: 200, rows: [{ line: 1 }, { line: 2 }, { line: 3 }] })
+  })
+
+  it('reads a file that is larger than the memory it may use', () => {
+    const file = join(folder, 'large.jsonl')
+    const padding = 'x'.repeat(10_000)
+    const rows = Array.from({ length: 100 }, (_, n) => JSON.stringify(row(n, { padding })))
+    writeFileSync(file, '')
+    // 200 MB, of which a heap of 32 MB holds no sixth.
+    for (let at = 0; at < 200; at += 1)
+      appendFileSync(file, `${rows.join('\n').replaceAll('company ', `company ${at}/`)}\n`)
+    // And 300 MB without a line's end.
+    truncateSync(file, statSync(file).size + 300 * 1024 * 1024)
+    const module = new URL('../../../../src/workbench/dataset/check.ts', import.meta.url).href
+    const program = `
+      const { checkDataset } = await import(${JSON.stringify(module)})
+      const readItem = () => ({ fits: true, task: {}, reference: {} })
+      const report = await checkDataset({ files: [${JSON.stringify(file)}], readItem, tools: [], mostTokens: 1, mostNamed: 1 })
+      process.stdout.write(JSON.stringify({ ...report.train, lines: report.verdicts[0], rss: process.resourceUsage().maxRSS }))`
+    const args = ['--max-old-space-size=32', '--import', 'tsx', '--input-type=module', '-e', program]
+    const said = execFileSync(process.execPath, args, { cwd: fileURLToPath(new URL('../../../..', import.meta.url)) })
+    const { rows: read, items, lines, rss } = JSON.parse(said.toString())
+    expect([read, items, lines.count, lines.rows[0]?.line]).toEqual([20_000, 20_000, 1, 20_001])
+    expect(rss).toBeLessThan(195 * 1024)
+  }, 120_000)
+
+  it('takes the row of the public description, and real questions but for those without an answer', async () => {
+    const written = row(5, { tools: [tool('search')] })
+    const public_: Record<string, unknown> = existsSync(shared('wire/dataset-row.json'))
+      ? JSON.parse(readFileSync(shared('wire/dataset-row.json'), 'utf8')).row
+      : row(1, { tools: [tool('search')] })
+    const own = [written, ...rowsFrom(10, 12)]
+    const real = existsSync(shared('finqa/items_dev.jsonl.gz')) ? readReal(shared('finqa/items_dev.jsonl.gz')) : []
+    const files = [writeRows(folder, 'real.jsonl', [public_, ...own, ...real])]
+    const { verdicts, train } = await checkDataset({ ...settings, files })
+    const failed = verdicts.filter(({ outcome }) => outcome === 'fail').map(({ check }) => check)
+    expect(failed.filter((check) => !['references', 'duplicates'].includes(check))).toEqual(['tools'])
+    expect(train.rows).toBe(1 + own.length + real.length)
+    const unanswered = real.filter(({ reference_answer: answer }) => answer === '').length
+    expect(verdicts.find(({ check }) => check === 'references')?.count).toBe(unanswered)
+  })
+})
+
+/** A tool with other parameters than the server's. */
+const tool = (name: string): ToolDefinition => ({
+  type: 'function',
+  function: { name, description: 'Find it.', parameters: { type: 'object', properties: {} } },
+})
+
+const readReal = (file: string): Record<string, unknown>[] =>
+  gunzipSync(readFileSync(file))
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { question, ...rest } = JSON.parse(line)
+      return { messages: [user(question)], ...rest }
+    })

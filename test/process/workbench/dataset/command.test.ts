@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { row, rowsFrom, writeRows } from '../../../support/dataset/rows.ts'
+import { scorekeeper, scorekeeperArgs, scorekeeperFolder } from '../../../support/scorekeeper.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+let folder: string
+let rows: string
+let bad: string
+beforeAll(() => {
+  folder = makeFolder()
+  rows = writeRows(folder, 'rows.jsonl', rowsFrom(0, 60))
+  bad = writeRows(folder, 'bad.jsonl.gz', [...rowsFrom(0, 11), row(20, { reference_answer: null })])
+})
+afterAll(() => removeFolder(folder))
+
+describe('the command dataset', { timeout: 120_000 }, () => {
+  it('prepares what it then passes', async () => {
+    const out = join(folder, 'prepared')
+    const prepared = await scorekeeper(['dataset', 'prepare', rows, '--out', out, '--tools', 'search,cat'])
+    expect([prepared.code, prepared.err]).toEqual([0, ''])
+    expect(prepared.out).toMatch(/train\.jsonl: \d\d rows of \d\d items\n.*validation\.jsonl: \d+ rows/)
+    const sets = [join(out, 'train.jsonl'), '--validation', join(out, 'validation.jsonl')]
+    const checked = await scorekeeper(['dataset', 'check', ...sets, '--json'])
+    expect(checked.code).toBe(0)
+    expect(JSON.parse(checked.out)).toMatchObject({
+      train: { withTools: expect.any(Number) },
+      outcome: expect.stringMatching(/pass/),
+    })
+  })
+
+  it('says line and reason of what is wrong, and what to do, with exit code 1', async () => {
+    const { code, out } = await scorekeeper(['dataset', 'check', bad])
+    expect(code).toBe(1)
+    expect(out).toMatch(
+      /fail {2}references .*1 of 12 rows.*\n.*bad\.jsonl\.gz, line 12: item\.reference_answer: is missing\n.*→ mend/,
+    )
+    expect(out).toMatch(/\nfail: 1 failed, 2 warnings\n$/)
+    const prepared = await scorekeeper(['dataset', 'prepare', bad, '--out', join(folder, 'none')])
+    expect([prepared.code, prepared.out]).toEqual([1, ''])
+    expect(prepared.err).toMatch(/nothing was written:\n.*line 12/)
+    expect(readdirSync(folder)).not.toContain('none')
+  })
+
+  it('shows what a dataset is made of', async () => {
+    const { code, out } = await scorekeeper(['dataset', 'stats', rows])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^rows +60, /)
+    expect(out).toMatch(/reference reference_answer: 60 values, 60 different, 100 % numbers/)
+    const json = JSON.parse((await scorekeeper(['dataset', 'stats', rows, '--json'])).out)
+    expect(json).toMatchObject({
+      rows: 60,
+      messages: { least: 2, most: 2 },
+      references: { reference_answer: { values: 60 } },
+    })
+  })
+
+  it.each([
+    [['dataset', 'check'], /missing required argument 'files'/],
+    [['dataset', 'check', '/nowhere.jsonl'], /there is no file \/nowhere\.jsonl/],
+    [['dataset', 'check', '.'], /there is no file \./],
+    [['dataset', 'sell'], /unknown command 'sell'/],
+    [['dataset', 'prepare', 'package.json'], /--out <folder>/],
+    [['dataset', 'prepare', 'package.json', '--out', 'x', '--validation-share', '1'], /up to, but without, 1/],
+    [
+      ['dataset', 'prepare', 'package.json', '--out', 'x', '--tools', 'fly'],
+      /there is no tool fly; there are search, list, cat/,
+    ],
+  ])('%j is wrong usage: exit code 2', async (args, message) => {
+    const { code, out, err } = await scorekeeper(args)
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toMatch(message)
+  })
+
+  it('shows examples in the help of every command, with exit code 0', async () => {
+    for (const args of [
+      ['dataset', 'check'],
+      ['dataset', 'prepare'],
+      ['dataset', 'stats'],
+      ['job'],
+      ['token'],
+      ['sql'],
+    ]) {
+      const { code, out } = await scorekeeper([...args, '--help'])
+      expect([args, code, out]).toEqual([
+        args,
+        0,
+        expect.stringContaining(`\nExamples:\n  scorekeeper ${args.join(' ')} `),
+      ])
+    }
+  })
+
+  it('ends with 130 at Ctrl-C, and leaves nothing half', async () => {
+    const large = writeRows(folder, 'large.jsonl', rowsFrom(0, 60_000))
+    const out = join(folder, 'stopped')
+    mkdirSync(out)
+    const child = spawn(process.execPath, scorekeeperArgs('dataset', 'prepare', large, '--out', out), {
+      cwd: scorekeeperFolder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let err = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString()
+    })
+    await expect.poll(() => readdirSync(out).length, { timeout: 60_000, interval: 5 }).toBeGreaterThan(0)
+    child.kill('SIGINT')
+    const [code] = await once(child, 'close')
+    expect([code, err]).toEqual([130, expect.stringMatching(/dataset prepare: stopped\n$/)])
+    expect(readdirSync(out)).toEqual([])
+  })
+})

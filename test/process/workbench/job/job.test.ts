@@ -1,0 +1,213 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { jobHeaders } from '../../../../src/workbench/job/headers.ts'
+import { hyperparameters } from '../../../../src/workbench/job/hyperparameters.ts'
+import { type JobPlan, jobAddress, jobBody } from '../../../../src/workbench/job/job-body.ts'
+import { jobWarnings } from '../../../../src/workbench/job/job-warnings.ts'
+import { masked } from '../../../../src/workbench/job/mask.ts'
+import { answerFormat, responseFormat } from '../../../../src/workbench/job/response-format.ts'
+import { scorekeeper } from '../../../support/scorekeeper.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+const plan: JobPlan = {
+  ...{ platform: 'openai', model: 'o4-mini', trainingFile: 'file-1', validationFile: 'file-2' },
+  ...{ suffix: undefined, seed: undefined, answerFormat: undefined, maxEpisodeSteps: 10 },
+  ...{ url: 'https://example.com', toolPath: '/tools/{name}', tools: ['search', 'cat'] },
+  headers: { Authorization: 'Bearer KEY' },
+  grader: { kind: 'endpoint', name: 'finqa', rateLimit: 50, passThreshold: 0.75 },
+  hyperparameters: { compute_multiplier: 1, eval_samples: 2, eval_interval: 5, reasoning_effort: 'medium' },
+}
+const reinforcement = {
+  grader: {
+    ...{ type: 'endpoint', name: 'finqa', url: 'https://example.com/graders/finqa' },
+    ...{ headers: { Authorization: 'Bearer KEY' }, rate_limit: 50, pass_threshold: 0.75 },
+  },
+  tools: [
+    { name: 'search', server_url: 'https://example.com/tools/search', headers: { Authorization: 'Bearer KEY' } },
+    { name: 'cat', server_url: 'https://example.com/tools/cat', headers: { Authorization: 'Bearer KEY' } },
+  ],
+  max_episode_steps: 10,
+  hyperparameters: { compute_multiplier: 1, eval_samples: 2, eval_interval: 5, reasoning_effort: 'medium' },
+}
+/** How a header names a variable of the environment. */
+const variable = (name: string) => `$\{${name}}`
+const published = fileURLToPath(new URL('../../../../../shared/wire/job-tools.json', import.meta.url))
+
+describe('the body of a job', () => {
+  it('names tools and grader with addresses and headers, as the public description does', () => {
+    const body = { model: 'o4-mini', training_file: 'file-1', validation_file: 'file-2' }
+    expect(jobBody(plan)).toEqual({ ...body, method: { type: 'reinforcement', reinforcement } })
+    const one = jobBody({ ...plan, toolPath: '/tools' })
+    expect(one).toMatchObject({
+      method: { reinforcement: { tools: [{ server_url: 'https://example.com/tools' }, {}] } },
+    })
+    if (!existsSync(published)) return
+    const { note: _, tools, ...rest } = JSON.parse(readFileSync(published, 'utf8'))
+    const written = { ...reinforcement, ...rest }
+    expect(written).toEqual(reinforcement)
+    expect([tools[0], Object.keys(tools[1])]).toEqual([
+      reinforcement.tools[0],
+      Object.keys(reinforcement.tools[1] ?? {}),
+    ])
+  })
+
+  it('leaves out what was not asked for', () => {
+    const bare = jobBody({ ...plan, headers: {}, tools: [], hyperparameters: {}, validationFile: undefined })
+    expect(JSON.stringify(bare)).not.toMatch(/headers|tools|max_episode_steps|hyperparameters|validation_file|null/)
+  })
+
+  it('has the answer’s schema in json_schema for OpenAI and beside the type for Azure, however it was written', () => {
+    const schema = { type: 'object', properties: { answer: { type: 'string' } } }
+    const named = { name: 'answer', strict: true, schema }
+    const ways = [schema, named, { type: 'json_schema', ...named }, { type: 'json_schema', json_schema: named }]
+    for (const way of ways) {
+      const format = answerFormat.parse(way)
+      expect(responseFormat('openai', format)).toEqual({ type: 'json_schema', json_schema: named })
+      expect(responseFormat('azure', format)).toEqual({ type: 'json_schema', ...named })
+    }
+    for (const wrong of [[], { type: 'array' }, { name: 'two words', schema }, 'text']) {
+      expect(answerFormat.safeParse(wrong).success).toBe(false)
+    }
+  })
+
+  it('goes to OpenAI’s address, or to that of the Azure resource under the version that endpoints need', () => {
+    const azure = { ...plan, platform: 'azure' } as const
+    const own = { ...azure, tools: [], grader: { kind: 'written', grader: { type: 'string_check' } } } as const
+    const multi = {
+      ...own,
+      grader: { kind: 'written', grader: { type: 'multi', graders: { a: { type: 'endpoint' } } } },
+    } as const
+    const mine = 'https://mine.openai.azure.com'
+    expect(jobAddress(plan)).toBe('https://api.openai.com/v1/fine_tuning/jobs')
+    expect(jobAddress(azure, mine)).toBe(`${mine}/openai/v1/fine_tuning/jobs?api-version=preview`)
+    expect(jobAddress(multi, mine)).toBe(`${mine}/openai/v1/fine_tuning/jobs?api-version=preview`)
+    expect(jobAddress(own, mine)).toBe(`${mine}/openai/v1/fine_tuning/jobs`)
+    expect(jobAddress(azure, mine, '2030-01-01')).toContain('?api-version=2030-01-01')
+  })
+})
+
+describe('hyperparameters', () => {
+  it.each([
+    ['batch_size', [1, 256, 'auto'], [0, 257, 1.5, 'many']],
+    ['n_epochs', [1, 50, 'auto'], [0, 51, 2.5]],
+    ['compute_multiplier', [0.1, 10, 'auto'], [0, -1, 0.00001, 10.1, 'AUTO']],
+    ['learning_rate_multiplier', [0.001, 3, 'auto'], [0, -1]],
+    ['eval_interval', [1, 1000, 'auto'], [0, 0.5]],
+    ['eval_samples', [1, 1000, 'auto'], [0, 0.5]],
+    ['reasoning_effort', ['low', 'medium', 'high'], ['auto', 'most', 1]],
+    ['beta', [], [0.1]],
+  ])('%s takes %j and refuses %j', (name, good, bad) => {
+    for (const value of good)
+      expect([value, hyperparameters.safeParse({ [name]: value }).success]).toEqual([value, true])
+    for (const value of bad)
+      expect([value, hyperparameters.safeParse({ [name]: value }).success]).toEqual([value, false])
+  })
+})
+
+describe('secrets of a job', () => {
+  it('come from the environment, and from nowhere when it has none', () => {
+    expect(jobHeaders({}, { SCOREKEEPER_KEY: 'k' })).toEqual({ Authorization: 'Bearer k' })
+    expect(jobHeaders({}, {})).toEqual({})
+    const written = { 'x-key': `${variable('A')}-${variable('B')}`, 'x-plain': 'plain' }
+    expect(jobHeaders(written, { A: '1', B: '2', SCOREKEEPER_KEY: 'k' })).toEqual({
+      'x-key': '1-2',
+      'x-plain': 'plain',
+    })
+    expect(() => jobHeaders(written, { A: '1', B: '' })).toThrow('the header x-key needs B, which is not set')
+  })
+
+  it('are masked wherever headers stand, those of graders within a grader too', () => {
+    const graders = { a: { type: 'endpoint', headers: { 'x-key': 'secret' } } }
+    const shown = masked({ ...jobBody({ ...plan, headers: { Authorization: 'bearer abc', cookie: 'abc' } }), graders })
+    expect(JSON.stringify(shown)).not.toMatch(/abc|secret/)
+    expect(shown).toMatchObject({ graders: { a: { type: 'endpoint', headers: { 'x-key': '********' } } } })
+  })
+})
+
+describe('warnings about a job', () => {
+  it.each<readonly [string, Partial<JobPlan>, RegExp]>([
+    ['an address that only this machine knows', { url: 'https://localhost:8000' }, /cannot reach/],
+    ['an address that only this network knows', { url: 'https://172.20.0.1' }, /cannot reach/],
+    ['an open connection', { url: 'http://example.com' }, /not https/],
+    ['no key', { headers: {} }, /SCOREKEEPER_KEY/],
+    ['fewer steps than calls', { maxEpisodeSteps: 9 }, /budget of 10/],
+    ['no validation', { validationFile: undefined }, /validation/],
+  ])('tell of %s', (_, more, message) => {
+    expect(jobWarnings({ ...plan, ...more }, 10)).toEqual([expect.stringMatching(message)])
+  })
+
+  it('are none for a good one', () => expect(jobWarnings(plan, 10)).toEqual([]))
+})
+
+describe('the command job', { timeout: 120_000 }, () => {
+  let folder: string
+  beforeAll(() => {
+    folder = makeFolder()
+  })
+  afterAll(() => removeFolder(folder))
+  const needed = ['--url', 'https://example.com/', '--training-file', 'f1', '--validation-file', 'f2']
+
+  it('prints the body alone on stdout, secrets masked, and where to send it on stderr', async () => {
+    const env = { SCOREKEEPER_KEY: 'very-secret' }
+    const args = ['job', '--for', 'azure', ...needed, '--batch-size', '8', '--n-epochs', 'auto', '--job-seed', '7']
+    const { code, out, err } = await scorekeeper(args, env)
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      ...{ model: 'o4-mini-2025-04-16', training_file: 'f1', validation_file: 'f2', seed: 7 },
+      method: {
+        reinforcement: {
+          grader: { type: 'endpoint', name: 'finqa', headers: { Authorization: 'Bearer ********' } },
+          tools: [{ name: 'search' }, { name: 'list' }, { name: 'cat' }],
+          ...{ max_episode_steps: 10, hyperparameters: { batch_size: 8, n_epochs: 'auto' } },
+        },
+      },
+    })
+    expect(err).toMatch(
+      /POST https:\/\/YOUR-RESOURCE\.openai\.azure\.com.*api-version=preview\nwarning: .*--show-secrets/,
+    )
+    expect(out + err).not.toContain('very-secret')
+    const shown = await scorekeeper([...args, '--show-secrets', '--json'], env)
+    expect(JSON.parse(shown.out)).toMatchObject({ method: 'POST', warnings: [] })
+    expect(shown.out.split('Bearer very-secret').length).toBe(5)
+  })
+
+  it('takes a grader and the form of answers from files, and headers from the environment', async () => {
+    const grader = join(folder, 'grader.json')
+    const form = join(folder, 'form.json')
+    writeFileSync(grader, JSON.stringify({ type: 'string_check', name: 'same', operation: 'eq' }))
+    writeFileSync(form, JSON.stringify({ type: 'object', properties: {} }))
+    const files = ['--grader-file', grader, '--response-format', form, '--tools', 'cat', '--tool-path', '/tools']
+    const secret = ['--header', `X-Key: ${variable('FUNCTION_KEY')}`, '--show-secrets']
+    const { out } = await scorekeeper(['job', '--for', 'openai', ...needed, ...files, ...secret], {
+      FUNCTION_KEY: 'fk',
+    })
+    expect(JSON.parse(out).method.reinforcement).toEqual({
+      grader: { type: 'string_check', name: 'same', operation: 'eq' },
+      tools: [{ name: 'cat', server_url: 'https://example.com/tools', headers: { 'x-key': 'fk' } }],
+      max_episode_steps: 10,
+      response_format: responseFormat('openai', answerFormat.parse({ type: 'object', properties: {} })),
+    })
+  })
+
+  it.each([
+    [['--for', 'openai', ...needed, '--batch-size', '257'], /batch_size: .*at most 256/],
+    [
+      ['--for', 'openai', ...needed, '--batch-size', 'lots'],
+      /batch_size: must be auto or a whole number from 1 to 256/,
+    ],
+    [['--for', 'openai', ...needed, '--reasoning-effort', 'max'], /reasoning_effort: must be low, medium or high/],
+    [['--for', 'mars', ...needed], /Allowed choices are openai, azure/],
+    [['--for', 'openai', '--url', 'example.com', '--training-file', 'f'], /url: must be an address/],
+    [['--for', 'openai', ...needed, '--grader', 'kind'], /there is no grader "kind"; there are finqa/],
+    [['--for', 'openai', ...needed, '--tools', 'fly'], /there is no tool "fly"/],
+    [['--for', 'openai', ...needed, '--header', `x: ${variable('NOT_SET')}`], /the header x needs NOT_SET/],
+    [['--for', 'openai', ...needed, '--grader-file', 'README.md'], /README\.md cannot be read as JSON/],
+    [['--for', 'openai', ...needed, '--submit'], /unknown option '--submit'/],
+  ])('%j is wrong usage: exit code 2', async (args, message) => {
+    const { code, out, err } = await scorekeeper(['job', ...args])
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toMatch(message)
+  })
+})

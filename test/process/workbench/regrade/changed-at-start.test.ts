@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { graders } from '../../../../graders/index.ts'
+import type { Database } from '../../../../src/postgres/database.ts'
+import { withCodeHashes } from '../../../../src/runtime/code-hash/code-hashes.ts'
+import { open } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { addressOf, logOf, type ServerProcess, spawnServer } from '../../../support/server-process.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+let home: TestDatabase
+let database: Database
+let folder: string
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  folder = makeFolder()
+})
+afterAll(async () => {
+  await database.close()
+  await home.drop()
+  removeFolder(folder)
+})
+
+/** Starts the server, lets the work be done, and gives the lines of its log once it has ended. */
+async function served(work: (server: ServerProcess, url: string) => Promise<void>) {
+  const server = spawnServer(folder, { DATABASE_URL: home.url, PORT: '0' })
+  try {
+    await work(server, await addressOf(server))
+  } finally {
+    server.child.kill('SIGTERM')
+    await server.ended
+  }
+  return logOf(server)
+}
+
+it('a server says at its start that a grader was changed and its version was not, until gradings are made by today’s code', {
+  timeout: 60_000,
+}, async () => {
+  const [finqa] = await withCodeHashes(graders)
+  if (finqa === undefined) throw new Error('no grader is shipped')
+  await database.sql`
+    insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+    values ('early', ${finqa.name}, ${finqa.version}, 'another', 'trainer', 's', '{}', 'i', 'scored', 0.5, 1)`
+
+  const first = await served(async (server, url) => {
+    await vi.waitFor(() => expect(server.written.out).toContain('grader_changed'), { timeout: 10_000 })
+    const body = { trace_id: 'late', sample: { output_text: '5' }, item: { messages: [], reference_answer: '5' } }
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${url}/grade`, { method: 'POST', headers, body: JSON.stringify(body) })
+    expect(answer.status).toBe(200)
+  })
+  const warning = first.find((line) => line['code'] === 'grader_changed')
+  expect(warning).toMatchObject({ level: 'warn', grader: 'finqa', before: 'another', now: finqa.codeHash })
+
+  const [row] = await database.sql`select code_hash from grades where rollout_id = 'late'`
+  expect(row?.['code_hash']).toBe(finqa.codeHash)
+  const second = await served(async (_, url) => {
+    expect((await fetch(`${url}/readyz`)).status).toBe(200)
+  })
+  expect(second.map((line) => line['code'])).not.toContain('grader_changed')
+})

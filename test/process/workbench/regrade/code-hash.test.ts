@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { graders } from '../../../../graders/index.ts'
+import { programFolder, withCodeHashes } from '../../../../src/runtime/code-hash/code-hashes.ts'
+import { hashGraders, hashSource } from '../../../../src/runtime/code-hash/hash-graders.ts'
+import { sourceFiles } from '../../../../src/runtime/code-hash/source-files.ts'
+import { half } from '../../../support/regrade/half.ts'
+import { makeFolder } from '../../../support/temporary.ts'
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url))
+
+describe('the hash of a grader’s code', () => {
+  let folder: string
+  const put = (path: string, text: string) => {
+    mkdirSync(join(folder, path, '..'), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  const hashOf = () => hashSource(folder, 'graders/mine.ts')
+
+  beforeAll(() => {
+    folder = makeFolder()
+    put(
+      'graders/mine.ts',
+      "import { a } from '../src/kit/scoring/a.ts'\nimport type { E } from '../schema/e.ts'\nexport const mine = a\n",
+    )
+    put('graders/other.ts', 'export const other = 1\n')
+    put('src/kit/scoring/a.ts', "export { b as a } from './b.ts'\nimport { late } from '../../errors.ts'\n")
+    put('src/kit/scoring/b.ts', "import { a } from './a.ts'\nexport const b = 1\n")
+    put('src/errors.ts', 'export const late = 1\n')
+    put('schema/e.ts', "export interface E {}\nconst more = await import('./more.ts')\n")
+    put('schema/more.ts', 'export const more = 1\n')
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  it('is of the file and of what it imports, however far, in the rooms of graders, schema and scoring', () => {
+    const files = ['graders/mine.ts', 'schema/e.ts', 'schema/more.ts', 'src/kit/scoring/a.ts', 'src/kit/scoring/b.ts']
+    expect(sourceFiles(folder, 'graders/mine.ts')).toEqual(files)
+  })
+
+  it('changes with each of these files, and with no other', () => {
+    const seen = new Set([hashOf()])
+    for (const path of ['graders/mine.ts', 'src/kit/scoring/b.ts', 'schema/more.ts']) {
+      put(path, `${readFileSync(join(folder, path), 'utf8')}// another line\n`)
+      seen.add(hashOf())
+    }
+    expect(seen.size).toBe(4)
+    const before = hashOf()
+    put('graders/other.ts', 'export const other = 2\n')
+    put('src/errors.ts', 'export const late = 2\n')
+    expect(hashOf()).toBe(before)
+  })
+
+  it('is the same where lines end otherwise', () => {
+    const before = hashOf()
+    put('src/kit/scoring/b.ts', readFileSync(join(folder, 'src/kit/scoring/b.ts'), 'utf8').replaceAll('\n', '\r\n'))
+    expect(hashOf()).toBe(before)
+  })
+
+  it('belongs to the file that exports the grader, not to one that passes it on; else to the list', async () => {
+    const [one, two, three] = ['one', 'two', 'three'].map((name) => ({ ...half, name }))
+    if (!one || !two || !three) throw new Error('there are three')
+    put('graders/one.ts', 'export const one = 1\n')
+    put('graders/two.ts', "export { one } from './one.ts'\nexport const two = 2\n")
+    put('graders/index.ts', "import { one, two } from './two.ts'\nexport const graders = [one, two, three]\n")
+    const exported: Record<string, object> = { 'one.ts': { one }, 'two.ts': { one, two } }
+    const load = async (file: string) => exported[file.split('/').at(-1) ?? ''] ?? {}
+    const hashes = await hashGraders(folder, [one, two, three], load)
+    expect(Object.fromEntries(hashes)).toEqual({
+      one: hashSource(folder, 'graders/one.ts'),
+      two: hashSource(folder, 'graders/two.ts'),
+      three: hashSource(folder, 'graders/index.ts'),
+    })
+    expect(new Set(hashes.values()).size).toBe(3)
+  })
+})
+
+describe('the graders that are shipped', () => {
+  it('have the hash of their own file', async () => {
+    const [finqa] = await withCodeHashes(graders)
+    expect(finqa?.codeHash).toBe(hashSource(programFolder, 'graders/finqa.ts'))
+    expect(finqa?.codeHash).not.toBe(hashSource(programFolder, 'graders/index.ts'))
+  })
+
+  it('keep a hash that they have, and have none where there are neither sources nor a list of hashes', async () => {
+    expect(await withCodeHashes([{ ...half, codeHash: 'mine' }])).toMatchObject([{ codeHash: 'mine' }])
+    const folder = makeFolder()
+    expect((await withCodeHashes([half], folder))[0]?.codeHash).toBeUndefined()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('have the same hash when they are built, where no sources are', { timeout: 60_000 }, async () => {
+    const folder = makeFolder()
+    const script = z
+      .object({ scripts: z.object({ build: z.string() }) })
+      .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
+    const step =
+      script.scripts.build
+        .split(' && ')
+        .find((one) => one.startsWith('tsx '))
+        ?.split(' ') ?? []
+    expect(step.at(-1)).toBe('dist')
+    const tsx = fileURLToPath(import.meta.resolve('tsx/cli'))
+    await promisify(execFile)(process.execPath, [tsx, step[1] ?? '', folder], { cwd: root })
+    const built = await withCodeHashes(graders, folder)
+    expect(built[0]?.codeHash).toMatch(/^[0-9a-f]{64}$/)
+    expect(built.map(({ codeHash }) => codeHash)).toEqual(
+      (await withCodeHashes(graders)).map(({ codeHash }) => codeHash),
+    )
+    rmSync(folder, { recursive: true })
+  })
+})

@@ -1,0 +1,218 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
+import type { Database } from '../../../../src/postgres/database.ts'
+import { open } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { figuresOf, pairsOf } from '../../../support/regrade/direct-count.ts'
+import { gradeRows, seed } from '../../../support/regrade/seeded.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+const program = fileURLToPath(new URL('../../../support/regrade/program.ts', import.meta.url))
+const tsx = import.meta.resolve('tsx')
+
+let home: TestDatabase
+let database: Database
+let folder: string
+
+beforeEach(async () => {
+  home = await createTestDatabase()
+  database = open(home.url)
+  return async () => {
+    await database.close()
+    await home.drop()
+  }
+})
+beforeAll(() => {
+  folder = makeFolder()
+})
+afterAll(() => removeFolder(folder))
+
+interface Run {
+  readonly child: ChildProcess
+  readonly written: { out: string; err: string }
+  readonly ended: Promise<number | null>
+}
+
+function start(args: readonly string[], env: Record<string, string> = {}): Run {
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, ['--import', tsx, program, ...args], {
+    cwd: folder,
+    env: { PATH, DATABASE_URL: home.url, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const written = { out: '', err: '' }
+  child.stdout.on('data', (chunk: Buffer) => {
+    written.out += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    written.err += chunk.toString()
+  })
+  return { child, written, ended: once(child, 'close').then(([code]) => z.number().nullable().parse(code)) }
+}
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const { written, ended } = start(args, env)
+  return { code: await ended, ...written }
+}
+
+const regraded = async () => {
+  const [row] = await database.sql<{ count: number }[]>`
+    select count(*)::int as count from grades where source = 'regrade' and version = '2'`
+  return row?.count ?? 0
+}
+
+/** What of a report does not depend on when and in how many goes it was made. */
+const reported = (json: string) => z.looseObject({ scored: z.number(), subjects: z.number() }).parse(JSON.parse(json))
+
+describe('a run that is cut short', () => {
+  it('by SIGKILL goes on where it was, grades nothing twice, and reports the same as one that was not', {
+    timeout: 90_000,
+  }, async () => {
+    await seed(database.sql, 300)
+    const earlier = await database.sql`select g::text from grades g order by id`
+    const slow = { PAUSE_MS: '60' }
+    for (const enough of [40, 120]) {
+      const cut = start(['--json', '--concurrency', '4'], slow)
+      await vi.waitFor(async () => expect(await regraded()).toBeGreaterThan(enough), { timeout: 30_000, interval: 20 })
+      cut.child.kill('SIGKILL')
+      expect(await cut.ended).toBe(null)
+    }
+    const part = await regraded()
+    expect(part).toBeLessThan(250)
+    const whole = await run(['--json'])
+    expect(whole.code).toBe(0)
+    const pairs = pairsOf(await gradeRows(database.sql))
+    const { parts: _, moves: __, spearman, mean_before, mean_after, ...counts } = figuresOf(pairs)
+    const report = reported(whole.out)
+    expect(report).toMatchObject({ ...counts, waiting: 0 })
+    expect([report['spearman'], report['mean_before'], report['mean_after']]).toEqual(
+      [spearman, mean_before, mean_after].map((value) => expect.closeTo(value, 10)),
+    )
+    const twice = await database.sql`
+      select 1 from grades where source = 'regrade' and version = '2' and outcome = 'scored'
+      group by rollout_id, sample_hash having count(*) > 1`
+    expect(twice.length).toBe(0)
+    const kept = await database.sql`select g::text from grades g where source = 'trainer' or version = '1' order by id`
+    expect([...kept]).toEqual([...earlier])
+
+    // Unbroken, over the same rollouts in another database.
+    await database.sql`delete from grades where source = 'regrade' and version = '2'`
+    const unbroken = await run(['--json'])
+    expect(reported(unbroken.out)).toEqual(report)
+  })
+
+  it('by Ctrl-C ends with what it recorded, and says how to go on', { timeout: 60_000 }, async () => {
+    await seed(database.sql, 200)
+    const cut = start(['--concurrency', '2'], { PAUSE_MS: '100' })
+    await vi.waitFor(async () => expect(await regraded()).toBeGreaterThan(5), { timeout: 30_000, interval: 20 })
+    cut.child.kill('SIGINT')
+    expect(await cut.ended).toBe(130)
+    expect(cut.written.err).toContain('the same command goes on')
+    expect(await regraded()).toBeLessThan(200)
+    const rows = await gradeRows(database.sql)
+    // Nothing that was given up is recorded as a failure.
+    const failed = rows.filter(({ version, outcome }) => version === '2' && outcome === 'failed')
+    for (const { sample } of failed) expect(['throw', 'nan']).toContain(sample.output_text)
+  })
+
+  it('by nobody, beside another of the same, does no harm', { timeout: 60_000 }, async () => {
+    await seed(database.sql, 200)
+    const slow = { PAUSE_MS: '10' }
+    const both = await Promise.all([run(['--json'], slow), run(['--json'], slow)])
+    expect(both.map(({ code }) => code)).toEqual([0, 0])
+    const pairs = pairsOf(await gradeRows(database.sql))
+    const last = await run(['--json', '--where', 'version = 1'])
+    expect(reported(last.out).scored).toBeGreaterThan(50)
+    expect(pairs.every(({ after }) => after !== undefined)).toBe(true)
+    const twice = await database.sql`
+      select 1 from grades where source = 'regrade' and version = '2' and outcome = 'scored'
+      group by rollout_id, sample_hash having count(*) > 1`
+    expect(twice.length).toBe(0)
+  })
+})
+
+describe('the command', () => {
+  it('runs as many graders at a time as it is told, and no more', { timeout: 60_000 }, async () => {
+    await seed(database.sql, 120)
+    const { code, err } = await run(['--concurrency', '5', '--json'], { PAUSE_MS: '20' })
+    expect(code).toBe(0)
+    expect(err).toContain('at most 5 at a time')
+  })
+
+  it('says every two seconds how far it is, where nobody sits at a terminal', { timeout: 60_000 }, async () => {
+    await seed(database.sql, 120)
+    const { code, err } = await run(['--concurrency', '4', '--json'], { PAUSE_MS: '120' })
+    expect(code).toBe(0)
+    expect(err).toMatch(/^\d+ of \d{2,3} rollouts, [\d.]+\/s, \d+ s left$/m)
+  })
+
+  it('says how many it would grade, and grades none, in a dry run', async () => {
+    await seed(database.sql, 60)
+    const { code, out } = await run(['--dry-run', '--json', '--limit', '25'])
+    expect([code, JSON.parse(out)]).toEqual([0, { subjects: 25, scored: 0, waiting: 25 }])
+    expect(await regraded()).toBe(0)
+  })
+
+  it('prints a table with what changed most and why, and says first that a version was not changed', async () => {
+    await seed(database.sql, 80)
+    await database.sql`update grades set version = '2' where source = 'trainer' and grader = 'graded'`
+    await database.sql`update grades set reason = 'before' || chr(27) || '[2J' || chr(8238) || 'end' where source = 'trainer'`
+    const { code, out, err } = await run(['--movers', '3'])
+    expect(code).toBe(0)
+    const attention = `ATTENTION: the code of "graded" changed, and its version "2" did not`
+    expect(out).toContain(attention)
+    expect(err).toContain(attention)
+    expect(out).toMatch(/mean before → after +0\.\d{4} → 0\.\d{4}/)
+    expect(out.match(/before: before \[2J end/g)?.length).toBe(3)
+    expect(out.match(/after: {2}[\d.]+ after \d calls/g)?.length).toBe(3)
+    expect(out).toMatch(/\d+ failed: grader_failed\n +\S+: the grader "graded" failed: TypeError: a slip of the author/)
+    // Neither what a terminal obeys nor what turns a text around.
+    expect(out.replaceAll('\n', ' ')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+  })
+
+  it('writes a row a rollout that no spreadsheet runs', async () => {
+    await seed(database.sql, 40)
+    const nasty = '=HYPERLINK("http://x","y"),\n2'
+    await database.sql`update grades set reason = ${nasty} where source = 'trainer'`
+    const { code } = await run(['--csv', 'out.csv', '--json'])
+    expect(code).toBe(0)
+    const text = readFileSync(join(folder, 'out.csv'), 'utf8')
+    const pairs = pairsOf(await gradeRows(database.sql))
+    expect(text.match(/\r\n/g)?.length).toBe(pairs.length + 1)
+    expect(text).toContain(`,"'=HYPERLINK(""http://x"",""y""),\n2",`)
+    expect(text.startsWith('rollout_id,item_hash,')).toBe(true)
+    expect(text).toMatch(/\r\nr14,[0-9a-f]{64},[0-9a-f]{64},0\.7,0\.3,-0\.\d+,scored,trainer,1,scored,,/)
+  })
+
+  it('writes a page in which nothing runs that a rollout said', async () => {
+    await seed(database.sql, 40)
+    const nasty = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
+    await database.sql`update grades set reason = ${nasty}, parts = ${'{"<b>part</b>": 1}'}::text::jsonb where source = 'trainer' and score is not null`
+    const { code } = await run(['--page', 'out.html', '--json'])
+    expect(code).toBe(0)
+    const html = readFileSync(join(folder, 'out.html'), 'utf8')
+    expect(html).toContain('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&lt;script&gt;')
+    expect(html).toContain('&lt;b&gt;part&lt;/b&gt;')
+    expect(html).not.toMatch(/<(?:img|script|b>part)/)
+    expect(html).not.toMatch(/<[^>]*\s(?:src|href|on\w+)=/i)
+    expect(html).toContain("default-src 'none'")
+    expect(html.match(/<svg/g)?.length).toBe(2)
+  })
+
+  it.each([
+    [['--where', 'score; drop table grades'], 'cannot read'],
+    [['--grader', 'nobody'], 'there is no grader "nobody"; the graders are: graded'],
+    [['--csv', 'no/such/folder.csv'], 'no/such/folder.csv'],
+  ] as const)('with %j says what is wrong, and grades nothing', async (args, words) => {
+    await seed(database.sql, 5)
+    const { code, err } = await run(args)
+    expect(code).toBe(1)
+    expect(err).toContain(words)
+    expect(await regraded()).toBe(0)
+  })
+})

@@ -1,0 +1,193 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { open } from '../../../support/app.ts'
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { scorekeeperArgs } from '../../../support/scorekeeper.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url))
+let home: TestDatabase
+let folder: string
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  folder = makeFolder()
+  const rows = Array.from({ length: 6 }, (_, n) => ({
+    messages: [{ role: 'user', content: `how much is ${n}?` }],
+    reference_answer: `${n}`,
+  }))
+  writeFileSync(join(folder, 'items.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  writeFileSync(
+    join(folder, 'agents.mjs'),
+    `export const agents = [
+      { name: 'ten', async play(desk) {
+        for (let n = 0; n < 5; n += 1) await desk.callTogether([['list', { path: '' }], ['cat', { path: 'none' }]]
+          .map(([tool, args]) => ({ tool, arguments: args })))
+        return desk.random() < 0.5 ? desk.question.match(/[0-9]/)[0] : 'none'
+      } },
+      { name: 'none', play: async () => '' },
+    ]`,
+  )
+})
+
+afterAll(async () => {
+  await removeFolder(folder)
+  await home.drop()
+})
+
+const environment = () => ({ PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url, LOG_LEVEL: 'error' })
+const command = (...args: readonly string[]) => [
+  ...scorekeeperArgs('simulate', '--dataset', join(folder, 'items.jsonl')),
+  ...['--agents', join(folder, 'agents.mjs'), ...args],
+]
+
+/** Runs the command and gives what it printed and its exit code. */
+const run = (...args: readonly string[]) =>
+  new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    execFile(process.execPath, command(...args), { cwd: root, env: environment() }, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    )
+  })
+
+const resultShape = z.object({
+  all: z.looseObject({
+    scored: z.number(),
+    calls: z.number(),
+    retries: z.number(),
+    discarded_because: z.record(z.string(), z.number()),
+    reward: z.looseObject({ mean: z.number() }),
+  }),
+  agents: z.record(z.string(), z.looseObject({ rollouts: z.number() })),
+  kills: z.number(),
+})
+
+/** What the ledger says of the rollouts in a trace file. */
+async function recorded(file: string) {
+  const ids = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).rollout)
+  const database = open(home.url, 1)
+  const [row] = await database.sql`
+    with mine as (select jsonb_array_elements_text(${JSON.stringify(ids)}::text::jsonb) as id)
+    select (select count(*) from tool_calls where rollout_id in (select id from mine))::int as calls,
+      (select count(*) from grades where rollout_id in (select id from mine))::int as scored,
+      (select avg(score) from grades where rollout_id in (select id from mine))::float as mean`
+  await database.close()
+  return { lines: ids.length, calls: row?.['calls'], scored: row?.['scored'], mean: row?.['mean'] }
+}
+
+describe('the command simulate', () => {
+  it('with every fault on and a server that is killed again and again ends with every rollout scored, as the ledger says', async () => {
+    const out = join(folder, 'killed.jsonl')
+    const kinds = [
+      '--fault',
+      'duplicate,overlap,slow,drop',
+      '--fault-share',
+      '0.3',
+      ...['--kill-every', '2', '--kills', '2', '--pause', '6'],
+    ]
+    const {
+      code,
+      out: printed,
+      err,
+    } = await run('--serve', '--group', '4', '--concurrency', '12', ...kinds, '--out', out, '--json')
+    expect.soft(err.replace(/^\d+ of .*$|^ {2}server: .*$/gm, '').trim()).toBe('')
+    const result = resultShape.parse(JSON.parse(printed))
+    const { scored, calls, retries, reward } = result.all
+    expect([result.all.discarded_because, code, scored, calls, result.agents['ten']?.rollouts]).toEqual([
+      {},
+      0,
+      48,
+      240,
+      24,
+    ])
+    expect(retries).toBeGreaterThan(0)
+    expect(result.kills).toBeGreaterThan(0)
+    const ledger = await recorded(out)
+    expect([ledger.lines, ledger.calls, ledger.scored]).toEqual([48, 240, 48])
+    expect(ledger.mean).toBeCloseTo(reward.mean, 9)
+  }, 300_000)
+
+  it('prints a table that says what the database says, for each agent and for all', async () => {
+    const out = join(folder, 'table.jsonl')
+    const { code, out: printed } = await run('--serve', '--group', '3', '--out', out)
+    expect(code).toBe(0)
+    const table = printed.split('\n').map((line) => line.trim().split(/\s{3,}/))
+    const columns = table[0] ?? []
+    const cell = (row: string, agent: string) => table.find(([name]) => name === row)?.[1 + columns.indexOf(agent)]
+    const traces = readFileSync(out, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const database = open(home.url, 1)
+    for (const agent of ['ten', 'none', 'all']) {
+      const ids = traces.filter((trace) => agent === 'all' || trace.agent === agent).map(({ rollout }) => rollout)
+      const [row] = await database.sql`
+        with mine as (select jsonb_array_elements_text(${JSON.stringify(ids)}::text::jsonb) as id)
+        select (select count(*) from tool_calls where rollout_id in (select id from mine))::int as calls,
+          (select count(*) from tool_calls where tool = 'cat' and rollout_id in (select id from mine))::int as cats,
+          count(*)::int as scored, round(avg(score)::numeric, 3)::text as mean, round(stddev_pop(score)::numeric, 3)::text as deviation
+        from grades where rollout_id in (select id from mine)`
+      const shown = ['scored', 'calls', 'reward, mean', 'reward, deviation'].map((name) => cell(name, agent))
+      expect(shown, agent).toEqual([`${row?.['scored']}`, `${row?.['calls']}`, row?.['mean'], row?.['deviation']])
+      expect(cell('calls a rollout', agent)).toBe((Number(row?.['calls']) / Number(row?.['scored'])).toFixed(1))
+      if (agent === 'all') expect(printed).toContain(`cat ${row?.['cats']}`)
+    }
+    await database.close()
+  }, 60_000)
+
+  it('goes on where Ctrl-C cut it short, and prints the whole', async () => {
+    const out = join(folder, 'cut.jsonl')
+    const size = ['--serve', '--group', '10', '--concurrency', '4', '--out', out]
+    const child = spawn(process.execPath, command(...size), {
+      cwd: root,
+      env: environment(),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+    await expect.poll(() => readLines(out), { timeout: 30_000 }).toBeGreaterThan(3)
+    child.kill('SIGINT')
+    const [code] = await once(child, 'close')
+    expect([code, said]).toEqual([130, expect.stringContaining(`the same command goes on with ${out}`)])
+    const before = readLines(out)
+    expect(before).toBeLessThan(120)
+    const { code: ended, out: printed } = await run(...size, '--json')
+    const { all } = resultShape.parse(JSON.parse(printed))
+    expect([ended, all.scored, all.calls, readLines(out)]).toEqual([0, 120, 600, 120])
+    const places = readFileSync(out, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(new Set(places.map(({ agent, item, member }) => `${agent} ${item} ${member}`)).size).toBe(120)
+  }, 300_000)
+
+  it.each([
+    [['--serve', 'http://localhost:1'], 2, 'and not both'],
+    [[], 2, 'give the address of a server'],
+    [['localhost:8000'], 2, 'it must begin with http:// or https://'],
+    [['http://localhost:1', '--kill-every', '1'], 2, '--kill-every needs --serve'],
+    [['http://localhost:1', '--fault', 'rain'], 2, 'fault'],
+    [['http://localhost:1', '--agent', 'nobody'], 1, 'there is no agent "nobody"'],
+    [['http://localhost:1', '--group', 'many'], 2, 'whole number'],
+  ])('says what is wrong with %j', async (args, code, message) => {
+    const said = await run(...args)
+    expect([said.code, said.err, said.out]).toEqual([code, expect.stringContaining(message), ''])
+  })
+})
+
+function readLines(file: string): number {
+  try {
+    return readFileSync(file, 'utf8').split('\n').length - 1
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,16 @@
+import { expect } from 'vitest'
+import { AuthError } from '../../../src/kit/auth-error.ts'
+
+/** Awaits the AuthError that a promise must end in. */
+export async function turnedAway(attempt: Promise<unknown>): Promise<AuthError> {
+  const outcome: unknown = await attempt.then(
+    () => 'let in',
+    (error: unknown) => error,
+  )
+  expect(outcome).toBeInstanceOf(AuthError)
+  if (!(outcome instanceof AuthError)) throw new Error('not an AuthError')
+  return outcome
+}
+
+/** Headers that carry a bearer token. */
+export const bearer = (token: string): Headers => new Headers({ authorization: `Bearer ${token}` })

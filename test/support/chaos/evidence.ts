@@ -1,0 +1,62 @@
+import type { Evidence, Rows } from '../../../chaos/evidence.ts'
+import type { Answer, Attempt, SeenCall, SeenRollout } from '../../../chaos/seen.ts'
+
+/** A 200 to a call. */
+export const output = (text: string): Answer => ({
+  ...{ kind: 'answered', status: 200, output: text, score: undefined, code: undefined },
+})
+
+/** A 200 to a grading. */
+export const score = (value: number): Answer => ({
+  ...{ kind: 'answered', status: 200, output: undefined, score: value, code: undefined },
+})
+
+/** An answer that is no 200. */
+export const trouble = (status: number, code: string): Answer => ({
+  ...{ kind: 'answered', status, output: undefined, score: undefined, code },
+})
+
+/** An attempt that began and ended at these times. */
+export const attempt = (answer: Answer, began = 100, ended = began + 10): Attempt => ({
+  ...{ pid: 1, began, sent: began, ended, early: false, answer },
+})
+
+/** A call of `write` as the trainer saw it. */
+export const call = (...attempts: Attempt[]): SeenCall => ({
+  ...{ callId: 'a', tool: 'write', behaviour: 'plain', fits: true, attempts },
+})
+
+/** A call of `write` as it is recorded. */
+export const row: Rows['calls'][number] = {
+  ...{ rolloutId: 'r', callId: 'a', seq: 1, tool: 'write', attempt: 1, output: 'done x', code: null, outcome: 'ok' },
+  startedAt: 100,
+}
+
+/** A grading as it is recorded. */
+export const grade: Rows['grades'][number] = {
+  ...{ rolloutId: 'r', sample: 's', outcome: 'scored', score: 0.5, createdAt: 500 },
+  parts: { calls: 1, wrote: 1, acted: 0 },
+}
+
+/** A rollout that was scored for one call, with nothing wrong. */
+export const rollout: SeenRollout = {
+  ...{ id: 'r', discarded: false, calls: [call(attempt(output('done x')))] },
+  gradings: [{ sample: 's', attempts: [attempt(score(0.5), 400)] }],
+}
+
+const soundRows: Rows = {
+  calls: [row],
+  rollouts: [{ id: 'r', calls: 1, wrote: 1, acted: 0 }],
+  writes: [{ rolloutId: 'r', callId: 'a', nonce: 'x' }],
+  grades: [grade],
+}
+
+/** One life of a process that lives on. */
+export const life: Evidence['lives'][number] = {
+  ...{ replica: 0, pid: 1, url: '', askedToStopAt: undefined, killedAt: undefined, endedAt: undefined },
+}
+
+/** Evidence with nothing wrong, but for what is given. */
+export function evidence({ rows = {}, ...rest }: Partial<Omit<Evidence, 'rows'>> & { rows?: Partial<Rows> }): Evidence {
+  return { seen: [rollout], effects: [], lives: [life], ...rest, rows: { ...soundRows, ...rows } }
+}

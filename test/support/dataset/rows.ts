@@ -1,0 +1,31 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { environment } from '../../../schema/environment.ts'
+import { toolDefinitions } from '../../../src/server/openapi.ts'
+import { tools } from '../../../tools/index.ts'
+
+/** What the commands are given by the program. */
+export const rules = { readItem: environment.readItem, tools: toolDefinitions(tools) }
+
+/** A row that a trainer and the example's graders take, with other fields where some are given. */
+export const row = (n: number, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
+  messages: [
+    { role: 'developer', content: 'Answer with the number alone.' },
+    { role: 'user', content: `what was the revenue of company ${n}?` },
+  ],
+  reference_answer: `${1000 + n}.5`,
+  ...more,
+})
+
+/** Rows that differ, `count` of them, from a number on. */
+export const rowsFrom = (first: number, count: number, more: Readonly<Record<string, unknown>> = {}) =>
+  Array.from({ length: count }, (_, n) => row(first + n, more))
+
+/** Writes rows as JSON Lines, those that are text as they are, and gives the path. */
+export function writeRows(folder: string, name: string, rows: readonly unknown[]): string {
+  const path = join(folder, name)
+  const text = rows.map((one) => `${typeof one === 'string' ? one : JSON.stringify(one)}\n`).join('')
+  writeFileSync(path, name.endsWith('.gz') ? gzipSync(text) : text)
+  return path
+}

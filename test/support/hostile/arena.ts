@@ -1,0 +1,98 @@
+import type { Hono } from 'hono'
+import { z } from 'zod'
+import { createCorpus, page } from '../../../example/test/support/corpus.ts'
+import { graders } from '../../../graders/index.ts'
+import { ToolError } from '../../../src/kit/errors.ts'
+import { grades, items, rollouts, toolCalls } from '../../../src/ledger/tables.ts'
+import { type Database, openDatabase } from '../../../src/postgres/database.ts'
+import { tools } from '../../../tools/index.ts'
+import { defineGrader, defineTool, keepingLog, testApp } from '../app.ts'
+
+const anything = z.looseObject({})
+const said = (input: unknown) => JSON.stringify(input).slice(0, 20_000)
+
+/** A tool of each kind that says what it was given, and how often it was asked where it keeps a state. */
+const given = [
+  defineTool({
+    name: 'reads',
+    description: 'Says what it was given.',
+    input: anything,
+    effects: 'none',
+    run({ input, task }) {
+      if ('refuse' in input) throw new ToolError(`no ${said(input)}`)
+      return `${said(input)} ${task.question}`
+    },
+  }),
+  defineTool({
+    name: 'writes',
+    description: 'Notes what it was given.',
+    input: anything,
+    effects: 'database',
+    run: ({ input, state }) => `${state.notes.push(said(input))} ${said(input)}`,
+  }),
+  defineTool({
+    name: 'acts',
+    description: 'Notes what it was given, later.',
+    input: anything,
+    effects: 'external',
+    run({ input, updateState }) {
+      updateState((state) => void state.notes.push(said(input)))
+      return said(input)
+    },
+  }),
+]
+
+const counts = defineGrader({
+  name: 'counts',
+  version: '1',
+  range: [0, Number.MAX_SAFE_INTEGER],
+  grade: ({ sample, trajectory, state }) => ({
+    score: trajectory.length,
+    parts: { notes: state.notes.length, [sample.output_text]: 1 },
+    reason: sample.output_text,
+  }),
+})
+
+/** A database with a corpus of three pages, and the servers on it. */
+export async function openArena() {
+  const home = await createCorpus([
+    page('ACME/2014/page_1', 'revenue rose to 94.0 million in 2014', [
+      ['', '2014'],
+      ['revenue', '94.0'],
+    ]),
+    page('ACME/2015/page_2', 'costs fell'),
+    page('ÅB_%/2014/page_3', 'the word of the world'),
+  ])
+  const opened: Database[] = []
+  const log = keepingLog()
+  return {
+    home,
+    log,
+    /** One more server with pools of its own and nothing in its memory. */
+    replica(): Hono {
+      const database = openDatabase({ url: home.url, poolSize: 3 })
+      opened.push(database)
+      return testApp(database, { tools: [...given, ...tools], graders: [counts, ...graders], log, budget: 30 })
+    },
+    async close() {
+      for (const database of opened) await database.close()
+      await home.drop()
+    },
+  }
+}
+
+/** Reads every row of the ledger, by drizzle and raw; throws when one cannot be read or the two differ. */
+export async function readBack({ db, sql }: Pick<Database, 'db' | 'sql'>): Promise<number> {
+  const read = await Promise.all([db.select().from(items), db.select().from(rollouts), db.select().from(toolCalls)])
+  const graded = await db.select().from(grades)
+  const raw = await Promise.all([
+    sql<{ whole: unknown }[]>`select content as whole from items order by hash`,
+    sql<{ whole: unknown }[]>`select state as whole from rollouts order by id`,
+    sql<{ whole: unknown }[]>`select arguments as whole from tool_calls order by rollout_id, call_id`,
+    sql<{ whole: unknown }[]>`select sample as whole from grades order by id`,
+  ])
+  const counts = [...read.map((rows) => rows.length), graded.length]
+  const rawCounts = raw.map((rows) => rows.length)
+  if (String(counts) !== String(rawCounts)) throw new Error(`drizzle read ${counts} rows and raw SQL ${rawCounts}`)
+  return counts.reduce((sum, count) => sum + count, 0)
+}

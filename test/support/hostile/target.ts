@@ -1,0 +1,32 @@
+import { expect } from 'vitest'
+import { createTestDatabase } from '../database.ts'
+import { addressOf, kill, logOf, spawnServer } from '../server-process.ts'
+import { makeFolder, removeFolder } from '../temporary.ts'
+
+/** The body of a call that every server answers, on an empty corpus with "there are no pages". */
+export const call = '{"name":"list","arguments":{"path":""}}'
+
+/** Starts the server in a process of its own, to be shot at. */
+export async function startTarget() {
+  const home = await createTestDatabase()
+  const folder = makeFolder()
+  const server = spawnServer(folder, { DATABASE_URL: home.url, PORT: '0' })
+  const url = await addressOf(server)
+  return {
+    port: Number(new URL(url).port),
+    /** It is the process that was started, has complained of nothing but the requests, and serves others. */
+    async isWell(): Promise<void> {
+      expect([server.child.exitCode, server.child.signalCode, server.written.err]).toEqual([null, null, ''])
+      const health = await fetch(`${url}/healthz`)
+      expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
+      const answer = await fetch(`${url}/tools`, { method: 'POST', body: call })
+      expect([answer.status, await answer.json()]).toMatchObject([200, { output: 'there are no pages' }])
+      expect(logOf(server).filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([])
+    },
+    async close() {
+      await kill(server)
+      await home.drop()
+      await removeFolder(folder)
+    },
+  }
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest'
+import { readOptions } from '../../../chaos/options.ts'
+import { describeFault, faultKinds, scheduleOf } from '../../../chaos/schedule.ts'
+import { planOf } from '../../../chaos/trainer/plan.ts'
+
+const kinds = Object.keys(faultKinds).sort()
+
+describe('the schedule of a chaos run', () => {
+  it('is the same for the same seed, and another for another', () => {
+    expect(scheduleOf('7', 10, 3)).toEqual(scheduleOf('7', 10, 3))
+    expect(scheduleOf('8', 10, 3)).not.toEqual(scheduleOf('7', 10, 3))
+  })
+
+  it.each([0.4, 1, 10])('has each kind of fault within %d minutes, in the order of time', (minutes) => {
+    const faults = scheduleOf('7', minutes, 3)
+    expect([...new Set(faults.map(({ kind }) => kind))].sort()).toEqual(kinds)
+    const times = faults.map(({ at }) => at)
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+    expect(times.at(-1)).toBeLessThanOrEqual(minutes * 60)
+    for (const { replica } of faults) expect([0, 1, 2]).toContain(replica)
+  })
+
+  it('can be read', () => {
+    const fault = { at: 12.34, lasts: 2, replica: 1, ms: 50 }
+    expect(describeFault({ ...fault, kind: 'kill a replica' })).toBe('   12.3 s  kill a replica 1, 2.0 s')
+    expect(describeFault({ ...fault, kind: 'add latency' })).toBe('   12.3 s  add latency of 50 ms, 2.0 s')
+  })
+})
+
+describe('the plan of a rollout', () => {
+  it('is the same for the same seed, and another for another', () => {
+    expect(planOf('7', 3)).toEqual(planOf('7', 3))
+    expect(planOf('8', 3).turns).not.toEqual(planOf('7', 3).turns)
+  })
+
+  it('is sometimes forty calls at once, and of every tool and behaviour', () => {
+    const plans = Array.from({ length: 500 }, (_, number) => planOf('7', number))
+    expect(plans.some(({ turns }) => turns[0]?.length === 40)).toBe(true)
+    const calls = plans.flatMap(({ turns }) => turns.flat())
+    expect([...new Set(calls.map(({ tool }) => tool))].sort()).toEqual(['act', 'look', 'nothing', 'write'])
+    const behaviours = ['broken', 'deaf', 'flaky', 'hanging', 'plain', 'refusing', 'slow']
+    expect([...new Set(calls.map(({ behaviour }) => behaviour))].sort()).toEqual(behaviours)
+  })
+})
+
+describe('the options of a chaos run', () => {
+  it('have defaults', () => {
+    expect(readOptions([])).toEqual({ minutes: 1, seed: '1', replicas: 3, burst: 500, pgbouncer: false })
+  })
+
+  it('say what is wrong with them', () => {
+    expect(() => readOptions(['--minutes', 'ten'])).toThrow('--minutes: must be a number')
+    expect(() => readOptions(['--replicas', '1'])).toThrow('--replicas')
+    expect(() => readOptions(['--hours', '1'])).toThrow('--hours')
+  })
+})

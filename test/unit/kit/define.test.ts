@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { defineEnvironment } from '../../../src/kit/define.ts'
+
+const parts = { task: z.object({}), reference: z.object({}), state: z.object({}) }
+const { defineTool, defineGrader } = defineEnvironment(parts)
+
+const tool = (more: object) =>
+  defineTool({ name: 'look', description: 'Looks.', input: z.object({}), effects: 'none', run: () => '', ...more })
+const grader = (more: object) => defineGrader({ name: 'one', version: '1', grade: () => 1, ...more })
+
+describe('an environment', () => {
+  it('is refused when its state does not parse {}, with the field that needs a default', () => {
+    const state = z.object({ read: z.array(z.string()), note: z.string().default('') })
+    const define = () => defineEnvironment({ ...parts, state })
+    expect(define).toThrow(/state must parse \{\}.*read.*give its fields defaults/s)
+    expect(define).not.toThrow(/note/)
+    expect(() => defineEnvironment({ ...parts, state: z.array(z.string()) })).toThrow('state must parse {}')
+  })
+
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('is refused with a budget of %s calls', (calls) => {
+    expect(() => defineEnvironment({ ...parts, budget: { calls } })).toThrow(
+      `budget.calls was ${calls}; it must be a whole number from 1 up`,
+    )
+  })
+
+  it('is refused with a task that would let the reference through to tools', () => {
+    const task = z.looseObject({ question: z.string() })
+    expect(() => defineEnvironment({ ...parts, task })).toThrow('would show tools the reference')
+  })
+
+  it('has the budget that it was given, or none', () => {
+    expect(defineEnvironment({ ...parts, budget: { calls: 1 } }).budget).toBe(1)
+    expect(defineEnvironment(parts).budget).toBeUndefined()
+  })
+})
+
+describe.each([
+  ['tool', tool],
+  ['grader', grader],
+] as const)('a %s', (kind, define) => {
+  it.each(['', ' ', 'two words', 'a/b', 'ü', 'a.b', 'x'.repeat(65), '../cat'])(
+    'is refused with the name "%s"',
+    (name) => {
+      expect(() => define({ name })).toThrow(`a ${kind} is named "${name}"`)
+    },
+  )
+
+  it.each(['a', 'look_up-2', 'X'.repeat(64), '0'])('may be named "%s"', (name) => {
+    expect(define({ name }).name).toBe(name)
+  })
+
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e9])(
+    'is refused with %s seconds of time',
+    (timeoutSeconds) => {
+      expect(() => define({ timeoutSeconds })).toThrow(`timeoutSeconds ${timeoutSeconds}; give it more than 0`)
+    },
+  )
+
+  it('may have a time limit of its own', () => {
+    expect(define({ timeoutSeconds: 0.5 }).timeoutSeconds).toBe(0.5)
+    expect(define({}).timeoutSeconds).toBeUndefined()
+  })
+})
+
+describe('a tool', () => {
+  it('is refused when no JSON Schema can say what its input is', () => {
+    expect(() => tool({ input: z.object({ when: z.date() }) })).toThrow(
+      'the input of the tool "look" has no JSON Schema, which models need',
+    )
+  })
+})
+
+describe('a grader', () => {
+  it.each([[[1, 0]], [[1, 1]], [[0, Number.POSITIVE_INFINITY]], [[Number.NaN, 1]]])(
+    'is refused with the range %s',
+    (range) => {
+      expect(() => grader({ range })).toThrow('give it two numbers, least first')
+    },
+  )
+
+  it('scores from 0 to 1 unless it says otherwise', () => {
+    expect(grader({}).range).toEqual([0, 1])
+    expect(grader({ range: [-1, 1] }).range).toEqual([-1, 1])
+  })
+})

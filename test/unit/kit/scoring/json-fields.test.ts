@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { scoreFields } from '../../../../src/kit/scoring/json-fields.ts'
+import { expectProper } from '../../../support/scoring/texts.ts'
+
+const reference = { name: 'Acme', total: 4, lines: [{ price: 1 }, { price: 3 }], note: null }
+
+describe('a JSON answer, field by field', () => {
+  it('scores the share of fields that are right, as a value or as text', () => {
+    const answer = { note: null, total: 5, name: 'Acme', lines: [{ price: 1 }], more: { a: 1, b: [] } }
+    const expected = {
+      score: 3 / 5,
+      reason: '3 of 5 fields right; not /total',
+      parts: { right: 3, wrong: 1, missing: 1, extra: 2 },
+    }
+    expect(scoreFields(answer, reference)).toEqual(expected)
+    expect(scoreFields(JSON.stringify(answer), reference)).toEqual(expected)
+    expect(scoreFields(`\`\`\`json\n${JSON.stringify(answer)}\n\`\`\``, reference)).toEqual(expected)
+  })
+
+  it('counts extra fields against a strict answer', () => {
+    expect(scoreFields({ a: 1, b: 2 }, { a: 1 }).score).toBe(1)
+    expect(scoreFields({ a: 1, b: { c: 2, d: {} } }, { a: 1 }, { strict: true })).toEqual({
+      score: 1 / 3,
+      reason: '1 of 1 fields right, 2 too many',
+      parts: { right: 1, wrong: 0, missing: 0, extra: 2 },
+    })
+  })
+
+  it('lets other scorers have single fields', () => {
+    const fields = {
+      '/lines': () => 0.25,
+      '/total': (one: unknown, other: unknown) => Number(String(one) === String(other)),
+    }
+    expect(scoreFields({ ...reference, total: '4', lines: [] }, reference, { fields })).toEqual({
+      score: 3.25 / 4,
+      reason: '3.25 of 4 fields right; not /lines',
+      parts: { right: 3.25, wrong: 0.75, missing: 0, extra: 0 },
+    })
+    expect(scoreFields({}, reference, { fields: { '/a~1b': () => 1, '/total': () => 1 } }).score).toBe(0)
+    expect(scoreFields({ 'a/b': 1 }, { 'a/b': 2 }, { fields: { '/a~1b': () => 1 } }).score).toBe(1)
+    for (const score of [Number.NaN, -0.1, 2]) {
+      expect(() => scoreFields({ a: 1 }, { a: 1 }, { fields: { '/a': () => score } })).toThrow(RangeError)
+    }
+  })
+
+  it('keeps lists, objects, texts and nothing apart', () => {
+    const score = (one: unknown, other: unknown) => scoreFields(one, other).score
+    expect(score({ a: [] }, { a: {} })).toBe(0)
+    expect(score({ a: ['x'] }, { a: { 0: 'x' } })).toBe(0)
+    expect(score({ a: '1' }, { a: 1 })).toBe(0)
+    expect(score({ a: '[1]' }, { a: [1] })).toBe(0)
+    expect(score({}, { a: null })).toBe(0)
+    expect(score({}, {})).toBe(1)
+    expect(score('7', 7)).toBe(1)
+    expect(score('"7"', 7)).toBe(0)
+    expect(score({}, JSON.parse('{"__proto__":{"a":1},"toString":1}'))).toBe(0)
+  })
+
+  it('is 0 for what is no JSON', () => {
+    expect(scoreFields('', reference)).toEqual({ score: 0, reason: 'empty answer' })
+    expect(scoreFields('total: 4', reference)).toEqual({ score: 0, reason: 'not JSON' })
+  })
+
+  it('is a proper score, 1 for an equal value however it is written', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (one, other, strict) => {
+        expectProper(scoreFields(one, other, { strict }))
+        expect(scoreFields(JSON.stringify(one, null, 2), one, { strict }).score).toBe(1)
+      }),
+    )
+  })
+
+  it('survives any depth and size', () => {
+    let deep: unknown = 1
+    for (let level = 0; level < 100_000; level += 1) deep = { a: deep }
+    expectProper(scoreFields(deep, { a: 1 }))
+    expectProper(scoreFields({ a: 1, b: deep }, deep, { strict: true }))
+    const wide = Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`k${at}`, [at]]))
+    const key = 'k'.repeat(500_000)
+    expect(scoreFields({ [key]: wide }, wide, { strict: true }).parts).toMatchObject({ missing: 50_000, extra: 50_000 })
+  })
+})

@@ -1,0 +1,55 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { scoreMentions } from '../../../../src/kit/scoring/mentions.ts'
+import { expectProper, text } from '../../../support/scoring/texts.ts'
+
+describe('the phrases that a text mentions', () => {
+  it('are those that stand in it as whole words, in any case and spacing', () => {
+    const found = (candidate: string, phrase: string) => scoreMentions(candidate, [phrase]).score
+    expect(found('the net\n income was', 'Net income')).toBe(1)
+    expect(found('the net incomes were', 'Net income')).toBe(0)
+    expect(found('incomes and income', 'income')).toBe(1)
+    expect(found('a 10% rise', '0%')).toBe(0)
+    expect(found('$5.', '$5')).toBe(1)
+    expect(found('cost$5', '$5')).toBe(1)
+    expect(found('東京都', '東京')).toBe(0)
+    expect(found('𝒳x', 'x')).toBe(0)
+    expect(found('', 'x')).toBe(0)
+  })
+
+  it('count by their weights', () => {
+    const wanted = [{ phrase: 'revenue', weight: 3 }, 'debt']
+    expect(scoreMentions('revenue rose', wanted)).toEqual({
+      score: 0.75,
+      reason: '1 of 2 mentioned, not "debt"',
+      parts: { found: 1, wanted: 2 },
+    })
+    expect(scoreMentions('revenue and debt', wanted)).toMatchObject({ score: 1, reason: '2 of 2 mentioned' })
+  })
+
+  it('give a proper score, 1 when the text is made of them, and no less when more is said', () => {
+    const phrase = text.filter((words) => words.trim() !== '')
+    fc.assert(
+      fc.property(fc.array(phrase, { minLength: 1, maxLength: 5 }), text, (phrases, candidate) => {
+        const score = scoreMentions(candidate, phrases)
+        expectProper(score)
+        expect(scoreMentions(phrases.join(' '), phrases).score).toBe(1)
+        expect(scoreMentions(`${candidate} ; more`, phrases).score).toBeGreaterThanOrEqual(score.score)
+      }),
+    )
+  })
+
+  it('have to be there', () => {
+    for (const wanted of [[], [' '], [{ phrase: 'a', weight: 0 }], ['a', { phrase: 'b', weight: -1 }]]) {
+      expect(() => scoreMentions('a', wanted)).toThrow(RangeError)
+    }
+    expect(() =>
+      scoreMentions(
+        'a',
+        Array.from({ length: 1_001 }, () => 'a'),
+      ),
+    ).toThrow(RangeError)
+    expect(() => scoreMentions('a', ['a'.repeat(200_001)])).toThrow(RangeError)
+    expect(scoreMentions('a '.repeat(100_001), ['a']).reason).toBe('longer than 200000 characters')
+  })
+})

@@ -1,0 +1,111 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { createEmbed } from '../../../src/runtime/embeddings.ts'
+import { serveEmbeddings } from '../../support/embeddings.ts'
+
+const open: { close(): Promise<void> }[] = []
+const serve = async (...args: Parameters<typeof serveEmbeddings>) => {
+  const endpoint = await serveEmbeddings(...args)
+  open.push(endpoint)
+  return endpoint
+}
+const vectorOf = (text: string) => [text.length, 1]
+
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close()
+})
+
+describe('an embeddings endpoint', () => {
+  it('is asked in batches, and its vectors come back in the order of the texts', async () => {
+    const { url, requests } = await serve(vectorOf)
+    const embed = createEmbed({ url, model: 'm', apiKey: 'secret', batchSize: 2 })
+    expect(await embed(['a', 'bb', 'ccc'])).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ])
+    expect(requests.map(({ texts }) => texts)).toEqual([['a', 'bb'], ['ccc']])
+    expect(requests[0]).toMatchObject({ key: 'Bearer secret', model: 'm' })
+  })
+
+  it('may have a slash at the end of its address, and need no key', async () => {
+    const { url, requests } = await serve(vectorOf)
+    expect(await createEmbed({ url: `${url}/`, model: 'm' })(['a'])).toEqual([[1, 1]])
+    expect(requests[0]?.key).toBeUndefined()
+  })
+
+  it('is asked again after a 429 and a 503, no sooner than it wants', async () => {
+    const refusals = [{ status: 429, headers: { 'retry-after': '7' } }, { status: 503 }]
+    const { url, requests } = await serve(vectorOf, (request) => refusals[request - 1])
+    const waits: number[] = []
+    const wait = async (milliseconds: number) => void waits.push(milliseconds)
+    expect(await createEmbed({ url, model: 'm', pauseMs: 100, wait })(['a'])).toEqual([[1, 1]])
+    expect(requests).toHaveLength(3)
+    expect(waits).toHaveLength(2)
+    expect(waits[0]).toBe(7_000)
+    expect(waits[1]).toBeGreaterThanOrEqual(150)
+    expect(waits[1]).toBeLessThanOrEqual(250)
+  })
+
+  it('is not asked again after a 401, and the error names the address and not the key', async () => {
+    const { url, requests } = await serve(vectorOf, () => ({ status: 401 }))
+    const failing = createEmbed({ url: url.replace('http://', 'http://user:pass@'), model: 'm', apiKey: 'secret' })
+    const error = await failing(['a']).catch((reason: unknown) => String(reason))
+    expect(error).toContain(`no embeddings from ${url}: HTTP 401`)
+    expect(error).not.toMatch(/secret|pass/)
+    expect(requests).toHaveLength(1)
+  })
+
+  it('is not believed to keep the key to itself: a refusal that repeats it is shown without it', async () => {
+    const fetch = async () => new Response('{"error":"wrong key: sk-very-secret, user:hunter2"}', { status: 401 })
+    const failing = createEmbed({ url: 'http://user:hunter2@e.example', model: 'm', apiKey: 'sk-very-secret', fetch })
+    const error = await failing(['a']).catch((reason: unknown) => String(reason))
+    expect(error).toContain('HTTP 401 {"error":"wrong key: […], user:[…]"}')
+  })
+
+  it('takes a user and a password from its address', async () => {
+    const { url, requests } = await serve(vectorOf)
+    await createEmbed({ url: url.replace('http://', 'http://user:p%40ss@'), model: 'm' })(['a'])
+    expect(requests[0]?.key).toBe(`Basic ${Buffer.from('user:p@ss').toString('base64')}`)
+  })
+
+  it('fails after as many tries as it is given, with what it said last', async () => {
+    const { url, requests } = await serve(vectorOf, () => ({ status: 500 }))
+    await expect(createEmbed({ url, model: 'm', attempts: 3, pauseMs: 1 })(['a'])).rejects.toThrow(
+      /after 3 tries: HTTP 500.*not now/,
+    )
+    expect(requests).toHaveLength(3)
+  })
+
+  it('fails when nobody is there, and when the answer is something else', async () => {
+    const { url, close } = await serveEmbeddings(vectorOf)
+    await close()
+    await expect(createEmbed({ url, model: 'm', attempts: 2, pauseMs: 1 })(['a'])).rejects.toThrow('ECONNREFUSED')
+    const answering =
+      (body: string): typeof fetch =>
+      async () =>
+        new Response(body)
+    const asking = (body: string) => createEmbed({ url, model: 'm', fetch: answering(body) })(['a', 'b'])
+    await expect(asking('<html>')).rejects.toThrow('not what OpenAI’s API answers')
+    await expect(asking('{"data":[{"embedding":[1]}]}')).rejects.toThrow('1 vectors for 2 texts')
+  })
+
+  it('is given up when the caller is', async () => {
+    const { url } = await serve(vectorOf, () => ({ status: 503, headers: { 'retry-after': '30' } }))
+    const asking = createEmbed({ url, model: 'm' })(['a'], AbortSignal.timeout(100))
+    await expect(asking).rejects.toThrow(/abort|timeout/i)
+  })
+
+  it('is given up and asked again when it does not answer in time', async () => {
+    const silent: typeof fetch = (_, init) =>
+      new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
+    const embed = createEmbed({
+      url: 'http://nobody.test',
+      model: 'm',
+      fetch: silent,
+      timeoutMs: 20,
+      attempts: 2,
+      pauseMs: 1,
+    })
+    await expect(embed(['a'])).rejects.toThrow('after 2 tries: no answer in 20 ms')
+  })
+})

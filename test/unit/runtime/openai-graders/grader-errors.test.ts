@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { graderErrors, joinErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
+
+describe('the errors of a grading', () => {
+  it('has every documented key, flags false and details null, where nothing went wrong', () => {
+    expect(graderErrors()).toEqual({
+      formula_parse_error: false,
+      sample_parse_error: false,
+      truncated_observation_error: false,
+      unresponsive_reward_error: false,
+      invalid_variable_error: false,
+      other_error: false,
+      python_grader_server_error: false,
+      python_grader_server_error_type: null,
+      python_grader_runtime_error: false,
+      python_grader_runtime_error_details: null,
+      model_grader_server_error: false,
+      model_grader_refusal_error: false,
+      model_grader_parse_error: false,
+      model_grader_server_error_details: null,
+    })
+  })
+
+  it('is a value of its own for each grading', () => {
+    expect(graderErrors({ other_error: true })).toEqual({ ...graderErrors(), other_error: true })
+    expect(graderErrors()).not.toBe(graderErrors())
+    expect(graderErrors().other_error).toBe(false)
+  })
+
+  it('joins those of several graders', () => {
+    const python = graderErrors({ python_grader_runtime_error: true, python_grader_runtime_error_details: 'first' })
+    const later = graderErrors({ python_grader_runtime_error: true, python_grader_runtime_error_details: 'second' })
+    expect(joinErrors([graderErrors(), python, graderErrors({ sample_parse_error: true }), later])).toEqual({
+      ...python,
+      sample_parse_error: true,
+    })
+    expect(joinErrors([])).toEqual(graderErrors())
+  })
+
+  it('joins every key of its own with nothing', () => {
+    for (const key of Object.keys(graderErrors())) {
+      const raised = graderErrors({ [key]: /details|type/u.test(key) ? 'why' : true })
+      expect(joinErrors([graderErrors(), raised])).toEqual(raised)
+    }
+  })
+})

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
+import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
+import { runGrader } from '../../../../src/runtime/openai-graders/run-grader.ts'
+import type { Runners } from '../../../../src/runtime/openai-graders/runners.ts'
+
+/** The share of the reference's words that the input has: a metric as the scoring library gives them. */
+const wordRecall = (input: string, reference: string) => {
+  const wanted = reference.split(' ')
+  return wanted.filter((word) => input.split(' ').includes(word)).length / wanted.length
+}
+const similarityAlone: Runners = { similarity: (metric) => (metric === 'rouge_1' ? wordRecall : undefined) }
+
+const run = (grader: unknown, subject: { item?: unknown; sample: unknown }, runners = similarityAlone) => {
+  const checked = checkGrader(grader)
+  if (!checked.ok) throw new Error(checked.message)
+  return runGrader(checked.grader, { item: undefined, ...subject }, runners, new AbortController().signal)
+}
+const text = (output_text: string) => ({ output_text, output_json: null, output_tools: [] })
+const check = (operation: string, reference = '{{item.a}}') => ({
+  type: 'string_check',
+  operation,
+  input: '{{sample.output_text}}',
+  reference,
+})
+
+describe('string_check', () => {
+  it.each([
+    ['eq', 'Paris', 'Paris', 1],
+    ['eq', 'Paris', 'paris', 0],
+    ['eq', 'Paris', 'Paris ', 0],
+    ['ne', 'Paris', 'London', 1],
+    ['neq', 'Paris', 'Paris', 0],
+    ['like', 'It is Paris.', 'Paris', 1],
+    ['like', 'Paris', 'It is Paris.', 0],
+    ['like', 'it is paris.', 'Paris', 0],
+    ['ilike', 'it is PARIS.', 'Paris', 1],
+    ['ilike', 'GRÖSSE', 'größe', 0],
+    ['ilike', 'ÄÖÜ', 'äöü', 1],
+    ['like', 'a%b', '%', 1],
+    ['eq', '', '', 1],
+  ])('%s of %j and %j is %d', async (operation, output, a, score) => {
+    const graded = await run(check(operation), { item: { a }, sample: text(output) })
+    expect(graded).toEqual({ score, errors: graderErrors(), subScores: {}, reason: expect.any(String), usage: [] })
+  })
+
+  it('says it when the reference is empty, which every text contains', async () => {
+    const graded = await run(check('like'), { item: { a: '' }, sample: text('anything') })
+    expect(graded).toMatchObject({ score: 1, reason: 'the reference is empty, and every input contains that' })
+  })
+
+  it('stops nothing by a text in which a search with shifts would take minutes', { timeout: 20_000 }, async () => {
+    const half = 'a'.repeat(500_000)
+    for (const operation of ['like', 'ilike']) {
+      const subject = { item: { a: `${half}b${half}` }, sample: text(half.repeat(3)) }
+      expect(await run(check(operation), subject), operation).toMatchObject({ score: 0 })
+      const within = { item: { a: `${half}b` }, sample: text(`${half}${half}b`) }
+      expect(await run(check(operation), within), operation).toMatchObject({ score: 1 })
+    }
+  })
+
+  it('compares values that are no text by their JSON', async () => {
+    expect(await run(check('eq'), { item: { a: 1.5 }, sample: text('1.5') })).toMatchObject({ score: 1 })
+    expect(await run(check('eq'), { item: { a: [true, null] }, sample: text('[true,null]') })).toMatchObject({
+      score: 1,
+    })
+  })
+
+  it('repeats nothing of the item in its reason', async () => {
+    for (const operation of ['eq', 'ne', 'like', 'ilike']) {
+      const graded = await run(check(operation), { item: { a: 'the secret' }, sample: text('x') })
+      expect(graded.reason).not.toContain('secret')
+    }
+  })
+})
+
+describe('text_similarity', () => {
+  const similarity = (evaluation_metric: string) => ({ ...check('eq'), type: 'text_similarity', evaluation_metric })
+
+  it('is what its metric says of the input and the reference', async () => {
+    const subject = { item: { a: 'the quick brown fox' }, sample: text('the slow brown bear') }
+    expect(await run(similarity('rouge_1'), subject)).toMatchObject({ score: 0.5, errors: graderErrors() })
+  })
+
+  it('may wait for its metric', async () => {
+    const cosine: Runners = { similarity: () => (one, other) => Promise.resolve(one === other ? 1 : 0.25) }
+    expect(await run(similarity('cosine'), { item: { a: 'a' }, sample: text('b') }, cosine)).toMatchObject({
+      score: 0.25,
+    })
+  })
+
+  it('has no score where its metric is not served, or gives no number', async () => {
+    const subject = { item: { a: 'a' }, sample: text('b') }
+    const errors = graderErrors({ other_error: true })
+    const reason = 'the metric cosine is not served here'
+    expect(await run(similarity('cosine'), subject)).toMatchObject({ score: null, errors, reason })
+    const broken: Runners = { similarity: () => () => Number.NaN }
+    expect(await run(similarity('bleu'), subject, broken)).toMatchObject({ score: null, errors })
+  })
+})
+
+describe('what a template does not find', () => {
+  const grader = (input: string, reference = 'x') => ({ ...check('eq'), input, reference })
+  const modelsFault = { score: 0, errors: graderErrors({ sample_parse_error: true }) }
+  const ourFault = { score: null, errors: graderErrors({ invalid_variable_error: true }) }
+
+  it('is worth 0 where the model did not put out what was asked for', async () => {
+    for (const output of ['no JSON', '{"y":1}', '[1]', '']) {
+      const graded = await run(grader('{{sample.output_json.x}}'), { sample: text(output) })
+      expect(graded, output).toMatchObject(modelsFault)
+      expect(graded.reason).toContain('sample.output_json.x is missing')
+    }
+    expect(await run(grader('{{sample.output_tools[0].function.name}}'), { sample: text('') })).toMatchObject(
+      modelsFault,
+    )
+  })
+
+  it('has no score where the item or the grader is to blame', async () => {
+    expect(await run(grader('{{item.lable}}'), { item: { label: 'x' }, sample: text('x') })).toMatchObject(ourFault)
+    expect(await run(grader('{{item.label}}'), { sample: text('x') })).toMatchObject(ourFault)
+    expect(await run(grader('{{sample.output_txt}}'), { sample: text('x') })).toMatchObject(ourFault)
+    expect(await run(grader('{{item.label}}'), { sample: null })).toMatchObject(ourFault)
+  })
+
+  it('has no score where the trainer did not send what the model may well have done', async () => {
+    const sample = { output_text: 'x', output_tools: null }
+    expect(await run(grader('{{sample.output_tools[0].function.name}}'), { sample })).toMatchObject(ourFault)
+  })
+
+  it('is our fault where both are wrong', async () => {
+    const [model, ours] = ['{{sample.output_json.x}}', '{{item.x}}']
+    expect(await run(grader(model, ours), { item: {}, sample: text('') })).toMatchObject(ourFault)
+    expect(await run(grader(ours, model), { item: {}, sample: text('') })).toMatchObject(ourFault)
+    expect(await run(grader(`${model}${ours}`), { item: {}, sample: text('') })).toMatchObject(ourFault)
+  })
+
+  it('is looked for in the JSON of the text where the trainer read none', async () => {
+    const read = grader('{{sample.output_json.x}}', '2')
+    expect(await run(read, { sample: text('{"x": 2}') })).toMatchObject({ score: 1 })
+    expect(await run(read, { sample: { output_text: '{"x": 2}' } })).toMatchObject({ score: 1 })
+    expect(await run(read, { sample: { output_text: '{"x": 3}', output_json: { x: 2 } } })).toMatchObject({ score: 1 })
+    expect(await run(read, { sample: text(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) })).toMatchObject(modelsFault)
+  })
+
+  it('is told apart from what is too long to be graded', async () => {
+    const long = { item: { a: 'a'.repeat(1_500_000) }, sample: text('x') }
+    expect(await run(grader('{{item.a}}{{item.a}}'), long)).toMatchObject({
+      score: null,
+      errors: graderErrors({ truncated_observation_error: true }),
+    })
+  })
+})
+
+describe('the example of OpenAI’s guide for tool calls', () => {
+  const grader = {
+    type: 'multi',
+    graders: {
+      function_name: {
+        name: 'function_name',
+        type: 'string_check',
+        input: 'get_acceptors',
+        reference: '{{sample.output_tools[0].function.name}}',
+        operation: 'eq',
+      },
+      arguments: {
+        name: 'arguments',
+        type: 'string_check',
+        input: '{"smiles": "{{item.smiles}}"}',
+        reference: '{{sample.output_tools[0].function.arguments}}',
+        operation: 'eq',
+      },
+    },
+    calculate_output: '0.5 * function_name + 0.5 * arguments',
+  }
+
+  it.each([
+    ['get_acceptors', '{"smiles": "CCO"}', 1],
+    ['get_acceptors', '{"smiles": "C"}', 0.5],
+    ['get_donors', '{}', 0],
+  ])('scores a call of %s with %s %d', async (name, args, score) => {
+    const output_tools = [{ id: 'call_1', type: 'function', function: { name, arguments: args } }]
+    const graded = await run(grader, { item: { smiles: 'CCO' }, sample: { output_text: '', output_tools } })
+    expect(graded).toMatchObject({ score, errors: graderErrors() })
+    expect(z.record(z.string(), z.number()).parse(graded.subScores)).toHaveProperty('function_name')
+  })
+
+  it('scores 0, and flags it, where no tool was called', async () => {
+    const graded = await run(grader, { item: { smiles: 'CCO' }, sample: text('I do not know') })
+    expect(graded).toMatchObject({
+      score: 0,
+      errors: graderErrors({ sample_parse_error: true }),
+      subScores: { function_name: 0, arguments: 0 },
+    })
+  })
+})

@@ -1,0 +1,124 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
+import { LARGEST_KEYS_BYTES } from '../../../../src/server/auth/bounded-fetch.ts'
+import { KEYS_FRESH_MS } from '../../../../src/server/auth/jwks.ts'
+import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
+import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
+
+let key: IssuerKey
+let token: string
+let answer: (response: ServerResponse) => void
+let asked = 0
+const server = createServer((_, response) => {
+  asked += 1
+  // Each answer comes over a connection of its own, whatever became of the last one.
+  response.setHeader('connection', 'close')
+  answer(response)
+})
+let url: URL
+let elsewhere: Issuer
+
+beforeAll(async () => {
+  key = await makeIssuerKey('ES256', 'key')
+  token = await key.sign()
+  elsewhere = await startIssuer(key)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  url = new URL(`http://127.0.0.1:${address.port}/jwks.json`)
+})
+afterAll(async () => {
+  await elsewhere.stop()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+const good = (response: ServerResponse) => response.end(JSON.stringify({ keys: [key.jwk] }))
+/** A well-formed set of keys, the right one among them, with so many bytes of padding. */
+const padded = (bytes: number) => JSON.stringify({ pad: 'x'.repeat(bytes), keys: [key.jwk] })
+
+const silence = () => {}
+const halfAnAnswer = (response: ServerResponse) => void response.write('{"keys":[')
+const bomb = gzipSync(`{"pad":"${'x'.repeat(5_000_000)}","keys":[]}`)
+
+const attacks: readonly [string, (response: ServerResponse) => void, RegExp][] = [
+  ['a page of HTML', (response) => response.end('<html>sign in</html>'), /JSON/],
+  ['nothing', (response) => response.end(), /JSON/],
+  ['JSON that is cut off', (response) => response.end(padded(0).slice(0, -5)), /JSON/],
+  ['bytes that are no text', (response) => response.end(Buffer.from([0xff, 0xfe, 0x00])), /JSON/],
+  ['null', (response) => response.end('null'), /malformed/],
+  ['a list', (response) => response.end(`[${JSON.stringify(key.jwk)}]`), /malformed/],
+  ['keys that are no objects', (response) => response.end('{"keys":[null,7,"key"]}'), /malformed/],
+  ['an error with keys in it', (response) => response.writeHead(500).end(padded(0)), /200 OK/],
+  ['no content', (response) => response.writeHead(204).end(), /200 OK/],
+  [
+    'a redirect to keys elsewhere',
+    (response) => response.writeHead(302, { location: elsewhere.url.href }).end(),
+    /200 OK/,
+  ],
+  ['more than a million bytes', (response) => response.end(padded(LARGEST_KEYS_BYTES)), /larger than 1048576 bytes/],
+  [
+    'few bytes that unpack into many',
+    (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
+    /larger than 1048576 bytes/,
+  ],
+  [
+    'bytes without end',
+    (response) => {
+      const more = () => {
+        while (!response.destroyed && response.write('x'.repeat(65_536)));
+      }
+      response.on('drain', more)
+      more()
+    },
+    /larger than 1048576 bytes/,
+  ],
+  ['nothing in time', silence, /timed out/],
+  ['a beginning without an end', halfAnAnswer, /.+/],
+  ['a torn connection', (response) => response.destroy(), /.+/],
+]
+
+/** Only those that never end are waited for in vain. */
+const patienceFor = (attack: unknown) => (attack === silence || attack === halfAnAnswer ? 300 : 10_000)
+
+describe('an issuer that answers with', () => {
+  it.each(attacks)('%s gives no keys: 503, and not for ever', async (_, attack, reason) => {
+    let clock = Date.now()
+    const warnings: string[] = []
+    const deps = {
+      now: () => new Date(clock),
+      warn: (message: string) => warnings.push(message),
+      patienceMs: patienceFor(attack),
+    }
+    const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } }, deps)
+    answer = attack
+    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toMatch(reason)
+    answer = good
+    clock += 5_000
+    expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
+    expect(elsewhere.asked()).toBe(0)
+  })
+
+  it.each(attacks)('%s does not replace keys that were fetched before', async (_, attack) => {
+    let clock = Date.now()
+    const deps = { now: () => new Date(clock), patienceMs: patienceFor(attack) }
+    const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } }, deps)
+    answer = good
+    await authenticate(bearer(token))
+    answer = attack
+    const before = asked
+    clock += KEYS_FRESH_MS
+    expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
+    expect(asked).toBe(before + 1)
+  })
+
+  it('a key that cannot be a key beside a good one does no harm to the good one', async () => {
+    answer = (response) => response.end(JSON.stringify({ keys: [{ kty: 'EC', kid: 'other' }, { kty: 'x' }, key.jwk] }))
+    const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } })
+    expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
+  })
+})

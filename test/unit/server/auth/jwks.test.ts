@@ -1,0 +1,187 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
+import { createRemoteKeys, KEYS_COOLDOWN_MS, KEYS_FRESH_MS, KEYS_USABLE_MS } from '../../../../src/server/auth/jwks.ts'
+import { readAuthSettings } from '../../../../src/server/auth/settings.ts'
+import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
+import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
+
+const DAY_SECONDS = 24 * 60 * 60
+
+describe('the keys of a JWKS address', () => {
+  let old: IssuerKey
+  let fresh: IssuerKey
+  let issuer: Issuer
+  let clock: number
+  let warnings: string[]
+
+  beforeEach(async () => {
+    clock = Date.now()
+    warnings = []
+    old = await makeIssuerKey('ES256', 'old')
+    fresh = await makeIssuerKey('ES256', 'fresh')
+    issuer = await startIssuer(old)
+  })
+  afterEach(() => issuer.stop())
+
+  const start = (url = issuer.url, API_KEYS = '') =>
+    createAuthenticator(readAuthSettings({ JWT_JWKS_URL: url.href, API_KEYS }), {
+      now: () => new Date(clock),
+      warn: (message) => warnings.push(message),
+    })
+  const long = (key: IssuerKey) => key.sign({ exp: Math.floor(clock / 1000) + 7 * DAY_SECONDS })
+
+  it('are fetched once for a burst of callers, and kept', async () => {
+    const authenticate = start()
+    const token = await long(old)
+    await Promise.all(Array.from({ length: 100 }, () => authenticate(bearer(token))))
+    await authenticate(bearer(token))
+    expect(issuer.asked()).toBe(1)
+  })
+
+  it('rotate: a token of a new key is accepted as soon as the key is published', async () => {
+    const authenticate = start()
+    await authenticate(bearer(await long(old)))
+    issuer.publish(old, fresh)
+    clock += KEYS_COOLDOWN_MS
+    const token = await long(fresh)
+    await Promise.all(Array.from({ length: 20 }, () => authenticate(bearer(token))))
+    expect((await authenticate(bearer(await long(old)))).subject).toBe('issuer-client')
+    expect(issuer.asked()).toBe(2)
+  })
+
+  it('rotate: a key that was withdrawn stops working once the keys are no longer fresh', async () => {
+    const authenticate = start()
+    const token = await long(old)
+    await authenticate(bearer(token))
+    issuer.publish(fresh)
+    expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
+    clock += KEYS_FRESH_MS
+    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
+  })
+
+  it('rotate without kid: each key that fits is tried, and new ones are looked for', async () => {
+    const [first, second, third] = await Promise.all([
+      makeIssuerKey('ES256'),
+      makeIssuerKey('ES256'),
+      makeIssuerKey('ES256'),
+    ])
+    issuer.publish(first, second)
+    const authenticate = start()
+    await authenticate(bearer(await long(second)))
+    await authenticate(bearer(await long(first)))
+    issuer.publish(second, third)
+    clock += KEYS_COOLDOWN_MS
+    await authenticate(bearer(await long(third)))
+    expect(await turnedAway(authenticate(bearer(await long(first))))).toMatchObject({ code: 'invalid_token' })
+    expect(issuer.asked()).toBe(2)
+  })
+
+  it('rotate: who looked among the old keys while the new ones arrived looks again without asking', async () => {
+    const keys = createRemoteKeys(issuer.url, { now: () => new Date(clock) })
+    await keys.ready()
+    const seen = keys.fetches()
+    clock += KEYS_COOLDOWN_MS
+    expect(await keys.renew(seen)).toBe(true)
+    expect(await keys.renew(seen)).toBe(true)
+    expect(await keys.renew(keys.fetches())).toBe(false)
+    expect(issuer.asked()).toBe(2)
+  })
+
+  it('are not asked for again at every token with an unknown kid, which gets a 401', async () => {
+    const authenticate = start()
+    await authenticate(bearer(await long(old)))
+    clock += KEYS_COOLDOWN_MS
+    for (let count = 0; count < 20; count += 1) {
+      const stranger = await fresh.sign({}, { kid: `unknown-${count}` })
+      const error = await turnedAway(authenticate(bearer(stranger)))
+      expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
+      expect(error.message).toContain("None of the issuer's keys")
+    }
+    expect(issuer.asked()).toBe(2)
+  })
+
+  it('go on from the cache while the address does not answer, for a day', async () => {
+    const authenticate = start()
+    const token = await long(old)
+    await authenticate(bearer(token))
+    await issuer.stop()
+    for (const age of [KEYS_FRESH_MS, 2 * KEYS_FRESH_MS, KEYS_USABLE_MS / 2]) {
+      clock += age
+      expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
+    }
+    expect(warnings[0]).toMatch(/JWT_JWKS_URL: http:\/\/127\.0\.0\.1:\d+\/jwks\.json gave no keys \(.+\)/)
+    clock += KEYS_USABLE_MS
+    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    await issuer.restart()
+  })
+
+  it('that were never seen make a 503 with a time to retry, not a 401, and recover by themselves', async () => {
+    await issuer.stop()
+    const authenticate = start()
+    const token = await long(old)
+    for (let count = 0; count < 5; count += 1) {
+      const error = await turnedAway(authenticate(bearer(token)))
+      expect(error).toMatchObject({ code: 'keys_unavailable', status: 503, retryAfterSeconds: 5 })
+    }
+    expect(warnings).toHaveLength(1)
+    await issuer.restart()
+    clock += KEYS_COOLDOWN_MS
+    expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
+  })
+
+  it('may hold an unknown kid while the address does not answer: 503, since nobody can know', async () => {
+    const authenticate = start()
+    await authenticate(bearer(await long(old)))
+    await issuer.stop()
+    clock += KEYS_COOLDOWN_MS
+    for (let count = 0; count < 2; count += 1) {
+      const error = await turnedAway(authenticate(bearer(await long(fresh))))
+      expect(error).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    }
+    expect((await authenticate(bearer(await long(old)))).subject).toBe('issuer-client')
+    await issuer.restart()
+  })
+
+  it('do not turn a forged or expired token into a 503 while the address does not answer', async () => {
+    const authenticate = start()
+    const token = await long(old)
+    await authenticate(bearer(token))
+    await issuer.stop()
+    clock += KEYS_COOLDOWN_MS
+    const forged = `${token.slice(0, token.lastIndexOf('.'))}.${'A'.repeat(86)}`
+    expect(await turnedAway(authenticate(bearer(forged)))).toMatchObject({ code: 'invalid_token', status: 401 })
+    const expired = await old.sign({ exp: Math.floor(clock / 1000) - 60 })
+    expect(await turnedAway(authenticate(bearer(expired)))).toMatchObject({ code: 'expired_token', status: 401 })
+    await issuer.restart()
+  })
+
+  it.each([
+    [500, 'oops'],
+    [200, 'not json'],
+    [200, '{"keys":7}'],
+    [302, ''],
+  ])('are not replaced by an answer that is none: %i %s', async (status, body) => {
+    const authenticate = start()
+    const token = await long(old)
+    await authenticate(bearer(token))
+    issuer.answer(status, body)
+    clock += KEYS_FRESH_MS
+    expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
+    expect(warnings).toHaveLength(1)
+    expect(await turnedAway(start()(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+  })
+
+  it('that cannot be used are the issuer’s fault: 503', async () => {
+    issuer.answer(200, JSON.stringify({ keys: [{ ...old.jwk, x: 'AAAA' }] }))
+    expect(await turnedAway(start()(bearer(await long(old))))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+  })
+
+  it('are not needed by callers with an API key', async () => {
+    await issuer.stop()
+    const authenticate = start(issuer.url, 'correct-horse-battery-staple')
+    expect((await authenticate(bearer('correct-horse-battery-staple'))).subject).toBe('key-1')
+    const both = new Headers({ authorization: 'Bearer wrong-wrong-wrong', 'x-api-key': await long(old) })
+    expect(await turnedAway(authenticate(both))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    await issuer.restart()
+  })
+})

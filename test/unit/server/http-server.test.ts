@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Hono } from 'hono'
+import { afterEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { createHttpServer, type Patience } from '../../../src/server/http-server.ts'
+import { gate } from '../../support/app.ts'
+
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+
+/** A server of little patience, with a route that reads, one that waits at a gate and one that says much. */
+async function startServer(patience: Partial<Patience> = {}) {
+  const held = gate()
+  const app = new Hono()
+  app.post('/read', async (c) => c.text(await c.req.text()))
+  app.post('/wait', async (c) => {
+    await held.pass()
+    return c.text('answered')
+  })
+  app.get('/much', (c) => c.text('x'.repeat(50_000_000)))
+  const { server } = createHttpServer(app.fetch, { head: 60, request: 60, answer: 60, idle: 60, ...patience })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = z.object({ port: z.number() }).parse(server.address())
+  closers.push(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const say = (text: string) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    closers.push(() => socket.destroy())
+    socket.write(text)
+    return socket
+  }
+  return { held, server, say }
+}
+
+/** All that is said on a connection until it ends. */
+async function heardOn(socket: Socket): Promise<string> {
+  let heard = ''
+  socket.on('data', (chunk) => {
+    heard += chunk
+  })
+  await once(socket, 'close')
+  return heard
+}
+
+const late = /^HTTP\/1\.1 503 Service Unavailable\r\nretry-after: 1\r\n.*"code":"request_timed_out"/s
+
+describe('the HTTP server', () => {
+  it.each([
+    ['whose head never ends', 'POST /read HTTP/1.1\r\nhost: x\r\n'],
+    ['whose body never ends', 'POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc'],
+    ['whose chunks never end', 'POST /read HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
+  ])('gives up a request %s, as one that may come again', async (_, text) => {
+    const { say } = await startServer({ head: 0.3, request: 0.3 })
+    expect(await heardOn(say(text))).toMatch(late)
+  })
+
+  it('gives up a connection on which nothing is ever asked', async () => {
+    const { say } = await startServer({ head: 0.3, request: 0.3 })
+    expect(await heardOn(say(''))).toMatch(/^(HTTP\/1\.1 503 .*)?$/s)
+  })
+
+  it('gives up who does not take the answer, and not who takes it slowly', async () => {
+    const { server, say } = await startServer({ answer: 1 })
+    const accepted = once(server, 'connection')
+    const deaf = say('GET /much HTTP/1.1\r\nhost: x\r\n\r\n')
+    deaf.pause()
+    const [connection]: Socket[] = await accepted
+    if (connection === undefined) throw new Error('nobody came')
+    await once(connection, 'close')
+
+    const slow = say('GET /much HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    let bytes = 0
+    for await (const chunk of slow) {
+      const before = bytes
+      bytes += z.instanceof(Buffer).parse(chunk).byteLength
+      // Twenty times a pause that is shorter than the server's patience, which takes longer than that altogether.
+      if (Math.floor(bytes / 2_500_000) > Math.floor(before / 2_500_000)) await sleep(100)
+    }
+    expect(bytes).toBeGreaterThan(50_000_000)
+  })
+
+  it('does not mind how long an answer takes to be made', async () => {
+    const { held, say } = await startServer({ answer: 0.2, idle: 0.2, head: 0.2, request: 0.2 })
+    const socket = say('POST /wait HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n')
+    const heard = heardOn(socket)
+    await held.reached
+    await sleep(1_000)
+    expect(socket.readyState).toBe('open')
+    held.open()
+    // And then nothing more is asked.
+    expect(await heard).toMatch(/^HTTP\/1\.1 200 OK.*answered$/s)
+  })
+
+  it.each([
+    ['that is none', 'nonsense\r\n\r\n', 400, 'bad_request'],
+    ['with headers of a megabyte', `GET / HTTP/1.1\r\nx: ${'y'.repeat(1_000_000)}\r\n\r\n`, 431, 'headers_too_large'],
+  ])('answers a request %s in the shape of all errors', async (_, text, status, code) => {
+    const { say } = await startServer()
+    const heard = await heardOn(say(text))
+    expect(heard.startsWith(`HTTP/1.1 ${status} `)).toBe(true)
+    expect(JSON.parse(heard.slice(heard.indexOf('\r\n\r\n')))).toMatchObject({ error: { code } })
+  })
+})

@@ -1,0 +1,134 @@
+import { hash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { checkDataset } from '../../../../src/workbench/dataset/check.ts'
+import { type PrepareSettings, prepareDataset } from '../../../../src/workbench/dataset/prepare.ts'
+import { row, rowsFrom, rules, writeRows } from '../../../support/dataset/rows.ts'
+import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = makeFolder()
+})
+afterEach(() => removeFolder(folder))
+
+const prepare = (rows: readonly unknown[], more: Partial<PrepareSettings> = {}) =>
+  prepareDataset({
+    ...{ files: [writeRows(folder, 'rows.jsonl', rows)], out: join(folder, 'out'), tools: rules.tools },
+    ...{ validationShare: 0.2, seed: 'a', dropDuplicates: false, skipBad: false, mostNamed: 3, version: '0' },
+    ...{ readItem: rules.readItem, ...more },
+  })
+const text = (name: string) => readFileSync(join(folder, 'out', name), 'utf8')
+const written = (name: string): Record<string, unknown>[] =>
+  text(name)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+const question = (one: Record<string, unknown>) => JSON.stringify(one['messages'])
+
+describe('dataset prepare', () => {
+  it('puts the tools into every row, splits, and what it writes passes every check', async () => {
+    const manifest = await prepare(rowsFrom(0, 200))
+    const train = written('train.jsonl')
+    const validation = written('validation.jsonl')
+    expect(train.length + validation.length).toBe(200)
+    expect([manifest.train.rows, manifest.validation?.rows]).toEqual([train.length, validation.length])
+    expect(validation.length).toBeGreaterThan(20)
+    expect(validation.length).toBeLessThan(60)
+    for (const one of [...train, ...validation]) expect(one['tools']).toEqual(rules.tools)
+    const [files, second] = ['train.jsonl', 'validation.jsonl'].map((name) => [join(folder, 'out', name)])
+    const checked = { ...rules, files: files ?? [], validation: second, mostTokens: 32_000, mostNamed: 5 }
+    expect((await checkDataset(checked)).outcome).toBe('pass')
+  })
+
+  it('says in the manifest what it did, with hashes of what it wrote', async () => {
+    const manifest = await prepare(rowsFrom(0, 40), { seed: 'my seed' })
+    expect(JSON.parse(text('manifest.json'))).toEqual(manifest)
+    expect(manifest).toMatchObject({
+      seed: 'my seed',
+      items: 40,
+      tools: ['search', 'list', 'cat'],
+      from: [{ rows: 40 }],
+    })
+    expect(manifest.from[0]?.sha256).toBe(hash('sha256', readFileSync(join(folder, 'rows.jsonl'))))
+    for (const set of [manifest.train, manifest.validation]) {
+      if (set === null) throw new Error('there is no validation set')
+      expect(set.sha256).toBe(hash('sha256', text(set.file)))
+      expect(set.bytes).toBe(Buffer.byteLength(text(set.file)))
+    }
+    expect(readdirSync(join(folder, 'out')).sort()).toEqual(['manifest.json', 'train.jsonl', 'validation.jsonl'])
+  })
+
+  it('never parts the rows of one item, and splits the same for the same seed, otherwise for another', async () => {
+    const groups = rowsFrom(0, 60).flatMap((one) => [one, { ...one, reference_answer: '7' }, { ...one, id: 'again' }])
+    await prepare(groups)
+    const [train, validation] = [written('train.jsonl'), written('validation.jsonl')]
+    const inTrain = new Set(train.map(question))
+    expect(validation.length % 3).toBe(0)
+    expect(validation.filter((one) => inTrain.has(question(one)))).toEqual([])
+    const before = text('validation.jsonl')
+    await prepare(groups)
+    expect(text('validation.jsonl')).toBe(before)
+    await prepare(groups, { seed: 'b' })
+    expect(text('validation.jsonl')).not.toBe(before)
+  })
+
+  it('leaves an item on its side when others come', async () => {
+    await prepare(rowsFrom(0, 100))
+    const before = written('validation.jsonl').map(question)
+    await prepare([...rowsFrom(500, 100), ...rowsFrom(0, 100)])
+    const after = new Set(written('validation.jsonl').map(question))
+    expect(before.every((one) => after.has(one))).toBe(true)
+  })
+
+  it('leaves what else stands in a row as it was written, to the byte, and replaces other tools', async () => {
+    const [first, ...others] = rowsFrom(0, 12).map((one) => JSON.stringify(one))
+    const odd = `${first?.slice(0, -1)}, "n" : 12345678901234567890, "e":1e2,"s":"\\u00e9"  } `
+    const replaced = JSON.stringify(row(70, { tools: [] }))
+    const manifest = await prepare([odd, ...others, replaced], { validationShare: 0 })
+    expect(text('train.jsonl')).toContain(`${odd.trimEnd().slice(0, -1).trimEnd()},"tools":[`)
+    expect(manifest).toMatchObject({ toolsReplaced: 1, validation: null, train: { rows: 13 } })
+    expect(written('train.jsonl').at(-1)?.['tools']).toEqual(rules.tools)
+    expect(existsSync(join(folder, 'out', 'validation.jsonl'))).toBe(false)
+  })
+
+  it('keeps duplicates and counts them, or leaves them out', async () => {
+    const rows = [...rowsFrom(0, 20), row(3), row(4, { id: 'x' })]
+    expect(await prepare(rows)).toMatchObject({ duplicates: { found: 2, dropped: 0 } })
+    const dropped = await prepare(rows, { dropDuplicates: true })
+    expect(dropped).toMatchObject({ duplicates: { found: 2, dropped: 2 } })
+    expect(dropped.train.rows + (dropped.validation?.rows ?? 0)).toBe(20)
+  })
+
+  it('names the rows that no job could use, and writes nothing', async () => {
+    const bad = [
+      '{',
+      row(30, { reference_answer: '' }),
+      row(31, { messages: [] }),
+      row(32, { notes: 'x'.repeat(999_900) }),
+    ]
+    const refused = prepare([...rowsFrom(0, 20), ...bad])
+    await expect(refused).rejects.toMatchObject({ name: 'BadRowsError', count: 4, rows: { length: 3 } })
+    await expect(refused).rejects.toThrow(
+      /4 rows cannot be used, and nothing was written:\n {2}.*rows\.jsonl, line 21: is no/,
+    )
+    expect(existsSync(join(folder, 'out'))).toBe(false)
+    const skipping = await prepare([...rowsFrom(0, 20), ...bad], { skipBad: true })
+    expect(skipping).toMatchObject({
+      items: 20,
+      skipped: { count: 4, rows: [{ line: 21 }, { line: 22 }, { line: 23 }] },
+    })
+  })
+
+  it('leaves what was there before when it is stopped or cannot go on, and nothing half beside it', async () => {
+    mkdirSync(join(folder, 'out'))
+    writeFileSync(join(folder, 'out', 'train.jsonl'), 'before\n')
+    const stop = new AbortController()
+    const onBytes = () => stop.abort(new Error('stopped'))
+    await expect(prepare(rowsFrom(0, 5_000), { signal: stop.signal, onBytes })).rejects.toThrow('stopped')
+    await expect(prepare([...rowsFrom(0, 5_000), '{'])).rejects.toThrow('1 row cannot be used')
+    expect(text('train.jsonl')).toBe('before\n')
+    expect(readdirSync(join(folder, 'out'))).toEqual(['train.jsonl'])
+  })
+})

@@ -1,0 +1,36 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { badArguments, exampleOf } from '../../../../src/workbench/preflight/example-arguments.ts'
+
+const schemas = {
+  'a text': z.object({ query: z.string().min(20) }),
+  'optional and required': z.object({ path: z.string(), depth: z.number().optional() }),
+  'numbers with a least': z.object({ page: z.int().min(3), share: z.number().gt(0.5) }),
+  'a choice': z.object({ by: z.enum(['year', 'company']), kind: z.literal('report') }),
+  'one of several': z.object({ at: z.union([z.number(), z.string()]) }),
+  'lists and what is in them': z.object({ paths: z.array(z.string()).min(2), all: z.boolean() }),
+  'what may be null': z.object({ note: z.string().nullable() }),
+  'an object in an object': z.object({ filter: z.object({ year: z.number(), names: z.array(z.string()) }) }),
+  nothing: z.object({}),
+}
+
+describe('arguments that are made up', () => {
+  it.each(Object.entries(schemas))('fit a JSON Schema with %s; bad ones do not', (_, schema) => {
+    const parameters = z.toJSONSchema(schema)
+    const fits = new Ajv2020({ strict: false }).compile(parameters)
+    const example = exampleOf(parameters, 'revenue of the year')
+    expect([fits(example), fits.errors]).toEqual([true, null])
+    expect(schema.safeParse(example).success).toBe(true)
+    const [notJson = ['', '']] = badArguments(parameters)
+    expect(() => JSON.parse(notJson[1])).toThrow()
+    if (Object.keys(schema.shape).length === 0) return
+    expect(schema.safeParse(JSON.parse(badArguments(parameters)[2]?.[1] ?? '')).success).toBe(false)
+  })
+
+  it('are the schema’s own example where it has one, and words where nothing is known', () => {
+    expect(exampleOf({ type: 'string', examples: ['OAK/2014'] }, 'x')).toBe('OAK/2014')
+    expect(exampleOf({ type: 'string', default: 'usual' }, 'x')).toBe('usual')
+    expect(exampleOf(undefined, 'x')).toBe('x')
+  })
+})

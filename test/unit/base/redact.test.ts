@@ -22,7 +22,7 @@ describe('an error that a tool or a grader throws, as the log has it', () => {
     const log = said(error)
     expect(log).toMatchObject({ type: 'TypeError', code: 'E_MINE', message: 'at […]' })
     expect(log).toMatchObject({ cause: { type: 'RangeError', message: '[…]' } })
-    expect(log.stack).toContain('conceal.test.ts')
+    expect(log.stack).toContain('redact.test.ts')
     expect(said(new AggregateError([new Error('94.25')], 'all'))).toMatchObject({ errors: [{ message: '[…]' }] })
     expect(said('94.25 thrown as it is')).toMatchObject({ type: 'string', message: '[…] thrown as it is' })
     expect(said({ ...item })).toMatchObject({ type: 'object', message: '[object Object]' })

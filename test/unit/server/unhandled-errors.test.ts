@@ -18,7 +18,7 @@ it('an error that nobody caught is logged without its message: a rejection is su
   for (const { facts } of log.lines) {
     const said = loggable(facts['cause'])
     expect(said).toMatchObject({ type: 'TypeError', message: '22P02' })
-    expect(said.stack).toContain('strays.test.ts')
+    expect(said.stack).toContain('unhandled-errors.test.ts')
     expect(JSON.stringify([facts, said])).not.toContain('the-answer')
   }
 })

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { ReadItem } from '../kit/define.ts'
-import type { ToolDefinition } from '../server/openapi.ts'
+import type { ToolDefinition } from '../kit/tool-definitions.ts'
 import { progressView } from './progress.ts'
 import { exitCodes } from './run-program.ts'
 

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { version } from '../base/version.ts'
-import type { ToolDefinition } from '../server/openapi.ts'
+import type { ToolDefinition } from '../kit/tool-definitions.ts'
 import { prepareDataset } from '../workbench/dataset/prepare.ts'
 import { preparedLines } from '../workbench/dataset/prepared-lines.ts'
 import { type DatasetDeps, sizeOf, watched } from './dataset-files.ts'

@@ -4,24 +4,6 @@ import type { Tool } from '../kit/define-tool.ts'
 import { gradingBody, toolCallBody } from '../wires/agent-rft.ts'
 import { sdkError, sdkPaths } from './openapi-sdk.ts'
 
-/** A tool as a dataset's `tools` needs it. */
-export interface ToolDefinition {
-  readonly type: 'function'
-  readonly function: {
-    readonly name: string
-    readonly description: string
-    readonly parameters: Readonly<Record<string, unknown>>
-  }
-}
-
-/** The definitions of tools as the `tools` of a dataset's rows. */
-export function toolDefinitions(tools: readonly Tool[]): ToolDefinition[] {
-  return tools.map(({ name, description, parameters }) => ({
-    type: 'function',
-    function: { name, description, parameters },
-  }))
-}
-
 const error = {
   type: 'object',
   required: ['error'],

@@ -1,5 +1,5 @@
 import { canonicalJson } from '../../base/json.ts'
-import type { ToolDefinition } from '../../server/openapi.ts'
+import type { ToolDefinition } from '../../kit/tool-definitions.ts'
 import type { RowTool } from './row.ts'
 
 /**

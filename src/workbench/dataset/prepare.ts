@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { canonicalJson } from '../../base/json.ts'
-import type { ToolDefinition } from '../../server/openapi.ts'
+import type { ToolDefinition } from '../../kit/tool-definitions.ts'
 import { createDigests } from './digests.ts'
 import { createFindings, type NamedRow } from './findings.ts'
 import { type Reading, readLines } from './read-lines.ts'

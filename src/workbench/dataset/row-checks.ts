@@ -1,7 +1,7 @@
 import { describeIssues, hidingValues } from '../../base/issues.ts'
 import type { ReadItem } from '../../kit/define.ts'
 import { estimateTokens } from '../../kit/scoring/conduct/output-length.ts'
-import type { ToolDefinition } from '../../server/openapi.ts'
+import type { ToolDefinition } from '../../kit/tool-definitions.ts'
 import { toolDifference } from './compare-tools.ts'
 import { leakedValue, referenceValues } from './leaks.ts'
 import { type Row, type RowMessage, type RowTool, rowMessages, rowTool, textOfMessage } from './row.ts'

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { environment } from '../../../schema/environment.ts'
-import { toolDefinitions } from '../../../src/server/openapi.ts'
+import { toolDefinitions } from '../../../src/kit/tool-definitions.ts'
 import { tools } from '../../../tools/index.ts'
 
 /** What the commands are given by the program. */

@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { graders } from '../../graders/index.ts'
-import { hashesFile, programFolder } from '../runtime/code-hash/code-hashes.ts'
-import { hashGraders } from '../runtime/code-hash/hash-graders.ts'
+import { hashesFile, hashGraders, programFolder } from '../runtime/code-hash.ts'
 
 // A step of the build: what is built has no sources, and a grader's hash is that of its sources.
 const folder = process.argv[2] ?? 'dist'

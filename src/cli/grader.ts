@@ -1,6 +1,6 @@
 import { graders } from '../../graders/index.ts'
 import { tools } from '../../tools/index.ts'
-import { readJsonGraders } from '../runtime/json-graders/read-json-graders.ts'
+import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { readEnvironment } from '../server/config.ts'
 import { graderCommand } from './grader-command.ts'
 import { runProgram } from './run-program.ts'

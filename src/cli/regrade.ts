@@ -1,5 +1,5 @@
 import { graders } from '../../graders/index.ts'
-import { readJsonGraders } from '../runtime/json-graders/read-json-graders.ts'
+import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { readEnvironment } from '../server/config.ts'
 import { regradeCommand } from './regrade-command.ts'
 

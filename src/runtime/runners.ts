@@ -1,7 +1,7 @@
 import type { Log } from '../base/log.ts'
 import type { Embed } from '../kit/environment.ts'
 import type { Runners } from './openai-graders/runners.ts'
-import { createSimilarity } from './openai-graders/similarity-metrics.ts'
+import { createSimilarity } from './openai-graders/similarity.ts'
 import { createEndpointRunner, type LocalEndpoint } from './outbound/endpoint-runner.ts'
 import type { Outbound } from './outbound/outbound.ts'
 

@@ -1,7 +1,7 @@
 import type { Grading } from '../core/grading.ts'
 import { RequestError } from '../kit/errors.ts'
+import { pathHere, unnamedServer } from '../runtime/outbound/addresses.ts'
 import type { LocalEndpoint } from '../runtime/outbound/endpoint-runner.ts'
-import { pathHere, unnamedServer } from '../runtime/outbound/own-addresses.ts'
 import { gradingBody } from '../wires/agent-rft.ts'
 
 /** What {@link ownGraders} needs. */

@@ -2,14 +2,13 @@ import { setMaxListeners } from 'node:events'
 import { withDeadline } from '../../base/deadline.ts'
 import { contentHash } from '../../base/json.ts'
 import type { Sampling, TokenUsage } from '../../kit/judge.ts'
+import { createSharedWork, createSlots } from '../concurrency.ts'
 import { createModelClient, type ModelClient } from './model-client.ts'
 import { createRecent } from './recent.ts'
 import type { Fault, NoReply } from './reply.ts'
+import { type Answer, askUntilAnswered, type Body, type Pauses } from './retry.ts'
 import type { JudgeSettings } from './settings.ts'
-import { createSharedWork } from './shared-work.ts'
-import { createSlots } from './slots.ts'
-import { type Answer, askUntilAnswered, type Body, type Pauses } from './until-answered.ts'
-import { addUsage, createTally, noUsage } from './usage.ts'
+import { addUsage, createTally, noUsage } from './token-usage.ts'
 
 /** What a model is asked, and how its reply is read. */
 export interface Ask<Value> {

@@ -3,7 +3,7 @@ import { withDeadline } from '../../base/deadline.ts'
 import { retryAfterMs } from '../../base/retry-after.ts'
 import { shorten } from '../../base/shorten.ts'
 import { type NoReply, type Reply, readCompletion, unusable } from './reply.ts'
-import { noUsage } from './usage.ts'
+import { noUsage } from './token-usage.ts'
 
 /** Sends one request and reads what comes back; rejects with the signal's reason when that aborts, else never. */
 export type ModelClient = (body: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<Reply>

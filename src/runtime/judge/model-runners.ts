@@ -5,8 +5,8 @@ import type { Message } from '../openai-graders/messages.ts'
 import type { NoAnswer, Runners } from '../openai-graders/runners.ts'
 import type { LabelModelGrader, ScoreModelGrader } from '../openai-graders/single-graders.ts'
 import type { Asked, Asking } from './asking.ts'
-import { chatMessages } from './chat-messages.ts'
-import { readJsonReply } from './read-json.ts'
+import { chatMessages } from './messages.ts'
+import { readJsonReply } from './reply.ts'
 
 /**
  * Makes the runners of OpenAI's graders `score_model` and `label_model`, which ask what the judge asks: one cap on requests,

@@ -1,8 +1,56 @@
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../../base/issues.ts'
 import { longestFormula, parseFormula } from '../../kit/scoring/formula/formula.ts'
-import { keyedGraders } from './keyed-graders.ts'
 import { singleGraders } from './single-graders.ts'
+
+/** So many graders may stand in a multi grader. */
+const mostGraders = 64
+const keyPattern = /^[\p{L}_][\p{L}\p{N}_]*$/u
+
+/**
+ * The `graders` of a multi grader by their keys, however they were written. OpenAI's guide has an object by keys, its
+ * reference page a list, its SDK a single grader: in a list, and alone, a grader's key is its name. A key is a name that
+ * the formula can say.
+ *
+ * @see https://platform.openai.com/docs/guides/graders (Multigraders)
+ * @see https://platform.openai.com/docs/api-reference/graders/multi
+ */
+export const keyedGraders = z.unknown().transform((value, context): Record<string, unknown> => {
+  const issue = (message: string, path: (string | number)[] = []) => {
+    context.addIssue({ code: 'custom', message, path, input: value })
+  }
+  const keyed: Record<string, unknown> = {}
+  const entries = entriesOf(value)
+  if (entries === undefined) issue('must be an object of graders by their keys')
+  else if (entries.length === 0) issue('must have at least 1 grader')
+  else if (entries.length > mostGraders) issue(`must have at most ${mostGraders} graders`)
+  else {
+    for (const { key, grader, place } of entries) {
+      if (key === undefined) issue('must have a name for the formula to say', place)
+      else if (key === '__proto__' || !keyPattern.test(key)) {
+        issue(`the formula cannot say ${JSON.stringify(key)}: use letters, digits and _`, place)
+      } else if (Object.hasOwn(keyed, key)) issue(`there are two graders of the name "${key}"`, place)
+      else if (isObject(grader) && grader['type'] === 'multi') issue('a multi grader may hold no other', place)
+      else keyed[key] = grader
+    }
+  }
+  return keyed
+})
+
+function entriesOf(
+  value: unknown,
+): { key: string | undefined; grader: unknown; place: (string | number)[] }[] | undefined {
+  if (Array.isArray(value)) return value.map((grader, index) => ({ key: nameOf(grader), grader, place: [index] }))
+  if (!isObject(value)) return undefined
+  if (typeof value['type'] === 'string') return [{ key: nameOf(value), grader: value, place: [] }]
+  return Object.entries(value).map(([key, grader]) => ({ key, grader, place: [key] }))
+}
+
+const nameOf = (grader: unknown) =>
+  isObject(grader) && typeof grader['name'] === 'string' ? grader['name'] : undefined
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const oneOfTypes = (types: readonly string[]) => ({
   error: (issue: z.core.$ZodRawIssue) =>

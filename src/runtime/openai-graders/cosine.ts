@@ -1,3 +1,7 @@
+import { contentHash } from '../../base/json.ts'
+import { LONGEST_COUNTED, tooLong } from '../../kit/scoring/too-long.ts'
+import type { NoAnswer, Similarity } from './runners.ts'
+
 /**
  * The cosine of the angle between two vectors: from -1, opposite, over 0, nothing in common, to 1, the same direction.
  *
@@ -25,3 +29,82 @@ export function cosine(a: readonly number[], b: readonly number[]): number | und
 
 /** NaN where one of the numbers is NaN. */
 const largestOf = (vector: readonly number[]) => vector.reduce((largest, one) => Math.max(largest, Math.abs(one)), 0)
+
+/** What an embedding model makes of a text. */
+export type Vector = readonly number[]
+/** Turns texts into vectors, one a text in the same order. */
+export type VectorsOf = (texts: readonly string[]) => Promise<readonly Vector[]>
+
+/**
+ * The same vectors, asked for once a text: those of the `most` texts that were wanted last are kept, by the hash of the
+ * text, and whoever wants one that is being asked for waits for the same answer. A failure is not kept.
+ */
+export function rememberVectors(embed: VectorsOf, most: number): VectorsOf {
+  const known = new Map<string, Promise<Vector>>()
+  const forget = (key: string, vector: Promise<Vector>) => known.get(key) === vector && known.delete(key)
+  return async (texts) => {
+    const distinct = [...new Set(texts)].map((text) => ({ text, key: contentHash(text) }))
+    const missing = distinct.filter(({ key }) => !known.has(key))
+    if (missing.length > 0) {
+      const asked = embed(missing.map(({ text }) => text))
+      for (const [index, { key }] of missing.entries()) {
+        const vector = asked.then((all) => vectorAt(all, index))
+        vector.catch(() => forget(key, vector))
+        known.set(key, vector)
+      }
+    }
+    const wanted = new Map<string, Promise<Vector>>()
+    for (const { text, key } of distinct) {
+      const vector = known.get(key)
+      if (vector === undefined) continue
+      wanted.set(text, vector)
+      // The last of a Map is the one that was set last.
+      known.delete(key)
+      known.set(key, vector)
+    }
+    for (const oldest of known.keys()) {
+      if (known.size <= most) break
+      known.delete(oldest)
+    }
+    return Promise.all(texts.map(async (text) => (await wanted.get(text)) ?? []))
+  }
+}
+
+function vectorAt(all: readonly Vector[], index: number): Vector {
+  const vector = all[index]
+  if (vector === undefined) throw new Error('fewer vectors than texts')
+  return vector
+}
+
+export function cosineBy(vectorsOf: VectorsOf, warn: ((error: unknown) => void) | undefined): Similarity {
+  return async (input, reference, signal) => {
+    signal.throwIfAborted()
+    if (reference.trim() === '') return noAnswer({ other_error: true }, 'the reference is empty: nothing is like it')
+    if (input.trim() === '') return 0
+    const long = tooLong(input, reference, LONGEST_COUNTED)
+    if (long !== undefined) return long.score
+    let vectors: readonly Vector[]
+    try {
+      vectors = await orAborted(vectorsOf([input, reference]), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      warn?.(error)
+      return serverError('the embeddings endpoint gave no vectors')
+    }
+    const [a = [], b = []] = vectors
+    return cosine(a, b) ?? serverError('the embeddings endpoint gave vectors that have no angle')
+  }
+}
+
+const noAnswer = (errors: NoAnswer['errors'], reason: string): NoAnswer => ({ ok: false, errors, reason })
+const serverError = (reason: string) =>
+  noAnswer({ model_grader_server_error: true, model_grader_server_error_details: reason }, reason)
+
+/** What the promise comes to, unless the signal aborts sooner: others may wait for the same vectors. */
+function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

@@ -3,9 +3,9 @@ import { evaluateFormula } from '../../kit/scoring/formula/formula-value.ts'
 import type { MultiGrader, OpenAiGrader } from './check-grader.ts'
 import { type Graded, scored, unscored } from './graded.ts'
 import { graderErrors, joinErrors } from './grader-errors.ts'
-import { withOutputJson } from './output-json.ts'
 import { runSingle } from './run-single.ts'
 import type { Runners } from './runners.ts'
+import { withOutputJson } from './sample.ts'
 import type { Subject } from './template-path.ts'
 
 /**

@@ -1,5 +1,6 @@
-import { fillMessages } from './fill-messages.ts'
+import { findText } from '../../kit/scoring/find-text.ts'
 import { type Graded, scored, unfilled, unscored } from './graded.ts'
+import { fillMessages } from './messages.ts'
 import type { LabelAnswer, NoAnswer, Runners, ScoreAnswer } from './runners.ts'
 import type {
   LabelModelGrader,
@@ -8,7 +9,6 @@ import type {
   StringCheckGrader,
   TextSimilarityGrader,
 } from './single-graders.ts'
-import { checkStrings } from './string-check.ts'
 import { renderTemplate } from './template.ts'
 import type { Subject } from './template-path.ts'
 
@@ -127,4 +127,27 @@ function gradedBy(answer: ScoreAnswer, who: string): Graded {
   return Number.isFinite(score)
     ? scored(score, reason, { usage })
     : unscored({ other_error: true }, `${who} gave no finite number`, { usage })
+}
+
+/**
+ * Compares two texts as they are, white space and all: 1 or 0.
+ *
+ * `eq` equal, `ne` not equal, `like` the input contains the reference, `ilike` the same in lower case. Every text contains
+ * an empty reference, which the reason says. Linear in both lengths.
+ *
+ * @see https://platform.openai.com/docs/guides/graders (String check graders)
+ */
+export function checkStrings(operation: StringCheckGrader['operation'], input: string, reference: string): Graded {
+  if (operation === 'eq' || operation === 'ne') {
+    const equal = input === reference
+    return scored(
+      Number(equal === (operation === 'eq')),
+      `the input ${equal ? 'equals' : 'does not equal'} the reference`,
+    )
+  }
+  const plain = (text: string) => (operation === 'like' ? text : text.toLowerCase())
+  const contains = findText(plain(input), plain(reference)) >= 0
+  if (reference === '') return scored(1, 'the reference is empty, and every input contains that')
+  const how = operation === 'like' ? '' : ', whatever the case'
+  return scored(Number(contains), `the input ${contains ? 'contains' : 'does not contain'} the reference${how}`)
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { withDeadline } from '../../base/deadline.ts'
 import { retryAfterMs } from '../../base/retry-after.ts'
-import { type EndpointRequest, endpointRequest, readEndpointAnswer } from '../openai-graders/endpoint-answer.ts'
 import type { NoAnswer, Runners, ScoreAnswer } from '../openai-graders/runners.ts'
 import type { EndpointGrader } from '../openai-graders/single-graders.ts'
+import type { Subject } from '../openai-graders/template-path.ts'
 import type { Outbound } from './outbound.ts'
 import { OutboundError } from './outbound-error.ts'
-import { createPace } from './pace.ts'
 
 /** Answers here what an endpoint grader asks of an address of this server. */
 export type LocalEndpoint = (
@@ -123,3 +123,65 @@ const other = (why: string): NoAnswer => ({
   errors: { other_error: true },
   reason: `the endpoint could not be asked: ${why}`,
 })
+
+/** When the next of several requests to one place may be sent. */
+export interface Pace {
+  /**
+   * Takes the next free moment for a request to `place`, where so many a second are allowed, and gives how long it is
+   * until then, in milliseconds. Where that is longer than `mostMs`, none is taken, and the answer is undefined.
+   */
+  take(place: string, perSecond: number, mostMs: number): number | undefined
+}
+
+/** Above so many places, those are forgotten that nobody was sent to for a minute. */
+const mostPlaces = 1_000
+
+/** Makes a pace for any number of places: requests to one place are spread evenly, and none is saved up. */
+export function createPace(now: () => number): Pace {
+  const lastMoments = new Map<string, number>()
+  const forgetPast = (present: number) => {
+    for (const [place, moment] of lastMoments) {
+      if (moment < present - 60_000) lastMoments.delete(place)
+    }
+  }
+  return {
+    take: (place, perSecond, mostMs) => {
+      const present = now()
+      const moment = Math.max(present, (lastMoments.get(place) ?? Number.NEGATIVE_INFINITY) + 1000 / perSecond)
+      if (moment - present > mostMs) return undefined
+      if (lastMoments.size >= mostPlaces) forgetPast(present)
+      lastMoments.set(place, moment)
+      return moment - present
+    },
+  }
+}
+
+/** What an endpoint grader's address is sent. */
+export interface EndpointRequest {
+  readonly sample: unknown
+  readonly item: unknown
+  /** Left out where the rollout has no id. */
+  readonly trace_id?: string
+}
+
+/**
+ * What an endpoint grader's address is sent, as Azure's preview has it.
+ *
+ * @see https://github.com/microsoft-foundry/fine-tuning/blob/main/Docs/tool-call-endpoint-grader.md
+ */
+export function endpointRequest({ sample, item, rolloutId }: Subject): EndpointRequest {
+  return { sample, item, ...(rolloutId === undefined || rolloutId === '' ? {} : { trace_id: rolloutId }) }
+}
+
+const answer = z.object({ score: z.number() })
+
+/** Reads the score of an endpoint's answer, `{ "score": 0.5 }`: a finite number; a text with a number in it is none. */
+export function readEndpointAnswer(json: unknown): ScoreAnswer {
+  const read = answer.safeParse(json)
+  if (read.success) return { ok: true, score: read.data.score }
+  return {
+    ok: false,
+    errors: { other_error: true },
+    reason: 'the endpoint’s answer is not { "score": a finite number }',
+  }
+}

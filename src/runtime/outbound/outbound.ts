@@ -1,9 +1,9 @@
 import { withDeadline } from '../../base/deadline.ts'
 import { parseJson } from '../../base/json.ts'
 import { retryAfterMs } from '../../base/retry-after.ts'
-import type { AllowedAddress } from './allowed-addresses.ts'
-import { addressesOf, allowedUrl, type Resolve, systemResolve } from './locate.ts'
+import type { AllowedAddress } from './addresses.ts'
 import { OutboundError } from './outbound-error.ts'
+import { addressesOf, allowedUrl, type Resolve, systemResolve } from './public-network.ts'
 import { type Received, send } from './send.ts'
 import { sentHeaders } from './sent-headers.ts'
 

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSlots } from '../judge/slots.ts'
+import { createSlots } from '../concurrency.ts'
 import type { NoAnswer, Runners } from '../openai-graders/runners.ts'
 import type { Subject } from '../openai-graders/template-path.ts'
 import { readEnded, serverError } from './answer.ts'

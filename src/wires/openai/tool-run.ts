@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Caller } from '../../core/calls.ts'
 import { RequestError } from '../../kit/errors.ts'
+import { pathHere } from '../../runtime/outbound/addresses.ts'
 import type { Outbound } from '../../runtime/outbound/outbound.ts'
 import { OutboundError } from '../../runtime/outbound/outbound-error.ts'
-import { pathHere } from '../../runtime/outbound/own-addresses.ts'
 import { toolCallBody } from '../agent-rft.ts'
 
 /** The body of `tool/run`: a tool call, and where the tool is. */

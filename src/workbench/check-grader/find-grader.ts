@@ -3,8 +3,8 @@ import { basename, dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import type { Grader } from '../../kit/define-grader.ts'
-import type { JsonGrader } from '../../runtime/json-graders/json-grader.ts'
-import { readJsonGraders } from '../../runtime/json-graders/read-json-graders.ts'
+import type { JsonGrader } from '../../runtime/openai-graders/json-grader.ts'
+import { readJsonGraders } from '../../runtime/openai-graders/read-json-graders.ts'
 
 const graderShape = z.custom<Grader>(
   (value) => z.looseObject({ name: z.string(), version: z.string(), open: z.function() }).safeParse(value).success,

@@ -5,8 +5,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../../../src/postgres/database.ts'
-import { serveJsonGrader } from '../../../../src/runtime/json-graders/json-grader.ts'
-import { readJsonGraders } from '../../../../src/runtime/json-graders/read-json-graders.ts'
+import { serveJsonGrader } from '../../../../src/runtime/openai-graders/json-grader.ts'
+import { readJsonGraders } from '../../../../src/runtime/openai-graders/read-json-graders.ts'
 import {
   defineGrader,
   gradingOf,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { graders } from '../../../../graders/index.ts'
 import type { Database } from '../../../../src/postgres/database.ts'
-import { withCodeHashes } from '../../../../src/runtime/code-hash/code-hashes.ts'
+import { withCodeHashes } from '../../../../src/runtime/code-hash.ts'
 import { open } from '../../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
 import { addressOf, logOf, type ServerProcess, spawnServer } from '../../../support/server-process.ts'

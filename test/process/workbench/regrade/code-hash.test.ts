@@ -6,9 +6,13 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { graders } from '../../../../graders/index.ts'
-import { programFolder, withCodeHashes } from '../../../../src/runtime/code-hash/code-hashes.ts'
-import { hashGraders, hashSource } from '../../../../src/runtime/code-hash/hash-graders.ts'
-import { sourceFiles } from '../../../../src/runtime/code-hash/source-files.ts'
+import {
+  hashGraders,
+  hashSource,
+  programFolder,
+  sourceFiles,
+  withCodeHashes,
+} from '../../../../src/runtime/code-hash.ts'
 import { half } from '../../../support/regrade/half.ts'
 import { makeFolder } from '../../../support/temporary.ts'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { startTokenReport } from '../../../../src/runtime/judge/token-report.ts'
+import { startTokenReport } from '../../../../src/runtime/judge/token-usage.ts'
 import { verdict } from '../../../support/judge/model-server.ts'
 import { serving } from '../../../support/judge/serving.ts'
 

@@ -6,7 +6,7 @@ import { cosine } from '../../../../src/runtime/openai-graders/cosine.ts'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
 import { runGrader } from '../../../../src/runtime/openai-graders/run-grader.ts'
 import type { Runners } from '../../../../src/runtime/openai-graders/runners.ts'
-import { createSimilarity, type SimilaritySettings } from '../../../../src/runtime/openai-graders/similarity-metrics.ts'
+import { createSimilarity, type SimilaritySettings } from '../../../../src/runtime/openai-graders/similarity.ts'
 import { similarityMetrics } from '../../../../src/runtime/openai-graders/single-graders.ts'
 import { serveEmbeddings } from '../../../support/embeddings.ts'
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
 import { runGrader } from '../../../../src/runtime/openai-graders/run-grader.ts'
+import { textMetric } from '../../../../src/runtime/openai-graders/similarity.ts'
 import { similarityMetrics } from '../../../../src/runtime/openai-graders/single-graders.ts'
-import { textMetric } from '../../../../src/runtime/openai-graders/text-metrics.ts'
 
 const run = (evaluation_metric: string, output_text: string, answer: string) => {
   const checked = checkGrader({

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readAllowedAddresses } from '../../../../src/runtime/outbound/allowed-addresses.ts'
+import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
 import { createOutbound } from '../../../../src/runtime/outbound/outbound.ts'
 import { OutboundError } from '../../../../src/runtime/outbound/outbound-error.ts'
 

@@ -1,7 +1,7 @@
 import { createServer as createRawServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
-import { readAllowedAddresses } from '../../../../src/runtime/outbound/allowed-addresses.ts'
+import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
 import { createOutbound, type OutboundOptions } from '../../../../src/runtime/outbound/outbound.ts'
 import { OutboundError } from '../../../../src/runtime/outbound/outbound-error.ts'
 import { send } from '../../../../src/runtime/outbound/send.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { contentHash, parseJson } from '../../base/json.ts'
 import { shorten } from '../../base/shorten.ts'
-import { checkGrader } from '../openai-graders/check-grader.ts'
+import { checkGrader } from './check-grader.ts'
 import type { JsonGrader } from './json-grader.ts'
 
 /**

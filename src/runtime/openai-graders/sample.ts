@@ -1,4 +1,6 @@
+import { parseJson } from '../../base/json.ts'
 import type { TrajectoryCall } from '../../kit/trajectory.ts'
+import { stepInto } from './template-path.ts'
 
 /** A tool call of the trajectory as a template or Python code reads it, in the sample's field `trajectory`. */
 interface ToldCall {
@@ -40,4 +42,21 @@ function chatToolCall({ callId, tool, arguments: given }: TrajectoryCall) {
 
 function toldCall({ tool, arguments: given, output, outcome }: TrajectoryCall): ToldCall {
   return { tool, arguments: given, output, outcome }
+}
+
+/**
+ * The sample with its `output_json`: where the trainer sent none, what `output_text` is as JSON, if it is JSON. A text
+ * that is not, or that is nested too deeply, leaves the sample as it was.
+ *
+ * @see https://platform.openai.com/docs/api-reference/graders/run (model_sample)
+ */
+export function withOutputJson(sample: unknown): unknown {
+  if (typeof sample !== 'object' || sample === null) return sample
+  const text = stepInto(sample, 'output_text')
+  if (typeof text !== 'string' || (stepInto(sample, 'output_json') ?? null) !== null) return sample
+  try {
+    return { ...sample, output_json: parseJson(text) }
+  } catch {
+    return sample
+  }
 }

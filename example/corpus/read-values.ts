@@ -1,81 +1,54 @@
-import { createReadStream } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream'
-import { createGunzip } from 'node:zlib'
+import { stat } from 'node:fs/promises'
+import { readBytes, readJsonLines } from '../../src/base/json-lines.ts'
 
 /** One value of a file: where it stands, and the value or what is wrong with it. */
 export type ReadValue = { readonly where: string } & ({ readonly value: unknown } | { readonly problem: string })
 
-/** Told how many bytes of a file have been read, and of how many. */
+/** Called with how many bytes of a file have been read, and how many it has. */
 export type OnBytes = (done: number, total: number) => void
 
 /**
- * Reads a file of JSON Lines, value by value without holding it whole, or of one JSON array; plain or gzipped, which the
- * content tells and not the name. Blank lines are passed over.
+ * Reads the values of a file: JSON Lines, one value at a time, or one JSON array; plain or gzip, which the content tells and
+ * not the name. Blank lines are skipped.
  *
- * @throws Error naming the file when it cannot be read or unpacked, or when an array is not JSON.
+ * @throws Error that names the file when it cannot be read or unpacked, or when an array is not JSON.
  */
 export async function* readValues(file: string, onBytes: OnBytes = () => {}): AsyncGenerator<ReadValue> {
   try {
-    let rest = ''
-    let line = 0
-    let whole: string[] | undefined
-    for await (const text of textOf(file, onBytes)) {
-      if (whole === undefined && line === 0 && (rest + text).trimStart().startsWith('[')) whole = []
-      if (whole !== undefined) {
-        whole.push(rest, text)
-        rest = ''
-        continue
-      }
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const each of lines) {
-        line += 1
-        if (each.trim() !== '') yield { where: `line ${line}`, ...parseJson(each) }
-      }
+    const { size } = await stat(file)
+    let done = 0
+    const reading = {
+      onBytes(bytes: number) {
+        done += bytes
+        onBytes(done, size)
+      },
     }
-    if (whole === undefined) {
-      if (rest.trim() !== '') yield { where: `line ${line + 1}`, ...parseJson(rest) }
+    if (await isArray(file)) {
+      for (const [at, value] of (await readArray(file, reading)).entries()) yield { where: `record ${at + 1}`, value }
       return
     }
-    const values: unknown = JSON.parse(whole.join(''))
-    if (!Array.isArray(values)) throw new Error('is neither JSON Lines nor a JSON array')
-    for (const [at, value] of values.entries()) yield { where: `record ${at + 1}`, value }
+    for await (const { line, problem, value } of readJsonLines(file, reading)) {
+      const where = `line ${line}`
+      yield problem === undefined ? { where, value } : { where, problem: problem.replace(/^is /, '') }
+    }
   } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Error(message.startsWith(file) ? message : `${file}: ${message}`, { cause: error })
   }
 }
 
-async function* textOf(file: string, onBytes: OnBytes): AsyncGenerator<string> {
-  const { size } = await stat(file)
-  const packed = await isGzip(file)
-  const source = createReadStream(file)
-  let done = 0
-  source.on('data', (chunk) => {
-    done += chunk.length
-    onBytes(done, size)
-  })
-  // A failure of either ends the reading below with it.
-  const bytes = packed ? pipeline(source, createGunzip(), () => {}) : source
-  const decoder = new TextDecoder()
-  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true })
-  yield decoder.decode()
+async function isArray(file: string): Promise<boolean> {
+  for await (const chunk of readBytes(file)) {
+    const text = new TextDecoder().decode(chunk).trimStart()
+    if (text !== '') return text.startsWith('[')
+  }
+  return false
 }
 
-async function isGzip(file: string): Promise<boolean> {
-  const handle = await open(file)
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
-  } finally {
-    await handle.close()
-  }
-}
-
-function parseJson(text: string): { value: unknown } | { problem: string } {
-  try {
-    return { value: JSON.parse(text) }
-  } catch {
-    return { problem: 'not JSON' }
-  }
+async function readArray(file: string, reading: Parameters<typeof readBytes>[1]): Promise<readonly unknown[]> {
+  const chunks: Buffer[] = []
+  for await (const chunk of readBytes(file, reading)) chunks.push(chunk)
+  const values: unknown = JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)))
+  if (!Array.isArray(values)) throw new Error('is neither JSON Lines nor a JSON array')
+  return values
 }

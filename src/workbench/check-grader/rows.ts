@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ParseResult } from '../../base/json-lines.ts'
 
 const call = z.object({
   tool: z.string(),
@@ -31,15 +32,23 @@ export interface CheckRow {
 }
 
 /**
- * Reads a row of a check: `{ "item": …, "answers": [ { "output_text", "label", … } ] }`, or a bare item, as a dataset has it.
+ * Reads a row of a check: `{ "item": …, "answers": [ { "output_text", "label", … } ] }`, or a bare item as in a dataset.
  *
- * Throws a ZodError for what is neither.
+ * @throws ZodError for a value that is neither.
  */
 export function readCheckRow(value: unknown): CheckRow {
-  const labelled = labelledRow.safeParse(value)
-  if (labelled.success) return labelled.data
-  const bare = bareRow.parse(value)
-  // It was meant to be labelled: say what is wrong with the labels.
-  if ('item' in bare && 'answers' in bare) throw labelled.error
-  return { item: bare, answers: [] }
+  const read = parseCheckRow(value)
+  if (!read.success) throw read.error
+  return read.data
+}
+
+/** The same as {@link readCheckRow}, but returns the error. */
+export function parseCheckRow(value: unknown, settings?: z.core.ParseContext<z.core.$ZodIssue>): ParseResult<CheckRow> {
+  const labelled = labelledRow.safeParse(value, settings)
+  if (labelled.success) return labelled
+  const bare = bareRow.safeParse(value, settings)
+  if (!bare.success) return bare
+  // With both keys it was meant to be labelled: report what is wrong with the labels.
+  const isLabelled = 'item' in bare.data && 'answers' in bare.data
+  return isLabelled ? labelled : { success: true, data: { item: bare.data, answers: [] } }
 }

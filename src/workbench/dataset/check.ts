@@ -1,6 +1,6 @@
+import { type Line, type Reading, readLines } from '../../base/json-lines.ts'
 import { createDigests, type Digests } from './digests.ts'
 import { createFindings, type Findings, type Outcome, type Verdict } from './findings.ts'
-import { type Line, type Reading, readLines } from './read-lines.ts'
 import { itemKey, readRow, rowKey } from './row.ts'
 import { checkRow, type RowRules } from './row-checks.ts'
 import { createSpread } from './spread.ts'

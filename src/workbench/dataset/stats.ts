@@ -1,7 +1,7 @@
+import { type Reading, readLines } from '../../base/json-lines.ts'
 import type { ReadItem } from '../../kit/define.ts'
 import { estimateTokens } from '../../kit/scoring/conduct/output-length.ts'
 import { referenceValues } from './leaks.ts'
-import { type Reading, readLines } from './read-lines.ts'
 import { type Row, readRow, rowMessages, rowTool, textOfMessage } from './row.ts'
 import { tokensOf } from './row-checks.ts'
 import { createSpread, type Spread } from './spread.ts'

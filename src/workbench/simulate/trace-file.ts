@@ -1,6 +1,6 @@
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { open, truncate } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
+import { readJsonLines } from '../../base/json-lines.ts'
 import { type RolloutTrace, rolloutTrace } from './trace.ts'
 
 /** A file of rollouts that is being written, one line a rollout. */
@@ -11,20 +11,20 @@ export interface TraceFile {
 }
 
 /**
- * Opens a trace file to go on with: hands over the rollouts that it has, cuts off a last line that was not written whole, and
- * appends what follows. A file that is not there is begun.
+ * Opens a trace file to resume: hands over the rollouts in it, removes a last line that is incomplete, and appends. Creates
+ * the file if it does not exist.
  *
- * Throws an Error that names the line where the file is no trace file.
+ * @throws Error that names the line where the file is not a trace file.
  */
 export async function openTraceFile(path: string, onRollout: (trace: RolloutTrace) => void): Promise<TraceFile> {
   const whole = existsSync(path) ? await readTraces(path, onRollout) : 0
   const file = await open(path, 'a')
-  // A line whose end was not written any more.
+  // The last line is complete but for its line feed.
   if ((await file.stat()).size === whole - 1) await file.appendFile('\n')
   let last = Promise.resolve()
   return {
     write(trace) {
-      // One after the other: lines written at once could mix.
+      // One at a time: concurrent writes could interleave.
       last = last.then(async () => {
         await file.appendFile(`${JSON.stringify(trace)}\n`)
       })
@@ -37,29 +37,18 @@ export async function openTraceFile(path: string, onRollout: (trace: RolloutTrac
   }
 }
 
+/** Hands over the traces of a file, truncates it behind the last whole line, and returns its length in bytes. */
 async function readTraces(path: string, onRollout: (trace: RolloutTrace) => void): Promise<number> {
-  let number = 0
   let whole = 0
   let torn: string | undefined
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (torn !== undefined) throw new Error(`${path}, line ${number}: ${torn}; give another file with --out`)
-    number += 1
-    const read = traceOf(line)
-    if (typeof read === 'string') torn = read
-    else {
-      onRollout(read)
-      whole += Buffer.byteLength(line) + 1
-    }
+  for await (const { line, end, ...read } of readJsonLines(path)) {
+    if (torn !== undefined) throw new Error(`${path}, ${torn}; give another file with --out`)
+    const trace = rolloutTrace.safeParse(read.value)
+    if (trace.success) {
+      onRollout(trace.data)
+      whole = end
+    } else torn = `line ${line}, ${read.problem ?? 'is not a rollout of a simulation'}`
   }
   if (torn !== undefined) await truncate(path, whole)
   return whole
-}
-
-function traceOf(line: string): RolloutTrace | string {
-  try {
-    const read = rolloutTrace.safeParse(JSON.parse(line))
-    return read.success ? read.data : 'is no rollout of a simulation'
-  } catch {
-    return 'is no JSON'
-  }
 }

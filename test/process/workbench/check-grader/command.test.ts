@@ -83,7 +83,7 @@ describe('the command grader check', () => {
     [['spread', 'finqa', '--since', 'yesterday'], 2, '"yesterday" is no moment'],
     [['check'], 2, 'missing required argument'],
     [['check', 'finqa', '--most', 'few'], 2, 'whole number'],
-    [['check', 'finqa', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is no item: it is no JSON'],
+    [['check', 'finqa', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is not JSON'],
   ])('says what is wrong with %j', async (args, code, message) => {
     const answer = await run(...args)
     expect([answer.code, answer.err]).toEqual([code, expect.stringContaining(message)])

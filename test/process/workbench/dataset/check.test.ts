@@ -126,7 +126,7 @@ describe('dataset check', () => {
     const file = writeRows(folder, 'cut.jsonl.gz', rowsFrom(0, 1_000))
     truncateSync(file, 2_000)
     await expect(checkDataset({ ...settings, files: [file] })).rejects.toThrow(
-      /cut\.jsonl\.gz is gzip, but not to its end/,
+      /cut\.jsonl\.gz is a truncated gzip file/,
     )
   })
 

@@ -12,7 +12,7 @@ import { cpuSeconds } from './cpu-time.ts'
 import { countDirectly } from './regrade-count.ts'
 import { fillGraded } from './regrade-fill.ts'
 
-const program = fileURLToPath(new URL('../src/cli/regrade.ts', import.meta.url))
+const program = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Measures grading recorded rollouts again by the command itself, and whether its figures are right. */
@@ -78,7 +78,7 @@ export const regradeBench = {
 async function runCommand(args: readonly string[], env: NodeJS.ProcessEnv, killAfter?: number) {
   const began = performance.now()
   const options = { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] as ['ignore', 'pipe', 'inherit'] }
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], options)
+  const child = spawn(process.execPath, ['--import', 'tsx', program, 'regrade', ...args], options)
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   let megabytes = 0

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { openServerDatabase } from '../../src/postgres/open-database.ts'
 import { isOpen } from '../../src/server/auth/authenticate.ts'
 import { type Config, loadConfig, readEnvironment } from '../../src/server/config.ts'
@@ -23,6 +24,7 @@ import { whatNext } from './what-next.ts'
 const questionsPlayed = 20
 const group = 1
 const atOnce = 8
+const serverEntry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
 /** What is to be stopped at the end, the latest first. */
 type Stops = (() => Promise<void>)[]
@@ -48,10 +50,10 @@ async function demo(stops: Stops): Promise<void> {
     ...env,
     ...(key !== undefined && { API_KEYS: `${env['API_KEYS'] ?? ''} demo:tools+grade=${key}` }),
   }
-  const server = await startOwnServer(serverEnv).catch((error: unknown) => {
+  const server = await startOwnServer(serverEntry, serverEnv).catch((error: unknown) => {
     if (!String(error).includes('EADDRINUSE')) throw error
     console.log(`Port ${config.port} is taken; the server takes another.`)
-    return startOwnServer({ ...serverEnv, PORT: '0' })
+    return startOwnServer(serverEntry, { ...serverEnv, PORT: '0' })
   })
   stops.push(() => server.stop())
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }

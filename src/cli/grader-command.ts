@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { z } from 'zod'
 import type { Grader } from '../kit/define-grader.ts'
@@ -31,6 +30,8 @@ export interface GraderCommandDeps {
   readonly tools: Parameters<typeof sketchTools>[0]
   /** Those that are JSON files; read when the command runs. */
   readonly jsonGraders: () => readonly JsonGrader[]
+  /** The path of the folder with the graders' items files. */
+  readonly folder: string
 }
 
 const checkShape = z.object({
@@ -104,10 +105,9 @@ const say = (line: string) => void process.stderr.write(`${line}\n`)
 async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<typeof checkShape>): Promise<number> {
   const config = loadConfig(deps.env)
   const served = servedGraders(config, deps.graders, deps.jsonGraders(), say)
-  const folder = fileURLToPath(new URL('../../graders', import.meta.url))
   const { grader, itemsFile } = await findGrader(name, {
     served,
-    folder,
+    folder: deps.folder,
     serve: (json) => servedGraders(config, [], json, say),
   })
   const file = options.items ?? itemsFile

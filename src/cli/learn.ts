@@ -12,7 +12,7 @@ import { loadModule } from '../workbench/simulate/load-module.ts'
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
 import { readItems } from '../workbench/simulate/read-items.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
-import { amount, header, shippedModule, trainerHeaders, whole } from './options.ts'
+import { amount, findPlayers, header, trainerHeaders, whole } from './options.ts'
 
 const optionsShape = z.object({
   dataset: z.string(),
@@ -57,8 +57,17 @@ are read from the ledger; without them a hack cannot be told from learning. Exit
 policy found a hack.
 `
 
+/** What {@link learnCommand} needs. */
+export interface LearnDeps {
+  readonly env: NodeJS.ProcessEnv
+  /** The path of the server's entry, for `--serve`. */
+  readonly server: string
+  /** The folders in which `learner` is looked up when `--learner` is not given. */
+  readonly players: readonly URL[]
+}
+
 /** The command that trains a simulated policy on a server's rewards. */
-export function learnCommand(env: NodeJS.ProcessEnv): Command {
+export function learnCommand({ env, server, players }: LearnDeps): Command {
   return new Command('learn')
     .summary('watch a small simulated policy learn from a server’s rewards')
     .description(
@@ -92,11 +101,16 @@ export function learnCommand(env: NodeJS.ProcessEnv): Command {
       if ((url === undefined) !== (options.data.serve === true)) {
         return command.error('error: give the address of a server, or --serve, and not both', { exitCode: 2 })
       }
-      process.exitCode = await run(url, options.data, env)
+      process.exitCode = await run(url, { learner: findPlayers(players, 'learner'), ...options.data }, env, server)
     })
 }
 
-async function run(address: string | undefined, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
+async function run(
+  address: string | undefined,
+  options: Options,
+  env: NodeJS.ProcessEnv,
+  entry: string,
+): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('stopped')))
   let server: OwnServer | undefined
@@ -104,7 +118,7 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
   try {
     const plan = await planOf(options)
     if (options.serve || options.ledger) database = await openServerDatabase({ ...loadConfig(env), poolSize: 2 })
-    if (options.serve) server = await startOwnServer({ ...env, PORT: '0' })
+    if (options.serve) server = await startOwnServer(entry, { ...env, PORT: '0' })
     const sql = database?.sql
     const partsOf: PartsOf = async (rollouts) => (sql === undefined ? new Map() : readParts(sql, rollouts))
     const headers = trainerHeaders(env, options.header)
@@ -135,7 +149,8 @@ async function run(address: string | undefined, options: Options, env: NodeJS.Pr
 }
 
 async function planOf(options: Options): Promise<LearnPlan> {
-  const path = options.learner ?? shippedModule('learner')
+  const path = options.learner
+  if (path === undefined) throw new Error('give --learner FILE, a module that exports `learner`')
   const loaded = moduleShape.safeParse(await loadModule(path))
   if (!loaded.success) throw new Error(`${path} exports no learner: ${z.prettifyError(loaded.error)}`)
   return {

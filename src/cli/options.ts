@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
@@ -67,6 +68,11 @@ export const toolArguments = (text: string, before: Readonly<Record<string, unkn
   }
 }
 
-/** Where a module of the example is, compiled where this program is. */
-export const shippedModule = (name: 'agents' | 'learner'): string =>
-  fileURLToPath(new URL(`../../example/${name}${extname(import.meta.url)}`, import.meta.url))
+/**
+ * The path of the module `agents` or `learner` in the first of these folders that has it, compiled if this program is
+ * compiled; undefined if none has it.
+ */
+export function findPlayers(folders: readonly URL[], name: 'agents' | 'learner'): string | undefined {
+  const paths = folders.map((folder) => fileURLToPath(new URL(`${name}${extname(import.meta.url)}`, folder)))
+  return paths.find((path) => existsSync(path))
+}

@@ -9,7 +9,7 @@ import { readItems } from '../workbench/simulate/read-items.ts'
 import { runSimulation } from '../workbench/simulate/run.ts'
 import { simulationTable } from '../workbench/simulate/table.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
-import { amount, header, list, shippedModule, trainerHeaders, whole } from './options.ts'
+import { amount, findPlayers, header, list, trainerHeaders, whole } from './options.ts'
 import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
 
 const optionsShape = playersShape.extend({
@@ -47,8 +47,17 @@ OPENAI_API_KEY. The same --out again goes on where the run was cut short. Exit c
 request was answered otherwise.
 `
 
+/** What {@link simulateCommand} needs. */
+export interface SimulateDeps {
+  readonly env: NodeJS.ProcessEnv
+  /** The path of the server's entry, for `--serve`. */
+  readonly server: string
+  /** The folders in which `agents` is looked up when `--agents` is not given. */
+  readonly players: readonly URL[]
+}
+
 /** The command that plays the trainer against a server. */
-export function simulateCommand(env: NodeJS.ProcessEnv): Command {
+export function simulateCommand({ env, server, players }: SimulateDeps): Command {
   const command = new Command('simulate')
     .summary('play training steps against a server, as a trainer does')
     .description(
@@ -85,7 +94,7 @@ export function simulateCommand(env: NodeJS.ProcessEnv): Command {
       if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
       const problem = contradiction(url, options.data)
       if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
-      process.exitCode = await run(url, options.data, env)
+      process.exitCode = await run(url, { agents: findPlayers(players, 'agents'), ...options.data }, env, server)
     })
 }
 
@@ -98,14 +107,19 @@ function contradiction(url: string | undefined, options: Options): string | unde
   return playersProblem(options)
 }
 
-async function run(address: string | undefined, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
+async function run(
+  address: string | undefined,
+  options: Options,
+  env: NodeJS.ProcessEnv,
+  entry: string,
+): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('stopped')))
   let server: OwnServer | undefined
   try {
     const items = await readItems(options.dataset, options.items)
-    const { agents, spent } = await playersOf({ agents: shippedModule('agents'), ...options }, env, stop)
-    server = address === undefined ? await startOwnServer({ ...env, PORT: '0' }) : undefined
+    const { agents, spent } = await playersOf(options, env, stop)
+    server = address === undefined ? await startOwnServer(entry, { ...env, PORT: '0' }) : undefined
     const headers = trainerHeaders(env, options.header)
     const { tools, grader } = options
     const rollouts: RolloutSettings = {

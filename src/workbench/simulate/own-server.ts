@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
 /** This project's server, in a process of its own. */
@@ -17,19 +15,18 @@ export interface OwnServer {
 }
 
 const logLine = z.looseObject({ url: z.string().optional(), level: z.string(), msg: z.string() })
-/** The server of this program, whether it was compiled or not. */
-const program = fileURLToPath(new URL(`../../server${extname(import.meta.url)}`, import.meta.url))
-
 /**
- * Starts this project's server as a process of its own and waits until it listens. Its warnings and errors go to `warn`.
+ * Starts a server as a process of its own and waits until it listens. Its warnings and errors go to `warn`.
  *
+ * @param entry the path of the server's entry, TypeScript or compiled
  * @throws Error with what the server said when it does not start.
  */
 export async function startOwnServer(
+  entry: string,
   env: NodeJS.ProcessEnv,
   warn: (message: string) => void = (message) => void process.stderr.write(`  server: ${message}\n`),
 ): Promise<OwnServer> {
-  let server = await startProcess(env, warn)
+  let server = await startProcess(entry, env, warn)
   let settled = () => {}
   const ended = new Promise<void>((resolve) => {
     settled = resolve
@@ -48,7 +45,7 @@ export async function startOwnServer(
       const gone = once(server.child, 'exit')
       server.child.kill('SIGKILL')
       await gone
-      server = await startProcess({ ...env, PORT: new URL(url).port }, warn)
+      server = await startProcess(entry, { ...env, PORT: new URL(url).port }, warn)
       restarting = false
       watch(server)
     },
@@ -64,10 +61,10 @@ interface Started {
   readonly url: string
 }
 
-function startProcess(env: NodeJS.ProcessEnv, warn: (message: string) => void): Promise<Started> {
-  const loader = program.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
+function startProcess(entry: string, env: NodeJS.ProcessEnv, warn: (message: string) => void): Promise<Started> {
+  const loader = entry.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
   // Its own group: Ctrl-C reaches whoever started it, who then stops it in order.
-  const child = spawn(process.execPath, [...loader, program], {
+  const child = spawn(process.execPath, [...loader, entry], {
     // The line that says where it listens must be there, whatever the level is.
     env: { ...env, LOG_LEVEL: 'info' },
     detached: process.platform !== 'win32',

@@ -31,9 +31,9 @@ afterAll(async () => {
   await home.drop()
 })
 
-const run = (...args: readonly string[]) => start([compiled('src/cli/grader.js'), ...args])
+const run = (...args: readonly string[]) => start([compiled('src/cli/main.js'), 'grader', ...args])
 /** With a grader in TypeScript, as npm run does. */
-const runSources = (...args: readonly string[]) => start(['--import', 'tsx', 'src/cli/grader.ts', ...args])
+const runSources = (...args: readonly string[]) => start(['--import', 'tsx', 'src/cli/main.ts', 'grader', ...args])
 
 const start = (args: readonly string[]) =>
   new Promise<{ code: number; out: string; err: string }>((resolve) => {

@@ -1,0 +1,64 @@
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { version } from '../base/version.ts'
+import type { Environment } from '../kit/define.ts'
+import type { Grader } from '../kit/define-grader.ts'
+import type { Tool } from '../kit/define-tool.ts'
+import { toolDefinitions } from '../kit/tool-definitions.ts'
+import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
+import { datasetCommand } from './dataset.ts'
+import { exportCommand } from './export.ts'
+import { graderCommand } from './grader-command.ts'
+import { jobCommand } from './job.ts'
+import { learnCommand } from './learn.ts'
+import { preflightCommand } from './preflight.ts'
+import { regradeCommand } from './regrade-command.ts'
+import { simulateCommand } from './simulate.ts'
+import { sqlCommand } from './sql-command.ts'
+import { tokenCommand } from './token-command.ts'
+
+/** What {@link createProgram} is given: one environment with its tools and graders, and where its files are. */
+export interface ProgramOptions {
+  readonly env: NodeJS.ProcessEnv
+  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'readItem'>
+  readonly tools: readonly Tool[]
+  readonly graders: readonly Grader[]
+  /** The folder that contains `graders/` with its JSON files; ends with a slash. */
+  readonly folder: URL
+  /** The server's entry, which `--serve` starts. */
+  readonly server: URL
+  /** The folders in which `agents` and `learner` are looked up when none are given, in this order. */
+  readonly players: readonly URL[]
+}
+
+/** The program: every command, with its help. Wrong usage ends with 2, a failed check with 1, Ctrl-C with 130. */
+export function createProgram({ env, environment, tools, graders, ...places }: ProgramOptions): Command {
+  const jsonGraders = () => readJsonGraders(new URL('graders/', places.folder))
+  const { readItem, budget } = environment
+  const toolNames = tools.map(({ name }) => name)
+  const graderNames = () => [...graders.map(({ name }) => name), ...jsonGraders().map(({ name }) => name)]
+  const { players } = places
+  const server = fileURLToPath(places.server)
+  return new Command('scorekeeper')
+    .description('The tool-and-reward server for agent reinforcement learning: its commands.')
+    .version(version)
+    .configureHelp({ sortSubcommands: true })
+    .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
+    .addCommand(exportCommand({ env, tools: toolDefinitions(tools) }))
+    .addCommand(
+      graderCommand({ env, graders, tools, jsonGraders, folder: fileURLToPath(new URL('graders', places.folder)) }),
+    )
+    .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
+    .addCommand(learnCommand({ env, server, players }))
+    .addCommand(preflightCommand({ env, readItem, budget }))
+    .addCommand(regradeCommand({ env, graders, jsonGraders }))
+    .addCommand(simulateCommand({ env, server, players }))
+    .addCommand(sqlCommand(env))
+    .addCommand(tokenCommand(env))
+    .addHelpText(
+      'after',
+      `
+npm run dev or npm start starts the server itself. \`scorekeeper help COMMAND\` shows examples.
+Exit codes: 0 done, 1 a check failed or the work could not be done, 2 wrong usage, 130 stopped with Ctrl-C.`,
+    )
+}

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { readParts } from '../ledger/reports/parts.ts'
+import { readParts } from '../ledger/reports/recorded-facts.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
 import { type Learner, type LearnPlan, type LearnStep, learn, type PartsOf } from '../workbench/learn/learn.ts'

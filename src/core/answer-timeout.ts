@@ -1,29 +1,29 @@
-/** Waits for an answer to be given, for so long as anybody does. */
-export type Patience = <Result>(late: () => Error, work: Promise<Result>) => Promise<Result>
+/** Limits how long a request waits for `work`; creates the error with `late` when the time is up. */
+export type AnswerTimeout = <Result>(late: () => Error, work: Promise<Result>) => Promise<Result>
 
-/** What runs is told to stop at once, and has so many milliseconds to end by itself, its record included. */
-const endingMs = 1_000
+/** How long running work has to end by itself, its record included, after it was told to stop; in milliseconds. */
+const stopGraceMs = 1_000
 
 /**
- * Makes the function that gives what `work` gives, or rejects with `late` when that takes longer than `seconds`, or with
- * the reason of `stopping` soon after that aborts, so that who waits for the database or for another call is answered
- * before the connection is cut. The work itself goes on.
+ * Creates the function that resolves with the result of `work`, or rejects with `late` when that takes longer than
+ * `seconds`, or with the reason of `stopping` shortly after that aborts. So a request that waits for the database or for
+ * another call is answered before its connection is cut. The work itself continues.
  */
-export function createPatience(seconds: number, stopping: AbortSignal): Patience {
-  // One listener for all: a signal's own list is gone through with each that is added.
+export function createAnswerTimeout(seconds: number, stopping: AbortSignal): AnswerTimeout {
+  // One listener for all: adding a listener to a signal takes time in proportion to those it has.
   const waiting = new Set<(reason: unknown) => void>()
   const end = () => {
-    for (const giveUp of waiting) giveUp(stopping.reason)
+    for (const reject of waiting) reject(stopping.reason)
   }
-  stopping.addEventListener('abort', () => void setTimeout(end, endingMs), { once: true })
+  stopping.addEventListener('abort', () => void setTimeout(end, stopGraceMs), { once: true })
   return (late, work) =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(late()), seconds * 1000)
       waiting.add(reject)
-      const over = () => {
+      const settle = () => {
         clearTimeout(timer)
         waiting.delete(reject)
       }
-      work.then(resolve, reject).finally(over)
+      work.then(resolve, reject).finally(settle)
     })
 }

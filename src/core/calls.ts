@@ -5,17 +5,13 @@ import { shorten } from '../base/shorten.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { RequestError } from '../kit/errors.ts'
 import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from '../ledger/calls/call.ts'
-import { createPatience } from './answer-timeout.ts'
-import { type Arguments, readArguments } from './arguments.ts'
-import { runExternal } from './external.ts'
+import { createAnswerTimeout } from './answer-timeout.ts'
 import { failureOf } from './failure.ts'
-import { createQueueByKey } from './queue.ts'
-import { runReading } from './reading.ts'
-import { recordedWhateverHappens } from './recorded.ts'
-import type { Run, RunServices } from './services.ts'
-import { createUnderWay } from './under-way.ts'
-import { createUnrecorded } from './unrecorded.ts'
-import { runWriting } from './writing.ts'
+import { runExternal } from './run-external.ts'
+import { type Run, type RunServices, runInTransaction, runWithoutEffects } from './run-tool.ts'
+import { createKeyedMutex, createSingleFlight } from './single-flight.ts'
+import { type Arguments, readArguments } from './tool-request.ts'
+import { createUnrecorded, recordingFailure } from './unrecorded.ts'
 
 /** A tool call as every protocol can say it. */
 export interface ToolRequest {
@@ -68,13 +64,13 @@ export interface Caller {
 /** Makes the verb "call a tool". */
 export function createCaller(settings: CallerSettings): Caller {
   const { ledger, log, tools } = settings
-  const underWay = createUnderWay<Recorded>()
+  const singleFlight = createSingleFlight<Recorded>()
   const unrecorded = createUnrecorded(ledger, log, { holdSeconds: settings.holdSeconds })
-  const queued = createQueueByKey()
-  const patiently = createPatience(settings.answerSeconds, settings.stopping)
+  const inTurn = createKeyedMutex()
+  const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
 
   const recorded = (call: CallIdentity, work: () => Promise<Recorded>) =>
-    recordedWhateverHappens(ledger, unrecorded, call, work)
+    recordingFailure(ledger, unrecorded, call, work)
   const refuse = (call: CallIdentity, code: string, output: string) =>
     recorded(call, () => ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() }))
 
@@ -97,11 +93,11 @@ export function createCaller(settings: CallerSettings): Caller {
     if (tool.effects === 'database') {
       const opened = tool.open(args.value, call.item)
       if (!opened.fits) return unfit(opened)
-      return recorded(call, () => queued(call.rolloutId, () => runWriting(settings, run, opened)))
+      return recorded(call, () => inTurn(call.rolloutId, () => runInTransaction(settings, run, opened)))
     }
     const opened = tool.open(args.value, call.item)
     if (!opened.fits) return unfit(opened)
-    return recorded(call, () => runReading(settings, run, opened))
+    return recorded(call, () => runWithoutEffects(settings, run, opened))
   }
 
   const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
@@ -115,7 +111,7 @@ export function createCaller(settings: CallerSettings): Caller {
   }
 
   return {
-    isBusy: (rolloutId) => underWay.isBusy(rolloutId) || unrecorded.has(rolloutId),
+    isBusy: (rolloutId) => singleFlight.isBusy(rolloutId) || unrecorded.has(rolloutId),
     handIn: () => unrecorded.handIn(5),
     async call(request) {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
@@ -123,7 +119,7 @@ export function createCaller(settings: CallerSettings): Caller {
       const args = readArguments(request.arguments)
       const { tool, item } = request
       const call = { rolloutId, callId, tool, arguments: args.value, itemHash: contentHash(item), item }
-      const { joined, result } = underWay.join(JSON.stringify([rolloutId, callId]), rolloutId, () =>
+      const { joined, result } = singleFlight.join(JSON.stringify([rolloutId, callId]), rolloutId, () =>
         make(call, args, request.callId === undefined),
       )
       const late = () => {
@@ -131,7 +127,7 @@ export function createCaller(settings: CallerSettings): Caller {
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
       }
       // What takes longer is still under way: a retry joins it, and a grading waits for it.
-      const { call: stored, replayed } = await patiently(late, result)
+      const { call: stored, replayed } = await answerInTime(late, result)
       return answerOf(call, stored, joined || replayed)
     },
   }

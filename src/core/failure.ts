@@ -1,10 +1,42 @@
+import { storable } from '../base/json.ts'
 import { concealed } from '../base/redact.ts'
-import { RequestError } from '../kit/errors.ts'
+import { RequestError, ToolError } from '../kit/errors.ts'
 import { isUnavailable } from '../postgres/database.ts'
 
+/** A call that is the model's fault, with the text that the model reads. */
+export interface Refusal {
+  readonly output: string
+  /** Stable: `unknown_tool`, `invalid_arguments`, `output_too_large` or `refused_by_tool`. */
+  readonly code: string
+}
+
+/** The most characters of a refusal: it is a sentence, not an answer. */
+const maxRefusalLength = 10_000
+
+/** What a thrown error says to the model; undefined unless it is meant for the model. */
+export function refusalIn(error: unknown): Refusal | undefined {
+  if (error instanceof OversizedOutput) return { output: error.message, code: 'output_too_large' }
+  if (error instanceof ToolError) {
+    return { output: storable(error.message.slice(0, maxRefusalLength)), code: 'refused_by_tool' }
+  }
+  return undefined
+}
+
+/** Thrown when a tool returns more than an answer may hold; it reaches the model like any {@link ToolError}. */
+class OversizedOutput extends ToolError {}
+
+/** The output as it is stored and answered; throws a {@link ToolError} if it exceeds `maxBytes` as JSON. */
+export function fittingOutput(output: string, maxBytes: number): string {
+  const text = storable(output)
+  // One UTF-16 unit becomes at most six bytes of JSON.
+  const bytes = text.length * 6 <= maxBytes ? 0 : Buffer.byteLength(JSON.stringify(text))
+  if (bytes <= maxBytes) return text
+  throw new OversizedOutput(`the output has ${bytes} bytes, more than the ${maxBytes} an answer may have; ask for less`)
+}
+
 /**
- * What an error of ours is to the trainer: 503 when the database is away, else 500; the cause is for the log alone, and
- * without what stands in `content`. A `RequestError` stays what it is, with the facts added.
+ * Turns an error of ours into the answer to the trainer: 503 if the database is unavailable, otherwise 500. The cause is
+ * only logged, with everything in `content` redacted. A `RequestError` keeps its status and code and gains the facts.
  */
 export function failureOf(
   cause: unknown,
@@ -14,19 +46,16 @@ export function failureOf(
 ): RequestError {
   if (cause instanceof RequestError) {
     const { retryAfterSeconds } = cause
-    const options = {
+    return new RequestError(cause.status, cause.code, cause.message, {
       details: { ...cause.details, ...facts },
       ...(cause.cause !== undefined && { cause: concealed(cause.cause, content) }),
-    }
-    return new RequestError(cause.status, cause.code, cause.message, {
-      ...options,
-      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     })
   }
-  const told = { cause: concealed(cause, content), details: facts }
+  const options = { cause: concealed(cause, content), details: facts }
   if (isUnavailable(cause)) {
-    const message = 'the database is away; try again'
-    return new RequestError(503, 'database_unavailable', message, { ...told, retryAfterSeconds: 2 })
+    const message = 'the database is unavailable; try again'
+    return new RequestError(503, 'database_unavailable', message, { ...options, retryAfterSeconds: 2 })
   }
-  return new RequestError(500, otherwise.code, otherwise.message, told)
+  return new RequestError(500, otherwise.code, otherwise.message, options)
 }

@@ -6,7 +6,7 @@ import { runGrader } from '../runtime/openai-graders/run-grader.ts'
 import type { Runners } from '../runtime/openai-graders/runners.ts'
 import { completeSample } from '../runtime/openai-graders/sample.ts'
 import { pathHere, unnamedServer } from '../runtime/outbound/addresses.ts'
-import { createPatience } from './answer-timeout.ts'
+import { createAnswerTimeout } from './answer-timeout.ts'
 import { failureOf } from './failure.ts'
 import { type SettlingSettings, settledRollout } from './settled.ts'
 
@@ -44,7 +44,7 @@ export interface GraderRuns {
 /** Makes the verb "run a grader that came with the request". */
 export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
   const { runners, graderSeconds, stopping } = settings
-  const patiently = createPatience(settings.answerSeconds, stopping)
+  const answerInTime = createAnswerTimeout(settings.answerSeconds, stopping)
   return {
     async run({ grader, sample, item, rolloutId, reachedAt }) {
       const content: unknown[] = [item, sample]
@@ -52,7 +52,7 @@ export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
         const unanswered = () =>
           new RequestError(503, 'answer_timed_out', 'the rollout could not be read in time; try again')
         const rollout =
-          rolloutId === undefined ? undefined : await patiently(unanswered, settledRollout(settings, rolloutId))
+          rolloutId === undefined ? undefined : await answerInTime(unanswered, settledRollout(settings, rolloutId))
         const complete = completeSample(sample, rollout?.trajectory)
         content.push(complete)
         const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${graderSeconds} s`)

@@ -9,11 +9,11 @@ import { RequestError, UngradableError } from '../kit/errors.ts'
 import type { Judge } from '../kit/judge.ts'
 import type { GradingRecord } from '../ledger/gradings/gradings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { createPatience } from './answer-timeout.ts'
+import { createAnswerTimeout } from './answer-timeout.ts'
 import { checkedGrade } from './checked-grade.ts'
 import { failureOf } from './failure.ts'
 import { settled } from './settled.ts'
-import { createUnderWay } from './under-way.ts'
+import { createSingleFlight } from './single-flight.ts'
 
 /** A grading as every protocol can ask for it. */
 export interface GradingRequest {
@@ -59,8 +59,8 @@ export interface Grading {
 /** Makes the verb "grade a rollout". */
 export function createGrading(settings: GradingSettings): Grading {
   const { ledger, graders, log } = settings
-  const underWay = createUnderWay<number>()
-  const patiently = createPatience(settings.answerSeconds, settings.stopping)
+  const singleFlight = createSingleFlight<number>()
+  const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
 
   const score = async (grader: Grader, request: Identified): Promise<number> => {
     const { rolloutId, sampleHash } = request
@@ -124,10 +124,10 @@ export function createGrading(settings: GradingSettings): Grading {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const hashes = { sampleHash: contentHash(request.sample), itemHash: contentHash(request.item) }
       const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash])
-      const { result } = underWay.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
+      const { result } = singleFlight.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
       const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
       try {
-        return { rolloutId, score: await patiently(late, result) }
+        return { rolloutId, score: await answerInTime(late, result) }
       } catch (error) {
         const message = `the grader "${grader.name}" failed; try again`
         const facts = { rollout: rolloutId, grader: grader.name }

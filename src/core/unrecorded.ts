@@ -1,76 +1,89 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../base/log.ts'
-import type { CallRecord, Recorded } from '../ledger/calls/call.ts'
+import type { CallIdentity, CallRecord, Recorded } from '../ledger/calls/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { failureOf, refusalIn } from './failure.ts'
 
-/** Failed calls that the database was not there to hear of. */
+/** Failed calls that could not be recorded because the database was unavailable. */
 export interface Unrecorded {
   /**
-   * Records a failed call, and gives what stands there then. When the database does not take it this waits for a while,
-   * for other replicas cannot know of the failure yet; then it is recorded as soon as possible, and the answer is nothing.
+   * Records a failed call and returns what the ledger holds then. While the database does not accept it, this waits for
+   * some seconds, because other replicas do not know of the failure yet; after that the call is recorded as soon as
+   * possible, and the result is undefined.
    */
   record(failed: CallRecord): Promise<Recorded | undefined>
-  /** Whether such a call of this rollout waits to be recorded: until it is, the rollout must not be graded. */
+  /** Whether such a call of this rollout is still unrecorded: until it is recorded, the rollout must not be graded. */
   has(rolloutId: string): boolean
-  /** Resolves once none waits any more, or after `seconds`. */
+  /** Resolves when no such call is left, or after `seconds`. */
   handIn(seconds: number): Promise<void>
 }
 
 /** How failed calls are kept. */
 export interface UnrecordedSettings {
-  /** How often they are tried again, in seconds. */
+  /** The interval between two tries, in seconds. */
   readonly everySeconds: number
-  /** How long a failure is held back from its trainer while it is not recorded, in seconds. */
+  /** How long a failure's answer is held back while it is not recorded, in seconds. */
   readonly holdSeconds: number
-  /** How many bytes their arguments and items may have together as JSON; further failures are forgotten, and logged. */
+  /** The most bytes that their arguments and items may have together as JSON; further failures are dropped and logged. */
   readonly maxBytes: number
 }
 
-const usual: UnrecordedSettings = { everySeconds: 0.5, holdSeconds: 5, maxBytes: 64 * 1024 * 1024 }
+const defaults: UnrecordedSettings = { everySeconds: 0.5, holdSeconds: 5, maxBytes: 64 * 1024 * 1024 }
 
-/** At most this many are tried together. */
-const together = 500
+/** The most calls that are tried together. */
+const batchSize = 500
+
+/** A failed call that waits to be recorded, and the requests that wait for it. */
+interface Pending {
+  readonly failed: CallRecord
+  readonly waiters: Set<(recorded: Recorded) => void>
+}
 
 /**
- * Keeps such calls in memory and tries again, those that waited longest first; one that cannot be recorded does not hold up
- * the others. A call that succeeded by a retry meanwhile keeps its record.
+ * Keeps such calls in memory and tries again, those that have waited longest first; a call that cannot be recorded does
+ * not block the others. A call that a retry has completed meanwhile keeps that record.
  */
 export function createUnrecorded(
   ledger: Pick<Ledger, 'record'>,
   log: Log,
   settings: Partial<UnrecordedSettings> = {},
 ): Unrecorded {
-  const { everySeconds, holdSeconds, maxBytes } = { ...usual, ...settings }
-  const waiting = new Map<string, CallRecord>()
-  const rollouts = new Map<string, number>()
-  const held = new Map<string, (recorded: Recorded) => void>()
+  const { everySeconds, holdSeconds, maxBytes } = { ...defaults, ...settings }
+  /** By rollout, then by call. */
+  const waiting = new Map<string, Map<string, Pending>>()
   let bytes = 0
   let isTrying = false
 
-  const count = (failed: CallRecord, by: 1 | -1) => {
-    bytes += by * sizeOf(failed)
-    const left = (rollouts.get(failed.rolloutId) ?? 0) + by
-    if (left > 0) rollouts.set(failed.rolloutId, left)
-    else rollouts.delete(failed.rolloutId)
+  const keep = (failed: CallRecord): Pending | undefined => {
+    const calls = waiting.get(failed.rolloutId) ?? new Map<string, Pending>()
+    const earlier = calls.get(failed.callId)
+    if (earlier !== undefined) return earlier
+    const size = sizeOf(failed)
+    if (bytes + size > maxBytes) return undefined
+    const pending: Pending = { failed, waiters: new Set() }
+    waiting.set(failed.rolloutId, calls.set(failed.callId, pending))
+    bytes += size
+    tryLater()
+    return pending
   }
-  const attempt = async (key: string, failed: CallRecord): Promise<boolean> => {
-    waiting.delete(key)
+  const attempt = async ({ failed, waiters }: Pending): Promise<boolean> => {
+    const calls = waiting.get(failed.rolloutId)
     try {
       const recorded = await ledger.record(failed)
-      count(failed, -1)
-      held.get(key)?.(recorded)
+      bytes -= sizeOf(failed)
+      calls?.delete(failed.callId)
+      if (calls?.size === 0) waiting.delete(failed.rolloutId)
+      for (const resolve of waiters) resolve(recorded)
       return true
     } catch {
-      // At the end of those that wait, unless the same call has failed once more and waits there already.
-      if (waiting.has(key)) count(failed, -1)
-      else waiting.set(key, failed)
+      // To the end of the line.
+      if (calls !== undefined && waiting.delete(failed.rolloutId)) waiting.set(failed.rolloutId, calls)
       return false
     }
   }
   const flush = async () => {
     for (let progress = true; progress && waiting.size > 0; ) {
-      const first = [...waiting].slice(0, together)
-      const recorded = await Promise.all(first.map(([key, failed]) => attempt(key, failed)))
+      const recorded = await Promise.all(firstOf(waiting).map(attempt))
       progress = recorded.includes(true)
     }
     isTrying = false
@@ -82,42 +95,78 @@ export function createUnrecorded(
     setTimeout(() => void flush(), everySeconds * 1000).unref()
   }
 
-  const recordedLater = (key: string): Promise<Recorded | undefined> =>
+  const recordedLater = ({ waiters }: Pending): Promise<Recorded | undefined> =>
     new Promise((resolve) => {
-      const over = (recorded?: Recorded) => {
+      const settle = (recorded?: Recorded) => {
         clearTimeout(timer)
-        held.delete(key)
+        waiters.delete(settle)
         resolve(recorded)
       }
-      const timer = setTimeout(over, holdSeconds * 1000)
-      held.set(key, over)
+      const timer = setTimeout(settle, holdSeconds * 1000)
+      waiters.add(settle)
     })
 
   return {
-    has: (rolloutId) => rollouts.has(rolloutId),
+    has: (rolloutId) => waiting.has(rolloutId),
     async handIn(seconds) {
       const end = performance.now() + seconds * 1000
-      while (rollouts.size > 0 && performance.now() < end) await sleep(50)
+      while (waiting.size > 0 && performance.now() < end) await sleep(50)
     },
     async record(failed) {
       try {
         return await ledger.record(failed)
       } catch (cause) {
-        const key = JSON.stringify([failed.rolloutId, failed.callId])
-        const fits = waiting.has(key) || bytes + sizeOf(failed) <= maxBytes
-        const facts = { rollout: failed.rolloutId, call: failed.callId, tool: failed.tool }
-        const code = fits ? 'failure_not_recorded' : 'failure_forgotten'
-        log.error({ code, ...facts, cause }, `a failed call is not recorded${fits ? ' yet' : ': too many wait for it'}`)
-        if (!fits) return undefined
-        if (!waiting.has(key)) {
-          waiting.set(key, failed)
-          count(failed, 1)
-          tryLater()
+        const pending = keep(failed)
+        const facts = { rollout: failed.rolloutId, call: failed.callId, tool: failed.tool, cause }
+        if (pending === undefined) {
+          log.error({ code: 'failure_forgotten', ...facts }, 'a failed call is not recorded: too many are waiting')
+          return undefined
         }
-        return recordedLater(key)
+        log.error({ code: 'failure_not_recorded', ...facts }, 'a failed call is not recorded yet')
+        return recordedLater(pending)
       }
     },
   }
 }
 
-const sizeOf = ({ arguments: args, item }: CallRecord) => JSON.stringify([args, item]).length
+function firstOf(waiting: ReadonlyMap<string, ReadonlyMap<string, Pending>>): readonly Pending[] {
+  const first: Pending[] = []
+  for (const calls of waiting.values()) {
+    first.push(...calls.values())
+    if (first.length >= batchSize) break
+  }
+  return first
+}
+
+function sizeOf({ arguments: args, item }: CallRecord): number {
+  return JSON.stringify([args, item]).length
+}
+
+/**
+ * Runs `work` and records a call that does not end well: as refused if it is the model's fault, otherwise as failed
+ * before the failure reaches the trainer. If the ledger already holds an answer, because a commit succeeded whose
+ * confirmation was lost or because a retry was faster, that is the result instead.
+ */
+export async function recordingFailure(
+  ledger: Pick<Ledger, 'record'>,
+  unrecorded: Unrecorded,
+  call: CallIdentity,
+  work: () => Promise<Recorded>,
+): Promise<Recorded> {
+  const startedAt = new Date()
+  try {
+    return await work().catch((error: unknown) => {
+      const refusal = refusalIn(error)
+      if (refusal === undefined) throw error
+      return ledger.record({ ...call, outcome: 'refused', ...refusal, startedAt })
+    })
+  } catch (error) {
+    const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
+    const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
+    const failure = failureOf(error, facts, otherwise, [call.arguments, call.item])
+    const failed = { ...call, outcome: 'failed', output: '', code: failure.code, startedAt } as const
+    const recorded = await unrecorded.record(failed)
+    if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded
+    throw failure
+  }
+}

@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
 import type { Grader } from '../kit/define-grader.ts'
-import { changedCode } from '../ledger/reports/latest-code.ts'
+import { changedCode } from '../ledger/reports/recorded-facts.ts'
 import { withCodeHashes } from '../runtime/code-hash.ts'
 
 /** The graders with the hashes of their code; as they are where that cannot be found out, which the log then says. */

@@ -3,8 +3,7 @@ import { storableText } from '../../base/json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { createBatcher } from '../batch.ts'
 import type { KnownItems } from '../known-items.ts'
-import { retried } from '../retried.ts'
-import { execute } from '../statement.ts'
+import { execute, retried } from '../statement.ts'
 import type { GradingIdentity, GradingState } from './grading-lookup.ts'
 
 /** A grading to be recorded as asked for by the trainer. */

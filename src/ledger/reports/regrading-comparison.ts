@@ -24,3 +24,32 @@ export async function withComparison<Result>(
   })
   return result.value
 }
+
+/** What became of one rollout: a row of the table for spreadsheets. */
+export interface ComparedRow {
+  readonly rollout_id: string
+  readonly sample_hash: string
+  readonly item_hash: string
+  readonly before: number | null
+  readonly before_outcome: string | null
+  readonly before_source: string | null
+  readonly before_version: string | null
+  readonly after: number | null
+  readonly after_outcome: string | null
+  readonly after_code: string | null
+  readonly change: number | null
+  readonly before_parts: unknown
+  readonly after_parts: unknown
+  readonly before_reason: string | null
+  readonly after_reason: string | null
+}
+
+/** Reads the rows of `compared` with their reasons, `size` at a time, in the transaction of `withComparison`. */
+export function comparedRows(tx: TransactionSql, size: number): AsyncIterable<readonly ComparedRow[]> {
+  return tx<ComparedRow[]>`
+    select c.rollout_id, c.sample_hash, c.item_hash, c.before, c.before_outcome, b.source as before_source,
+      b.version as before_version, c.after, c.after_outcome, a.code as after_code, c.after - c.before as change,
+      b.parts as before_parts, a.parts as after_parts, b.reason as before_reason, a.reason as after_reason
+    from compared c left join grades b on b.id = c.before_id left join grades a on a.id = c.after_id
+    order by c.id`.cursor(size)
+}

@@ -1,4 +1,4 @@
-import type { ComparedRow } from '../../ledger/reports/regrading-rows.ts'
+import type { ComparedRow } from '../../ledger/reports/regrading-comparison.ts'
 
 const columns = [
   'rollout_id',

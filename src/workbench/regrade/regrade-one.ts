@@ -7,8 +7,7 @@ import type { Grader, Sample } from '../../kit/define-grader.ts'
 import type { Db, Embed } from '../../kit/environment.ts'
 import { RequestError, UngradableError } from '../../kit/errors.ts'
 import type { Judge } from '../../kit/judge.ts'
-import type { Regraded } from '../../ledger/reports/regrading-record.ts'
-import type { RegradingSubject, SubjectContent } from '../../ledger/reports/regrading-subjects.ts'
+import type { Regraded, RegradingSubject, SubjectContent } from '../../ledger/reports/regrading-subjects.ts'
 import type { RecordedRollout } from '../../ledger/rollout.ts'
 
 /** What grading again needs beside what was recorded. */

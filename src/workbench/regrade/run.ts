@@ -4,8 +4,13 @@ import type { Grader } from '../../kit/define-grader.ts'
 import { UngradableError } from '../../kit/errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { GraderCode, RegradingFilter } from '../../ledger/reports/regrading-filter.ts'
-import { createRegradingRecorder, type Regraded } from '../../ledger/reports/regrading-record.ts'
-import { createSubjectReader, type RegradingSubject, subjectPages } from '../../ledger/reports/regrading-subjects.ts'
+import {
+  createRegradingRecorder,
+  createSubjectReader,
+  type Regraded,
+  type RegradingSubject,
+  subjectPages,
+} from '../../ledger/reports/regrading-subjects.ts'
 import { type RegradingServices, regradeOne, withoutScore } from './regrade-one.ts'
 
 /** What {@link runRegrading} is to do. */

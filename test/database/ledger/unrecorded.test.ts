@@ -61,6 +61,18 @@ describe('failed calls that the database does not take', () => {
     expect(graded.body.error?.code).toBe('rollout_has_failed_call')
   })
 
+  it('answer every request that waits for the same call', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const unrecorded = createUnrecorded(ledger, keepingLog(), { everySeconds: 0.05, holdSeconds: 15 })
+    await database.sql`alter table tool_calls add constraint away check (rollout_id <> 'awaited twice')`
+    const waiting = [unrecorded.record(failed('awaited twice')), unrecorded.record(failed('awaited twice'))]
+    await expect.poll(() => unrecorded.has('awaited twice')).toBe(true)
+    await database.sql`alter table tool_calls drop constraint away`
+    const recorded = await Promise.all(waiting)
+    expect(recorded.map((one) => one?.call.outcome)).toEqual(['failed', 'failed'])
+    expect(unrecorded.has('awaited twice')).toBe(false)
+  })
+
   it('are kept up to a size and forgotten beyond it, which is logged', async () => {
     const log = keepingLog()
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })

@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../base/deadline.ts'
-import type { Tool } from '../kit/define-tool.ts'
 import { RequestError } from '../kit/errors.ts'
 import { isSameCall, type Recorded } from '../ledger/calls/call.ts'
 import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
-import { recordedWhateverHappens } from './recorded.ts'
-import { fittingOutput, refusalIn } from './refusal.ts'
-import type { Run, RunServices } from './services.ts'
-import type { Unrecorded } from './unrecorded.ts'
+import { fittingOutput, refusalIn } from './failure.ts'
+import type { Opened, Run, RunServices } from './run-tool.ts'
+import { recordingFailure, type Unrecorded } from './unrecorded.ts'
 
-type Acting = Extract<ReturnType<Extract<Tool, { effects: 'external' }>['open']>, { fits: true }>
 type Change = ((stored: unknown) => unknown) | undefined
 
 /**
@@ -25,7 +22,7 @@ export async function runExternal(
   services: RunServices,
   unrecorded: Unrecorded,
   run: Run,
-  tool: Acting,
+  tool: Opened<'external'>,
   waitUntil: number,
 ): Promise<Recorded> {
   const { ledger, claims } = services
@@ -34,7 +31,7 @@ export async function runExternal(
     const claim = { token, leaseSeconds: claims.leaseSeconds }
     const begun = { outcome: 'running', output: '', code: null, startedAt: new Date(), claim } as const
     const claiming = () => ledger.record({ ...run.call, ...begun })
-    const recorded = await recordedWhateverHappens(ledger, unrecorded, run.call, claiming)
+    const recorded = await recordingFailure(ledger, unrecorded, run.call, claiming)
     const { call } = recorded
     if (call.outcome !== 'running' || !isSameCall(call, run.call)) return recorded
     if (call.claim === token) {
@@ -61,7 +58,7 @@ function stillRunning(): RequestError {
 }
 
 /** Runs a call under a claim of this process's and settles it; gives undefined when the claim was lost meanwhile. */
-async function runClaimed(services: RunServices, run: Run, tool: Acting, token: string, attempt: number) {
+async function runClaimed(services: RunServices, run: Run, tool: Opened<'external'>, token: string, attempt: number) {
   const { rolloutId, callId } = run.call
   const lost = new AbortController()
   const release = services.claims.hold(token, () => lost.abort(new Error('the claim was taken over')))

@@ -1,0 +1,61 @@
+import type { Sql } from 'postgres'
+import { z } from 'zod'
+import { execute } from '../statement.ts'
+import type { GraderCode } from './regrading-filter.ts'
+
+/** How many of the latest gradings {@link changedCode} looks at: it must not read a table of millions. */
+const latestGradings = 10_000
+
+const latestCode = `
+  select code_hash from (
+    select id, grader, version, source, code_hash from grades order by id desc limit ${latestGradings}
+  ) g
+  where grader = $1::text and version = $2::text and source = 'trainer' order by id desc limit 1`
+
+/**
+ * The code hash of the latest grading that a trainer requested of this grader under this version, if it differs from the
+ * given one: the grader changed and its version did not. Undefined if they are equal, if either is unknown, or if no
+ * such grading is among the latest ten thousand.
+ */
+export async function changedCode(sql: Sql, { grader, version, codeHash }: GraderCode): Promise<string | undefined> {
+  if (codeHash === null) return undefined
+  const [row] = await execute<{ code_hash: string | null }>(sql, { text: latestCode, values: [grader, version] })
+  const before = row?.code_hash ?? codeHash
+  return before === codeHash ? undefined : before
+}
+
+const latestParts = `
+  select distinct on (rollout_id) rollout_id, parts from grades
+  where rollout_id = any (select jsonb_array_elements_text($1::text::jsonb))
+    and outcome = 'scored' and source = 'trainer'
+  order by rollout_id, id desc`
+
+const partsShape = z.record(z.string(), z.number())
+
+/** The parts of the latest score that was sent for each of these rollouts; rollouts without parts are left out. */
+export async function readParts(
+  sql: Sql,
+  rolloutIds: readonly string[],
+): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
+  const values = [JSON.stringify(rolloutIds)]
+  const rows = await execute<{ rollout_id: string; parts: unknown }>(sql, { text: latestParts, values })
+  return new Map(
+    rows.flatMap(({ rollout_id, parts }) => {
+      const read = partsShape.safeParse(parts)
+      return read.success ? [[rollout_id, read.data]] : []
+    }),
+  )
+}
+
+const latestItems = 'select content from items order by last_used_at desc, hash limit $1::text::int'
+
+const itemShape = z.record(z.string(), z.unknown())
+
+/** The items of recorded rollouts, the most recently used first, at most `limit` of them. */
+export async function recordedItems(sql: Sql, limit: number): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const rows = await execute<{ content: unknown }>(sql, { text: latestItems, values: [String(limit)] })
+  return rows.flatMap((row) => {
+    const read = itemShape.safeParse(row.content)
+    return read.success ? [read.data] : []
+  })
+}

@@ -1,7 +1,8 @@
 import { defineConfig } from 'drizzle-kit'
 
+// The tables of the environment alone: the ledger's have a chain of their own, see `npm run migrations:ledger`.
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./schema/!(environment).ts', './src/ledger/tables.ts'],
+  schema: ['./schema/!(environment).ts'],
   out: './schema/migrations',
 })

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -42,7 +42,10 @@ export async function build(): Promise<string> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const options = ['-p', 'tsconfig.json', '--noEmit', 'false', '--noCheck', '--rootDir', '.', '--outDir', folder]
   await promisify(execFile)(process.execPath, [tsc, ...options], { cwd: root })
-  cpSync(join(root, 'schema', 'migrations'), join(folder, 'schema', 'migrations'), { recursive: true })
+  for (const migrations of ['src/ledger/migrations', 'schema/migrations']) {
+    if (existsSync(join(root, migrations)))
+      cpSync(join(root, migrations), join(folder, migrations), { recursive: true })
+  }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
   return folder
 }

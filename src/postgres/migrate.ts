@@ -4,19 +4,38 @@ import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
 import type { ISql, Sql } from 'postgres'
 import { postgres } from './driver.ts'
 
-/** The folder of generated SQL, beside `src/` both in the sources and in what is built of them. */
-export const migrationsFolder: string = fileURLToPath(new URL('../../schema/migrations', import.meta.url))
+/** The folders of generated SQL, one for each of the two migration chains. A folder that does not exist has no migrations. */
+export interface MigrationFolders {
+  /** The ledger's tables. Their journal is `drizzle.__scorekeeper_migrations`. */
+  readonly ledger: string
+  /** The tables of the environment, in `schema/`. Their journal is drizzle's usual one, `drizzle.__drizzle_migrations`. */
+  readonly environment: string
+}
 
+const folderAt = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** The folders of this repository; they have the same place in the sources and in the build. */
+export const migrationFolders: MigrationFolders = {
+  ledger: folderAt('../ledger/migrations'),
+  environment: folderAt('../../schema/migrations'),
+}
+
+const ledgerJournal = 'drizzle.__scorekeeper_migrations'
+const environmentJournal = 'drizzle.__drizzle_migrations'
 const migrationLock = 7_720_332
 
 /**
- * Applies all migrations that the database does not have yet, in order and all or none. Any number of processes may do
- * so at once: one of them does the work and the others wait for it.
+ * Applies all migrations that the database does not have yet, the ledger's first, each chain in order, and all or none.
+ * Any number of processes may call this at once: one does the work and the others wait for it.
+ *
+ * A database from before the two chains has the ledger's migrations in the environment's journal; they are copied to the
+ * ledger's own and stay where they are, so that replicas of the previous version remain ready during a rolling update.
  *
  * @throws Error with Postgres's own message when a migration fails; the database is then as it was before.
+ * @throws Error that lists what was found when the database has migrations of another environment.
  */
-export async function migrate(url: string, folder: string = migrationsFolder): Promise<void> {
-  const migrations = readMigrations(folder)
+export async function migrate(url: string, folders: MigrationFolders = migrationFolders): Promise<void> {
+  const { ledger, environment } = readChains(folders)
   const sql = postgres(url, { max: 1, prepare: false, fetch_types: false, connect_timeout: 10, onnotice() {} })
   try {
     // One transaction for the lock and the work: a lock of the session would be lost behind a pooler, and a second
@@ -25,14 +44,13 @@ export async function migrate(url: string, folder: string = migrationsFolder): P
       await tx`select pg_advisory_xact_lock(${migrationLock})`
       await tx`set local statement_timeout = 0`
       await tx`create schema if not exists drizzle`
-      await tx`create table if not exists drizzle.__drizzle_migrations
-        (id serial primary key, hash text not null, created_at bigint)`
-      const applied = await appliedTimes(tx)
-      for (const migration of migrations.filter(({ folderMillis }) => !applied.has(folderMillis))) {
-        for (const statement of migration.sql) await tx.unsafe(statement)
-        await tx`insert into drizzle.__drizzle_migrations (hash, created_at)
-          values (${migration.hash}, ${migration.folderMillis})`
+      for (const journal of [ledgerJournal, environmentJournal]) {
+        await tx`create table if not exists ${tx(journal)} (id serial primary key, hash text not null, created_at bigint)`
       }
+      await adoptLedger(tx, timesOf(ledger))
+      refuseOtherChain(await appliedTimes(tx, environmentJournal), timesOf(environment), timesOf(ledger))
+      await apply(tx, ledgerJournal, ledger)
+      await apply(tx, environmentJournal, environment)
     })
   } finally {
     await sql.end({ timeout: 5 })
@@ -40,23 +58,78 @@ export async function migrate(url: string, folder: string = migrationsFolder): P
 }
 
 /**
- * Whether every migration of the folder has been applied; `false` for a database that has never been migrated.
+ * Whether every migration of both chains has been applied; `false` for a database that has never been migrated.
  *
- * @throws what the query throws when the database is away.
+ * @throws what the query throws when the database is unavailable.
  */
-export async function isMigrated(sql: Sql, folder: string = migrationsFolder): Promise<boolean> {
-  const migrations = readMigrations(folder)
-  const [table] = await sql<
-    { there: boolean }[]
-  >`select to_regclass('drizzle.__drizzle_migrations') is not null as there`
-  if (!table?.there) return migrations.length === 0
-  const applied = await appliedTimes(sql)
+export async function isMigrated(sql: Sql, folders: MigrationFolders = migrationFolders): Promise<boolean> {
+  const { ledger, environment } = readChains(folders)
+  return (await hasAll(sql, ledgerJournal, ledger)) && (await hasAll(sql, environmentJournal, environment))
+}
+
+async function hasAll(sql: Sql, journal: string, migrations: readonly MigrationMeta[]): Promise<boolean> {
+  if (migrations.length === 0) return true
+  const [table] = await sql<{ exists: boolean }[]>`select to_regclass(${journal}) is not null as exists`
+  if (!table?.exists) return false
+  const applied = await appliedTimes(sql, journal)
   return migrations.every(({ folderMillis }) => applied.has(folderMillis))
 }
 
-async function appliedTimes(sql: ISql): Promise<Set<number>> {
-  const rows = await sql<{ created_at: string }[]>`select created_at from drizzle.__drizzle_migrations`
+async function apply(tx: ISql, journal: string, migrations: readonly MigrationMeta[]): Promise<void> {
+  const applied = await appliedTimes(tx, journal)
+  for (const migration of migrations.filter(({ folderMillis }) => !applied.has(folderMillis))) {
+    for (const statement of migration.sql) await tx.unsafe(statement)
+    await tx`insert into ${tx(journal)} (hash, created_at) values (${migration.hash}, ${migration.folderMillis})`
+  }
+}
+
+async function adoptLedger(tx: ISql, ledger: readonly number[]): Promise<void> {
+  await tx`
+    insert into ${tx(ledgerJournal)} (hash, created_at)
+    select hash, created_at from ${tx(environmentJournal)} as old
+    where created_at = any(string_to_array(${ledger.join()}, ',')::bigint[])
+      and not exists (select from ${tx(ledgerJournal)} as own where own.created_at = old.created_at)
+    order by id`
+}
+
+/**
+ * Refuses a database with migrations that `environment` does not have. Later ones on top of the whole chain are those of
+ * a newer version of the same repository, beside which an older replica may run.
+ */
+function refuseOtherChain(
+  applied: ReadonlySet<number>,
+  environment: readonly number[],
+  ledger: readonly number[],
+): void {
+  const unknown = [...applied].filter((time) => !environment.includes(time) && !ledger.includes(time))
+  const latest = environment.at(-1)
+  const isComplete = latest !== undefined && environment.every((time) => applied.has(time))
+  if (unknown.length === 0 || (isComplete && unknown.every((time) => time > latest))) return
+  const entries = unknown.map((time) => `${time} (${new Date(time).toISOString().slice(0, 16)}Z)`)
+  throw new Error(
+    `the database belongs to another environment: its journal ${environmentJournal} has ${unknown.length} ` +
+      `${unknown.length === 1 ? 'migration' : 'migrations'} that schema/migrations does not have, with created_at ` +
+      `${entries.join(', ')}. Use another database: another DATABASE_URL, or another DATA_DIR for the embedded one. To ` +
+      'keep the rollouts that are recorded in this one, drop the tables that these migrations made and run: ' +
+      `delete from ${environmentJournal} where created_at in (${unknown.join(', ')})`,
+  )
+}
+
+async function appliedTimes(sql: ISql, journal: string): Promise<Set<number>> {
+  const rows = await sql<{ created_at: string }[]>`select created_at from ${sql(journal)}`
   return new Set(rows.map((row) => Number(row.created_at)))
+}
+
+const timesOf = (migrations: readonly MigrationMeta[]): number[] => migrations.map(({ folderMillis }) => folderMillis)
+
+/** A repository that was begun before the two chains may still have the ledger's migrations in its own folder. */
+function readChains(folders: MigrationFolders): { ledger: MigrationMeta[]; environment: MigrationMeta[] } {
+  const ledger = readMigrations(folders.ledger)
+  const known = new Set(timesOf(ledger))
+  return {
+    ledger,
+    environment: readMigrations(folders.environment).filter(({ folderMillis }) => !known.has(folderMillis)),
+  }
 }
 
 function readMigrations(folder: string): MigrationMeta[] {

@@ -57,7 +57,7 @@ describe('the production build, as the image holds it, as a user who is nobody i
     mkdirSync(app)
     const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']
     await promisify(execFile)(process.execPath, [...compiler, '--outDir', join(app, 'dist')], { cwd: root })
-    cpSync(join(root, 'schema/migrations'), join(app, 'dist/schema/migrations'), { recursive: true })
+    await promisify(execFile)(process.execPath, ['scripts/copy-data.js', join(app, 'dist')], { cwd: root })
     for (const [path] of packages.filter(([, { dev, optional }]) => !dev && !optional)) {
       cpSync(join(root, path), join(app, path), {
         recursive: true,

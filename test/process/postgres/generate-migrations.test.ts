@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeFolder, removeFolder } from '../../support/temporary.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+let folder: string
+
+/** A copy of what `drizzle-kit` reads. */
+beforeAll(() => {
+  folder = makeFolder()
+  for (const name of ['package.json', 'tsconfig.json', 'drizzle.config.ts', 'schema', 'src', 'scripts']) {
+    cpSync(join(root, name), join(folder, name), { recursive: true })
+  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+})
+
+afterAll(() => removeFolder(folder))
+
+/** Runs an npm script without a terminal: a question of `drizzle-kit` would fail it. */
+async function generate(script: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('npm', ['run', script, '--', '--name', 'generated'], { cwd: folder })
+  return stdout
+}
+
+const sqlFiles = (path: string): string[] => readdirSync(join(folder, path)).filter((name) => name.endsWith('.sql'))
+
+describe('npm run migrations', { timeout: 60_000 }, () => {
+  it('finds no difference between the tables and the migrations of either chain', async () => {
+    for (const script of ['migrations', 'migrations:ledger']) {
+      expect(await generate(script)).toContain('No schema changes')
+    }
+  })
+
+  it('writes the tables of the environment alone, also after those of another one were deleted', async () => {
+    const ledger = sqlFiles('src/ledger/migrations')
+    rmSync(join(folder, 'schema'), { recursive: true })
+    mkdirSync(join(folder, 'schema'))
+    writeFileSync(
+      join(folder, 'schema', 'bookings.ts'),
+      `import { pgTable, text } from 'drizzle-orm/pg-core'
+export const bookings = pgTable('bookings', { room: text('room').primaryKey() })\n`,
+    )
+    await generate('migrations')
+    expect(sqlFiles('schema/migrations')).toEqual(['0000_generated.sql'])
+    const text = readFileSync(join(folder, 'schema/migrations/0000_generated.sql'), 'utf8')
+    expect(text.match(/(CREATE|DROP|ALTER) TABLE \S+/g)).toEqual(['CREATE TABLE "bookings"'])
+    expect(await generate('migrations:ledger')).toContain('No schema changes')
+    expect(sqlFiles('src/ledger/migrations')).toEqual(ledger)
+  })
+
+  it('is not needed by a build: an environment without tables has no folder of migrations', async () => {
+    rmSync(join(folder, 'schema'), { recursive: true })
+    mkdirSync(join(folder, 'graders'))
+    for (const path of ['schema/migrations/0000_removed.sql', 'graders/removed.json']) {
+      mkdirSync(join(folder, 'dist', path, '..'), { recursive: true })
+      writeFileSync(join(folder, 'dist', path), '')
+    }
+    await promisify(execFile)(process.execPath, ['scripts/copy-data.js'], { cwd: folder })
+    const built = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' })
+    expect(built).toContain('src/ledger/migrations/0000_ledger.sql')
+    expect(built.filter((name) => /removed/.test(name))).toEqual([])
+  })
+})

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events'
+import { LRUCache } from 'lru-cache'
 import { withDeadline } from '../../base/deadline.ts'
 import { contentHash } from '../../base/json.ts'
 import type { Sampling, TokenUsage } from '../../kit/judge.ts'
 import { createSharedWork, createSlots } from '../concurrency.ts'
 import { createModelClient, type ModelClient } from './model-client.ts'
-import { createRecent } from './recent.ts'
 import type { Fault, NoReply } from './reply.ts'
 import { type Answer, askUntilAnswered, type Body, type Pauses } from './retry.ts'
 import type { JudgeSettings } from './settings.ts'
@@ -82,7 +82,11 @@ export function createAsking(options: AskingOptions): Asking {
   const url = new URL(options.url)
   const slots = createSlots(options.concurrency)
   const tally = createTally()
-  const remembered = createRecent<Answer>(cacheBytes, ({ text, model }) => 2 * (text.length + model.length) + 200)
+  const remembered = new LRUCache<string, Answer>({
+    maxSize: cacheBytes,
+    maxEntrySize: Math.floor(cacheBytes / 8),
+    sizeCalculation: ({ text, model }, key) => 2 * (key.length + text.length + model.length) + 200,
+  })
   const shared = createSharedWork<Answer | NoReply>()
   const inSlot: ModelClient = (body, signal) => slots(signal, () => client(body, signal))
 
@@ -107,7 +111,7 @@ export function createAsking(options: AskingOptions): Asking {
         if (found !== undefined) return found
         const patience = { ...options, client: inSlot, isReadable, watch }
         const answer = await askUntilAnswered(patience, body, within)
-        if (answer.ok) remembered.keep(key, answer)
+        if (answer.ok) remembered.set(key, answer)
         return answer
       }
       // A grader may ask many questions at once, all on its one signal.

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { contentHash } from '../../base/json.ts'
 import { LONGEST_COUNTED, tooLong } from '../../kit/scoring/too-long.ts'
 import type { NoAnswer, Similarity } from './runners.ts'
@@ -40,31 +41,25 @@ export type VectorsOf = (texts: readonly string[]) => Promise<readonly Vector[]>
  * text, and whoever wants one that is being asked for waits for the same answer. A failure is not kept.
  */
 export function rememberVectors(embed: VectorsOf, most: number): VectorsOf {
-  const known = new Map<string, Promise<Vector>>()
-  const forget = (key: string, vector: Promise<Vector>) => known.get(key) === vector && known.delete(key)
+  const known = new LRUCache<string, Promise<Vector>>({ max: most })
+  const forget = (key: string, vector: Promise<Vector>) => known.peek(key) === vector && known.delete(key)
   return async (texts) => {
-    const distinct = [...new Set(texts)].map((text) => ({ text, key: contentHash(text) }))
-    const missing = distinct.filter(({ key }) => !known.has(key))
+    const wanted = new Map<string, Promise<Vector>>()
+    const missing: { readonly text: string; readonly key: string }[] = []
+    for (const text of new Set(texts)) {
+      const key = contentHash(text)
+      const vector = known.get(key)
+      if (vector === undefined) missing.push({ text, key })
+      else wanted.set(text, vector)
+    }
     if (missing.length > 0) {
       const asked = embed(missing.map(({ text }) => text))
-      for (const [index, { key }] of missing.entries()) {
+      for (const [index, { text, key }] of missing.entries()) {
         const vector = asked.then((all) => vectorAt(all, index))
         vector.catch(() => forget(key, vector))
         known.set(key, vector)
+        wanted.set(text, vector)
       }
-    }
-    const wanted = new Map<string, Promise<Vector>>()
-    for (const { text, key } of distinct) {
-      const vector = known.get(key)
-      if (vector === undefined) continue
-      wanted.set(text, vector)
-      // The last of a Map is the one that was set last.
-      known.delete(key)
-      known.set(key, vector)
-    }
-    for (const oldest of known.keys()) {
-      if (known.size <= most) break
-      known.delete(oldest)
     }
     return Promise.all(texts.map(async (text) => (await wanted.get(text)) ?? []))
   }

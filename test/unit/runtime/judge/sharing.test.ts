@@ -1,6 +1,4 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createRecent } from '../../../../src/runtime/judge/recent.ts'
 import { type Answer, apiError, completion, verdict } from '../../../support/judge/model-server.ts'
 import { serving } from '../../../support/judge/serving.ts'
 
@@ -116,6 +114,25 @@ describe('an answer that was given', () => {
     expect(server.requests).toHaveLength(31)
   })
 
+  it('is kept longer the later it was last used', async () => {
+    const { server, ask } = await serve(() => verdict(0.5), { cacheBytes: 4_000 })
+    await ask({ answer: 'in use' })
+    for (let n = 0; n < 30; n += 1) {
+      await ask({ answer: `answer ${n}` })
+      await ask({ answer: 'in use' })
+    }
+    expect(server.requests).toHaveLength(31)
+  })
+
+  it('is not kept when it alone takes more than an eighth of the room', async () => {
+    const { server, ask } = await serve((_, n) => verdict(0.5, n === 2 ? 'x'.repeat(300) : 'short'), {
+      cacheBytes: 4_000,
+    })
+    for (const answer of ['a', 'long', 'a', 'long']) await ask({ answer })
+    const asked = server.requests.map(({ body }) => String(body.messages[1]?.content).split('\n')[1])
+    expect(asked).toEqual(['a', 'long', 'long'])
+  })
+
   it('was one: what could not be judged is asked again', async () => {
     const { server, ask } = await serve((_, n) => (n <= 3 ? completion('no number') : verdict(0.5)))
     await expect(ask()).rejects.toThrow('no number')
@@ -165,38 +182,5 @@ describe('equal questions at the same time', () => {
     await expect.poll(() => server.requests.length).toBe(3)
     release(verdict(1))
     expect((await late).score).toBe(1)
-  })
-})
-
-describe('what is kept', () => {
-  it('is never more than fits, whatever is kept and looked at, and the last is there', () => {
-    const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 60 }), fc.boolean()))
-    fc.assert(
-      fc.property(steps, (all) => {
-        const recent = createRecent<number>(400, (bytes) => bytes)
-        for (const [key, bytes, look] of all) {
-          if (look) recent.get(`${key}`)
-          else {
-            recent.keep(`${key}`, bytes)
-            const fits = bytes + 2 * `${key}`.length <= 50
-            expect(recent.get(`${key}`)).toBe(fits ? bytes : undefined)
-          }
-          let sum = 0
-          for (let each = 0; each <= 20; each += 1) {
-            const found = recent.get(`${each}`)
-            if (found !== undefined) sum += found + 2 * `${each}`.length
-          }
-          expect(sum).toBeLessThanOrEqual(400)
-        }
-      }),
-    )
-  })
-
-  it('goes when it was used longest ago', () => {
-    const recent = createRecent<string>(100, () => 8)
-    for (const key of 'abcdefghij') recent.keep(key, key)
-    recent.get('a')
-    recent.keep('k', 'k')
-    expect([recent.get('a'), recent.get('b'), recent.get('k')]).toEqual(['a', undefined, 'k'])
   })
 })

@@ -51,7 +51,7 @@ export const limitsOf = {
 const stopSeconds = 20
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const register = new URL('./served/register.js', import.meta.url).href
+const entry = fileURLToPath(new URL('./served/server.ts', import.meta.url))
 const keptLines = 200
 
 /** Opens a place for server processes that get these variables; starts none yet. */
@@ -63,7 +63,7 @@ export function createReplica(replica: number, env: Readonly<Record<string, stri
   let isClosed = false
 
   const tryToStart = async (): Promise<boolean> => {
-    const program = ['--import', import.meta.resolve('tsx'), '--import', register, 'src/server.ts']
+    const program = ['--import', import.meta.resolve('tsx'), entry]
     const started = spawn(process.execPath, program, {
       cwd: root,
       env: { ...env, ...limitsOf, PORT: '0', HOST: '127.0.0.1' },

@@ -9,10 +9,10 @@ export interface Admission {
   /** Whether requests were turned away and a tenth of the room is not free again yet. */
   readonly isOverloaded: boolean
   /**
-   * Gives what `work` gives; when there is no room, a 503 with `Retry-After` instead, before a byte of the body has been
-   * read: what nobody has read takes no memory here, for TCP holds its sender.
+   * Runs `work`, or, when there is no room, returns a 503 with `Retry-After` before any of the body is read: an unread body
+   * takes no memory here, because TCP holds it back at its sender.
    */
-  admit(headers: Headers, work: () => Response | Promise<Response>): Response | Promise<Response>
+  admit(headers: Headers, work: () => Promise<void>): Response | Promise<void>
 }
 
 const body = JSON.stringify({
@@ -58,9 +58,9 @@ export function createAdmission(
     })
   }
 
-  const counted = async (size: number, work: () => Response | Promise<Response>): Promise<Response> => {
+  const counted = async (size: number, work: () => Promise<void>): Promise<void> => {
     try {
-      return await work()
+      await work()
     } finally {
       leave(size)
     }

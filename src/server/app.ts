@@ -26,8 +26,8 @@ import { type Admission, createAdmission } from './admission.ts'
 import { type Principal, requireScope } from './auth/principal.ts'
 import type { Scope } from './auth/scopes.ts'
 import { refuseKeyInUrl } from './auth/url-keys.ts'
+import { serveJsonGraders } from './graders.ts'
 import { openApi } from './openapi.ts'
-import { serveGraders } from './served-graders.ts'
 
 /** What {@link createApp} makes the server of. */
 export interface AppDeps {
@@ -80,21 +80,34 @@ export function createApp(deps: AppDeps): Hono {
   const { isDraining = () => false, admission = createAdmission(limits, log) } = deps
   // Every call that runs listens to it.
   setMaxListeners(0, stopping)
-  const tools = byName('tool', deps.tools)
   const { publicUrl, jsonGraders = [], outbound = createOutbound({ allowed: [], seconds: 1, maxBytes: 1 }) } = deps
-  const served = serveGraders({
-    ...{ graders: deps.graders, jsonGraders, more: deps.runners, outbound, embed, log, publicUrl },
-    graderSeconds: limits.graderSeconds,
-    grade: (request) => grading.grade(request),
-  })
-  const graders = byName('grader', served.graders)
+  const { maxBodyBytes, maxOutputBytes, toolSeconds, graderSeconds, answerSeconds, waitSeconds, holdSeconds } = limits
+  const tools = new Map<string, Tool>()
+  addByName('tool', tools, deps.tools)
+  const graders = new Map<string, Grader>()
+  addByName('grader', graders, deps.graders)
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
   const ledger = createLedger({ ...database, budget, now })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
-  const services = { ledger, db: database.db, embed, log, ...limits }
-  const caller = createCaller({ ...services, tools, budget, claims, stopping })
+  const shared = { ledger, db: database.db, embed, log, answerSeconds, stopping }
+  const caller = createCaller({ ...shared, tools, budget, claims, maxOutputBytes, toolSeconds, holdSeconds })
+  const { call, isBusy } = caller
   deps.atEnd?.(caller.handIn)
-  const grading = createGrading({ ...services, graders, judge: deps.judge ?? noJudge, stopping, isBusy: caller.isBusy })
+  const judge = deps.judge ?? noJudge
+  const { grade } = createGrading({ ...shared, graders, judge, isBusy, graderSeconds, waitSeconds })
+  const json = serveJsonGraders({
+    jsonGraders,
+    more: deps.runners,
+    outbound,
+    embed,
+    log,
+    publicUrl,
+    graderSeconds,
+    grade,
+  })
+  addByName('grader', graders, json.graders)
+  const { runners } = json
+  const runs = createGraderRuns({ ledger, isBusy, runners, stopping, graderSeconds, answerSeconds, waitSeconds })
   const respond = createErrorResponder(log, now)
 
   const allow = async (request: Request, ...anyOf: readonly Scope[]): Promise<void> => {
@@ -104,6 +117,8 @@ export function createApp(deps: AppDeps): Hono {
   }
 
   const app = new Hono()
+  // First of all, so that refusing a request costs nothing else.
+  app.post('*', async (c, next) => await admission.admit(c.req.raw.headers, next))
   app.onError((error, c) => respond(c, error))
   app.notFound((c) => {
     const message = `${c.req.method} ${shorten(c.req.path, 200)} is not an address of this server; GET /openapi.json lists them`
@@ -130,22 +145,11 @@ export function createApp(deps: AppDeps): Hono {
   })
   app.get('/openapi.json', async (c) => {
     await allow(c.req.raw, 'tools', 'grade', 'read')
-    return c.json(openApi(deps.tools, served.graders, deps.version))
+    return c.json(openApi(deps.tools, [...graders.values()], deps.version))
   })
 
-  const { call } = caller
-  const { grade } = grading
-  const { maxBodyBytes } = limits
-  const runs = createGraderRuns({ ...limits, ledger, isBusy: caller.isBusy, runners: served.runners, stopping })
   app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes }))
   app.route('/', openAiAddresses({ runs, call, outbound, publicUrl, allow, respond, maxBodyBytes }))
-
-  // Around all else, so that it costs those who are turned away nothing, whatever the protocol.
-  const { fetch } = app
-  app.fetch = (request, ...rest) =>
-    request.method === 'POST'
-      ? admission.admit(request.headers, () => fetch(request, ...rest))
-      : fetch(request, ...rest)
   return app
 }
 
@@ -153,11 +157,13 @@ function budgetRefusal(calls: number): string {
   return `the budget of ${calls} tool calls is used up; this call was not made. Answer now with what you have.`
 }
 
-function byName<Named extends { readonly name: string }>(kind: string, list: readonly Named[]): Map<string, Named> {
-  const named = new Map<string, Named>()
+function addByName<Named extends { readonly name: string }>(
+  kind: string,
+  to: Map<string, Named>,
+  list: readonly Named[],
+): void {
   for (const one of list) {
-    if (named.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; give each a name of its own`)
-    named.set(one.name, one)
+    if (to.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; give each a name of its own`)
+    to.set(one.name, one)
   }
-  return named
 }

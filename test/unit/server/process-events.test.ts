@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { expect, it } from 'vitest'
 import { loggable } from '../../../src/base/log.ts'
-import { surviveStrays } from '../../../src/server/unhandled-errors.ts'
+import { handleUnhandledErrors } from '../../../src/server/process-events.ts'
 import { keepingLog } from '../../support/app.ts'
 
-it('an error that nobody caught is logged without its message: a rejection is survived, an exception is the end', () => {
+it('an unhandled error is logged without its message: after a rejection the server continues, after an exception it exits', () => {
   const process = new EventEmitter()
   const log = keepingLog()
   const ends: number[] = []
-  surviveStrays(process, log, (code) => ends.push(code))
+  handleUnhandledErrors(process, log, (code) => ends.push(code))
   const error = Object.assign(new TypeError('the-answer'), { code: '22P02', parameters: ['the-answer'] })
   process.emit('unhandledRejection', error)
   expect(ends).toEqual([])
@@ -18,7 +18,7 @@ it('an error that nobody caught is logged without its message: a rejection is su
   for (const { facts } of log.lines) {
     const said = loggable(facts['cause'])
     expect(said).toMatchObject({ type: 'TypeError', message: '22P02' })
-    expect(said.stack).toContain('unhandled-errors.test.ts')
+    expect(said.stack).toContain('process-events.test.ts')
     expect(JSON.stringify([facts, said])).not.toContain('the-answer')
   }
 })

@@ -4,21 +4,21 @@ import { pathHere, unnamedServer } from '../runtime/outbound/addresses.ts'
 import type { LocalEndpoint } from '../runtime/outbound/endpoint-runner.ts'
 import { gradingBody } from '../wires/agent-rft.ts'
 
-/** What {@link ownGraders} needs. */
-export interface OwnGradersSettings {
+/** What {@link localEndpoints} needs. */
+export interface LocalEndpointsSettings {
   readonly grade: Grading['grade']
-  /** The address at which others reach this server; undefined where it was not told. */
+  /** The address at which others reach this server; undefined if it is not configured. */
   readonly publicUrl: string | undefined
-  /** Graders that ask endpoints themselves: asked in turn, two might wait for each other. */
+  /** Graders that ask endpoints themselves; they are refused, because two of them could wait for each other. */
   readonly asking: ReadonlySet<string>
 }
 
 /**
- * Makes the function that finds who answers in-process for an endpoint grader's address, `/graders/{name}` or `/grade` of
- * this server; undefined for an address elsewhere. What is graded so is recorded as if it had come over the network; it
- * needs no key, because whoever asks was let in to grade.
+ * Makes the function that finds who answers in-process for an endpoint grader's address: `/graders/{name}` or `/grade` of
+ * this server; undefined for an address elsewhere. Such a grading is recorded as if it had come over the network. It
+ * needs no key, because the caller was already allowed to grade.
  */
-export function ownGraders({ grade, publicUrl, asking }: OwnGradersSettings) {
+export function localEndpoints({ grade, publicUrl, asking }: LocalEndpointsSettings) {
   const bases = publicUrl === undefined ? [unnamedServer] : [publicUrl, unnamedServer]
   return (address: string): LocalEndpoint | undefined => {
     const path = pathHere(address, bases)
@@ -42,7 +42,7 @@ export function ownGraders({ grade, publicUrl, asking }: OwnGradersSettings) {
   }
 }
 
-/** The grader reads the trajectory where it is recorded. */
+/** The grader reads the recorded trajectory instead. */
 function withoutTrajectory(sample: unknown): unknown {
   if (typeof sample !== 'object' || sample === null) return sample
   const { trajectory: _, ...rest } = { trajectory: undefined, ...sample }

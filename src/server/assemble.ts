@@ -1,0 +1,78 @@
+import type { Log } from '../base/log.ts'
+import { version } from '../base/version.ts'
+import type { Grader } from '../kit/define-grader.ts'
+import type { Tool } from '../kit/define-tool.ts'
+import type { Database } from '../postgres/database.ts'
+import { isMigrated } from '../postgres/migrate.ts'
+import { createEmbed } from '../runtime/embeddings.ts'
+import { type Asking, createAsking } from '../runtime/judge/asking.ts'
+import { createJudge } from '../runtime/judge/judge.ts'
+import { createModelRunners } from '../runtime/judge/model-runners.ts'
+import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
+import { readAllowedAddresses } from '../runtime/outbound/addresses.ts'
+import { createOutbound } from '../runtime/outbound/outbound.ts'
+import { createPythonRunner } from '../runtime/python/python-runner.ts'
+import { createApp } from './app.ts'
+import { createAuthenticator } from './auth/authenticate.ts'
+import type { Config } from './config.ts'
+import type { ServeSettings } from './serve.ts'
+
+/** What {@link assembleServer} needs. */
+export interface AssemblySettings {
+  readonly config: Config
+  readonly log: Log
+  readonly database: Pick<Database, 'sql' | 'db'>
+  readonly tools: readonly Tool[]
+  readonly graders: readonly Grader[]
+  readonly jsonGraders: readonly JsonGrader[]
+  readonly budget: number | undefined
+}
+
+/** A server's app, before it is told of the life of its process. */
+export interface Assembly {
+  readonly makeApp: ServeSettings['makeApp']
+  /** The judging models and what they were asked; undefined where none is configured. */
+  readonly asking: Asking | undefined
+}
+
+/** Makes everything that the app is composed of, as the settings say. */
+export function assembleServer(settings: AssemblySettings): Assembly {
+  const { config, log, database, tools, graders, jsonGraders, budget } = settings
+  const { limits, publicUrl } = config
+  const asking = config.judge && createAsking(config.judge)
+  const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
+  const authenticate = createAuthenticator(config.auth, { warn })
+  const outbound = createOutbound({
+    allowed: readAllowedAddresses(config.allowedAddresses),
+    seconds: limits.graderSeconds,
+    maxBytes: limits.maxBodyBytes,
+  })
+  const embed = config.embeddings && createEmbed(config.embeddings)
+  const judge = asking && createJudge(asking)
+  const runners = {
+    ...(asking && createModelRunners(asking)),
+    ...(config.pythonGraders && { python: createPythonRunner() }),
+  }
+  return {
+    asking,
+    makeApp: (life) =>
+      createApp({
+        ...life,
+        database,
+        tools,
+        graders,
+        budget,
+        authenticate,
+        log,
+        limits,
+        version,
+        isMigrated: () => isMigrated(database.sql),
+        embed,
+        judge,
+        jsonGraders,
+        runners,
+        outbound,
+        publicUrl,
+      }),
+  }
+}

@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs'
+import { createLog, type Log } from '../base/log.ts'
+import { startHousekeeping } from '../core/housekeeping.ts'
+import type { Grader } from '../kit/define-grader.ts'
+import type { Tool } from '../kit/define-tool.ts'
+import { createLedger } from '../ledger/ledger.ts'
+import { silenceFor } from '../postgres/database.ts'
+import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
+import { startTokenReport } from '../runtime/judge/token-usage.ts'
+import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
+import { findInterpreter, type Interpreter } from '../runtime/python/python-runner.ts'
+import { assembleServer } from './assemble.ts'
+import { isOpen } from './auth/authenticate.ts'
+import { type Config, loadConfig, readEnvironment } from './config.ts'
+import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
+import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
+import { serve } from './serve.ts'
+import { startWarnings } from './start-warnings.ts'
+
+/** The environment that a server serves: its tools and graders, and where its JSON graders are. */
+export interface ServerProject {
+  /** What `defineEnvironment` returns. */
+  readonly environment: { readonly budget: number | undefined }
+  readonly tools: readonly Tool[]
+  /** The first is the default grader. */
+  readonly graders: readonly Grader[]
+  /** A folder of graders in OpenAI's JSON format; no such graders when it is left out. */
+  readonly gradersFolder?: URL
+}
+
+/**
+ * Runs this process as a server: reads its settings from the environment variables, opens the database, listens, and
+ * stops gracefully on a signal. When the start fails, it writes the reason to standard error and exits with 1.
+ *
+ * @example await startServer({ environment, tools, graders, gradersFolder: new URL('../graders/', import.meta.url) })
+ */
+export async function startServer(project: ServerProject): Promise<void> {
+  try {
+    await start(project)
+  } catch (error) {
+    exitWithMessage(error)
+  }
+}
+
+async function start(project: ServerProject): Promise<void> {
+  const config = loadConfig(readEnvironment())
+  const log = createLog(config.logLevel)
+  handleUnhandledErrors(process, log)
+  for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)
+  const { gradersFolder } = project
+  const jsonGraders = gradersFolder === undefined ? [] : readJsonGraders(gradersFolder)
+  if (config.pythonGraders) void findInterpreter().then((found) => logInterpreter(found, log))
+  const graders = await gradersWithHashes(project.graders, log)
+  const silence = silenceFor(config.limits.toolSeconds, [...project.tools, ...graders])
+  const database = await openServerDatabase({ ...config, silence })
+  try {
+    run({ ...project, graders, jsonGraders, config, log, database })
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** How far a grader's author must be trusted depends on how this machine can confine Python. */
+function logInterpreter(python: Interpreter, log: Log): void {
+  if (!python.found) log.error({ code: 'python_missing' }, `Python graders cannot be run: ${python.reason}`)
+  else {
+    const { isolation } = python.confinement
+    log.info({ code: 'python_graders', isolation }, `Python graders are run by ${python.command}, with ${isolation}`)
+  }
+}
+
+interface Started extends ServerProject {
+  readonly jsonGraders: ReturnType<typeof readJsonGraders>
+  readonly config: Config
+  readonly log: Log
+  readonly database: ServerDatabase
+}
+
+/** Listens, does the housekeeping, and stops both on a signal. */
+function run(started: Started): void {
+  const { config, log, database, tools, graders, jsonGraders } = started
+  const { makeApp, asking } = assembleServer({ ...started, budget: started.environment.budget })
+  const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+  const { leaseSeconds } = config.limits
+  const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
+  const endTokenReport = asking && startTokenReport({ asking, say: (...line) => log.info(...line) })
+  const { limits, host, port, drainSeconds, drainDelaySeconds } = config
+  const drain = serve({
+    makeApp,
+    limits,
+    log,
+    host,
+    port,
+    drainSeconds,
+    drainDelaySeconds,
+    onListening(listeningPort) {
+      const url = `http://${host.includes(':') ? `[${host}]` : host}:${listeningPort}`
+      const facts = { url, database: database.where, tools: tools.length, graders: graders.length + jsonGraders.length }
+      log.info(facts, `listening on ${url}, with ${database.where}`)
+      if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: anyone who can connect may call')
+      void warnOfChangedGraders(database.sql, graders, log)
+    },
+    onError({ message }) {
+      const problem = new Error(`cannot listen on HOST ${host}, PORT ${port}: ${message}; choose another`)
+      database.close().finally(() => exitWithMessage(problem))
+    },
+  })
+  stopOnSignals(async (signal) => {
+    log.info({ signal }, 'stopping: running requests are finished first')
+    endHousekeeping()
+    await drain()
+    await endTokenReport?.()
+    await database.close()
+  }, config.isUnderNpm)
+}

@@ -7,9 +7,9 @@ import { createEmbed } from '../../src/runtime/embeddings.ts'
 import { loadConfig } from '../../src/server/config.ts'
 import { snippetOf } from '../../tools/snippet.ts'
 import { ensureGeneratedCorpus } from '../corpus/generated.ts'
+import { showProgress } from '../corpus/progress.ts'
 import { readValues } from '../corpus/read-values.ts'
 import { understand } from '../corpus/records.ts'
-import { showProgress } from '../corpus/show-progress.ts'
 
 interface Placed {
   readonly question: string

@@ -11,7 +11,7 @@ import { ensureGeneratedCorpus } from './generated.ts'
 import { importFiles } from './import.ts'
 import { emptyCorpus } from './load.ts'
 import { countOrigins, countPages } from './origins.ts'
-import type { ProgressDisplay } from './show-progress.ts'
+import type { ProgressDisplay } from './progress.ts'
 import { writeQuestions } from './write-questions.ts'
 
 /** What a command works with. */

@@ -1,3 +1,5 @@
+import { type ProgressBar, progressView } from '../../src/cli/progress.ts'
+
 /** How far a long step is: `done` of `total` units of `stage`, where the total is known. */
 export interface Progress {
   readonly stage: 'generate' | 'read' | 'load' | 'index' | 'embed' | 'play'
@@ -5,5 +7,42 @@ export interface Progress {
   readonly total: number | undefined
 }
 
-/** Told now and then how far it is. */
+/** Called now and then with how far it is. */
 export type OnProgress = (progress: Progress) => void
+
+/** Shows the progress of a command. */
+export interface ProgressDisplay {
+  readonly show: OnProgress
+  /** Removes the bar. */
+  end(): void
+}
+
+const labels: Readonly<Record<Progress['stage'], string>> = {
+  generate: 'generating',
+  read: 'reading',
+  load: 'loading',
+  index: 'indexing',
+  embed: 'embedding',
+  play: 'playing',
+}
+
+/** A bar for one stage after the other. */
+export function showProgress(out: NodeJS.WriteStream): ProgressDisplay {
+  const view = progressView(out, { isPercent: true, isAnnounced: true })
+  let stage: Progress['stage'] | undefined
+  let bar: ProgressBar | undefined
+  return {
+    end() {
+      view.end()
+      stage = undefined
+    },
+    show(progress) {
+      if (progress.stage !== stage) {
+        view.end()
+        stage = progress.stage
+        bar = view.bar(labels[stage].padEnd(10), progress.total ?? 0, progress.done)
+      }
+      bar?.set(progress.done)
+    },
+  }
+}

@@ -2,7 +2,7 @@ import { makeDataDirectory } from '../../src/postgres/embedded/data-directory.ts
 import { openServerDatabase } from '../../src/postgres/open-database.ts'
 import type { Config } from '../../src/server/config.ts'
 import { type CorpusReport, type Job, runGenerate, runImport, runStatus } from './commands.ts'
-import { showProgress } from './show-progress.ts'
+import { showProgress } from './progress.ts'
 
 /** What is asked of the corpus. */
 export type CorpusOrder =

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { rolloutProgress } from '../../src/cli/rollout-progress.ts'
 import { openServerDatabase } from '../../src/postgres/open-database.ts'
 import { isOpen } from '../../src/server/auth/authenticate.ts'
 import { type Config, loadConfig, readEnvironment } from '../../src/server/config.ts'
 import { watchParent } from '../../src/server/process-events.ts'
 import { datasetItem } from '../../src/workbench/simulate/agent.ts'
 import { faultsOf } from '../../src/workbench/simulate/faults.ts'
-import { liveView } from '../../src/workbench/simulate/live.ts'
 import { startOwnServer } from '../../src/workbench/simulate/own-server.ts'
 import { randomFrom } from '../../src/workbench/simulate/random.ts'
 import { runSimulation } from '../../src/workbench/simulate/run.ts'
@@ -16,8 +16,8 @@ import { agents } from '../agents.ts'
 import { datasetRow } from '../corpus/dataset.ts'
 import { ensureGeneratedCorpus } from '../corpus/generated.ts'
 import { countOrigins, countPages } from '../corpus/origins.ts'
+import { showProgress } from '../corpus/progress.ts'
 import { randomOf } from '../corpus/random.ts'
-import { showProgress } from '../corpus/show-progress.ts'
 import { whatNext } from './what-next.ts'
 
 /** So many questions, each played by every agent: a group of rollouts an item. */
@@ -68,7 +68,7 @@ async function demo(stops: Stops): Promise<void> {
     graderUrl: `${server.url}/graders/finqa`,
     fault: faultsOf(['duplicate'], 0.1, randomFrom('demo')),
   }
-  const view = liveView(
+  const view = rolloutProgress(
     process.stdout,
     agents.map(({ name }) => name),
     items.length * group,

@@ -14,9 +14,10 @@ export interface DatasetDeps {
 
 /** Shows how far the reading of so many bytes is. */
 export async function watched<T>(what: string, size: number, work: (onBytes: (bytes: number) => void) => Promise<T>) {
-  const view = progressView(process.stderr, what, size)
+  const view = progressView(process.stderr, { isPercent: true })
+  const bar = view.bar(what, size)
   try {
-    return await work((bytes) => view.add(bytes))
+    return await work((bytes) => bar.add(bytes))
   } finally {
     view.end()
   }

@@ -10,7 +10,7 @@ import { openOutFile } from '../workbench/export/out-file.ts'
 import { type ExportRun, exportRollouts } from '../workbench/export/run.ts'
 import { writerTo } from '../workbench/export/writer.ts'
 import { list, number, whole } from './options.ts'
-import { progressView } from './progress.ts'
+import { type ProgressBar, progressView } from './progress.ts'
 import { conditions, itemHash, moment, saying } from './rollout-options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
@@ -109,18 +109,19 @@ function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
       await file.write(text, lines, next, rollouts)
       return true
     }
-    let view: ReturnType<typeof progressView> | undefined
+    const view = progressView(process.stderr)
+    let bar: ProgressBar | undefined
     const watched = {
       onCount: (count: number) => {
         // Somebody reads what is said there as JSON.
         if (json && file === undefined && !process.stderr.isTTY) return
-        view = progressView(process.stderr, 'exporting', count)
+        bar = view.bar('exporting', count)
       },
-      onRollouts: (count: number) => view?.add(count),
+      onRollouts: (count: number) => bar?.add(count),
     }
     try {
       const done = await exportRollouts({ sql: database.sql, filter, format, tools, after, write, ending, ...watched })
-      view?.end()
+      view.end()
       const report = {
         ...done,
         cursor: done.cursor ?? null,
@@ -131,7 +132,7 @@ function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
       to.write(`${said}\n`)
       return ending.aborted ? exitCodes.interrupted : 0
     } finally {
-      view?.end()
+      view.end()
       await file?.close()
       await database.close()
     }

@@ -147,7 +147,10 @@ function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
     onPlan(requests) {
       process.stderr.write(`At most ${requests.toLocaleString('en-US')} requests will be sent.\n`)
     },
-    onLong: (name, steps) => progressView(process.stderr, name, steps),
+    onLong(name, steps) {
+      const view = progressView(process.stderr, { isPercent: true })
+      return { add: view.bar(name, steps).add, end: view.end }
+    },
     async mayPress(host, requests) {
       if (yes) return true
       if (!process.stdin.isTTY || !process.stderr.isTTY) return false

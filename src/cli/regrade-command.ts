@@ -16,11 +16,11 @@ import { loadConfig } from '../server/config.ts'
 import { csvHead, csvLine } from '../workbench/regrade/csv.ts'
 import { interruption } from '../workbench/regrade/interruption.ts'
 import { reportPage } from '../workbench/regrade/page.ts'
-import { progressView } from '../workbench/regrade/progress.ts'
 import { runRegrading } from '../workbench/regrade/run.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
 import { reportTable } from '../workbench/regrade/table.ts'
 import { short, whole } from '../workbench/regrade/words.ts'
+import { progressView } from './progress.ts'
 import { commandWith, type RegradeOptions } from './regrade-options.ts'
 
 /** What {@link regradeCommand} needs. */
@@ -72,7 +72,8 @@ async function regrade({ env, graders, jsonGraders }: RegradeDeps, options: Regr
       return 0
     }
     const stop = interruption(process)
-    const view = progressView(process.stderr, count.done, count.all)
+    const view = progressView(process.stderr)
+    const bar = view.bar('grading', count.all, count.done)
     let done = count.done
     try {
       await runRegrading({
@@ -87,7 +88,7 @@ async function regrade({ env, graders, jsonGraders }: RegradeDeps, options: Regr
         ending: stop.ending,
         onRegraded: () => {
           done += 1
-          view.show(done)
+          bar.set(done)
         },
       })
     } catch (error) {

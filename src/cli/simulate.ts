@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { faults, faultsOf } from '../workbench/simulate/faults.ts'
-import { liveView } from '../workbench/simulate/live.ts'
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
 import type { RolloutSettings } from '../workbench/simulate/play-rollout.ts'
 import { randomFrom } from '../workbench/simulate/random.ts'
@@ -11,6 +10,7 @@ import { simulationTable } from '../workbench/simulate/table.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
 import { amount, findPlayers, header, list, trainerHeaders, whole } from './options.ts'
 import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
+import { rolloutProgress } from './rollout-progress.ts'
 
 const optionsShape = playersShape.extend({
   dataset: z.string(),
@@ -127,7 +127,7 @@ async function run(
       ...{ timeoutSeconds: options.timeout, pauseMs: options.pause * 1000, maxSteps: options.maxSteps },
       fault: faultsOf(options.fault, options.faultShare, randomFrom(options.seed, 'faults')),
     }
-    const view = liveView(
+    const view = rolloutProgress(
       process.stderr,
       agents.map(({ name }) => name),
       items.length * options.group,

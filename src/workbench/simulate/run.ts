@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contentHash } from '../../base/json.ts'
-import type { LiveView } from './live.ts'
 import type { OwnServer } from './own-server.ts'
 import type { RolloutSettings } from './play-rollout.ts'
 import { type SimulationPlan, simulate } from './simulate.ts'
@@ -13,7 +12,8 @@ import { openTraceFile } from './trace-file.ts'
 export interface RunSettings {
   /** Where the traces are kept; a file that has some is gone on with. */
   readonly out?: string | undefined
-  readonly view: LiveView
+  /** Shows how far the simulation is. */
+  readonly view?: { show(trace: RolloutTrace): void; end(): void } | undefined
   /** Is killed and started again every so many seconds, so often at most. */
   readonly killed?: { readonly server: OwnServer; readonly everySeconds: number; readonly most: number } | undefined
 }
@@ -54,7 +54,7 @@ export async function runSimulation(
     done.add(keyOf(trace.agent, trace.item, trace.member))
     count(tally, trace)
     count(all, trace)
-    view.show(trace)
+    view?.show(trace)
   }
   const file = out === undefined ? undefined : await openTraceFile(out, take)
   const isDone = (agent: string, item: number, member: number) => done.has(keyOf(agent, item, member))
@@ -78,7 +78,7 @@ export async function runSimulation(
     await simulate(rollouts, { ...plan, isDone }, onRollout, AbortSignal.any([signal, gone.signal]))
   } finally {
     over.abort()
-    view.end()
+    view?.end()
     await killer
     await file?.close()
   }

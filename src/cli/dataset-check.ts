@@ -1,52 +1,66 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { checkDataset } from '../workbench/dataset/check.ts'
-import { checkLines } from '../workbench/dataset/check-lines.ts'
-import { type DatasetDeps, sizeOf, watched } from './dataset-files.ts'
+import { verdictsText } from '../workbench/dataset/findings.ts'
+import { type DatasetDeps, sizeOf, toolsOf, toolsOptions, toolsShape, watched } from './dataset-files.ts'
 import { whole } from './options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
-const checkOptions = z.object({
+const checkOptions = toolsShape.extend({
   validation: z.array(z.string()).optional(),
+  ignoreField: z.array(z.string()).optional(),
   maxTokens: z.number(),
   show: z.number(),
   json: z.boolean().optional(),
 })
 
-/** The command that says what a trainer, or the grader, would not like about a dataset. */
+const appended = (value: string, before: readonly string[] = []) => [...before, value]
+
+/** The command that reports what a trainer or the grader would reject in a dataset. */
 export function checkCommand(deps: DatasetDeps): Command {
-  return new Command('check')
-    .summary('say what a trainer, or your grader, would not like about a dataset')
+  const command = new Command('check')
+    .summary('report what a trainer, or your grader, would reject in a dataset')
     .description(
-      'Checks every row for itself (JSON, messages, reference, tools, size) and all together (how many, duplicates, items ' +
-        'in training and in validation). Each check passes, warns or fails, and says why and what to do.',
+      'Checks every row on its own (JSON, messages, reference, labels, tools, size) and all rows together (how many, ' +
+        'duplicates, items in both training and validation). Each check passes, warns, fails or is skipped, and says why ' +
+        'and what to do.',
     )
     .argument('<files...>', 'the training set')
-    .option('--validation <file>', 'the validation set; may be given again', (file, before: string[] = []) => [
-      ...before,
-      file,
-    ])
-    .option('--max-tokens <n>', 'warn of rows with more tokens, estimated', whole, 32_000)
-    .option('--show <n>', 'how many bad rows to name for each check', whole, 5)
+    .option('--validation <file>', 'the validation set; may be repeated', appended)
+    .option('--max-tokens <n>', 'warn about rows with more tokens, estimated', whole, 32_000)
+    .option(
+      '--ignore-field <field>',
+      'a field of the reference whose value may occur in the messages; may be repeated',
+      appended,
+    )
+  return toolsOptions(command)
+    .option('--show <n>', 'how many bad rows each check names', whole, 5)
     .option('--json', 'print the verdicts as JSON')
     .addHelpText(
       'after',
       `
 Examples:
   scorekeeper dataset check train.jsonl --validation validation.jsonl
+  scorekeeper dataset check train.jsonl --tools-from https://tools.example.com --ignore-field company
   scorekeeper dataset check part-*.jsonl.gz --json | jq '.verdicts[] | select(.outcome == "fail")'
 
-Exit code 0: no check failed (some may warn). 1: a check failed. 2: a file is not there, or the command is wrong.
+Exit code 0: no check failed (some may warn). 1: a check failed. 2: a file does not exist, or the usage is wrong.
 `,
     )
     .action(async (files: string[], given: unknown, command: Command) => {
-      const { validation, maxTokens, show, json } = checkOptions.parse(given)
+      const options = checkOptions.parse(given)
+      const { validation, maxTokens, ignoreField, show, json } = options
       const size = sizeOf([...files, ...(validation ?? [])], command)
       process.exitCode = await interruptible('dataset check', async (signal) => {
-        const settings = { ...deps, files, validation, mostTokens: maxTokens, mostNamed: show }
-        const report = await watched('checking', size, (onBytes) => checkDataset({ ...settings, signal, onBytes }))
+        const { readItem } = deps
+        const tools = await toolsOf(deps, options)
+        const rules = { readItem, tools, mostTokens: maxTokens, mostNamed: show, ignoredFields: ignoreField }
+        const report = await watched('checking', size, (onBytes) =>
+          checkDataset({ ...rules, files, validation, signal, onBytes }),
+        )
         const isColoured = process.stdout.isTTY === true && process.stdout.hasColors()
-        process.stdout.write(`${json ? JSON.stringify(report, null, 2) : checkLines(report, isColoured)}\n`)
+        const text = json ? JSON.stringify(report, null, 2) : verdictsText(report.verdicts, report.outcome, isColoured)
+        process.stdout.write(`${text}\n`)
         return report.outcome === 'fail' ? exitCodes.failed : 0
       })
     })

@@ -1,18 +1,44 @@
 import { statSync } from 'node:fs'
 import type { Command } from 'commander'
+import { z } from 'zod'
 import type { ReadItem } from '../kit/define.ts'
 import type { ToolDefinition } from '../kit/tool-definitions.ts'
+import { toolsFrom } from '../workbench/dataset/tools-from.ts'
+import { header, trainerHeaders } from './options.ts'
 import { progressView } from './progress.ts'
 import { exitCodes } from './run-program.ts'
 
-/** What the commands of `dataset` need to know of the user's environment. */
+/** The parts of the user's environment that the `dataset` commands need. */
 export interface DatasetDeps {
+  readonly env: NodeJS.ProcessEnv
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
-  /** The definitions of the tools that the server offers. */
+  /** The definitions of the tools in `tools/`. */
   readonly tools: readonly ToolDefinition[]
 }
 
-/** Shows how far the reading of so many bytes is. */
+/** The options that say which tools the server offers. */
+export const toolsShape = z.object({
+  toolsFrom: z.string().optional(),
+  header: z.record(z.string(), z.string()).optional(),
+})
+
+/** Adds the options that say which tools the server offers. */
+export function toolsOptions(command: Command): Command {
+  return command
+    .option('--tools-from <place>', 'the address of a server, or a JSON file: its tools instead of those in tools/')
+    .option('--header <header>', '"name: value", sent with --tools-from; may be repeated', header)
+}
+
+/** The tools that the server offers: those of `--tools-from`, or those in `tools/`. */
+export async function toolsOf(
+  { env, tools }: DatasetDeps,
+  options: z.infer<typeof toolsShape>,
+): Promise<readonly ToolDefinition[]> {
+  if (options.toolsFrom === undefined) return tools
+  return await toolsFrom(options.toolsFrom, trainerHeaders(env, options.header))
+}
+
+/** Shows the progress of work that reads `size` bytes. */
 export async function watched<T>(what: string, size: number, work: (onBytes: (bytes: number) => void) => Promise<T>) {
   const view = progressView(process.stderr, { isPercent: true })
   const bar = view.bar(what, size)
@@ -23,7 +49,7 @@ export async function watched<T>(what: string, size: number, work: (onBytes: (by
   }
 }
 
-/** The size of files together, in bytes; ends the program with what is wrong about one that is none. */
+/** The total size of files in bytes; ends the program with an error if one of them is not a file. */
 export function sizeOf(files: readonly string[], command: Command): number {
   return files.reduce((sum, file) => {
     const found = statSync(file, { throwIfNoEntry: false })

@@ -2,17 +2,18 @@ import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { version } from '../base/version.ts'
 import type { ToolDefinition } from '../kit/tool-definitions.ts'
+import { manifestText } from '../workbench/dataset/manifest.ts'
 import { prepareDataset } from '../workbench/dataset/prepare.ts'
-import { preparedLines } from '../workbench/dataset/prepared-lines.ts'
-import { type DatasetDeps, sizeOf, watched } from './dataset-files.ts'
+import { type DatasetDeps, sizeOf, toolsOf, toolsOptions, toolsShape, watched } from './dataset-files.ts'
 import { list, whole } from './options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
-const prepareOptions = z.object({
+const prepareOptions = toolsShape.extend({
   out: z.string(),
   validationShare: z.number(),
   seed: z.string(),
   tools: z.array(z.string()).optional(),
+  replaceTools: z.boolean().optional(),
   dropDuplicates: z.boolean().optional(),
   skipBad: z.boolean().optional(),
   show: z.number(),
@@ -22,26 +23,28 @@ const prepareOptions = z.object({
 const share = (text: string): number => {
   const value = Number(text)
   if (text.trim() === '' || !(value >= 0 && value < 1)) {
-    throw new InvalidArgumentError('It must be a number from 0 up to, but without, 1.')
+    throw new InvalidArgumentError('It must be a number from 0 up to, but not including, 1.')
   }
   return value
 }
 
-/** The command that puts the tools into each row, and splits training from validation. */
+/** The command that writes the tools into each row, and splits training from validation. */
 export function prepareCommand(deps: DatasetDeps): Command {
-  return new Command('prepare')
-    .summary('put the tools into each row, and split training from validation')
+  const command = new Command('prepare')
+    .summary('write the tools into each row, and split training from validation')
     .description(
       'Writes train.jsonl, validation.jsonl and manifest.json: the rows with the definitions of the tools, made from their ' +
-        'zod schemas, split by item. Rows with the same messages stay together, and an item stays on its side when others ' +
-        'come or go. Nothing is written unless all rows can be used.',
+        'zod schemas, split by item. Rows with the same messages stay together, and an item stays on its side when other ' +
+        'items are added or removed. Nothing is written unless all rows can be used.',
     )
     .argument('<files...>', 'the rows')
-    .requiredOption('--out <folder>', 'where to write')
+    .requiredOption('--out <folder>', 'the folder to write to')
     .option('--validation-share <share>', 'the share of the items for validation, 0 for none', share, 0.2)
     .option('--seed <text>', 'the same seed splits the same', 'scorekeeper')
-    .option('--tools <names>', 'these tools alone, separated by commas (default: all)', list)
-    .option('--drop-duplicates', 'leave out rows with the same messages and reference as one before')
+    .option('--tools <names>', 'only these tools, separated by commas (default: all)', list)
+  return toolsOptions(command)
+    .option('--replace-tools', 'replace tools that the server does not have, instead of refusing the row')
+    .option('--drop-duplicates', 'remove rows with the same messages and reference as an earlier one')
     .option('--skip-bad', 'leave out rows that cannot be used, instead of writing nothing')
     .option('--show <n>', 'how many bad rows to name', whole, 10)
     .option('--json', 'print the manifest as JSON')
@@ -57,24 +60,31 @@ Exit code 1: a row cannot be used, each named by line and reason; nothing was wr
     )
     .action(async (files: string[], given: unknown, command: Command) => {
       const options = prepareOptions.parse(given)
-      const tools = options.tools === undefined ? deps.tools : pick(deps.tools, options.tools, command)
       const size = sizeOf(files, command)
+      const own = options.toolsFrom === undefined ? pick(deps.tools, options.tools, command) : undefined
       process.exitCode = await interruptible('dataset prepare', async (signal) => {
-        const { out, seed, validationShare, dropDuplicates = false, skipBad = false, show } = options
-        const settings = { files, out, seed, validationShare, dropDuplicates, skipBad, mostNamed: show, version }
+        const { out, seed, validationShare, dropDuplicates = false, skipBad = false, replaceTools = false } = options
+        const offered = await toolsOf(deps, options)
+        const tools = own ?? pick(offered, options.tools, command)
+        const settings = { files, out, seed, validationShare, dropDuplicates, skipBad, replaceTools, tools, offered }
+        const { readItem } = deps
         const manifest = await watched('preparing', size, (onBytes) =>
-          prepareDataset({ ...settings, tools, readItem: deps.readItem, signal, onBytes }),
+          prepareDataset({ ...settings, readItem, mostNamed: options.show, version, signal, onBytes }),
         )
-        process.stdout.write(`${options.json ? JSON.stringify(manifest, null, 2) : preparedLines(manifest, out)}\n`)
+        process.stdout.write(`${options.json ? JSON.stringify(manifest, null, 2) : manifestText(manifest, out)}\n`)
         return 0
       })
     })
 }
 
-function pick(tools: readonly ToolDefinition[], names: readonly string[], command: Command) {
-  return names.map((name) => {
-    const found = tools.find((tool) => tool.function.name === name)
-    const known = tools.map((tool) => tool.function.name).join(', ')
-    return found ?? command.error(`error: there is no tool ${name}; there are ${known}`, { exitCode: exitCodes.usage })
-  })
+function pick(tools: readonly ToolDefinition[], names: readonly string[] | undefined, command: Command) {
+  const known = tools.map((tool) => tool.function.name).join(', ')
+  return (
+    names?.map((name) => {
+      const found = tools.find((tool) => tool.function.name === name)
+      return (
+        found ?? command.error(`error: there is no tool ${name}; there are ${known}`, { exitCode: exitCodes.usage })
+      )
+    }) ?? tools
+  )
 }

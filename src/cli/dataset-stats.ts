@@ -1,20 +1,19 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { datasetStats } from '../workbench/dataset/stats.ts'
-import { statsJson } from '../workbench/dataset/stats-json.ts'
-import { statsLines } from '../workbench/dataset/stats-lines.ts'
+import { statsJson, statsText } from '../workbench/dataset/stats-report.ts'
 import { type DatasetDeps, sizeOf, watched } from './dataset-files.ts'
 import { interruptible } from './run-program.ts'
 
 const statsOptions = z.object({ json: z.boolean().optional() })
 
-/** The command that shows what a dataset is made of. */
+/** The command that measures a dataset. */
 export function statsCommand(deps: DatasetDeps): Command {
   return new Command('stats')
-    .summary('show what a dataset is made of')
+    .summary('measure a dataset: sizes, tokens, fields, references')
     .description('Shows rows, tokens, messages, fields and references, with small histograms. Tokens are estimated.')
     .argument('<files...>', 'the rows')
-    .option('--json', 'print it as JSON')
+    .option('--json', 'print the measures as JSON')
     .addHelpText(
       'after',
       `
@@ -29,7 +28,7 @@ Examples:
       process.exitCode = await interruptible('dataset stats', async (signal) => {
         const { readItem } = deps
         const stats = await watched('measuring', size, (onBytes) => datasetStats({ files, readItem, signal, onBytes }))
-        process.stdout.write(`${json ? JSON.stringify(statsJson(stats), null, 2) : statsLines(stats)}\n`)
+        process.stdout.write(`${json ? JSON.stringify(statsJson(stats), null, 2) : statsText(stats)}\n`)
         return 0
       })
     })

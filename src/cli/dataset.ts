@@ -4,7 +4,7 @@ import type { DatasetDeps } from './dataset-files.ts'
 import { prepareCommand } from './dataset-prepare.ts'
 import { statsCommand } from './dataset-stats.ts'
 
-/** A row is an item and what it was asked with: files are JSON Lines, plain or gzip, of any size. */
+/** The commands that check, prepare and measure a dataset. */
 export function datasetCommand(deps: DatasetDeps): Command {
   return new Command('dataset')
     .summary('check, prepare and measure a dataset')

@@ -43,7 +43,7 @@ export function createProgram({ env, environment, tools, graders, ...places }: P
     .description('The tool-and-reward server for agent reinforcement learning: its commands.')
     .version(version)
     .configureHelp({ sortSubcommands: true })
-    .addCommand(datasetCommand({ readItem, tools: toolDefinitions(tools) }))
+    .addCommand(datasetCommand({ env, readItem, tools: toolDefinitions(tools) }))
     .addCommand(exportCommand({ env, tools: toolDefinitions(tools) }))
     .addCommand(
       graderCommand({ env, graders, tools, jsonGraders, folder: fileURLToPath(new URL('graders', places.folder)) }),

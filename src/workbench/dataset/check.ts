@@ -1,80 +1,75 @@
 import { type Line, type Reading, readLines } from '../../base/json-lines.ts'
+import { type Checked, type DatasetCheck, type SetCounts, verdictsOf } from './checks.ts'
 import { createDigests, type Digests } from './digests.ts'
+import { createSpread } from './distributions.ts'
 import { createFindings, type Findings, type Outcome, type Verdict } from './findings.ts'
 import { itemKey, readRow, rowKey } from './row.ts'
 import { checkRow, type RowRules } from './row-checks.ts'
-import { createSpread } from './spread.ts'
-import { type Checking, type SetCounts, verdictsOf } from './verdicts.ts'
 
-/** What is checked, and by what. */
+/** What is checked, and against what. */
 export interface CheckSettings extends RowRules, Reading {
   /** The files of the training set, plain or gzip. */
   readonly files: readonly string[]
-  /** The files of the validation set; none when it is not looked at. */
+  /** The files of the validation set; undefined if there is none. */
   readonly validation?: readonly string[] | undefined
-  /** So many bad rows are named for each check. */
+  /** How many rejected rows each check names. */
   readonly mostNamed: number
 }
 
-/** What came of a dataset's checks. */
+/** The result of a dataset's checks. */
 export interface DatasetReport {
-  /** The worst of the verdicts. */
+  /** The worst outcome of all verdicts; a skipped check does not count. */
   readonly outcome: Outcome
   readonly train: SetCounts
   readonly validation: SetCounts | undefined
   readonly verdicts: readonly Verdict[]
 }
 
-/** Where a row is that was seen before: rows are numbered through all files. */
+/** What is kept while the rows are read. */
+interface Checking {
+  readonly settings: CheckSettings
+  readonly findings: Checked['findings']
+  readonly doubts: Map<DatasetCheck, number>
+  readonly tokens: Checked['tokens']
+  readonly places: Places
+}
+
+/** The places of the items and rows that were read so far. */
 interface Seen {
   readonly items: Digests
   readonly rows: Digests
 }
 
 /**
- * Checks a dataset by everything that can be known of it without a server. The files may be larger than the memory: kept
- * are two digests of each row, at most 110 bytes a row.
+ * Checks everything about a dataset that can be checked without a server. The files may be larger than the memory: two
+ * digests are kept for each row, at most 110 bytes a row.
  *
- * @throws what reading throws: no file, broken gzip, the reason of an aborted signal.
+ * @throws what reading throws: a missing file, broken gzip, the reason of an aborted signal.
  */
 export async function checkDataset(settings: CheckSettings): Promise<DatasetReport> {
-  const kept = new Map<string, Findings>()
-  const findings = (check: string): Findings => {
+  const kept = new Map<DatasetCheck, Findings>()
+  const findings = (check: DatasetCheck): Findings => {
     const found = kept.get(check) ?? createFindings(settings.mostNamed)
     kept.set(check, found)
     return found
   }
-  const checking = { findings, tokens: createSpread() }
+  const checking = { settings, findings, doubts: new Map(), tokens: createSpread(), places: createPlaces() }
   const seen = { items: createDigests(), rows: createDigests() }
-  const places = createPlaces()
-  const train = await checkSet(settings, settings.files, checking, seen, places)
-  const validation =
-    settings.validation && (await checkValidation(settings, settings.validation, checking, seen, places))
-  const verdicts = verdictsOf({ train, validation, ...checking, mostTokens: settings.mostTokens })
+  const train = await checkSet(settings.files, checking, seen)
+  const own = { items: createDigests(), rows: createDigests() }
+  const validation = settings.validation && (await checkSet(settings.validation, checking, own, seen.items))
+  const verdicts = verdictsOf({ ...checking, train, validation, mostTokens: settings.mostTokens })
   const outcome = (['fail', 'warn'] as const).find((one) => verdicts.some((verdict) => verdict.outcome === one))
   return { outcome: outcome ?? 'pass', train, validation, verdicts }
 }
 
-async function checkValidation(
-  settings: CheckSettings,
-  files: readonly string[],
-  checking: Checking,
-  train: Seen,
-  places: Places,
-): Promise<SetCounts> {
-  const own = { items: createDigests(), rows: createDigests() }
-  return await checkSet(settings, files, checking, own, places, train.items)
-}
-
 async function checkSet(
-  settings: CheckSettings,
   files: readonly string[],
-  { findings, tokens }: Checking,
+  { settings, findings, doubts, tokens, places }: Checking,
   seen: Seen,
-  places: Places,
   others?: Digests,
 ): Promise<SetCounts> {
-  const counts = { files: files.length, rows: 0, items: 0, withTools: 0 }
+  const counts = { rows: 0, withTools: 0, withUnreadableTools: 0, withMessages: 0, withReference: 0 }
   for (const file of files) {
     for await (const line of readLines(file, settings)) {
       const read = line.text === undefined ? line : readRow(line.text)
@@ -82,29 +77,36 @@ async function checkSet(
         findings('lines').add(file, line.line, read.problem)
         continue
       }
-      counts.rows += 1
       const number = places.numberOf(line)
-      const add = (check: string, reason: string) => findings(check).add(file, line.line, reason)
-      const checked = checkRow(read.row, line.bytes, settings)
-      for (const { check, reason } of checked.problems) add(check, reason)
+      const add = (check: DatasetCheck, reason: string) => findings(check).add(file, line.line, reason)
+      const checked = checkRow(read, line.bytes, settings)
+      for (const { check, reason, isDoubt } of checked.problems) {
+        add(check, reason)
+        if (isDoubt) doubts.set(check, (doubts.get(check) ?? 0) + 1)
+      }
       tokens.add(checked.tokens)
-      if (checked.hasTools) counts.withTools += 1
+      counts.rows += 1
+      if (Array.isArray(checked.tools)) counts.withTools += 1
+      if (checked.tools === 'unreadable') counts.withUnreadableTools += 1
+      if (checked.hasMessages) counts.withMessages += 1
+      if (checked.hasReference) counts.withReference += 1
       if (!Array.isArray(read.row['messages'])) continue
-      const key = itemKey(read.row)
+      const key = itemKey(read)
       const sameItem = seen.items.firstOf(key, number)
-      const sameRow = seen.rows.firstOf(rowKey(read.row, checked.reference), number)
+      const sameRow = seen.rows.firstOf(rowKey(read, checked.reference), number)
       if (sameRow !== undefined) add('duplicates', `it is the same as ${places.nameOf(sameRow)}`)
       else if (sameItem !== undefined) add('contradictions', `it asks what ${places.nameOf(sameItem)} asks`)
       const other = others?.find(key)
-      if (other !== undefined) add('overlap', `its messages are those of ${places.nameOf(other)}`)
+      if (other !== undefined) add('overlap', `it has the messages of ${places.nameOf(other)}`)
     }
   }
-  return { ...counts, items: seen.items.size }
+  return { files: files.length, items: seen.items.size, ...counts }
 }
 
-/** Rows have one number each, of which file and line can be told: the numbers of a file's rows are its line numbers, moved. */
+/** Numbers the rows of all files: a row's number is its line number plus an offset of its file. */
 interface Places {
   numberOf(line: Line): number
+  /** The file and line of a number. */
   nameOf(number: number): string
 }
 

@@ -1,30 +1,30 @@
 import { hash } from 'node:crypto'
 
-/** Remembers texts by what they hash to, each with a number. */
+/** Remembers texts by their hashes, each with a number. */
 export interface Digests {
-  /** The number that came with the first text equal to this one; remembers this one's where there was none. */
+  /** The number of an equal text that was added before; if there is none, adds this text with its number. */
   firstOf(text: string, number: number): number | undefined
-  /** The number that came with an equal text; undefined for none. */
+  /** The number of an equal text; undefined if there is none. */
   find(text: string): number | undefined
   readonly size: number
 }
 
-/** Numbers of a slot: the two halves of the digest, and the number plus one, for zero means free. */
+/** The words of a slot: the two halves of the digest, and the number plus one, because zero marks a free slot. */
 const slotWords = 3
 
 /**
  * Remembers millions of texts in an open hash table of 64-bit digests (SHA-256, cut): 12 bytes a slot, at least a third of
- * the slots in use, so at most 36 bytes a text, and half as much again for the moment in which it grows. Among ten million
- * texts, two that differ are taken for equal once in 370,000 times.
+ * the slots in use, so at most 36 bytes a text, and half as much again while it grows. Among ten million texts, the
+ * probability that two different ones are taken for equal is 1 in 370,000.
  *
- * @param slots how many it begins with, a power of two
+ * @param slots the initial number of slots, a power of two
  */
 export function createDigests(slots = 1024): Digests {
   let capacity = slots
   let table = new Uint32Array(capacity * slotWords)
   let size = 0
 
-  /** Where the digest stands in a table, or is to be put. */
+  /** The index of a digest in a table, or of the free slot for it. */
   const placeOf = (into: Uint32Array, high: number, low: number): number => {
     const most = into.length / slotWords - 1
     let slot = low & most

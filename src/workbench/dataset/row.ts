@@ -1,19 +1,60 @@
 import { z } from 'zod'
 import { canonicalJson } from '../../base/json.ts'
 
-/** A row of a dataset as it was read: an object of JSON. */
+/** A row of a dataset as it was read: a JSON object. */
 export type Row = Readonly<Record<string, unknown>>
+
+/** A row, with the same row in which every integer that JavaScript would round is text, exactly as it was written. */
+export interface ReadRow {
+  readonly row: Row
+  readonly exact: Row
+  /** The first integer that JavaScript would round; undefined if there is none. */
+  readonly rounded: string | undefined
+}
 
 const rowShape = z.record(z.string(), z.unknown())
 
-/** The row that a line holds, or why it holds none. */
-export function readRow(text: string): { readonly row: Row } | { readonly problem: string } {
+/** Reads the row of a line, or says why the line has none. */
+export function readRow(text: string): ReadRow | { readonly problem: string } {
   try {
     const row = rowShape.safeParse(JSON.parse(text))
-    return row.success ? { row: row.data } : { problem: 'is JSON, but no object' }
-  } catch (error) {
-    return { problem: `is no JSON: ${error instanceof Error ? error.message : String(error)}` }
+    if (!row.success) return { problem: 'is JSON, but not an object' }
+    const [exactText, rounded] = withExactIntegers(text)
+    const exact = rounded === undefined ? row.data : rowShape.parse(JSON.parse(exactText))
+    return { row: row.data, exact, rounded }
+  } catch {
+    return { problem: `is not valid JSON${syntaxProblem(text)}` }
   }
+}
+
+const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs
+
+/** The text with integers that a JavaScript number cannot hold written as strings, and the first of these integers. */
+function withExactIntegers(text: string): readonly [text: string, first: string | undefined] {
+  if (!/\d{16}/.test(text)) return [text, undefined]
+  let first: string | undefined
+  const exact = text.replaceAll(textOrNumber, (token) => {
+    if (!/^-?\d{16,}$/.test(token) || String(BigInt(Number(token))) === token) return token
+    first ??= token
+    return `"${integerMark}${token}"`
+  })
+  return [exact, first]
+}
+
+/** A private-use character: a text of a row does not begin with it. */
+const integerMark = '\uE000'
+
+/** JSON text of a row whose integers are exact, as {@link ReadRow} has it. */
+export function exactJson(row: Row): string {
+  return JSON.stringify(row).replaceAll(new RegExp(`"${integerMark}(-?\\d+)"`, 'g'), '$1')
+}
+
+/** What Python and JavaScript write that is not JSON. */
+function syntaxProblem(text: string): string {
+  const [word] =
+    text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"/gs, '""').match(/-?\b(?:NaN|Infinity)\b|\b(?:None|True|False)\b/) ?? []
+  if (word !== undefined) return `: ${word} is not a JSON value`
+  return /^\s*\{.*\}\s*$/s.test(text) ? '' : ': the object does not end on this line'
 }
 
 /** A tool as a row defines it. */
@@ -29,7 +70,7 @@ export const rowTool = z.looseObject({
 /** A tool as a row defines it. */
 export type RowTool = z.infer<typeof rowTool>
 
-/** Roles that the public description of the format has; and `system`, which Azure says it does not support. */
+/** Roles of the public description of the format, and `system`, which Azure does not support. */
 export const knownRoles = ['developer', 'user', 'assistant', 'tool', 'system'] as const
 
 const part = z.union([
@@ -43,13 +84,13 @@ const message = z.looseObject({
   content: z.union([z.string(), z.array(part)]).nullish(),
 })
 
-/** Messages as a trainer reads them: text and images alone. */
+/** Messages as a trainer accepts them: text and images only. */
 export const rowMessages = z.array(message).min(1)
 
 /** A message of a row. */
 export type RowMessage = z.infer<typeof message>
 
-/** All text of a message, its parts on lines of their own. */
+/** All text of a message; each part starts a new line. */
 export function textOfMessage({ content }: RowMessage): string {
   if (typeof content === 'string') return content
   const texts = (content ?? []).map((one) => {
@@ -60,20 +101,27 @@ export function textOfMessage({ content }: RowMessage): string {
 }
 
 /**
- * What makes two rows the same item: their messages, whatever their white space and the order of keys. The rows of one
- * item belong to the same side of a split.
+ * The identity of a row's item: its messages, ignoring white space and the order of keys. The rows of one item belong to
+ * the same side of a split.
  */
-export const itemKey = (row: Row): string => canonicalJson(evenSpaces(row['messages']))
-
-/** What makes two rows duplicates: the same messages and the same reference, or, without one, all but id and tools. */
-export function rowKey(row: Row, reference: unknown): string {
-  const { id: _, tools: __, ...rest } = row
-  return canonicalJson(evenSpaces(reference === undefined ? rest : { messages: row['messages'], reference }))
+export function itemKey({ exact }: ReadRow): string {
+  return canonicalJson(withEvenSpaces(exact['messages']))
 }
 
-function evenSpaces(value: unknown): unknown {
+/**
+ * The identity of a row: two rows are duplicates if all their fields except `id` and `tools` are equal, or their messages
+ * and what the environment reads as their reference.
+ */
+export function rowKey({ exact, rounded }: ReadRow, reference: unknown): string {
+  const { id: _, tools: __, ...rest } = exact
+  // A reference that the environment read holds rounded numbers: the fields as written tell such rows apart.
+  const compared = reference === undefined || rounded !== undefined ? rest : { messages: exact['messages'], reference }
+  return canonicalJson(withEvenSpaces(compared))
+}
+
+function withEvenSpaces(value: unknown): unknown {
   if (typeof value === 'string') return value.normalize('NFC').replace(/\s+/g, ' ').trim()
-  if (Array.isArray(value)) return value.map(evenSpaces)
+  if (Array.isArray(value)) return value.map(withEvenSpaces)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, evenSpaces(inner)]))
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withEvenSpaces(inner)]))
 }

@@ -1,13 +1,12 @@
 import { type Reading, readLines } from '../../base/json-lines.ts'
 import type { ReadItem } from '../../kit/define.ts'
 import { estimateTokens } from '../../kit/scoring/conduct/output-length.ts'
-import { referenceValues } from './leaks.ts'
+import { createSpread, type Spread } from './distributions.ts'
+import { createReferenceTable, type ReferenceTable } from './reference-stats.ts'
 import { type Row, readRow, rowMessages, rowTool, textOfMessage } from './row.ts'
 import { tokensOf } from './row-checks.ts'
-import { createSpread, type Spread } from './spread.ts'
-import { createTally, type Tally } from './tally.ts'
 
-/** What is measured. */
+/** Which files are measured, and how items are read. */
 export interface StatsSettings extends Reading {
   readonly files: readonly string[]
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
@@ -15,27 +14,18 @@ export interface StatsSettings extends Reading {
 
 /** A field of the rows. */
 export interface FieldStats {
-  /** In how many rows it is, and not null. */
+  /** How many rows have it with a value other than null. */
   rows: number
-  /** JSON's kinds of its values, each with the number of rows. */
+  /** The JSON types of its values, each with the number of rows. */
   readonly kinds: Map<string, number>
 }
 
-/** A value that references have. */
-export interface ReferenceStats {
-  readonly values: Tally
-  /** Of the values as text, in characters. */
-  readonly lengths: Spread
-  /** How many of them are numbers, or text that reads as one. */
-  numbers: number
-}
-
-/** What a dataset is made of. */
+/** The measures of a dataset. */
 export interface DatasetStats {
   rows: number
-  /** Lines that hold no row. */
+  /** Lines that do not hold a row. */
   unreadable: number
-  /** Rows that are no item as the environment says. */
+  /** Rows that are not items as the environment defines them. */
   unfit: number
   bytes: number
   readonly tokens: Spread
@@ -44,18 +34,25 @@ export interface DatasetStats {
   /** Estimated tokens of a message, by its role. */
   readonly lengths: Map<string, Spread>
   readonly fields: Map<string, FieldStats>
-  readonly references: Map<string, ReferenceStats>
+  readonly references: ReferenceTable
 }
 
-/** So many names of fields and of values in references are told apart. */
-const mostNames = 200
+/** How many names of fields are measured separately. */
+const maxNames = 200
 
-/** Measures a dataset while its rows go by; the memory it takes does not grow with it. */
+/** Measures a dataset as its rows are read; the memory it takes does not grow with the file. */
 export async function datasetStats({ files, readItem, ...reading }: StatsSettings): Promise<DatasetStats> {
   const stats: DatasetStats = {
-    ...{ rows: 0, unreadable: 0, unfit: 0, bytes: 0 },
-    ...{ tokens: createSpread(), toolTokens: createSpread(), messages: createSpread() },
-    ...{ lengths: new Map(), fields: new Map(), references: new Map() },
+    rows: 0,
+    unreadable: 0,
+    unfit: 0,
+    bytes: 0,
+    tokens: createSpread(),
+    toolTokens: createSpread(),
+    messages: createSpread(),
+    lengths: new Map(),
+    fields: new Map(),
+    references: createReferenceTable(),
   }
   for (const file of files) {
     for await (const { text, bytes } of readLines(file, reading)) {
@@ -66,7 +63,7 @@ export async function datasetStats({ files, readItem, ...reading }: StatsSetting
         stats.bytes += bytes
         measureRow(read.row, stats)
         const item = readItem(read.row)
-        if (item.fits) measureReference(item.reference, stats)
+        if (item.fits) stats.references.add(item.reference)
         else stats.unfit += 1
       }
     }
@@ -91,21 +88,8 @@ function measureRow(row: Row, stats: DatasetStats): void {
   }
 }
 
-function measureReference(reference: unknown, stats: DatasetStats): void {
-  for (const { path, value } of referenceValues(reference)) {
-    // The places of a list are one.
-    const known = kept(stats.references, path.replaceAll(/\[\d+\]/g, '[]'), () => ({
-      ...{ values: createTally(), lengths: createSpread(), numbers: 0 },
-    }))
-    const text = String(value)
-    known.values.add(text)
-    known.lengths.add(text.length)
-    if (typeof value === 'number' || (text.trim() !== '' && Number.isFinite(Number(text)))) known.numbers += 1
-  }
-}
-
 function kept<T>(map: Map<string, T>, name: string, make: () => T): T {
-  const known = map.size < mostNames || map.has(name) ? name : '(others)'
+  const known = map.size < maxNames || map.has(name) ? name : '(others)'
   const found = map.get(known) ?? make()
   map.set(known, found)
   return found

@@ -1,7 +1,7 @@
 import { readLines } from '../../base/json-lines.ts'
 import type { ReadItem } from '../../kit/define.ts'
 import { checkDataset } from '../dataset/check.ts'
-import { referenceValues } from '../dataset/leaks.ts'
+import { referenceValues } from '../dataset/references.ts'
 import { readRow } from '../dataset/row.ts'
 import { type DatasetItem, datasetItem, type ToolDefinition } from '../simulate/agent.ts'
 import type { Outcome, Verdict } from './verdict.ts'

@@ -28,42 +28,55 @@ async function verdictsOf(rows: readonly unknown[], validation?: readonly unknow
 
 const others = rowsFrom(100, 10, { tools: rules.tools })
 const user = (content: unknown) => ({ role: 'user', content })
+/** A row whose id is a number, exactly as written. */
+const numbered = (id: string, n = 20) => JSON.stringify(row(n, { tools: rules.tools })).replace('{', `{"id":${id},`)
 const shared = (name: string) => fileURLToPath(new URL(`../../../shared/${name}`, import.meta.url))
 
 describe('dataset check', () => {
   it('passes a good dataset in every check', async () => {
     const { outcome, of } = await verdictsOf([], others)
     expect(outcome).toBe('pass')
-    expect(of.size).toBe(13)
+    expect(of.size).toBe(15)
   })
 
   it.each<readonly [string, 'fail' | 'warn', unknown, RegExp]>([
-    ['lines', 'fail', '{"messages": [', /is no JSON/],
-    ['lines', 'fail', '["a list"]', /is JSON, but no object/],
+    ['lines', 'fail', '{"messages": [', /is not valid JSON: the object does not end/],
+    ['lines', 'fail', '["a list"]', /is JSON, but not an object/],
     ['messages', 'fail', { reference_answer: '7' }, /it has no messages/],
     ['messages', 'fail', row(20, { messages: [] }), /messages: was a list, must have at least 1 item/],
-    ['messages', 'fail', row(20, { messages: [user('a'), { role: 'assistant', content: 'b' }] }), /role assistant/],
+    [
+      'messages',
+      'fail',
+      row(20, { messages: [user('a'), { role: 'assistant', content: 'b' }] }),
+      /has the role assistant/,
+    ],
     ['messages', 'fail', row(20, { messages: [user(' ')] }), /the last message is empty/],
     ['messages', 'fail', row(20, { messages: [{ role: 'robot', content: 'a' }] }), /messages\[0\]\.role/],
     ['messages', 'fail', row(20, { messages: [user([{ type: 'input_audio', data: '' }])] }), /messages\[0\]\.content/],
     ['roles', 'warn', row(20, { messages: [{ role: 'system', content: 'a' }, user('b')] }), /role system/],
-    ['reserved', 'fail', row(20, { messages: 'what is it?' }), /messages is no list/],
+    ['reserved', 'fail', row(20, { messages: 'what is it?' }), /messages is not a list/],
     ['reserved', 'fail', row(20, { tools: ['search'] }), /tools\[0\]: was a string/],
     ['references', 'fail', row(20, { reference_answer: '' }), /item\.reference_answer: is empty/],
+    ['lines', 'fail', '{"messages": [], "reference_answer": NaN}', /is not valid JSON: NaN is not a JSON value/],
+    ['labels', 'fail', row(20, { reference_answer: 'nan' }), /reference_answer is "nan"/],
+    ['labels', 'fail', row(20, { reference_answer: '#REF!' }), /reference_answer is "#REF!"/],
+    ['labels', 'fail', row(20, { reference_answer: '#DIV/0!' }), /reference_answer is "#DIV\/0!"/],
+    ['labels', 'warn', row(20, { reference_answer: 'N/A' }), /reference_answer is "N\/A"/],
+    ['numbers', 'warn', numbered('9007199254740993'), /it has the integer 9007199254740993$/],
     ['duplicates', 'fail', row(3, { id: 'another', tools: rules.tools }), /it is the same as .*rows\.jsonl, line 4$/],
     ['contradictions', 'warn', row(3, { reference_answer: '77' }), /it asks what .*rows\.jsonl, line 4 asks/],
     [
       'leaks',
       'warn',
       row(20, { messages: [user('is it 1020.5 or less?')] }),
-      /reference_answer stands in the messages/,
+      /reference_answer occurs in the messages/,
     ],
     ['tools', 'fail', row(20, { tools: rules.tools.toSpliced(0, 1, tool('find')) }), /the server has no tool find/],
-    ['tools', 'fail', row(20, { tools: [tool('cat')] }), /the parameters of cat are not the server's/],
-    ['tools', 'fail', row(20, { tools: [...rules.tools, ...rules.tools] }), /the tool search is there twice/],
+    ['tools', 'fail', row(20, { tools: [tool('cat')] }), /the parameters of cat differ from the server's/],
+    ['tools', 'fail', row(20, { tools: [...rules.tools, ...rules.tools] }), /the tool search is defined twice/],
     ['size', 'fail', row(20, { notes: 'x'.repeat(1_000_000) }), /it has 1,000,\d{3} bytes/],
     ['tokens', 'warn', row(20, { messages: [user('word '.repeat(30_000))] }), /it has about 37,\d{3} tokens/],
-  ])('%s: %ss for a bad row, names it and says what to do', async (check, outcome, bad, reason) => {
+  ])('%s: %ss a bad row, names it and says what to do', async (check, outcome, bad, reason) => {
     const { of } = await verdictsOf([bad], others)
     const verdict = of.get(check)
     expect(verdict).toMatchObject({ outcome, count: 1, rows: [{ line: 11, reason: expect.stringMatching(reason) }] })
@@ -97,6 +110,55 @@ describe('dataset check', () => {
     const { verdicts, outcome } = await checkDataset({ ...settings, files })
     expect(outcome).toBe('warn')
     expect(verdicts.filter((one) => one.outcome === 'warn').map(({ check }) => check)).toEqual(['overlap', 'tools'])
+  })
+
+  it('skips, with the reason, what it cannot know because every reference is unreadable', async () => {
+    const unanswered = rowsFrom(0, 12).map((one) => ({ ...one, reference_answer: null }))
+    const files = [writeRows(folder, 'unanswered.jsonl', unanswered)]
+    const { verdicts, outcome } = await checkDataset({ ...settings, files })
+    expect(outcome).toBe('fail')
+    const skipped = verdicts.filter((one) => one.outcome === 'skip')
+    expect(skipped.map(({ check }) => check)).toEqual(['labels', 'contradictions', 'leaks'])
+    for (const { why } of skipped) expect(why).toBe('not checked: there is no row whose reference can be read')
+  })
+
+  it('passes nothing but the number of files when no line can be read', async () => {
+    const files = [writeRows(folder, 'unreadable.jsonl', ['{', '[]'])]
+    const { verdicts } = await checkDataset({ ...settings, files, validation: files })
+    expect(verdicts.filter((one) => one.outcome === 'pass')).toEqual([])
+    expect(verdicts.find(({ check }) => check === 'leaks')).toMatchObject({
+      outcome: 'skip',
+      why: 'not checked: no row can be read',
+    })
+  })
+
+  it('says of how many rows it speaks when some references are unreadable', async () => {
+    const { of } = await verdictsOf([row(20, { tools: rules.tools, reference_answer: null })], others)
+    expect(of.get('leaks')).toMatchObject({ outcome: 'pass' })
+    expect(of.get('leaks')?.why).toMatch(/; checked 20 rows whose reference can be read$/)
+  })
+
+  it('ignores the fields of the reference that it is told to ignore', async () => {
+    const leaky = row(20, { gold_path: 'a/b/page_1.pdf', messages: [user('what is in a/b/page_1.pdf?')] })
+    const files = [writeRows(folder, 'ignored.jsonl', [...rowsFrom(0, 11), leaky])]
+    const leaks = async (ignoredFields?: readonly string[]) =>
+      (await checkDataset({ ...settings, files, ignoredFields })).verdicts.find(({ check }) => check === 'leaks')
+    expect(await leaks()).toMatchObject({ outcome: 'fail', count: 1 })
+    expect(await leaks(['gold_path'])).toMatchObject({ outcome: 'pass' })
+    expect(await leaks(['gold'])).toMatchObject({ outcome: 'fail' })
+  })
+
+  it('does not advise to replace tools of another server', async () => {
+    const { of } = await verdictsOf([row(20, { tools: [tool('deploy')] })], others)
+    expect(of.get('tools')?.advice).toMatch(/^if the rows are for another server, name it with --tools-from/)
+  })
+
+  it('tells rows apart that differ in the last digit of an integer beyond 2^53', async () => {
+    const labelled = (label: string) => JSON.stringify(row(20)).replace(/"1020\.5"/, label)
+    const { of } = await verdictsOf([labelled('9007199254740992'), labelled('9007199254740993')], others)
+    expect(of.get('duplicates')?.count).toBe(0)
+    expect(of.get('contradictions')?.count).toBe(1)
+    expect(of.get('numbers')?.count).toBe(1)
   })
 
   it.each([9, 50_001])('fails %i rows in a file, with 10 to 50,000 taken', async (count) => {

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { row, rowsFrom, writeRows } from '../../../support/dataset/rows.ts'
 import { scorekeeper, scorekeeperArgs, scorekeeperFolder } from '../../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
@@ -36,13 +38,54 @@ describe('the command dataset', { timeout: 120_000 }, () => {
     const { code, out } = await scorekeeper(['dataset', 'check', bad])
     expect(code).toBe(1)
     expect(out).toMatch(
-      /fail {2}references .*1 of 12 rows.*\n.*bad\.jsonl\.gz, line 12: item\.reference_answer: is missing\n.*→ mend/,
+      /fail {2}references .*1 of 12 rows.*\n.*bad\.jsonl\.gz, line 12: item\.reference_answer: is missing\n.*→ fix/,
     )
     expect(out).toMatch(/\nfail: 1 failed, 2 warnings\n$/)
     const prepared = await scorekeeper(['dataset', 'prepare', bad, '--out', join(folder, 'none')])
     expect([prepared.code, prepared.out]).toEqual([1, ''])
     expect(prepared.err).toMatch(/nothing was written:\n.*line 12/)
     expect(readdirSync(folder)).not.toContain('none')
+  })
+
+  it('compares the tools of rows with those of a file, and never replaces tools of another server unasked', async () => {
+    const deploy = { type: 'function', function: { name: 'deploy', description: 'Deploys.', parameters: {} } }
+    const foreign = writeRows(folder, 'foreign.jsonl', rowsFrom(0, 12, { tools: [deploy] }))
+    const source = join(folder, 'tools.json')
+    writeFileSync(source, JSON.stringify([deploy]))
+    expect(await scorekeeper(['dataset', 'check', foreign])).toMatchObject({ code: 1 })
+    const checked = await scorekeeper(['dataset', 'check', foreign, '--tools-from', source])
+    expect([checked.code, checked.err]).toEqual([0, ''])
+    const out = join(folder, 'foreign')
+    const refused = await scorekeeper(['dataset', 'prepare', foreign, '--out', out])
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringMatching(/the tool deploy, which the server does not/),
+    ])
+    const kept = await scorekeeper(['dataset', 'prepare', foreign, '--out', out, '--tools-from', source, '--json'])
+    expect(JSON.parse(kept.out)).toMatchObject({ tools: ['deploy'], toolsReplaced: 0 })
+    const replaced = await scorekeeper(['dataset', 'prepare', foreign, '--out', out, '--replace-tools', '--json'])
+    expect(JSON.parse(replaced.out)).toMatchObject({ toolsReplaced: 12 })
+    const missing = await scorekeeper(['dataset', 'check', foreign, '--tools-from', '/nowhere.json'])
+    expect([missing.code, missing.err]).toEqual([1, 'dataset check: the file /nowhere.json cannot be read\n'])
+  })
+
+  it('reads the tools of a server', async () => {
+    const look = { type: 'function', function: { name: 'look', description: 'Looks.', parameters: {} } }
+    const asked: (string | undefined)[] = []
+    const server = createServer((request, response) => {
+      asked.push(`${request.url} ${request.headers.authorization}`)
+      response.setHeader('content-type', 'application/json').end(JSON.stringify([look]))
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    try {
+      const { port } = z.object({ port: z.number() }).parse(server.address())
+      const file = writeRows(folder, 'look.jsonl', rowsFrom(0, 12, { tools: [look] }))
+      const from = ['--tools-from', `http://127.0.0.1:${port}`, '--header', 'authorization: Bearer key']
+      expect(await scorekeeper(['dataset', 'check', file, ...from])).toMatchObject({ code: 0, err: '' })
+      expect(asked).toEqual(['/tools Bearer key'])
+    } finally {
+      server.close()
+    }
   })
 
   it('shows what a dataset is made of', async () => {
@@ -64,7 +107,7 @@ describe('the command dataset', { timeout: 120_000 }, () => {
     [['dataset', 'check', '.'], /there is no file \./],
     [['dataset', 'sell'], /unknown command 'sell'/],
     [['dataset', 'prepare', 'package.json'], /--out <folder>/],
-    [['dataset', 'prepare', 'package.json', '--out', 'x', '--validation-share', '1'], /up to, but without, 1/],
+    [['dataset', 'prepare', 'package.json', '--out', 'x', '--validation-share', '1'], /up to, but not including, 1/],
     [
       ['dataset', 'prepare', 'package.json', '--out', 'x', '--tools', 'fly'],
       /there is no tool fly; there are search, list, cat/,

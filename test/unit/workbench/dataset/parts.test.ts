@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createDigests } from '../../../../src/workbench/dataset/digests.ts'
-import { leakedValue, referenceValues } from '../../../../src/workbench/dataset/leaks.ts'
-import { createSpread } from '../../../../src/workbench/dataset/spread.ts'
-import { createTally } from '../../../../src/workbench/dataset/tally.ts'
+import { createSpread, createTally } from '../../../../src/workbench/dataset/distributions.ts'
+import { createReferenceTable } from '../../../../src/workbench/dataset/reference-stats.ts'
+import { leakedValue, referenceValues } from '../../../../src/workbench/dataset/references.ts'
 
 describe('digests of rows', () => {
   it('tell each text its first number while the table grows from two slots to thousands', () => {
@@ -70,5 +70,25 @@ describe('a tally of texts', () => {
     for (let n = 0; n < 3; n += 1) tally.add('text 7')
     expect(tally.most(1)).toEqual([['text 7', 4]])
     expect([tally.count, tally.distinct, tally.isFull]).toEqual([6_003, 5_000, true])
+  })
+})
+
+describe('the values of nested references', () => {
+  it('are folded where the keys of an object are data, whatever the depth', () => {
+    const table = createReferenceTable()
+    for (let n = 0; n < 40; n += 1) {
+      table.add({ orders: { [`W${n}`]: { status: n % 2 === 0 ? 'open' : 'paid', items: [n] } }, user: `u${n}` })
+    }
+    expect([...table.paths.keys()].toSorted()).toEqual(['orders.*.items[]', 'orders.*.status', 'user'])
+    const status = table.paths.get('orders.*.status')
+    expect(status?.values.count).toBe(40)
+    expect(status?.values.most(2).map(([, count]) => count)).toEqual([20, 20])
+    expect(table.paths.get('orders.*.items[]')).toMatchObject({ numbers: 40, lengths: { count: 40, most: 2 } })
+  })
+
+  it('keep the names of objects that have the same fields in every row', () => {
+    const table = createReferenceTable()
+    for (let n = 0; n < 40; n += 1) table.add({ expected: { total: n, unit: 'EUR' } })
+    expect([...table.paths.keys()]).toEqual(['expected.total', 'expected.unit'])
   })
 })

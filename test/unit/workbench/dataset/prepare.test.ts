@@ -15,8 +15,21 @@ afterEach(() => removeFolder(folder))
 
 const prepare = (rows: readonly unknown[], more: Partial<PrepareSettings> = {}) =>
   prepareDataset({
-    ...{ files: [writeRows(folder, 'rows.jsonl', rows)], out: join(folder, 'out'), tools: rules.tools },
-    ...{ validationShare: 0.2, seed: 'a', dropDuplicates: false, skipBad: false, mostNamed: 3, version: '0' },
+    ...{
+      files: [writeRows(folder, 'rows.jsonl', rows)],
+      out: join(folder, 'out'),
+      tools: rules.tools,
+      offered: rules.tools,
+    },
+    ...{
+      validationShare: 0.2,
+      seed: 'a',
+      dropDuplicates: false,
+      skipBad: false,
+      replaceTools: false,
+      mostNamed: 3,
+      version: '0',
+    },
     ...{ readItem: rules.readItem, ...more },
   })
 const text = (name: string) => readFileSync(join(folder, 'out', name), 'utf8')
@@ -82,7 +95,22 @@ describe('dataset prepare', () => {
     expect(before.every((one) => after.has(one))).toBe(true)
   })
 
-  it('leaves what else stands in a row as it was written, to the byte, and replaces other tools', async () => {
+  it('keeps integers beyond 2^53 to the digit where it replaces tools, and drops no row that differs in one', async () => {
+    const labelled = (label: string) => JSON.stringify(row(70, { tools: [] })).replace('"1070.5"', label)
+    const rows = [...rowsFrom(0, 12), labelled('9007199254740992'), labelled('9007199254740993')]
+    const manifest = await prepare(rows, { validationShare: 0, dropDuplicates: true })
+    expect(manifest).toMatchObject({ duplicates: { found: 0 }, toolsReplaced: 2, train: { rows: 14 } })
+    expect(text('train.jsonl')).toContain('"reference_answer":9007199254740993,')
+  })
+
+  it('refuses rows that define tools which the server does not have, unless it may replace them', async () => {
+    const deploy = { type: 'function', function: { name: 'deploy', description: 'Deploys.', parameters: {} } }
+    const rows = [...rowsFrom(0, 12), row(70, { tools: [deploy] })]
+    await expect(prepare(rows)).rejects.toThrow(/line 13: it defines the tool deploy, which the server does not have/)
+    expect(await prepare(rows, { replaceTools: true })).toMatchObject({ toolsReplaced: 1 })
+  })
+
+  it('leaves the other fields of a row as they were written, to the byte, and replaces its tools', async () => {
     const [first, ...others] = rowsFrom(0, 12).map((one) => JSON.stringify(one))
     const odd = `${first?.slice(0, -1)}, "n" : 12345678901234567890, "e":1e2,"s":"\\u00e9"  } `
     const replaced = JSON.stringify(row(70, { tools: [] }))
@@ -111,7 +139,7 @@ describe('dataset prepare', () => {
     const refused = prepare([...rowsFrom(0, 20), ...bad])
     await expect(refused).rejects.toMatchObject({ name: 'BadRowsError', count: 4, rows: { length: 3 } })
     await expect(refused).rejects.toThrow(
-      /4 rows cannot be used, and nothing was written:\n {2}.*rows\.jsonl, line 21: is no/,
+      /4 rows cannot be used, and nothing was written:\n {2}.*rows\.jsonl, line 21: is not/,
     )
     expect(existsSync(join(folder, 'out'))).toBe(false)
     const skipping = await prepare([...rowsFrom(0, 20), ...bad], { skipBad: true })

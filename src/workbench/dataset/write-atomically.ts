@@ -6,25 +6,24 @@ import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
 
 /** A file that is being written under another name. */
-export interface WholeFile {
-  /** Writes a line and waits where the disk is slower than the rows. */
+export interface AtomicFile {
+  /** Writes a line; waits while the disk is slower than the rows. */
   line(text: string): Promise<void>
-  /** Closes it and tells what was written: SHA-256 in hex, and the size. */
+  /** Closes it and returns what was written: SHA-256 in hex, and the size. */
   close(): Promise<{ readonly sha256: string; readonly bytes: number; readonly lines: number }>
 }
 
 /**
- * Writes files that are there whole or not at all: `write` fills temporary ones beside them, which get their names, in the
- * order given, when it is done; when it throws, or a file cannot be closed, the temporary ones are removed and what was there
- * before stays.
+ * Writes several files, all or none: `write` fills temporary files beside them, which are renamed, in the given order, when
+ * it is done. If it throws, or a file cannot be closed, the temporary files are removed and the previous files stay.
  */
-export async function writeWhole<T>(
+export async function writeAtomically<T>(
   paths: readonly string[],
-  write: (open: (path: string) => WholeFile) => Promise<T>,
+  write: (open: (path: string) => AtomicFile) => Promise<T>,
 ): Promise<T> {
   const temporary = (path: string) => `${path}.${process.pid}.part`
   const streams: { destroy(): unknown }[] = []
-  const open = (path: string): WholeFile => {
+  const open = (path: string): AtomicFile => {
     const stream = createWriteStream(temporary(path), { flags: 'wx' })
     streams.push(stream)
     const digest = createHash('sha256')
@@ -61,7 +60,7 @@ export async function writeWhole<T>(
   } catch (error) {
     for (const stream of streams) stream.destroy()
     for (const path of paths) await rm(temporary(path), { force: true })
-    // One that is not empty is no longer ours alone.
+    // A folder that is not empty holds files of others.
     for (const folder of made) await rmdir(folder).catch(() => {})
     throw error
   }

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Sql } from 'postgres'
 import { type Database, openDatabase } from '../src/postgres/database.ts'
+import { startEmbedded } from '../src/postgres/embedded/embedded.ts'
+import { systemBases } from '../src/postgres/embedded/place.ts'
 import { migrate } from '../src/postgres/migrate.ts'
-import { openServerDatabase } from '../src/postgres/open-database.ts'
-import { loadConfig } from '../src/server/config.ts'
+import { type Cleanup, makeScratchFolder } from './cleanup.ts'
 
 /** A database for one run of a bench. */
 export interface BenchDatabase extends Database {
@@ -15,53 +15,58 @@ export interface BenchDatabase extends Database {
 
 /** The Postgres that a bench uses. */
 export interface BenchPostgres {
-  /** Which it is, for a person. */
+  /** Which one it is, for a person. */
   readonly where: string
-  /** Makes an empty, migrated database. */
-  makeDatabase(): Promise<BenchDatabase>
-  /** Removes the databases that were made; what else is connected to them is thrown out. */
-  close(): Promise<void>
+  /** Makes an empty database, with the ledger's tables unless `migrated` is false. */
+  makeDatabase(options?: { readonly migrated?: boolean }): Promise<BenchDatabase>
 }
 
-/** Opens the Postgres of DATABASE_URL, whose user must be allowed to make databases, else an embedded one for once. */
-export async function openBenchPostgres(env: NodeJS.ProcessEnv): Promise<BenchPostgres> {
-  const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-bench-'))
-  const open = () => openServerDatabase({ ...loadConfig({ DATA_DIR: folder, ...env }), poolSize: 1 })
-  const embedded = env['DATABASE_URL'] === undefined
-  if (embedded) {
-    const first = await open()
-    await prepareForMillions(first.sql)
-    // The last to let go stops it.
-    await first.close()
-  }
-  const server = await open()
+/**
+ * Opens the Postgres of DATABASE_URL, whose user must be allowed to create databases, else an embedded one of its own. Both
+ * lose what was made in them at the cleanup; other connections to it are closed.
+ */
+export async function openBenchPostgres(env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<BenchPostgres> {
+  const given = env['DATABASE_URL'] === '' ? undefined : env['DATABASE_URL']
+  const url = given ?? (await startScratchPostgres(cleanup))
+  const server = openDatabase({ url, poolSize: 1, name: 'scorekeeper-bench' })
+  cleanup.add(() => server.close())
   const [row] = await server.sql<{ version: string }[]>`select current_setting('server_version') as version`
-  const made: { readonly name: string; readonly database: Database }[] = []
+  const place = given === undefined ? 'embedded, configured as a large database' : `at ${new URL(given).host}`
+  let made = 0
   return {
-    where: `PostgreSQL ${row?.version.split(' ')[0]}, ${embedded ? 'the embedded one, set as a large database is' : server.where}`,
-    async makeDatabase() {
-      const name = `scorekeeper_bench_${process.pid}_${made.length}`
+    where: `PostgreSQL ${row?.version.split(' ')[0]}, ${place}`,
+    async makeDatabase({ migrated = true } = {}) {
+      const name = `scorekeeper_bench_${process.pid}_${made}`
+      made += 1
       await server.sql.unsafe(`create database ${name}`)
-      const address = new URL(server.url)
+      cleanup.add(async () => {
+        await server.sql.unsafe(`drop database if exists ${name} with (force)`)
+      })
+      const address = new URL(url)
       address.pathname = `/${name}`
-      await migrate(address.href)
+      if (migrated) await migrate(address.href)
       const database = openDatabase({ url: address.href, poolSize: 4, name: 'scorekeeper-bench' })
-      made.push({ name, database })
+      cleanup.add(() => database.close())
       return { ...database, url: address.href }
     },
-    async close() {
-      for (const { name, database } of made) {
-        await database.close()
-        await server.sql.unsafe(`drop database ${name} with (force)`)
-      }
-      await server.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
   }
 }
 
-/** The settings that a large database is commonly given, from its next start on: see docs/performance.md. */
-async function prepareForMillions(sql: Sql): Promise<void> {
+async function startScratchPostgres(cleanup: Cleanup): Promise<string> {
+  const folder = makeScratchFolder(cleanup)
+  const options = { dir: join(folder, 'data'), bases: [join(folder, 'own'), ...systemBases] }
+  const start = () => cleanup.start(startEmbedded(options), (embedded) => embedded.stop())
+  const first = await start()
+  const database = openDatabase({ url: first.url, poolSize: 1 })
+  await configureForMillions(database.sql)
+  await database.close()
+  // The settings take effect when the server starts again; it stops when nobody holds it.
+  await first.stop()
+  return (await start()).url
+}
+
+/** The settings that a large database is usually given: see docs/performance.md. */
+async function configureForMillions(sql: Sql): Promise<void> {
   const megabytes = Math.floor(Math.min(totalmem() / 4, 4 * 2 ** 30) / 2 ** 20)
   await sql.unsafe(`alter system set shared_buffers = '${megabytes}MB'`)
   await sql`alter system set max_wal_size = '8GB'`

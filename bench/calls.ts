@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { callCases, describeCases } from './call-cases.ts'
+import type { Cleanup } from './cleanup.ts'
 import { makeReferenceTable } from './references.ts'
 import { measureInRounds } from './rounds.ts'
 import { measureSleepers } from './sleepers.ts'
-import { onStage } from './stage.ts'
+import { setStage } from './stage.ts'
 import { formatHead, formatRow } from './table.ts'
 
 /** Measures tool calls against the same server's bare route, in one run. */
@@ -12,7 +13,7 @@ export const callsBench = {
   name: 'calls',
   usage: 'calls [SECONDS] [--rounds N] [--only none,database,…] [--sleep SECONDS]',
   about: 'tool calls a second and how long they take, as a ratio to the same server without a ledger',
-  async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const options = {
       rounds: { type: 'string', default: '3' },
       only: { type: 'string' },
@@ -26,20 +27,19 @@ export const callsBench = {
     const rounds = z.coerce.number().int().positive().parse(values.rounds)
     const sleepSeconds = z.coerce.number().positive().parse(values.sleep)
     const only = values.only?.split(',')
-    await onStage({ ...env, SLEEP_SECONDS: String(sleepSeconds) }, async (stage) => {
-      await makeReferenceTable(stage.database.sql)
-      const { reference, cases } = await callCases(stage, seconds, only)
-      for (const one of [reference, ...cases]) await one.warm()
-      write(stage.where)
-      write(`${rounds} rounds of ${seconds} s each, the bare route between any two\n`)
-      const seen = await measureInRounds(reference, cases, rounds)
-      write(formatHead('bare'))
-      for (const row of describeCases(seen)) write(formatRow(row))
-      if (only === undefined && !seen.has('pgbench')) write('pgbench is not installed')
-      if (only !== undefined && !only.includes('sleepers')) return
-      write('')
-      for (const line of await measureSleepers(stage, sleepSeconds, seconds)) write(line)
-    })
+    const stage = await setStage({ ...env, SLEEP_SECONDS: String(sleepSeconds) }, cleanup)
+    await makeReferenceTable(stage.database.sql)
+    const { reference, cases } = await callCases(stage, seconds, only)
+    for (const one of [reference, ...cases]) await one.warm()
+    write(stage.where)
+    write(`${rounds} rounds of ${seconds} s each, the bare route between any two\n`)
+    const seen = await measureInRounds(reference, cases, rounds)
+    write(formatHead('bare'))
+    for (const row of describeCases(seen)) write(formatRow(row))
+    if (only === undefined && !seen.has('pgbench')) write('pgbench is not installed')
+    if (only !== undefined && !only.includes('sleepers')) return
+    write('')
+    for (const line of await measureSleepers(stage, sleepSeconds, seconds)) write(line)
   },
 }
 

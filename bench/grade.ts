@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import type { Cleanup } from './cleanup.ts'
 import { measureInRounds, type Summary } from './rounds.ts'
 import { seedItems, seedRollouts } from './seed.ts'
-import { onStage } from './stage.ts'
+import { setStage } from './stage.ts'
 import { type Asked, formatHead, formatRow } from './table.ts'
 
 const connections = 64
@@ -13,7 +14,7 @@ export const gradeBench = {
   name: 'grade',
   usage: 'grade [SECONDS] [--rounds N]',
   about: 'gradings a second of rollouts of ten calls, and the same gradings asked for again',
-  async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const options = { rounds: { type: 'string', default: '3' } } as const
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
     const seconds = z.coerce
@@ -21,48 +22,46 @@ export const gradeBench = {
       .positive()
       .parse(positionals[0] ?? '2')
     const rounds = z.coerce.number().int().positive().parse(values.rounds)
-    await onStage(env, async ({ where, database, measure }) => {
-      const { sql } = database
-      await seedItems(sql)
-      // Each grading is of a rollout of its own: enough of them for the fastest machine, in whole datasets.
-      const count = Math.ceil((mostPerSecond * seconds) / connections) * connections
-      for (let slice = 0; slice <= rounds + 1; slice += 1) {
-        await seedRollouts(sql, { seed: 'grade', from: slice * count, count })
-      }
-      await sql`vacuum (analyze) tool_calls, rollouts, items`
-      let slice = -1
-      const once = { path: '/grade', requests: count / connections }
-      const rollouts = (of: number) => ({ seed: 'grade', from: of * count, count })
-      const fresh = () => {
-        slice += 1
-        return measure({ ...once, seconds, rollouts: rollouts(slice) })
-      }
-      // Of the last slice that was graded, what is sure to have been reached.
-      const again = () =>
-        measure({ path: '/grade', seconds, rollouts: { ...rollouts(slice), count: connections * 10 } })
-      const lone = () => measure({ path: '/grade', seconds: 1, connections: 1, rollouts: rollouts(rounds + 1) })
-      const bare = () => measure({ path: '/bare', seconds: Math.max(1, seconds / 2) })
-      for (const warm of [bare, fresh, again, bare]) await warm()
-      write(where)
-      write(`${rounds} rounds of ${seconds} s each, the bare route between any two; 64 connections\n`)
-      const names = {
-        bare: 'bare route: no ledger',
-        fresh: 'grading a rollout of ten calls',
-        again: 'the same grading again',
-        lone: 'grading, one at a time',
-      }
-      const cases = [
-        { id: 'fresh', name: names.fresh, measure: fresh },
-        { id: 'again', name: names.again, measure: again },
-        { id: 'lone', name: names.lone, measure: lone },
-      ]
-      const seen = await measureInRounds({ id: 'bare', name: names.bare, measure: bare }, cases, rounds)
-      write(formatHead('bare'))
-      for (const [id, name] of Object.entries(names)) {
-        const summary = seen.get(id)
-        if (summary !== undefined) write(formatRow({ name, ...figures(summary), asked: askedOf(id, summary) }))
-      }
-    })
+    const { where, database, measure } = await setStage(env, cleanup)
+    const { sql } = database
+    await seedItems(sql)
+    // Each grading is of a rollout of its own: enough of them for the fastest machine, in whole datasets.
+    const count = Math.ceil((mostPerSecond * seconds) / connections) * connections
+    for (let slice = 0; slice <= rounds + 1; slice += 1) {
+      await seedRollouts(sql, { seed: 'grade', from: slice * count, count })
+    }
+    await sql`vacuum (analyze) tool_calls, rollouts, items`
+    let slice = -1
+    const once = { path: '/grade', requests: count / connections }
+    const rollouts = (of: number) => ({ seed: 'grade', from: of * count, count })
+    const fresh = () => {
+      slice += 1
+      return measure({ ...once, seconds, rollouts: rollouts(slice) })
+    }
+    // Of the last slice that was graded, what is sure to have been reached.
+    const again = () => measure({ path: '/grade', seconds, rollouts: { ...rollouts(slice), count: connections * 10 } })
+    const lone = () => measure({ path: '/grade', seconds: 1, connections: 1, rollouts: rollouts(rounds + 1) })
+    const bare = () => measure({ path: '/bare', seconds: Math.max(1, seconds / 2) })
+    for (const warm of [bare, fresh, again, bare]) await warm()
+    write(where)
+    write(`${rounds} rounds of ${seconds} s each, the bare route between any two; 64 connections\n`)
+    const names = {
+      bare: 'bare route: no ledger',
+      fresh: 'grading a rollout of ten calls',
+      again: 'the same grading again',
+      lone: 'grading, one at a time',
+    }
+    const cases = [
+      { id: 'fresh', name: names.fresh, measure: fresh },
+      { id: 'again', name: names.again, measure: again },
+      { id: 'lone', name: names.lone, measure: lone },
+    ]
+    const seen = await measureInRounds({ id: 'bare', name: names.bare, measure: bare }, cases, rounds)
+    write(formatHead('bare'))
+    for (const [id, name] of Object.entries(names)) {
+      const summary = seen.get(id)
+      if (summary !== undefined) write(formatRow({ name, ...figures(summary), asked: askedOf(id, summary) }))
+    }
   },
 }
 

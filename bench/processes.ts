@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -34,17 +34,27 @@ export interface Load {
   stop(): Promise<void>
 }
 
+/** A process that takes longer to stop is killed. */
+const stopSeconds = 10
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Builds the server and the load as `npm run build` does, for tsx's way of compiling slows them down; gives the folder. */
-export async function build(): Promise<string> {
-  const folder = join(root, 'dist', 'measured')
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+/** The folders of SQL that the compiler does not copy; a tree may lack some of them. */
+const migrationFolders = [join('schema', 'migrations'), join('src', 'ledger', 'migrations')]
+
+/**
+ * Compiles the server and the load, because tsx would slow them down, and gives the folder of what was compiled.
+ *
+ * @param from the sources: this repository, or a checkout of another revision with its `node_modules`
+ */
+export async function build(from: string = root): Promise<string> {
+  const folder = join(from, 'dist', 'measured')
+  const tsc = join(from, 'node_modules', 'typescript', 'bin', 'tsc')
   const options = ['-p', 'tsconfig.json', '--noEmit', 'false', '--noCheck', '--rootDir', '.', '--outDir', folder]
-  await promisify(execFile)(process.execPath, [tsc, ...options], { cwd: root })
-  for (const migrations of ['src/ledger/migrations', 'schema/migrations']) {
-    if (existsSync(join(root, migrations)))
-      cpSync(join(root, migrations), join(folder, migrations), { recursive: true })
+  rmSync(folder, { recursive: true, force: true })
+  await promisify(execFile)(process.execPath, [tsc, ...options], { cwd: from })
+  for (const migrations of migrationFolders) {
+    if (existsSync(join(from, migrations)))
+      cpSync(join(from, migrations), join(folder, migrations), { recursive: true })
   }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
   return folder
@@ -99,6 +109,9 @@ function linesOf(child: ChildProcess, output: Readable): () => Promise<string> {
 
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
   child.kill('SIGTERM')
-  await once(child, 'exit')
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopSeconds * 1000)
+  await exited
+  clearTimeout(timer)
 }

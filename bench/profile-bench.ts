@@ -1,38 +1,43 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { type Cleanup, makeScratchFolder } from './cleanup.ts'
 import { cpuSeconds, postgresPids } from './cpu-time.ts'
 import { type CpuProfile, readProfile, shareOfParts } from './profile.ts'
 import { makeReferenceTable } from './references.ts'
-import { onStage, type Stage } from './stage.ts'
+import { setStage } from './stage.ts'
 
 /** Says where the time of a call goes, by a CPU profile of the server under load. */
 export const profileBench = {
   name: 'profile',
-  usage: 'profile [PATH] [SECONDS]',
+  usage: 'profile [PATH] [SECONDS] [--out FOLDER]',
   about: "where the server's time goes under calls of /tools/none or another path: /bare, /tools/database, …",
-  async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-    const path = z.string().parse(args[0] ?? '/tools/none')
-    const seconds = z.coerce.number().parse(args[1] ?? '8')
-    const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-profile-'))
-    const play = async ({ where, database, measure, server, load }: Stage) => {
-      await makeReferenceTable(database.sql)
-      await measure({ path, seconds: 2 })
-      const pids = { 'the server': [server.pid], 'the load': [load.pid], Postgres: await postgresPids(database.sql) }
-      const before = Object.values(pids).map(cpuSeconds)
-      const { rate, latencies } = await measure({ path, seconds })
-      const used = Object.entries(pids).map(([who, ids], at): string => {
-        const ms = (((cpuSeconds(ids) ?? Number.NaN) - (before[at] ?? Number.NaN)) * 1000) / latencies.total
-        return `${who} ${ids.length === 0 || Number.isNaN(ms) ? 'unknown' : `${ms.toFixed(3)} ms`}`
-      })
-      write(where)
-      write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler`)
-      write(`processor time of each: ${used.join(', ')}\n`)
-    }
-    await onStage(env, play, ['--cpu-prof', `--cpu-prof-dir=${folder}`])
+  async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
+    const options = { out: { type: 'string' } } as const
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    const path = positionals[0] ?? '/tools/none'
+    const seconds = z.coerce
+      .number()
+      .positive()
+      .parse(positionals[1] ?? '8')
+    const folder = values.out ?? makeScratchFolder(cleanup)
+    const profiling = ['--cpu-prof', `--cpu-prof-dir=${folder}`]
+    const { where, database, measure, server, load } = await setStage(env, cleanup, profiling)
+    await makeReferenceTable(database.sql)
+    await measure({ path, seconds: 2 })
+    const pids = { 'the server': [server.pid], 'the load': [load.pid], Postgres: await postgresPids(database.sql) }
+    const before = Object.values(pids).map(cpuSeconds)
+    const { rate, latencies } = await measure({ path, seconds })
+    const used = Object.entries(pids).map(([who, ids], at): string => {
+      const ms = (((cpuSeconds(ids) ?? Number.NaN) - (before[at] ?? Number.NaN)) * 1000) / latencies.total
+      return `${who} ${ids.length === 0 || Number.isNaN(ms) ? 'unknown' : `${ms.toFixed(3)} ms`}`
+    })
+    write(where)
+    write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler`)
+    write(`processor time of each request: ${used.join(', ')}\n`)
+    // The profile is written when the server ends.
+    await server.stop()
     describe(readProfile(folder))
-    write(`\nThe profile itself, for Chrome's DevTools or an editor, is in ${folder}.`)
+    if (values.out !== undefined) write(`\nThe profile, for Chrome's DevTools or an editor, is in ${folder}.`)
   },
 }
 

@@ -1,18 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { graders } from '../graders/index.ts'
 import { openBenchPostgres } from './bench-database.ts'
+import { type Cleanup, makeScratchFolder } from './cleanup.ts'
 import { cpuSeconds } from './cpu-time.ts'
+import { numericGrader } from './environment.ts'
 import { countDirectly } from './regrade-count.ts'
 import { fillGraded } from './regrade-fill.ts'
 
-const program = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+const program = fileURLToPath(new URL('./regrade-program.ts', import.meta.url))
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Measures grading recorded rollouts again by the command itself, and whether its figures are right. */
@@ -21,7 +21,7 @@ export const regradeBench = {
   usage: 'regrade [--rollouts N] [--concurrency N] [--kill-after SECONDS]',
   about:
     'a hundred thousand recorded rollouts graded again, or so many: time, memory, and its figures counted directly',
-  async run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const text = { type: 'string' } as const
     const options = {
       rollouts: { ...text, default: '100000' },
@@ -31,46 +31,40 @@ export const regradeBench = {
     const { values } = parseArgs({ args: [...args], options })
     const rollouts = z.coerce.number().int().min(100).parse(values.rollouts.replaceAll(/[_,]/g, ''))
     const killAfter = z.coerce.number().positive().optional().parse(values['kill-after'])
-    const [grader] = graders
-    if (grader === undefined) throw new Error('no grader is served')
-    const postgres = await openBenchPostgres(env)
-    const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-bench-regrade-'))
-    try {
-      const { sql, url } = await postgres.makeDatabase()
-      write(postgres.where)
-      const filling = await fillGraded(sql, grader.name, rollouts)
-      write(`${rollouts} rollouts of ten calls recorded in ${filling.toFixed(0)} s\n`)
-      const files = { csv: join(folder, 'all.csv'), page: join(folder, 'page.html') }
-      const asked = ['--grader', grader.name, '--concurrency', values.concurrency, '--json']
-      const child = { ...env, DATABASE_URL: url }
-      if (killAfter !== undefined) {
-        await runCommand(asked, child, killAfter)
-        const [row] = await sql<{ n: number }[]>`select count(*)::int as n from grades where source = 'regrade'`
-        write(`killed after ${killAfter} s, with ${row?.n} graded; the same command again:`)
-      }
-      const first = await runCommand([...asked, '--csv', files.csv, '--page', files.page], child)
-      const direct = await countDirectly(sql, grader.name)
-      const done = direct.scored + direct.failed + direct.ungradable
-      write(
-        `graded and reported in ${first.seconds.toFixed(1)} s, ${(done / first.seconds).toFixed(0)} a second, ` +
-          `${first.processor?.toFixed(0) ?? 'unknown'} s of processor time of its own, at most ${first.megabytes} MB resident`,
-      )
-      write(`written: ${size(files.csv)} of CSV, ${size(files.page)} of HTML`)
-      const report = z.record(z.string(), z.unknown()).parse(JSON.parse(first.out))
-      for (const [name, counted] of Object.entries(direct)) {
-        const said = z.number().parse(report[name])
-        const agrees = Math.abs(said - counted) <= 1e-9 * Math.max(1, Math.abs(counted))
-        write(`  ${name.padEnd(14)}${String(said).padEnd(24)}${agrees ? 'as counted directly' : `COUNTED ${counted}`}`)
-        if (!agrees) process.exitCode = 1
-      }
-      const again = await runCommand(asked, child)
-      write(
-        `again, with nothing left but failures: ${again.seconds.toFixed(1)} s, at most ${again.megabytes} MB resident`,
-      )
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-      await postgres.close()
+    const grader = numericGrader
+    const postgres = await openBenchPostgres(env, cleanup)
+    const folder = makeScratchFolder(cleanup)
+    const { sql, url } = await postgres.makeDatabase()
+    write(postgres.where)
+    const filling = await fillGraded(sql, grader.name, rollouts)
+    write(`${rollouts} rollouts of ten calls recorded in ${filling.toFixed(0)} s\n`)
+    const files = { csv: join(folder, 'all.csv'), page: join(folder, 'page.html') }
+    const asked = ['--grader', grader.name, '--concurrency', values.concurrency, '--json']
+    const child = { ...env, DATABASE_URL: url }
+    if (killAfter !== undefined) {
+      await runCommand(asked, child, killAfter)
+      const [row] = await sql<{ n: number }[]>`select count(*)::int as n from grades where source = 'regrade'`
+      write(`killed after ${killAfter} s, with ${row?.n} graded; the same command again:`)
     }
+    const first = await runCommand([...asked, '--csv', files.csv, '--page', files.page], child)
+    const direct = await countDirectly(sql, grader.name)
+    const done = direct.scored + direct.failed + direct.ungradable
+    write(
+      `graded and reported in ${first.seconds.toFixed(1)} s, ${(done / first.seconds).toFixed(0)} a second, ` +
+        `${first.processor?.toFixed(0) ?? 'unknown'} s of processor time of its own, at most ${first.megabytes} MB resident`,
+    )
+    write(`written: ${size(files.csv)} of CSV, ${size(files.page)} of HTML`)
+    const report = z.record(z.string(), z.unknown()).parse(JSON.parse(first.out))
+    for (const [name, counted] of Object.entries(direct)) {
+      const said = z.number().parse(report[name])
+      const agrees = Math.abs(said - counted) <= 1e-9 * Math.max(1, Math.abs(counted))
+      write(`  ${name.padEnd(14)}${String(said).padEnd(24)}${agrees ? 'as counted directly' : `COUNTED ${counted}`}`)
+      if (!agrees) process.exitCode = 1
+    }
+    const again = await runCommand(asked, child)
+    write(
+      `again, with nothing left but failures: ${again.seconds.toFixed(1)} s, at most ${again.megabytes} MB resident`,
+    )
   },
 }
 
@@ -78,7 +72,7 @@ export const regradeBench = {
 async function runCommand(args: readonly string[], env: NodeJS.ProcessEnv, killAfter?: number) {
   const began = performance.now()
   const options = { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] as ['ignore', 'pipe', 'inherit'] }
-  const child = spawn(process.execPath, ['--import', 'tsx', program, 'regrade', ...args], options)
+  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], options)
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   let megabytes = 0

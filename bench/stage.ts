@@ -1,9 +1,10 @@
 import { type BenchDatabase, openBenchPostgres } from './bench-database.ts'
+import type { Cleanup } from './cleanup.ts'
 import type { SteadyWish } from './load-wish.ts'
 import { describeMachine } from './machine.ts'
 import { build, type Load, type MeasuredServer, type Seen, startLoad, startServer } from './processes.ts'
 
-/** All that a bench needs: a database of its own, a server, a load. */
+/** What a bench needs: a database of its own, a server, a load. */
 export interface Stage {
   /** The machine and the Postgres, for a person. */
   readonly where: string
@@ -12,58 +13,56 @@ export interface Stage {
   readonly load: Load
   /** The key that the servers ask for. */
   readonly key: string
-  /** Has the load ask the first server over 64 connections, unless the wish says otherwise. */
+  /** Sends the load to the first server over 64 connections, unless the wish says otherwise. */
   measure(wish: Partial<SteadyWish> & Pick<SteadyWish, 'path' | 'seconds'>): Promise<Seen>
-  /** Makes one more empty database in the same Postgres. */
+  /** Makes another empty database in the same Postgres. */
   addDatabase(): Promise<BenchDatabase>
-  /** Starts one more server, on another database if one is given. */
+  /** Starts another server, on another database if one is given. */
   addServer(on?: BenchDatabase): Promise<MeasuredServer>
-  /** Starts one more load. */
+  /** Starts another load. */
   addLoad(): Load
 }
 
-const key = 'a-key-for-the-bench-alone-0123456789'
+/** The key of every measured server. */
+export const benchKey = 'a-key-for-the-bench-alone-0123456789'
 
-/** Sets the stage, runs the play and clears everything away, whatever happens in it. */
-export async function onStage<Result>(
+/** Builds the program and starts all that a bench needs; the cleanup stops and removes it. */
+export async function setStage(
   env: NodeJS.ProcessEnv,
-  play: (stage: Stage) => Promise<Result>,
+  cleanup: Cleanup,
   nodeOptions: readonly string[] = [],
-): Promise<Result> {
+): Promise<Stage> {
   const folder = await build()
-  const postgres = await openBenchPostgres(env)
-  const started: { stop(): Promise<void> }[] = []
-  const keep = <One extends { stop(): Promise<void> }>(one: One): One => {
-    started.push(one)
-    return one
+  const postgres = await openBenchPostgres(env, cleanup)
+  const database = await postgres.makeDatabase()
+  const addServer = (on = database) => {
+    const starting = startServer(folder, { ...env, ...serverVariables(on) }, nodeOptions)
+    return cleanup.start(starting, (server) => server.stop())
   }
-  try {
-    const database = await postgres.makeDatabase()
-    const addServer = async (on = database) => {
-      const serverEnv = { ...env, DATABASE_URL: on.url, API_KEYS: key, PORT: '0' }
-      return keep(await startServer(folder, serverEnv, nodeOptions))
-    }
-    const addLoad = () => keep(startLoad(folder, env))
-    const server = await addServer()
-    const load = addLoad()
-    const measure: Stage['measure'] = (wish) => {
+  const server = await addServer()
+  const addLoad = () => {
+    const load = startLoad(folder, env)
+    cleanup.add(load.stop)
+    return load
+  }
+  const load = addLoad()
+  return {
+    where: `${describeMachine()}, ${postgres.where}; client, server and database share it`,
+    database,
+    server,
+    load,
+    key: benchKey,
+    measure(wish) {
       const kind = wish.path === '/grade' ? 'gradings' : 'calls'
-      return load.measure({ ports: [server.port], kind, key, connections: 64, ...wish })
-    }
-    const where = `${describeMachine()}, ${postgres.where}; client, server and database share it`
-    return await play({
-      where,
-      database,
-      server,
-      load,
-      key,
-      measure,
-      addDatabase: postgres.makeDatabase,
-      addServer,
-      addLoad,
-    })
-  } finally {
-    for (const one of started.reverse()) await one.stop()
-    await postgres.close()
+      return load.measure({ ports: [server.port], kind, key: benchKey, connections: 64, ...wish })
+    },
+    addDatabase: () => postgres.makeDatabase(),
+    addServer,
+    addLoad,
   }
+}
+
+/** The environment variables of a measured server on a database. */
+export function serverVariables({ url }: Pick<BenchDatabase, 'url'>): Readonly<Record<string, string>> {
+  return { DATABASE_URL: url, API_KEYS: benchKey, PORT: '0' }
 }

@@ -1,0 +1,104 @@
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { openBenchPostgres } from './bench-database.ts'
+import { checkOut } from './checkout.ts'
+import type { Cleanup } from './cleanup.ts'
+import { median } from './latencies.ts'
+import { describeMachine } from './machine.ts'
+import { comparePairs, type PairRatios } from './pairs.ts'
+import { build, startLoad, startServer } from './processes.ts'
+import { benchKey, serverVariables } from './stage.ts'
+
+const paths: Readonly<Record<string, string>> = {
+  bare: '/bare',
+  none: '/tools/none',
+  database: '/tools/database',
+  external: '/tools/external',
+  grade: '/grade',
+}
+
+/** A median ratio from here on counts as "not lower". */
+const notLower = 0.97
+
+/** Compares this build with that of another revision, in interleaved pairs of one run. */
+export const againstBench = {
+  name: 'against',
+  usage: 'against REV [--only none,database,external,grade,bare] [--pairs N] [--seconds N] [--connections N] [--json]',
+  about: 'this build beside that of another revision: the median of the ratios of ten interleaved pairs',
+  async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
+    const { revision, cases, pairs, seconds, connections, isJson } = readOptions(args)
+    const say = (line: string) => void (isJson ? process.stderr : process.stdout).write(`${line}\n`)
+    say(`checking out and building ${revision} and this tree`)
+    const checkout = await checkOut(revision, cleanup)
+    const folders = { old: await build(checkout.folder), now: await build() }
+    const postgres = await openBenchPostgres(env, cleanup)
+    const start = async (folder: string) => {
+      const database = await postgres.makeDatabase({ migrated: false })
+      const starting = startServer(folder, { ...env, ...serverVariables(database) })
+      return await cleanup.start(starting, (server) => server.stop())
+    }
+    const load = startLoad(folders.now, env)
+    cleanup.add(load.stop)
+    const servers = [await start(folders.old), await start(folders.now), await start(folders.old)] as const
+    say(`${describeMachine()}, ${postgres.where}; all of them share it`)
+    say(`${pairs} pairs of ${seconds} s each, ${connections} connections; old is ${checkout.name}\n`)
+    const results: Record<string, PairRatios> = {}
+    for (const id of cases) {
+      const path = paths[id] ?? id
+      const kind = path === '/grade' ? ('gradings' as const) : ('calls' as const)
+      const [old, now, control] = servers.map(({ port }) => async (time: number) => {
+        const wish = { ports: [port], kind, key: benchKey, connections, path, seconds: time }
+        const { rate, errors } = await load.measure(wish)
+        if (errors > 0) throw new Error(`${errors} requests to ${path} failed`)
+        return rate
+      })
+      if (old === undefined || now === undefined || control === undefined) return
+      for (const warm of [old, now, control]) await warm(Math.min(2, seconds))
+      results[id] = await comparePairs(
+        { old: () => old(seconds), now: () => now(seconds), control: () => control(seconds) },
+        pairs,
+      )
+      say(describe(id, results[id]))
+    }
+    if (isJson) process.stdout.write(`${JSON.stringify({ revision: checkout.name, results }, null, 2)}\n`)
+    const ends = Object.values(results)
+    if (ends.some(({ control }) => median(control) < notLower)) {
+      say(`\nthe old build against itself misses ${notLower}: the machine is too restless; make the run again`)
+      process.exitCode = 2
+    } else if (ends.some(({ now }) => median(now) < notLower)) process.exitCode = 1
+  },
+}
+
+function describe(id: string, { rates, now, control }: PairRatios): string {
+  const spread = (ratios: readonly number[]) =>
+    `${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`
+  const verdict = median(now) >= notLower ? 'not lower' : 'LOWER'
+  const rate = `${median(rates.old).toFixed(0)}/s → ${median(rates.now).toFixed(0)}/s`
+  return `${id.padEnd(10)} ${rate.padEnd(22)} now/old ${spread(now)}: ${verdict}; old/old ${spread(control)}`
+}
+
+function readOptions(args: readonly string[]) {
+  const text = { type: 'string' } as const
+  const options = {
+    only: { ...text, default: 'none,database,external,grade' },
+    pairs: { ...text, default: '10' },
+    seconds: { ...text, default: '3' },
+    connections: { ...text, default: '64' },
+    json: { type: 'boolean', default: false },
+  } as const
+  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+  const [revision] = positionals
+  if (revision === undefined) throw new Error('say against which revision: npm run bench -- against main')
+  const cases = values.only.split(',')
+  const unknown = cases.find((id) => paths[id] === undefined)
+  if (unknown !== undefined) throw new Error(`--only: "${unknown}" is not one of ${Object.keys(paths).join(', ')}`)
+  const whole = z.coerce.number().int().positive()
+  return {
+    revision,
+    cases,
+    pairs: whole.parse(values.pairs),
+    seconds: z.coerce.number().positive().parse(values.seconds),
+    connections: whole.parse(values.connections),
+    isJson: values.json,
+  }
+}

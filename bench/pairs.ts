@@ -1,0 +1,37 @@
+/** What a comparison saw, one entry a pair. */
+export interface PairRatios {
+  readonly rates: { readonly old: readonly number[]; readonly now: readonly number[] }
+  /** The new build's rate to the old one's. */
+  readonly now: readonly number[]
+  /** The old build's rate in a second server to its rate in the first: how much the machine wavers. */
+  readonly control: readonly number[]
+}
+
+/** Each gives its rate, measured once. */
+export interface Compared {
+  readonly old: () => Promise<number>
+  readonly now: () => Promise<number>
+  readonly control: () => Promise<number>
+}
+
+/**
+ * Measures in interleaved pairs: in each the old build, the new one and the old one's second server, in an order that turns
+ * from pair to pair, so that whoever comes first or last gains nothing by it.
+ */
+export async function comparePairs(compared: Compared, pairs: number): Promise<PairRatios> {
+  const rates: { readonly old: number[]; readonly now: number[] } = { old: [], now: [] }
+  const [now, control]: [number[], number[]] = [[], []]
+  const names = ['old', 'now', 'control'] as const
+  for (let pair = 0; pair < pairs; pair += 1) {
+    const seen = { old: 0, now: 0, control: 0 }
+    for (let at = 0; at < names.length; at += 1) {
+      const name = names[(pair + at) % names.length] ?? 'old'
+      seen[name] = await compared[name]()
+    }
+    rates.old.push(seen.old)
+    rates.now.push(seen.now)
+    now.push(seen.now / seen.old)
+    control.push(seen.control / seen.old)
+  }
+  return { rates, now, control }
+}

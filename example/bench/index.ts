@@ -1,0 +1,4 @@
+import { searchBench } from './search.ts'
+
+/** What `npm run bench` can measure of the example, beside the server itself. */
+export const benches = [searchBench]

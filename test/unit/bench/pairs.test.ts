@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest'
+import { comparePairs } from '../../../bench/pairs.ts'
+
+describe('two builds in pairs', () => {
+  it('are measured in an order that turns, and compared within their pair alone', async () => {
+    const order: string[] = []
+    const rates = { old: [100, 50], now: [120, 60], control: [100, 49] }
+    const measured = (name: 'old' | 'now' | 'control') => async () => {
+      order.push(name)
+      return rates[name].shift() ?? 0
+    }
+    const seen = await comparePairs({ old: measured('old'), now: measured('now'), control: measured('control') }, 2)
+    expect(order).toEqual(['old', 'now', 'control', 'now', 'control', 'old'])
+    expect(seen.rates).toEqual({ old: [100, 50], now: [120, 60] })
+    expect(seen.now).toEqual([1.2, 1.2])
+    expect(seen.control).toEqual([1, 0.98])
+  })
+})

@@ -1,21 +1,20 @@
-/** A passage of postgres.js that is to read differently. */
+/** A passage of postgres.js and its replacement. */
 export interface Repair {
-  /** The file in which it stands. */
+  /** The name of the file that has the passage. */
   readonly file: 'connection.js' | 'index.js'
+  /** The passage, which the file must contain exactly once. */
   readonly find: string
-  /** What shall stand there. */
+  /** The replacement. */
   readonly put: string
 }
 
 /**
- * What postgres.js 3.4.9 needs to survive the loss of its connections under load: of those that came back some never
- * carried a query again, some queries waited for ever, and an exception that belongs to no promise ended the process. A
- * version in which one of these passages reads differently is taken as it is: test/database/postgres/database.test.ts tells what it still
- * needs.
+ * What postgres.js 3.4.9 needs to survive the loss of its connections under load. Without these, some of the new
+ * connections never carry a query, some queries wait forever, and an exception outside of any promise ends the process.
  */
-export const losses: readonly Repair[] = [
+const losses: readonly Repair[] = [
   {
-    // porsager/postgres#1208: a write after the loss is an uncaught TypeError. Its query is to fail instead.
+    // porsager/postgres#1208: a write after the loss is an uncaught TypeError. Now its query fails.
     file: 'connection.js',
     find: '    const x = socket.write(chunk, fn)\n',
     put: `    if (!socket) {
@@ -33,7 +32,7 @@ export const losses: readonly Repair[] = [
     put: "    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    socket.removeListener('data', data)\n",
   },
   {
-    // porsager/postgres#1193: when a proxy accepts and hangs up, its server being away, the query never fails.
+    // porsager/postgres#1193: when a proxy accepts a connection and closes it, the query never fails.
     file: 'connection.js',
     find: '    if (initial)\n      return reconnect()\n',
     put: `    if (initial && options.host.length > 1)
@@ -42,7 +41,7 @@ export const losses: readonly Repair[] = [
 `,
   },
   {
-    // What is asked between the error and the close that follows it was neither answered nor failed, and the new
+    // A query that is sent between the error and the close that follows it neither succeeded nor failed, and the new
     // connection waited for its answer.
     file: 'connection.js',
     find: "    !hadError && (query || sent.length) && error(Errors.connection('CONNECTION_CLOSED', options, socket))\n",
@@ -51,19 +50,19 @@ export const losses: readonly Repair[] = [
 `,
   },
   {
-    // The library asks for the array types on each new connection; nobody was told when that failed, save the process.
+    // The library reads the array types on each new connection; a failure was an unhandled rejection.
     file: 'connection.js',
     find: '        return fetchArrayTypes()\n',
     put: '        return fetchArrayTypes().catch(() => {})\n',
   },
   {
-    // porsager/postgres#1155: what is left of a lost transaction would be executed outside of any.
+    // porsager/postgres#1155: the remaining statements of a lost transaction were executed outside of any transaction.
     file: 'index.js',
     find: 'new Promise((_, reject) => connection.onclose = reject)',
     put: 'new Promise((_, reject) => connection.onclose = (e) => (queries.lost = e, reject(e)))',
   },
   {
-    // So would be what somebody asks of a transaction that has ended: in the midst of the next one on its connection.
+    // So were statements of a transaction that had ended: inside the next transaction on its connection.
     file: 'index.js',
     find: '        q.catch(e => uncaughtError || (uncaughtError = e))\n',
     put: `        q.catch(e => uncaughtError || (uncaughtError = e))
@@ -75,11 +74,11 @@ export const losses: readonly Repair[] = [
 ]
 
 /**
- * What it needs to survive a database that says nothing: frozen, or behind a network that swallows. With the option
- * `silence`, in seconds, a query is cancelled when nothing has come for so long, and its connection dropped when nothing
- * comes of that either within another second.
+ * The option `silence`, in seconds, for a database that stops answering: one that is frozen, or behind a network that
+ * drops packets. A query is cancelled when nothing was received for that time, and its connection is dropped when nothing
+ * is received within another second. docs/dependencies.md says why this cannot be done outside of the library.
  */
-export const silences: readonly Repair[] = [
+const silences: readonly Repair[] = [
   {
     file: 'index.js',
     find: '    socket          : o.socket,\n',
@@ -94,8 +93,8 @@ export const silences: readonly Repair[] = [
   function giveUp() {
     if (!query || !socket) return
     const [last, own] = [heard, socket]
-    // Where it is only slow, this ends it. On a connection of its own, while this one still stands: a pooler forgets with
-    // whose statement a client was busy who has hung up.
+    // Ends a statement that is only slow. On a connection of its own, while this one is still open: a pooler forgets
+    // the statement of a client that has disconnected.
     backend.pid && Connection({ ...options, silence: 0 }).cancel(backend, () => {}, () => {})
     setTimeout(() => {
       if (last !== heard || own !== socket) return
@@ -104,7 +103,7 @@ export const silences: readonly Repair[] = [
     }, Math.min(1, options.silence) * 1000)
   }
 
-  // What is left to do takes milliseconds.
+  // The rollback that follows takes milliseconds.
   function hurry() {
     const last = heard
     silence && setTimeout(() => last === heard && giveUp(), Math.min(5, options.silence) * 1000).unref()
@@ -130,13 +129,13 @@ export const silences: readonly Repair[] = [
     put: '  function connectTimedOut() {\n    connection.silent = true\n',
   },
   {
-    // A transaction that is undone because its time is up: the statement that it waits for was cancelled.
+    // A transaction is rolled back because its time is up: the statement that it waits for was cancelled.
     file: 'index.js',
     find: '      } catch (e) {\n        await (name\n',
     put: '      } catch (e) {\n        name || c.hurry()\n        await (name\n',
   },
   {
-    // Who waits for a connection while there is none would wait as long as all before him together.
+    // Queries that wait for a connection while there is none would time out one after the other.
     file: 'index.js',
     find: '    queries.length && connect(c, queries.shift())\n',
     put: `    if (c.silent && open.length + busy.length + full.length + reserved.length === 0)
@@ -146,3 +145,6 @@ export const silences: readonly Repair[] = [
 `,
   },
 ]
+
+/** All repairs, in the order in which they are applied. */
+export const repairs: readonly Repair[] = [...losses, ...silences]

@@ -2,17 +2,13 @@ import { parseJson } from '../../base/json.ts'
 import type { TrajectoryCall } from '../../kit/trajectory.ts'
 import { stepInto } from './template-path.ts'
 
-/** A tool call of the trajectory as a template or Python code reads it, in the sample's field `trajectory`. */
-interface ToldCall {
-  readonly tool: string
-  readonly arguments: unknown
-  readonly output: string
-  readonly outcome: TrajectoryCall['outcome']
-}
-
 /**
- * A sample with what graders in OpenAI's format may ask of it: `choices` where it has none, and, where the trajectory is
- * known, `output_tools` in the shape of chat completions where it has none, and `trajectory`, which is this server's own.
+ * Completes a sample for graders in OpenAI's format: every field that a trainer sends is present, empty where the sample
+ * does not have it. A `model_sample` posted to `graders/run` and a trainer's request with the same text give equal samples,
+ * so a grader behaves in a job as it did in the rehearsal.
+ *
+ * With a trajectory, an empty `output_tools` is filled from it in the shape of chat completions, and the field `trajectory`
+ * is added, which only this server has.
  *
  * @see https://platform.openai.com/docs/guides/graders (Templating: the sample namespace)
  * @example completeSample({ output_text: '42' }, [call]).output_tools // [{ id: 'call_1', type: 'function', function: … }]
@@ -21,32 +17,37 @@ export function completeSample(
   sample: Readonly<Record<string, unknown>>,
   trajectory: readonly TrajectoryCall[] | undefined,
 ): Readonly<Record<string, unknown>> {
-  const { output_text: content, output_tools: given, choices } = sample
-  const tools = hasElements(given) ? given : trajectory?.map(chatToolCall)
-  const message = { role: 'assistant', content, ...(hasElements(tools) && { tool_calls: tools }) }
+  const { output_text, output_json, output_tools, output_reasoning_summary, choices } = sample
+  const tools = hasElements(output_tools) ? output_tools : (trajectory ?? []).map(chatToolCall)
+  const message = { role: 'assistant', content: output_text, tool_calls: tools }
   return {
     ...sample,
     choices: hasElements(choices) ? choices : [{ index: 0, message, finish_reason: 'stop' }],
-    ...(tools !== undefined && { output_tools: tools }),
-    ...(trajectory !== undefined && { trajectory: trajectory.map(toldCall) }),
+    output_json: output_json ?? null,
+    output_tools: tools,
+    output_reasoning_summary: output_reasoning_summary ?? null,
+    ...(trajectory !== undefined && { trajectory: trajectory.map(recordedCall) }),
   }
 }
 
-const hasElements = (value: unknown): value is readonly unknown[] => Array.isArray(value) && value.length > 0
+function hasElements(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length > 0
+}
 
 function chatToolCall({ callId, tool, arguments: given }: TrajectoryCall) {
-  // What the model wrote and is no JSON stands in the ledger as the text that it was.
+  // The ledger keeps arguments that are not valid JSON as the text that the model wrote.
   const text = typeof given === 'string' ? given : JSON.stringify(given)
   return { id: callId, type: 'function', function: { name: tool, arguments: text } }
 }
 
-function toldCall({ tool, arguments: given, output, outcome }: TrajectoryCall): ToldCall {
+/** A tool call as templates and Python code read it in `sample.trajectory`. */
+function recordedCall({ tool, arguments: given, output, outcome }: TrajectoryCall) {
   return { tool, arguments: given, output, outcome }
 }
 
 /**
- * The sample with its `output_json`: where the trainer sent none, what `output_text` is as JSON, if it is JSON. A text
- * that is not, or that is nested too deeply, leaves the sample as it was.
+ * Fills an empty `output_json` with the JSON of `output_text`. The sample stays as it is if the text is not JSON or is
+ * nested too deeply.
  *
  * @see https://platform.openai.com/docs/api-reference/graders/run (model_sample)
  */

@@ -4,9 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { RequestError, ToolError } from '../../../../src/kit/errors.ts'
 import type { Database } from '../../../../src/postgres/database.ts'
+import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
+import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
+import { createOutbound } from '../../../../src/runtime/outbound/outbound.ts'
 import { defineGrader, defineTool, open, post, testApp, toolCall } from '../../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
 import { raised, runRaw, type Served, served, thrown } from '../../../support/openai/served.ts'
+import { json, listen } from '../../../support/outbound/listen.ts'
 
 let home: TestDatabase
 let database: Database
@@ -172,6 +176,49 @@ describe('the sample of a graders/run', () => {
     const grader = text('{{sample.choices[0].message.content}}', 'said')
     expect((await runRaw(server.client, { grader, model_sample: 'said' })).reward).toBe(1)
   })
+
+  it.each(['94.0', '', '{"answer": [94]}'])('equals the sample that a trainer sends for the text %j', async (said) => {
+    const listening = await listen((response) => json(response, { score: 1 }))
+    const grader = { type: 'endpoint', name: 'elsewhere', url: `${listening.origin}/grade` }
+    const checked = checkGrader(grader)
+    if (!checked.ok) throw new Error(checked.message)
+    const outbound = createOutbound({
+      allowed: readAllowedAddresses(listening.origin),
+      seconds: 10,
+      maxBytes: 1_048_576,
+    })
+    const jsonGraders = [{ name: 'elsewhere', version: '1', codeHash: 'a', grader: checked.grader }]
+    const both = await served(database, { jsonGraders, outbound })
+    const sample = {
+      choices: [{ index: 0, message: { role: 'assistant', content: said, tool_calls: [] }, finish_reason: 'stop' }],
+      output_text: said,
+      output_json: null,
+      output_tools: [],
+      output_reasoning_summary: null,
+    }
+    const trace_id = `run-same-${said}`
+    const app = testApp(database, { jsonGraders, outbound })
+    expect((await post(app, '/graders/elsewhere', { sample, item: {}, trace_id })).text).toBe('{"score":1}')
+    expect((await runRaw(both.client, { grader, model_sample: said, trace_id })).reward).toBe(1)
+    both.close()
+    const [byTrainer, posted] = listening.asked.map(({ body }) => JSON.parse(body))
+    await listening.close()
+    expect(Object.keys(posted.sample)).toEqual(expect.arrayContaining(Object.keys(sample)))
+    expect(posted).toEqual(byTrainer)
+  })
+
+  it('has empty fields and not missing ones: code that reads them behaves as in a job', async () => {
+    const rest = '{{sample.output_tools}} {{sample.choices[0].message.tool_calls}}'
+    expect((await runRaw(server.client, { grader: text(rest, '[] []'), model_sample: 'x' })).reward).toBe(1)
+    const call = text('{{sample.output_tools[0].function.name}}', 'cat')
+    for (const body of [{ model_sample: 'x' }, { sample: { output_text: 'x', output_tools: [] } }]) {
+      const run = await runRaw(server.client, { grader: call, ...body })
+      expect([run.reward, raised(run)]).toEqual([0, ['sample_parse_error']])
+    }
+    const summary = text('{{sample.output_reasoning_summary}}', 'x')
+    const run = await runRaw(server.client, { grader: summary, model_sample: 'x' })
+    expect([run.reward, raised(run)]).toEqual([null, ['invalid_variable_error']])
+  })
 })
 
 describe('a graders/run with a trace_id', () => {
@@ -204,16 +251,10 @@ describe('a graders/run with a trace_id', () => {
     expect((await run('run-trace', '{{sample.output_tools[0].function.name}}', 'cat', { sample: none })).reward).toBe(1)
   })
 
-  it('tells a model that made no call from a sample that cannot say', async () => {
+  it('scores 0 where the recorded model made no call and the grader reads one', async () => {
     const path = '{{sample.output_tools[0].function.name}}'
     const made = await run('run-trace-empty', path, 'cat')
     expect([made.reward, raised(made)]).toEqual([0, ['sample_parse_error']])
-    const untold = await runRaw(server.client, {
-      grader: { ...equal, input: path },
-      model_sample: 'x',
-      item: { answer: '' },
-    })
-    expect([untold.reward, raised(untold)]).toEqual([null, ['invalid_variable_error']])
   })
 
   it('is a 5xx where a call of the rollout failed: nothing can be said of the model', async () => {

@@ -2,23 +2,20 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
-import { jobHeaders } from '../workbench/job/headers.ts'
-import { hyperparameterNames, hyperparameters } from '../workbench/job/hyperparameters.ts'
-import { type GraderPlan, type JobPlan, jobAddress, jobBody } from '../workbench/job/job-body.ts'
-import { jobWarnings } from '../workbench/job/job-warnings.ts'
-import { masked } from '../workbench/job/mask.ts'
-import { answerFormat, platforms } from '../workbench/job/response-format.ts'
+import { jobHeaders, masked } from '../workbench/job/headers.ts'
+import { type GraderPlan, type JobPlan, jobAddress, jobBody, jobWarnings } from '../workbench/job/job-body.ts'
+import { answerFormat, hyperparameterNames, hyperparameters, platforms } from '../workbench/job/platform-formats.ts'
 import { header, list, whole } from './options.ts'
 import { exitCodes } from './run-program.ts'
 
-/** What {@link jobCommand} needs to know of the user's environment. */
+/** The parts of the user's environment that {@link jobCommand} needs. */
 export interface JobDeps {
   readonly env: NodeJS.ProcessEnv
   /** The names of the tools that the server offers. */
   readonly tools: readonly string[]
-  /** The names of the graders that are served, the default one first; read when the command runs. */
+  /** The names of the served graders, the default one first; read when the command runs. */
   readonly graders: () => readonly string[]
-  /** The calls that a rollout may make; undefined for no limit. */
+  /** How many calls a rollout may make; undefined for no limit. */
   readonly budget: number | undefined
 }
 
@@ -53,9 +50,9 @@ Examples:
     --resource https://mine.openai.azure.com --compute-multiplier 1.5 --reasoning-effort medium
   scorekeeper job --for openai … --header 'x-functions-key: \${FUNCTIONS_KEY}' --show-secrets > job.json
 
-The key of the server is taken from SCOREKEEPER_KEY (as "Authorization: Bearer …"), or from the variables that --header
-names. What stands in headers is masked, unless --show-secrets is given. Nothing is sent: the body goes to stdout, where to
-send it and what looks wrong to stderr. Exit code 2: a value is out of its range, or something is named that there is not.
+The key of the server comes from SCOREKEEPER_KEY (as "Authorization: Bearer …"), or from the variables that --header
+names. Header values are masked unless --show-secrets is given. Nothing is sent: the body goes to stdout; the address and
+warnings go to stderr. Exit code 2: a value is out of range, or a named tool, grader or file does not exist.
 `
 
 /** The command that prints the body of a training job. */
@@ -63,25 +60,25 @@ export function jobCommand(deps: JobDeps): Command {
   const command = new Command('job')
     .summary('print the body of a training job')
     .description('Prints the body of a reinforcement fine-tuning job: tools, grader, hyperparameters. Sends nothing.')
-    .addOption(new Option('--for <platform>', 'whose job it is').choices(platforms).makeOptionMandatory())
-    .requiredOption('--url <url>', 'the server’s address, as the trainer reaches it')
+    .addOption(new Option('--for <platform>', 'the training platform').choices(platforms).makeOptionMandatory())
+    .requiredOption('--url <url>', 'the public address of the server')
     .requiredOption('--training-file <id>', 'the id of the uploaded training set')
     .option('--validation-file <id>', 'the id of the uploaded validation set')
     .option('--model <name>', 'the model to train', 'o4-mini-2025-04-16')
-    .option('--suffix <text>', 'a part of the trained model’s name')
+    .option('--suffix <text>', 'a suffix for the name of the trained model')
     .option('--job-seed <n>', 'the job’s seed', whole)
-    .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)')
-    .option('--grader-file <file>', 'a grader that the platform runs itself, as JSON')
-    .option('--rate-limit <n>', 'the most gradings a second', whole, 50)
-    .option('--pass-threshold <score>', 'from this score on an answer counts as passed', Number)
-    .option('--tools <names>', 'these tools alone, separated by commas (default: all)', list)
-    .option('--tool-path <path>', 'where tools are, {name} for the name', '/tools/{name}')
-    .option('--header <header>', '"name: value" for tools and grader; may be given again', header)
-    .option('--max-episode-steps <n>', 'the steps of a rollout (default: the budget of calls)', whole)
-    .option('--response-format <file>', 'the form of the answers, a JSON Schema')
+    .option('--grader <name>', 'the grader at /graders/NAME (default: that of /grade)')
+    .option('--grader-file <file>', 'a JSON file with a grader that the platform runs itself')
+    .option('--rate-limit <n>', 'the maximum number of gradings a second', whole, 50)
+    .option('--pass-threshold <score>', 'answers with this score or more count as passed', Number)
+    .option('--tools <names>', 'only these tools, separated by commas (default: all)', list)
+    .option('--tool-path <path>', 'the path of tools, with {name} for the name', '/tools/{name}')
+    .option('--header <header>', '"name: value" for tools and grader; may be repeated', header)
+    .option('--max-episode-steps <n>', 'the maximum number of steps in a rollout (default: the budget of calls)', whole)
+    .option('--response-format <file>', 'a JSON Schema for the answers')
     .option('--resource <url>', 'the address of the Azure resource')
-    .option('--api-version <version>', 'Azure’s api-version (default: preview where the job needs it)')
-    .option('--show-secrets', 'print the headers as they are')
+    .option('--api-version <version>', 'Azure’s api-version (default: preview if the job needs it)')
+    .option('--show-secrets', 'print the headers unmasked')
     .option('--json', 'print address, body and warnings as one JSON document')
     .addHelpText('after', examples)
   for (const name of hyperparameterNames) {
@@ -97,12 +94,12 @@ export function jobCommand(deps: JobDeps): Command {
   })
 }
 
-interface Wanted {
+interface ReadJob {
   readonly options: Options
   readonly plan: JobPlan
 }
 
-function readPlan(given: Record<string, unknown>, { env, tools, graders, budget }: JobDeps): Wanted {
+function readPlan(given: Record<string, unknown>, { env, tools, graders, budget }: JobDeps): ReadJob {
   const options = valid(optionsShape, given, 'options')
   const { url, maxEpisodeSteps = budget ?? 10 } = options
   const plan: JobPlan = {
@@ -132,7 +129,7 @@ function graderOf({ grader, graderFile, rateLimit, passThreshold }: Options, nam
   return { kind: 'endpoint', name, rateLimit, ...(passThreshold !== undefined && { passThreshold }) }
 }
 
-/** Words stay words, and what reads as a number becomes one: the ranges are the schema's. */
+/** Texts that read as numbers become numbers; the schema checks the ranges. */
 function hyperparametersOf(given: Record<string, unknown>): Record<string, unknown> {
   const entries = hyperparameterNames.flatMap((name): [string, unknown][] => {
     const value = given[name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())]
@@ -142,13 +139,13 @@ function hyperparametersOf(given: Record<string, unknown>): Record<string, unkno
   return Object.fromEntries(entries)
 }
 
-function print({ options, plan }: Wanted, { budget }: JobDeps): void {
+function print({ options, plan }: ReadJob, { budget }: JobDeps): void {
   const address = jobAddress(plan, options.resource?.replace(/\/+$/, ''), options.apiVersion)
   const body = options.showSecrets ? jobBody(plan) : masked(jobBody(plan))
   const hidden = !options.showSecrets && Object.keys(plan.headers).length > 0
   const warnings = [
     ...jobWarnings(plan, budget),
-    ...(hidden ? ['what stands in headers is masked: --show-secrets prints it'] : []),
+    ...(hidden ? ['header values are masked: --show-secrets prints them'] : []),
   ]
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ method: 'POST', address, body, warnings }, null, 2)}\n`)

@@ -1,11 +1,11 @@
-/** Thrown for a header that names a variable which is not set. */
+/** Thrown for a header that names an environment variable which is not set. */
 export class MissingSecretError extends Error {
   override readonly name = 'MissingSecretError'
 }
 
 /**
- * The headers with `${NAME}` replaced by the environment's variables, so that no secret is written in a command. Without
- * any header, `Authorization` with the key of SCOREKEEPER_KEY; none where that is not set.
+ * The headers with `${NAME}` replaced by environment variables, so that a command line holds no secrets. Without headers:
+ * `Authorization` with the key of SCOREKEEPER_KEY, or nothing if that is not set.
  *
  * @throws MissingSecretError that names the header and the variable.
  */
@@ -24,5 +24,25 @@ export function jobHeaders(
         return value
       }),
     ]),
+  )
+}
+
+/** The text that replaces a secret. */
+const mask = '********'
+
+/** The scheme in front of a key, which is not secret. */
+const scheme = /^(Bearer|Basic|Token|ApiKey)\s+/i
+
+/**
+ * Returns the same value with the values of every `headers` object masked, at any depth: headers carry keys.
+ *
+ * @example masked({ headers: { Authorization: 'Bearer abc' } }) // { headers: { Authorization: 'Bearer ********' } }
+ */
+export function masked(value: unknown, isHeaders = false): unknown {
+  if (isHeaders && typeof value === 'string') return `${scheme.exec(value)?.[0] ?? ''}${mask}`
+  if (Array.isArray(value)) return value.map((inner) => masked(inner, isHeaders))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, masked(inner, isHeaders || name === 'headers')]),
   )
 }

@@ -2,12 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { jobHeaders } from '../../../../src/workbench/job/headers.ts'
-import { hyperparameters } from '../../../../src/workbench/job/hyperparameters.ts'
-import { type JobPlan, jobAddress, jobBody } from '../../../../src/workbench/job/job-body.ts'
-import { jobWarnings } from '../../../../src/workbench/job/job-warnings.ts'
-import { masked } from '../../../../src/workbench/job/mask.ts'
-import { answerFormat, responseFormat } from '../../../../src/workbench/job/response-format.ts'
+import { jobHeaders, masked } from '../../../../src/workbench/job/headers.ts'
+import { type JobPlan, jobAddress, jobBody, jobWarnings } from '../../../../src/workbench/job/job-body.ts'
+import { answerFormat, hyperparameters, responseFormat } from '../../../../src/workbench/job/platform-formats.ts'
 import { scorekeeper } from '../../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
@@ -53,12 +50,12 @@ describe('the body of a job', () => {
     ])
   })
 
-  it('leaves out what was not asked for', () => {
+  it('leaves out options that are not set', () => {
     const bare = jobBody({ ...plan, headers: {}, tools: [], hyperparameters: {}, validationFile: undefined })
     expect(JSON.stringify(bare)).not.toMatch(/headers|tools|max_episode_steps|hyperparameters|validation_file|null/)
   })
 
-  it('has the answer’s schema in json_schema for OpenAI and beside the type for Azure, however it was written', () => {
+  it('nests the answer’s schema in json_schema for OpenAI and puts it beside the type for Azure, in whichever form it was given', () => {
     const schema = { type: 'object', properties: { answer: { type: 'string' } } }
     const named = { name: 'answer', strict: true, schema }
     const ways = [schema, named, { type: 'json_schema', ...named }, { type: 'json_schema', json_schema: named }]
@@ -72,7 +69,7 @@ describe('the body of a job', () => {
     }
   })
 
-  it('goes to OpenAI’s address, or to that of the Azure resource under the version that endpoints need', () => {
+  it('goes to OpenAI’s address, or to the Azure resource with the api-version that endpoints need', () => {
     const azure = { ...plan, platform: 'azure' } as const
     const own = { ...azure, tools: [], grader: { kind: 'written', grader: { type: 'string_check' } } } as const
     const multi = {
@@ -107,7 +104,7 @@ describe('hyperparameters', () => {
 })
 
 describe('secrets of a job', () => {
-  it('come from the environment, and from nowhere when it has none', () => {
+  it('come from the environment; without one there are none', () => {
     expect(jobHeaders({}, { SCOREKEEPER_KEY: 'k' })).toEqual({ Authorization: 'Bearer k' })
     expect(jobHeaders({}, {})).toEqual({})
     const written = { 'x-key': `${variable('A')}-${variable('B')}`, 'x-plain': 'plain' }
@@ -118,7 +115,7 @@ describe('secrets of a job', () => {
     expect(() => jobHeaders(written, { A: '1', B: '' })).toThrow('the header x-key needs B, which is not set')
   })
 
-  it('are masked wherever headers stand, those of graders within a grader too', () => {
+  it('are masked in every headers object, also in graders inside a grader', () => {
     const graders = { a: { type: 'endpoint', headers: { 'x-key': 'secret' } } }
     const shown = masked({ ...jobBody({ ...plan, headers: { Authorization: 'bearer abc', cookie: 'abc' } }), graders })
     expect(JSON.stringify(shown)).not.toMatch(/abc|secret/)
@@ -128,17 +125,17 @@ describe('secrets of a job', () => {
 
 describe('warnings about a job', () => {
   it.each<readonly [string, Partial<JobPlan>, RegExp]>([
-    ['an address that only this machine knows', { url: 'https://localhost:8000' }, /cannot reach/],
-    ['an address that only this network knows', { url: 'https://172.20.0.1' }, /cannot reach/],
-    ['an open connection', { url: 'http://example.com' }, /not https/],
+    ['an address of this machine', { url: 'https://localhost:8000' }, /cannot reach/],
+    ['an address of this network', { url: 'https://172.20.0.1' }, /cannot reach/],
+    ['an unencrypted connection', { url: 'http://example.com' }, /not https/],
     ['no key', { headers: {} }, /SCOREKEEPER_KEY/],
     ['fewer steps than calls', { maxEpisodeSteps: 9 }, /budget of 10/],
     ['no validation', { validationFile: undefined }, /validation/],
-  ])('tell of %s', (_, more, message) => {
+  ])('mention %s', (_, more, message) => {
     expect(jobWarnings({ ...plan, ...more }, 10)).toEqual([expect.stringMatching(message)])
   })
 
-  it('are none for a good one', () => expect(jobWarnings(plan, 10)).toEqual([]))
+  it('are absent for a good job', () => expect(jobWarnings(plan, 10)).toEqual([]))
 })
 
 describe('the command job', { timeout: 120_000 }, () => {
@@ -149,7 +146,7 @@ describe('the command job', { timeout: 120_000 }, () => {
   afterAll(() => removeFolder(folder))
   const needed = ['--url', 'https://example.com/', '--training-file', 'f1', '--validation-file', 'f2']
 
-  it('prints the body alone on stdout, secrets masked, and where to send it on stderr', async () => {
+  it('prints only the body on stdout, with secrets masked, and the address on stderr', async () => {
     const env = { SCOREKEEPER_KEY: 'very-secret' }
     const args = ['job', '--for', 'azure', ...needed, '--batch-size', '8', '--n-epochs', 'auto', '--job-seed', '7']
     const { code, out, err } = await scorekeeper(args, env)
@@ -173,7 +170,7 @@ describe('the command job', { timeout: 120_000 }, () => {
     expect(shown.out.split('Bearer very-secret').length).toBe(5)
   })
 
-  it('takes a grader and the form of answers from files, and headers from the environment', async () => {
+  it('reads a grader and the format of answers from files, and headers from the environment', async () => {
     const grader = join(folder, 'grader.json')
     const form = join(folder, 'form.json')
     writeFileSync(grader, JSON.stringify({ type: 'string_check', name: 'same', operation: 'eq' }))

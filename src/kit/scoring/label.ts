@@ -1,85 +1,152 @@
 import { plainCharacters } from './plain-text.ts'
-import { type Quantity, quantityAt } from './quantities/quantity.ts'
+import { type Quantity, type Value, valueAt } from './quantities/quantity.ts'
 import { type Token, tokenize } from './quantities/tokens.ts'
+import { suffixUnitAt } from './quantities/units.ts'
 import { undress } from './undress.ts'
 
-/** A quantity in a text, or a word or sign that is part of none. */
-export type Item = { kind: 'text'; text: string } | { kind: 'quantity'; quantity: Quantity; eitherSign: boolean }
-
-type QuantityItem = Extract<Item, { kind: 'quantity' }>
+/** A number or a range in a text, or a word or sign that is part of neither. */
+export type Item = { readonly kind: 'text'; readonly text: string } | Value
 
 /** What a short text says. */
 export interface Reading {
-  items: readonly Item[]
+  readonly items: readonly Item[]
   /** The text without case, spacing and punctuation: equal for two spellings of one name. */
-  key: string
+  readonly key: string
 }
 
-/** Longer texts are neither a number nor the label of one, and are not looked at. Counted after trimming. */
-export const LONGEST_TEXT = 1000
+/** Longer texts are neither a number nor the label of one, and are not read. Counted after trimming. */
+export const longestText = 1000
 
-const QUIET = new Set([',', ';', '.', ':', '"', "'", '“', '”', '‘', '’'])
-const FALLING = new Set(['decrease', 'decreased', 'decline', 'declined', 'fell', 'dropped', 'lower', 'down'])
-const JOINING = new Set(['and', '&', 'respectively'])
-const BEFORE_YEAR = new Set(['in', 'from', 'to', 'of', 'since', 'during', 'between', 'and', 'versus', 'fiscal', 'year'])
+const quiet = new Set([',', ';', '.', ':', '"', "'", '“', '”', '‘', '’'])
+const brackets = new Set(['(', ')', '[', ']', '{', '}', '*', '**', '_', '`', '\\', '|'])
+const joining = new Set(['and', '&', 'respectively'])
+const beforeYear = new Set(['in', 'from', 'to', 'of', 'since', 'during', 'between', 'and', 'versus', 'fiscal', 'year'])
+const signWords: Readonly<Record<string, '-' | '+'>> = { minus: '-', negative: '-', plus: '+', positive: '+' }
 
-/** Reads a text of at most `LONGEST_TEXT` characters. */
-export const readText = (text: string): Reading => {
-  const tokens = tokenize(undress(plainCharacters(text)))
+/** Reads a text of at most {@link longestText} characters. */
+export function readText(text: string): Reading {
+  const plain = plainCharacters(text)
+  const tokens = tokenize(undress(plain))
+  const zero = zeroIn(tokens)
+  const items = zero === undefined ? withSignWords(itemsOf(tokens)) : [zero]
+  // A number may be approximate, a name may not.
+  const approximate = !items.some(isValue) && /^[\s*_`"'“‘«$]*[~≈≃≅=]/u.test(plain)
+  const key = keyOf(tokens)
+  return { items, key: approximate && key !== '' ? `~ ${key}` : key }
+}
+
+function itemsOf(tokens: readonly Token[]): Item[] {
   const items: Item[] = []
   for (let at = 0; at < tokens.length; ) {
-    const found = quantityAt(tokens, at)
-    if (found !== undefined) {
-      items.push({ kind: 'quantity', quantity: found.quantity, eitherSign: isFall(tokens, at, found.end) })
-      at = found.end
+    const value = valueAt(tokens, at)
+    if (value !== undefined) {
+      items.push(value.found)
+      at = value.end
       continue
     }
     const token = tokens[at]
     if (token !== undefined && !isQuiet(token, tokens[at - 1])) items.push({ kind: 'text', text: token.text })
     at += 1
   }
-  const key = tokens.filter((token) => token.kind !== 'symbol' || '<>=+%$€£¥/&@#∞'.includes(token.text))
-  return { items, key: key.map((token) => token.text).join(' ') }
+  return items
 }
 
-const isQuiet = (token: Token, before: Token | undefined): boolean =>
-  QUIET.has(token.text) || (token.text === '!' && before?.kind === 'word')
+function isQuiet(token: Token, before: Token | undefined): boolean {
+  return quiet.has(token.text) || (token.text === '!' && before?.kind === 'word')
+}
 
-/** In "33.9% decrease" and "fell by 33.9%" the word may stand for the sign. */
-const isFall = (tokens: readonly Token[], from: number, end: number): boolean => {
-  const before = tokens[from - 1]?.text ?? ''
-  const word = before === 'of' || before === 'by' ? tokens[from - 2]?.text : before
-  return FALLING.has(word ?? '') || FALLING.has(tokens[end]?.text ?? '')
+/** A text without a word, a number or one of these says nothing. */
+const telling = '<>=+%$€£¥/&@#∞'
+
+/** Signs that change what a name says stay in its key: `-yes` and `yes?` are not `yes`, but ABC-7 is ABC 7. */
+function keyOf(tokens: readonly Token[]): string {
+  if (!tokens.some((token) => token.kind !== 'symbol' || telling.includes(token.text))) return ''
+  const kept = tokens.filter((token, at) => {
+    if (token.kind !== 'symbol') return true
+    if (isQuiet(token, tokens[at - 1]) || brackets.has(token.text)) return false
+    return token.text !== '-' || at === 0 || at === tokens.length - 1
+  })
+  return kept.map((token) => token.text).join(' ')
+}
+
+/** The value of a text that says nothing but zero: `zero`, `nil`, `zero percent`, `no change`, `unchanged`. */
+function zeroIn(tokens: readonly Token[]): Item | undefined {
+  const words = tokens.filter(({ text }) => text !== '.' && text !== '!')
+  const text = words.map((token) => token.text).join(' ')
+  const change = /^(?:(?:remained|stayed) )?unchanged$|^no change$/u.test(text)
+  const [first, second] = words
+  const named = first?.text === 'zero' || first?.text === 'nil'
+  const unit = named && second !== undefined ? suffixUnitAt(words, 1) : undefined
+  if (!change && !(named && (unit?.end ?? 1) === words.length)) return undefined
+  const { name, power = 0, magnitude } = unit?.unit ?? {}
+  const number = { numerator: 0n, denominator: 1n, form: 'decimal', place: undefined, digits: 1 } as const
+  return { kind: 'quantity', quantity: { ...number, sign: '', unit: name, power, magnitude } }
+}
+
+/** Reads `minus 8%` as `-8%`: at the beginning, and after a word such as `and` or `of`. */
+function withSignWords(items: readonly Item[]): Item[] {
+  return items.flatMap((item, at): Item[] => {
+    const next = items[at + 1]
+    if (item.kind === 'text' && signOf(items, at) !== undefined && next?.kind === 'quantity') return []
+    const sign = signOf(items, at - 1)
+    if (item.kind !== 'quantity' || sign === undefined) return [item]
+    const { numerator } = item.quantity
+    return [
+      { kind: 'quantity', quantity: { ...item.quantity, sign, numerator: sign === '-' ? -numerator : numerator } },
+    ]
+  })
+}
+
+/** The sign that the word at a place stands for, where a number without a sign of its own comes next. */
+function signOf(items: readonly Item[], at: number): '-' | '+' | undefined {
+  const [before, word, next] = [items[at - 1], items[at], items[at + 1]]
+  if (word?.kind !== 'text' || next?.kind !== 'quantity' || next.quantity.sign !== '') return undefined
+  const begins =
+    at === 0 || (before?.kind === 'text' && (joining.has(before.text) || /^(?:of|by|or)$/u.test(before.text)))
+  return begins && Object.hasOwn(signWords, word.text) ? signWords[word.text] : undefined
 }
 
 /**
- * The lists of quantities that a label accepts as an answer: one list of one for most labels, one of two for "1.91% and
- * 3.46%, respectively", two for "$ 386797190 or $ 386.8 million", none for a name or a sentence of several numbers.
+ * The lists of values that a label accepts as an answer: one list of one for most labels, one of two for "1.91% and
+ * 3.46%, respectively", two for "$ 386797190 or $ 386.8 million", none for a name or a sentence with several numbers.
+ * Each value is given with its place among the items.
  */
-export const acceptedBy = (items: readonly Item[]): QuantityItem[][] => {
+export function acceptedBy(items: readonly Item[]): number[][] {
   const or = items.findIndex((item) => item.kind === 'text' && item.text === 'or')
   if (or >= 0) {
     const first = acceptedBy(items.slice(0, or))
-    const rest = acceptedBy(items.slice(or + 1))
+    const rest = acceptedBy(items.slice(or + 1)).map((list) => list.map((at) => at + or + 1))
     if (first.length > 0 && rest.length > 0) return [...first, ...rest]
   }
-  const quantities = quantitiesOf(items)
-  if (quantities.length === 0) return []
-  if (quantities.length === 1 || isList(items)) return [quantities]
-  const rest = quantitiesOf(items.filter((item, at) => !isYear(item, items[at - 1])))
+  const all = items.flatMap((item, at) => (isValue(item) ? [at] : []))
+  if (all.length === 0) return []
+  if (all.length === 1 || isList(items)) return [all]
+  const rest = all.filter((at) => !isYear(items[at], items[at - 1]))
   return rest.length === 1 ? [rest] : []
 }
 
-/** The quantities among items, in order. */
-export const quantitiesOf = (items: readonly Item[]): QuantityItem[] => items.filter((item) => item.kind === 'quantity')
+/** Whether an item is a number or a range. */
+export function isValue(item: Item): item is Value {
+  return item.kind !== 'text'
+}
 
-/** Whether items are quantities and at most the words that join them. */
-export const isList = (items: readonly Item[]): boolean =>
-  items.every((item) => item.kind === 'quantity' || JOINING.has(item.text))
+/** The values among items, in order. */
+export function valuesOf(items: readonly Item[]): Value[] {
+  return items.filter(isValue)
+}
 
-const isYear = (item: Item, before: Item | undefined): boolean => {
-  if (item.kind !== 'quantity' || before?.kind !== 'text' || !BEFORE_YEAR.has(before.text)) return false
-  const { numerator, place, digits, unit, magnitude } = item.quantity
+/** Whether items are values and at most the words that join them. */
+export function isList(items: readonly Item[]): boolean {
+  return items.every((item) => item.kind !== 'text' || joining.has(item.text))
+}
+
+function isYear(item: Item | undefined, before: Item | undefined): boolean {
+  if (item?.kind === 'range') return looksLikeYear(item.low) && looksLikeYear(item.high)
+  if (item?.kind !== 'quantity' || before?.kind !== 'text' || !beforeYear.has(before.text)) return false
+  return looksLikeYear(item.quantity)
+}
+
+function looksLikeYear({ numerator, place, digits, unit, magnitude }: Quantity): boolean {
   const bare = unit === undefined && magnitude === undefined && place === 0 && digits === 4
   return bare && numerator >= 1900n && numerator < 2100n
 }

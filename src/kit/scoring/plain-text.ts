@@ -1,6 +1,5 @@
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹'
 const DIGIT_ZEROS = [0x660, 0x6f0, 0x966, 0x9e6, 0xe50]
-const SIMPLE_FRACTIONS: Readonly<Record<string, string>> = { '½': '.5', '¼': '.25', '¾': '.75' }
 
 /**
  * Reduces the ways that Unicode has of writing one character to the plain one: full-width and other digits, dashes and
@@ -11,8 +10,7 @@ export const plainCharacters = (text: string): string =>
     // NFKC alone would turn 10⁶ into 106 and 5½ into 51/2: these two go first.
     .replace(/[⁰¹²³⁴-⁹⁺⁻]+/gu, (run) => `^${[...run].map(superscript).join('')}`)
     .replace(/[₀-₉]/gu, '_$&')
-    .replace(/[½¼¾]/gu, (character) => SIMPLE_FRACTIONS[character] ?? ' ')
-    .replace(/[⅐-⅞↉]/gu, ' $& ')
+    .replace(/[½¼¾⅐-⅞↉]/gu, ' $& ')
     .normalize('NFKC')
     .replace(/\p{Cf}/gu, '')
     .replace(/[\u2010-\u2015\u2212\u2043]/gu, '-')

@@ -1,4 +1,4 @@
-const WRAPPERS: readonly (readonly [open: string, close: string])[] = [
+const wrappers: readonly (readonly [open: string, close: string])[] = [
   ['*', '*'],
   ['_', '_'],
   ['`', '`'],
@@ -20,13 +20,13 @@ const WRAPPERS: readonly (readonly [open: string, close: string])[] = [
  *
  * @example undress('**$\\boxed{14.1\\%}$**.') // '14.1%'
  */
-export const undress = (text: string): string => {
+export function undress(text: string): string {
   let rest = withoutLatex(text.replace(/^\s*(?:\\+n)+|(?:\\+n)+\s*$/gu, ''))
-  let marked = false
+  let approximate = false
   for (;;) {
     let inner = peel(rest.trim())
-    if (!marked && /^[~≈≃≅=]/u.test(inner)) {
-      marked = true
+    if (!approximate && /^[~≈≃≅=]/u.test(inner)) {
+      approximate = true
       inner = inner.slice(1)
     }
     if (inner === rest) return rest
@@ -34,9 +34,9 @@ export const undress = (text: string): string => {
   }
 }
 
-const withoutLatex = (text: string): string => {
+function withoutLatex(text: string): string {
   const symbols = text
-    .replace(/\\[dt]?frac\s?\{([^{}]*)\}\s?\{([^{}]*)\}/gu, '$1/$2')
+    .replace(/\\[cdt]?frac\s?(?:\{([^{}]*)\}\s?\{([^{}]*)\}|(\d)\s?(\d))/gu, ' $1$3/$2$4')
     .replace(/\{,\}/gu, ',')
     .replace(/\^\{([^{}]*)\}/gu, '^$1')
     .replace(/\\(?:times|cdot)(?![a-z])/gu, '×')
@@ -49,7 +49,7 @@ const withoutLatex = (text: string): string => {
   return withoutBox(withoutFontCommands(symbols))
 }
 
-const withoutFontCommands = (text: string): string => {
+function withoutFontCommands(text: string): string {
   for (let before = text; ; ) {
     const after = before.replace(/\\(?:text|math)(?:bf|it|rm|tt|sf|up|normal)?\s?\{([^{}]*)\}/gu, '$1')
     if (after === before) return after
@@ -58,14 +58,15 @@ const withoutFontCommands = (text: string): string => {
 }
 
 /** Two boxes are two answers: only a single one is taken off. */
-const withoutBox = (text: string): string =>
-  text.split('\\boxed').length === 2 ? text.replace(/\\boxed\s?\{([^{}]*)\}/u, '$1') : text
+function withoutBox(text: string): string {
+  return text.split('\\boxed').length === 2 ? text.replace(/\\boxed\s?\{([^{}]*)\}/u, '$1') : text
+}
 
-const peel = (text: string): string => {
+function peel(text: string): string {
   if (text.startsWith('```') && text.endsWith('```') && text.length > 6) {
     return text.slice(3, -3).replace(/^[a-z]{1,12}\n/u, '')
   }
-  for (const [open, close] of WRAPPERS) {
+  for (const [open, close] of wrappers) {
     if (text.startsWith(open) && text.endsWith(close) && text.length > open.length + close.length) {
       return text.slice(open.length, -close.length)
     }

@@ -1,18 +1,27 @@
+import type { Token } from './tokens.ts'
+
 /** What stands around a number and says how to read it. Currencies are named by their ISO 4217 code. */
 export interface Unit {
-  /** A currency's code, `percent`, `ratio` (a multiple, as in 1.5x), or nothing for a bare magnitude. */
-  name?: string
+  /** A currency's code, `percent`, `ratio` (a multiple, as in 1.5x), `shares`, or nothing for a bare magnitude. */
+  readonly name?: string
   /** The power of ten that the unit stands for: -2 for percent, -4 for basis points, -2 for cents. */
-  power?: number
+  readonly power?: number
   /** The power of ten of a magnitude word such as thousand (3) or bn (9). */
-  magnitude?: number
+  readonly magnitude?: number
 }
 
-const table = (entries: Readonly<Record<string, Unit>>): ReadonlyMap<string, Unit> =>
-  new Map(Object.entries(entries).flatMap(([words, unit]) => words.split('|').map((word) => [word, unit])))
+/** The unit that begins at a token, and where it ends. */
+export interface FoundUnit {
+  readonly unit: Unit
+  readonly end: number
+}
+
+function table(entries: Readonly<Record<string, Unit>>): ReadonlyMap<string, Unit> {
+  return new Map(Object.entries(entries).flatMap(([words, unit]) => words.split('|').map((word) => [word, unit])))
+}
 
 /** Units written before a number. Two tokens are joined by a space. */
-export const PREFIXES = table({
+const prefixes = table({
   '$|us $|usd|usd $': { name: 'USD' },
   'c $|ca $|cad|cad $': { name: 'CAD' },
   'a $|au $|aud|aud $': { name: 'AUD' },
@@ -31,8 +40,8 @@ export const PREFIXES = table({
   mxn: { name: 'MXN' },
 })
 
-/** Units written after a number. Two tokens are joined by a space. */
-export const SUFFIXES = table({
+/** Units written after a number. Up to three tokens are joined by spaces. */
+const suffixes = table({
   'k|thousand|thousands': { magnitude: 3 },
   'm|mm|mn|mln|mil|mio|million|millions': { magnitude: 6 },
   'b|bn|bln|billion|billions': { magnitude: 9 },
@@ -41,9 +50,11 @@ export const SUFFIXES = table({
   'lakh|lakhs': { magnitude: 5 },
   'crore|crores': { magnitude: 7 },
   '%|percent|pct|per cent|percentage point|percentage points|pp|ppt|ppts': { name: 'percent', power: -2 },
-  '‰': { name: 'percent', power: -3 },
+  '‰|per mille|per mil|permille': { name: 'percent', power: -3 },
   'bp|bps|basis point|basis points': { name: 'percent', power: -4 },
-  'x|×': { name: 'ratio' },
+  'x|×|times': { name: 'ratio' },
+  'share|shares': { name: 'shares' },
+  'per share|a share|/ share|per common share|per basic share|per diluted share': {},
   '$|usd|dollar|dollars|us dollar|us dollars': { name: 'USD' },
   'cent|cents|¢': { name: 'USD', power: -2 },
   'cad|canadian dollars': { name: 'CAD' },
@@ -62,3 +73,63 @@ export const SUFFIXES = table({
   sek: { name: 'SEK' },
   mxn: { name: 'MXN' },
 })
+
+/** Reads the unit that begins at a token and stands before a number, such as `$` or `USD`. */
+export function prefixUnitAt(tokens: readonly Token[], at: number): FoundUnit | undefined {
+  return unitAt(prefixes, tokens, at)
+}
+
+/** Reads the unit that begins at a token and stands behind a number, such as `%`, `million` or `per share`. */
+export function suffixUnitAt(tokens: readonly Token[], at: number): FoundUnit | undefined {
+  return unitAt(suffixes, tokens, at)
+}
+
+function unitAt(units: ReadonlyMap<string, Unit>, tokens: readonly Token[], at: number): FoundUnit | undefined {
+  const [first, second, third] = [tokens[at], tokens[at + 1], tokens[at + 2]]
+  if (first === undefined) return undefined
+  const three = second && third && units.get(`${first.text} ${second.text} ${third.text}`)
+  if (three !== undefined) return { unit: three, end: at + 3 }
+  // "a $5 rise" is not in Australian dollars; "US $5" is in American ones.
+  const joined = second !== undefined && (!second.spaced || second.text !== '$' || /^us/u.test(first.text))
+  const two = joined ? units.get(`${first.text} ${second.text}`) : undefined
+  if (two !== undefined) return { unit: two, end: at + 2 }
+  const one = units.get(first.text)
+  return one && { unit: one, end: at + 1 }
+}
+
+/** Two units together, such as $ and million; undefined where they contradict each other. */
+export function combineUnits(one: Unit, other: Unit): Unit | undefined {
+  if (other.magnitude !== undefined) {
+    return one.magnitude === undefined && one.power === undefined ? { ...one, ...other } : undefined
+  }
+  if (other.name === undefined) return one
+  if (one.name === undefined)
+    return other.power !== undefined && one.magnitude !== undefined ? undefined : { ...one, ...other }
+  return one.name === other.name && isCurrency(one.name) && other.power === undefined ? one : undefined
+}
+
+/** Whether a unit's name is a currency's code. */
+export function isCurrency(name: string): boolean {
+  return /^[A-Z]{3}$/u.test(name)
+}
+
+const scales: Readonly<Record<string, number>> = { thousand: 3, million: 6, billion: 9, trillion: 12, mm: 6, bn: 9 }
+
+/**
+ * The power of ten of the scale that a question names for its answer, or undefined where it names none, or several, or
+ * asks for a percentage or a ratio.
+ *
+ * @example scaleNamedIn('what was the net revenue in 2014, in millions?') // 6
+ */
+export function scaleNamedIn(question: string): number | undefined {
+  const text = question.slice(0, longestQuestion).toLowerCase()
+  if (/\b(?:percent|percentage|ratio)\b|%/u.test(text)) return undefined
+  const named = text.matchAll(
+    /(?:\b(?:in|how many|what)|\()\s{0,3}(?:(?:us\s?)?\$|usd|us dollars?|dollars?)?\s{0,3}(?:of )?(thousand|million|billion|trillion|mm|bn)s?\b/gu,
+  )
+  const powers = new Set([...named].map(([, word = '']) => scales[word]))
+  const [power] = powers
+  return powers.size === 1 ? power : undefined
+}
+
+const longestQuestion = 20_000

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readReference, scoreNumber } from '../../../../src/kit/scoring/numbers.ts'
-import { NUMERIC_CASES } from '../../../support/scoring/numeric-cases.ts'
+import { numericCases } from '../../../support/scoring/numeric-cases.ts'
+import { numericRuleCases } from '../../../support/scoring/numeric-rule-cases.ts'
 
 const literal = { rule: 'literal' } as const
 
 describe('the score of a number', () => {
-  for (const [about, cases] of Object.entries(NUMERIC_CASES)) {
+  for (const [about, cases] of Object.entries(numericCases)) {
     describe(about, () => {
       for (const [answer, reference, expected, expectedLiteral = expected] of cases) {
         it(`gives ${JSON.stringify(answer)} against ${JSON.stringify(reference)} ${expected}`, () => {
@@ -17,17 +18,52 @@ describe('the score of a number', () => {
     })
   }
 
+  for (const [about, cases] of Object.entries(numericRuleCases)) {
+    describe(about, () => {
+      for (const [answer, reference, expected, question] of cases) {
+        const asked = question === undefined ? '' : ` when asked ${JSON.stringify(question)}`
+        it(`gives ${JSON.stringify(answer)} against ${JSON.stringify(reference)} ${expected}${asked}`, () => {
+          expect(scoreNumber(answer, reference, question === undefined ? {} : { question }).score).toBe(expected)
+        })
+      }
+    })
+  }
+
   it('agrees with every row of a hand-checked file, in both rules', () => {
-    const file = new URL('../../../../../shared/finqa/numeric_cases.jsonl', import.meta.url)
     const own = { answer: '0.2734', reference: '27.3%', expected: 1, expected_literal: 0.5 }
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
-    const rows: (typeof own)[] = [own, ...lines.map((line): typeof own => JSON.parse(line))]
+    // Matters of taste in that file that the rules decide the other way.
+    const decided = ['-(35)', '14% increase']
+    const rows = [own, ...rowsOf<typeof own>('finqa/numeric_cases.jsonl')].filter(
+      (row) => !decided.includes(row.answer),
+    )
     for (const row of rows) {
       expect.soft(scoreNumber(row.answer, row.reference).score, JSON.stringify(row).slice(0, 200)).toBe(row.expected)
       expect.soft(scoreNumber(row.answer, row.reference, literal).score).toBe(row.expected_literal)
     }
   })
+
+  it('agrees with every row of a file of faults', () => {
+    const own: FaultRow = { answer: '4 3/8%', reference: '4.375%', score: 1 }
+    for (const row of [own, ...rowsOf<FaultRow>('faults/numbers.jsonl')]) {
+      const options = row.question === undefined ? {} : { question: row.question }
+      expect.soft(scoreNumber(row.answer, row.reference, options).score, JSON.stringify(row)).toBe(row.score)
+    }
+  })
 })
+
+interface FaultRow {
+  readonly answer: string
+  readonly reference: string
+  readonly score: number
+  readonly question?: string
+}
+
+/** The rows of a file of shared data, where it is there. */
+function rowsOf<Row>(path: string): Row[] {
+  const file = new URL(`../../../../../shared/${path}`, import.meta.url)
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+  return lines.map((line): Row => JSON.parse(line))
+}
 
 describe('the reason of a score', () => {
   it.each([
@@ -49,7 +85,11 @@ describe('the reason of a score', () => {
     ['5)', '5', 'signs around the number'],
     ['', '5', 'empty answer'],
     ['no idea', '5', 'no number in the answer'],
-    ['5-6', '5', 'not a plain number'],
+    ['5-6', '5', 'a range, not one number'],
+    ['5', '5-6', 'one number, not a range'],
+    ['up 5', '5 decrease', 'the other direction'],
+    ['up 5 down', '5', 'both directions'],
+    ['decrease of -5', '-5', 'a direction and a sign that contradicts it'],
     ['NaN', '5', 'not a finite number'],
     ['6', '5', 'differs by 20% from the reference 5'],
     ['no', 'yes', 'is not the reference yes'],

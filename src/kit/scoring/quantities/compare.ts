@@ -1,70 +1,102 @@
 import type { Score } from '../score.ts'
 import type { Quantity } from './quantity.ts'
+import { isCurrency } from './units.ts'
 
 /** Whether a more precise number that rounds to the reference earns 1 (`rounding`) or 0.5 (`literal`). */
 export type Rule = 'rounding' | 'literal'
 
 /** Two values over one denominator, `one` being 1, with the sizes of the last digits written. */
 interface Pair {
-  answer: bigint
-  reference: bigint
-  one: bigint
-  answerUnit: bigint | undefined
-  referenceUnit: bigint | undefined
+  readonly answer: bigint
+  readonly reference: bigint
+  readonly one: bigint
+  readonly answerUnit: bigint | undefined
+  readonly referenceUnit: bigint | undefined
+  /** Only the same value counts; nearness and rounding do not. */
+  readonly exact: boolean
 }
 
-const FAMILIAR = ['', 'ten', 'a hundred', 'a thousand', 'ten thousand', 'a hundred thousand', 'a million']
+const familiar = ['', 'ten', 'a hundred', 'a thousand', 'ten thousand', 'a hundred thousand', 'a million']
+
+/** How two quantities are compared. */
+export interface CompareOptions {
+  readonly rule: Rule
+  /** Only the same value counts. */
+  readonly exact?: boolean
+}
 
 /** Scores one quantity against another: 1, 0.5 or 0. Exact: no floating point takes part in the decision. */
-export const compareQuantities = (answer: Quantity, reference: Quantity, rule: Rule): Score => {
+export function compareQuantities(answer: Quantity, reference: Quantity, options: CompareOptions): Score {
   const contradiction = contradictionOf(answer.unit, reference.unit)
   if (contradiction !== undefined) return { score: 0, reason: contradiction }
   if (isUndone(answer, reference)) return { score: 0, reason: 'a division left undone' }
-  const pairs = readings(answer, reference)
+  const pairs = readings(answer, reference, options.exact ?? false)
   const percent = answer.unit === 'percent' || reference.unit === 'percent'
   let best: Score | undefined
   for (const pair of pairs) {
-    const score = judge(pair, answer.digits, percent, rule)
+    const score = judge(pair, answer.digits, percent, options.rule)
     if (score !== undefined && score.score > (best?.score ?? 0)) best = score
   }
   return best ?? { score: 0, reason: mismatch(pairs, percent) }
 }
 
-const contradictionOf = (one: string | undefined, other: string | undefined): string | undefined => {
+function contradictionOf(one: string | undefined, other: string | undefined): string | undefined {
   if (one === undefined || other === undefined || one === other) return undefined
-  const isCurrency = (unit: string) => unit !== 'percent' && unit !== 'ratio'
   if (isCurrency(one) && isCurrency(other)) return `another currency: ${one}, not ${other}`
-  return isCurrency(one) || isCurrency(other) ? `${one} against ${other}` : undefined
+  // 150% and 1.5x are two ways to write one number.
+  const numbers = ['percent', 'ratio']
+  return numbers.includes(one) && numbers.includes(other) ? undefined : `${one} against ${other}`
 }
 
 /** 1/2 is a number; 5829/376 is the calculation that was asked for, unless the reference itself is a fraction. */
-const isUndone = (answer: Quantity, reference: Quantity): boolean =>
-  answer.place === undefined &&
-  reference.place !== undefined &&
-  (size(answer.numerator) > 100n || answer.denominator > 100n)
+function isUndone(answer: Quantity, reference: Quantity): boolean {
+  if (answer.form !== 'fraction' || reference.form !== 'decimal') return false
+  return size(answer.numerator) > 100n || answer.denominator > 100n
+}
 
-/** The ways to read the two together: by value, and with a unit or a magnitude word that only one of them wrote. */
-const readings = (answer: Quantity, reference: Quantity): Pair[] => {
+/** The magnitudes that a bare reference leaves out: thousand, million, billion. */
+const impliedMagnitudes = [3, 6, 9]
+
+/**
+ * The ways to read the two together: by value, and without a unit or a magnitude word that only one of them wrote.
+ * Between different scales, a reference of one digit says too little to be rounded to.
+ */
+function readings(answer: Quantity, reference: Quantity, exact: boolean): Pair[] {
   const power = (quantity: Quantity) => quantity.power + (quantity.magnitude ?? 0)
-  const pairs = [pairOf(answer, power(answer), reference, power(reference))]
+  const across = answer.power !== reference.power || (answer.magnitude ?? 0) !== (reference.magnitude ?? 0)
+  const strict = exact || (across && reference.form === 'decimal' && reference.digits < 2)
+  const pairs = [pairOf(answer, power(answer), reference, power(reference), strict)]
   if (reference.unit === 'percent' && mayLackPercent(answer)) {
-    pairs.push(pairOf(answer, reference.power, reference, reference.power))
+    pairs.push(pairOf(answer, reference.power, reference, reference.power, strict))
   }
-  if (answer.unit === 'percent' && mayLackPercent(reference)) {
-    pairs.push(pairOf(answer, answer.power, reference, answer.power))
+  if (answer.unit === 'percent' && answer.power === -2 && mayLackPercent(reference)) {
+    pairs.push(pairOf(answer, answer.power, reference, answer.power, strict))
   }
-  const one = (answer.magnitude === undefined) !== (reference.magnitude === undefined)
-  if (one && answer.unit !== 'percent' && reference.unit !== 'percent') {
-    pairs.push(pairOf(answer, answer.power, reference, reference.power))
+  if (isPlain(answer) && isPlain(reference)) {
+    const added = reference.magnitude === undefined && impliedMagnitudes.includes(answer.magnitude ?? 0)
+    const leftOut = reference.magnitude !== undefined && answer.magnitude === undefined
+    if (added) pairs.push(pairOf(answer, answer.power, reference, reference.power, true))
+    if (leftOut) pairs.push(pairOf(answer, answer.power, reference, reference.power, strict))
   }
   return pairs
 }
 
-/** A bare 7 may be 7%; a bare 0.33 is a fraction already. */
-const mayLackPercent = ({ unit, magnitude, numerator, denominator }: Quantity): boolean =>
-  unit === undefined && magnitude === undefined && size(numerator) >= denominator
+function isPlain({ unit }: Quantity): boolean {
+  return unit !== 'percent' && unit !== 'ratio'
+}
 
-const pairOf = (answer: Quantity, answerPower: number, reference: Quantity, referencePower: number): Pair => {
+/** A bare 7 may be 7%; a bare 0.33 is a fraction already. */
+function mayLackPercent({ unit, magnitude, numerator, denominator }: Quantity): boolean {
+  return unit === undefined && magnitude === undefined && size(numerator) >= denominator
+}
+
+function pairOf(
+  answer: Quantity,
+  answerPower: number,
+  reference: Quantity,
+  referencePower: number,
+  exact: boolean,
+): Pair {
   const answerPlace = answer.place === undefined ? undefined : answer.place + answerPower
   const referencePlace = reference.place === undefined ? undefined : reference.place + referencePower
   // As many decimals as make every part of the pair a whole number, and thousandths of the finest unit too.
@@ -77,21 +109,24 @@ const pairOf = (answer: Quantity, answerPower: number, reference: Quantity, refe
     one,
     answerUnit: unit(answerPlace),
     referenceUnit: unit(referencePlace),
+    exact,
   }
 }
 
-const judge = (pair: Pair, digits: number, percent: boolean, rule: Rule): Score | undefined => {
+function judge(pair: Pair, digits: number, percent: boolean, rule: Rule): Score | undefined {
   const { answer, reference, one, answerUnit, referenceUnit } = pair
   const difference = size(answer - reference)
   const largest = larger(size(answer), size(reference))
   if (difference === 0n || isNoise(pair, difference, largest)) return { score: 1, reason: 'equals the reference' }
+  if (pair.exact) return undefined
   if (reference === 0n) {
     const rounds = referenceUnit !== undefined && 2n * size(answer) < referenceUnit
     return rounds ? { score: 0.5, reason: 'rounds to the reference' } : undefined
   }
   if (answer < 0n !== reference < 0n || answer === 0n) return undefined
   if (referenceUnit !== undefined && roundsTo(size(answer), size(reference), referenceUnit)) {
-    return { score: rule === 'rounding' ? 1 : 0.5, reason: 'rounds to the reference' }
+    const near = difference * 10n <= size(reference)
+    return { score: rule === 'rounding' && near ? 1 : 0.5, reason: 'rounds to the reference' }
   }
   if (difference * 1000n <= largest) return { score: 0.5, reason: 'within 0.1% of the reference' }
   if (answerUnit !== undefined && digits > 1 && answerUnit > (referenceUnit ?? 0n)) {
@@ -105,7 +140,7 @@ const judge = (pair: Pair, digits: number, percent: boolean, rule: Rule): Score 
 }
 
 /** What IEEE-754 arithmetic leaves over: 0.30000000000000004 for 0.3, 5.6e-17 for 0. */
-const isNoise = (pair: Pair, difference: bigint, largest: bigint): boolean => {
+function isNoise(pair: Pair, difference: bigint, largest: bigint): boolean {
   const unit = pair.referenceUnit ?? pair.answerUnit
   if (pair.reference === 0n) return unit !== undefined && difference * tenTo(9) < unit
   const coarser = (pair.answerUnit ?? 0n) > (unit ?? 0n) ? pair.answerUnit : unit
@@ -113,12 +148,12 @@ const isNoise = (pair: Pair, difference: bigint, largest: bigint): boolean => {
 }
 
 /** Half a unit away from zero rounds up, as 11.5 to 12; what lies under it by IEEE-754 noise alone does so too. */
-const roundsTo = (precise: bigint, rounded: bigint, unit: bigint): boolean => {
+function roundsTo(precise: bigint, rounded: bigint, unit: bigint): boolean {
   const doubled = 2n * (precise - rounded)
   return doubled < unit && doubled * tenTo(12) >= -unit * tenTo(12) - 2n * rounded
 }
 
-const mismatch = (pairs: readonly Pair[], percent: boolean): string => {
+function mismatch(pairs: readonly Pair[], percent: boolean): string {
   const says = (change: (pair: Pair) => Pair) =>
     pairs.some((pair) => judge(change(pair), 0, percent, 'rounding') !== undefined)
   if (says((pair) => ({ ...pair, answer: -pair.answer }))) return 'sign differs'
@@ -126,7 +161,7 @@ const mismatch = (pairs: readonly Pair[], percent: boolean): string => {
     const found =
       says((pair) => ({ ...pair, answer: pair.answer * tenTo(power) })) ||
       says((pair) => ({ ...pair, reference: pair.reference * tenTo(power) }))
-    if (found) return `off by a factor of ${FAMILIAR[power] ?? `10^${power}`}`
+    if (found) return `off by a factor of ${familiar[power] ?? `10^${power}`}`
   }
   const [pair] = pairs
   if (pair === undefined || pair.reference === 0n) return 'differs from the reference'
@@ -135,13 +170,19 @@ const mismatch = (pairs: readonly Pair[], percent: boolean): string => {
   return `differs by ${percentage}% from the reference`
 }
 
-const size = (value: bigint): bigint => (value < 0n ? -value : value)
+function size(value: bigint): bigint {
+  return value < 0n ? -value : value
+}
 
-const larger = (one: bigint, other: bigint): bigint => {
+function larger(one: bigint, other: bigint): bigint {
   if (one > other) return one
   return other
 }
 
-const tenTo = (power: number): bigint => 10n ** BigInt(power)
+function tenTo(power: number): bigint {
+  return 10n ** BigInt(power)
+}
 
-const times = (value: bigint, power: number): bigint => (power < 0 ? value / tenTo(-power) : value * tenTo(power))
+function times(value: bigint, power: number): bigint {
+  return power < 0 ? value / tenTo(-power) : value * tenTo(power)
+}

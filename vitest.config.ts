@@ -1,5 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
+/** The tests that generate their cases; each also runs in its own project, with fewer of them. */
+const fuzzTests = [
+  'test/unit/kit/scoring/{formula-properties,numbers-properties,arithmetic}.test.ts',
+  'test/unit/runtime/outbound/allow-list.test.ts',
+  'test/database/hostile/{isolation,replays,requests}.test.ts',
+  'test/database/wires/**/{any-body,tool-run,graders-validate}.test.ts',
+  'test/process/hostile/storms.test.ts',
+  'test/process/kit/scoring/python-code.test.ts',
+]
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -36,6 +46,19 @@ export default defineConfig({
           globalSetup: ['test/support/global-database.ts', 'test/support/global-program.ts'],
           pool: 'forks',
           testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        // `npm run test:long`: minutes of chaos, and the fuzz tests with twenty times as many cases.
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts', ...fuzzTests],
+          env: { FUZZ_FACTOR: '20' },
+          globalSetup: ['test/support/global-database.ts', 'test/support/global-program.ts'],
+          pool: 'forks',
+          testTimeout: 600_000,
           hookTimeout: 60_000,
         },
       },

@@ -6,9 +6,10 @@ import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } fr
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { text } from '../../support/hostile/arbitraries.ts'
 import { lookAlikes } from '../../support/hostile/look-alikes.ts'
+import { runs } from '../../support/runs.ts'
 
 /** In the suite; a search for faults takes more. */
-const numRuns = 40
+const numRuns = runs(40)
 
 let home: TestDatabase
 let database: Database

@@ -4,9 +4,10 @@ import { z } from 'zod'
 import { ask } from '../../support/hostile/answers.ts'
 import { bytesOf, callBody, gradingBody } from '../../support/hostile/arbitraries.ts'
 import { openArena, readBack } from '../../support/hostile/arena.ts'
+import { runs } from '../../support/runs.ts'
 
 /** In the suite; a search for faults takes more. */
-const numRuns = 120
+const numRuns = runs(120)
 
 let arena: Awaited<ReturnType<typeof openArena>>
 

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask } from '../../support/hostile/answers.ts'
 import { bytesOf, callBody, gradingBody, jsonText, path, text } from '../../support/hostile/arbitraries.ts'
 import { openArena, readBack } from '../../support/hostile/arena.ts'
+import { runs } from '../../support/runs.ts'
 
 /** In the suite; a search for faults takes more. */
-const numRuns = 250
+const numRuns = runs(250)
 
 let arena: Awaited<ReturnType<typeof openArena>>
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { converse, post, type Step, statuses, whole } from '../../support/hostile/socket.ts'
 import { call, startTarget } from '../../support/hostile/target.ts'
+import { runs } from '../../support/runs.ts'
 
 let target: Awaited<ReturnType<typeof startTarget>>
 
@@ -13,7 +14,7 @@ afterAll(() => target.close())
 
 describe('after a storm', () => {
   /** Enough for the suite. */
-  const numRuns = 60
+  const numRuns = runs(60)
 
   const line = fc.constantFrom(
     ...['POST /tools HTTP/1.1\r\n', 'GET /healthz HTTP/1.1\r\n', 'host: a\r\n', '\r\n', 'content-length: 39\r\n', call],

@@ -6,6 +6,7 @@ import type { Database } from '../../../../src/postgres/database.ts'
 import { tools } from '../../../../tools/index.ts'
 import { defineGrader, defineTool, open, testApp } from '../../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { runs } from '../../../support/runs.ts'
 
 let home: TestDatabase
 let database: Database
@@ -99,7 +100,7 @@ describe('no body whatever', () => {
         const named = z.looseObject({ trace_id: z.string().min(1), call_id: z.string().min(1) }).safeParse(body)
         if (named.success) expect((await ask(path, body)).text).toBe(first.text)
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     )
   })
 })

@@ -4,6 +4,7 @@ import type { Database } from '../../../../src/postgres/database.ts'
 import { open, post, testApp } from '../../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
 import { type Served, served, thrown } from '../../../support/openai/served.ts'
+import { runs } from '../../../support/runs.ts'
 
 let home: TestDatabase
 let database: Database
@@ -160,7 +161,7 @@ describe('whatever grader is posted', () => {
         expect(ran.status).toBe(validated.status)
         seen.add(String(validated.status))
       }),
-      { numRuns: 600 },
+      { numRuns: runs(600) },
     )
     expect([...seen].sort()).toEqual(['200', '400'])
   })

@@ -8,6 +8,7 @@ import { defineTool, open, post, testApp, toolCall } from '../../../support/app.
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
 import { type Served, served, thrown } from '../../../support/openai/served.ts'
 import { json, type Listening, listen } from '../../../support/outbound/listen.ts'
+import { runs } from '../../../support/runs.ts'
 
 let home: TestDatabase
 let database: Database
@@ -190,7 +191,7 @@ describe('tool/run of a tool elsewhere', () => {
         const { status } = await post(app, '/v1/fine_tuning/alpha/tool/run', call)
         expect([200, 400]).toContain(status)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { stripPython } from '../../../../src/kit/scoring/python-code.ts'
+import { runs } from '../../../support/runs.ts'
 
 const codeOf = (text: string) => {
   const read = stripPython(text)
@@ -40,7 +41,7 @@ describe('Python code without comments and strings', () => {
     const texts = fc.sample(
       fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join('')),
       {
-        numRuns: 3000,
+        numRuns: runs(3000),
         seed: 7,
       },
     )
@@ -57,7 +58,7 @@ describe('Python code without comments and strings', () => {
   it('takes any text without throwing', () =>
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => void stripPython(text)),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     ))
 })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { evaluateArithmetic } from '../../../../src/kit/scoring/arithmetic.ts'
+import { runs } from '../../../support/runs.ts'
 
 const worth = (text: string) => {
   const read = evaluateArithmetic(text)
@@ -81,6 +82,6 @@ describe('the value of an arithmetic expression', () => {
   it('takes any text without throwing', () =>
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => void evaluateArithmetic(text)),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     ))
 })

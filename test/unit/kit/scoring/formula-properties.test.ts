@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseFormula } from '../../../../src/kit/scoring/formula/formula.ts'
 import { evaluateFormula } from '../../../../src/kit/scoring/formula/formula-value.ts'
+import { runs } from '../../../support/runs.ts'
 
 type Tree =
   | { readonly kind: 'number'; readonly value: number }
@@ -120,7 +121,7 @@ describe('any formula', () => {
         const value = evaluate(one)
         expect(calculate(print(one))).toBe(value === undefined ? undefined : value + 0)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 
@@ -156,7 +157,7 @@ describe('any formula', () => {
         const value = calculate(fragments.join(''))
         if (typeof value === 'number') expect(Number.isFinite(value)).toBe(true)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
     fc.assert(
       fc.property(fc.string(), (text) => {

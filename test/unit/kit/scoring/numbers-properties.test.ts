@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readReference, scoreNumber } from '../../../../src/kit/scoring/numbers.ts'
+import { runs } from '../../../support/runs.ts'
 
 const literal = { rule: 'literal' } as const
 
@@ -99,7 +100,7 @@ describe('whatever the strings', () => {
           expect(scoreNumber(answer, format(reference), options).score).toBe(plain)
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -141,7 +142,7 @@ describe('whatever the strings', () => {
         expect(reason).not.toBe('')
         expect(scoreNumber(answer, reference, literal).score).toBeLessThanOrEqual(score)
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     )
   })
 
@@ -150,7 +151,7 @@ describe('whatever the strings', () => {
       fc.property(soup, (text) => {
         if (readReference(text).usable) expect(scoreNumber(text, text, literal).score, text).toBe(1)
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     )
   })
 

@@ -1,3 +1,5 @@
+import { DatabaseTimeout } from '../postgres/database.ts'
+
 /** What a {@link createBatcher} needs to know. */
 export interface BatchSettings<Entry, Result> {
   /** Handles entries together, one result an entry in the same order; either all of it takes effect or none. */
@@ -16,10 +18,8 @@ export interface BatchSettings<Entry, Result> {
 }
 
 /** A batch that was not answered in time. Whether it took effect is unknown: it may yet. */
-export class BatchTimeout extends Error {
+export class BatchTimeout extends DatabaseTimeout {
   override readonly name = 'BatchTimeout'
-  /** What a connection says that was given up for the same reason. */
-  readonly code = 'ETIMEDOUT'
 }
 
 interface Waiting<Entry, Result> {

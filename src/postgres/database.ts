@@ -1,6 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
-import type { Options, PostgresType, Sql } from 'postgres'
+import type { Options, PostgresType, Sql, TransactionSql } from 'postgres'
 import { postgres } from './driver.ts'
+import { driverMark } from './driver-repairs.ts'
 
 /** The two ways to one Postgres: raw SQL for the ledger, drizzle for everybody else. */
 export interface Database {
@@ -71,7 +72,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       onnotice() {},
       connection: { application_name: name },
     }
-    return postgres(withoutLibpqSettings(url), settings)
+    return readingCommitted(postgres(withoutLibpqSettings(url), settings))
   }
   // Two clients: drizzle replaces its client's serialisers, and raw SQL with dates or JSON would hang on that one.
   const sql = client(Math.min(poolSize, mostOfLedger), silence?.sql)
@@ -85,6 +86,22 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 }
 
+/**
+ * Makes each transaction state its isolation, `read committed` unless it asks for another, because a database or a role may
+ * have another default, under which concurrent calls of a rollout fail. It costs no round trip: it is part of the `begin`.
+ */
+function readingCommitted(sql: Sql): Sql {
+  const { begin } = sql
+  const level = 'isolation level read committed'
+  type Work<T> = (tx: TransactionSql) => T | Promise<T>
+  const explicit = <T>(...given: [Work<T>] | [options: string, Work<T>]) => {
+    if (given.length === 1) return begin(level, given[0])
+    const [options, work] = given
+    return begin(/isolation/i.test(options) ? options : `${level} ${options}`, work)
+  }
+  return Object.assign(sql, { begin: explicit })
+}
+
 /** Settings that are for other client libraries: postgres.js would send them to the server, which refuses them. */
 function withoutLibpqSettings(url: string): string {
   const settings =
@@ -92,7 +109,13 @@ function withoutLibpqSettings(url: string): string {
   return url.replace(settings, (found) => (found.startsWith('?') ? '?' : '')).replace('?&', '?')
 }
 
-const awayCodes: ReadonlySet<string> = new Set([
+/** Thrown by code of ours when the database did not answer in time; it counts as unavailable, see {@link isUnavailable}. */
+export class DatabaseTimeout extends Error {
+  override readonly name: string = 'DatabaseTimeout'
+}
+
+/** Codes of connections that are lost or cannot be made. */
+const connectionCodes: ReadonlySet<string> = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
@@ -107,21 +130,41 @@ const awayCodes: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'EPIPE',
   'ETIMEDOUT',
-  '53300', // too many connections
-  '57P01', // shut down by an administrator
-  '57P02', // after a crash
-  '57P03', // starting up, or going down
-  '57P05', // idle for too long
-  '55P03', // a lock was not to be had in time
-  '57014', // cancelled, because it took too long
-  '25006', // only readable: a standby that is about to take over
 ])
 
-/** Whether an error, or what caused it, means that the database is away, or too slow, and another try may succeed. */
+/** What Postgres answers when another try may succeed. */
+const serverCodes: ReadonlySet<string> = new Set([
+  '57P01', // shut down by an administrator
+  '57P02', // a crash
+  '57P03', // starting up, or shutting down
+  '57P05', // the session was idle for too long
+  '55P03', // a lock was not available in time
+  '57014', // cancelled, because it took too long
+  '25006', // read-only: a standby that is being promoted
+  '58030', // an error of the file system
+])
+
+/** Of classes of codes: connection exceptions, and a lack of connections, memory or disk space. */
+const serverClasses: ReadonlySet<string> = new Set(['08', '53'])
+
+/**
+ * Whether an error, or one of its causes, says that this server's database is unavailable or too slow, so that another try
+ * may succeed. Only errors of our driver count: a tool's own network failure, or one of a database client that a tool brings
+ * along, has the same codes and says nothing about this database.
+ */
 export function isUnavailable(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    if (isOfDatabase(at)) return true
     if (at instanceof AggregateError && at.errors.some((each) => isUnavailable(each))) return true
-    if ('code' in at && typeof at.code === 'string' && (awayCodes.has(at.code) || at.code.startsWith('08'))) return true
   }
   return false
+}
+
+function isOfDatabase(error: Error): boolean {
+  if (error instanceof DatabaseTimeout) return true
+  if (!('code' in error) || typeof error.code !== 'string') return false
+  if (error instanceof postgres.PostgresError) {
+    return serverCodes.has(error.code) || serverClasses.has(error.code.slice(0, 2))
+  }
+  return driverMark in error && connectionCodes.has(error.code)
 }

@@ -1,12 +1,15 @@
 /** A passage of postgres.js and its replacement. */
 export interface Repair {
   /** The name of the file that has the passage. */
-  readonly file: 'connection.js' | 'index.js'
+  readonly file: 'connection.js' | 'errors.js' | 'index.js'
   /** The passage, which the file must contain exactly once. */
   readonly find: string
   /** The replacement. */
   readonly put: string
 }
+
+/** The property of an error that says that it comes from a connection of this driver. */
+export const driverMark: unique symbol = Symbol.for('scorekeeper.driver')
 
 /**
  * What postgres.js 3.4.9 needs to survive the loss of its connections under load. Without these, some of the new
@@ -146,5 +149,20 @@ const silences: readonly Repair[] = [
   },
 ]
 
+/** Marks the errors of connections, so that they can be told from a network failure of a tool's own, {@link driverMark}. */
+const marks: readonly Repair[] = [
+  {
+    file: 'errors.js',
+    find: '  Error.captureStackTrace(error, connection)\n',
+    put: `  Error.captureStackTrace(error, connection)\n  error[Symbol.for('${driverMark.description}')] = true\n`,
+  },
+  {
+    // What a socket reports: ECONNREFUSED, ENOTFOUND, an error of TLS.
+    file: 'connection.js',
+    find: '  function error(err) {\n',
+    put: `  function error(err) {\n    Object(err)[Symbol.for('${driverMark.description}')] = true\n`,
+  },
+]
+
 /** All repairs, in the order in which they are applied. */
-export const repairs: readonly Repair[] = [...losses, ...silences]
+export const repairs: readonly Repair[] = [...losses, ...silences, ...marks]

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { whole } from '../../src/cli/options.ts'
 import { exitCodes } from '../../src/cli/run-program.ts'
-import { ConfigError, loadConfig } from '../../src/server/config.ts'
+import { loadConfig } from '../../src/server/config.ts'
 import { type CorpusOrder, runCorpus } from './run-command.ts'
 
 const optionsShape = z.object({
@@ -22,10 +22,13 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
       .option('--json', 'print what came of it as JSON')
   const run = async (order: CorpusOrder, json: boolean) => {
     try {
-      await runCorpus(order, loadConfig(env), json)
+      const code = await runCorpus(order, loadConfig(env), json)
+      // What was interrupted may still wait, for an embedding for example.
+      if (code === exitCodes.interrupted) process.exit(code)
+      process.exitCode = code
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
-      process.stderr.write(`${error instanceof ConfigError ? message : `corpus: ${message}`}\n`)
+      process.stderr.write(`${message}\n`)
       process.exitCode = exitCodes.failed
     }
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { interruptible } from '../../src/cli/run-program.ts'
 import { makeDataDirectory } from '../../src/postgres/embedded/data-directory.ts'
 import { openServerDatabase } from '../../src/postgres/open-database.ts'
 import type { Config } from '../../src/server/config.ts'
@@ -21,32 +23,27 @@ interface Keeping {
   readonly mix: boolean
 }
 
-/**
- * Does what is asked, with its progress on stderr, and prints what came of it; ends the program with 130 at Ctrl-C.
- *
- * @throws what each of the commands throws.
- */
-export async function runCorpus(order: CorpusOrder, config: Config, isJson: boolean): Promise<void> {
-  // Before the work: what cannot be written afterwards is found out now.
-  if (order.command !== 'status') makeDataDirectory(config.dataDir)
-  const database = await openServerDatabase({ ...config, poolSize: 2 })
-  const progress = showProgress(process.stderr)
-  const stop = () => {
-    progress.end()
-    process.stderr.write('stopped; the same command goes on from here\n')
-    database.close().finally(() => process.exit(130))
+/** Runs a command with its progress on stderr, prints what it did, and returns the exit code. */
+export function runCorpus(order: CorpusOrder, config: Config, isJson: boolean): Promise<number> {
+  const work = async (ending: AbortSignal): Promise<number> => {
+    // First: a directory that cannot be written is reported before the work.
+    if (order.command !== 'status') makeDataDirectory(config.dataDir)
+    const database = await openServerDatabase({ ...config, poolSize: 2 })
+    const progress = showProgress(process.stderr)
+    const stopped = once(ending, 'abort').then(() => Promise.reject(ending.reason))
+    try {
+      // With --json stdout has the JSON alone.
+      const out = isJson ? process.stderr : process.stdout
+      const job: Job = { database, config, progress, write: (text) => void out.write(`${text}\n`) }
+      const report = await Promise.race([runOrder(job, order), stopped])
+      if (isJson) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+      return 0
+    } finally {
+      progress.end()
+      await database.close()
+    }
   }
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
-  try {
-    // Beside JSON the lines are for whoever watches.
-    const out = isJson ? process.stderr : process.stdout
-    const report = await runOrder({ database, config, progress, write: (text) => void out.write(`${text}\n`) }, order)
-    if (isJson) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-  } finally {
-    progress.end()
-    await database.close()
-  }
+  return interruptible('corpus', work, order.command === 'status' ? '' : '; the same command resumes')
 }
 
 function runOrder(job: Job, order: CorpusOrder): Promise<CorpusReport> {

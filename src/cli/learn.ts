@@ -13,6 +13,7 @@ import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server
 import { readItems } from '../workbench/simulate/read-items.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
 import { amount, findPlayers, header, trainerHeaders, whole } from './options.ts'
+import { exitCodes, interruptible } from './run-program.ts'
 
 const optionsShape = z.object({
   dataset: z.string(),
@@ -105,48 +106,39 @@ export function learnCommand({ env, server, players }: LearnDeps): Command {
     })
 }
 
-async function run(
-  address: string | undefined,
-  options: Options,
-  env: NodeJS.ProcessEnv,
-  entry: string,
-): Promise<number> {
-  const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('stopped')))
-  let server: OwnServer | undefined
-  let database: ServerDatabase | undefined
-  try {
-    const plan = await planOf(options)
-    if (options.serve || options.ledger) database = await openServerDatabase({ ...loadConfig(env), poolSize: 2 })
-    if (options.serve) server = await startOwnServer(entry, { ...env, PORT: '0' })
-    const sql = database?.sql
-    const partsOf: PartsOf = async (rollouts) => (sql === undefined ? new Map() : readParts(sql, rollouts))
-    const headers = trainerHeaders(env, options.header)
-    const { tools, grader, maxSteps } = options
-    const target = await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })
-    const settings = { ...target, timeoutSeconds: 600, pauseMs: 500, fault: () => undefined, maxSteps }
-    const steps: LearnStep[] = []
-    for await (const step of learn(settings, plan, partsOf, stop.signal)) {
-      steps.push(step)
-      process.stderr.write(`${stepLine(step)}\n`)
+const run = (address: string | undefined, options: Options, env: NodeJS.ProcessEnv, entry: string): Promise<number> =>
+  interruptible('learn', async (ending) => {
+    let server: OwnServer | undefined
+    let database: ServerDatabase | undefined
+    try {
+      const plan = await planOf(options)
+      if (options.serve || options.ledger) database = await openServerDatabase({ ...loadConfig(env), poolSize: 2 })
+      if (options.serve) server = await startOwnServer(entry, { ...env, PORT: '0' })
+      const sql = database?.sql
+      const partsOf: PartsOf = async (rollouts) => (sql === undefined ? new Map() : readParts(sql, rollouts))
+      const headers = trainerHeaders(env, options.header)
+      const { tools, grader, maxSteps } = options
+      const target = await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })
+      const settings = { ...target, timeoutSeconds: 600, pauseMs: 500, fault: () => undefined, maxSteps }
+      const steps: LearnStep[] = []
+      for await (const step of learn(settings, plan, partsOf, ending)) {
+        steps.push(step)
+        process.stderr.write(`${stepLine(step)}\n`)
+      }
+      const verdict = verdictOf(steps, options.part)
+      process.stdout.write(
+        options.json ? `${JSON.stringify({ steps, verdict })}\n` : `\n${learnReport(steps, verdict)}\n`,
+      )
+      if (options.page !== undefined) {
+        const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; grader ${grader || 'by default'}.`
+        await writeFile(options.page, learnPage(steps, verdict, about))
+      }
+      return verdict.kind === 'learned' ? 0 : exitCodes.failed
+    } finally {
+      await server?.stop()
+      await database?.close()
     }
-    const verdict = verdictOf(steps, options.part)
-    process.stdout.write(
-      options.json ? `${JSON.stringify({ steps, verdict })}\n` : `\n${learnReport(steps, verdict)}\n`,
-    )
-    if (options.page !== undefined) {
-      const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; grader ${grader || 'by default'}.`
-      await writeFile(options.page, learnPage(steps, verdict, about))
-    }
-    return verdict.kind === 'learned' ? 0 : 1
-  } catch (error) {
-    process.stderr.write(`learn: ${error instanceof Error ? error.message : String(error)}\n`)
-    return stop.signal.aborted ? 130 : 1
-  } finally {
-    await server?.stop()
-    await database?.close()
-  }
-}
+  })
 
 async function planOf(options: Options): Promise<LearnPlan> {
   const path = options.learner

@@ -22,6 +22,9 @@ export const playersShape = z.object({
 })
 type PlayersOptions = z.infer<typeof playersShape>
 
+/** What a model has cost. */
+export type ModelCost = Spending['spent']
+
 /** Gives a command the options that say who plays rollouts, all but `--agents`. */
 export function playersOptions(command: Command): Command {
   return command
@@ -46,7 +49,7 @@ export async function playersOf(
   options: PlayersOptions,
   env: NodeJS.ProcessEnv,
   stop: AbortController,
-): Promise<{ readonly agents: readonly Agent[]; readonly spent: () => Spending['spent'] | undefined }> {
+): Promise<{ readonly agents: readonly Agent[]; readonly spent: () => ModelCost | undefined }> {
   if (options.model === undefined) {
     const agents = options.agents === undefined ? [] : await loadAgents(options.agents, options.agent)
     return { agents, spent: () => undefined }

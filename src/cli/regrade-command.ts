@@ -14,7 +14,6 @@ import { withCodeHashes } from '../runtime/code-hash.ts'
 import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
 import { loadConfig } from '../server/config.ts'
 import { csvHead, csvLine } from '../workbench/regrade/csv.ts'
-import { interruption } from '../workbench/regrade/interruption.ts'
 import { reportPage } from '../workbench/regrade/page.ts'
 import { runRegrading } from '../workbench/regrade/run.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
@@ -22,6 +21,7 @@ import { reportTable } from '../workbench/regrade/table.ts'
 import { short, whole } from '../workbench/regrade/words.ts'
 import { progressView } from './progress.ts'
 import { commandWith, type RegradeOptions } from './regrade-options.ts'
+import { exitCodes, interruptible } from './run-program.ts'
 
 /** What {@link regradeCommand} needs. */
 export interface RegradeDeps {
@@ -35,21 +35,21 @@ const pageSize = 1_000
 const rowsAtOnce = 500
 
 /**
- * The command that grades recorded rollouts again. Sets the exit code: 1 for an error, 130 when it was interrupted; then
- * the same command goes on.
+ * The command that grades recorded rollouts again. Sets the exit code: 1 for an error, 130 when it was interrupted; the same
+ * command then resumes.
  */
 export function regradeCommand(deps: RegradeDeps): Command {
   return commandWith(async (options) => {
-    try {
-      process.exitCode = await regrade(deps, options)
-    } catch (error) {
-      say(`regrade: ${error instanceof Error ? error.message : String(error)}`)
-      process.exitCode = 1
-    }
+    const work = (ending: AbortSignal, stopping: AbortSignal) => regrade(deps, options, { ending, stopping })
+    process.exitCode = await interruptible('regrade', work)
   })
 }
 
-async function regrade({ env, graders, jsonGraders }: RegradeDeps, options: RegradeOptions): Promise<number> {
+async function regrade(
+  { env, graders, jsonGraders }: RegradeDeps,
+  options: RegradeOptions,
+  { ending, stopping }: { readonly ending: AbortSignal; readonly stopping: AbortSignal },
+): Promise<number> {
   const config = loadConfig(env)
   // An hour of grading is not to end with a file that cannot be written.
   for (const file of [options.csv, options.page]) if (file !== undefined) closeSync(openSync(file, 'a'))
@@ -71,7 +71,6 @@ async function regrade({ env, graders, jsonGraders }: RegradeDeps, options: Regr
       write(options.json ? JSON.stringify({ subjects: count.all, scored: count.done, waiting }) : said)
       return 0
     }
-    const stop = interruption(process)
     const view = progressView(process.stderr)
     const bar = view.bar('grading', count.all, count.done)
     let done = count.done
@@ -82,10 +81,10 @@ async function regrade({ env, graders, jsonGraders }: RegradeDeps, options: Regr
         grader,
         code,
         filter: options.filter,
-        services: graderServices(config, database, stop.stopping),
+        services: graderServices(config, database, stopping),
         concurrency: options.concurrency,
         pageSize,
-        ending: stop.ending,
+        ending: ending,
         onRegraded: () => {
           done += 1
           bar.set(done)
@@ -96,12 +95,11 @@ async function regrade({ env, graders, jsonGraders }: RegradeDeps, options: Regr
       throw new Error(`${why}; what was graded until then is recorded, the same command goes on`, { cause: error })
     } finally {
       view.end()
-      stop.over()
     }
     say(`${whole(done - count.done)} graded now, ${whole(count.done)} had a score of this code before`)
-    if (stop.ending.aborted) {
+    if (ending.aborted) {
       say('interrupted: what was graded is recorded, the same command goes on')
-      return 130
+      return exitCodes.interrupted
     }
     await withComparison(database.sql, code, options.filter, (tx) => report(tx, grader, code, options))
     return 0

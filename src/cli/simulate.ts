@@ -5,12 +5,13 @@ import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server
 import type { RolloutSettings } from '../workbench/simulate/play-rollout.ts'
 import { randomFrom } from '../workbench/simulate/random.ts'
 import { readItems } from '../workbench/simulate/read-items.ts'
-import { runSimulation } from '../workbench/simulate/run.ts'
+import { runSimulation, type SimulationResult } from '../workbench/simulate/run.ts'
 import { simulationTable } from '../workbench/simulate/table.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
 import { amount, findPlayers, header, list, trainerHeaders, whole } from './options.ts'
-import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
+import { type ModelCost, playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
 import { rolloutProgress } from './rollout-progress.ts'
+import { exitCodes, interruptible } from './run-program.ts'
 
 const optionsShape = playersShape.extend({
   dataset: z.string(),
@@ -107,54 +108,60 @@ function contradiction(url: string | undefined, options: Options): string | unde
   return playersProblem(options)
 }
 
-async function run(
-  address: string | undefined,
-  options: Options,
-  env: NodeJS.ProcessEnv,
-  entry: string,
-): Promise<number> {
-  const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('stopped')))
+function run(address: string | undefined, options: Options, env: NodeJS.ProcessEnv, entry: string): Promise<number> {
+  const resume = options.out === undefined ? '' : `; the same command resumes with ${options.out}`
+  const work = (ending: AbortSignal) =>
+    play(address, options, { env, entry, ending }).catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}${resume}`, { cause: error })
+    })
+  return interruptible('simulate', work, resume)
+}
+
+interface Surroundings {
+  readonly env: NodeJS.ProcessEnv
+  /** The path of the server's entry, for `--serve`. */
+  readonly entry: string
+  readonly ending: AbortSignal
+}
+
+async function play(address: string | undefined, options: Options, { env, entry, ending }: Surroundings) {
   let server: OwnServer | undefined
   try {
     const items = await readItems(options.dataset, options.items)
-    const { agents, spent } = await playersOf(options, env, stop)
+    const spent = new AbortController()
+    const players = await playersOf(options, env, spent)
+    const { agents } = players
     server = address === undefined ? await startOwnServer(entry, { ...env, PORT: '0' }) : undefined
     const headers = trainerHeaders(env, options.header)
-    const { tools, grader } = options
+    const { tools, grader, group, concurrency, seed, itemsPerStep = items.length } = options
     const rollouts: RolloutSettings = {
       ...(await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })),
-      ...{ timeoutSeconds: options.timeout, pauseMs: options.pause * 1000, maxSteps: options.maxSteps },
-      fault: faultsOf(options.fault, options.faultShare, randomFrom(options.seed, 'faults')),
+      timeoutSeconds: options.timeout,
+      pauseMs: options.pause * 1000,
+      maxSteps: options.maxSteps,
+      fault: faultsOf(options.fault, options.faultShare, randomFrom(seed, 'faults')),
     }
-    const view = rolloutProgress(
-      process.stderr,
-      agents.map(({ name }) => name),
-      items.length * options.group,
-    )
-    const { group, concurrency, seed, itemsPerStep = items.length } = options
+    const names = agents.map(({ name }) => name)
+    const view = rolloutProgress(process.stderr, names, items.length * group)
     const plan = { agents, items, group, itemsPerStep, concurrency, seed }
     const { killEvery: everySeconds, kills: most = Number.POSITIVE_INFINITY } = options
     const killed = server === undefined || everySeconds === undefined ? undefined : { server, everySeconds, most }
-    const result = await runSimulation(rollouts, plan, { out: options.out, view, killed }, stop.signal)
-    const cost = spent()
-    if (options.json) {
-      const { all, kills } = result
-      process.stdout.write(
-        `${JSON.stringify({ agents: Object.fromEntries(result.agents), all, kills, cost }, null, 2)}\n`,
-      )
-    } else {
-      process.stdout.write(`${simulationTable(result.agents, result.all)}\n`)
-      if (result.kills > 0) process.stdout.write(`\nthe server was killed ${result.kills} times\n`)
-      if (cost !== undefined)
-        process.stdout.write(`\n${cost.inputTokens + cost.outputTokens} tokens, $${cost.dollars.toFixed(2)}\n`)
-    }
-    return result.all.discarded > 0 || result.all.differences > 0 ? 1 : 0
-  } catch (error) {
-    const goOn = options.out === undefined ? '' : `; the same command goes on with ${options.out}`
-    process.stderr.write(`simulate: ${error instanceof Error ? error.message : String(error)}${goOn}\n`)
-    return stop.signal.aborted ? 130 : 1
+    const either = AbortSignal.any([ending, spent.signal])
+    const result = await runSimulation(rollouts, plan, { out: options.out, view, killed }, either)
+    print(result, players.spent(), options.json === true)
+    return result.all.discarded > 0 || result.all.differences > 0 ? exitCodes.failed : 0
   } finally {
     await server?.stop()
   }
+}
+
+function print({ agents, all, kills }: SimulationResult, cost: ModelCost | undefined, isJson: boolean): void {
+  if (isJson) {
+    process.stdout.write(`${JSON.stringify({ agents: Object.fromEntries(agents), all, kills, cost }, null, 2)}\n`)
+    return
+  }
+  process.stdout.write(`${simulationTable(agents, all)}\n`)
+  if (kills > 0) process.stdout.write(`\nthe server was killed ${kills} times\n`)
+  if (cost === undefined) return
+  process.stdout.write(`\n${cost.inputTokens + cost.outputTokens} tokens, $${cost.dollars.toFixed(2)}\n`)
 }

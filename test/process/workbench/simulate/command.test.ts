@@ -157,7 +157,7 @@ describe('the command simulate', () => {
     await expect.poll(() => readLines(out), { timeout: 30_000 }).toBeGreaterThan(3)
     child.kill('SIGINT')
     const [code] = await once(child, 'close')
-    expect([code, said]).toEqual([130, expect.stringContaining(`the same command goes on with ${out}`)])
+    expect([code, said]).toEqual([130, expect.stringContaining(`the same command resumes with ${out}`)])
     const before = readLines(out)
     expect(before).toBeLessThan(120)
     const { code: ended, out: printed } = await run(...size, '--json')

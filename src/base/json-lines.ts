@@ -153,7 +153,9 @@ export async function* readBytes(file: string, { signal, onBytes }: Reading = {}
     }
   } catch (error) {
     const isBroken = error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))
-    throw isBroken ? new Error(`${file} is a truncated gzip file: ${error.message}`, { cause: error }) : error
+    throw isBroken
+      ? new Error(`${file} is a truncated or damaged gzip file: ${error.message}`, { cause: error })
+      : error
   } finally {
     source.destroy()
   }

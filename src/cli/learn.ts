@@ -131,7 +131,7 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
       )
       if (options.page !== undefined) {
         const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; grader ${grader || 'by default'}.`
-        await writeFile(options.page, learnPage(steps, verdict, about))
+        await writeFile(options.page, await learnPage(steps, verdict, about))
       }
       return verdict.kind === 'learned' ? 0 : exitCodes.failed
     } finally {

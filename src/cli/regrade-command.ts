@@ -124,7 +124,7 @@ async function report(tx: TransactionSql, grader: Grader, code: GraderCode, opti
   const isNarrow = greatest - least < 1e6
   const found = await readReport(tx, code, options.movers, isNarrow ? grader.range : undefined)
   if (options.csv !== undefined) await writeCsv(tx, options.csv)
-  if (options.page !== undefined) await writeFile(options.page, reportPage(found, new Date()))
+  if (options.page !== undefined) await writeFile(options.page, await reportPage(found, new Date()))
   write(options.json ? JSON.stringify(found, null, 2) : reportTable(found))
   for (const file of [options.csv, options.page]) if (file !== undefined) say(`written: ${file}`)
 }

@@ -204,7 +204,7 @@ describe('an import', () => {
       lines(Array.from({ length: 500 }, (_, at) => ({ path: `P/${at}/p`, pre_text: [`x${at ** 3}`] }))),
     )
     const cut = await file('cut.jsonl.gz', packed.subarray(0, packed.length - 200))
-    await expect(take(cut)).rejects.toThrow('cut.jsonl.gz: unexpected end of file')
+    await expect(take(cut)).rejects.toThrow('cut.jsonl.gz is a truncated or damaged gzip file: unexpected end of file')
     const broken = await file('broken.json', '[{"path":"A/1/p"},')
     await expect(take(broken)).rejects.toThrow('broken.json: ')
     expect((await readStatus(corpus.db)).pages).toBeGreaterThan(100)

@@ -1,115 +1,84 @@
+import { html } from 'hono/html'
+import { histogram, scatter } from '../../dashboard/components/charts.ts'
+import { type Html, page, type Tile, table, tiles, visible } from '../../dashboard/components/page.ts'
 import type { RegradingReport } from '../../ledger/reports/regrading-report.ts'
-import { escapeHtml } from './escape-html.ts'
-import { histogram, scatter } from './page-charts.ts'
-import { style } from './page-style.ts'
 import { beforeInWords, changeInWords, fixed, short, signed, whole } from './words.ts'
 
-/**
- * The report as a page of HTML that needs nothing else: no script, nothing from elsewhere, and everything that rollouts and
- * graders wrote is escaped.
- */
-export function reportPage(report: RegradingReport, madeAt: Date): string {
+/** The report as a page of HTML in one file; everything that rollouts and graders wrote is escaped. */
+export function reportPage(report: RegradingReport, madeAt: Date): Promise<string> {
   const { grader, version, code_hash } = report
-  const title = escapeHtml(`${grader}, graded again`)
   const change = changeInWords(report)
-  const sections = [
-    `<h1>${title}</h1>`,
-    `<p class="soft">Version ${escapeHtml(version)}, code <code>${short(code_hash)}</code>, ${madeAt.toISOString()}</p>`,
-    ...beforeInWords(report).map((words) => `<p class="soft">Before: ${escapeHtml(words)}</p>`),
-    ...(change === undefined ? [] : [`<p class="warn">${escapeHtml(change)}</p>`]),
-    tiles(report),
-    charts(report),
-    parts(report),
-    withoutScore(report),
-    movers(report),
-  ]
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${style}</style>
-</head>
-<body><main>
-${sections.join('\n')}
-</main></body>
-</html>
-`
+  return page(`${visible(grader)}, re-graded`, [
+    html`<p class="soft">Version ${visible(version)}, code <code>${short(code_hash)}</code>, ${madeAt.toISOString()}</p>
+${beforeInWords(report).map((words) => html`<p class="soft">Before: ${visible(words)}</p>`)}
+${change === undefined ? '' : html`<p class="note warn">${visible(change)}</p>`}
+${summary(report)}
+${charts(report)}
+${parts(report)}
+${withoutScore(report)}
+${movers(report)}`,
+  ])
 }
 
-function tiles(report: RegradingReport): string {
+function summary(report: RegradingReport): Html {
   const { mean_before, mean_after, spread } = report
   const difference = mean_before === null || mean_after === null ? '' : signed(mean_after - mean_before)
-  const tile = (value: string, name: string) => `<div class="tile"><b>${value}</b><small>${name}</small></div>`
-  return `<div class="tiles">${[
-    tile(whole(report.scored), `scored, of ${whole(report.subjects)} recorded`),
-    tile(`${whole(report.failed)} · ${whole(report.ungradable)}`, 'failed · ungradable'),
-    ...(report.waiting > 0 ? [tile(whole(report.waiting), 'not graded yet')] : []),
-    tile(`${fixed(mean_before, 3)} → ${fixed(mean_after, 3)}`, `mean of ${whole(report.compared)} ${difference}`),
-    tile(whole(report.changed), `changed: ${whole(report.higher)} higher, ${whole(report.lower)} lower`),
-    tile(fixed(report.spearman, 3), 'Spearman’s rank correlation'),
-    tile(`${whole(report.newly_scored)} · ${whole(report.no_longer_scored)}`, 'newly scored · no longer'),
-    tile(`${whole(spread.before)} → ${whole(spread.after)}`, `groups with spread, of ${whole(spread.groups)}`),
-  ].join('')}</div>`
+  const waiting: readonly Tile[] = report.waiting > 0 ? [[whole(report.waiting), 'not graded yet']] : []
+  return tiles([
+    [whole(report.scored), `scored, of ${whole(report.subjects)} recorded`],
+    [`${whole(report.failed)} · ${whole(report.ungradable)}`, 'failed · ungradable'],
+    ...waiting,
+    [`${fixed(mean_before, 3)} → ${fixed(mean_after, 3)}`, `mean of ${whole(report.compared)} ${difference}`],
+    [whole(report.changed), `changed: ${whole(report.higher)} higher, ${whole(report.lower)} lower`],
+    [fixed(report.spearman, 3), 'Spearman’s rank correlation'],
+    [`${whole(report.newly_scored)} · ${whole(report.no_longer_scored)}`, 'newly scored · no longer'],
+    [`${whole(spread.before)} → ${whole(spread.after)}`, `groups with spread, of ${whole(spread.groups)}`],
+  ])
 }
 
-function charts(report: RegradingReport): string {
-  if (report.compared === 0) return '<p class="soft">Nothing has a score both before and after.</p>'
-  const keys = (words: string) => `<p><small>${words}</small></p>`
-  const key = (kind: string, word: string) => `<span class="key ${kind}">${word}</span>`
-  const moved = keys(key('u', 'higher') + key('d', 'lower') + key('', 'the same tenth'))
-  const sides = keys(key('', 'before') + key('n', 'after'))
-  return `<div class="charts">
-<div class="chart"><h2>Before and after</h2>${scatter(report.histogram)}${moved}</div>
-<div class="chart"><h2>Scores</h2>${histogram(report.histogram)}${sides}</div>
-</div>`
+function charts(report: RegradingReport): Html {
+  if (report.compared === 0) return html`<p class="soft">No sample has a score both before and after.</p>`
+  const both = [scatter('Before and after', report.histogram), histogram('Scores', report.histogram)]
+  return html`<div class="charts">${both}</div>`
 }
 
-function parts(report: RegradingReport): string {
+function parts(report: RegradingReport) {
   const rows = report.parts.map(({ name, before, after, count_before, count_after }) => [
-    escapeHtml(name),
+    visible(name),
     fixed(before, 4),
     fixed(after, 4),
     before === null || after === null ? '–' : signed(after - before),
     `${whole(count_before)} → ${whole(count_after)}`,
   ])
-  return table('Parts, in the mean', ['part', '#before', '#after', '#change', '#in so many'], rows)
+  return table(
+    'Mean of each part',
+    [['part'], ['before', 'num'], ['after', 'num'], ['change', 'num'], ['scores', 'num']],
+    rows,
+  )
 }
 
-function withoutScore(report: RegradingReport): string {
+function withoutScore(report: RegradingReport) {
   const rows = report.without_score.map(({ outcome, code, count, rollout_id, reason }) => [
     outcome,
-    escapeHtml(code ?? '–'),
+    visible(code ?? '–'),
     whole(count),
-    `<code>${escapeHtml(rollout_id)}</code>`,
-    escapeHtml(reason ?? '–'),
+    html`<code>${visible(rollout_id)}</code>`,
+    visible(reason ?? '–'),
   ])
-  return table('Without a score', ['outcome', 'code', '#rollouts', 'one of them', '~reason'], rows)
+  const columns = [['outcome'], ['code'], ['rollouts', 'num'], ['one of them'], ['reason', 'text']] as const
+  return table('Without a score', columns, rows)
 }
 
-function movers(report: RegradingReport): string {
+function movers(report: RegradingReport) {
   const rows = report.movers.map(({ rollout_id, item_hash, before, after, before_reason, after_reason }) => [
-    `${fixed(before, 4)} → <b class="${after > before ? 'up' : 'down'}">${fixed(after, 4)}</b>`,
-    `<code>${escapeHtml(rollout_id)}</code><br><small>item ${short(item_hash)}</small>`,
-    escapeHtml(before_reason ?? '–'),
-    escapeHtml(after_reason ?? '–'),
+    html`${fixed(before, 4)} → <b class="${after > before ? 'up' : 'down'}">${fixed(after, 4)}</b>`,
+    html`<code>${visible(rollout_id)}</code><br><small>item ${short(item_hash)}</small>`,
+    visible(before_reason ?? '–'),
+    visible(after_reason ?? '–'),
   ])
-  return table('Biggest movers', ['#score', 'rollout', '~reason before', '~reason after'], rows)
-}
-
-/** Cells are HTML; a heading that begins with # is of numbers, with ~ of reasons. */
-function table(title: string, headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  if (rows.length === 0) return ''
-  const kind = (at: number) => {
-    const mark = headings[at]?.[0]
-    return mark === '#' ? ' class="num"' : mark === '~' ? ' class="reason"' : ''
-  }
-  const head = headings.map((heading, at) => `<th${kind(at)}>${heading.replace(/^[#~]/, '')}</th>`).join('')
-  const body = rows.map((row) => `<tr>${row.map((cell, at) => `<td${kind(at)}>${cell}</td>`).join('')}</tr>`)
-  return `<h2>${title}</h2>
-<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>
-${body.join('\n')}
-</tbody></table></div>`
+  return table(
+    'Largest changes',
+    [['score', 'num'], ['rollout'], ['reason before', 'text'], ['reason after', 'text']],
+    rows,
+  )
 }

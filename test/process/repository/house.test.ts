@@ -53,7 +53,7 @@ const refused: Readonly<Record<string, string>> = {
   ),
   ...Object.fromEntries(
     trainers.flatMap((trainer) =>
-      ['postgres', 'ledger', 'core', 'wires', 'server'].map((room) => [
+      ['postgres', 'ledger', 'core', 'wires', 'dashboard', 'server'].map((room) => [
         `src/workbench/${trainer}/reads-${room}.ts`,
         `../../${room}/thing.ts`,
       ]),
@@ -68,6 +68,7 @@ const refused: Readonly<Record<string, string>> = {
 const allowed: Readonly<Record<string, string>> = {
   ...Object.fromEntries(above),
   ...Object.fromEntries(trainers.map((trainer) => [`src/workbench/${trainer}/reads-kit.ts`, '../../kit/define.ts'])),
+  'src/workbench/learn/draws.ts': '../../dashboard/components/charts.ts',
   'src/cli/main.ts': '../../tools/index.ts',
   'tools/refuses.ts': '../src/kit/errors.ts',
   'tools/is-typed.ts': '../schema/environment.ts',

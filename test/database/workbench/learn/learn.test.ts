@@ -169,11 +169,11 @@ describe('a simulated policy', () => {
   it('is drawn: curves, parts, choices and the verdict on a page, whose text can do no harm', async () => {
     const steps = await trained('efficient', plan('1', { steps: 2 }))
     const verdict = verdictOf(steps, 'answer')
-    const page = learnPage(steps, verdict, '<script>alert(1)</script>')
+    const page = await learnPage(steps, verdict, '<script>alert(1)</script>')
     expect(page).not.toContain('<script>')
     for (const title of [
       'Reward',
-      'Calls a rollout',
+      'Calls per rollout',
       'Part: answer',
       'Part: calls',
       'Choice: think',
@@ -181,7 +181,7 @@ describe('a simulated policy', () => {
     ]) {
       expect(page).toContain(`<b>${title}</b>`)
     }
-    expect(page).toContain('no language model')
+    expect(page).toContain('not a language model')
     expect(page).not.toContain('NaN')
     const report = learnReport(steps, verdict)
     expect(report).toMatch(/reward +\d\.\d\d → \d\.\d\d/)

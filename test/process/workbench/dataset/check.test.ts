@@ -188,7 +188,7 @@ describe('dataset check', () => {
     const file = writeRows(folder, 'cut.jsonl.gz', rowsFrom(0, 1_000))
     truncateSync(file, 2_000)
     await expect(checkDataset({ ...settings, files: [file] })).rejects.toThrow(
-      /cut\.jsonl\.gz is a truncated gzip file/,
+      /cut\.jsonl\.gz is a truncated or damaged gzip file/,
     )
   })
 

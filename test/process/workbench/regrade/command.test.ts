@@ -148,7 +148,7 @@ describe('the command', () => {
     await seed(database.sql, 120)
     const { code, err } = await run(['--concurrency', '4', '--json'], { PAUSE_MS: '120' })
     expect(code).toBe(0)
-    expect(err).toMatch(/^\d+ of \d{2,3} rollouts, [\d.]+\/s, \d+ s left$/m)
+    expect(err).toMatch(/^grading: \d+ of \d{2,3}, [\d.]+\/s, \d+ s left$/m)
   })
 
   it('says how many it would grade, and grades none, in a dry run', async () => {
@@ -201,7 +201,7 @@ describe('the command', () => {
     expect(html).not.toMatch(/<(?:img|script|b>part)/)
     expect(html).not.toMatch(/<[^>]*\s(?:src|href|on\w+)=/i)
     expect(html).toContain("default-src 'none'")
-    expect(html.match(/<svg/g)?.length).toBe(2)
+    expect(html.match(/<svg [^>]*role="img"/g)?.length).toBe(2)
   })
 
   it.each([

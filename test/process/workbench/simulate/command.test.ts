@@ -97,7 +97,7 @@ describe('the command simulate', () => {
       out: printed,
       err,
     } = await run('--serve', '--group', '4', '--concurrency', '12', ...kinds, '--out', out, '--json')
-    expect.soft(err.replace(/^\d+ of .*$|^ {2}server: .*$/gm, '').trim()).toBe('')
+    expect.soft(err.replace(/^rollouts: .*$|^ {2}server: .*$/gm, '').trim()).toBe('')
     const result = resultShape.parse(JSON.parse(printed))
     const { scored, calls, retries, reward } = result.all
     expect([result.all.discarded_because, code, scored, calls, result.agents['ten']?.rollouts]).toEqual([

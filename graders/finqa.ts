@@ -1,7 +1,9 @@
+import { z } from 'zod'
 import { defineGrader, environment } from '../schema/environment.ts'
 import { RequestError } from '../src/kit/errors.ts'
 import { scoreEfficiency } from '../src/kit/scoring/conduct/efficiency.ts'
 import { usedTool } from '../src/kit/scoring/conduct/trajectory.ts'
+import { finalAnswer } from '../src/kit/scoring/final-answer.ts'
 import { readReference, scoreNumber } from '../src/kit/scoring/numbers.ts'
 
 /**
@@ -21,13 +23,18 @@ const neededCalls = 2
 
 export const finqa = defineGrader({
   name: 'finqa',
-  version: '1',
+  version: '2',
   range: [0, 1],
-  grade({ sample, reference, trajectory }) {
+  grade({ sample, task, reference, trajectory }) {
     const label = readReference(reference.reference_answer)
     // No answer could be right: better no score than one that says they are all wrong. It is the item's fault: no 5xx.
     if (!label.usable) throw new RequestError(422, 'item_misfit', `the item cannot be graded: ${label.reason}`)
-    const answer = scoreNumber(sample.output_text, reference.reference_answer)
+    // Some trainers send the reasoning along. Whatever else stands around the number is the model's fault.
+    const final = finalAnswer(sample.output_text, { reasoning: true })
+    const answer =
+      final.found === 'one'
+        ? scoreNumber(final.answer, reference.reference_answer, { question: questionOf(task.messages) })
+        : { score: 0, reason: final.reason }
     const efficiency = scoreEfficiency(trajectory, { needed: neededCalls, budget: environment.budget ?? neededCalls })
     const { gold_path: path } = reference
     const evidence = path === undefined ? undefined : Number(usedTool(trajectory, { tool: 'cat', arguments: { path } }))
@@ -39,3 +46,13 @@ export const finqa = defineGrader({
     return { score, parts, reason: `${answer.reason}; ${efficiency.reason}` }
   },
 })
+
+const textParts = z.array(z.looseObject({ text: z.string().default('') }))
+
+/** What the last user message asks: it may name the scale of the answer. */
+function questionOf(messages: readonly { readonly role: string; readonly content?: unknown }[]): string {
+  const content = messages.findLast(({ role }) => role === 'user')?.content
+  const parts = textParts.safeParse(content)
+  if (parts.success) return parts.data.map(({ text }) => text).join('\n')
+  return typeof content === 'string' ? content : ''
+}

@@ -8,7 +8,7 @@ import { type Learner, type LearnPlan, type LearnStep, learn, type PartsOf } fro
 import { learnReport, stepLine } from '../workbench/learn/lines.ts'
 import { learnPage } from '../workbench/learn/page.ts'
 import { verdictOf } from '../workbench/learn/verdict.ts'
-import { loadModule } from '../workbench/simulate/load-module.ts'
+import { loadPlayers, playersAdvice } from '../workbench/simulate/load-players.ts'
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
 import { readItems } from '../workbench/simulate/read-items.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
@@ -37,7 +37,7 @@ const optionsShape = z.object({
   page: z.string().optional(),
   json: z.boolean().optional(),
 })
-type Options = z.infer<typeof optionsShape>
+type Options = z.infer<typeof optionsShape> & { readonly learner: string }
 
 const isLearner = (value: unknown) =>
   z
@@ -102,7 +102,9 @@ export function learnCommand({ env, server, players }: LearnDeps): Command {
       if ((url === undefined) !== (options.data.serve === true)) {
         return command.error('error: give the address of a server, or --serve, and not both', { exitCode: 2 })
       }
-      process.exitCode = await run(url, { learner: findPlayers(players, 'learner'), ...options.data }, env, server)
+      const learner = options.data.learner ?? findPlayers(players, 'learner')
+      if (learner === undefined) return command.error(`error: ${playersAdvice.learner}`, { exitCode: 2 })
+      process.exitCode = await run(url, { ...options.data, learner }, env, server)
     })
 }
 
@@ -141,12 +143,9 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
   })
 
 async function planOf(options: Options): Promise<LearnPlan> {
-  const path = options.learner
-  if (path === undefined) throw new Error('give --learner FILE, a module that exports `learner`')
-  const loaded = moduleShape.safeParse(await loadModule(path))
-  if (!loaded.success) throw new Error(`${path} exports no learner: ${z.prettifyError(loaded.error)}`)
+  const { learner } = await loadPlayers(options.learner, 'learner', moduleShape)
   return {
-    learner: loaded.data.learner,
+    learner,
     train: await readItems(options.dataset, mostTrained),
     validation: await readItems(options.validation, options.validationItems),
     ...{

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { faults, faultsOf } from '../workbench/simulate/faults.ts'
+import { playersAdvice } from '../workbench/simulate/load-players.ts'
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
 import type { RolloutSettings } from '../workbench/simulate/play-rollout.ts'
 import { randomFrom } from '../workbench/simulate/random.ts'
@@ -95,7 +96,11 @@ export function simulateCommand({ env, server, players }: SimulateDeps): Command
       if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
       const problem = contradiction(url, options.data)
       if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
-      process.exitCode = await run(url, { agents: findPlayers(players, 'agents'), ...options.data }, env, server)
+      const { agents = findPlayers(players, 'agents'), model } = options.data
+      if (agents === undefined && model === undefined) {
+        return command.error(`error: ${playersAdvice.agents}; or --model NAME`, { exitCode: 2 })
+      }
+      process.exitCode = await run(url, { ...options.data, agents }, env, server)
     })
 }
 

@@ -177,6 +177,8 @@ describe('the command simulate', () => {
     [['http://localhost:1', '--kill-every', '1'], 2, '--kill-every needs --serve'],
     [['http://localhost:1', '--fault', 'rain'], 2, 'fault'],
     [['http://localhost:1', '--agent', 'nobody'], 1, 'there is no agent "nobody"'],
+    [['http://localhost:1', '--agents', 'no/such.ts'], 1, 'there is no file no/such.ts: give --agents FILE, a module'],
+    [['http://localhost:1', '--agents', 'biome.json'], 1, 'biome.json'],
     [['http://localhost:1', '--group', 'many'], 2, 'whole number'],
   ])('says what is wrong with %j', async (args, code, message) => {
     const said = await run(...args)

@@ -17,25 +17,26 @@ import { retailPolicy } from '../../graders/retail-policy.ts'
 import { rubric } from '../../graders/rubric.ts'
 import { bySigns, judging } from '../support/rubric-judge.ts'
 
-const folder = new URL('../../../graders/', import.meta.url)
+const folder = new URL('../../graders/', import.meta.url)
+const own = new URL('../../../graders/', import.meta.url)
 const serve = serving()
 const itemsOf = (name: string): unknown[] =>
-  readFileSync(new URL(`${name}.items.jsonl`, folder), 'utf8')
+  readFileSync(new URL(`${name}.items.jsonl`, name === 'finqa' ? own : folder), 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
 
-const json = servedGraders(loadConfig({}), [], readJsonGraders(new URL('examples/', folder)), () => {})
+const json = servedGraders(loadConfig({}), [], readJsonGraders(folder), () => {})
 /** Those that ask nobody. */
 const shipped: Readonly<Record<string, Grader>> = {
   finqa,
-  'examples/countdown': countdown,
-  'examples/edited-files': editedFiles,
-  'examples/facts': facts,
-  'examples/kernel-speedup': kernelSpeedup,
-  'examples/medical-codes': medicalCodes,
-  'examples/retail-policy': retailPolicy,
-  ...Object.fromEntries(json.map((grader) => [`examples/${grader.name}`, grader])),
+  countdown: countdown,
+  'edited-files': editedFiles,
+  facts: facts,
+  'kernel-speedup': kernelSpeedup,
+  'medical-codes': medicalCodes,
+  'retail-policy': retailPolicy,
+  ...Object.fromEntries(json.map((grader) => [grader.name, grader])),
 }
 
 describe('a shipped grader passes its check, labelled answers included:', () => {
@@ -46,21 +47,21 @@ describe('a shipped grader passes its check, labelled answers included:', () => 
   })
 
   it('and each is among these', () => {
-    const files = ['', 'examples/'].flatMap((place) => readdirSync(new URL(place, folder)).map((file) => place + file))
+    const files = [own, folder].flatMap((place) => readdirSync(place))
     const graders = files.filter((file) => /\.(?:ts|json)$/.test(file) && file !== 'index.ts')
     const names = graders.map((file) => file.replace(/\.\w+$/, ''))
-    expect(names.sort()).toEqual([...Object.keys(shipped), 'examples/rubric'].sort())
+    expect(names.sort()).toEqual([...Object.keys(shipped), 'rubric'].sort())
   })
 
-  it('examples/rubric, with a judge that goes by words', async () => {
+  it('rubric, with a judge that goes by words', async () => {
     const { judge } = await serve(judging(bySigns))
-    await expectGrader(rubric, { items: itemsOf('examples/rubric'), services: { ...noServices(), judge } }).toPass()
+    await expectGrader(rubric, { items: itemsOf('rubric'), services: { ...noServices(), judge } }).toPass()
   })
 })
 
 describe('a grader that asks a judge', () => {
   it('fails its check where there is none: nothing can be said of it', async () => {
-    const check = expectGrader(rubric, { items: itemsOf('examples/rubric') }).toPass()
+    const check = expectGrader(rubric, { items: itemsOf('rubric') }).toPass()
     await expect(check).rejects.toThrow(
       'right answers could not be judged: the grader asks a judge, and none is set up; set JUDGE_URL',
     )

@@ -16,15 +16,23 @@ import { bySigns, judging } from '../support/rubric-judge.ts'
 
 const serve = serving()
 
-const graders: readonly (readonly [string, Grader])[] = [
-  ['examples/countdown', countdown],
-  ['examples/edited-files', editedFiles],
-  ['examples/facts', facts],
-  ['examples/kernel-speedup', kernelSpeedup],
-  ['examples/medical-codes', medicalCodes],
-  ['examples/retail-policy', retailPolicy],
-  ['examples/rubric', rubric],
-  ['finqa', finqa],
+const shown: readonly (readonly [string, Grader])[] = [
+  ['countdown', countdown],
+  ['edited-files', editedFiles],
+  ['facts', facts],
+  ['kernel-speedup', kernelSpeedup],
+  ['medical-codes', medicalCodes],
+  ['retail-policy', retailPolicy],
+  ['rubric', rubric],
+]
+/** Of `example/graders/`, and of `graders/`. */
+const graders = [
+  ...shown.map(([name, grader]) => ({
+    name,
+    grader,
+    items: new URL(`../../graders/${name}.items.jsonl`, import.meta.url),
+  })),
+  { name: 'finqa', grader: finqa, items: new URL('../../../graders/finqa.items.jsonl', import.meta.url) },
 ]
 
 const call = z.strictObject({ tool: z.string(), arguments: z.record(z.string(), z.unknown()), output: z.string() })
@@ -36,16 +44,16 @@ const row = z.strictObject({
   ),
 })
 
-const read = (name: string) =>
-  readFileSync(new URL(`../../graders/${name}.items.jsonl`, import.meta.url), 'utf8')
+const read = (file: URL) =>
+  readFileSync(file, 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => row.parse(JSON.parse(line)))
 
-describe.each(graders)('the labelled answers of %s', (name, grader) => {
+describe.each(graders)('the labelled answers of $name', ({ grader, items }) => {
   const [least, most] = grader.range
   const share = (score: number) => (score - least) / (most - least)
-  const rows = read(name)
+  const rows = read(items)
 
   it('are of eight items or more, each with right answers and others', () => {
     expect(rows.length).toBeGreaterThanOrEqual(8)

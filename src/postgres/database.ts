@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { Options, PostgresType, Sql, TransactionSql } from 'postgres'
+import { driverAddress } from './address.ts'
 import { postgres } from './driver.ts'
 import { driverMark } from './driver-repairs.ts'
 
@@ -55,16 +56,18 @@ const mostOfLedger = 4
 /**
  * Opens a database: connections are made when the first queries need them, and again after the server was away.
  *
- * @throws TypeError when the address is not one.
+ * @throws TypeError when the address is not valid; Error when its TLS parameters cannot be followed.
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, poolSize, prepare = true, name = 'scorekeeper', silence } = options
+  const address = driverAddress(url)
   const client = (most: number, seconds: number | undefined): Sql => {
     const settings: Options<Record<string, PostgresType>> & { silence: number | undefined } = {
       max: most,
       prepare,
       connect_timeout: Math.min(5, seconds ?? 5),
       silence: seconds,
+      ...address.tls,
       // Whoever is gone without a word is found out within half a minute, also where nothing is asked of him.
       keep_alive: 15,
       // After the server was away, a query waits at most this long before it tries to connect, or fails.
@@ -72,7 +75,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       onnotice() {},
       connection: { application_name: name },
     }
-    return readingCommitted(postgres(withoutLibpqSettings(url), settings))
+    return readingCommitted(postgres(address.url, settings))
   }
   // Two clients: drizzle replaces its client's serialisers, and raw SQL with dates or JSON would hang on that one.
   const sql = client(Math.min(poolSize, mostOfLedger), silence?.sql)
@@ -100,13 +103,6 @@ function readingCommitted(sql: Sql): Sql {
     return begin(/isolation/i.test(options) ? options : `${level} ${options}`, work)
   }
   return Object.assign(sql, { begin: explicit })
-}
-
-/** Settings that are for other client libraries: postgres.js would send them to the server, which refuses them. */
-function withoutLibpqSettings(url: string): string {
-  const settings =
-    /[?&](?:channel_binding|connect_timeout|gssencmode|passfile|pgbouncer|pool_timeout|connection_limit|schema|sslcert|sslkey|sslcrl)=[^&]*/g
-  return url.replace(settings, (found) => (found.startsWith('?') ? '?' : '')).replace('?&', '?')
 }
 
 /** Thrown by code of ours when the database did not answer in time; it counts as unavailable, see {@link isUnavailable}. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
 import type { ISql, Sql } from 'postgres'
+import { driverAddress } from './address.ts'
 import { postgres } from './driver.ts'
 
 /** The folders of generated SQL, one for each of the two migration chains. A folder that does not exist has no migrations. */
@@ -36,7 +37,9 @@ const migrationLock = 7_720_332
  */
 export async function migrate(url: string, folders: MigrationFolders = migrationFolders): Promise<void> {
   const { ledger, environment } = readChains(folders)
-  const sql = postgres(url, { max: 1, prepare: false, fetch_types: false, connect_timeout: 10, onnotice() {} })
+  const address = driverAddress(url)
+  const settings = { max: 1, prepare: false, fetch_types: false, connect_timeout: 10, onnotice() {} }
+  const sql = postgres(address.url, { ...settings, ...address.tls })
   try {
     // One transaction for the lock and the work: a lock of the session would be lost behind a pooler, and a second
     // connection might never get its turn behind the replicas that wait for the lock.

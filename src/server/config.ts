@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { defaultLimits, type Limits } from '../base/limits.ts'
 import type { logLevels } from '../base/log.ts'
+import { withTlsVariables } from '../postgres/address.ts'
 import type { JudgeSettings } from '../runtime/judge/settings.ts'
 import { type AuthSettings, isOpen } from './auth/authenticate.ts'
 import { readAuthSettings } from './auth/settings.ts'
@@ -74,7 +75,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     isUnderNpm: given['npm_lifecycle_event'] !== undefined,
     port: it.PORT,
     host: it.HOST,
-    databaseUrl: it.DATABASE_URL,
+    databaseUrl: it.DATABASE_URL === undefined ? undefined : withTlsVariables(it.DATABASE_URL, given),
     poolSize: it.DATABASE_POOL_SIZE,
     prepare: it.DATABASE_PREPARE,
     dataDir: it.DATA_DIR,

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
+
+/** An address of Postgres as postgres.js takes it. */
+export interface DriverAddress {
+  /** Without the parameters that postgres.js would send to the server, which refuses them. */
+  readonly url: string
+  /** What postgres.js is told of TLS; without `ssl` its own default holds, which is no TLS. */
+  readonly tls: { readonly ssl?: boolean | 'prefer' | 'require' | ConnectionOptions }
+}
+
+/** Parameters of TLS that are read here, as libpq means them. */
+const tlsParameters = [
+  'ssl',
+  'sslmode',
+  'sslcert',
+  'sslkey',
+  'sslpassword',
+  'sslrootcert',
+  'sslcrl',
+  'sslcrldir',
+  'ssl_min_protocol_version',
+] as const
+
+/** Parameters of other client libraries, without a meaning here. */
+const foreignParameters = [
+  'channel_binding',
+  'connect_timeout',
+  'connection_limit',
+  'fallback_application_name',
+  'gssencmode',
+  'keepalives',
+  'keepalives_count',
+  'keepalives_idle',
+  'keepalives_interval',
+  'load_balance_hosts',
+  'passfile',
+  'pgbouncer',
+  'pool_timeout',
+  'require_auth',
+  'schema',
+  'sslcertmode',
+  'sslcompression',
+  'sslsni',
+  'tcp_user_timeout',
+] as const
+
+/** The variables of libpq that stand for a parameter of TLS which the address does not have. */
+const tlsVariables = {
+  PGSSLMODE: 'sslmode',
+  PGSSLCERT: 'sslcert',
+  PGSSLKEY: 'sslkey',
+  PGSSLROOTCERT: 'sslrootcert',
+  PGSSLCRL: 'sslcrl',
+  PGSSLCRLDIR: 'sslcrldir',
+  PGSSLMINPROTOCOLVERSION: 'ssl_min_protocol_version',
+} as const
+
+const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
+const filesOfTls = ['sslcert', 'sslkey', 'sslrootcert'] as const
+
+/** Adds what `PGSSLMODE`, `PGSSLCERT`, `PGSSLKEY` and `PGSSLROOTCERT` say to an address that does not say it itself. */
+export function withTlsVariables(url: string, env: Readonly<Record<string, string | undefined>>): string {
+  const given = parametersOf(url)
+  const added = Object.entries(tlsVariables).flatMap(([variable, parameter]) => {
+    const value = env[variable]
+    const isOwn = given.has(parameter) || (parameter === 'sslmode' && given.has('ssl'))
+    return value === undefined || value === '' || isOwn ? [] : [`${parameter}=${encodeURIComponent(value)}`]
+  })
+  if (added.length === 0) return url
+  return `${url}${url.includes('?') ? '&' : '?'}${added.join('&')}`
+}
+
+/**
+ * Reads the parameters of an address that concern TLS, as libpq means them: `sslmode`, `sslcert`, `sslkey`, `sslpassword`,
+ * `sslrootcert`. With `sslmode=require` and a root certificate the server's certificate is verified as with `verify-ca`.
+ *
+ * @throws Error that names the parameter and says what it should be, when it cannot be followed.
+ */
+export function driverAddress(url: string): DriverAddress {
+  const parameters = parametersOf(url)
+  const bare = withoutParameters(url, [...tlsParameters, ...foreignParameters])
+  const mode = modeOf(parameters)
+  if (mode === 'disable') return { url: bare, tls: { ssl: false } }
+  for (const name of ['sslcrl', 'sslcrldir']) {
+    if (parameters.has(name)) throw new Error(`${name} is not supported: revocation lists are not read; remove it`)
+  }
+  const files = filesOfTls.filter((name) => parameters.has(name))
+  if (mode === undefined || mode === 'allow' || mode === 'prefer') {
+    if (files.length > 0) throw new Error(withoutEffect(files, mode))
+    return { url: bare, tls: mode === undefined ? {} : { ssl: 'prefer' } }
+  }
+  if (parameters.has('sslcert') !== parameters.has('sslkey')) {
+    throw new Error('sslcert and sslkey must be set together: the certificate of this client, and its private key')
+  }
+  return { url: bare, tls: { ssl: secure(mode, parameters, hostOf(bare)) } }
+}
+
+type Parameters = ReadonlyMap<string, string>
+
+function modeOf(parameters: Parameters): (typeof sslModes)[number] | undefined {
+  const ssl = parameters.get('ssl')
+  const given = parameters.get('sslmode') ?? (ssl === 'true' ? 'verify-full' : ssl === 'false' ? 'disable' : ssl)
+  if (given === undefined) return parameters.get('sslrootcert') === 'system' ? 'verify-full' : undefined
+  const mode = sslModes.find((each) => each === given)
+  if (mode === undefined) throw new Error(`sslmode was "${given}"; it must be one of ${sslModes.join(', ')}`)
+  return mode
+}
+
+const withoutEffect = (files: readonly string[], mode: string | undefined): string =>
+  `${files.join(', ')} ${files.length === 1 ? 'has' : 'have'} no effect with ${mode === undefined ? 'no sslmode' : `sslmode=${mode}`}, ` +
+  'which also accepts connections without TLS; set sslmode=verify-full, verify-ca or require (or PGSSLMODE)'
+
+function secure(mode: 'require' | 'verify-ca' | 'verify-full', parameters: Parameters, host: string) {
+  const root = parameters.get('sslrootcert')
+  const isVerified = mode !== 'require' || root !== undefined
+  const settings: ConnectionOptions = {
+    rejectUnauthorized: isVerified,
+    // Node checks the certificate against this name; without it, against "localhost" where the host is an IP address.
+    ...(host !== '' && { host }),
+    ...(isVerified && mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
+    ...(root !== undefined && root !== 'system' && { ca: fileIn('sslrootcert', root) }),
+  }
+  const [cert, key, passphrase] = ['sslcert', 'sslkey', 'sslpassword'].map((name) => parameters.get(name))
+  if (cert !== undefined) settings.cert = fileIn('sslcert', cert)
+  if (key !== undefined) settings.key = fileIn('sslkey', key)
+  if (passphrase !== undefined) settings.passphrase = passphrase
+  const least = (['TLSv1.2', 'TLSv1.3'] as const).find((each) => each === parameters.get('ssl_min_protocol_version'))
+  if (least !== undefined) settings.minVersion = least
+  return settings
+}
+
+function fileIn(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`${name} was "${path}"; it must name a file that this process can read: ${reason}`, { cause })
+  }
+}
+
+/** The host of an address with one; empty for several, each of which has a name of its own. */
+function hostOf(url: string): string {
+  if (!URL.canParse(url)) return ''
+  const { hostname } = new URL(url)
+  return hostname.includes(',') ? '' : hostname.replace(/^\[|\]$/g, '')
+}
+
+const queryOf = (url: string): string => (url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
+const parametersOf = (url: string): Parameters => new Map(new URLSearchParams(queryOf(url)))
+
+/** The rest of the address stays as it was written. */
+function withoutParameters(url: string, names: readonly string[]): string {
+  const query = queryOf(url)
+  const kept = query.split('&').filter((part) => part !== '' && !names.includes(part.split('=')[0] ?? ''))
+  const base = url.slice(0, url.length - query.length).replace(/\?$/, '')
+  return kept.length === 0 ? base : `${base}?${kept.join('&')}`
+}

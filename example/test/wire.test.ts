@@ -1,28 +1,24 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { graders } from '../../graders/index.ts'
 import { pages } from '../../schema/documents.ts'
 import { environment } from '../../schema/environment.ts'
-import type { Database } from '../../src/postgres/database.ts'
 import {
   emptyAnswerSample,
   gradingSample,
   minimalGradingSample,
   toolCallSample,
 } from '../../test/support/agent-rft/samples.ts'
-import { open, post, testApp } from '../../test/support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
+import { post, testApp } from '../../test/support/app.ts'
+import { useDatabase } from '../../test/support/database.ts'
 import { tools } from '../../tools/index.ts'
 import { buildIndex } from '../corpus/build-index.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   await database.db.insert(pages).values({
     ...{ path: 'QHBR/2012/page_4', company: 'QHBR', year: 2012, title: 'Quill Harbor 2012, page 4' },
     ...{ textBefore: 'The revenue of Quill Harbor rose in 2012.', textAfter: '' },
@@ -32,11 +28,6 @@ beforeAll(async () => {
     ],
   })
   await buildIndex(database.db, () => {})
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
 })
 
 const app = () => testApp(database, { tools, graders, budget: environment.budget })

@@ -1,30 +1,65 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
-import { inject } from 'vitest'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { type Database, openDatabase } from '../../src/postgres/database.ts'
 import { withDatabase } from './global-database.ts'
 
-/** A database of a test's own. */
+/** A database that a test makes and drops itself. */
 export interface TestDatabase {
-  url: string
-  /** Removes it, whoever is still connected. */
+  readonly url: string
+  /** Drops it and closes all connections to it. */
   drop(): Promise<void>
 }
 
-/**
- * Makes a database for one test file, migrated and empty; with `migrated: false` one without a table.
- *
- * @example
- * const database = await createTestDatabase()
- * afterAll(() => database.drop())
- */
+/** Makes a database, migrated and empty; with `migrated: false` one without tables. Most tests want {@link useDatabase}. */
 export async function createTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+  const { name, url } = newDatabase()
+  await create(name, migrated)
+  return { url, drop: () => drop(name) }
+}
+
+/** The database of a test file, and a client of it. */
+export interface UsedDatabase extends Database {
+  readonly url: string
+  /** Another client of it, as a second replica has one; closed with the first. */
+  another(poolSize?: number): Database
+}
+
+/**
+ * Gives a test file, or a `describe`, a database of its own: it exists from the first hook on, and is dropped after the
+ * last one. Call it where hooks are registered.
+ *
+ * @example const database = useDatabase()
+ */
+export function useDatabase({ migrated = true, poolSize = 10 } = {}): UsedDatabase {
+  const { name, url } = newDatabase()
+  const clients: Database[] = []
+  const another = (most = poolSize) => {
+    const client = openDatabase({ url, poolSize: most })
+    clients.push(client)
+    return client
+  }
+  beforeAll(() => create(name, migrated))
+  afterAll(async () => {
+    await Promise.all(clients.map((client) => client.close()))
+    await drop(name)
+  })
+  return { ...another(), url, another }
+}
+
+function newDatabase(): { readonly name: string; readonly url: string } {
   const { url, template } = inject('testServer')
   const name = `${template}_${process.pid}_${randomBytes(4).toString('hex')}`
-  await onServer(url, (sql) => sql`create database ${sql(name)} template ${sql(migrated ? template : 'template1')}`)
-  return {
-    url: withDatabase(url, name),
-    drop: () => onServer(url, (sql) => sql`drop database if exists ${sql(name)} with (force)`),
-  }
+  return { name, url: withDatabase(url, name) }
+}
+
+function create(name: string, migrated: boolean): Promise<void> {
+  const { url, template } = inject('testServer')
+  return onServer(url, (sql) => sql`create database ${sql(name)} template ${sql(migrated ? template : 'template1')}`)
+}
+
+function drop(name: string): Promise<void> {
+  return onServer(inject('testServer').url, (sql) => sql`drop database if exists ${sql(name)} with (force)`)
 }
 
 async function onServer(url: string, work: (sql: postgres.Sql) => PromiseLike<unknown>): Promise<void> {

@@ -1,28 +1,19 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterEach, beforeAll, expect, it } from 'vitest'
 import { startHousekeeping } from '../../../src/core/housekeeping.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
-import type { Database } from '../../../src/postgres/database.ts'
-import { keepingLog, open } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { keepingLog } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let ledger: Ledger
 let end = () => {}
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   ledger = createLedger({ ...database, budget: undefined, now: Date.now })
 })
 
 afterEach(() => end())
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
 
 const record = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
   ...{ rolloutId, callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} },

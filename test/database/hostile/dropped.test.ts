@@ -1,24 +1,12 @@
 import { once } from 'node:events'
 import { serve } from '@hono/node-server'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../src/postgres/database.ts'
-import { defineTool, gate, open, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineTool, gate, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 import { converse, statuses, whole } from '../../support/hostile/socket.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 /** A tool with these effects that stops in its midst until it is let go, and counts how often it ran. */
 function held(effects: 'none' | 'database' | 'external') {

@@ -1,9 +1,8 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, defineTool, gradingOf, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 import { text } from '../../support/hostile/arbitraries.ts'
 import { lookAlikes } from '../../support/hostile/look-alikes.ts'
 import { runs } from '../../support/runs.ts'
@@ -11,18 +10,7 @@ import { runs } from '../../support/runs.ts'
 /** In the suite; a search for faults takes more. */
 const numRuns = runs(40)
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const note = z.looseObject({ note: z.string() })
 const tools = [

@@ -1,24 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createBatcher } from '../../../src/ledger/batch.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
-import type { Database } from '../../../src/postgres/database.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const record = (rolloutId: string, callId: string, more: Partial<CallRecord> = {}): CallRecord => ({
   rolloutId,
@@ -132,7 +120,7 @@ describe('a batch that is not answered in time', () => {
 describe('the promise that an item is stored once', () => {
   it('holds by the hash of its content, whatever the order of its keys and whoever sends it', async () => {
     const tool = defineTool({ name: 't', description: 'T.', input: z.object({}), effects: 'none', run: () => 'ok' })
-    const elsewhere = open(home.url)
+    const elsewhere = open(database.url)
     const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
     const apps = [testApp(database, { tools: [tool], graders }), testApp(elsewhere, { tools: [tool], graders })]
     const items = [

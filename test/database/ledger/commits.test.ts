@@ -1,19 +1,14 @@
 import { sql as query } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-let elsewhere: Database
+const database = useDatabase()
+const elsewhere = database.another()
 
 // A call that ends well commits only when this lock is to be had, whichever statement writes it.
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-  elsewhere = open(home.url)
   await database.sql`create table effects (call text)`
   await database.sql`
     create function wait_to_commit() returns trigger language plpgsql as $$
@@ -21,11 +16,6 @@ beforeAll(async () => {
   await database.sql`
     create constraint trigger wait_to_commit after insert or update on tool_calls deferrable initially deferred
     for each row when (new.outcome = 'ok') execute function wait_to_commit()`
-})
-
-afterAll(async () => {
-  await Promise.all([database.close(), elsewhere.close()])
-  await home.drop()
 })
 
 /** Keeps calls from committing until it is let go. */

@@ -1,24 +1,11 @@
 import { sql as query } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../src/postgres/database.ts'
-import { defineTool, gate, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineTool, gate, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-let elsewhere: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-  elsewhere = open(home.url)
-})
-
-afterAll(async () => {
-  await Promise.all([database.close(), elsewhere.close()])
-  await home.drop()
-})
+const database = useDatabase()
+const elsewhere = database.another()
 
 it('the last call of the budget is not refused because a retry of it failed elsewhere while it ran', async () => {
   const held = gate()

@@ -1,25 +1,15 @@
 import { sql as query } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
-import type { Database } from '../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-let elsewhere: Database
+const database = useDatabase()
+const elsewhere = database.another()
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-  elsewhere = open(home.url)
   await database.sql`create table effects (rollout text, call text)`
-})
-
-afterAll(async () => {
-  await Promise.all([database.close(), elsewhere.close()])
-  await home.drop()
 })
 
 const stored = (rollout: string) =>

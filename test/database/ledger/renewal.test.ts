@@ -1,21 +1,8 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { renewClaims } from '../../../src/ledger/calls/claims.ts'
-import type { Database } from '../../../src/postgres/database.ts'
-import { open } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 it('renews claims without waiting for one that is just being settled, and takes none for lost but those that are', async () => {
   const { sql } = database

@@ -1,25 +1,15 @@
 import { sql as query } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { createLedger } from '../../../src/ledger/ledger.ts'
-import type { Database } from '../../../src/postgres/database.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-let elsewhere: Database
+const database = useDatabase()
+const elsewhere = database.another()
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-  elsewhere = open(home.url)
   await database.sql`create table effects (call text)`
-})
-
-afterAll(async () => {
-  await Promise.all([database.close(), elsewhere.close()])
-  await home.drop()
 })
 
 const head = { name: 'act', description: 'Acts.', input: z.object({}) }
@@ -234,7 +224,7 @@ describe('a claim on a call with external effects', () => {
 
 describe('a pool of one connection', () => {
   it('serves other calls while a hundred tools with external effects and a hundred without run', async () => {
-    const small = open(home.url, 1)
+    const small = open(database.url, 1)
     try {
       const [acting, reading] = [gate(), gate()]
       let begun = 0

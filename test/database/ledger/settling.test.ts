@@ -1,22 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { settleClaim } from '../../../src/ledger/calls/claims.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
-import type { Database } from '../../../src/postgres/database.ts'
-import { open } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 it('settles a call with a change of state while another replica records the same call, without a deadlock', async () => {
   const { sql } = database

@@ -1,24 +1,15 @@
 import { sql as query } from 'drizzle-orm'
 import { pgTable, text } from 'drizzle-orm/pg-core'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
-import type { Database } from '../../../src/postgres/database.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   await database.sql`create table carts (thing text)`
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
 })
 
 const things = async () => (await database.sql<{ thing: string }[]>`select thing from carts`).map(({ thing }) => thing)
@@ -88,7 +79,7 @@ describe('a tool with database effects', () => {
         return seen
       },
     })
-    const elsewhere = open(home.url)
+    const elsewhere = open(database.url)
     const apps = [testApp(database, { tools: [buy] }), testApp(elsewhere, { tools: [buy] })]
     const calls = Array.from({ length: 10 }, (_, n) =>
       post(apps[n % 2] ?? testApp(database), '/tools/buy', toolCall('buy', 'serial', `c${n}`, { thing: `t${n}` })),
@@ -125,7 +116,7 @@ describe('a tool with database effects', () => {
         return 'too late'
       },
     })
-    const small = open(home.url, 1)
+    const small = open(database.url, 1)
     const app = testApp(small, { tools: [buy, sleepy] })
     const first = await post(app, '/tools/buy', toolCall('buy', 'zombie', 'a', { thing: 'slow' }))
     expect(first.body.error?.code).toBe('tool_timed_out')
@@ -178,7 +169,7 @@ describe('a tool with database effects', () => {
           return 'bought'
         }),
     })
-    const small = open(home.url, 1)
+    const small = open(database.url, 1)
     const app = testApp(small, { tools: [buy, next] })
     const first = await post(app, '/tools/buy', toolCall('buy', 'undead', 'a', { thing: 'slow' }))
     expect(first.body.error?.code).toBe('tool_timed_out')

@@ -1,24 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { createUnrecorded } from '../../../src/core/unrecorded.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
-import type { Database } from '../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gradingOf, keepingLog, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, defineTool, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const failed = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
   ...{ rolloutId, callId: 'a', tool: 't', arguments: {}, itemHash: 'hash', item: {} },

@@ -1,36 +1,17 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { serve } from '@hono/node-server'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Limits } from '../../../src/base/limits.ts'
-import type { Database } from '../../../src/postgres/database.ts'
-import {
-  defineGrader,
-  defineTool,
-  gate,
-  gradingOf,
-  keepingLog,
-  open,
-  post,
-  testApp,
-  toolCall,
-} from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 const closers: (() => void)[] = []
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
 
 afterAll(async () => {
   for (const close of closers) close()
-  await database.close()
-  await home.drop()
 })
 
 /** A server on a socket with a tool that waits at a gate, and how many of its runs are there. */

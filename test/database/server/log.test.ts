@@ -1,34 +1,15 @@
 import { sql as query } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type LoggableError, loggable } from '../../../src/base/log.ts'
-import type { Database } from '../../../src/postgres/database.ts'
-import {
-  defineGrader,
-  defineTool,
-  gate,
-  gradingOf,
-  keepingLog,
-  open,
-  post,
-  testApp,
-  toolCall,
-} from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   await database.sql`create table notes (note text, length int check (length < 3))`
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
 })
 
 const notes = pgTable('notes', { note: text('note'), length: integer('length') })

@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { defineGrader, gradingOf, keepingLog, open, post, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { describe, expect, it } from 'vitest'
+import { defineGrader, gradingOf, keepingLog, post, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { apiError, type Behaviour, completion, verdict } from '../../../support/judge/model-server.ts'
 import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const polite = defineGrader({
   name: 'polite',

@@ -1,25 +1,13 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { graders } from '../../../../graders/index.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { tools } from '../../../../tools/index.ts'
-import { defineGrader, defineTool, open, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, defineTool, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { runs } from '../../../support/runs.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),

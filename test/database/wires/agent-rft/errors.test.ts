@@ -1,25 +1,13 @@
 import { createSecretKey } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { DEFAULT_KEY_HEADERS, readAuthSettings } from '../../../../src/server/auth/settings.ts'
 import { signToken } from '../../../../src/server/auth/sign-token.ts'
-import { defineGrader, defineTool, gradingOf, keepingLog, open, post, testApp, toolCall } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, defineTool, gradingOf, keepingLog, post, testApp, toolCall } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const look = defineTool({ name: 'look', description: 'L.', input: z.object({}), effects: 'none', run: () => 'seen' })
 const one = defineGrader({ name: 'one', version: '1', grade: () => 1 })

@@ -1,22 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Grade, GraderContext } from '../../../../src/kit/define-grader.ts'
 import { UngradableError } from '../../../../src/kit/errors.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { defineGrader, gradingOf, keepingLog, open, post, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, gradingOf, keepingLog, post, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 /** What a grader without types may give. */
 const untyped = (text: string): Grade => JSON.parse(text)

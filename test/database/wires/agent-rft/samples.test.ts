@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineEnvironment } from '../../../../src/kit/define.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { gradingSample, toolCallSample, toolDefinitionSample } from '../../../support/agent-rft/samples.ts'
-import { open, post, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { post, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 /** An environment of the same kind of rows as the shapes have, apart from the one that ships. */
 const { defineTool, defineGrader } = defineEnvironment({

@@ -1,22 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineEnvironment } from '../../../../src/kit/define.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { defineTool, keepingLog, open, post, testApp, toolCall } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineTool, keepingLog, post, testApp, toolCall } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const say = defineTool({
   name: 'say',

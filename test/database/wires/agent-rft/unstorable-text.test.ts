@@ -1,22 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../../src/kit/errors.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, defineTool, gradingOf, post, testApp, toolCall } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const echo = defineTool({
   name: 'echo',

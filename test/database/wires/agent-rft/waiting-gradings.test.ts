@@ -1,22 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Limits } from '../../../../src/base/limits.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, post, testApp, toolCall } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 /** A replica with a tool that waits at a gate, and a grader that says how many calls it was shown as done. */
 function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: number, limits: Partial<Limits> = {}) {

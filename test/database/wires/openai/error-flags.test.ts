@@ -1,19 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { createAsking } from '../../../../src/runtime/judge/asking.ts'
 import { createModelRunners } from '../../../../src/runtime/judge/model-runners.ts'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
 import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
 import { createOutbound } from '../../../../src/runtime/outbound/outbound.ts'
 import { createPythonRunner, findInterpreter } from '../../../../src/runtime/python/python-runner.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { apiError, completion, type ModelServer, serveModel } from '../../../support/judge/model-server.ts'
 import { raised, runRaw, type Served, served } from '../../../support/openai/served.ts'
 import { json, type Listening, listen } from '../../../support/outbound/listen.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let models: ModelServer
 let graders: Listening
 /** A server with everything that graders ask, and one with nothing. */
@@ -23,8 +20,6 @@ let bare: Served
 const says = (result: unknown) => completion(JSON.stringify({ steps: [], result }))
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   models = await serveModel(({ body }) => {
     if (body.model === 'refuses') {
       const message = { role: 'assistant', content: null, refusal: 'I will not judge this.' }
@@ -61,8 +56,6 @@ afterAll(async () => {
   bare.close()
   await models.close()
   await graders.close()
-  await database.close()
-  await home.drop()
 })
 
 const check = (input: string, reference = 'a') => ({

@@ -1,32 +1,26 @@
 import OpenAI, { AzureOpenAI } from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../../src/server/auth/keys.ts'
 import { DEFAULT_KEY_HEADERS } from '../../../../src/server/auth/settings.ts'
-import { keepingLog, open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { keepingLog } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { type Served, served, thrown } from '../../../support/openai/served.ts'
 
 const grading = 'grading-key-0001'
 const calling = 'calling-key-0002'
 const keys = parseApiKeys(`grader:grade=${grading},caller:tools=${calling}`)
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let server: Served
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   const authenticate = createAuthenticator({ keys, keyHeaders: DEFAULT_KEY_HEADERS })
   server = await served(database, { authenticate, limits: { maxBodyBytes: 2_000 } })
 })
 
 afterAll(async () => {
   server.close()
-  await database.close()
-  await home.drop()
 })
 
 const bases = ['/v1', '/openai/v1', '/openai']

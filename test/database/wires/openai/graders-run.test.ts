@@ -3,17 +3,15 @@ import type { StringCheckGrader } from 'openai/resources/graders/grader-models'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { RequestError, ToolError } from '../../../../src/kit/errors.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
 import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
 import { createOutbound } from '../../../../src/runtime/outbound/outbound.ts'
-import { defineGrader, defineTool, open, post, testApp, toolCall } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, defineTool, post, testApp, toolCall } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { raised, runRaw, type Served, served, thrown } from '../../../support/openai/served.ts'
 import { json, listen } from '../../../support/outbound/listen.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let server: Served
 
 const cat = defineTool({
@@ -46,15 +44,11 @@ const breaking = defineGrader({
 const options = { tools: [cat, broken], graders: [calls, breaking] }
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   server = await served(database, options)
 })
 
 afterAll(async () => {
   server.close()
-  await database.close()
-  await home.drop()
 })
 
 const equal: StringCheckGrader = {

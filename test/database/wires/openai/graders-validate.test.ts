@@ -1,25 +1,19 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { open, post, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { post, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { type Served, served, thrown } from '../../../support/openai/served.ts'
 import { runs } from '../../../support/runs.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let server: Served
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   server = await served(database)
 })
 
 afterAll(async () => {
   server.close()
-  await database.close()
-  await home.drop()
 })
 
 const check = { type: 'string_check', name: 'c', operation: 'eq', input: '{{sample.output_text}}', reference: 'a' }

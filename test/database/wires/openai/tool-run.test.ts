@@ -1,17 +1,15 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
 import { createOutbound } from '../../../../src/runtime/outbound/outbound.ts'
-import { defineTool, open, post, testApp, toolCall } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineTool, post, testApp, toolCall } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { type Served, served, thrown } from '../../../support/openai/served.ts'
 import { json, type Listening, listen } from '../../../support/outbound/listen.ts'
 import { runs } from '../../../support/runs.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let server: Served
 let elsewhere: Listening
 let hidden: Listening
@@ -27,8 +25,6 @@ const add = defineTool({
 })
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   hidden = await listen((response) => json(response, { output: 'what nobody may read' }))
   elsewhere = await listen((response, { path, body }) => {
     if (path === '/tools/redirects') {
@@ -49,8 +45,6 @@ afterAll(async () => {
   server.close()
   await elsewhere.close()
   await hidden.close()
-  await database.close()
-  await home.drop()
 })
 
 const answer = z.strictObject({

@@ -1,24 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readSpread } from '../../../../src/ledger/reports/spread.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { spreadReport } from '../../../../src/workbench/check-grader/spread-report.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { type GradeRow, gradeRows, seed } from '../../../support/regrade/seeded.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let rows: readonly GradeRow[]
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   await seed(database.sql, 300)
   rows = await gradeRows(database.sql)
-  return async () => {
-    await database.close()
-    await home.drop()
-  }
+  return async () => {}
 })
 
 const solvedAt = 0.75

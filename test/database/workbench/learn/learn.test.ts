@@ -3,17 +3,15 @@ import { type ServerType, serve } from '@hono/node-server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { readParts } from '../../../../src/ledger/reports/recorded-facts.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { type Learner, type LearnPlan, type LearnStep, learn } from '../../../../src/workbench/learn/learn.ts'
 import { learnReport } from '../../../../src/workbench/learn/lines.ts'
 import { learnPage } from '../../../../src/workbench/learn/page.ts'
 import { verdictOf } from '../../../../src/workbench/learn/verdict.ts'
 import type { RolloutSettings } from '../../../../src/workbench/simulate/play-rollout.ts'
-import { defineGrader, defineTool, open, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, defineTool, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let server: ServerType
 let url: string
 
@@ -51,8 +49,6 @@ const indifferent = defineGrader({ name: 'indifferent', version: '1', grade: () 
 const failing = defineGrader({ name: 'failing', version: '1', grade: () => Number.NaN })
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   const app = testApp(database, { tools: [look], graders: [efficient, hackable, indifferent, failing] })
   url = await new Promise((resolve) => {
     const listening = ({ port }: AddressInfo) => resolve(`http://127.0.0.1:${port}`)
@@ -62,8 +58,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await new Promise((resolve) => server.close(resolve))
-  await database.close()
-  await home.drop()
 })
 
 /** Right when it thinks, two times of three; looks around as often as it chose to. */

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
 import type { PreflightSettings } from '../../../../src/workbench/preflight/settings.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import {
   bodyOf,
   changedAnswer,
@@ -17,19 +15,14 @@ import {
   writeDataset,
 } from '../../../support/preflight/checked-server.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let files: ReturnType<typeof writeDataset>
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   files = writeDataset()
 })
 afterAll(async () => {
   await files.remove()
-  await database.close()
-  await home.drop()
 })
 
 const isTool = (request: Request) => request.method === 'POST' && new URL(request.url).pathname.startsWith('/tools')

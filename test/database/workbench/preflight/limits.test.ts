@@ -1,12 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { isPublicHost } from '../../../../src/workbench/preflight/public-host.ts'
 import { createWire, TooMuch } from '../../../../src/workbench/preflight/wire.ts'
 import type { Agent } from '../../../../src/workbench/simulate/agent.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import {
   bodyOf,
   checked,
@@ -16,19 +14,14 @@ import {
   writeDataset,
 } from '../../../support/preflight/checked-server.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let files: ReturnType<typeof writeDataset>
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   files = writeDataset()
 })
 afterAll(async () => {
   await files.remove()
-  await database.close()
-  await home.drop()
 })
 
 const quiet = { rate: 20, seconds: 0, isGraded: true, burst: 0, maxP99: 10, maxBurstP99: 60, maxErrors: 0 }

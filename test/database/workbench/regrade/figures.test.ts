@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Grader } from '../../../../src/kit/define-grader.ts'
 import { noJudge } from '../../../../src/kit/judge.ts'
 import { createLedger } from '../../../../src/ledger/ledger.ts'
@@ -9,8 +9,7 @@ import { subjectPages } from '../../../../src/ledger/reports/regrading-subjects.
 import type { Database } from '../../../../src/postgres/database.ts'
 import { runRegrading } from '../../../../src/workbench/regrade/run.ts'
 import { parseWhere } from '../../../../src/workbench/regrade/where.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { figuresOf, type Pair, pairsOf } from '../../../support/regrade/direct-count.ts'
 import { code, graded, gradeRows, seed } from '../../../support/regrade/seeded.ts'
 
@@ -46,8 +45,7 @@ const reportOf = (database: Database, filter: RegradingFilter = {}, of = code) =
   withComparison(database.sql, of, filter, (tx) => readReport(tx, of, 10, [0, 1]))
 
 describe('grading 400 recorded rollouts again', () => {
-  let home: TestDatabase
-  let database: Database
+  const database = useDatabase()
   let earlier: unknown
   let again: number
   const recorded = () =>
@@ -56,17 +54,10 @@ describe('grading 400 recorded rollouts again', () => {
     ])
 
   beforeAll(async () => {
-    home = await createTestDatabase()
-    database = open(home.url)
     await seed(database.sql, 400)
     earlier = await recorded()
     again = await regrade(database, graded)
   })
-  afterAll(async () => {
-    await database.close()
-    await home.drop()
-  })
-
   it('grades each sample of each rollout that a trainer asked any grading for, once', async () => {
     const pairs = pairsOf(await gradeRows(database.sql))
     expect(pairs.length).toBeGreaterThan(400)

@@ -4,7 +4,6 @@ import { type ServerType, serve } from '@hono/node-server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ToolError, UngradableError } from '../../../../src/kit/errors.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import type { Agent, DatasetItem } from '../../../../src/workbench/simulate/agent.ts'
 import { type Fault, faults, faultsOf } from '../../../../src/workbench/simulate/faults.ts'
 import type { RolloutSettings } from '../../../../src/workbench/simulate/play-rollout.ts'
@@ -13,11 +12,10 @@ import { type SimulationPlan, simulate } from '../../../../src/workbench/simulat
 import { summarize } from '../../../../src/workbench/simulate/summary.ts'
 import { count, emptyTally } from '../../../../src/workbench/simulate/tally.ts'
 import type { RolloutTrace } from '../../../../src/workbench/simulate/trace.ts'
-import { defineGrader, defineTool, open, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, defineTool, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let server: ServerType
 let url: string
 
@@ -57,8 +55,6 @@ const grader = defineGrader({
 })
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   const app = testApp(database, { tools: [echo, note, broken], graders: [grader], budget: 10 })
   url = await new Promise((resolve) => {
     const listening = ({ port }: AddressInfo) => resolve(`http://127.0.0.1:${port}`)
@@ -68,8 +64,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await new Promise((resolve) => server.close(resolve))
-  await database.close()
-  await home.drop()
 })
 
 const items: DatasetItem[] = Array.from({ length: 5 }, (_, n) => ({

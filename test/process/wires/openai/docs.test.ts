@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { served } from '../../../support/openai/served.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
@@ -16,19 +14,14 @@ const page = readFileSync(join(root, 'docs', 'openai-graders.md'), 'utf8')
 const block = (language: string) => new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'mu').exec(page)?.[1] ?? ''
 const run = promisify(execFile)
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let folder: string
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   folder = makeFolder()
 })
 
 afterAll(async () => {
-  await database.close()
-  await home.drop()
   await removeFolder(folder)
 })
 

@@ -4,38 +4,31 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { serveJsonGrader } from '../../../../src/runtime/openai-graders/json-grader.ts'
 import { readJsonGraders } from '../../../../src/runtime/openai-graders/read-json-graders.ts'
 import {
   defineGrader,
   gradingOf,
   keepingLog,
-  open,
   post,
   type TestAppOptions,
   testApp,
   toolCall,
 } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { addressOf, kill, spawnServer } from '../../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let folder: string
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   folder = makeFolder()
 })
 
 afterAll(async () => {
-  await database.close()
-  await home.drop()
   await removeFolder(folder)
 })
 
@@ -247,7 +240,7 @@ function house(files: Readonly<Record<string, unknown>>): { readonly cwd: string
 describe('a server process', () => {
   it('serves the graders of its folder, beside those that are code', async () => {
     const { cwd, program } = house({ 'exact.json': equal })
-    const server = spawnServer(cwd, { DATABASE_URL: home.url, PORT: '0' }, program)
+    const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, program)
     const url = await addressOf(server)
     const body = JSON.stringify(gradingOf('json-process', 'x', { answer: 'x' }))
     const response = await fetch(`${url}/graders/exact`, { method: 'POST', body })
@@ -260,7 +253,7 @@ describe('a server process', () => {
 
   it('does not start with a file that is no grader', async () => {
     const { cwd, program } = house({ 'wrong.json': check('{{item.x', '') })
-    const server = spawnServer(cwd, { DATABASE_URL: home.url, PORT: '0' }, program)
+    const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, program)
     expect(await server.ended).toBe(1)
     expect(server.written.err).toContain('graders/wrong.json')
     expect(server.written.err).toContain('grader.input: this "{{" is never closed')

@@ -5,30 +5,24 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { readSpread } from '../../../../src/ledger/reports/spread.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { defineGrader, gradingOf, open, post, testApp } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { defineGrader, gradingOf, post, testApp } from '../../../support/app.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { compiled } from '../../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let folder: string
 
 /** The score is what the answer says. */
 const said = defineGrader({ name: 'finqa', version: '1', grade: ({ sample }) => Number(sample.output_text) })
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   folder = makeFolder()
 })
 
 afterAll(async () => {
-  await database.close()
   await removeFolder(folder)
-  await home.drop()
 })
 
 const run = (...args: readonly string[]) => start([compiled('src/cli/main.js'), 'grader', ...args])
@@ -37,7 +31,7 @@ const runSources = (...args: readonly string[]) => start(['--import', 'tsx', 'sr
 
 const start = (args: readonly string[]) =>
   new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const env = { PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url }
+    const env = { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url }
     execFile(process.execPath, args, { cwd: root, env }, (error, out, err) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
     )

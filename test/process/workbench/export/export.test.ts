@@ -7,29 +7,23 @@ import type { TransactionSql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { ExportFilter } from '../../../../src/ledger/reports/exported-subjects.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { parseCursor } from '../../../../src/workbench/export/cursor.ts'
 import { exportRollouts, pageSize } from '../../../../src/workbench/export/run.ts'
 import { traceLine } from '../../../../src/workbench/export/trace-line.ts'
 import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { record } from '../../../support/export/recorded.ts'
 import { scorekeeper, scorekeeperArgs, scorekeeperFolder } from '../../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let folder: string
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   folder = makeFolder()
 })
 afterAll(async () => {
   await removeFolder(folder)
-  await database.close()
-  await home.drop()
 })
 beforeEach(() => database.sql`truncate items, rollouts, tool_calls, grades`)
 
@@ -210,7 +204,7 @@ describe('an export', () => {
   })
 
   it('leaves for another time what a transaction that still runs may put before it', async () => {
-    const slow = database.sql.options === undefined ? undefined : open(home.url, 2)
+    const slow = database.sql.options === undefined ? undefined : open(database.url, 2)
     if (slow === undefined) throw new Error('no second client')
     let recorded = () => {}
     const isRecorded = new Promise<void>((resolve) => {
@@ -256,7 +250,7 @@ describe('an export', () => {
     await sql`create function slowly.activity() returns setof pg_catalog.pg_stat_activity volatile language plpgsql as
       'begin perform pg_sleep(0.3); return query select * from pg_catalog.pg_stat_activity; end'`
     await sql`create view slowly.pg_stat_activity as select * from slowly.activity()`
-    const looking = new URL(home.url)
+    const looking = new URL(database.url)
     looking.searchParams.set('search_path', 'slowly,public,pg_catalog')
     const slow = open(looking.href, 1)
     await slow.sql`select 1`
@@ -376,7 +370,7 @@ describe('an example for fine-tuning', () => {
 })
 
 describe('the command export', () => {
-  const run = (...args: readonly string[]) => scorekeeper(['export', ...args], { DATABASE_URL: home.url })
+  const run = (...args: readonly string[]) => scorekeeper(['export', ...args], { DATABASE_URL: database.url })
   const linesOf = (text: string) => text.split('\n').slice(0, -1)
   const rolloutsIn = (text: string) => linesOf(text).map((line) => JSON.parse(line).rollout)
 
@@ -439,7 +433,7 @@ describe('the command export', () => {
       names.map((id) => ({ id })),
     )
     const out = join(folder, 'full.jsonl')
-    const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url } }
+    const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url } }
     const command = [process.execPath, ...scorekeeperArgs('export', '--out', out)]
     // A file may have 60 blocks of 512 bytes or of 1,024, which is less than there is to write.
     const child = spawn('sh', ['-c', 'ulimit -f 60; exec "$@"', 'sh', ...command], options)
@@ -462,7 +456,7 @@ describe('the command export', () => {
       select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 50000)), 'i', 'scored', 1, 1, '2026-10-01'
       from rollouts`
     const out = join(folder, 'killed.jsonl')
-    const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url } }
+    const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url } }
     const child = spawn(process.execPath, scorekeeperArgs('export', '--out', out), options)
     await expect
       .poll(() => (existsSync(`${out}.cursor`) ? statSync(out).size : 0), { timeout: 30_000, interval: 1 })
@@ -493,7 +487,7 @@ describe('the command export', () => {
       insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
       select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 20000)), 'i', 'scored', 1, 1, '2026-10-01'
       from rollouts`
-    const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url } }
+    const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url } }
     const child = spawn(process.execPath, scorekeeperArgs('export'), { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     let err = ''
     child.stderr.on('data', (data: Buffer) => {

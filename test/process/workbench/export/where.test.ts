@@ -1,20 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { record } from '../../../support/export/recorded.ts'
 import { scorekeeper } from '../../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let folder: string
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   folder = makeFolder()
   const call = { from: 0, to: 1 }
   await record(database, [
@@ -31,11 +26,9 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await removeFolder(folder)
-  await database.close()
-  await home.drop()
 })
 
-const run = (...args: readonly string[]) => scorekeeper(['export', ...args], { DATABASE_URL: home.url })
+const run = (...args: readonly string[]) => scorekeeper(['export', ...args], { DATABASE_URL: database.url })
 const idsIn = (text: string) =>
   text
     .split('\n')

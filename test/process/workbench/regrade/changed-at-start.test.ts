@@ -1,30 +1,23 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { graders } from '../../../../graders/index.ts'
-import type { Database } from '../../../../src/postgres/database.ts'
 import { withCodeHashes } from '../../../../src/runtime/code-hash.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { addressOf, logOf, type ServerProcess, spawnServer } from '../../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let folder: string
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
   folder = makeFolder()
 })
 afterAll(async () => {
-  await database.close()
-  await home.drop()
   removeFolder(folder)
 })
 
 /** Starts the server, lets the work be done, and gives the lines of its log once it has ended. */
 async function served(work: (server: ServerProcess, url: string) => Promise<void>) {
-  const server = spawnServer(folder, { DATABASE_URL: home.url, PORT: '0' })
+  const server = spawnServer(folder, { DATABASE_URL: database.url, PORT: '0' })
   try {
     await work(server, await addressOf(server))
   } finally {

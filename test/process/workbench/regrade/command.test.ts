@@ -5,9 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import type { Database } from '../../../../src/postgres/database.ts'
-import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { figuresOf, pairsOf } from '../../../support/regrade/direct-count.ts'
 import { gradeRows, seed } from '../../../support/regrade/seeded.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
@@ -15,17 +13,11 @@ import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 const program = fileURLToPath(new URL('../../../support/regrade/program.ts', import.meta.url))
 const tsx = import.meta.resolve('tsx')
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase()
 let folder: string
 
 beforeEach(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-  return async () => {
-    await database.close()
-    await home.drop()
-  }
+  return async () => {}
 })
 beforeAll(() => {
   folder = makeFolder()
@@ -42,7 +34,7 @@ function start(args: readonly string[], env: Record<string, string> = {}): Run {
   const { PATH = '' } = process.env
   const child = spawn(process.execPath, ['--import', tsx, program, ...args], {
     cwd: folder,
-    env: { PATH, DATABASE_URL: home.url, ...env },
+    env: { PATH, DATABASE_URL: database.url, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const written = { out: '', err: '' }

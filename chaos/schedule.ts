@@ -1,4 +1,4 @@
-import { randomOf } from '../example/corpus/random.ts'
+import { randomOf } from './random.ts'
 
 /** What can be done to the system, and for how many seconds at least and at most; 0 for what is over at once. */
 export const faultKinds = {

@@ -3,4 +3,4 @@ import { environment } from '../schema/environment.ts'
 import { tools } from '../tools/index.ts'
 import { startServer } from './server/start-server.ts'
 
-await startServer({ environment, tools, graders, gradersFolder: new URL('../graders/', import.meta.url) })
+await startServer({ environment, tools, graders, folder: new URL('../', import.meta.url) })

@@ -1,4 +1,4 @@
-import { type Random, randomOf } from '../../example/corpus/random.ts'
+import { type Random, randomOf } from '../random.ts'
 import type { ToolName } from '../seen.ts'
 import type { Behaviour } from '../served/behaviour.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { randomOf } from '../../example/corpus/random.ts'
+import { randomOf } from '../random.ts'
 import type { SeenCall, SeenGrading, SeenRollout } from '../seen.ts'
 import { type Sender, sendPersistently } from './attempts.ts'
 import type { Plan, PlannedCall } from './plan.ts'

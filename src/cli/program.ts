@@ -51,7 +51,7 @@ export function createProgram({ env, environment, tools, graders, ...places }: P
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand({ env, server, players }))
     .addCommand(preflightCommand({ env, readItem, budget }))
-    .addCommand(regradeCommand({ env, graders, jsonGraders }))
+    .addCommand(regradeCommand({ env, graders, jsonGraders, folder: fileURLToPath(places.folder) }))
     .addCommand(simulateCommand({ env, server, players }))
     .addCommand(sqlCommand(env))
     .addCommand(tokenCommand(env))

@@ -29,6 +29,8 @@ export interface RegradeDeps {
   readonly graders: readonly Grader[]
   /** Those that are JSON files; read when the command runs. */
   readonly jsonGraders: () => readonly JsonGrader[]
+  /** The path of the folder that contains `graders/`, for the hashes of the graders' code. */
+  readonly folder: string
 }
 
 const pageSize = 1_000
@@ -46,14 +48,14 @@ export function regradeCommand(deps: RegradeDeps): Command {
 }
 
 async function regrade(
-  { env, graders, jsonGraders }: RegradeDeps,
+  { env, graders, jsonGraders, folder }: RegradeDeps,
   options: RegradeOptions,
   { ending, stopping }: { readonly ending: AbortSignal; readonly stopping: AbortSignal },
 ): Promise<number> {
   const config = loadConfig(env)
   // An hour of grading is not to end with a file that cannot be written.
   for (const file of [options.csv, options.page]) if (file !== undefined) closeSync(openSync(file, 'a'))
-  const served = servedGraders(config, await withCodeHashes(graders), jsonGraders(), say)
+  const served = servedGraders(config, await withCodeHashes(graders, folder), jsonGraders(), say)
   const grader = options.grader === undefined ? served[0] : served.find(({ name }) => name === options.grader)
   if (grader === undefined) {
     throw new Error(

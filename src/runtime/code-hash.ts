@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
@@ -40,12 +40,18 @@ export async function hashGraders(
 }
 
 /** What the build leaves where the sources are not: the hash of each grader by its name. */
-export const hashesFile = 'code-hashes.json'
+const hashesFile = 'code-hashes.json'
 
 const shape = z.record(z.string(), z.string())
 
 /** The folder of this program: that of the sources, or of what was built of them. */
 export const programFolder: string = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Writes the hash of each grader into a folder of compiled code, where {@link withCodeHashes} reads it. */
+export async function writeCodeHashes(root: string, graders: readonly Grader[], folder: string): Promise<void> {
+  const hashes = Object.fromEntries(await hashGraders(root, graders))
+  writeFileSync(join(folder, hashesFile), `${JSON.stringify(hashes, null, 2)}\n`)
+}
 
 /**
  * The graders with a hash of what they are made of: of the sources where they are, else as the build wrote it; without

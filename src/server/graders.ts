@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
 import type { Grading } from '../core/grading.ts'
@@ -56,8 +57,8 @@ function isAllowed(outbound: Outbound, address: string): boolean {
 }
 
 /** The graders with the hashes of their code; unchanged, with a warning in the log, where the code cannot be read. */
-export async function gradersWithHashes(graders: readonly Grader[], log: Log): Promise<readonly Grader[]> {
-  return await withCodeHashes(graders).catch((cause: unknown) => {
+export async function gradersWithHashes(graders: readonly Grader[], folder: URL, log: Log): Promise<readonly Grader[]> {
+  return await withCodeHashes(graders, fileURLToPath(folder)).catch((cause: unknown) => {
     const message = 'the code of the graders cannot be read: changes to it will not be detected'
     log.warn({ code: 'code_hash_unknown', cause }, message)
     return graders

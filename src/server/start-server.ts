@@ -17,22 +17,25 @@ import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process
 import { serve } from './serve.ts'
 import { startWarnings } from './start-warnings.ts'
 
-/** The environment that a server serves: its tools and graders, and where its JSON graders are. */
+/** The environment that a server serves: its tools and graders, and where their files are. */
 export interface ServerProject {
   /** What `defineEnvironment` returns. */
   readonly environment: { readonly budget: number | undefined }
   readonly tools: readonly Tool[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
-  /** A folder of graders in OpenAI's JSON format; no such graders when it is left out. */
-  readonly gradersFolder?: URL
+  /**
+   * The folder that contains `graders/`, with a slash at its end. Its JSON files are served as graders too, and the hashes of
+   * the graders' code are computed from it. Without it there are neither.
+   */
+  readonly folder?: URL
 }
 
 /**
  * Runs this process as a server: reads its settings from the environment variables, opens the database, listens, and
  * stops gracefully on a signal. When the start fails, it writes the reason to standard error and exits with 1.
  *
- * @example await startServer({ environment, tools, graders, gradersFolder: new URL('../graders/', import.meta.url) })
+ * @example await startServer({ environment, tools, graders, folder: new URL('../', import.meta.url) })
  */
 export async function startServer(project: ServerProject): Promise<void> {
   try {
@@ -47,10 +50,10 @@ async function start(project: ServerProject): Promise<void> {
   const log = createLog(config.logLevel)
   handleUnhandledErrors(process, log)
   for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)
-  const { gradersFolder } = project
-  const jsonGraders = gradersFolder === undefined ? [] : readJsonGraders(gradersFolder)
+  const { folder } = project
+  const jsonGraders = folder === undefined ? [] : readJsonGraders(new URL('graders/', folder))
   if (config.pythonGraders) void findInterpreter().then((found) => logInterpreter(found, log))
-  const graders = await gradersWithHashes(project.graders, log)
+  const graders = folder === undefined ? project.graders : await gradersWithHashes(project.graders, folder, log)
   const silence = silenceFor(config.limits.toolSeconds, [...project.tools, ...graders])
   const database = await openServerDatabase({ ...config, silence })
   try {

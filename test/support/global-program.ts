@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
@@ -13,13 +13,15 @@ declare module 'vitest' {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Compiles the project once for the tests that run the program, below `node_modules`, where it finds its dependencies. */
+/** Compiles the server with the test environment once, below `node_modules`, where it finds its dependencies. */
 export function setup(project: TestProject): () => void {
   const folder = join(root, `node_modules/.cache/scorekeeper-tests-${process.pid}`)
   const options = { cwd: root, stdio: 'inherit' } as const
-  const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', folder]
+  const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.test.json', '--outDir', folder]
   execFileSync(process.execPath, compiler, options)
   execFileSync(process.execPath, ['scripts/copy-data.js', folder], options)
+  const graders = 'test/environment/graders'
+  cpSync(join(root, graders), join(folder, graders), { recursive: true, filter: (path) => !path.endsWith('.ts') })
   project.provide('compiled', folder)
   return () => rmSync(folder, { recursive: true, force: true })
 }

@@ -15,8 +15,8 @@ export interface Ran {
 /** A file of the compiled project. */
 export const compiled = (path: string): string => join(inject('compiled'), path)
 
-/** The arguments of Node that run the program `scorekeeper`, in the project's folder. */
-export const scorekeeperArgs = (...args: readonly string[]) => [compiled('src/cli/main.js'), ...args]
+/** The arguments of Node that run the program `scorekeeper` with the test environment, in the project's folder. */
+export const scorekeeperArgs = (...args: readonly string[]) => [compiled('test/environment/scorekeeper.js'), ...args]
 
 /** The folder in which {@link scorekeeperArgs} are to be run. */
 export const scorekeeperFolder = root

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { expect, vi } from 'vitest'
 import { z } from 'zod'
 
-const shipped = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
+/** The server's entry with the test environment. */
+export const serverEntry: string = fileURLToPath(new URL('../environment/server.ts', import.meta.url))
 const tsx = import.meta.resolve('tsx')
 
 /** A server in a process of its own. */
@@ -16,11 +17,11 @@ export interface ServerProcess {
   readonly ended: Promise<number | null>
 }
 
-/** Starts the server in a folder, with these variables and no others; `program` is another house's `src/server.ts`. */
-export function spawnServer(cwd: string, env: Record<string, string>, program: string = shipped): ServerProcess {
+/** Starts a server in a folder, with these variables and no others; `entry` serves another environment. */
+export function spawnServer(cwd: string, env: Record<string, string>, entry: string = serverEntry): ServerProcess {
   const { PATH = '' } = process.env
   const options = { cwd, env: { PATH, ...env } }
-  const child = spawn(process.execPath, ['--import', tsx, program], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', tsx, entry], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   const written = { out: '', err: '' }
   child.stdout.on('data', (chunk: Buffer) => {
     written.out += chunk.toString()

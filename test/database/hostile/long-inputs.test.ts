@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask } from '../../support/hostile/answers.ts'
 import { openArena, readBack } from '../../support/hostile/arena.ts'
+import { longTexts } from '../../support/hostile/long-texts.ts'
 
 let arena: Awaited<ReturnType<typeof openArena>>
 
@@ -10,21 +11,14 @@ beforeAll(async () => {
 
 afterAll(() => arena.close())
 
-const bits = [
-  ...['1', '1,', '-', '(', '$', ' ', '\n', '**', '1 ', 'million ', '\\n', '```', '⁰', '½', '\\frac{', '\\boxed{'],
-  ...['\u200b', '/', './', 'A.', "'", 'é', '😀', '\u0301', '\ufdfa', '%', '_'],
-]
-/** What takes the square of such a length would take minutes. */
-const long = bits.map((bit) => [bit, bit.repeat(Math.floor(200_000 / bit.length))] as const)
-
 describe('two hundred thousand characters of the same', () => {
   it('are graded, as an answer and as a label', async () => {
     const app = arena.replica()
     const grade = (output_text: string, reference_answer: string) => {
       const body = JSON.stringify({ sample: { output_text }, item: { reference_answer } })
-      return ask(app, '/graders/finqa', { method: 'POST', body })
+      return ask(app, '/graders/answer', { method: 'POST', body })
     }
-    for (const [, text] of long) {
+    for (const text of longTexts) {
       expect((await grade(`1${text}!`, '94.0')).status).toBe(200)
       expect([200, 422]).toContain((await grade('94.0', `1${text}!`)).status)
     }
@@ -32,7 +26,7 @@ describe('two hundred thousand characters of the same', () => {
 
   it('are an answer of each tool, or words that the model can read', async () => {
     const app = arena.replica()
-    for (const [, text] of long) {
+    for (const text of longTexts) {
       for (const [name, args] of [
         ['search', { query: text.slice(0, 10_000) }],
         ['list', { path: text.slice(0, 1_000) }],

@@ -25,7 +25,7 @@ const toolPath = fc.constantFrom(
   '/tools/cat',
   '/tools/search',
 )
-const gradingPath = fc.constantFrom('/grade', '/graders/counts', '/graders/finqa')
+const gradingPath = fc.constantFrom('/grade', '/graders/counts', '/graders/answer')
 const request = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(toolPath, bytesOf(callBody)) },
   { weight: 1, arbitrary: fc.tuple(gradingPath, bytesOf(gradingBody)) },

@@ -20,9 +20,12 @@ let folder: string
 /** A project of this server's with the page's files in it. */
 beforeAll(() => {
   folder = makeFolder()
-  for (const shared of ['src', 'schema', 'node_modules', 'package.json']) {
+  for (const shared of ['src', 'node_modules', 'package.json']) {
     symlinkSync(join(root, shared), join(folder, shared))
   }
+  mkdirSync(join(folder, 'schema'))
+  const environment = readFileSync(join(root, 'test/environment/environment.ts'), 'utf8')
+  writeFileSync(join(folder, 'schema/environment.ts'), environment.replaceAll('../../src/', '../src/'))
   for (const { path, code } of files) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), code)

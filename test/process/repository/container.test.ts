@@ -55,7 +55,7 @@ describe('the production build, as the image holds it, as a user who is nobody i
     folder = makeFolder()
     app = join(folder, 'app')
     mkdirSync(app)
-    const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']
+    const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.test.json']
     await promisify(execFile)(process.execPath, [...compiler, '--outDir', join(app, 'dist')], { cwd: root })
     await promisify(execFile)(process.execPath, ['scripts/copy-data.js', join(app, 'dist')], { cwd: root })
     for (const [path] of packages.filter(([, { dev, optional }]) => !dev && !optional)) {
@@ -86,7 +86,7 @@ describe('the production build, as the image holds it, as a user who is nobody i
     const { PATH = '' } = process.env
     const env = { PATH, HOME: app, TMPDIR: app, NODE_ENV: 'production', PORT: '0' }
     const settings = { DATABASE_URL: home.url, API_KEYS: 'a-key-of-sixteen-characters', RETENTION_DAYS: '1' }
-    const server = spawn(process.execPath, ['dist/src/server.js'], {
+    const server = spawn(process.execPath, ['dist/test/environment/server.js'], {
       cwd: app,
       env: { ...env, ...settings },
       ...nobody,
@@ -107,14 +107,16 @@ describe('the production build, as the image holds it, as a user who is nobody i
     expect((await send('/grade', { sample: { output_text: '94' } })).status).toBe(200)
     expect(writtenBy(server.pid ?? 0, app)).toEqual([])
 
-    // Its own program plays against it, with the agents of the demo.
+    // Its own program plays against it, with the environment's agents.
     const rows = join(folder, 'rows.jsonl')
     writeFileSync(rows, JSON.stringify({ messages: [{ role: 'user', content: 'how much?' }], reference_answer: '1' }))
-    const program = ['dist/src/cli/main.js', 'simulate', url, '--dataset', rows, '--json']
+    const program = ['dist/test/environment/scorekeeper.js', 'simulate', url, '--dataset', rows, '--json']
     const asTrainer = { cwd: app, env: { PATH, SCOREKEEPER_KEY: settings.API_KEYS } }
     const play = (...more: string[]) => promisify(execFile)(process.execPath, [...program, ...more], asTrainer)
     expect(JSON.parse((await play('--agent', 'guessing')).stdout).all.scored).toBe(4)
-    const failed = await play('--agents', join(root, 'example/agents.ts')).catch((error: { stderr: string }) => error)
+    const failed = await play('--agents', join(root, 'test/environment/agents.ts')).catch(
+      (error: { stderr: string }) => error,
+    )
     expect(failed.stderr).toMatch(/is TypeScript, which this Node does not run by itself|^$/)
     server.kill('SIGTERM')
     expect((await ended)[0]).toBe(0)

@@ -1,10 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Database, openDatabase } from '../../../src/postgres/database.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { serveEmbeddings } from '../../support/embeddings.ts'
 import { apiError, serveModel } from '../../support/judge/model-server.ts'
-import { buildHouse } from '../../support/secrets/house.ts'
 import { type Answer, answer, argument, provoke, question, reference, secrets } from '../../support/secrets/provoke.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../support/temporary.ts'
@@ -22,7 +22,7 @@ beforeAll(async () => {
   home = await createTestDatabase()
   database = openDatabase({ url: home.url, poolSize: 2 })
   folder = makeFolder()
-  const program = buildHouse(folder)
+  const entry = fileURLToPath(new URL('../../support/secrets/server.ts', import.meta.url))
   const embeddings = await serveEmbeddings(
     () => [1],
     () => ({ status: 401 }),
@@ -51,7 +51,7 @@ beforeAll(async () => {
     // The judge's library writes its requests to the log when it is told to.
     OPENAI_LOG: 'debug',
   }
-  server = spawnServer(folder, env, program)
+  server = spawnServer(folder, env, entry)
   const url = await addressOf(server)
   const provoked = await provoke(url, home.url)
   answers = provoked.answers
@@ -73,7 +73,7 @@ beforeAll(async () => {
   const away = new URL(withPassword)
   away.port = '1'
   for (const wrong of [{ DATABASE_URL: away.href }, { DATABASE_URL: `${away.href}@`, JWT_SECRET: 'marker-0005' }]) {
-    const failing = spawnServer(folder, { ...env, ...wrong }, program)
+    const failing = spawnServer(folder, { ...env, ...wrong }, entry)
     expect(await failing.ended).toBe(1)
     refusedToStart += failing.written.out + failing.written.err
   }

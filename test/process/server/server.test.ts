@@ -2,9 +2,11 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import type { TransactionSql } from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Database, openDatabase } from '../../../src/postgres/database.ts'
+import { noteLock } from '../../environment/tools/note.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../support/temporary.ts'
@@ -56,14 +58,17 @@ const postTo = (url: string, body: unknown, headers: Record<string, string> = {}
   })
 
 /** Locks a table against everybody; gives the function that lets it go. */
-async function lock(table: string): Promise<() => Promise<void>> {
+const lock = (table: string) => hold((tx) => tx`lock table ${tx(table)} in access exclusive mode`)
+
+/** Keeps what a statement locks; gives the function that lets it go. */
+async function hold(statement: (tx: TransactionSql) => PromiseLike<unknown>): Promise<() => Promise<void>> {
   let release = () => {}
   let locked = () => {}
   const isLocked = new Promise<void>((resolve) => {
     locked = resolve
   })
   const held = database.sql.begin(async (tx) => {
-    await tx`lock table ${tx(table)} in access exclusive mode`
+    await statement(tx)
     locked()
     await new Promise<void>((resolve) => {
       release = resolve
@@ -128,10 +133,13 @@ describe('the server process', () => {
     expect(rows).toHaveLength(1)
   })
 
-  it.each(['pages', 'tool_calls'])('gives up what still waits for %s when the time to stop is over', async (table) => {
+  it.each([
+    ['its tool', 'note', { text: 'a' }, () => hold((tx) => tx`select pg_advisory_xact_lock(${noteLock})`)],
+    ['its record', 'list', { path: '' }, () => lock('tool_calls')],
+  ] as const)('gives up a call that still waits for %s when DRAIN_SECONDS are over', async (_, tool, args, held) => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '0.2' })
-    const release = await lock(table)
-    const answer = postTo(`${url}/tools/list`, call(`given-up-${table}`, { path: '' }))
+    const release = await held()
+    const answer = postTo(`${url}/tools/${tool}`, call(`given-up-${tool}`, args))
     await somebodyWaits()
     child.kill('SIGTERM')
     expect((await answer).status).toBe(503)

@@ -2,12 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../src/server/config.ts'
 import { startWarnings } from '../../../src/server/start-warnings.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { addressOf, kill, logOf, spawnServer } from '../../support/server-process.ts'
+import { addressOf, kill, logOf, serverEntry, spawnServer } from '../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../support/temporary.ts'
 
 let home: TestDatabase
@@ -59,8 +58,7 @@ describe('npm start', () => {
   it('leaves no server behind when npm is told to end', async () => {
     const cwd = join(folder, 'npm')
     mkdirSync(cwd)
-    const program = fileURLToPath(new URL('../../../src/server.ts', import.meta.url))
-    const start = `node --import "${import.meta.resolve('tsx')}" "${program}"`
+    const start = `node --import "${import.meta.resolve('tsx')}" "${serverEntry}"`
     writeFileSync(join(cwd, 'package.json'), JSON.stringify({ scripts: { start } }))
     const { PATH = '' } = process.env
     const env = { PATH, HOME: folder, DATABASE_URL: home.url, PORT: '0' }

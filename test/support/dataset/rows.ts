@@ -1,22 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { environment } from '../../../schema/environment.ts'
 import { toolDefinitions } from '../../../src/kit/tool-definitions.ts'
-import { tools } from '../../../tools/index.ts'
+import { environment } from '../../environment/environment.ts'
+import { question } from '../../environment/reports.ts'
+import { tools } from '../../environment/tools/index.ts'
 
 /** What the commands are given by the program. */
 export const rules = { readItem: environment.readItem, tools: toolDefinitions(tools) }
 
-/** A row that a trainer and the example's graders take, with other fields where some are given. */
-export const row = (n: number, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
-  messages: [
-    { role: 'developer', content: 'Answer with the number alone.' },
-    { role: 'user', content: `what was the revenue of company ${n}?` },
-  ],
-  reference_answer: `${1000 + n}.5`,
-  ...more,
-})
+/** A row that a trainer and the test environment's graders take, with other fields where some are given. */
+export const row = question
 
 /** Rows that differ, `count` of them, from a number on. */
 export const rowsFrom = (first: number, count: number, more: Readonly<Record<string, unknown>> = {}) =>

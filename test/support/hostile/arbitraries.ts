@@ -136,7 +136,7 @@ export const bytesOf = (spelt: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> =
 export const path = fc.oneof(
   fc.constantFrom(
     ...['/tools', '/tools/reads', '/tools/writes', '/tools/acts', '/tools/list', '/tools/cat', '/tools/search'],
-    ...['/grade', '/graders/counts', '/graders/finqa', '/healthz', '/readyz', '/openapi.json', '/', '//', '/tools/'],
+    ...['/grade', '/graders/counts', '/graders/answer', '/healthz', '/readyz', '/openapi.json', '/', '//', '/tools/'],
   ),
   fc
     .tuple(fc.constantFrom('/tools', '/graders', '/grade', '/tools/reads', ''), text)

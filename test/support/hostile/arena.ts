@@ -1,12 +1,14 @@
 import type { Hono } from 'hono'
 import { z } from 'zod'
-import { createCorpus, page } from '../../../example/test/support/corpus.ts'
-import { graders } from '../../../graders/index.ts'
+import type { Grader } from '../../../src/kit/define-grader.ts'
+import type { Tool } from '../../../src/kit/define-tool.ts'
 import { ToolError } from '../../../src/kit/errors.ts'
 import { grades, items, rollouts, toolCalls } from '../../../src/ledger/tables.ts'
 import { type Database, openDatabase } from '../../../src/postgres/database.ts'
-import { tools } from '../../../tools/index.ts'
+import { graders } from '../../environment/graders/index.ts'
+import { tools } from '../../environment/tools/index.ts'
 import { defineGrader, defineTool, keepingLog, testApp } from '../app.ts'
+import { createTestDatabase } from '../database.ts'
 
 const anything = z.looseObject({})
 const said = (input: unknown) => JSON.stringify(input).slice(0, 20_000)
@@ -53,16 +55,33 @@ const counts = defineGrader({
   }),
 })
 
-/** A database with a corpus of three pages, and the servers on it. */
-export async function openArena() {
-  const home = await createCorpus([
-    page('ACME/2014/page_1', 'revenue rose to 94.0 million in 2014', [
-      ['', '2014'],
-      ['revenue', '94.0'],
-    ]),
-    page('ACME/2015/page_2', 'costs fell'),
-    page('ÅB_%/2014/page_3', 'the word of the world'),
-  ])
+/** An open database; `drop` closes and removes it. */
+export type ArenaDatabase = Database & { readonly url: string; drop(): Promise<void> }
+
+/** What an arena serves beside its own tools and its own grader. */
+export interface ArenaOptions {
+  readonly home?: ArenaDatabase
+  readonly tools?: readonly Tool[]
+  readonly graders?: readonly Grader[]
+}
+
+async function createHome(): Promise<ArenaDatabase> {
+  const { url, drop } = await createTestDatabase()
+  const database = openDatabase({ url, poolSize: 2 })
+  return {
+    ...database,
+    url,
+    async drop() {
+      await database.close()
+      await drop()
+    },
+  }
+}
+
+/** A database, and the servers on it; they serve the test environment unless another one is given. */
+export async function openArena(options: ArenaOptions = {}) {
+  const home = options.home ?? (await createHome())
+  const served = { tools: options.tools ?? tools, graders: options.graders ?? graders }
   const opened: Database[] = []
   const log = keepingLog()
   return {
@@ -72,7 +91,12 @@ export async function openArena() {
     replica(): Hono {
       const database = openDatabase({ url: home.url, poolSize: 3 })
       opened.push(database)
-      return testApp(database, { tools: [...given, ...tools], graders: [counts, ...graders], log, budget: 30 })
+      return testApp(database, {
+        tools: [...given, ...served.tools],
+        graders: [counts, ...served.graders],
+        log,
+        budget: 30,
+      })
     },
     async close() {
       for (const database of opened) await database.close()

@@ -3,7 +3,7 @@ import { createTestDatabase } from '../database.ts'
 import { addressOf, kill, logOf, spawnServer } from '../server-process.ts'
 import { makeFolder, removeFolder } from '../temporary.ts'
 
-/** The body of a call that every server answers, on an empty corpus with "there are no pages". */
+/** The body of a call that every server answers, with the directories of the test environment. */
 export const call = '{"name":"list","arguments":{"path":""}}'
 
 /** Starts the server in a process of its own, to be shot at. */
@@ -20,7 +20,7 @@ export async function startTarget() {
       const health = await fetch(`${url}/healthz`)
       expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
       const answer = await fetch(`${url}/tools`, { method: 'POST', body: call })
-      expect([answer.status, await answer.json()]).toMatchObject([200, { output: 'there are no pages' }])
+      expect([answer.status, await answer.json()]).toMatchObject([200, { output: expect.stringContaining('C7/') }])
       expect(logOf(server).filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([])
     },
     async close() {

@@ -25,4 +25,4 @@ const slow: typeof graded = {
 }
 process.on('exit', () => process.stderr.write(`at most ${most} at a time\n`))
 
-await regradeCommand({ env, graders: [slow], jsonGraders: () => [] }).parseAsync()
+await regradeCommand({ env, graders: [slow], jsonGraders: () => [], folder: '' }).parseAsync()

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { defineGrader } from '../../../schema/environment.ts'
+import { defineGrader } from '../../environment/environment.ts'
 
 /** Graders that succeed and fail in every way, each with the reference in its error. */
 export const graders = [

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { defineTool } from '../../../schema/environment.ts'
 import { ToolError } from '../../../src/kit/errors.ts'
+import { defineTool } from '../../environment/environment.ts'
 
 const face = (name: string) => ({ name, description: 'Leaks what it can.', input: z.object({ text: z.string() }) })
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -227,60 +227,51 @@ describe('a file that is no grader', () => {
   })
 })
 
-/** What a user would clone, with these files among its graders; gives the server's program. */
-function house(files: Readonly<Record<string, unknown>>): { readonly cwd: string; readonly program: string } {
+/** An entry of a server that also serves these JSON graders; gives its folder. */
+function writtenEntry(files: Readonly<Record<string, unknown>>): { readonly cwd: string; readonly entry: string } {
   const cwd = fileURLToPath(new URL('..', written(files)))
-  for (const part of ['src', 'schema', 'tools', 'graders', 'scripts', 'package.json', 'tsconfig.json']) {
-    cpSync(join(root, part), join(cwd, part), { recursive: true })
-  }
-  symlinkSync(join(root, 'node_modules'), join(cwd, 'node_modules'))
-  return { cwd, program: join(cwd, 'src', 'server.ts') }
+  const from = (path: string) => JSON.stringify(new URL(`../../../../${path}`, import.meta.url).href)
+  const entry = join(cwd, 'server.mts')
+  writeFileSync(
+    entry,
+    `import { startServer } from ${from('src/server/start-server.ts')}
+     import { environment } from ${from('test/environment/environment.ts')}
+     import { graders } from ${from('test/environment/graders/index.ts')}
+     import { tools } from ${from('test/environment/tools/index.ts')}
+     await startServer({ environment, tools, graders, folder: new URL('./', import.meta.url) })`,
+  )
+  return { cwd, entry }
 }
 
 describe('a server process', () => {
   it('serves the graders of its folder, beside those that are code', async () => {
-    const { cwd, program } = house({ 'exact.json': equal })
-    const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, program)
+    const { cwd, entry } = writtenEntry({ 'exact.json': equal })
+    const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, entry)
     const url = await addressOf(server)
     const body = JSON.stringify(gradingOf('json-process', 'x', { answer: 'x' }))
     const response = await fetch(`${url}/graders/exact`, { method: 'POST', body })
     expect(await response.text()).toBe('{"score":1}')
     const description = z.object({ paths: z.record(z.string(), z.unknown()) })
     const { paths } = description.parse(await (await fetch(`${url}/openapi.json`)).json())
-    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/graders/finqa', '/graders/exact']))
+    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/graders/answer', '/graders/exact']))
     await kill(server)
   })
 
   it('does not start with a file that is no grader', async () => {
-    const { cwd, program } = house({ 'wrong.json': check('{{item.x', '') })
-    const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, program)
+    const { cwd, entry } = writtenEntry({ 'wrong.json': check('{{item.x', '') })
+    const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, entry)
     expect(await server.ended).toBe(1)
     expect(server.written.err).toContain('graders/wrong.json')
     expect(server.written.err).toContain('grader.input: this "{{" is never closed')
   })
 
   it('finds them once it is built, and none that is gone', () => {
-    const { cwd } = house({ 'exact.json': equal })
+    const cwd = fileURLToPath(new URL('..', written({ 'exact.json': equal })))
+    cpSync(join(root, 'scripts'), join(cwd, 'scripts'), { recursive: true })
     const gone = join(cwd, 'dist', 'graders', 'gone.json')
     mkdirSync(join(cwd, 'dist', 'graders'), { recursive: true })
     writeFileSync(gone, '{}')
     execFileSync(process.execPath, [join('scripts', 'copy-data.js')], { cwd })
     expect([existsSync(join(cwd, 'dist', 'graders', 'exact.json')), existsSync(gone)]).toEqual([true, false])
-  })
-})
-
-describe('the example of a grader in JSON', () => {
-  it('counts the answer, and a little how it is put', async () => {
-    const example = readFileSync(join(root, 'graders', 'examples', 'answer-and-wording.json'), 'utf8')
-    const app = serving({ 'example.json': example })
-    const item = { reference_answer: '94', reference_explanation: 'the sum of both years' }
-    const score = async (output: string) => {
-      const { body } = await post(app, '/graders/example', gradingOf('json-example', output, item))
-      return body.score
-    }
-    expect(await score('{"answer": "94", "explanation": "the sum of both years"}')).toBe(1)
-    expect(await score('{"answer": "94", "explanation": "nothing alike"}')).toBeCloseTo(0.8, 10)
-    expect(await score('{"answer": "95", "explanation": "the sum of both years"}')).toBe(0)
-    expect(await score('94')).toBe(0)
   })
 })

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { readSpread } from '../../../../src/ledger/reports/spread.ts'
 import { defineGrader, gradingOf, post, testApp } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
-import { compiled } from '../../../support/scorekeeper.ts'
+import { scorekeeperArgs } from '../../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
@@ -15,7 +15,7 @@ const database = useDatabase()
 let folder: string
 
 /** The score is what the answer says. */
-const said = defineGrader({ name: 'finqa', version: '1', grade: ({ sample }) => Number(sample.output_text) })
+const said = defineGrader({ name: 'answer', version: '1', grade: ({ sample }) => Number(sample.output_text) })
 
 beforeAll(async () => {
   folder = makeFolder()
@@ -25,9 +25,10 @@ afterAll(async () => {
   await removeFolder(folder)
 })
 
-const run = (...args: readonly string[]) => start([compiled('src/cli/main.js'), 'grader', ...args])
+const run = (...args: readonly string[]) => start(scorekeeperArgs('grader', ...args))
 /** With a grader in TypeScript, as npm run does. */
-const runSources = (...args: readonly string[]) => start(['--import', 'tsx', 'src/cli/main.ts', 'grader', ...args])
+const runSources = (...args: readonly string[]) =>
+  start(['--import', 'tsx', 'test/environment/scorekeeper.ts', 'grader', ...args])
 
 const start = (args: readonly string[]) =>
   new Promise<{ code: number; out: string; err: string }>((resolve) => {
@@ -44,8 +45,8 @@ const findings = z.object({
 
 describe('the command grader check', () => {
   it('passes for the shipped grader with the items beside it, in a table', async () => {
-    const { code, out, err } = await run('check', 'finqa')
-    expect([code, err]).toEqual([0, expect.stringMatching(/^\d+ items of .*graders\/finqa\.items\.jsonl$/m)])
+    const { code, out, err } = await run('check', 'answer')
+    expect([code, err]).toEqual([0, expect.stringMatching(/^\d+ items of .*graders\/answer\.items\.jsonl$/m)])
     expect(out.match(/^✓ pass {2}/gm)?.length).toBeGreaterThanOrEqual(7)
     expect(out).not.toContain('✗')
   })
@@ -70,14 +71,14 @@ describe('the command grader check', () => {
   })
 
   it.each([
-    [['check', 'nobody'], 2, 'there is no grader "nobody"; the graders are: finqa'],
+    [['check', 'nobody'], 2, 'there is no grader "nobody"; the graders are: answer, effort, wording'],
     [['check', 'no/such.ts'], 2, 'there is no file'],
-    [['check', 'finqa', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
+    [['check', 'answer', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
     [['check', 'package.json'], 1, 'is no grader'],
-    [['spread', 'finqa', '--since', 'yesterday'], 2, '"yesterday" is no moment'],
+    [['spread', 'answer', '--since', 'yesterday'], 2, '"yesterday" is no moment'],
     [['check'], 2, 'missing required argument'],
-    [['check', 'finqa', '--most', 'few'], 2, 'whole number'],
-    [['check', 'finqa', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is not JSON'],
+    [['check', 'answer', '--most', 'few'], 2, 'whole number'],
+    [['check', 'answer', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is not JSON'],
   ])('says what is wrong with %j', async (args, code, message) => {
     const answer = await run(...args)
     expect([answer.code, answer.err]).toEqual([code, expect.stringContaining(message)])
@@ -95,7 +96,7 @@ describe('the spread of recorded rewards', () => {
       }
     }
     expect((await post(app, '/grade', gradingOf('lost', 'NaN', { question: 'mixed' }))).status).toBe(500)
-    const spread = await readSpread(database.sql, { grader: 'finqa', solvedAt: 0.9 })
+    const spread = await readSpread(database.sql, { grader: 'answer', solvedAt: 0.9 })
     expect(spread).toMatchObject({
       ...{ rollouts: 10, failing: 6, items: 5, groups: 4, withoutSpread: 1, neverSolved: 2, alwaysSolved: 1 },
       worthALook: [
@@ -105,19 +106,19 @@ describe('the spread of recorded rewards', () => {
     })
     const deviations = [Math.sqrt(1 / 18), 0.025, 0, 0.5]
     expect(spread.meanDeviation).toBeCloseTo(deviations.reduce((sum, one) => sum + one, 0) / 4, 9)
-    expect(await readSpread(database.sql, { grader: 'finqa', version: '2', solvedAt: 0.9 })).toMatchObject({
+    expect(await readSpread(database.sql, { grader: 'answer', version: '2', solvedAt: 0.9 })).toMatchObject({
       rollouts: 0,
     })
     const since = new Date(Date.now() + 60_000)
-    expect(await readSpread(database.sql, { grader: 'finqa', since, solvedAt: 0.9 })).toMatchObject({ rollouts: 0 })
+    expect(await readSpread(database.sql, { grader: 'answer', since, solvedAt: 0.9 })).toMatchObject({ rollouts: 0 })
 
-    expect(await readSpread(database.sql, { grader: 'finqa', until: since, solvedAt: 0.9 })).toEqual(spread)
+    expect(await readSpread(database.sql, { grader: 'answer', until: since, solvedAt: 0.9 })).toEqual(spread)
     const before = new Date(Date.now() - 600_000)
-    expect(await readSpread(database.sql, { grader: 'finqa', until: before, solvedAt: 0.9 })).toMatchObject({
+    expect(await readSpread(database.sql, { grader: 'answer', until: before, solvedAt: 0.9 })).toMatchObject({
       items: 0,
     })
 
-    const { code, out } = await run('spread', 'finqa')
+    const { code, out } = await run('spread', 'answer')
     expect([code, out.split('\n').slice(0, 3)]).toEqual([
       0,
       [

@@ -110,7 +110,7 @@ describe('the command dataset', { timeout: 120_000 }, () => {
     [['dataset', 'prepare', 'package.json', '--out', 'x', '--validation-share', '1'], /up to, but not including, 1/],
     [
       ['dataset', 'prepare', 'package.json', '--out', 'x', '--tools', 'fly'],
-      /there is no tool fly; there are search, list, cat/,
+      /there is no tool fly; there are search, list, cat, note/,
     ],
   ])('%j is wrong usage: exit code 2', async (args, message) => {
     const { code, out, err } = await scorekeeper(args)

@@ -155,8 +155,8 @@ describe('the command job', { timeout: 120_000 }, () => {
       ...{ model: 'o4-mini-2025-04-16', training_file: 'f1', validation_file: 'f2', seed: 7 },
       method: {
         reinforcement: {
-          grader: { type: 'endpoint', name: 'finqa', headers: { Authorization: 'Bearer ********' } },
-          tools: [{ name: 'search' }, { name: 'list' }, { name: 'cat' }],
+          grader: { type: 'endpoint', name: 'answer', headers: { Authorization: 'Bearer ********' } },
+          tools: [{ name: 'search' }, { name: 'list' }, { name: 'cat' }, { name: 'note' }],
           ...{ max_episode_steps: 10, hyperparameters: { batch_size: 8, n_epochs: 'auto' } },
         },
       },
@@ -167,7 +167,7 @@ describe('the command job', { timeout: 120_000 }, () => {
     expect(out + err).not.toContain('very-secret')
     const shown = await scorekeeper([...args, '--show-secrets', '--json'], env)
     expect(JSON.parse(shown.out)).toMatchObject({ method: 'POST', warnings: [] })
-    expect(shown.out.split('Bearer very-secret').length).toBe(5)
+    expect(shown.out.split('Bearer very-secret').length).toBe(6)
   })
 
   it('reads a grader and the format of answers from files, and headers from the environment', async () => {
@@ -197,7 +197,7 @@ describe('the command job', { timeout: 120_000 }, () => {
     [['--for', 'openai', ...needed, '--reasoning-effort', 'max'], /reasoning_effort: must be low, medium or high/],
     [['--for', 'mars', ...needed], /Allowed choices are openai, azure/],
     [['--for', 'openai', '--url', 'example.com', '--training-file', 'f'], /url: must be an address/],
-    [['--for', 'openai', ...needed, '--grader', 'kind'], /there is no grader "kind"; there are finqa/],
+    [['--for', 'openai', ...needed, '--grader', 'kind'], /there is no grader "kind"; there are answer/],
     [['--for', 'openai', ...needed, '--tools', 'fly'], /there is no tool "fly"/],
     [['--for', 'openai', ...needed, '--header', `x: ${variable('NOT_SET')}`], /the header x needs NOT_SET/],
     [['--for', 'openai', ...needed, '--grader-file', 'README.md'], /README\.md cannot be read as JSON/],

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { rowsFrom, rules, writeRows } from '../../../support/dataset/rows.ts'
 import { compiled, scorekeeper, scorekeeperFolder } from '../../../support/scorekeeper.ts'
 import { addressOf, kill, type ServerProcess, spawnServer } from '../../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
@@ -16,8 +17,8 @@ beforeAll(async () => {
   home = await createTestDatabase()
   folder = makeFolder()
   const env = { DATABASE_URL: home.url, DATA_DIR: folder }
-  const made = await scorekeeper(['corpus', 'generate', '--pages', '240'], env)
-  expect(made.code, made.err).toBe(0)
+  writeRows(folder, 'train.jsonl', rowsFrom(0, 100, { tools: rules.tools }))
+  writeRows(folder, 'validation.jsonl', rowsFrom(100, 20, { tools: rules.tools }))
   server = spawnServer(scorekeeperFolder, { ...env, PORT: '0', API_KEYS: key })
   url = await addressOf(server)
 }, 60_000)
@@ -29,8 +30,8 @@ afterAll(async () => {
 })
 
 const files = () => [
-  ...['--dataset', join(folder, 'generated-train.jsonl')],
-  ...['--validation', join(folder, 'generated-dev.jsonl')],
+  ...['--dataset', join(folder, 'train.jsonl')],
+  ...['--validation', join(folder, 'validation.jsonl')],
 ]
 const little = ['--seconds', '1', '--rate', '20', '--burst', '40']
 
@@ -44,10 +45,10 @@ const result = z.object({
 })
 
 describe('the command preflight', () => {
-  it('passes the shipped server and the dataset that it makes', async () => {
+  it('passes a server and a dataset that fit each other', async () => {
     const agents = [
       '--agents',
-      compiled('example/agents.js'),
+      compiled('test/environment/agents.js'),
       '--agent',
       'careful,hasty,guessing',
       '--items',

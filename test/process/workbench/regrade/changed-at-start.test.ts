@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { graders } from '../../../../graders/index.ts'
 import { withCodeHashes } from '../../../../src/runtime/code-hash.ts'
+import { graders } from '../../../environment/graders/index.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { addressOf, logOf, type ServerProcess, spawnServer } from '../../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
@@ -30,11 +31,11 @@ async function served(work: (server: ServerProcess, url: string) => Promise<void
 it('a server says at its start that a grader was changed and its version was not, until gradings are made by today’s code', {
   timeout: 60_000,
 }, async () => {
-  const [finqa] = await withCodeHashes(graders)
-  if (finqa === undefined) throw new Error('no grader is shipped')
+  const [answer] = await withCodeHashes(graders, fileURLToPath(new URL('../../../environment/', import.meta.url)))
+  if (answer === undefined) throw new Error('no grader is shipped')
   await database.sql`
     insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-    values ('early', ${finqa.name}, ${finqa.version}, 'another', 'trainer', 's', '{}', 'i', 'scored', 0.5, 1)`
+    values ('early', ${answer.name}, ${answer.version}, 'another', 'trainer', 's', '{}', 'i', 'scored', 0.5, 1)`
 
   const first = await served(async (server, url) => {
     await vi.waitFor(() => expect(server.written.out).toContain('grader_changed'), { timeout: 10_000 })
@@ -44,10 +45,10 @@ it('a server says at its start that a grader was changed and its version was not
     expect(answer.status).toBe(200)
   })
   const warning = first.find((line) => line['code'] === 'grader_changed')
-  expect(warning).toMatchObject({ level: 'warn', grader: 'finqa', before: 'another', now: finqa.codeHash })
+  expect(warning).toMatchObject({ level: 'warn', grader: 'answer', before: 'another', now: answer.codeHash })
 
   const [row] = await database.sql`select code_hash from grades where rollout_id = 'late'`
-  expect(row?.['code_hash']).toBe(finqa.codeHash)
+  expect(row?.['code_hash']).toBe(answer.codeHash)
   const second = await served(async (_, url) => {
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
   })

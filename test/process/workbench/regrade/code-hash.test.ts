@@ -5,18 +5,16 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { graders } from '../../../../graders/index.ts'
 import {
   hashGraders,
   hashSource,
-  programFolder,
   sourceFiles,
   withCodeHashes,
+  writeCodeHashes,
 } from '../../../../src/runtime/code-hash.ts'
+import { graders } from '../../../environment/graders/index.ts'
 import { half } from '../../../support/regrade/half.ts'
 import { makeFolder } from '../../../support/temporary.ts'
-
-const root = fileURLToPath(new URL('../../../..', import.meta.url))
 
 describe('the hash of a grader’s code', () => {
   let folder: string
@@ -83,11 +81,13 @@ describe('the hash of a grader’s code', () => {
   })
 })
 
-describe('the graders that are shipped', () => {
+describe('the graders of an environment', () => {
+  const root = fileURLToPath(new URL('../../../environment/', import.meta.url))
+
   it('have the hash of their own file', async () => {
-    const [finqa] = await withCodeHashes(graders)
-    expect(finqa?.codeHash).toBe(hashSource(programFolder, 'graders/finqa.ts'))
-    expect(finqa?.codeHash).not.toBe(hashSource(programFolder, 'graders/index.ts'))
+    const [answer] = await withCodeHashes(graders, root)
+    expect(answer?.codeHash).toBe(hashSource(root, 'graders/answer.ts'))
+    expect(answer?.codeHash).not.toBe(hashSource(root, 'graders/index.ts'))
   })
 
   it('keep a hash that they have, and have none where there are neither sources nor a list of hashes', async () => {
@@ -97,24 +97,29 @@ describe('the graders that are shipped', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('have the same hash when they are built, where no sources are', { timeout: 60_000 }, async () => {
+  it('have the same hash when they are built, without sources', async () => {
     const folder = makeFolder()
-    const script = z
-      .object({ scripts: z.object({ build: z.string() }) })
-      .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
-    const step =
-      script.scripts.build
-        .split(' && ')
-        .find((one) => one.startsWith('tsx '))
-        ?.split(' ') ?? []
-    expect(step.at(-1)).toBe('dist')
-    const tsx = fileURLToPath(import.meta.resolve('tsx/cli'))
-    await promisify(execFile)(process.execPath, [tsx, step[1] ?? '', folder], { cwd: root })
+    await writeCodeHashes(root, graders, folder)
     const built = await withCodeHashes(graders, folder)
     expect(built[0]?.codeHash).toMatch(/^[0-9a-f]{64}$/)
-    expect(built.map(({ codeHash }) => codeHash)).toEqual(
-      (await withCodeHashes(graders)).map(({ codeHash }) => codeHash),
-    )
+    expect(built).toEqual(await withCodeHashes(graders, root))
+    rmSync(folder, { recursive: true })
+  })
+
+  it('are hashed by a step of the build', { timeout: 60_000 }, async () => {
+    const folder = makeFolder()
+    const repository = fileURLToPath(new URL('../../../..', import.meta.url))
+    const { scripts } = z
+      .object({ scripts: z.object({ build: z.string() }) })
+      .parse(JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')))
+    const step = scripts.build.split(' && ').find((one) => one.startsWith('tsx ')) ?? ''
+    expect(step).toMatch(/ dist$/)
+    const tsx = fileURLToPath(import.meta.resolve('tsx/cli'))
+    await promisify(execFile)(process.execPath, [tsx, step.split(' ')[1] ?? '', folder], { cwd: repository })
+    const written = z
+      .record(z.string(), z.string())
+      .parse(JSON.parse(readFileSync(join(folder, 'code-hashes.json'), 'utf8')))
+    expect(Object.values(written).every((hash) => /^[0-9a-f]{64}$/.test(hash))).toBe(true)
     rmSync(folder, { recursive: true })
   })
 })

@@ -10,7 +10,7 @@ import { everyCall, sketchTools } from '../../../../src/workbench/check-grader/b
 import { expectGrader } from '../../../../src/workbench/check-grader/expect-grader.ts'
 import { formats } from '../../../../src/workbench/check-grader/formats.ts'
 import { readCheckRow } from '../../../../src/workbench/check-grader/rows.ts'
-import { tools } from '../../../../tools/index.ts'
+import { tools } from '../../../environment/tools/index.ts'
 import { defineGrader } from '../../../support/app.ts'
 
 const rows = ['ACME/2014/page_3', 'ACME/2015/page_7'].map((page, n) =>
@@ -51,7 +51,7 @@ describe('degenerate trajectories', () => {
     expect(opened).toEqual(
       ['What is 1?', 'ACME/2015/page_7', 'What is 0?', 'ACME/2014/page_3'].map((path) => ({ path })),
     )
-    expect(new Set(calls.map(({ tool }) => tool))).toEqual(new Set(['search', 'list', 'cat']))
+    expect(new Set(calls.map(({ tool }) => tool))).toEqual(new Set(['search', 'list', 'cat', 'note']))
     expect(calls.every(({ output }) => output === '')).toBe(true)
   })
 

@@ -61,7 +61,7 @@ describe('dataset prepare', () => {
     expect(manifest).toMatchObject({
       seed: 'my seed',
       items: 40,
-      tools: ['search', 'list', 'cat'],
+      tools: ['search', 'list', 'cat', 'note'],
       from: [{ rows: 40 }],
     })
     expect(manifest.from[0]?.sha256).toBe(hash('sha256', readFileSync(join(folder, 'rows.jsonl'))))

@@ -1,18 +1,18 @@
 import { access, constants } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 
-/** What surrounds the interpreter, strongest first; see {@link confinements}. */
-export type Isolation = 'namespaces' | 'no new privileges' | 'limits alone'
+/** What isolates the interpreter, strongest first; see {@link confinements}. */
+export type Isolation = 'bubblewrap' | 'namespaces' | 'no new privileges' | 'limits alone'
 
 /** One way to start the interpreter. */
 export interface Confinement {
   readonly isolation: Isolation
-  /** What stands before the interpreter on the command line. */
+  /** What precedes the interpreter on the command line. */
   readonly before: readonly string[]
   readonly identity: { readonly uid: number; readonly gid: number } | undefined
 }
 
-/** Where a command without a folder is looked for: nothing of the server's environment is asked or handed on. */
+/** Where a command without a folder is looked up: the server's environment is neither read nor passed on. */
 const folders = [
   '/usr/local/sbin',
   '/usr/local/bin',
@@ -23,19 +23,20 @@ const folders = [
   '/opt/homebrew/bin',
 ] as const
 
-/** All that the code finds in its environment: the numeric libraries start no threads, which are not allowed. */
+/** The whole environment of the code: the numeric libraries start no threads, which are not allowed. */
 export const environment = {
   PATH: folders.join(':'),
   LANG: 'C.UTF-8',
   OMP_NUM_THREADS: '1',
   OPENBLAS_NUM_THREADS: '1',
   MKL_NUM_THREADS: '1',
+  NUMEXPR_MAX_THREADS: '1',
 } as const
 
-/** A user that owns nothing, and is not `nobody`, as whom databases and web servers run. */
+/** A user that owns nothing. Not `nobody`, because databases and web servers run as that. */
 const stranger = 65_533
 
-/** The absolute path of a command, or undefined when no such program can be executed. */
+/** The absolute path of a command, or undefined if there is no such executable. */
 export async function findCommand(command: string): Promise<string | undefined> {
   const places = isAbsolute(command) ? [command] : folders.map((folder) => join(folder, command))
   for (const place of places) {
@@ -49,30 +50,43 @@ export async function findCommand(command: string): Promise<string | undefined> 
 }
 
 /**
- * The ways to start the interpreter, strongest first; which of them a machine allows is found by trying. The strong ones give it
- * a network, a process table and a `/proc` of its own, with nothing and nobody in them, and it dies with its parent. Root
- * never runs it as root.
+ * The ways to start the interpreter, strongest first. Which of them a machine allows is found by trying.
  *
+ * `bubblewrap` gives it a read-only root, an empty `/tmp`, and, as `namespaces` does, no network and a process table and a
+ * `/proc` of its own; it dies with the server. The code never runs as root.
+ *
+ * @see https://github.com/containers/bubblewrap
  * @see https://man7.org/linux/man-pages/man1/unshare.1.html
  */
 export function confinements(asRoot: boolean): readonly Confinement[] {
   const identity = asRoot ? { uid: stranger, gid: stranger } : undefined
   const tied = ['setpriv', '--no-new-privs', '--pdeathsig=KILL']
-  const apart = ['--net', '--ipc', '--pid', '--fork', '--kill-child=KILL']
   const toStranger = ['setpriv', `--reuid=${stranger}`, `--regid=${stranger}`, '--clear-groups', '--pdeathsig=KILL']
-  const named = (before: readonly string[]): Confinement => ({ isolation: 'namespaces', before, identity })
-  const byRoot: Confinement = {
-    isolation: 'namespaces',
-    before: [...tied, 'unshare', ...apart, '--mount-proc', ...toStranger, '--bounding-set=-all', '--inh-caps=-all'],
-    identity: undefined,
-  }
-  return [
-    // No user is mapped into the namespace, so that exec drops every capability in it.
-    named([...tied, 'unshare', '--user', ...apart, '--mount-proc']),
-    ...(asRoot ? [byRoot] : []),
-    // A container may hide parts of /proc, and then no new one can be mounted.
-    named([...tied, 'unshare', '--user', ...apart]),
+  const dropped = ['--bounding-set=-all', '--inh-caps=-all']
+  const apart = ['--net', '--ipc', '--pid', '--fork', '--kill-child=KILL']
+  const wrapped = ['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--die-with-parent']
+  const files = ['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--chdir', '/tmp']
+  const inWrap = ['bwrap', ...wrapped, '--new-session', '--cap-drop', 'ALL', ...files]
+  const keepingUser = ['--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP']
+  const ways: readonly (Confinement | false)[] = [
+    // Not as root in a user namespace of its own: that would still own root's files.
+    { isolation: 'bubblewrap', before: [...tied, ...inWrap, '--unshare-user'], identity },
+    asRoot && {
+      isolation: 'bubblewrap',
+      before: [...tied, ...inWrap, ...keepingUser, ...toStranger, ...dropped],
+      identity: undefined,
+    },
+    // No user is mapped into the namespace, so exec drops every capability in it.
+    { isolation: 'namespaces', before: [...tied, 'unshare', '--user', ...apart, '--mount-proc'], identity },
+    asRoot && {
+      isolation: 'namespaces',
+      before: [...tied, 'unshare', ...apart, '--mount-proc', ...toStranger, ...dropped],
+      identity: undefined,
+    },
+    // A container may hide parts of /proc; then a new one cannot be mounted.
+    { isolation: 'namespaces', before: [...tied, 'unshare', '--user', ...apart], identity },
     { isolation: 'no new privileges', before: tied, identity },
     { isolation: 'limits alone', before: [], identity },
   ]
+  return ways.filter((way) => way !== false)
 }

@@ -1,72 +1,91 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSlots } from '../concurrency.ts'
 import type { NoAnswer, Runners } from '../openai-graders/runners.ts'
 import type { Subject } from '../openai-graders/template-path.ts'
-import { readEnded, serverError } from './answer.ts'
+import { readEnded, serverError, usedLandlock } from './answer.ts'
 import { type Ended, runChild } from './child.ts'
 import { harness } from './harness.ts'
 import { type Confinement, confinements, environment, findCommand } from './interpreter.ts'
 
-/** What {@link createPythonRunner} may be told; what is left out is as OpenAI documents it, where it does. */
+/** The settings of {@link createPythonRunner}; the defaults are OpenAI's limits where it documents any. */
 export interface PythonSettings {
-  /** The interpreter, 3.8 or later: a name that is looked for in the usual folders, or an absolute path. `python3`. */
+  /** The interpreter, 3.8 or later: a name that is looked up in the usual folders, or an absolute path. `python3`. */
   readonly command?: string
-  /** How long one grading may take once it runs, in seconds. 120. */
+  /** How long one grading may run, in seconds; waiting for its turn does not count. 120. */
   readonly seconds?: number
   /** The address space of one grading, in bytes. 2 GiB. */
   readonly memoryBytes?: number
-  /** What one grading may print, in bytes; it is counted and thrown away. 1 MiB. */
+  /** How much one grading may print, in bytes; the output is counted and discarded. 1 MiB. */
   readonly outputBytes?: number
-  /** How long the source may be, in bytes of UTF-8. 256,000. */
+  /** The length of the source, in bytes of UTF-8. 256,000. */
   readonly sourceBytes?: number
-  /** How many gradings run at once; the others wait. 2. */
+  /** How many gradings run at once; the others wait. See {@link defaultPythonConcurrency}. */
   readonly concurrency?: number
-  /** The ways to start it that may be tried, strongest first. All that {@link confinements} knows. */
+  /** The ways to start it that may be tried, strongest first. All of {@link confinements}. */
   readonly confinements?: readonly Confinement[]
+  /** Whether the kernel's Landlock is used where it exists; false tries the audit hook alone. True. */
+  readonly landlock?: boolean
+}
+
+/**
+ * How many gradings run at once by default: 8, or twice the processors if that is more. Gradings that sleep or wait must not
+ * hold up the others, and the operating system shares the processors between those that compute.
+ */
+export function defaultPythonConcurrency(): number {
+  return Math.max(8, 2 * availableParallelism())
 }
 
 /** How Python is started on this machine. */
 export type Interpreter =
-  | { readonly found: true; readonly command: string; readonly confinement: Confinement }
+  | {
+      readonly found: true
+      readonly command: string
+      readonly confinement: Confinement
+      /** Whether the kernel's Landlock guards files, beside the audit hook. */
+      readonly landlock: boolean
+    }
   | (NoAnswer & { readonly found: false })
 
 /**
- * Makes the runner of Python graders: `grade(sample, item)` of the grader's source, in a new process for each grading.
+ * Makes the runner of Python graders. It calls `grade(sample, item)` of the grader's source, in a new process for each
+ * grading.
  *
  * The process gets the sample and the item on its standard input, an environment without anything of the server's, an empty
- * working directory that it cannot write to and that is removed, and limits of the kernel's on time, memory, files (no byte
- * can be written) and processes (none, and no threads). When it ends or is ended, all of its process group is killed. Where
- * the machine allows it, it has no network, sees no other process and dies with the server; which is tried once, at the first
- * grading, or before it by {@link findInterpreter}. A server that is root runs it as a user who owns nothing, or not at all.
+ * working directory that it cannot write to and that is removed, and kernel limits on time, memory, files (not one byte
+ * can be written) and processes (none, and no threads). When it ends or is killed, its whole process group is killed. Where
+ * the machine allows it, the process has no network, sees no other process and dies with the server. What the machine
+ * allows is tried once, at the first grading, or earlier by {@link findInterpreter}. A server that runs as root runs the
+ * code as a user that owns nothing, or not at all.
  *
- * **This is no sandbox against an adversary.** Where namespaces are not allowed (Docker's default profile, macOS), network,
- * files and other processes are guarded by an audit hook of CPython alone, which code written for it can get round: it
- * could then read what the server's user may read, the server's environment included, and use the network. A fault in the
- * kernel or in CPython is open to it in any case. So it is off unless the operator trusts whoever may post a grader.
+ * **This is not a sandbox against an adversary.** Without namespaces (Docker's default profile, macOS), network, files and
+ * other processes are guarded by CPython's audit hook and, on Linux, by Landlock. Code that gets round the hook can read
+ * what the server's user can read, the server's environment included. A fault in the kernel or in CPython is exposed in any
+ * case. So Python graders are off unless the operator trusts everyone who can post a grader.
  *
- * A finite number is the score, whatever its type but text. `python_grader_runtime_error`: the code threw, has no `grade`, or
- * gave no finite number; its details are the end of the traceback, at most 2,000 characters, with what stands in the item or
- * the sample taken out of the message. `python_grader_server_error`: Python is not there, the source is too long, a limit was
- * hit, or the process died. Rejects with the signal's reason alone, when nothing of the process is left.
+ * Any finite number is a score; a string is not a number. `python_grader_runtime_error`: the code raised an exception, has
+ * no `grade`, or returned something else; the details are the end of the traceback, at most 2,000 characters, with
+ * values of the item and the sample redacted in the message. `python_grader_server_error`: Python is missing, the source is
+ * too long, a limit was hit, or the process died. Rejects only with the signal's reason, when no process is left.
  */
 export function createPythonRunner(settings: PythonSettings = {}): NonNullable<Runners['python']> {
-  const slots = createSlots(settings.concurrency ?? 2)
+  const slots = createSlots(settings.concurrency ?? defaultPythonConcurrency())
   let interpreter: Promise<Interpreter> | undefined
   const find = async () => {
     interpreter ??= findInterpreter(settings)
     const found = await interpreter
-    // A machine that was out of processes for a moment may have Python after all.
+    // The machine may only have been out of processes for a while.
     if (!found.found) interpreter = undefined
     return found
   }
   return async ({ source }, subject, signal) => {
-    const most = settings.sourceBytes ?? 256_000
+    const maxBytes = settings.sourceBytes ?? 256_000
     const length = Buffer.byteLength(source)
-    if (length > most) return serverError('SourceTooLong', `the source has ${length} bytes, and may have ${most}`)
+    if (length > maxBytes)
+      return serverError('SourceTooLong', `the source has ${length} bytes, the limit is ${maxBytes}`)
     const input = inputOf(source, subject, settings)
-    if (input === undefined) return serverError('InputUnreadable', 'the sample or the item is nested too deep')
+    if (input === undefined) return serverError('InputUnreadable', 'the sample or the item is nested too deeply')
     return slots(signal, async () => {
       const found = await find()
       if (!found.found) return found
@@ -82,33 +101,37 @@ export function createPythonRunner(settings: PythonSettings = {}): NonNullable<R
 }
 
 /**
- * Finds the interpreter and the strongest way to start it that this machine allows, by running a grader in each; never throws.
+ * Finds the interpreter and the strongest way to start it that this machine allows, by running a grader in each. Never
+ * throws.
  *
  * @example
  * const python = await findInterpreter({ command: '/opt/graders/bin/python3' })
- * python.found && python.confinement.isolation // 'namespaces', or something weaker
+ * python.found && python.confinement.isolation // 'bubblewrap', or something weaker
  */
 export async function findInterpreter(settings: PythonSettings = {}): Promise<Interpreter> {
   const name = settings.command ?? 'python3'
   const command = await findCommand(name)
-  if (command === undefined) return { found: false, ...serverError('NotFound', `there is no ${name} here`) }
-  // The time that a grader may take says nothing of the time that this may take.
+  if (command === undefined) return { found: false, ...serverError('NotFound', `${name} is not installed`) }
+  // The time limit of graders does not apply to this trial.
   const trial = { ...settings, seconds: 30 }
   const input = inputOf('def grade(sample, item): return 1', {}, trial)
   let last: NoAnswer | undefined
   for (const confinement of settings.confinements ?? confinements(process.getuid?.() === 0)) {
     const way = { command, confinement }
     const ended = await runIn(way, input ?? '', trial, AbortSignal.timeout(60_000)).catch(() => undefined)
-    const answer = ended && readEnded(ended, trial.seconds, { sample: {}, item: {} })
-    if (answer?.ok) return { found: true, ...way }
+    if (ended === undefined) continue
+    const answer = readEnded(ended, trial.seconds, { sample: {}, item: {} })
+    if (answer.ok) return { found: true, ...way, landlock: usedLandlock(ended) }
     last = answer
   }
   return { found: false, ...(last ?? serverError('CannotStart', 'Python did not start')) }
 }
 
-const secondsOf = (settings: PythonSettings) => settings.seconds ?? 120
+function secondsOf(settings: PythonSettings): number {
+  return settings.seconds ?? 120
+}
 
-/** What the harness reads; undefined for what is nested deeper than JSON can be written here. */
+/** What the harness reads; undefined for values that are nested too deeply to be written as JSON. */
 function inputOf(source: string, subject: Partial<Subject>, settings: PythonSettings): string | undefined {
   const limits = {
     RLIMIT_AS: settings.memoryBytes ?? 2 * 1024 ** 3,
@@ -118,8 +141,9 @@ function inputOf(source: string, subject: Partial<Subject>, settings: PythonSett
     RLIMIT_NOFILE: 256,
     RLIMIT_CORE: 0,
   }
+  const { landlock = true } = settings
   try {
-    return JSON.stringify({ source, sample: subject.sample ?? {}, item: subject.item ?? {}, limits })
+    return JSON.stringify({ source, sample: subject.sample ?? {}, item: subject.item ?? {}, limits, landlock })
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,8 +30,10 @@ const serverError = (type: string) => ({
   errors: { python_grader_server_error: true, python_grader_server_error_type: type },
 })
 
-it('goes from the strongest way to the weakest, and never as root', () => {
+it('is tried from the strongest way to the weakest, and never as root', () => {
   expect(confinements(true).map(({ isolation }) => isolation)).toEqual([
+    'bubblewrap',
+    'bubblewrap',
     'namespaces',
     'namespaces',
     'namespaces',
@@ -54,9 +56,10 @@ it('does not run where no way of those that may be tried is there', async () => 
 const ways: [string, PythonSettings][] = [
   ['the strongest way that this machine has', {}],
   ['the weakest way', { confinements: weakest }],
+  ['the weakest way, on a kernel without Landlock', { confinements: weakest, landlock: false }],
 ]
 describe.runIf(interpreter.found).each(ways)('the code of a Python grader, started %s', (_way, settings) => {
-  it('opens no socket', async () => {
+  it('reaches nothing through a socket', async () => {
     const reached: string[] = []
     const server = createServer((socket) => socket.end(String(reached.push('connected'))))
     const port = await new Promise<number>((resolve) => {
@@ -68,7 +71,8 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     for (const lines of [
       ['import socket', `return socket.create_connection(("127.0.0.1", ${port})).fileno()`],
       ['import _socket', 'return _socket.socket(2, 1).fileno()'],
-      ['import socket', 'return len(socket.socketpair())'],
+      ['import socket', 'return socket.socket(socket.AF_UNIX).connect("/run/docker.sock")'],
+      ['import socket', 'return socket.socket(socket.AF_UNIX).bind("/tmp/of-a-grader.sock")'],
       ['import urllib.request', `return urllib.request.urlopen("http://127.0.0.1:${port}").status`],
       ['import socket', 'return len(socket.gethostbyname("localhost"))'],
     ]) {
@@ -91,7 +95,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     ['import resource', 'resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))'],
     ['import gc', 'return len(gc.get_objects())'],
     ['import sqlite3', 'sqlite3.connect("/tmp/a.sqlite")'],
-    ['def other(): pass', 'other.__code__ = grade.__code__'],
+    ['import sqlite3', 'sqlite3.connect("file:/tmp/a.sqlite", uri=True)'],
   ])('is refused: %s; %s', async (...lines) => {
     expect(await said(lines, settings)).toMatch(/PermissionError: a grader may not/)
   })
@@ -115,6 +119,107 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     }
     expect(existsSync(file)).toBe(true)
     rmSync(folder, { recursive: true })
+  })
+
+  it.each([
+    ['mkfifo', ['import os', 'os.mkfifo(PATH)']],
+    ['mknod', ['import os', 'os.mknod(PATH)']],
+    ['mkfifo of posix', ['import posix', 'posix.mkfifo(PATH)']],
+    [
+      'ATTACH of SQLite',
+      ['import sqlite3', 'c = sqlite3.connect(":memory:")', 'c.execute("ATTACH ? AS a", (PATH,))', 'return 1'],
+    ],
+    [
+      'VACUUM INTO of SQLite',
+      [
+        'import sqlite3',
+        'c = sqlite3.connect(":memory:")',
+        'c.execute("CREATE TABLE t (x)")',
+        'c.execute("VACUUM INTO ?", (PATH,))',
+        'return 1',
+      ],
+    ],
+    ['shared memory', ['from multiprocessing import shared_memory', 'shared_memory.SharedMemory("left", True, 8)']],
+    ['dbm.gnu', ['import dbm.gnu', 'dbm.gnu.open(PATH, "c")']],
+  ])('leaves no file by %s', async (_what, lines) => {
+    const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
+    chmodSync(folder, 0o777)
+    const path = JSON.stringify(join(folder, 'left'))
+    // Neither an error of the code nor a file: the folder must stay empty whatever the code was told.
+    const told = await said(
+      lines.map((line) => line.replaceAll('PATH', path)),
+      settings,
+    )
+    expect(told).not.toMatch(/^scored/)
+    expect(readdirSync(folder)).toEqual([])
+    expect(existsSync('/dev/shm/left')).toBe(false)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('starts no interpreter of its own, on which no hook would be set', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
+    chmodSync(folder, 0o777)
+    const making = JSON.stringify(`import os; os.mkdir("${folder}/made")`)
+    const tell = await said(
+      [
+        'import importlib',
+        'for name in ("_xxsubinterpreters", "_interpreters", "concurrent.interpreters"):',
+        '    try:',
+        '        module = importlib.import_module(name)',
+        '    except ImportError:',
+        '        continue',
+        `    module.run_string(module.create(), ${making})`,
+        '    return 1',
+        'return 0',
+      ],
+      settings,
+    )
+    expect(tell).toBe('scored 0')
+    expect(readdirSync(folder)).toEqual([])
+    rmSync(folder, { recursive: true })
+  })
+
+  it('may replace the code of its own functions, as numpy and asyncio do', async () => {
+    const lines = ['def one(): return 1', 'def two(): return 2', 'one.__code__ = two.__code__', 'return one()']
+    expect(await said(lines, settings)).toBe('scored 2')
+  })
+
+  it('may not replace the code of the functions that guard it', async () => {
+    const lines = [
+      'try:',
+      '    open("/etc/passwd")',
+      'except PermissionError as error:',
+      '    at = error.__traceback__',
+      '    while at.tb_next: at = at.tb_next',
+      '    guard = at.tb_frame.f_locals',
+      'def anything(path): return True',
+      'for name in ("readable", "hook"): guard[name].__code__ = anything.__code__',
+    ]
+    expect(await said(lines, settings)).toMatch(/PermissionError: a grader may not replace the code/)
+  })
+
+  it('runs asyncio', async () => {
+    const lines = [
+      'import asyncio',
+      'async def half(value):',
+      '    await asyncio.sleep(0.001)',
+      '    return value / 2',
+      'async def both(): return await asyncio.gather(half(1), half(2))',
+      'return sum(asyncio.run(both()))',
+    ]
+    expect(await said(lines, settings)).toBe('scored 1.5')
+  })
+
+  it.each([
+    ['numpy', 'float(numpy.linalg.norm(numpy.array([3.0, 4.0])) / 5)'],
+    ['pandas', 'float(pandas.DataFrame({"a": [0.25, 0.75]}).a.sum())'],
+    ['scipy.stats', 'float(scipy.stats.spearmanr([1, 2, 3], [1, 2, 3])[0])'],
+    ['rapidfuzz', 'rapidfuzz.fuzz.ratio("a", "a") / 100'],
+  ])('uses %s where it is installed', async (name, expression) => {
+    const root = name.split('.')[0]
+    const told = await said([`import ${name}`, `return ${expression}`], settings)
+    if (told.includes(`No module named '${root}'`)) return
+    expect(told).toMatch(/^scored (1|0\.9{6}\d*)$/)
   })
 
   it('reads no file but those of Python', async () => {
@@ -186,7 +291,7 @@ describe.runIf(interpreter.found && onLinux).each(ways)('the kernel, %s', (_way,
 })
 
 describe.runIf(interpreter.found && onLinux)('namespaces, where they are found', () => {
-  const apart = interpreter.found && interpreter.confinement.isolation === 'namespaces'
+  const apart = interpreter.found && ['bubblewrap', 'namespaces'].includes(interpreter.confinement.isolation)
   // Whoever looks from within cannot open /proc, but may read where its links point to.
   it.each(['net', 'ipc', 'pid'])('have a %s of their own, and else the server’s', async (kind) => {
     const own = await said(['import os', `raise Exception(os.readlink("/proc/self/ns/${kind}"))`])
@@ -195,6 +300,26 @@ describe.runIf(interpreter.found && onLinux)('namespaces, where they are found',
   })
 
   it('hold no process but the grading’s', async () => {
-    expect(await said(['import os', 'return os.getpid()'])).toMatch(apart ? /^scored 1$/ : /^scored \d{2,}$/)
+    expect(await said(['import os', 'return os.getpid()'])).toMatch(apart ? /^scored [12]$/ : /^scored \d{2,}$/)
   })
+})
+
+const wrapped = interpreter.found && interpreter.confinement.isolation === 'bubblewrap'
+describe.runIf(wrapped)('bubblewrap, where it is installed', () => {
+  const ways = confinements(asRoot).filter(({ isolation }) => isolation === 'bubblewrap')
+
+  it.each(ways.map((way) => [way.before.at(-1), way] as const))(
+    'shows an empty /tmp and a read-only root (%s)',
+    async (_, way) => {
+      const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
+      const settings = { confinements: [way] }
+      expect(await said(['import os', 'return os.access("/tmp", os.W_OK)'], settings)).toBe('scored 1')
+      expect(await said(['import os', `return os.path.exists("${folder}")`], settings)).toBe('scored 0')
+      expect(await said(['import os', 'return bool(os.statvfs("/").f_flag & os.ST_RDONLY)'], settings)).toBe('scored 1')
+      expect(await said(['import os', 'return bool(os.statvfs("/usr").f_flag & os.ST_RDONLY)'], settings)).toBe(
+        'scored 1',
+      )
+      rmSync(folder, { recursive: true })
+    },
+  )
 })

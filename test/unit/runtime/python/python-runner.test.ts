@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
@@ -47,7 +48,7 @@ describe('a Python grader, wherever Python is or not', () => {
       expect({ score, errors, reason }).toEqual({
         score: null,
         errors: serverError('NotFound'),
-        reason: `there is no ${command} here`,
+        reason: `${command} is not installed`,
       })
     }
   })
@@ -62,7 +63,7 @@ describe('a Python grader, wherever Python is or not', () => {
     expect(await runner(python, subject, never)).toMatchObject({
       ok: false,
       errors: { python_grader_server_error: true, python_grader_server_error_type: 'SourceTooLong' },
-      reason: 'the source has 256002 bytes, and may have 256000',
+      reason: 'the source has 256002 bytes, the limit is 256000',
     })
   })
 
@@ -132,6 +133,36 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(await graded(source)).toMatchObject({ score: 0.5 })
   })
 
+  it.each([
+    [
+      'every line is indented',
+      '\n    import math\n\n    def grade(sample, item):\n        return math.floor(1.5)\n    ',
+    ],
+    ['every line is indented by tabs', '\timport math\n\tdef grade(sample, item):\n\t\treturn math.floor(1.5)\n'],
+    [
+      'all lines but the first are',
+      'import math\n\n    def grade(sample, item):\n        return math.floor(1.5)\n    ',
+    ],
+    [
+      'comments stand further left',
+      '    import math\n# note\n    def grade(sample, item):\n        return math.floor(1.5)',
+    ],
+  ])('runs although %s', async (_how, source) => {
+    expect(await graded(source)).toMatchObject({ score: 1, errors: graderErrors() })
+  })
+
+  it('keeps the texts in a source that is not indented', async () => {
+    const source = 'lines = """\n    a\n   \n"""\ndef grade(sample, item):\n    return len(lines)'
+    expect(await graded(source)).toMatchObject({ score: 11 })
+  })
+
+  it('shows the lines of an indented source as they ran', async () => {
+    const indented = '\n    def grade(sample, item):\n        return 1 / 0\n'
+    expect(await graded(indented)).toMatchObject(saying('File "grader.py", line 3, in grade\n    return 1 / 0'))
+    const wrong = 'def grade(sample, item):\n    x = 1\n      y = 2\n    return 1'
+    expect(await graded(wrong)).toMatchObject(saying('IndentationError: unexpected indent'))
+  })
+
   it('may print, what it likes', async () => {
     const source = doing('print("0.1", item, "\\ud800")', 'print("0.2", file=__import__("sys").stderr)', 'return 0.5')
     expect(await graded(source)).toMatchObject({ score: 0.5, reason: 'the Python code scored it' })
@@ -167,14 +198,14 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     ['a grade that is no function', 'grade = 1', 'the source defines no function grade(sample, item)'],
     ['too few parameters', 'def grade(sample):\n    return 1', 'takes 1 positional argument'],
     ['endless recursion', doing('return grade(sample, item)'), 'RecursionError'],
-    ['a text', returning('"0.5"'), 'grade returned str, which is no number'],
-    ['bytes', returning('b"1"'), 'grade returned bytes, which is no number'],
-    ['None', returning('None'), 'grade returned NoneType, which is no number'],
-    ['a list', returning('[1.0]'), 'grade returned list, which is no number'],
-    ['a complex number', returning('1j'), 'grade returned complex, which is no number'],
-    ['a coroutine', 'async def grade(sample, item):\n    return 1', 'grade returned coroutine, which is no number'],
-    ['NaN', returning('float("nan")'), 'grade returned nan, which is no finite number'],
-    ['infinity', returning('float("-inf")'), 'grade returned -inf, which is no finite number'],
+    ['a text', returning('"0.5"'), 'grade returned str, which is not a number'],
+    ['bytes', returning('b"1"'), 'grade returned bytes, which is not a number'],
+    ['None', returning('None'), 'grade returned NoneType, which is not a number'],
+    ['a list', returning('[1.0]'), 'grade returned list, which is not a number'],
+    ['a complex number', returning('1j'), 'grade returned complex, which is not a number'],
+    ['a coroutine', 'async def grade(sample, item):\n    return 1', 'grade returned coroutine, which is not a number'],
+    ['NaN', returning('float("nan")'), 'grade returned nan, which is not a finite number'],
+    ['infinity', returning('float("-inf")'), 'grade returned -inf, which is not a finite number'],
     ['a number too large', returning('10**400'), 'OverflowError'],
     ['sys.exit', doing('import sys', 'sys.exit(0)'), 'SystemExit: 0'],
     ['KeyboardInterrupt', doing('raise KeyboardInterrupt'), 'KeyboardInterrupt'],
@@ -291,6 +322,47 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(Math.max(...atOnce)).toBeLessThanOrEqual(3)
     expect(Math.max(...atOnce)).toBeGreaterThan(1)
     expect(Math.min(...atOnce)).toBeGreaterThan(0)
+  })
+
+  it('does not wait for others that sleep', async () => {
+    const shared = createPythonRunner()
+    const stop = new AbortController()
+    const before = new Set(descendants())
+    const source = doing('import time', 'time.sleep(600)')
+    const asleep = [1, 2, 3].map(() => shared({ type: 'python', source }, subject, stop.signal))
+    const stopped = asleep.map((one) => expect(one).rejects.toThrow('enough'))
+    await expect.poll(() => descendants().filter((pid) => !before.has(pid)).length).toBeGreaterThanOrEqual(3)
+    expect(await shared({ type: 'python', source: returning('0.5') }, subject, never)).toMatchObject({ score: 0.5 })
+    stop.abort(new Error('enough'))
+    await Promise.all(stopped)
+  })
+
+  it('imports the packages of the interpreter that it is told to use', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'venv-'))
+    const python = interpreter.found ? interpreter.command : ''
+    const showVersion = 'import sys; print("%d.%d" % sys.version_info[:2])'
+    const version = execFileSync(python, ['-I', '-c', showVersion]).toString().trim()
+    const packages = join(home, 'lib', `python${version}`, 'site-packages', 'own')
+    mkdirSync(packages, { recursive: true })
+    mkdirSync(join(home, 'bin'))
+    symlinkSync(python, join(home, 'bin', 'python3'))
+    writeFileSync(join(home, 'pyvenv.cfg'), `home = ${dirname(python)}\n`)
+    // What numpy, pandas and asyncio do when they are imported: ctypes, data files, replaced code, a Unix socket pair.
+    writeFileSync(join(packages, 'data.txt'), '0.75')
+    writeFileSync(
+      join(packages, '__init__.py'),
+      [
+        'import ctypes, os, socket',
+        'def public(): return 1',
+        'public.__code__ = (lambda: 2).__code__',
+        'pair = socket.socketpair()',
+        'with open(os.path.join(os.path.dirname(__file__), "data.txt")) as file: value = float(file.read())',
+      ].join('\n'),
+    )
+    chmodSync(home, 0o755)
+    const settings = { command: join(home, 'bin', 'python3') }
+    expect(await graded(`import own\n${returning('own.value * own.public()')}`, settings)).toMatchObject({ score: 1.5 })
+    rmSync(home, { recursive: true })
   })
 
   it('leaves no folder behind', async () => {

@@ -51,7 +51,7 @@ export function assembleServer(settings: AssemblySettings): Assembly {
   const judge = asking && createJudge(asking)
   const runners = {
     ...(asking && createModelRunners(asking)),
-    ...(config.pythonGraders && { python: createPythonRunner() }),
+    ...(config.pythonGraders && { python: createPythonRunner({ concurrency: config.pythonConcurrency }) }),
   }
   return {
     asking,

@@ -45,6 +45,8 @@ export interface Config {
   readonly judge: JudgeSettings | undefined
   /** Whether graders of the type `python` are run. */
   readonly pythonGraders: boolean
+  /** How many gradings in Python run at once; `undefined` for the default, which depends on the machine. */
+  readonly pythonConcurrency: number | undefined
   /** The addresses that graders and tools of the `/v1` endpoints may ask, as they were written. */
   readonly allowedAddresses: string
   /** The address at which others reach this server. */
@@ -112,6 +114,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
             timeoutSeconds: it.JUDGE_TIMEOUT_SECONDS,
           },
     pythonGraders: it.PYTHON_GRADERS,
+    pythonConcurrency: it.PYTHON_CONCURRENCY,
     allowedAddresses: it.ALLOWED_ADDRESSES,
     publicUrl: it.PUBLIC_URL,
   }

@@ -8,7 +8,7 @@ import { silenceFor } from '../postgres/database.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
 import { startTokenReport } from '../runtime/judge/token-usage.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
-import { findInterpreter, type Interpreter } from '../runtime/python/python-runner.ts'
+import { findInterpreter, type Interpreter, isolationOf } from '../runtime/python/python-runner.ts'
 import { assembleServer } from './assemble.ts'
 import { isOpen } from './auth/authenticate.ts'
 import { type Config, loadConfig, readEnvironment } from './config.ts'
@@ -68,8 +68,11 @@ async function start(project: ServerProject): Promise<void> {
 function logInterpreter(python: Interpreter, log: Log): void {
   if (!python.found) log.error({ code: 'python_missing' }, `Python graders cannot be run: ${python.reason}`)
   else {
-    const { isolation } = python.confinement
-    log.info({ code: 'python_graders', isolation }, `Python graders are run by ${python.command}, with ${isolation}`)
+    const isolation = isolationOf(python)
+    log.info(
+      { code: 'python_graders', isolation },
+      `Python graders run with ${python.command}, isolated by ${isolation}`,
+    )
   }
 }
 

@@ -68,6 +68,7 @@ export const variables = z
     JUDGE_CONCURRENCY: whole(1, 10_000).default(defaultJudgeConcurrency),
     JUDGE_TIMEOUT_SECONDS: seconds(590).default(defaultJudgeSeconds),
     PYTHON_GRADERS: flag.default(false),
+    PYTHON_CONCURRENCY: whole(1, 1_000).optional(),
     ALLOWED_ADDRESSES: z.string().default(''),
     PUBLIC_URL: address(['http:', 'https:']).optional(),
   })

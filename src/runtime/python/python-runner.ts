@@ -22,7 +22,7 @@ export interface PythonSettings {
   /** The length of the source, in bytes of UTF-8. 256,000. */
   readonly sourceBytes?: number
   /** How many gradings run at once; the others wait. See {@link defaultPythonConcurrency}. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** The ways to start it that may be tried, strongest first. All of {@link confinements}. */
   readonly confinements?: readonly Confinement[]
   /** Whether the kernel's Landlock is used where it exists; false tries the audit hook alone. True. */
@@ -98,6 +98,11 @@ export function createPythonRunner(settings: PythonSettings = {}): NonNullable<R
       }
     })
   }
+}
+
+/** Says in one phrase how Python graders are isolated on this machine. */
+export function isolationOf({ confinement, landlock }: Interpreter & { readonly found: true }): string {
+  return `${confinement.isolation}${landlock ? ' and Landlock' : ''}`
 }
 
 /**

@@ -36,7 +36,7 @@ export function servedGraders(
     graderSeconds,
     more: {
       ...(config.judge && createModelRunners(createAsking(config.judge))),
-      ...(config.pythonGraders && { python: createPythonRunner() }),
+      ...(config.pythonGraders && { python: createPythonRunner({ concurrency: config.pythonConcurrency }) }),
     },
   })
   return [...graders, ...jsonGraders.map((one) => serveJsonGrader(one, runners))]

@@ -82,6 +82,7 @@ const good: readonly [string, string, (config: Config) => unknown, unknown][] = 
   ['RETENTION_DAYS', '30', ({ retentionDays }) => retentionDays, 30],
   ['API_KEY_HEADERS', 'X-Key', ({ auth }) => auth.keyHeaders, ['x-key']],
   ['PYTHON_GRADERS', 'true', ({ pythonGraders }) => pythonGraders, true],
+  ['PYTHON_CONCURRENCY', '3', ({ pythonConcurrency }) => pythonConcurrency, 3],
   ['ALLOWED_ADDRESSES', 'https://a.test', ({ allowedAddresses }) => allowedAddresses, 'https://a.test'],
   ['PUBLIC_URL', 'https://graders.example.com', ({ publicUrl }) => publicUrl, 'https://graders.example.com'],
 ]
@@ -107,6 +108,7 @@ const bad: readonly [string, readonly string[], string][] = [
   ['JUDGE_TIMEOUT_SECONDS', ['0', '591', 'x'], 'more than 0 and at most 590'],
   ['JUDGE_MODELS', ['gpt-4o', '=b', 'a=', 'a=b=c', 'a=b,a=c', 'a=b c'], 'pairs of models separated by commas'],
   ['PYTHON_GRADERS', ['yes', '1'], 'true or false'],
+  ['PYTHON_CONCURRENCY', ['0', '1001', 'all'], 'a whole number from 1 to 1000'],
 ]
 
 describe('a variable', () => {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-/** Whether somebody takes connections on a port of the loopback address. */
+/** Whether a port of the loopback address accepts connections. */
 export function isAccepting(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

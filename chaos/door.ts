@@ -2,28 +2,28 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { z } from 'zod'
 
-/** A way into a server that can be made bad. */
+/** A TCP proxy in front of a server, whose network can be made bad. */
 export interface Door {
   readonly port: number
-  /** Every piece of data is passed on so many milliseconds later, each way. */
+  /** Delays every chunk of data by `ms` milliseconds, in each direction. */
   delay(ms: number): void
-  /** Nothing is passed on any more, and nobody is told. */
+  /** Passes nothing on and closes nothing. */
   stall(): void
-  /** Ends a stall: what waited is passed on. */
+  /** Ends a stall and passes on what waited. */
   flow(): void
-  /** Cuts all connections there are, without a word of the protocol's. */
+  /** Resets all open connections and gives their number. */
   cut(): number
   close(): Promise<void>
 }
 
-/** Opens a door on the loopback address to the port that `target` names at the time of each new connection. */
+/** Opens a proxy on the loopback address to the port that `target` names when a connection is made. */
 export async function openDoor(target: () => number): Promise<Door> {
   const sockets = new Set<Socket>()
   let delayMs = 0
   let stalled: (() => void)[] | undefined
 
   const pass = (from: Socket, to: Socket) => {
-    // One after the other, whatever changes meanwhile: bytes keep their order.
+    // In sequence, even when the delay changes: bytes keep their order.
     let last = Promise.resolve()
     const inTurn = (action: () => void) => {
       const due = delayMs === 0 ? undefined : new Promise<void>((resolve) => setTimeout(resolve, delayMs))

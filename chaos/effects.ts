@@ -4,17 +4,17 @@ import { z } from 'zod'
 
 const effect = z.object({ rolloutId: z.string(), callId: z.string(), attempt: z.number(), nonce: z.string() })
 
-/** One effect outside, as it arrived: which call, which attempt the tool was told it is, and which run it was. */
+/** One external effect as it arrived: the call, the attempt number that the tool was given, and a nonce of the tool's run. */
 export type OutsideEffect = z.output<typeof effect>
 
-/** The world outside: it remembers what was done to it, whoever dies. */
+/** A service outside the replicas that records what tools did to it. */
 export interface Outside {
   readonly url: string
   readonly effects: readonly OutsideEffect[]
   close(): Promise<void>
 }
 
-/** Opens a world on a port of its own. */
+/** Starts the outside service on a free port. */
 export async function openOutside(): Promise<Outside> {
   const effects: OutsideEffect[] = []
   const server = createServer(async (request, response) => {

@@ -28,7 +28,7 @@ export interface Rows {
   readonly grades: readonly z.output<typeof grade>[]
 }
 
-/** All that the checks judge by. */
+/** What the checks look at. */
 export interface Evidence {
   readonly seen: readonly SeenRollout[]
   readonly rows: Rows
@@ -36,7 +36,7 @@ export interface Evidence {
   readonly lives: readonly Life[]
 }
 
-/** Makes the table that the tool `write` writes to: no index, no key, so that it takes whatever comes. */
+/** Creates the table that the tool `write` writes to, without a key, so that it accepts duplicates. */
 export async function createEffectTable(cluster: Cluster): Promise<void> {
   await cluster.asking((sql) => sql`create table chaos_writes (rollout_id text, call_id text, nonce text)`)
 }
@@ -66,7 +66,7 @@ export function readRows(cluster: Cluster): Promise<Rows> {
   }))
 }
 
-/** How many calls are still running by the ledger. */
+/** How many calls the ledger has as running. */
 export async function countRunning(cluster: Cluster): Promise<number> {
   const [row] = await cluster.asking(
     (sql) => sql<{ n: number }[]>`select count(*)::int as n from tool_calls where outcome = 'running'`,
@@ -77,7 +77,7 @@ export async function countRunning(cluster: Cluster): Promise<number> {
 /** The key of a call among all calls. */
 export const keyOf = (rolloutId: string, callId: string) => `${rolloutId} ${callId}`
 
-/** The things of a list by a key of theirs. */
+/** Groups a list by a key. */
 export function grouped<Thing>(things: readonly Thing[], key: (thing: Thing) => string): ReadonlyMap<string, Thing[]> {
   const groups = new Map<string, Thing[]>()
   for (const thing of things) {

@@ -6,7 +6,7 @@ import type { Replica } from './replica.ts'
 import { describeFault, type Fault, type FaultKind } from './schedule.ts'
 import type { Trainer } from './trainer/trainer.ts'
 
-/** What faults are done to. */
+/** What faults are injected into. */
 export interface Victims {
   readonly cluster: Cluster
   /** Between the replicas and the database. */
@@ -16,8 +16,8 @@ export interface Victims {
 }
 
 /**
- * Does the faults of a schedule at their times, and returns once the last is over and all is as it was. Two faults on
- * the same replica, or on Postgres itself, come one after the other; all others overlap as they fall.
+ * Injects the faults of a schedule at their times, and returns when the last is over and everything is back. Two faults on
+ * the same replica, or on Postgres itself, run one after the other; all others overlap as scheduled.
  */
 export async function inject(
   victims: Victims,
@@ -36,7 +36,7 @@ export async function inject(
     said(describeFault(fault))
     const key = fault.kind.includes('replica') ? `replica ${fault.replica}` : (queueOf[fault.kind] ?? fault.kind)
     const done = (queues.get(key) ?? Promise.resolve()).then(() => doFault(fault))
-    // Said below, with all others.
+    // Reported below, with the others.
     done.catch(() => undefined)
     queues.set(key, done)
   }
@@ -44,9 +44,9 @@ export async function inject(
   return injected
 }
 
-/** Faults that need Postgres to be there wait for it, and it for them. */
+/** Faults on Postgres wait for each other: some need it to be running. */
 const queueOf: Partial<Record<FaultKind, string>> = {
-  'shut Postgres down at once': 'postgres',
+  'crash Postgres': 'postgres',
   'terminate all backends': 'postgres',
   'exhaust the connections': 'postgres',
 }
@@ -59,11 +59,11 @@ async function act({ cluster, door, replicas, trainer }: Victims, { kind, lasts,
       await hit?.kill()
       await wait()
       return hit?.start()
-    case 'restart a replica in order':
+    case 'restart a replica gracefully':
       return hit?.restart()
     case 'freeze a replica past its leases':
       return hit?.freeze(lasts)
-    case 'shut Postgres down at once':
+    case 'crash Postgres':
       await cluster.kill()
       await wait()
       return cluster.start()
@@ -81,7 +81,7 @@ async function act({ cluster, door, replicas, trainer }: Victims, { kind, lasts,
     case 'stall the network':
       door.stall()
       await wait()
-      // What comes back after a silence may be anything: here half of the times it is nothing.
+      // After a silence the connection may be gone: here half of the time it is.
       if (ms % 2 === 0) door.cut()
       return door.flow()
     case 'fill the pools':
@@ -98,7 +98,7 @@ const terminateOthers = (sql: Sql) => sql`
   select pg_terminate_backend(pid) from pg_stat_activity
   where backend_type = 'client backend' and application_name <> ${ownName}`
 
-/** Takes every connection that Postgres has, those of the replicas too, and holds them. */
+/** Takes every connection of Postgres, those of the replicas included, and holds them. */
 async function exhaust(cluster: Cluster, seconds: number): Promise<void> {
   const end = performance.now() + seconds * 1000
   const left = () => Math.max(0, (end - performance.now()) / 1000)

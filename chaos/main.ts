@@ -31,7 +31,7 @@ async function chaos(args: readonly string[], path: string, stopped: AbortSignal
 if (process.argv.includes('--help')) console.log(usage)
 else {
   const stopping = new AbortController()
-  // SIGHUP: somebody closed the terminal.
+  // SIGHUP: the terminal was closed.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort())
   const code = await chaos(process.argv.slice(2), process.env['PATH'] ?? '', stopping.signal).catch(
     (error: unknown) => {
@@ -39,6 +39,6 @@ else {
       return 1
     },
   )
-  // What a failed run leaves open must not hold it up.
+  // Handles that a failed run leaves open must not keep the process alive.
   process.exit(code)
 }

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
-/** What a run is told. */
+/** The options of a run. */
 export interface ChaosOptions {
   /** How long faults are injected. */
   readonly minutes: number
-  /** Names the schedule of faults and the plan of the rollouts: the same seed plays the same. */
+  /** Seeds the schedule of faults and the plan of the rollouts: the same seed plays the same. */
   readonly seed: string
-  /** How many processes serve, 2 or more. */
+  /** Server processes, 2 or more. */
   readonly replicas: number
   /** How many rollouts begin together. */
   readonly burst: number
@@ -19,7 +19,7 @@ export interface ChaosOptions {
 export const usage = `npm run chaos -- [--minutes N] [--seed S] [--replicas N] [--burst N] [--pgbouncer]
 
   --minutes N    how long faults are injected (1)
-  --seed S       names the schedule; the same seed and minutes inject the same faults at the same times (1)
+--seed S       seeds the schedule; the same seed and minutes inject the same faults at the same times (1)
   --replicas N   server processes (3)
   --burst N      rollouts that begin together (500)
   --pgbouncer    puts a PgBouncer in transaction mode before Postgres; the program must be on the PATH`

@@ -8,14 +8,14 @@ import { z } from 'zod'
 import { isAccepting } from './accepting.ts'
 import type { Cluster } from './postgres.ts'
 
-/** A PgBouncer that runs. */
+/** A running PgBouncer. */
 export interface Pooler {
   readonly port: number
   stop(): Promise<void>
 }
 
 /**
- * Starts a PgBouncer in transaction mode before the Postgres at `behind`.
+ * Starts a PgBouncer in transaction mode in front of the Postgres at port `behind`.
  *
  * @throws Error when the program is not on the PATH or does not listen.
  */
@@ -40,7 +40,7 @@ export async function startPooler(folder: string, cluster: Cluster, behind: numb
         'pool_mode = transaction',
       ],
       ['auth_type = scram-sha-256', `auth_file = ${users}`, 'max_client_conn = 1000', 'default_pool_size = 40'],
-      // As after a failover one wants it: it tries again at once instead of after fifteen seconds.
+      // What one sets for failovers: it retries at once instead of after fifteen seconds.
       ['server_login_retry = 1', 'server_connect_timeout = 3', 'query_wait_timeout = 10', 'log_connections = 0'],
       ['log_disconnections = 0', 'ignore_startup_parameters = extra_float_digits', `logfile = ${join(home, 'log')}`],
     ]

@@ -7,30 +7,30 @@ import { chooseIdentity, findPlace, systemBases } from '../src/postgres/embedded
 import { findPostmaster, startPostmaster, stopPostmaster } from '../src/postgres/embedded/postmaster.ts'
 import type { Identity } from '../src/postgres/embedded/run.ts'
 
-/** A Postgres of the run's own, that can be killed and started again. */
+/** A Postgres for one run, which can be killed and started again. */
 export interface Cluster {
   readonly user: string
   readonly password: string
-  /** Whom its programs run as; `undefined` for the user of this process. */
+  /** The user that its programs run as; `undefined` for the user of this process. */
   readonly identity: Identity | undefined
-  /** Where it listens now: another port after each start. */
+  /** The port it listens on; another one after each start. */
   port(): number
-  /** Runs some SQL on connections of its own, past all doors; `most` of them at once. */
+  /** Runs SQL on up to `most` connections of its own, past all proxies. */
   asking<Result>(work: (sql: Sql) => Promise<Result>, most?: number): Promise<Result>
-  /** Ends it as a crash does, without a checkpoint and without a word, and returns once it is gone. */
+  /** Ends it as a crash does, without a checkpoint, and returns when the process is gone. */
   kill(): Promise<void>
   start(): Promise<void>
-  /** Stops it, and it is not started any more. */
+  /** Stops it for good. */
   close(): Promise<void>
 }
 
-/** What the harness is called among the clients of Postgres. */
+/** The `application_name` of the harness. */
 export const ownName = 'chaos'
 
-/** So many connections it takes: few enough to be used up. */
+/** `max_connections`: few enough to be exhausted. */
 export const maxConnections = 90
 
-/** Makes a cluster in a folder, from the embedded programs, with the settings that production has, and starts it. */
+/** Makes and starts a cluster in a folder from the embedded programs, with the settings that production has. */
 export async function startCluster(folder: string): Promise<Cluster> {
   const identity = await chooseIdentity(folder)
   const binaries = await prepareBinaries(findPackage(`${process.platform}-${process.arch}`), identity, systemBases)

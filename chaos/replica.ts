@@ -10,33 +10,33 @@ export interface Life {
   readonly replica: number
   readonly pid: number
   readonly url: string
-  /** When it was asked to stop in order, in milliseconds since 1970. */
+  /** When it was asked to shut down, in milliseconds since 1970. */
   askedToStopAt: number | undefined
-  /** When it was killed, or had to be. */
+  /** When it was killed. */
   killedAt: number | undefined
   endedAt: number | undefined
 }
 
-/** A place where one server process after the other runs, as under any orchestrator. */
+/** One server process after another, as under an orchestrator. */
 export interface Replica {
-  /** The life that can be called now; undefined while there is none. */
+  /** The process that can be called now; undefined while there is none. */
   current(): Life | undefined
   readonly lives: readonly Life[]
-  /** The last lines that its processes wrote. */
+  /** The last lines that its processes printed. */
   readonly said: readonly string[]
   kill(): Promise<void>
-  /** Asks it to stop, and starts the next one once it has ended. */
+  /** Asks it to shut down, and starts the next one when it has ended. */
   restart(): Promise<void>
-  /** Stops its process for some seconds, past everything that it holds a lease on. */
+  /** Freezes its process for some seconds, longer than its leases. */
   freeze(seconds: number): Promise<void>
-  /** Starts it, again and again until it listens. */
+  /** Starts it, retrying until it listens. */
   start(): Promise<void>
   stop(): Promise<void>
-  /** Kills it, and no other is started any more. */
+  /** Kills it for good. */
   close(): Promise<void>
 }
 
-/** What the replicas are told beside the address of the database: short limits, so that faults outlast them. */
+/** Short limits for the replicas, so that faults outlast them. */
 export const limitsOf = {
   TOOL_TIMEOUT_SECONDS: '3',
   GRADING_WAIT_SECONDS: '6',
@@ -47,14 +47,14 @@ export const limitsOf = {
   LOG_LEVEL: 'info',
 } as const
 
-/** An orderly stop that takes longer than this, in seconds, is one that failed. */
+/** A graceful shutdown that takes longer than this, in seconds, has failed. */
 const stopSeconds = 20
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const entry = fileURLToPath(new URL('./served/server.ts', import.meta.url))
 const keptLines = 200
 
-/** Opens a place for server processes that get these variables; starts none yet. */
+/** Makes a replica whose processes get these variables; starts none yet. */
 export function createReplica(replica: number, env: Readonly<Record<string, string>>): Replica {
   const lives: Life[] = []
   const said: string[] = []
@@ -67,7 +67,7 @@ export function createReplica(replica: number, env: Readonly<Record<string, stri
     const started = spawn(process.execPath, program, {
       cwd: root,
       env: { ...env, ...limitsOf, PORT: '0', HOST: '127.0.0.1' },
-      // Its own group: Ctrl-C reaches the harness, which then cleans up.
+      // A process group of its own: Ctrl-C reaches the harness alone, which then cleans up.
       detached: process.platform !== 'win32',
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -5,13 +5,13 @@ import type { ChaosRun } from './run.ts'
 import { faultKinds } from './schedule.ts'
 import { accepted } from './seen.ts'
 
-/** What a run came to: each check with what broke it, and how much happened. */
+/** The result of a run: each check with its violations, and how much happened. */
 export interface Report {
   readonly verdicts: readonly { readonly name: string; readonly violations: readonly string[] }[]
   readonly counts: ReadonlyMap<string, number>
 }
 
-/** Judges a run, and counts what it went through. */
+/** Checks a run, and counts what happened in it. */
 export function reportOf(run: ChaosRun): Report {
   const verdicts = checks.map(({ name, find }) => ({ name, violations: find(run) }))
   const calls = run.seen.flatMap((rollout) => rollout.calls)
@@ -49,7 +49,7 @@ export function reportOf(run: ChaosRun): Report {
   return { verdicts, counts }
 }
 
-/** Whether every check came to nothing. */
+/** Whether no check found a violation. */
 export const isSound = ({ verdicts }: Report) => verdicts.every(({ violations }) => violations.length === 0)
 
 const shown = 5

@@ -13,30 +13,30 @@ import { createReplica, limitsOf } from './replica.ts'
 import { type FaultKind, scheduleOf } from './schedule.ts'
 import { startTrainer } from './trainer/trainer.ts'
 
-/** What a run gave to judge by. */
+/** What a run produced. */
 export interface ChaosRun extends Evidence {
   readonly injected: ReadonlyMap<FaultKind, number>
-  /** The last lines that each replica wrote. */
+  /** The last lines that each replica printed. */
   readonly said: readonly (readonly string[])[]
 }
 
-/** Who wants to know how far a run is. */
+/** Receives the progress of a run. */
 export interface Watcher {
-  /** A line for the record: a fault, or a step. */
+  /** A line: a fault, or a step. */
   readonly say: (line: string) => void
-  /** Called a few times a second with what has been played so far. */
+  /** Called twice a second with the seconds and rollouts so far. */
   readonly show: (seconds: number, rollouts: number) => void
 }
 
-/** After the last fault, calls may still be claimed by the dead for three leases, and housekeeping comes once a lease. */
+/** After the last fault, dead processes may hold claims for three leases, and housekeeping runs once per lease. */
 const settlingSeconds = Number(limitsOf.LEASE_SECONDS) * 5
 
-/** What is to be closed at the end, the latest first. */
+/** What to close at the end, last first. */
 type Closing = (() => Promise<unknown> | unknown)[]
 
 /**
- * Plays a run from an empty database to the last answer. `path` is where PgBouncer is looked for. Rejects as soon as
- * `stopped` aborts; whatever happens, no process and no file of it is left.
+ * Plays a run from an empty database to the last answer. `path` is the PATH on which PgBouncer is looked up. Rejects as soon as
+ * `stopped` aborts. Leaves no process and no file behind, however it ends.
  */
 export async function runChaos(
   options: ChaosOptions,

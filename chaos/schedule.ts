@@ -1,11 +1,11 @@
 import { randomOf } from './random.ts'
 
-/** What can be done to the system, and for how many seconds at least and at most; 0 for what is over at once. */
+/** The faults, with their least and greatest duration in seconds; 0 for those without a duration. */
 export const faultKinds = {
   'kill a replica': [0.2, 1.5],
-  'restart a replica in order': [0, 0],
+  'restart a replica gracefully': [0, 0],
   'freeze a replica past its leases': [4.5, 7],
-  'shut Postgres down at once': [0.1, 4],
+  'crash Postgres': [0.1, 4],
   'terminate all backends': [0, 0],
   'exhaust the connections': [1, 4],
   'add latency': [2, 5],
@@ -32,14 +32,14 @@ export interface Fault {
 
 const kinds = Object.entries(faultKinds)
 
-/** At most so many seconds from one fault to the next; a short run has them closer, so that each kind comes once. */
+/** The most seconds between two faults; a short run has them closer together, so that each kind comes once. */
 const apart = 5
-/** Before the first fault, so that a run begins with a working system. */
+/** Seconds before the first fault, so that a run begins with a working system. */
 const calm = 2
 
 /**
- * The faults of a run: a pure function of what it is given. Each kind comes once before any comes again, in an order of
- * the seed's, and faults that last may overlap those that follow.
+ * The faults of a run, a pure function of its arguments. Each kind comes once before any comes again, in an order that
+ * depends on the seed, and a fault that lasts may overlap the next ones.
  */
 export function scheduleOf(seed: string, minutes: number, replicas: number): readonly Fault[] {
   const random = randomOf('faults', seed, replicas)
@@ -65,7 +65,7 @@ export function scheduleOf(seed: string, minutes: number, replicas: number): rea
   return faults
 }
 
-/** A fault on one line. */
+/** A fault as one line of text. */
 export function describeFault({ kind, at, lasts, replica, ms }: Fault): string {
   const which = kind.includes('replica') ? ` ${replica}` : ''
   const long = lasts === 0 ? '' : `, ${lasts.toFixed(1)} s`

@@ -1,23 +1,23 @@
 import type { Behaviour } from './served/behaviour.ts'
 
-/** The tools of the replicas, named by hand where the model would name one that there is not. */
+/** The tools of the replicas, and one that does not exist. */
 export type ToolName = 'look' | 'write' | 'act' | 'nothing'
 
-/** What came of one request. */
+/** The result of one request. */
 export type Answer =
   | {
       readonly kind: 'answered'
       readonly status: number
-      /** The text that a model reads, of a 200 to a call. */
+      /** The output in a 200 to a call. */
       readonly output: string | undefined
-      /** The score, of a 200 to a grading. */
+      /** The score in a 200 to a grading. */
       readonly score: number | undefined
       /** The stable code of an error. */
       readonly code: string | undefined
     }
-  /** The connection was refused, or lost before the answer was whole. */
+  /** The connection was refused, or lost before the answer was complete. */
   | { readonly kind: 'lost'; readonly reason: string }
-  /** Nobody answered within the trainer's patience. */
+  /** No answer within the trainer's timeout. */
   | { readonly kind: 'unanswered' }
 
 /** One request as the trainer saw it; times are milliseconds since 1970. */
@@ -25,10 +25,10 @@ export interface Attempt {
   /** The process that it was sent to; undefined when there was none. */
   readonly pid: number | undefined
   readonly began: number
-  /** When all of it was on its way; undefined if that never was. */
+  /** When the request was fully sent; undefined if it never was. */
   readonly sent: number | undefined
   readonly ended: number
-  /** Whether an earlier attempt at the same was still without an answer. */
+  /** Whether an earlier attempt was still unanswered. */
   readonly early: boolean
   readonly answer: Answer
 }
@@ -54,11 +54,11 @@ export interface SeenRollout {
   readonly id: string
   readonly calls: SeenCall[]
   readonly gradings: SeenGrading[]
-  /** Whether a call of it, or its grading, was given up after all retries. */
+  /** Whether the trainer gave up on a call or a grading after all retries. */
   discarded: boolean
 }
 
-/** The 200s among some attempts, first come first. */
+/** The 200s among some attempts, in order. */
 export function accepted(attempts: readonly Attempt[]): Extract<Answer, { kind: 'answered' }>[] {
   return attempts
     .toSorted((a, b) => a.ended - b.ended)

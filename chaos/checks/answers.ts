@@ -2,7 +2,7 @@ import { type Evidence, keyOf } from '../evidence.ts'
 import { type Attempt, accepted, type SeenCall, type SeenRollout } from '../seen.ts'
 import type { Check } from './check.ts'
 
-/** Goes through all calls that the trainer made. */
+/** Checks every call that the trainer made. */
 function calls({ seen }: Evidence): readonly { rollout: SeenRollout; call: SeenCall; key: string }[] {
   return seen.flatMap((rollout) =>
     rollout.calls.map((call) => ({ rollout, call, key: keyOf(rollout.id, call.callId) })),
@@ -53,7 +53,7 @@ function expected({ tool, fits, behaviour }: SeenCall): string {
 }
 
 const blamed: Check = {
-  name: '4xx or refusals given for our faults',
+  name: '4xx or refusals for our failures',
   find: (evidence) => [
     ...attempts(evidence).flatMap(([id, { answer }]) =>
       answer.kind === 'answered' && answer.status >= 300 && answer.status < 500
@@ -74,11 +74,11 @@ const silent: Check = {
     attempts(evidence).flatMap(([id, { answer, pid }]) => (answer.kind === 'unanswered' ? [`${id} by ${pid}`] : [])),
 }
 
-/** Whoever stops may have to close a connection on which a request is only just arriving, in milliseconds. */
+/** A stopping process may close a connection on which a request is just arriving, within this many milliseconds. */
 const arriving = 500
 
 const dropped: Check = {
-  name: 'requests dropped by an orderly stop',
+  name: 'requests dropped by a graceful shutdown',
   find(evidence) {
     const stops = new Map(
       evidence.lives.flatMap(({ pid, askedToStopAt, killedAt }) =>
@@ -95,5 +95,5 @@ const dropped: Check = {
   },
 }
 
-/** What the trainer was told. */
+/** What the trainer was answered. */
 export const answerChecks: readonly Check[] = [missing, different, blamed, silent, dropped]

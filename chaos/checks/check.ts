@@ -1,6 +1,6 @@
 import type { Evidence } from '../evidence.ts'
 
-/** One promise: `find` gives what breaks it, a line each, and must give nothing. */
+/** One promise: `find` lists its violations, and must find none. */
 export interface Check {
   readonly name: string
   readonly find: (evidence: Evidence) => readonly string[]

@@ -20,11 +20,11 @@ const once: Check = {
 }
 
 const untold: Check = {
-  name: 'external effects again without being told',
+  name: 'external effects repeated without a new attempt number',
   find({ effects }) {
     const calls = grouped(effects, ({ rolloutId, callId }) => keyOf(rolloutId, callId))
     return [...calls].flatMap(([key, all]) => {
-      // A run may have several effects; two runs must not both be told the same number.
+      // A run may have several effects; two runs must not have the same attempt number.
       const runs = [...new Map(all.map(({ nonce, attempt }) => [nonce, attempt])).values()]
       return new Set(runs).size === runs.length
         ? []
@@ -46,7 +46,7 @@ const unreal: Check = {
 }
 
 const state: Check = {
-  name: 'states out of step with their calls',
+  name: 'states that do not match their calls',
   find({ rows }) {
     const done = grouped(
       rows.calls.filter(({ outcome }) => outcome === 'ok'),
@@ -62,5 +62,5 @@ const state: Check = {
   },
 }
 
-/** What was done, in the database and outside. */
+/** Effects in the database and outside. */
 export const effectChecks: readonly Check[] = [once, untold, unreal, state]

@@ -2,7 +2,7 @@ import { type Evidence, grouped, keyOf } from '../evidence.ts'
 import { accepted, type SeenCall, type SeenRollout } from '../seen.ts'
 import type { Check } from './check.ts'
 
-/** Scored by the ledger while it knows of a call that failed, or has not ended. */
+/** Scored by the ledger although it has a call that failed or has not ended. */
 function scoredByLedger({ rows }: Evidence): string[] {
   const bad = grouped(
     rows.calls.filter(({ outcome }) => outcome === 'failed' || outcome === 'running'),
@@ -15,8 +15,8 @@ function scoredByLedger({ rows }: Evidence): string[] {
 }
 
 /**
- * Whether the trainer was told before `time` that the call failed, by a process that lived on: what a process knew that
- * was killed while the database was away, nobody can know but the trainer.
+ * Whether the trainer was told before `time` that the call failed, by a process that survived: what a killed process knew
+ * while the database was unavailable, only the trainer knows.
  */
 function failedBefore({ lives }: Evidence, { attempts }: SeenCall, time: number): boolean {
   return attempts.some(({ answer, pid, ended }) => {
@@ -26,7 +26,7 @@ function failedBefore({ lives }: Evidence, { attempts }: SeenCall, time: number)
   })
 }
 
-/** Scored to the trainer after a call of it was answered with 5xx and never succeeded. */
+/** Scored to the trainer although a call was answered with 5xx and never succeeded. */
 function scoredToTrainer(evidence: Evidence): string[] {
   const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row.outcome]))
   const succeeded = (id: string, { callId }: SeenCall) => ['ok', 'refused'].includes(rows.get(keyOf(id, callId)) ?? '')
@@ -68,7 +68,7 @@ const twice: Check = {
 }
 
 const blind: Check = {
-  name: 'scores that were given without an acknowledged call',
+  name: 'scores without an acknowledged call',
   find({ seen, rows }) {
     const rollouts = new Map<string, SeenRollout>(seen.map((rollout) => [rollout.id, rollout]))
     return rows.grades.flatMap(({ rolloutId, sample, parts }) => {
@@ -84,5 +84,5 @@ const blind: Check = {
   },
 }
 
-/** What was scored. */
+/** Scores. */
 export const gradingChecks: readonly Check[] = [undeserved, twice, blind]

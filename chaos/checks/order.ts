@@ -26,7 +26,7 @@ const exceeded: Check = {
 }
 
 const running: Check = {
-  name: 'calls left running for ever',
+  name: 'calls left running forever',
   find: ({ rows }) =>
     rows.calls.flatMap(({ rolloutId, callId, outcome }) => (outcome === 'running' ? [keyOf(rolloutId, callId)] : [])),
 }
@@ -42,12 +42,12 @@ const fallen: Check = {
 }
 
 const stuck: Check = {
-  name: 'orderly stops that did not end',
+  name: 'graceful shutdowns that did not end',
   find: ({ lives }) =>
     lives.flatMap(({ replica, pid, askedToStopAt, killedAt }) =>
       askedToStopAt !== undefined && killedAt !== undefined ? [`replica ${replica}, process ${pid}`] : [],
     ),
 }
 
-/** What the ledger and the processes come to. */
+/** The state of the ledger and the processes at the end. */
 export const orderChecks: readonly Check[] = [gaps, exceeded, running, fallen, stuck]

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { ToolError } from '../../src/kit/errors.ts'
 
-/** The ways in which the tools of the replicas behave; the trainer names one in each call's arguments. */
+/** How the tools of the replicas behave; the trainer names one in each call's arguments. */
 export const behaviours = ['plain', 'slow', 'flaky', 'broken', 'hanging', 'deaf', 'refusing'] as const
 
 /** One of {@link behaviours}. */
 export type Behaviour = (typeof behaviours)[number]
 
-/** The arguments of each tool: how it is to behave, and for how many milliseconds a slow one takes. */
+/** The arguments of each tool: how it behaves, and how many milliseconds a slow one takes. */
 export const input = z.object({ behaviour: z.enum(behaviours), ms: z.number().min(0).max(10_000).default(0) })
 
 /** Longer than a replica lets a tool run (see `limitsOf` in ../replica.ts), in milliseconds. */
@@ -22,8 +22,8 @@ interface Running {
 }
 
 /**
- * Behaves as told around `act`, which has the effect, and gives an output that no second run would give: `flaky`,
- * `hanging` and `deaf` tools go wrong in their first attempt, the last two only after they have had their effect.
+ * Behaves as told around `act`, which has the effect, and gives an output that is unique to the run: `flaky`,
+ * `hanging` and `deaf` tools fail in their first attempt, the last two only after their effect.
  */
 export async function behave(run: Running, act: (nonce: string) => Promise<void>): Promise<string> {
   const { behaviour, ms } = run.input

@@ -1,6 +1,6 @@
 import { defineGrader } from './environment.ts'
 
-/** Gives another score each time that it runs, fails every so often, and says in its parts what it was shown. */
+/** Gives a random score, fails now and then, and reports in its parts what it was shown. */
 export const graders = [
   defineGrader({
     name: 'luck',

@@ -4,7 +4,7 @@ import { defineTool } from './environment.ts'
 
 const { EFFECTS_URL = '' } = process.env
 
-/** One tool of each kind of effect, whose real effects the harness counts for itself. */
+/** One tool of each kind of effect; the harness counts their real effects. */
 export const tools = [
   defineTool({
     name: 'look',

@@ -4,18 +4,18 @@ import type { Life, Replica } from '../replica.ts'
 import type { Answer, Attempt } from '../seen.ts'
 import type { Post } from './post.ts'
 
-/** What the trainer sends with. */
+/** What the trainer needs to send requests. */
 export interface Sender {
   readonly replicas: readonly Replica[]
   readonly post: Post
 }
 
-/** So often a request is sent again on a 5xx or a lost connection. */
+/** How often a request is retried on a 5xx or a lost connection. */
 const retries = 3
 
 /**
- * Sends the same request until it is answered with less than 500, first to one replica and each time to the next one,
- * three retries at most; when `early`, to another one too while the first attempt runs. Adds what came of each to
+ * Sends a request until the status is below 500, first to one replica and each time to the next one, with
+ * three retries at most; with `early` also to another one while the first attempt runs. Adds each result to
  * `attempts` and returns the answer that counts, or undefined when the trainer gave up.
  */
 export async function sendPersistently(
@@ -27,7 +27,7 @@ export async function sendPersistently(
   payload: unknown,
 ): Promise<Answer | undefined> {
   let at = random.whole(0, replicas.length - 1)
-  // As behind a load balancer: whoever is known to be gone is passed over.
+  // As behind a load balancer: replicas that are known to be down are skipped.
   const next = (): Life | undefined => {
     for (const _ of replicas) {
       const life = replicas[at++ % replicas.length]?.current()

@@ -2,7 +2,7 @@ import { type Random, randomOf } from '../random.ts'
 import type { ToolName } from '../seen.ts'
 import type { Behaviour } from '../served/behaviour.ts'
 
-/** A call that a rollout is going to make. */
+/** A call that a rollout will make. */
 export interface PlannedCall {
   readonly callId: string
   readonly tool: ToolName
@@ -13,18 +13,18 @@ export interface PlannedCall {
   readonly early: boolean
 }
 
-/** What a rollout is going to do, as far as its server lets it. */
+/** What a rollout will do, as far as the server lets it. */
 export interface Plan {
   readonly id: string
-  /** Calls that are made together, one group after the other. */
+  /** Groups of parallel calls, in sequence. */
   readonly turns: readonly (readonly PlannedCall[])[]
-  /** What the model says at its end, each to be graded once. */
+  /** The final outputs, each to be graded once. */
   readonly samples: readonly string[]
-  /** The same grading is asked for on two replicas at once. */
+  /** The same grading is requested from two replicas at once. */
   readonly gradedTwice: boolean
-  /** Graded although a call of it was given up: no trainer should, and none must get a score for it. */
+  /** Graded although a call of it was given up; there must be no score for it. */
   readonly careless: boolean
-  /** Some calls are sent once more when all is over. */
+  /** Some calls are sent once more after the grading. */
   readonly lateRetry: boolean
 }
 
@@ -37,7 +37,7 @@ const behavioursByWeight: readonly (readonly [Behaviour, number])[] = [
   ['broken', 0.004],
 ]
 
-/** The plan of the rollout of this number: a pure function of what it is given. */
+/** The plan of the rollout with this number, a pure function of its arguments. */
 export function planOf(seed: string, number: number): Plan {
   const random = randomOf('rollout', seed, number)
   const id = `chaos_${seed}_${number}`
@@ -70,11 +70,11 @@ function planCall(random: Random, callId: string, kind: 'crowd' | 'alone'): Plan
     if (drawn >= 0 && drawn < weight) behaviour = one
     drawn -= weight
   }
-  // Forty calls of one rollout that write come one after the other: slow ones would outlast every patience.
+  // Forty writing calls of one rollout run in sequence: slow ones would exceed every timeout.
   return { callId, tool, behaviour: kind === 'crowd' ? 'plain' : behaviour, ms, fits, early }
 }
 
-/** Rollouts whose tools hold the database's connections for so many milliseconds, to fill the pools. */
+/** Rollouts whose tools hold database connections for `ms` milliseconds, to fill the pools. */
 export function slowPlan(seed: string, number: number, ms: number): Plan {
   const call = { callId: 'call_0_0', tool: 'write', behaviour: 'slow', ms, fits: true, early: false } as const
   const rest = { samples: ['plain only'], gradedTwice: false, careless: false, lateRetry: false }

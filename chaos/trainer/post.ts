@@ -2,8 +2,8 @@ import { Agent, request } from 'node:http'
 import { z } from 'zod'
 import type { Answer } from '../seen.ts'
 
-/** The longest that the trainer waits for an answer, in seconds: a request that takes longer is never answered. */
-const patience = 60
+/** The trainer's timeout, in seconds: a request that takes longer counts as never answered. */
+const timeoutSeconds = 60
 
 const body = z.looseObject({
   output: z.string().optional(),
@@ -11,16 +11,16 @@ const body = z.looseObject({
   error: z.object({ code: z.string() }).optional(),
 })
 
-/** What came of one request, and when all of it was on its way: milliseconds since 1970, undefined if that never was. */
+/** The result of one request, and when it was fully sent: milliseconds since 1970, undefined if it never was. */
 export interface Posted {
   readonly answer: Answer
   readonly sent: number | undefined
 }
 
-/** Sends one request and says what came of it. */
+/** Sends one request and gives the result. */
 export type Post = (url: string, path: string, payload: unknown) => Promise<Posted>
 
-/** Makes the trainer's way to send, with connections that are kept alive. Gives what closes them too. */
+/** Makes the trainer's HTTP client, with keep-alive connections that `close` closes. */
 export function createPost(): { post: Post; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 1_000 })
   const post: Post = (url, path, payload) =>
@@ -38,13 +38,13 @@ export function createPost(): { post: Post; close(): void } {
       const timer = setTimeout(() => {
         over({ kind: 'unanswered' })
         asking.destroy()
-      }, patience * 1000)
+      }, timeoutSeconds * 1000)
       const over = (answer: Answer) => {
         clearTimeout(timer)
         resolve({ answer, sent })
       }
       asking.once('error', (error) => over({ kind: 'lost', reason: reasonOf(error) }))
-      // A burst is created faster than its connections are made.
+      // The requests of a burst are created faster than their connections.
       asking.once('finish', () => {
         sent = Date.now()
       })
@@ -60,6 +60,6 @@ function answerOf(status: number, text: string): Answer {
     const { output, score, error } = body.parse(JSON.parse(text))
     return { kind: 'answered', status, output, score, code: error?.code }
   } catch {
-    return { kind: 'lost', reason: 'the answer is no JSON' }
+    return { kind: 'lost', reason: 'the answer is not JSON' }
   }
 }

@@ -6,7 +6,7 @@ import type { Plan, PlannedCall } from './plan.ts'
 
 const item = (id: string) => ({ question: `what of group ${id.length}?`, answer: 'nobody knows' })
 
-/** Plays a rollout as a trainer does, and adds to `rollout` all that it sees. */
+/** Plays a rollout as a trainer does, and adds what it sees to `rollout`. */
 export async function playRollout(sender: Sender, plan: Plan, rollout: SeenRollout): Promise<void> {
   const random = randomOf('played', plan.id)
 
@@ -30,7 +30,7 @@ export async function playRollout(sender: Sender, plan: Plan, rollout: SeenRollo
       rollout.discarded = true
       break
     }
-    // The model thinks.
+    // The model generates.
     await sleep(random.whole(5, 150))
   }
   if (rollout.discarded) {

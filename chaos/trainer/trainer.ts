@@ -5,23 +5,23 @@ import { type Plan, planOf, slowPlan } from './plan.ts'
 import { createPost } from './post.ts'
 import { playRollout } from './rollout.ts'
 
-/** A trainer at work. */
+/** A running trainer. */
 export interface Trainer {
   readonly rollouts: readonly SeenRollout[]
   /** How many rollouts are being played. */
   open(): number
-  /** Plays so many rollouts more whose one call holds a connection of the database for `ms` milliseconds. */
+  /** Plays `count` more rollouts whose one call holds a database connection for `ms` milliseconds. */
   fillPools(count: number, ms: number): void
-  /** Begins no more rollouts, and returns once those that are open have ended. */
+  /** Begins no more rollouts, and returns when those that are open have ended. */
   finish(): Promise<void>
-  /** Begins no more and waits for nothing, because the run has failed. */
+  /** Begins no more and waits for none, because the run has failed. */
   abandon(): void
 }
 
-/** At the end of a burst the next one begins when so few of its rollouts are left. */
-const stragglers = 0.3
+/** The next burst begins when this share of the last one is left. */
+const remainingShare = 0.3
 
-/** Starts a trainer that plays bursts of rollouts, one after the other, until it is told to finish. */
+/** Starts a trainer that plays bursts of rollouts, one after another, until `finish` is called. */
 export function startTrainer(replicas: Sender['replicas'], seed: string, burst: number): Trainer {
   const { post, close } = createPost()
   const rollouts: SeenRollout[] = []
@@ -38,7 +38,7 @@ export function startTrainer(replicas: Sender['replicas'], seed: string, burst: 
   const bursts = async () => {
     while (!isOver) {
       for (let begun = 0; begun < burst; begun += 1) play(planOf(seed, number++))
-      while (!isOver && playing.size > burst * stragglers) await sleep(50)
+      while (!isOver && playing.size > burst * remainingShare) await sleep(50)
       await sleep(200)
     }
   }

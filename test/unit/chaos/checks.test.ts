@@ -44,12 +44,12 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     evidence({ seen: [{ ...rollout, calls: [call(attempt(output('done x')), attempt(output('done z')))] }] }),
   ],
   [
-    '4xx or refusals given for our faults',
+    '4xx or refusals for our failures',
     'a call was answered with 409',
     evidence({ seen: [{ ...rollout, calls: [call(attempt(trouble(409, 'call_id_reused')))] }] }),
   ],
   [
-    '4xx or refusals given for our faults',
+    '4xx or refusals for our failures',
     'the model reads of a trouble of ours',
     evidence({ seen: [{ ...rollout, calls: [call(attempt(output('the database is away')))] }] }),
   ],
@@ -59,7 +59,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     evidence({ seen: [{ ...rollout, calls: [call(attempt({ kind: 'unanswered' }))] }] }),
   ],
   [
-    'requests dropped by an orderly stop',
+    'requests dropped by a graceful shutdown',
     'a connection was lost on which a request had long begun',
     evidence({
       seen: [{ ...rollout, calls: [call(attempt({ kind: 'lost', reason: 'ECONNRESET' }, 1_000, 3_000))] }],
@@ -78,7 +78,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     evidence({ rows: { calls: [{ ...row, outcome: 'failed' }] } }),
   ],
   [
-    'external effects again without being told',
+    'external effects repeated without a new attempt number',
     'two runs were told that they are the first',
     evidence({ rows: actingRows, effects: [effect, { ...effect, nonce: 'z' }] }),
   ],
@@ -89,7 +89,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     evidence({ rows: actingRows, effects: [{ ...effect, attempt: 2 }] }),
   ],
   [
-    'states out of step with their calls',
+    'states that do not match their calls',
     'a state lost what a call did',
     evidence({ rows: { rollouts: [{ id: 'r', calls: 1, wrote: 0, acted: 0 }] } }),
   ],
@@ -117,13 +117,13 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     evidence({ rows: { calls: [{ ...row, seq: 10, outcome: 'refused', code: 'budget_used_up' }] } }),
   ],
   [
-    'calls left running for ever',
+    'calls left running forever',
     'a call is still claimed',
     evidence({ rows: { calls: [{ ...row, outcome: 'running' }] } }),
   ],
   ['replicas that ended by themselves', 'a process is gone', evidence({ lives: [{ ...life, endedAt: 200 }] })],
   [
-    'orderly stops that did not end',
+    'graceful shutdowns that did not end',
     'a process had to be killed',
     evidence({ lives: [{ ...life, askedToStopAt: 100, killedAt: 200, endedAt: 200 }] }),
   ],
@@ -158,7 +158,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     evidence({ rows: { grades: [grade, { ...grade }] } }),
   ],
   [
-    'scores that were given without an acknowledged call',
+    'scores without an acknowledged call',
     'the grader was shown a trajectory that lacks a call',
     evidence({ rows: { grades: [{ ...grade, parts: { calls: 0, wrote: 0, acted: 0 } }] } }),
   ],

@@ -119,7 +119,7 @@ export function createCaller(settings: CallerSettings): Caller {
       const args = readArguments(request.arguments)
       const { tool, item } = request
       const call = { rolloutId, callId, tool, arguments: args.value, itemHash: contentHash(item), item }
-      const { joined, result } = singleFlight.join(JSON.stringify([rolloutId, callId]), rolloutId, () =>
+      const { joined, result } = singleFlight.join(JSON.stringify([rolloutId, callId, call.itemHash]), rolloutId, () =>
         make(call, args, request.callId === undefined),
       )
       const late = () => {

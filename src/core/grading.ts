@@ -7,6 +7,7 @@ import type { Grader, Sample } from '../kit/define-grader.ts'
 import type { Db, Embed } from '../kit/environment.ts'
 import { RequestError, UngradableError } from '../kit/errors.ts'
 import type { Judge } from '../kit/judge.ts'
+import { ItemMismatchError, isOtherItem } from '../ledger/calls/call.ts'
 import type { GradingRecord } from '../ledger/gradings/gradings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { createAnswerTimeout } from './answer-timeout.ts'
@@ -63,7 +64,7 @@ export function createGrading(settings: GradingSettings): Grading {
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
 
   const score = async (grader: Grader, request: Identified): Promise<number> => {
-    const { rolloutId, sampleHash } = request
+    const { rolloutId, sampleHash, itemHash } = request
     const opened = grader.open(request.item)
     if (!opened.fits) {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
@@ -73,18 +74,16 @@ export function createGrading(settings: GradingSettings): Grading {
     const content: unknown[] = [request.item, request.sample]
     const record = (end: Ending): Promise<number | null> => {
       const durationMs = performance.now() - began
-      const { item, sample, itemHash } = request
+      const { item, sample } = request
       const code = { grader: grader.name, version: grader.version, codeHash: grader.codeHash ?? null }
       const identity = { rolloutId, ...code, sampleHash, sample, itemHash, item }
       return ledger.recordGrading({ ...identity, ...end, durationMs })
     }
     try {
-      const rollout = await settled(settings, { rolloutId, grader: grader.name, sampleHash })
+      const rollout = await settled(settings, { rolloutId, grader: grader.name, sampleHash, itemHash })
       if (typeof rollout === 'number') return rollout
+      if (isOtherItem(rollout.itemHash, itemHash)) throw new ItemMismatchError(rolloutId)
       content.push(rollout.state, ...rollout.trajectory.flatMap((call) => [call.arguments, call.output]))
-      if (rollout.itemHash !== undefined && rollout.itemHash !== request.itemHash) {
-        log.warn({ code: 'item_changed', rollout: rolloutId }, 'the item of the grading is not the item of the calls')
-      }
       const seconds = grader.timeoutSeconds ?? settings.graderSeconds
       const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
       const grade = await withDeadline({ seconds, late, parents: [settings.stopping] }, (signal) =>
@@ -102,6 +101,8 @@ export function createGrading(settings: GradingSettings): Grading {
       const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
       return (await record(scored)) ?? scored.score
     } catch (error) {
+      // Nothing is recorded in a rollout that belongs to another item.
+      if (error instanceof ItemMismatchError) throw error
       const message = `the grader "${grader.name}" failed; try again`
       const facts = { rollout: rolloutId, grader: grader.name }
       const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
@@ -123,7 +124,7 @@ export function createGrading(settings: GradingSettings): Grading {
       if (grader === undefined) throw unknownGrader(request.grader, [...graders.keys()])
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const hashes = { sampleHash: contentHash(request.sample), itemHash: contentHash(request.item) }
-      const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash])
+      const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash, hashes.itemHash])
       const { result } = singleFlight.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
       const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
       try {

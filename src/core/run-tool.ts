@@ -1,7 +1,7 @@
 import { withDeadline } from '../base/deadline.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import type { Db, Embed } from '../kit/environment.ts'
-import type { Budget, CallIdentity, Recorded } from '../ledger/calls/call.ts'
+import { type Budget, type CallIdentity, ItemMismatchError, isOtherItem, type Recorded } from '../ledger/calls/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { ClaimKeeper } from './claim-keeper.ts'
 import { fittingOutput } from './failure.ts'
@@ -43,6 +43,9 @@ export type Opened<Effects extends Tool['effects']> = Extract<
 export async function runWithoutEffects(services: RunServices, run: Run, tool: Opened<'none'>): Promise<Recorded> {
   const { ledger, budget } = services
   const known = run.isNew ? undefined : await ledger.lookup(run.call)
+  if (isOtherItem(known?.itemHash, run.call.itemHash)) {
+    throw new ItemMismatchError(run.call.rolloutId)
+  }
   const stored = known?.call
   if (stored !== undefined && stored.outcome !== 'failed') return { call: stored, replayed: true }
   const startedAt = new Date()

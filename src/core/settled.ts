@@ -43,7 +43,7 @@ export async function settled(settings: SettlingSettings, grading: GradingIdenti
 /** The same for a rollout of which no stored score is asked: what it did, once none of its calls runs any more. */
 export async function settledRollout(settings: SettlingSettings, rolloutId: string): Promise<RecordedRollout> {
   // No grader is named so: nothing can be stored of it.
-  const rollout = await settled(settings, { rolloutId, grader: '', sampleHash: '' })
+  const rollout = await settled(settings, { rolloutId, grader: '', sampleHash: '', itemHash: '' })
   if (typeof rollout === 'number') throw new Error('a score of no grader is stored')
   return rollout
 }

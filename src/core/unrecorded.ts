@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../base/log.ts'
-import type { CallIdentity, CallRecord, Recorded } from '../ledger/calls/call.ts'
+import { type CallIdentity, type CallRecord, ItemMismatchError, type Recorded } from '../ledger/calls/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { failureOf, refusalIn } from './failure.ts'
 
@@ -66,16 +66,23 @@ export function createUnrecorded(
     tryLater()
     return pending
   }
+  const remove = (failed: CallRecord): void => {
+    const calls = waiting.get(failed.rolloutId)
+    if (calls?.delete(failed.callId)) bytes -= sizeOf(failed)
+    if (calls?.size === 0) waiting.delete(failed.rolloutId)
+  }
   const attempt = async ({ failed, waiters }: Pending): Promise<boolean> => {
     const calls = waiting.get(failed.rolloutId)
     try {
       const recorded = await ledger.record(failed)
-      bytes -= sizeOf(failed)
-      calls?.delete(failed.callId)
-      if (calls?.size === 0) waiting.delete(failed.rolloutId)
+      remove(failed)
       for (const resolve of waiters) resolve(recorded)
       return true
-    } catch {
+    } catch (error) {
+      if (error instanceof ItemMismatchError) {
+        remove(failed)
+        return true
+      }
       // To the end of the line.
       if (calls !== undefined && waiting.delete(failed.rolloutId)) waiting.set(failed.rolloutId, calls)
       return false
@@ -112,10 +119,13 @@ export function createUnrecorded(
       const end = performance.now() + seconds * 1000
       while (waiting.size > 0 && performance.now() < end) await sleep(50)
     },
-    async record(failed) {
+    async record(given) {
+      // Once and for all: recorded twice because an answer was lost, it is still one failure.
+      const failed = { ...given, finishedAt: given.finishedAt ?? new Date() }
       try {
         return await ledger.record(failed)
       } catch (cause) {
+        if (cause instanceof ItemMismatchError) throw cause
         const pending = keep(failed)
         const facts = { rollout: failed.rolloutId, call: failed.callId, tool: failed.tool, cause }
         if (pending === undefined) {
@@ -161,6 +171,8 @@ export async function recordingFailure(
       return ledger.record({ ...call, outcome: 'refused', ...refusal, startedAt })
     })
   } catch (error) {
+    // Nothing is recorded in a rollout that belongs to another item.
+    if (error instanceof ItemMismatchError) throw error
     const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
     const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
     const failure = failureOf(error, facts, otherwise, [call.arguments, call.item])

@@ -1,47 +1,51 @@
 import { DatabaseTimeout } from '../postgres/database.ts'
 
-/** What a {@link createBatcher} needs to know. */
+/** What {@link createBatcher} needs. */
 export interface BatchSettings<Entry, Result> {
-  /** Handles entries together, one result an entry in the same order; either all of it takes effect or none. */
+  /** Handles entries together and returns one result per entry, in order; all of it takes effect or nothing. */
   readonly run: (entries: readonly Entry[]) => Promise<readonly Result[]>
-  /** At most this many entries at a time. */
+  /** The most entries of a batch. */
   readonly maxEntries: number
-  /** At most this many bytes at a time, by `sizeOf`; a larger single entry goes alone. */
+  /** The most bytes of a batch, by `sizeOf`; a larger single entry makes a batch of its own. */
   readonly maxBytes: number
   readonly sizeOf: (entry: Entry) => number
-  /** Two entries of one key do not go together: the later one sees what the earlier one has done. */
+  /** Two entries with the same key are never in one batch: the later one sees what the earlier one has done. */
   readonly keyOf?: (entry: Entry) => string
-  /** Whether an error means that no entry is at fault, so that halving the batch would not help. */
-  readonly isNobodysFault: (error: unknown) => boolean
-  /** How long `run` may take, in seconds: 20 when left out. */
+  /** Whether an error concerns all entries, such as a lost connection, so that halving the batch would not help. */
+  readonly concernsAll: (error: unknown) => boolean
+  /** How long `run` may take, in seconds; 20 if left out. */
   readonly seconds?: number
 }
 
-/** A batch that was not answered in time. Whether it took effect is unknown: it may yet. */
+/** Thrown for a batch that was not answered in time. Whether it takes effect is unknown. */
 export class BatchTimeout extends DatabaseTimeout {
   override readonly name = 'BatchTimeout'
 }
 
 interface Waiting<Entry, Result> {
   readonly entry: Entry
+  /** A time of `performance.now()`. */
+  readonly since: number
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
 }
 
 /**
- * Makes one function of many callers into few statements: one batch is under way at a time, made of all that arrived
- * while the one before was. An entry that arrives alone waits for nobody. When a batch fails by the fault of an entry
- * it is halved until that entry stands alone, so that a bad row never fails its neighbours.
+ * Creates a function that turns many calls into few statements. One batch runs at a time; it is made of the entries that
+ * arrived while the previous one ran, and an entry that arrives alone does not wait. A batch that fails because of one
+ * entry is halved until that entry is alone, so that a bad row fails none of its neighbours.
  *
- * A batch that is not answered in time fails with a {@link BatchTimeout}, and what has waited behind it for as long fails
- * with it, unsent, so that nothing piles up before a database that is frozen. The next batch does not wait for it.
+ * A batch that is not answered in time fails with a {@link BatchTimeout}. Entries that have waited behind it, or behind a
+ * batch that took half of that time to find the database unavailable, fail with it, unsent, if they waited for half of
+ * the time too: nothing piles up in front of a frozen database. The next batch does not wait for the late one.
  */
 export function createBatcher<Entry, Result>(
   settings: BatchSettings<Entry, Result>,
 ): (entry: Entry) => Promise<Result> {
   let queue: Waiting<Entry, Result>[] = []
-  let underWay = false
+  let isRunning = false
   const { seconds = 20 } = settings
+  const longMs = (seconds * 1000) / 2
 
   const take = (): Waiting<Entry, Result>[] => {
     let bytes = 0
@@ -68,15 +72,15 @@ export function createBatcher<Entry, Result>(
       const results = await inTime(seconds, settings.run(batch.map(({ entry }) => entry)))
       batch.forEach(({ resolve, reject }, index) => {
         const result = results[index]
-        if (result === undefined) reject(new Error('a batch came back with fewer results than entries'))
+        if (result === undefined) reject(new Error('a batch returned fewer results than entries'))
         else resolve(result)
       })
     } catch (error) {
       const isLate = error instanceof BatchTimeout
-      if (batch.length === 1 || isLate || settings.isNobodysFault(error)) {
-        const tookLong = performance.now() - began > (seconds * 1000) / 2
-        const behind = isLate || (tookLong && settings.isNobodysFault(error)) ? queue.splice(0) : []
-        for (const { reject } of [...batch, ...behind]) reject(error)
+      const concernsAll = isLate || settings.concernsAll(error)
+      if (batch.length === 1 || concernsAll) {
+        for (const { reject } of batch) reject(error)
+        if (concernsAll && performance.now() - began > longMs) rejectLongWaiting(error)
         return
       }
       const middle = Math.ceil(batch.length / 2)
@@ -85,17 +89,24 @@ export function createBatcher<Entry, Result>(
     }
   }
 
+  const rejectLongWaiting = (error: unknown): void => {
+    const until = performance.now() - longMs
+    // In order of arrival.
+    const fresh = queue.findIndex(({ since }) => since > until)
+    for (const { reject } of queue.splice(0, fresh === -1 ? queue.length : fresh)) reject(error)
+  }
+
   const drain = async (): Promise<void> => {
     while (queue.length > 0) await handle(take())
-    underWay = false
+    isRunning = false
   }
 
   return (entry) =>
     new Promise((resolve, reject) => {
-      queue.push({ entry, resolve, reject })
-      if (underWay) return
-      underWay = true
-      // A turn later, so that requests which were read from their sockets together go together.
+      queue.push({ entry, since: performance.now(), resolve, reject })
+      if (isRunning) return
+      isRunning = true
+      // In the next turn of the event loop, so that requests that were read from their sockets together go together.
       setImmediate(() => void drain())
     })
 }

@@ -63,7 +63,7 @@ export function createRolloutReader(sql: Sql): (rolloutId: string) => Promise<Re
   }
   // Few at a time, because each may be of megabytes.
   const together = { maxEntries: 32, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
-  return createBatcher<string, RecordedRollout>({ run, ...together, isNobodysFault: isUnavailable })
+  return createBatcher<string, RecordedRollout>({ run, ...together, concernsAll: isUnavailable })
 }
 
 function recorded(row: Row | undefined): RecordedRollout {

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresJsSession } from 'drizzle-orm/postgres-js'
 import type { Sql, TransactionSql } from 'postgres'
 import type { Tx } from '../kit/environment.ts'
 import { isUnavailable } from '../postgres/database.ts'
 
-/** A statement of the ledger: always the same text, so that Postgres parses and plans it once a connection. */
+/** A statement of the ledger: its text is constant, so that Postgres parses and plans it once per connection. */
 export interface Statement {
   readonly text: string
   /** The values of `$1`, `$2` …, as texts: the statement casts them. */
@@ -15,29 +16,44 @@ export async function execute<Row extends object>(sql: Sql | TransactionSql, sta
   return await sql.unsafe<Row[]>(statement.text, [...statement.values], { prepare: true })
 }
 
-/** The driver's side of drizzle's transaction: drizzle's own `execute` has Postgres parse and plan anew every time. */
+/** The driver's side of drizzle's transaction: drizzle's own `execute` has Postgres parse and plan every time. */
 export function connectionOf(tx: Tx): Sql | TransactionSql {
   const { session } = tx._
   if (session instanceof PostgresJsSession) return session.client
-  throw new TypeError('the transaction is not one of postgres.js')
+  throw new TypeError('the transaction does not belong to postgres.js')
 }
 
-/** Runs a whole-or-nothing statement again when a concurrent one or a lost connection came between. */
+/** Runs an all-or-nothing statement again after a conflict with a concurrent one or after a lost connection. */
 export async function retried<Result>(statement: () => Promise<Result>): Promise<Result> {
   for (let turn = 1; ; turn += 1) {
     try {
       return await statement()
     } catch (error) {
-      const passing = isUniqueViolation(error) || codeOf(error) === '40P01'
-      // A lost connection leaves open whether the statement took effect; run again, it finds its own rows.
-      if (!(passing && turn < 10) && !(isUnavailable(error) && turn < 3)) throw error
-      if (!passing) await new Promise((resolve) => setTimeout(resolve, 100 * turn))
+      const isConflict = isUniqueViolation(error) || isSerializationFailure(error)
+      // After a lost connection it is unknown whether the statement took effect; run again, it finds its own rows.
+      if (!(isConflict && turn < 10) && !(isUnavailable(error) && turn < 3)) throw error
+      if (!isConflict) await sleep(100 * turn)
     }
   }
 }
 
-/** Whether an error says that a row stands there already. */
-export const isUniqueViolation = (error: unknown): boolean => codeOf(error) === '23505'
+/** Whether an error says that a row with the same key exists. */
+export function isUniqueViolation(error: unknown): boolean {
+  return sqlState(error) === '23505'
+}
 
-const codeOf = (error: unknown): unknown =>
-  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+/**
+ * Whether an error, or a cause of it, says that Postgres has undone a transaction because of a concurrent one: a
+ * serialization failure or a deadlock. The transaction can be run again.
+ */
+export function isSerializationFailure(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    if (sqlState(at) === '40001' || sqlState(at) === '40P01') return true
+  }
+  return false
+}
+
+/** The SQLSTATE of a database error: five characters, the same in every language of the server. */
+export function sqlState(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+}

@@ -1,9 +1,13 @@
 import type { Statement } from '../statement.ts'
-import { type Budget, budgetCode, type CallRecord, type StoredCall } from './call.ts'
+import { type Budget, budgetCode, type CallRecord, noItemHash, type StoredCall } from './call.ts'
 
-/** What the statement gives a call: where it stands by this very record, or the call that stood there before. */
+/**
+ * What the statement says of a record: it was written (`inserted`, or `refused` past the budget, or `written` by an earlier
+ * run of the statement whose answer was lost), the call was recorded before (`existing`), or the rollout was recorded with
+ * another item.
+ */
 export type WrittenRow = { readonly n: number; readonly seq: number; readonly attempt: number } & (
-  | { readonly how: 'inserted' | 'refused' }
+  | { readonly how: 'inserted' | 'refused' | 'written' | 'other item' }
   | ({ readonly how: 'existing' } & Omit<StoredCall, 'rolloutId' | 'callId' | 'seq' | 'attempt'>)
 )
 
@@ -21,18 +25,19 @@ export function recordText(record: CallRecord): string {
     claim: record.claim?.token,
     lease_seconds: record.claim?.leaseSeconds,
     started_at: record.startedAt,
+    finished_at: record.finishedAt,
   })
 }
 
 /**
- * The one statement that writes calls, any number of different ones, with their rollouts and the items given; `texts` are
- * made by {@link recordText}, and the rows say by `n` which of them they are about.
+ * The statement that writes calls, any number of different ones, with their rollouts and the items given; `texts` are made
+ * by {@link recordText}, and each row names by `n` the record that it is about. The records of one rollout have one item.
  *
- * A call that is new gets the next `seq` of its rollout; past the budget it is written as refused, whatever it was to
- * be. A call that stands there stays as it is, and the answer is what stands there.
+ * A new call gets the next `seq` of its rollout; past the budget it is written as refused, whatever its outcome. A call
+ * that is recorded stays as it is and is returned. Nothing is written for a rollout that was recorded with another item.
  *
- * It sees the calls of its start only. Somebody else who writes the same call in the same moment makes it fail as a whole
- * with a unique violation (there is no ON CONFLICT, which would leave a gap in `seq`): then run it again.
+ * The statement sees only calls that committed before it began. If the same call is written concurrently, the statement
+ * fails as a whole with a unique violation (ON CONFLICT would leave a gap in `seq`): then run it again.
  */
 export function callStatement(
   texts: readonly string[],
@@ -49,7 +54,7 @@ const text = `
   with input as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as r(
       n int, rollout_id text, call_id text, item_hash text, tool text, arguments jsonb, outcome text, output text,
-      code text, claim text, lease_seconds float8, started_at timestamptz)
+      code text, claim text, lease_seconds float8, started_at timestamptz, finished_at timestamptz)
   ),
   kept_items as (
     insert into items (hash, content)
@@ -58,7 +63,13 @@ const text = `
     on conflict (hash) do update set last_used_at = now()
   ),
   existing as materialized (
-    select i.n, stored.*
+    select i.n, stored.*, case
+        when i.item_hash <> '${noItemHash}'
+          and (select item_hash from rollouts where id = i.rollout_id) not in (i.item_hash, '${noItemHash}')
+          then 'other item'
+        when stored.outcome = i.outcome and stored.finished_at = i.finished_at and stored.code is not distinct from i.code
+          then 'written'
+        else 'existing' end as how
     from input i cross join lateral (
       select t.* from tool_calls t where t.rollout_id = i.rollout_id and t.call_id = i.call_id limit 1
     ) stored
@@ -72,12 +83,14 @@ const text = `
   counted as (
     insert into rollouts as r (id, item_hash, calls)
     select rollout_id, min(item_hash), count(*) from fresh group by rollout_id order by rollout_id
-    on conflict (id) do update set calls = r.calls + excluded.calls
+    on conflict (id) do update set calls = r.calls + excluded.calls,
+        item_hash = case r.item_hash when '${noItemHash}' then excluded.item_hash else r.item_hash end
+      where r.item_hash in (excluded.item_hash, '${noItemHash}') or excluded.item_hash = '${noItemHash}'
     returning r.id, r.calls
   ),
   numbered as materialized (
     select f.*, (c.calls - f.of_them + f.nth)::int as seq, c.calls - f.of_them + f.nth > $3::text::int as over
-    from fresh f join counted c on c.id = f.rollout_id
+    from fresh f left join counted c on c.id = f.rollout_id
   ),
   inserted as (
     insert into tool_calls
@@ -89,47 +102,54 @@ const text = `
       case when over then null else claim end,
       case when over then null else now() + make_interval(secs => lease_seconds) end,
       started_at,
-      case when over or outcome <> 'running' then $6::text::timestamptz end
-    from numbered
+      case when over or outcome <> 'running' then coalesce(finished_at, $6::text::timestamptz) end
+    from numbered where seq is not null
   )
-  select n, case when over then 'refused' else 'inserted' end as how, seq, 1 as attempt, null as tool,
+  select n, case when seq is null then 'other item' when over then 'refused' else 'inserted' end as how,
+    coalesce(seq, 0) as seq, 1 as attempt, null as tool,
     null::jsonb as arguments, null as outcome, null as output, null as code, null as claim, false as lapsed
   from numbered
   union all
-  select n, 'existing', seq, attempt, tool, arguments, outcome, output, code, claim,
+  select n, how, seq, attempt, tool, arguments, outcome, output, code, claim,
     coalesce(outcome = 'running' and lease_until < now(), false)
   from existing`
 
 /**
- * Writes a call over that stands there as failed, or whose claim has lapsed while this record is a claim, as one more
- * attempt, if it is of the same tool with the same arguments; gives `seq` and `attempt`, or nothing.
+ * Writes over a call that is recorded as failed, or whose claim has lapsed if this record is a claim, as one more attempt
+ * at the same tool with the same arguments; selects `seq` and `attempt`, or nothing. A failure that this very record has
+ * written before is left as it is.
  *
- * By its key alone: an update of many at once is planned as a scan of the whole table while that is new.
+ * By its key alone: an update of many calls at once is planned as a scan of the whole table while the table is new.
  */
-export const revival = (record: CallRecord): Statement => ({
-  text: `
-    update tool_calls
-    set outcome = $5::text, output = $6::text, code = $7::text, attempt = attempt + 1, claim = $8::text,
-      lease_until = now() + make_interval(secs => $9::text::float8),
-      finished_at = case when $5::text <> 'running' then $10::text::timestamptz end
-    where rollout_id = $1::text and call_id = $2::text and tool = $3::text and arguments = $4::text::jsonb
-      and (outcome = 'failed' or (outcome = 'running' and lease_until < now() and $8::text is not null))
-    returning seq, attempt`,
-  values: [
-    record.rolloutId,
-    record.callId,
-    record.tool,
-    JSON.stringify(record.arguments ?? null),
-    record.outcome,
-    record.output,
-    record.code,
-    record.claim?.token ?? null,
-    record.claim === undefined ? null : String(record.claim.leaseSeconds),
-    new Date().toISOString(),
-  ],
-})
+export function revival(record: CallRecord): Statement {
+  return {
+    text: revivalText,
+    values: [
+      record.rolloutId,
+      record.callId,
+      record.tool,
+      JSON.stringify(record.arguments ?? null),
+      record.outcome,
+      record.output,
+      record.code,
+      record.claim?.token ?? null,
+      record.claim === undefined ? null : String(record.claim.leaseSeconds),
+      (record.finishedAt ?? new Date()).toISOString(),
+    ],
+  }
+}
 
-/** The call that a statement has written, as it stands there now. */
+const revivalText = `
+  update tool_calls
+  set outcome = $5::text, output = $6::text, code = $7::text, attempt = attempt + 1, claim = $8::text,
+    lease_until = now() + make_interval(secs => $9::text::float8),
+    finished_at = case when $5::text <> 'running' then $10::text::timestamptz end
+  where rollout_id = $1::text and call_id = $2::text and tool = $3::text and arguments = $4::text::jsonb
+    and ((outcome = 'failed' and (outcome <> $5::text or finished_at is distinct from $10::text::timestamptz))
+      or (outcome = 'running' and lease_until < now() and $8::text is not null))
+  returning seq, attempt`
+
+/** The call that a statement has written, as the ledger holds it now. */
 export function standing(record: CallRecord, { seq, attempt }: { seq: number; attempt: number }): StoredCall {
   const { rolloutId, callId, tool, arguments: args, outcome, output, code } = record
   const claim = record.claim?.token ?? null

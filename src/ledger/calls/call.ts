@@ -1,4 +1,5 @@
-import { canonicalJson } from '../../base/json.ts'
+import { canonicalJson, contentHash } from '../../base/json.ts'
+import { RequestError } from '../../kit/errors.ts'
 
 /** How a tool call ended, or that it has not. */
 export type Outcome = 'running' | 'ok' | 'refused' | 'failed'
@@ -21,6 +22,11 @@ export interface CallRecord extends CallIdentity {
   /** Why it was refused or failed: a stable code; null for `ok` and `running`. */
   readonly code: string | null
   readonly startedAt: Date
+  /**
+   * When it ended; the time of recording if left out. A failed call that is recorded again with the same time and code
+   * is the same failure, not another attempt.
+   */
+  readonly finishedAt?: Date
   /** For `running`: the token that may settle it and for how many seconds it holds without renewal. */
   readonly claim?: { readonly token: string; readonly leaseSeconds: number }
 }
@@ -61,6 +67,28 @@ export const budgetCode = 'budget_used_up'
 /** Whether two calls with one id are of the same tool with the same arguments: only then is one a retry of the other. */
 export function isSameCall(one: AskedFor, other: AskedFor): boolean {
   return one.tool === other.tool && canonicalJson(one.arguments) === canonicalJson(other.arguments)
+}
+
+/** The hash of `{}`, the item of a request that has none: it says nothing about the task, so it fits every item. */
+export const noItemHash = contentHash({})
+
+/** Whether a rollout that was recorded with one item (null or undefined: not recorded) must not be used with another. */
+export function isOtherItem(recorded: string | null | undefined, given: string): boolean {
+  return (recorded ?? given) !== given && recorded !== noItemHash && given !== noItemHash
+}
+
+/**
+ * Thrown for a call or a grading whose rollout was recorded with another item: a 500, because the trainer, or somebody
+ * else, mixes up rollouts, and a score would be one of another task.
+ */
+export class ItemMismatchError extends RequestError {
+  override readonly name = 'ItemMismatchError'
+
+  constructor(rolloutId: string) {
+    const message =
+      'the rollout was recorded with another item; a rollout id stands for one item, so give each rollout its own'
+    super(500, 'rollout_has_another_item', message, { details: { rollout: rolloutId } })
+  }
 }
 
 type AskedFor = Pick<CallIdentity, 'tool' | 'arguments'>

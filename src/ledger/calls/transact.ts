@@ -2,55 +2,63 @@ import type { Sql } from 'postgres'
 import { canonicalJson } from '../../base/json.ts'
 import type { Db, Tx } from '../../kit/environment.ts'
 import type { KnownItems } from '../known-items.ts'
-import { connectionOf, execute, isUniqueViolation } from '../statement.ts'
-import { type Budget, budgetCode, type CallIdentity, type CallRecord, type Recorded, type StoredCall } from './call.ts'
-import { revival, standing } from './call-statement.ts'
+import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from '../statement.ts'
+import {
+  type Budget,
+  budgetCode,
+  type CallIdentity,
+  type CallRecord,
+  ItemMismatchError,
+  isOtherItem,
+  isSameCall,
+  type Recorded,
+} from './call.ts'
+import { standing } from './call-statement.ts'
 import {
   insertCall,
-  isOverBudget,
+  isOvertaken,
   keepItem,
   lockRollout,
   type Opening,
   openRollout,
-  writeState,
+  reviveCall,
 } from './transaction-statements.ts'
 
 /** What a tool with database effects is given inside the transaction. */
 export interface Work {
-  /** Unusable once the transaction has ended, so that a tool which outlives its time can write nothing more. */
+  /** Unusable once the transaction has ended, so that a tool that exceeds its time can write nothing more. */
   readonly tx: Tx
-  /** The rollout's stored state; null for none yet. */
+  /** The rollout's stored state; null if it has none yet. */
   readonly stored: unknown
   readonly attempt: number
 }
 
-/** What it leaves behind: the output for the model and the state to be stored. */
+/** What the tool leaves behind: the output for the model and the state to store. */
 export interface WorkDone {
   readonly output: string
   readonly state: unknown
 }
 
-/** Ends a transaction without an error of anybody's: everything is undone, and what stands in the ledger counts. */
-class Superseded extends Error {
-  /** What is written where nothing stands there after all. */
-  readonly otherwise: 'refused' | 'failed'
-  constructor(otherwise: 'refused' | 'failed') {
-    super('another record of the call counts')
-    this.otherwise = otherwise
-  }
-}
+/**
+ * What a transaction came to. `over budget`: nothing was run. `overtaken`: everything is undone, because another record
+ * of the call, or of the rollout's last call, came first.
+ */
+type Outcome = Recorded | 'over budget' | 'overtaken'
+
+/** The most times that a transaction runs again after a conflict with a concurrent one. */
+const maxRepeats = 5
 
 /**
- * Gives the function that runs a call in a transaction under its rollout's lock: what `work` writes through `tx`, the
- * state and the call's record commit together, or nothing does. A call that stands in the ledger is not run again.
+ * Creates the function that runs a call in a transaction under its rollout's lock: what `work` writes through `tx`, the
+ * state and the call's record commit together or not at all. A call that is recorded is not run again; one that Postgres
+ * has undone because of a concurrent transaction (a deadlock, a serialization failure) is.
  *
- * The lock is an advisory one, and the rollout's row is written last: calls of the same rollout that only read are
- * recorded meanwhile, and so take their place in the order and in the budget, which is why it is checked once more at
- * the end.
+ * The lock is an advisory one, and the rollout's row is written last. So calls of the same rollout that only read are
+ * recorded meanwhile and take their place in the order and in the budget, which is therefore checked again at the end.
  *
- * No lock is waited for longer than `seconds`, and no statement and no idle turn may take much longer. Rejects with
- * whatever `work` rejects with, everything undone; a statement of the work's that still runs is cancelled, and `tx` is
- * taken from it.
+ * No lock is waited for longer than `seconds`, and no statement and no idle time may take much longer. Rejects with what
+ * `work` rejects with, everything undone; a statement of the work that still runs is cancelled, and `tx` stops working.
+ * Throws an {@link ItemMismatchError} for a rollout that was recorded with another item.
  */
 export function createTransactor(
   { sql, db, budget, knownItems }: { sql: Sql; db: Db; budget: Budget | undefined; knownItems: KnownItems },
@@ -58,75 +66,84 @@ export function createTransactor(
 ) {
   const limit = budget?.calls ?? 2147483647
 
-  /** Ends once all is asked that makes the call stand there, and gives what is still to be answered. */
+  /** Resolves once all statements are sent, with the outcome that is still to be confirmed by their answers. */
   const inTransaction = async (
     tx: Tx,
     call: CallIdentity,
     seconds: number,
     work: (work: Work) => Promise<WorkDone>,
-  ): Promise<{ readonly written: Promise<Recorded> }> => {
+  ): Promise<{ readonly outcome: Promise<Outcome> | Outcome }> => {
     const startedAt = new Date()
     const connection = connectionOf(tx)
     const turnMs = Math.ceil(seconds * 1000)
     // One round trip: the client sends both without waiting. The longer time is for a process that is frozen while it
-    // holds the lock; one that lives ends its work itself.
+    // holds the lock; one that runs ends its work itself.
     const [[locked], [opened]] = await Promise.all([
       execute<{ backend: number }>(connection, lockRollout(call.rolloutId, turnMs, turnMs + 10_000)),
       execute<Opening>(connection, openRollout(call)),
     ])
-    if (locked === undefined || opened === undefined) throw new Error('the database answered nothing to a transaction')
-    const { calls, state: stored, call: earlier } = opened
-    if (earlier !== null && earlier.outcome !== 'failed') return { written: standingThere(earlier) }
-    if (earlier === null && calls >= limit) throw new Superseded('refused')
+    if (locked === undefined || opened === undefined) throw new Error('the database returned no row to a transaction')
+    const { calls, state: stored, item_hash: itemHash, call: earlier } = opened
+    if (isOtherItem(itemHash, call.itemHash)) throw new ItemMismatchError(call.rolloutId)
+    if (earlier !== null && !(earlier.outcome === 'failed' && isSameCall(earlier, call))) {
+      return { outcome: { call: earlier, replayed: true } }
+    }
+    if (earlier === null && calls >= limit) return { outcome: 'over budget' }
     const attempt = (earlier?.attempt ?? 0) + 1
     const { output, state } = await work({ tx, stored, attempt }).catch(async (error: unknown) => {
-      // A statement that the work has left running would keep the connection and the lock until it ends.
+      // A statement of the work that still runs would keep the connection and the lock until it ends.
       await sql`select pg_cancel_backend(${locked.backend})`.catch(() => undefined)
       throw error
     })
     const done: CallRecord = { ...call, outcome: 'ok', output, code: null, startedAt }
     const changed = canonicalJson(state) === canonicalJson(stored) ? undefined : state
-    const written = (row: { seq: number }) => ({ call: standing(done, { ...row, attempt }), replayed: false })
-    if (earlier !== null) {
-      const [row] = await execute<{ seq: number }>(connection, revival(done))
-      if (row === undefined) throw new Superseded('failed')
-      if (changed !== undefined) await execute(connection, writeState(call.rolloutId, changed))
-      return { written: Promise.resolve(written(row)) }
-    }
-    // The commit goes out behind these without waiting for their answers: if one fails, Postgres commits nothing.
-    const inserting = execute<{ seq: number }>(connection, insertCall(done, limit, changed))
-    const keeping = knownItems.has(call.itemHash) ? [] : execute(connection, keepItem(call.itemHash, call.item))
-    const answered = Promise.all([inserting, keeping]).then(
-      ([[row]]) => {
-        if (row === undefined) throw new Error(`the ledger gave no row for call ${call.callId}`)
-        return written(row)
+    // The commit is sent behind these without waiting for their answers: if one fails, Postgres commits nothing.
+    const written =
+      earlier === null
+        ? execute<{ seq: number }>(connection, insertCall(done, limit, changed))
+        : execute<{ seq: number }>(connection, reviveCall(done, changed))
+    const kept = knownItems.has(call.itemHash) ? [] : execute(connection, keepItem(call.itemHash, call.item))
+    const outcome = Promise.all([written, kept]).then(
+      ([[row]]): Outcome => {
+        if (row === undefined) throw new Error(`the ledger returned no row for call ${call.callId}`)
+        return { call: standing(done, { seq: row.seq, attempt }), replayed: false }
       },
-      (error: unknown) => {
-        // Over the budget it counts too where it is itself the last call, recorded as failed meanwhile: what is written
-        // as failed is refused there only where it is past the budget.
-        throw isOverBudget(error) || isUniqueViolation(error) ? new Superseded('failed') : error
+      (error: unknown): Outcome => {
+        if (isOvertaken(error) || isUniqueViolation(error)) return 'overtaken'
+        throw error
       },
     )
-    // It is heard by whoever waits for the commit, and only if that comes back.
-    answered.catch(() => undefined)
-    return { written: answered }
+    // It is awaited after the commit; if that fails, nothing awaits it.
+    outcome.catch(() => undefined)
+    return { outcome }
+  }
+
+  const repeated = async (seconds: number, transaction: () => Promise<Outcome>): Promise<Outcome> => {
+    const end = performance.now() + seconds * 1000
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        return await transaction()
+      } catch (error) {
+        if (!isSerializationFailure(error) || repeats === maxRepeats || performance.now() > end) throw error
+      }
+    }
   }
 
   return async (call: CallIdentity, seconds: number, work: (work: Work) => Promise<WorkDone>): Promise<Recorded> => {
     const startedAt = new Date()
-    try {
-      const { written } = await db.transaction((tx) => inTransaction(tx, call, seconds, work))
-      const recorded = await written
-      knownItems.add([call.itemHash])
-      return recorded
-    } catch (error) {
-      if (!(error instanceof Superseded)) throw error
-      const { otherwise } = error
-      if (otherwise === 'failed')
-        return record({ ...call, outcome: 'failed', output: '', code: 'superseded', startedAt })
+    const outcome = await repeated(seconds, async () => {
+      const sent = await db.transaction((tx) => inTransaction(tx, call, seconds, work))
+      return sent.outcome
+    })
+    if (outcome === 'over budget') {
       return record({ ...call, outcome: 'refused', output: budget?.refusal ?? '', code: budgetCode, startedAt })
     }
+    // Failed also where the budget is used up: this may itself be the last call, recorded as failed meanwhile. A record
+    // that is past the budget is written as refused, whatever it says.
+    if (outcome === 'overtaken') {
+      return record({ ...call, outcome: 'failed', output: '', code: 'superseded', startedAt })
+    }
+    knownItems.add([call.itemHash])
+    return outcome
   }
 }
-
-const standingThere = async (call: StoredCall): Promise<Recorded> => ({ call, replayed: true })

@@ -1,47 +1,55 @@
 import { storableText } from '../../base/json.ts'
-import type { Statement } from '../statement.ts'
-import type { CallIdentity, CallRecord, StoredCall } from './call.ts'
+import { type Statement, sqlState } from '../statement.ts'
+import { type CallIdentity, type CallRecord, noItemHash, type StoredCall } from './call.ts'
+import { revival } from './call-statement.ts'
 
-/** What {@link openRollout} finds under the rollout's lock: how many calls it has, its state, and the call itself. */
+/** What {@link openRollout} finds under the rollout's lock: the number of its calls, its state, its item, and the call. */
 export interface Opening {
   readonly calls: number
   readonly state: unknown
+  /** Null if the rollout is not recorded. */
+  readonly item_hash: string | null
+  /** Null if the call is not recorded. */
   readonly call: StoredCall | null
 }
 
 /**
- * Takes the rollout's lock until the end of the transaction, of which no lock is waited for longer than `lockMs`
- * milliseconds, and none of whose statements and idle turns takes longer than `turnMs`. Gives the process to cancel.
+ * Takes the rollout's lock until the end of the transaction. In this transaction no lock is waited for longer than
+ * `lockMs` milliseconds, and no statement and no idle time takes longer than `turnMs`. Selects the backend's process id,
+ * by which a statement can be cancelled.
  */
-export const lockRollout = (rolloutId: string, lockMs: number, turnMs: number): Statement => ({
-  text: `
-    select pg_backend_pid() as backend, set_config('lock_timeout', $2::text, true),
-      set_config('statement_timeout', $3::text, true), set_config('idle_in_transaction_session_timeout', $3::text, true),
-      pg_advisory_xact_lock(hashtextextended($1::text, 0))`,
-  values: [rolloutId, String(lockMs), String(turnMs)],
-})
+export function lockRollout(rolloutId: string, lockMs: number, turnMs: number): Statement {
+  return { text: lock, values: [rolloutId, String(lockMs), String(turnMs)] }
+}
 
-/** Reads what the rollout and the call are; a statement of its own, which sees what the lock has waited for. */
-export const openRollout = ({ rolloutId, callId }: CallIdentity): Statement => ({
-  text: `
-    select coalesce(r.calls, 0) as calls, r.state, case when t.seq is not null then json_build_object(
-      'rolloutId', t.rollout_id, 'callId', t.call_id, 'seq', t.seq, 'tool', t.tool, 'arguments', t.arguments,
-      'outcome', t.outcome, 'output', t.output, 'code', t.code, 'attempt', t.attempt, 'claim', t.claim,
-      'lapsed', false) end as call
-    from (select 1) one
-    left join rollouts r on r.id = $1::text
-    left join tool_calls t on t.rollout_id = $1::text and t.call_id = $2::text`,
-  values: [rolloutId, callId],
-})
+const lock = `
+  select pg_backend_pid() as backend, set_config('lock_timeout', $2::text, true),
+    set_config('statement_timeout', $3::text, true), set_config('idle_in_transaction_session_timeout', $3::text, true),
+    pg_advisory_xact_lock(hashtextextended($1::text, 0))`
+
+/** Reads the rollout and the call; a statement of its own, so that it sees what committed while the lock was awaited. */
+export function openRollout({ rolloutId, callId }: CallIdentity): Statement {
+  return { text: opening, values: [rolloutId, callId] }
+}
+
+const opening = `
+  select coalesce(r.calls, 0) as calls, r.state, r.item_hash, case when t.seq is not null then json_build_object(
+    'rolloutId', t.rollout_id, 'callId', t.call_id, 'seq', t.seq, 'tool', t.tool, 'arguments', t.arguments,
+    'outcome', t.outcome, 'output', t.output, 'code', t.code, 'attempt', t.attempt, 'claim', t.claim,
+    'lapsed', false) end as call
+  from (select 1) one
+  left join rollouts r on r.id = $1::text
+  left join tool_calls t on t.rollout_id = $1::text and t.call_id = $2::text`
 
 /**
- * Writes a call that is new, with the rollout's state where it has changed (`undefined`: it has not), and gives its
- * `seq`. It throws, and so ends the transaction, when the call stands there after all (a unique violation) or when other
- * calls have used the budget up meanwhile ({@link isOverBudget}): a commit may be sent right behind it.
+ * Writes a new call and the rollout's state if it has changed (`undefined`: it has not), and selects the call's `seq`. It
+ * fails, and so ends the transaction, if the call is recorded after all (a unique violation), or if other calls have used
+ * up the budget or recorded the rollout with another item meanwhile ({@link isOvertaken}): a commit may be sent right
+ * behind it.
  *
- * From here on the rollout's row is locked, for which the records of other replicas wait, all of them: so Postgres ends
- * the transaction when nothing is asked of it for five seconds. Its process is frozen or cut off then, for all that is
- * left to do takes milliseconds.
+ * From here on the rollout's row is locked, and the records of other replicas wait for it, all of them. So Postgres ends
+ * the transaction after five idle seconds: all that is left to do takes milliseconds, unless this process is frozen or
+ * cut off.
  */
 export function insertCall(record: CallRecord, limit: number, state: unknown): Statement {
   const { rolloutId, callId, itemHash, tool, arguments: args, outcome, output, startedAt } = record
@@ -51,11 +59,13 @@ export function insertCall(record: CallRecord, limit: number, state: unknown): S
   return { text: insertion, values: [...values, ...times, String(limit)] }
 }
 
+// The division fails, by intent, where the call must not be recorded: by SQLSTATE, which no setting translates.
 const insertion = `
   with counted as (
     insert into rollouts as r (id, item_hash, calls, state) values ($1::text, $2::text, 1, $3::text::jsonb)
-    on conflict (id) do update set calls = r.calls + 1, state = coalesce(excluded.state, r.state)
-    returning case when r.calls > $11::text::int then ('over the budget: ' || r.calls)::int else r.calls end as calls
+    on conflict (id) do update set calls = r.calls + 1, state = coalesce(excluded.state, r.state),
+      item_hash = case r.item_hash when '${noItemHash}' then excluded.item_hash else r.item_hash end
+    returning r.calls / (r.calls <= $11::text::int and $2::text in (r.item_hash, '${noItemHash}'))::int as calls
   )
   insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
   select $1::text, $4::text, calls, $5::text, $6::text::jsonb, $7::text, $8::text, $9::text::timestamptz,
@@ -63,23 +73,48 @@ const insertion = `
   from counted
   returning seq, set_config('idle_in_transaction_session_timeout', '5000', true)`
 
-/** Whether an error is {@link insertCall}'s word for a budget that is used up. */
-export function isOverBudget(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('"over the budget: ')
+/**
+ * Writes over a failed call, as one more attempt, and the rollout's state if it has changed (`undefined`: it has not);
+ * selects the call's `seq`. It fails like {@link insertCall} if the call is no longer a failed one, and locks like it.
+ */
+export function reviveCall(record: CallRecord, state: unknown): Statement {
+  const { text, values } = revival(record)
+  const storedState = state === undefined ? null : storableText(state)
+  return { text: revivalText(text), values: [...values, storedState] }
 }
 
-/** Writes the rollout's state; the row is locked from here on, see {@link insertCall}. */
-export const writeState = (rolloutId: string, state: unknown): Statement => ({
-  text: `
-    update rollouts set state = $2::text::jsonb where id = $1::text
-    returning set_config('idle_in_transaction_session_timeout', '5000', true)`,
-  values: [rolloutId, storableText(state)],
-})
+function revivalText(revival: string): string {
+  return `
+  with revived as (${revival}),
+  changed as (
+    update rollouts set state = $11::text::jsonb where id = $1::text and $11::text is not null
+  )
+  select seq, attempt, set_config('idle_in_transaction_session_timeout', '5000', true),
+    1 / (select count(*) from revived)::int as found
+  from (select 1) one left join revived on true`
+}
 
-/** Keeps an item that may be new. */
-export const keepItem = (hash: string, content: unknown): Statement => ({
-  text: `
-    insert into items (hash, content) values ($1::text, $2::text::jsonb)
-    on conflict (hash) do update set last_used_at = now()`,
-  values: [hash, JSON.stringify(content ?? null)],
-})
+/** Whether an error of {@link insertCall} or {@link reviveCall} says that other calls were recorded first and this one must not be. */
+export function isOvertaken(error: unknown): boolean {
+  return sqlState(error) === divisionByZero
+}
+
+const divisionByZero = '22012'
+
+/** Writes the rollout's state; the row is locked from here on, see {@link insertCall}. */
+export function writeState(rolloutId: string, state: unknown): Statement {
+  return { text: stateUpdate, values: [rolloutId, storableText(state)] }
+}
+
+const stateUpdate = `
+  update rollouts set state = $2::text::jsonb where id = $1::text
+  returning set_config('idle_in_transaction_session_timeout', '5000', true)`
+
+/** Stores an item unless it is stored already. */
+export function keepItem(hash: string, content: unknown): Statement {
+  return { text: itemInsertion, values: [hash, JSON.stringify(content ?? null)] }
+}
+
+const itemInsertion = `
+  insert into items (hash, content) values ($1::text, $2::text::jsonb)
+  on conflict (hash) do update set last_used_at = now()`

@@ -3,37 +3,44 @@ import { isUnavailable } from '../../postgres/database.ts'
 import { createBatcher } from '../batch.ts'
 import { execute } from '../statement.ts'
 
-/** Which grading: the same three together are graded once. */
+/** Which grading: the same four together are graded once. */
 export interface GradingIdentity {
   readonly rolloutId: string
   readonly grader: string
   /** Hash of the sample's canonical JSON. */
   readonly sampleHash: string
+  readonly itemHash: string
 }
 
-/** What stands in the way of a grading, or makes it needless. */
+/** What prevents a grading, or makes it unnecessary. */
 export interface GradingState {
-  /** The score that the trainer was given for it before; undefined for none. */
+  /** The score that the trainer was sent for it before; undefined if there is none. */
   readonly score: number | undefined
-  /** Whether a call of the rollout runs in a transaction somewhere. */
+  /** Whether a call of the rollout runs in a transaction, on any replica. */
   readonly inTransaction: boolean
 }
 
 const asking = `
   select i.n, g.score, pg_try_advisory_xact_lock_shared(hashtextextended(i.r, 0)) as free
-  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, g text, s text)
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, g text, s text, t text)
   left join lateral (
     select score from grades where rollout_id = i.r and grader = i.g and sample_hash = i.s
-      and outcome = 'scored' and source = 'trainer' limit 1
+      and item_hash = i.t and outcome = 'scored' and source = 'trainer' limit 1
   ) g on true`
 
 /**
- * Gives the function that asks what there is of a grading, of those that arrive together in one statement. A transaction
- * that ends after this has been answered is seen by what is read then.
+ * Creates the function that looks up a grading, those that arrive together in one statement. A transaction
+ * that is not running when this is answered is visible to what is read afterwards.
  */
 export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Promise<GradingState> {
   const run = async (gradings: readonly GradingIdentity[]): Promise<readonly GradingState[]> => {
-    const input = gradings.map((each, n) => ({ n, r: each.rolloutId, g: each.grader, s: each.sampleHash }))
+    const input = gradings.map((each, n) => ({
+      n,
+      r: each.rolloutId,
+      g: each.grader,
+      s: each.sampleHash,
+      t: each.itemHash,
+    }))
     const found: GradingState[] = []
     type Row = { n: number; score: number | null; free: boolean }
     for (const { n, score, free } of await execute<Row>(sql, { text: asking, values: [JSON.stringify(input)] })) {
@@ -41,7 +48,7 @@ export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Pro
     }
     return found
   }
-  // Each takes a lock for a moment, of which Postgres has some thousands.
+  // Each takes a lock briefly, of which Postgres has some thousands.
   const together = { maxEntries: 100, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
-  return createBatcher<GradingIdentity, GradingState>({ run, ...together, isNobodysFault: isUnavailable })
+  return createBatcher<GradingIdentity, GradingState>({ run, ...together, concernsAll: isUnavailable })
 }

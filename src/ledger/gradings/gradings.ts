@@ -2,98 +2,141 @@ import type { Sql } from 'postgres'
 import { storableText } from '../../base/json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { createBatcher } from '../batch.ts'
+import { ItemMismatchError, noItemHash } from '../calls/call.ts'
 import type { KnownItems } from '../known-items.ts'
 import { execute, retried } from '../statement.ts'
 import type { GradingIdentity, GradingState } from './grading-lookup.ts'
 
-/** A grading to be recorded as asked for by the trainer. */
+/** A grading that the trainer requested, to be recorded. */
 export interface GradingRecord extends GradingIdentity {
   readonly version: string
-  /** A hash of the grader's files; null where they are not known. */
+  /** A hash of the grader's files; null if they are unknown. */
   readonly codeHash: string | null
   readonly sample: unknown
-  readonly itemHash: string
   readonly item: unknown
   readonly outcome: 'scored' | 'ungradable' | 'failed'
   /** The score; null unless scored. */
   readonly score: number | null
   readonly parts: Readonly<Record<string, number>> | null
-  /** Why, for a person. */
+  /** The reason, for people. */
   readonly reason: string | null
   /** A stable code; null when scored. */
   readonly code: string | null
   readonly durationMs: number
 }
 
+// A grading without a score has no unique index: it is known by its duration, so that a statement whose answer was lost
+// can run again without writing it twice.
 const writing = `
   with input as materialized (
-    select * from jsonb_to_recordset($1::text::jsonb) as r(
-      rollout_id text, grader text, version text, code_hash text, sample_hash text, sample jsonb, item_hash text, outcome text,
-      score float8, parts jsonb, reason text, code text, duration_ms float8)
+    select i.*, (select item_hash from rollouts where id = i.rollout_id) as stored_item
+    from jsonb_to_recordset($1::text::jsonb) as i(
+      n int, rollout_id text, grader text, version text, code_hash text, sample_hash text, sample jsonb, item_hash text,
+      outcome text, score float8, parts jsonb, reason text, code text, duration_ms float8)
   ),
   kept_rollouts as (
     insert into rollouts (id, item_hash)
-    select rollout_id, min(item_hash) from input group by rollout_id order by rollout_id
+    select rollout_id, coalesce(min(item_hash) filter (where item_hash <> '${noItemHash}'), '${noItemHash}')
+    from input where stored_item is null group by rollout_id order by rollout_id
     on conflict (id) do nothing
+    returning id, item_hash
+  ),
+  bound_rollouts as (
+    update rollouts r set item_hash = i.item_hash
+    from (
+      select rollout_id, min(item_hash) as item_hash
+      from input where stored_item = '${noItemHash}' and item_hash <> '${noItemHash}' group by rollout_id
+    ) i
+    where r.id = i.rollout_id and r.item_hash = '${noItemHash}'
+    returning r.id, r.item_hash
   ),
   kept_items as (
     insert into items (hash, content)
     select hash, coalesce(content, 'null') from jsonb_to_recordset($2::text::jsonb) as i(hash text, content jsonb)
     order by hash
     on conflict (hash) do update set last_used_at = now()
+  ),
+  checked as materialized (
+    select i.*, case
+        when i.stored_item is null then k.item_hash
+        when i.stored_item = '${noItemHash}' and i.item_hash <> '${noItemHash}' then b.item_hash
+        else i.stored_item end as rollout_item
+    from input i
+    left join kept_rollouts k on k.id = i.rollout_id
+    left join bound_rollouts b on b.id = i.rollout_id
+  ),
+  written as (
+    insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
+      parts, reason, code, duration_ms)
+    select rollout_id, grader, version, code_hash, 'trainer', sample_hash, coalesce(sample, 'null'), item_hash, outcome,
+      score, parts, reason, code, duration_ms
+    from checked c
+    where (rollout_item in (item_hash, '${noItemHash}') or item_hash = '${noItemHash}' and rollout_item is not null)
+      and (outcome = 'scored' or not exists (
+      select from grades g where g.rollout_id = c.rollout_id and g.grader = c.grader and g.sample_hash = c.sample_hash
+        and g.outcome = c.outcome and g.duration_ms = c.duration_ms))
+    order by rollout_id, grader, sample_hash
+    on conflict do nothing
+    returning rollout_id, grader, sample_hash
   )
-  insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score, parts,
-    reason, code, duration_ms)
-  select rollout_id, grader, version, code_hash, 'trainer', sample_hash, coalesce(sample, 'null'), item_hash, outcome, score, parts,
-    reason, code, duration_ms
-  from input order by rollout_id, grader, sample_hash
-  on conflict do nothing
-  returning rollout_id, grader, sample_hash, score`
+  select n, case
+      when rollout_item is null then 'unknown item'
+      when rollout_item not in (item_hash, '${noItemHash}') and item_hash <> '${noItemHash}' then 'other item'
+      when outcome <> 'scored' or exists (
+        select from written w
+        where w.rollout_id = c.rollout_id and w.grader = c.grader and w.sample_hash = c.sample_hash) then 'written'
+      else 'existing' end as how
+  from checked c`
+
+/** `unknown item`: the rollout is recorded concurrently, and its item is not visible yet. */
+type Written = 'written' | 'existing' | 'other item' | 'unknown item'
 
 /**
- * Gives the function that records a grading with its rollout and item, those that arrive together in one statement, and
- * gives the score that counts: of two concurrent gradings of the same, the one that was recorded first. Null for a
- * grading without a score.
+ * Creates the function that records a grading with its rollout and item, those that arrive together in one statement, and
+ * resolves with the score that counts: of two concurrent gradings with one identity, the one that was recorded first; null
+ * for a grading without a score. Throws an {@link ItemMismatchError} for a rollout that was recorded with another item.
  */
 export function createGradingRecorder(
   sql: Sql,
   knownItems: KnownItems,
   find: (grading: GradingIdentity) => Promise<GradingState>,
 ): (grading: GradingRecord) => Promise<number | null> {
-  type Row = { rollout_id: string; grader: string; sample_hash: string; score: number | null }
-  /** The score that was written, or undefined where one stood there. */
-  const run = async (gradings: readonly GradingRecord[]) => {
+  const run = async (gradings: readonly GradingRecord[]): Promise<readonly Written[]> => {
     const unknown = knownItems.missing(gradings)
     const items = [...unknown].map(([hash, content]) => ({ hash, content: content ?? null }))
     const statement = { text: writing, values: [`[${gradings.map(textOf).join(',')}]`, JSON.stringify(items)] }
-    const rows = await retried(() => execute<Row>(sql, statement))
+    const rows = await retried(() => execute<{ n: number; how: Written }>(sql, statement))
     knownItems.add(unknown.keys())
-    const written = new Set(rows.map(({ rollout_id, grader, sample_hash }) => keyOf(rollout_id, grader, sample_hash)))
-    return gradings.map(({ rolloutId, grader, sampleHash, score }) => ({
-      score: written.has(keyOf(rolloutId, grader, sampleHash)) ? score : undefined,
-    }))
+    const results: Written[] = []
+    for (const { n, how } of rows) results[n] = how
+    return results
   }
-  const batched = createBatcher<GradingRecord, { readonly score: number | null | undefined }>({
+  const batched = createBatcher<GradingRecord, Written>({
     run,
     maxEntries: 200,
     maxBytes: 8 * 1024 * 1024,
-    sizeOf: (grading) => textOf(grading).length,
-    keyOf: ({ rolloutId, grader, sampleHash }) => keyOf(rolloutId, grader, sampleHash),
-    isNobodysFault: isUnavailable,
+    sizeOf: (grading) => textOf(grading, 0).length,
+    keyOf: ({ rolloutId, grader, sampleHash }) => JSON.stringify([rolloutId, grader, sampleHash]),
+    concernsAll: isUnavailable,
   })
   return async (grading) => {
-    const { score } = await batched(grading)
-    if (score !== undefined) return score
-    const earlier = await find(grading)
-    if (earlier.score === undefined) throw new Error('a grading was neither recorded nor found')
-    return earlier.score
+    for (let turn = 1; turn <= 5; turn += 1) {
+      const how = await batched(grading)
+      if (how === 'other item') throw new ItemMismatchError(grading.rolloutId)
+      if (how === 'written') return grading.score
+      if (how === 'unknown item') continue
+      const { score } = await find(grading)
+      if (score !== undefined) return score
+      // The unique index knows no items: the same sample was scored with another one, before a rollout was bound to one.
+      throw new ItemMismatchError(grading.rolloutId)
+    }
+    throw new Error('the rollout of a grading could not be recorded')
   }
 }
 
-const keyOf = (...parts: readonly string[]): string => JSON.stringify(parts)
-
-const textOf = (grading: GradingRecord): string =>
-  storableText({
+function textOf(grading: GradingRecord, n: number): string {
+  return storableText({
+    n,
     rollout_id: grading.rolloutId,
     grader: grading.grader,
     version: grading.version,
@@ -108,3 +151,4 @@ const textOf = (grading: GradingRecord): string =>
     code: grading.code,
     duration_ms: grading.durationMs,
   })
+}

@@ -87,7 +87,7 @@ export function createSubjectReader(sql: Sql, { grader, version, codeHash }: Gra
   }
   // Few at a time, because each may be of megabytes.
   const together = { maxEntries: 32, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
-  const read = createBatcher<number, Found>({ run, ...together, isNobodysFault: isUnavailable })
+  const read = createBatcher<number, Found>({ run, ...together, concernsAll: isUnavailable })
   return async (id: number): Promise<SubjectContent | undefined> => (await read(id)).content
 }
 
@@ -138,7 +138,7 @@ export function createRegradingRecorder(sql: Sql, { grader, version, codeHash }:
     maxEntries: 200,
     maxBytes: 8 * 1024 * 1024,
     sizeOf: (one) => textOf(one).length,
-    isNobodysFault: isUnavailable,
+    concernsAll: isUnavailable,
   })
 }
 

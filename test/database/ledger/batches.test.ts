@@ -86,7 +86,7 @@ describe('calls that arrive together', () => {
       maxEntries: 3,
       maxBytes: 10,
       sizeOf: (entry) => entry.length,
-      isNobodysFault: () => false,
+      concernsAll: () => false,
     })
     const entries = ['a', 'b', 'c', 'd', 'e'.repeat(20), 'f', 'g']
     expect(await Promise.all(entries.map(batched))).toEqual(entries)
@@ -104,7 +104,7 @@ describe('a batch that is not answered in time', () => {
         if (sent.length === 1) await held.pass()
         return entries
       },
-      ...{ maxEntries: 2, maxBytes: 10, sizeOf: (entry) => entry.length, isNobodysFault: () => false, seconds: 0.05 },
+      ...{ maxEntries: 2, maxBytes: 10, sizeOf: (entry) => entry.length, concernsAll: () => false, seconds: 0.05 },
     })
     const frozen = ['a', 'b', 'c'].map((entry) => batched(entry).catch(String))
     await held.reached

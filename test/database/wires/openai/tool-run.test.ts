@@ -85,7 +85,7 @@ describe('tool/run of a tool of this server', () => {
 
   it('is served by the address at which the caller came, under each of the prefixes', async () => {
     for (const base of ['/v1', '/openai/v1', '/openai']) {
-      const call = toolCall('add', 'tool-run-bases', `call${base}`, { a: 1, b: 2 }, { question: base })
+      const call = toolCall('add', `tool-run${base}`, 'call', { a: 1, b: 2 }, { question: base })
       const body = { ...call, server_url: `${server.origin}/tools/add` }
       const made = await server.client.post(`${server.origin}${base}/fine_tuning/alpha/tool/run`, { body })
       expect(answer.parse(made).output).toBe(`3 ${base}`)

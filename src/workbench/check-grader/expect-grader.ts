@@ -1,26 +1,24 @@
 import type { Grader } from '../../kit/define-grader.ts'
-import { sketchTools } from './busy-calls.ts'
+import { sketchTools } from './call-attacks.ts'
 import { type CheckThresholds, checkGrader } from './check-grader.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, findingsTable } from './finding.ts'
 import { referencesOf } from './references.ts'
 import { readCheckRow } from './rows.ts'
-import { noServices } from './services.ts'
-import { findingsTable } from './table.ts'
-import type { CheckServices } from './try-answer.ts'
+import { type CheckServices, noServices } from './try-answer.ts'
 
-/** What a grader is checked with. */
+/** What {@link expectGrader} checks a grader with. */
 export interface ExpectGraderOptions {
-  /** Items of the dataset, or `{ item, answers }` with labelled answers. Three and more say something. */
+  /** Items of the dataset, or `{ item, answers }` with labelled answers; at least three. */
   readonly items: readonly unknown[]
-  /** The item's field that holds a right answer, where it has no usual name and there are no labelled answers. */
+  /** The item's field that holds a right answer, if it has no usual name and there are no labelled answers. */
   readonly reference?: string
   /** The tools that a rollout can call: those of `tools/index.ts`. */
   readonly tools?: Parameters<typeof sketchTools>[0]
-  /** The database, the vectors and the judge, for a grader that asks them. */
+  /** The database, the embeddings and the judge, for a grader that uses them. */
   readonly services?: CheckServices
 }
 
-/** Thrown where a grader fails its check; the message has the checks that it fails, with examples and advice. */
+/** Thrown if a grader fails its check; the message lists the failed checks with examples and advice. */
 export class GraderCheckError extends Error {
   override readonly name = 'GraderCheckError'
   readonly findings: readonly Finding[]
@@ -51,7 +49,7 @@ export function expectGrader(grader: Grader, { items, reference, tools = [], ser
     return checkGrader(material, thresholds)
   }
   return {
-    /** Resolves with what was found; throws a {@link GraderCheckError} when a check fails. Warnings are no failures. */
+    /** Resolves with the findings. Throws a {@link GraderCheckError} if a check fails; warnings are not failures. */
     async toPass(thresholds: CheckThresholds = {}): Promise<readonly Finding[]> {
       const found = await findings(thresholds)
       if (found.some(({ verdict }) => verdict === 'fail')) throw new GraderCheckError(grader.name, found)

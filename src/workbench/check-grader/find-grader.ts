@@ -10,7 +10,7 @@ const graderShape = z.custom<Grader>(
   (value) => z.looseObject({ name: z.string(), version: z.string(), open: z.function() }).safeParse(value).success,
 )
 
-/** A grader, and the file of items that lies beside it, where there is one. */
+/** A grader, and the file of items beside it, if there is one. */
 export interface FoundGrader {
   readonly grader: Grader
   readonly itemsFile: string | undefined
@@ -19,21 +19,21 @@ export interface FoundGrader {
 /** Where {@link findGrader} looks. */
 export interface GraderPlaces {
   readonly served: readonly Grader[]
-  /** The folder of the served ones. */
+  /** The folder of the served graders. */
   readonly folder: string
-  /** Makes graders of those that are JSON files. */
+  /** Makes graders from JSON files. */
   readonly serve: (graders: readonly JsonGrader[]) => readonly Grader[]
 }
 
-/** Thrown where what the command names is not there: a grader, a file. The message says which there are. */
+/** Thrown if a named grader or file does not exist; the message lists the graders. */
 export class NotThereError extends Error {
   override readonly name = 'NotThereError'
 }
 
 /**
- * Finds a grader: one that is served by this name, the one that a file exports, or the one that a JSON file is.
+ * Finds a grader: the served one of this name, the one that a file exports, or the one that a JSON file describes.
  *
- * Throws a {@link NotThereError} where there is none, and an Error that says what is wrong with a file.
+ * @throws NotThereError if there is none, and an Error that says what is wrong with a file.
  */
 export async function findGrader(name: string, { served, folder, serve }: GraderPlaces): Promise<FoundGrader> {
   const known = served.find((grader) => grader.name === name)
@@ -46,7 +46,7 @@ export async function findGrader(name: string, { served, folder, serve }: Grader
   if (ending === undefined) {
     const names = served.map((grader) => grader.name).join(', ')
     throw new NotThereError(
-      `there is no grader "${name}"; the graders are: ${names}. A file that exports one, or is one as JSON, may be named too`,
+      `there is no grader "${name}"; the graders are: ${names}. The path of a file that exports a grader, or of a JSON grader, works too`,
     )
   }
   if (!existsSync(path)) throw new NotThereError(`there is no file ${path}`)

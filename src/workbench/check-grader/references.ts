@@ -3,7 +3,7 @@ import type { Grader } from '../../kit/define-grader.ts'
 import type { CheckRow, LabelledAnswer } from './rows.ts'
 import { shareOf } from './try-answer.ts'
 
-/** The fields under which datasets keep what is right, the most usual first. */
+/** The fields in which datasets usually keep the right answer, the most usual first. */
 const usual = ['reference_answer', 'target', 'answer', 'label', 'expected', 'solution']
 
 const value = z.union([
@@ -15,24 +15,24 @@ const value = z.union([
     .transform((list) => list.join(', ')),
 ])
 
-/** At least this share of the range is what a label says of a right answer. */
+/** An answer with a label of at least this share of the range is right. */
 const full = 0.9
 
-/** The labelled answers of which a person says that they are right, those that are worth the most first. */
+/** The answers that a person labelled as right, those worth most first. */
 export function rightAnswersOf({ answers }: CheckRow, grader: Pick<Grader, 'range'>): readonly LabelledAnswer[] {
   return answers.filter(({ label }) => shareOf(label, grader) >= full).sort((a, b) => b.label - a.label)
 }
 
 /**
- * What a right answer to each row says, in the order of the rows: the labelled answer that is right; else the item's field
- * of that name; else, where no row has labels, the first of the usual fields. Undefined where there is none.
+ * A right answer to each row, in the order of the rows: the right labelled answer; else the item's field of that name; else,
+ * if no row has labels, the first of the usual fields. Undefined for a row without any.
  */
 export function referencesOf(
   rows: readonly CheckRow[],
   grader: Pick<Grader, 'range'>,
   field?: string,
 ): readonly (string | undefined)[] {
-  // Beside labelled answers, a field of a usual name is hardly written as an answer is.
+  // If there are labelled answers, a field with a usual name is hardly written like an answer.
   const labelled = rows.some(({ answers }) => answers.length > 0)
   const fields = field !== undefined ? [field] : labelled ? [] : usual
   return rows.map((row) => {
@@ -46,7 +46,7 @@ export function referencesOf(
   })
 }
 
-/** What a model is asked by an item: its last message of the user's, or its longest text. */
+/** What an item asks: its last user message, or its longest text. */
 export function questionOf(item: Readonly<Record<string, unknown>>): string {
   const messages = z.array(z.looseObject({ role: z.string(), content: z.string() })).safeParse(item['messages'])
   const asked = messages.data?.findLast(({ role }) => role === 'user')?.content
@@ -55,7 +55,7 @@ export function questionOf(item: Readonly<Record<string, unknown>>): string {
   return texts.sort((a, b) => b.length - a.length)[0] ?? ''
 }
 
-/** Whether two answers say the same, however they are written: 0 is 0.00, and 1 is 100 %. */
+/** Whether two answers say the same in different formats: 0 is 0.00, and 1 is 100 %. */
 export function saysTheSame(one: string, other: string): boolean {
   if (bare(one) === bare(other)) return true
   const [first, second] = [numberOf(one), numberOf(other)]
@@ -63,14 +63,27 @@ export function saysTheSame(one: string, other: string): boolean {
   return one.includes('%') !== other.includes('%') && (isNear(first * 100, second) || isNear(first, second * 100))
 }
 
-/** 0.07 times 100 is not 7 to a computer. */
+/** In floating point, 0.07 times 100 is not 7. */
 const isNear = (one: number, other: number) => Math.abs(one - other) <= 1e-12 * Math.abs(one)
 
-/** What a text is worth that is a number and nothing else; NaN for any other, which equals nothing. */
+/** The value of a text that is a number; NaN, which equals nothing, for other texts. */
 function numberOf(text: string): number {
   const number = bare(text)
   return /^[+-]?(?:\d+\.?\d*|\.\d+)$/u.test(number) ? Number(number) : Number.NaN
 }
 
-// A point within a number is part of it: 12.5 is not 125.
+// A point inside a number belongs to it: 12.5 is not 125.
 const bare = (text: string) => text.toLowerCase().replace(/[\s,$%*`_]|\.(?!\d)/gu, '')
+
+/** The text that occurs most often; undefined if there are no texts. */
+export function mostCommon(texts: readonly string[]): string | undefined {
+  const counts = new Map<string, number>()
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0]
+}
+
+/** The first right answer after this one that differs from it. */
+export function otherReference(references: readonly (string | undefined)[], at: number): string | undefined {
+  const mine = references[at]
+  return [...references.slice(at + 1), ...references.slice(0, at)].find((one) => one !== undefined && one !== mine)
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ParseResult } from '../../base/json-lines.ts'
+import { type ParseResult, readRecords } from '../../base/json-lines.ts'
 
 const call = z.object({
   tool: z.string(),
@@ -10,10 +10,10 @@ const call = z.object({
 
 const answer = z.object({
   output_text: z.string(),
-  /** What a person says that it is worth, in the grader's range. */
+  /** What it is worth in a person's judgement, in the grader's range. */
   label: z.number(),
   trajectory: z.array(call).default([]),
-  /** The rollout's state at its end, where the grader looks at it. */
+  /** The rollout's state at its end, for a grader that reads it. */
   state: z.unknown().optional(),
 })
 
@@ -22,10 +22,10 @@ const bareRow = z.record(z.string(), z.unknown())
 
 /** A tool call of an answer that is tried. */
 export type SketchedCall = z.infer<typeof call>
-/** An answer to an item with what a person says that it is worth. */
+/** An answer to an item with a person's judgement of it. */
 export type LabelledAnswer = z.infer<typeof answer>
 
-/** An item that a grader is checked with, and answers to it, where there are some. */
+/** An item that a grader is checked with, and labelled answers to it, if there are any. */
 export interface CheckRow {
   readonly item: Readonly<Record<string, unknown>>
   readonly answers: readonly LabelledAnswer[]
@@ -51,4 +51,13 @@ export function parseCheckRow(value: unknown, settings?: z.core.ParseContext<z.c
   // With both keys it was meant to be labelled: report what is wrong with the labels.
   const isLabelled = 'item' in bare.data && 'answers' in bare.data
   return isLabelled ? labelled : { success: true, data: { item: bare.data, answers: [] } }
+}
+
+/**
+ * Reads the first rows of a file of items, JSON Lines, plain or gzip.
+ *
+ * @throws Error that names the line that is not an item.
+ */
+export function readRows(path: string, most: number): Promise<readonly CheckRow[]> {
+  return readRecords(path, { most, what: 'an item', parse: parseCheckRow })
 }

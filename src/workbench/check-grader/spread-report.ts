@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { shorten } from '../../base/shorten.ts'
 import type { Spread, SpreadGroup } from '../../ledger/reports/spread.ts'
-import { percent } from './findings.ts'
+import { percent } from './finding.ts'
 import { questionOf } from './references.ts'
 
 /** What a spread means, for a person. */

@@ -1,13 +1,12 @@
 import { shorten } from '../../base/shorten.ts'
 import type { Grader } from '../../kit/define-grader.ts'
-import type { Attack } from './attacks.ts'
-import type { AttackMaterial } from './busy-calls.ts'
+import type { Attack, AttackMaterial } from './attack.ts'
 import type { FindingExample } from './finding.ts'
 import { saysTheSame } from './references.ts'
 import type { CheckRow } from './rows.ts'
 import { type CheckServices, shareOf, type Tried, type TriedAnswer, tryAnswer } from './try-answer.ts'
 
-/** What is checked, and with what. */
+/** A grader, and what it is checked with. */
 export interface CheckMaterial extends AttackMaterial {
   readonly grader: Grader
   readonly services: CheckServices
@@ -16,23 +15,24 @@ export interface CheckMaterial extends AttackMaterial {
 /** An answer that was tried on one item. */
 export interface Trial {
   readonly attempt: string
-  /** The row's place, from 0. */
+  /** The row's position, from 0. */
   readonly at: number
   readonly answer: TriedAnswer
   readonly tried: Tried
 }
 
-/** Tries something on every item, some at a time; an attack that would be right there is left out. */
+/** Tries an attack on every item, several at a time; skips items for which its answer is right. */
 export async function tryAttack(material: CheckMaterial, attack: Attack): Promise<readonly Trial[]> {
   const { grader, references } = material
   const trials = await tryAll(material, attack.name, (row, at) => {
     const answer = attack.answer(row, at)
-    return answer === undefined || isRight(grader, row, references[at], answer) ? [] : [answer]
+    const isWrong = attack.hasRightText || (answer && !isRight(grader, row, references[at], answer))
+    return answer !== undefined && isWrong ? [answer] : []
   })
-  return attack.madeUp ? trials.filter(({ tried }) => tried.kind === 'scored') : trials
+  return attack.isMadeUp ? trials.filter(({ tried }) => tried.kind === 'scored') : trials
 }
 
-/** Tries answers on every item, some at a time; the trials come in the order of the items. */
+/** Tries answers on every item, several at a time; returns the trials in the order of the items. */
 export async function tryAll(
   { grader, rows, services }: CheckMaterial,
   attempt: string,
@@ -53,7 +53,7 @@ export async function tryAll(
 
 const atOnce = 4
 
-/** Whether an answer that was meant to be wrong happens to be right, or is worth something by somebody's word. */
+/** Whether an answer that is meant to be wrong happens to be right, or has a label that says that it is worth something. */
 function isRight(
   grader: Grader,
   { answers }: CheckRow,
@@ -64,7 +64,7 @@ function isRight(
   return answers.some(({ output_text, label }) => saysTheSame(output_text, output) && shareOf(label, grader) > 0.1)
 }
 
-/** What trials earned in the mean; undefined where none came to a score. */
+/** What trials earned on average; undefined if none got a score. */
 export function meanShare(trials: readonly Trial[]): number | undefined {
   const shares = trials.flatMap(({ tried }) => (tried.kind === 'scored' ? [tried.share] : []))
   return shares.length === 0 ? undefined : shares.reduce((sum, share) => sum + share, 0) / shares.length

@@ -2,14 +2,36 @@ import { withDeadline } from '../../base/deadline.ts'
 import { checkedGrade } from '../../core/checked-grade.ts'
 import type { Grader, GraderContext } from '../../kit/define-grader.ts'
 import { RequestError, UngradableError } from '../../kit/errors.ts'
+import { noJudge } from '../../kit/judge.ts'
+import type { TrajectoryCall } from '../../kit/trajectory.ts'
+import { openDatabase } from '../../postgres/database.ts'
 import type { SketchedCall } from './rows.ts'
 
-/** What a grader may ask beside what it is given. */
+/** The services that a grader may use. */
 export type CheckServices = Pick<GraderContext<never, never, never>, 'db' | 'embed'> & {
   readonly judge: (
     question: Parameters<GraderContext<never, never, never>['judge']>[0],
     signal: AbortSignal,
   ) => ReturnType<GraderContext<never, never, never>['judge']>
+  /** Makes the calls of an answer in a rollout of its own; undefined if calls are only described to the grader. */
+  readonly play?: Play | undefined
+}
+
+/** Makes calls in a new rollout, for real. Never throws for what a call does. */
+export type Play = (item: unknown, calls: readonly SketchedCall[]) => Promise<PlayedRollout>
+
+/** A rollout as the grader sees it. */
+export interface PlayedRollout {
+  readonly rolloutId: string
+  readonly trajectory: readonly TrajectoryCall[]
+  /** The stored state; null if there is none. */
+  readonly state: unknown
+}
+
+/** Services without a judge and with a database that every query fails on. */
+export function noServices(): CheckServices {
+  const { db } = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 1 })
+  return { db, embed: undefined, judge: noJudge }
 }
 
 /** An answer that is tried. */
@@ -19,28 +41,28 @@ export interface TriedAnswer {
   readonly state?: unknown
 }
 
-/** What came of it. */
+/** The result of trying an answer. */
 export type Tried =
   | {
       readonly kind: 'scored'
       readonly score: number
-      /** Where the score lies between the least, 0, and the greatest, 1. */
+      /** The position of the score between the least, 0, and the greatest, 1. */
       readonly share: number
       readonly reason: string | null
       readonly ms: number
     }
-  /** The item does not fit, or cannot be graded by anybody. */
+  /** The item does not fit the environment, or cannot be graded. */
   | { readonly kind: 'misfit'; readonly message: string }
-  /** Somebody who was asked does not answer: nothing can be said of the grader. */
+  /** Something that the grader calls does not answer, which says nothing about the grader. */
   | { readonly kind: 'ungradable'; readonly message: string }
-  /** The grader threw, was late, or gave what is no score. */
+  /** The grader threw, timed out, or did not return a valid score. */
   | { readonly kind: 'failed'; readonly message: string }
 
-/** Has a grader grade an answer to an item, as the server would, and says what came of it. Never throws. */
+/** Grades an answer to an item as the server would. Never throws. */
 export async function tryAnswer(
   grader: Grader,
   item: unknown,
-  { output, calls = [], state = null }: TriedAnswer,
+  { output, calls = [], state }: TriedAnswer,
   services: CheckServices,
 ): Promise<Tried> {
   const opened = grader.open(item)
@@ -49,12 +71,13 @@ export async function tryAnswer(
   const late = () => new RequestError(504, 'grader_timed_out', `it took longer than ${seconds} s`)
   const began = performance.now()
   try {
+    const rollout = await (services.play?.(item, calls) ?? described(calls))
     const grade = await withDeadline({ seconds, late }, (signal) =>
       opened.run({
-        rolloutId: 'check',
+        rolloutId: rollout.rolloutId,
         sample: { output_text: output, output_json: readJson(output), output_tools: toolsOf(calls), choices: [] },
-        trajectory: calls.map(recorded),
-        stored: state,
+        trajectory: rollout.trajectory,
+        stored: rollout.state ?? state ?? null,
         db: services.db,
         embed: services.embed,
         judge: (question) => services.judge(question, signal),
@@ -72,18 +95,25 @@ export async function tryAnswer(
   }
 }
 
-/** How long a grader may run that does not say so itself, in seconds: less patient than the server, since many are tried. */
+/** The timeout of a grader without one of its own, in seconds: shorter than the server's, because many answers are tried. */
 const graderSeconds = 60
 
-/** Where a score lies in a grader's range, from 0 to 1; of a range without ends, [0, 1] is what counts. */
+/** The position of a score in a grader's range, from 0 to 1; [0, 1] stands for a range without ends. */
 export function shareOf(score: number, { range }: Pick<Grader, 'range'>): number {
   const [least, most] = range.map((end, at) => (Number.isFinite(end) && Math.abs(end) < 1e300 ? end : at))
   return (score - (least ?? 0)) / ((most ?? 1) - (least ?? 0))
 }
 
+/** A rollout whose calls are described and were not made. */
+const described = (calls: readonly SketchedCall[]): PlayedRollout => ({
+  rolloutId: 'check',
+  trajectory: calls.map(recorded),
+  state: null,
+})
+
 const epoch = Date.UTC(2026, 0, 1)
 
-function recorded({ tool, arguments: args, output, outcome }: SketchedCall, at: number) {
+function recorded({ tool, arguments: args, output, outcome }: SketchedCall, at: number): TrajectoryCall {
   const [startedAt, finishedAt] = [new Date(epoch + at * 1_000), new Date(epoch + at * 1_000 + 500)]
   const code = outcome === 'ok' ? null : 'refused'
   return {

@@ -1,4 +1,4 @@
-import { degenerateAnswers } from '../check-grader/attacks.ts'
+import { degenerateAnswers } from '../check-grader/answer-attacks.ts'
 import { saysTheSame } from '../check-grader/references.ts'
 import type { DatasetItem } from '../simulate/agent.ts'
 import { type Check, type Desk, firstOf } from './desk.ts'

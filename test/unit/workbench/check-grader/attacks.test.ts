@@ -1,14 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import {
-  degenerateAnswers,
-  degenerateTrajectories,
-  nearMisses,
-  numberIn,
-} from '../../../../src/workbench/check-grader/attacks.ts'
-import { everyCall, sketchTools } from '../../../../src/workbench/check-grader/busy-calls.ts'
+import { degenerateAnswers } from '../../../../src/workbench/check-grader/answer-attacks.ts'
+import { degenerateTrajectories, everyCall, sketchTools } from '../../../../src/workbench/check-grader/call-attacks.ts'
 import { expectGrader } from '../../../../src/workbench/check-grader/expect-grader.ts'
-import { formats } from '../../../../src/workbench/check-grader/formats.ts'
+import { nearMisses, numberIn } from '../../../../src/workbench/check-grader/near-misses.ts'
+import { formats } from '../../../../src/workbench/check-grader/repeats.ts'
 import { readCheckRow } from '../../../../src/workbench/check-grader/rows.ts'
 import { tools } from '../../../environment/tools/index.ts'
 import { defineGrader } from '../../../support/app.ts'
@@ -18,7 +14,7 @@ const rows = ['ACME/2014/page_3', 'ACME/2015/page_7'].map((page, n) =>
 )
 const material = { rows, references: ['12.5%', '88'], tools: sketchTools(tools), grader: { range: [0, 1] } } as const
 
-/** What an attack of this name answers to the first row. */
+/** The answer of the attack with this name to the first row. */
 const answerOf = (attacks: ReturnType<typeof degenerateAnswers>, name: string) => {
   const [row] = rows
   const attack = attacks.find((one) => one.name === name)
@@ -27,7 +23,7 @@ const answerOf = (attacks: ReturnType<typeof degenerateAnswers>, name: string) =
 }
 
 describe('degenerate answers', () => {
-  it('say back what the item asks, what is right most often, and what is right elsewhere', () => {
+  it('repeat the question, the most common right answer, and the right answer of another item', () => {
     const answers = degenerateAnswers({ ...material, references: ['12.5%', '88', '88'] })
     expect(answerOf(answers, 'the question back')).toEqual({ output: 'ACME/2014/page_3' })
     expect(answerOf(answers, 'the most common right answer')).toEqual({ output: '88' })
@@ -43,7 +39,7 @@ describe('degenerate answers', () => {
 })
 
 describe('degenerate trajectories', () => {
-  it('call every tool with all that the items name, the item’s own first', () => {
+  it('call every tool with every text of the items, those of the item itself first', () => {
     const [first, second] = rows
     if (first === undefined || second === undefined) throw new Error('there are two rows')
     const calls = everyCall(material)(second)
@@ -55,7 +51,7 @@ describe('degenerate trajectories', () => {
     expect(calls.every(({ output }) => output === '')).toBe(true)
   })
 
-  it('repeat what labelled answers called, without what it gave', () => {
+  it('repeat the calls of labelled answers, without their outputs', () => {
     const trajectory = [{ tool: 'refund', arguments: { order: 'o-1', cents: 300 }, output: 'done' }]
     const labelled = readCheckRow({ item: { id: 'o-2' }, answers: [{ output_text: 'x', label: 1, trajectory }] })
     expect(
@@ -70,14 +66,14 @@ describe('degenerate trajectories', () => {
     ])
   })
 
-  it('have no more calls than a rollout could make', () => {
+  it('have no more calls than a rollout can make', () => {
     const many = Array.from({ length: 300 }, (_, n) => readCheckRow({ page: `page_${n}` }))
     const [row] = many
     if (row === undefined) throw new Error('there are rows')
     expect(everyCall({ ...material, rows: many })(row)).toHaveLength(100)
   })
 
-  it('are refused, repeated, or none, each with an empty and with a wrong answer', () => {
+  it('are refused, repeated or absent, each with an empty and with a wrong answer', () => {
     const attacks = degenerateTrajectories(material)
     const refused = answerOf(attacks, 'ten refused calls, and a wrong answer')
     expect([refused?.output, refused?.calls?.map(({ outcome }) => outcome)]).toEqual(['88', Array(10).fill('refused')])
@@ -105,11 +101,24 @@ describe('near misses', () => {
     ['0.0000001', '20 % less', undefined],
     ['.5', 'ten times the number', '5'],
     ['-.5', 'the other sign', '0.5'],
-  ])('of %j are no more precise ways to write it: %s is %j', (reference, name, output) => {
+  ])('of %j are not more precise ways to write it: %s is %j', (reference, name, output) => {
     expect(answerOf(nearMisses({ ...material, references: [reference] }), name)?.output).toBe(output)
   })
 
-  it('change the one number of a short text, and nothing of a text with several or with many words', () => {
+  it.each([
+    ['7', '5'],
+    ['-3', '-2'],
+    ['88%', '100%'],
+    ['0.04', '0.05'],
+    ['1', '2'],
+    ['1250', undefined],
+    ['0', undefined],
+  ])('of a short label %j include the nearest round number, %j', (reference, output) => {
+    const attacks = nearMisses({ ...material, references: [reference] })
+    expect(answerOf(attacks, 'the nearest round number, of a short label')?.output).toBe(output)
+  })
+
+  it('change the only number of a short text, and leave texts with several numbers or many words alone', () => {
     expect(['$ 1,250 million', '-3', '.'].map(numberIn)).toEqual([1250, -3, undefined])
     expect(['3 of 4', 'The margin of the year was 12 percent'].map(numberIn)).toEqual([undefined, undefined])
   })
@@ -126,7 +135,7 @@ describe('a grader that pays for having opened the right page', () => {
   })
   const items = ['12.5', '88', '-3'].map((answer) => ({ question: `What is it?`, answer, page: `page ${answer}.` }))
 
-  it('fails by calls that open all, where the tools are known', async () => {
+  it('fails if calls open every page and the tools are known', async () => {
     const check = expectGrader(reader, {
       items,
       tools: [{ name: 'cat', parameters: z.toJSONSchema(z.object({ path: z.string() })) }],
@@ -139,7 +148,7 @@ describe('a grader that pays for having opened the right page', () => {
 })
 
 describe('a right answer in other formats', () => {
-  it('has its thousands separated before the point alone', () => {
+  it('has its thousands separated only before the decimal point', () => {
     const separated = formats.find(([name]) => name === 'with thousands separators')?.[1]
     expect(['1234567.89', '0.0000001', '12.5', '12345.67891'].map((answer) => separated?.(answer))).toEqual([
       '1,234,567.89',

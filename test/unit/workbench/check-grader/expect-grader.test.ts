@@ -44,7 +44,7 @@ describe('a bad grader fails its check for the reason that it has:', () => {
       'a random one, by the same grading twice',
       badGraders.random,
       'the same twice',
-      'gave another score the second time',
+      'repeated gradings gave another score',
     ],
     ['one that gives NaN', badGraders.notANumber, 'faults', 'gave NaN, which is no score'],
     ['one that leaves its range', badGraders.outOfRange, 'faults', 'gave -0.5, outside its range [0, 1]'],
@@ -67,7 +67,7 @@ describe('a bad grader fails its check for the reason that it has:', () => {
 })
 
 describe('a strict grader', () => {
-  it('passes, with a warning for the formats in which a right answer earns nothing', async () => {
+  it('passes, with a warning about the formats in which a right answer earns nothing', async () => {
     const findings = await expectGrader(badGraders.strict, { items }).toPass()
     const formats = findings.find(({ check }) => check === 'formats')
     expect(formats?.verdict).toBe('warn')
@@ -76,7 +76,7 @@ describe('a strict grader', () => {
 })
 
 describe('a grader that scores nothing', () => {
-  it('fails, and no check passes for want of scores', async () => {
+  it('fails, and no check passes for lack of scores', async () => {
     const answerless = items.map(({ question }) => ({ question, answer: 'none' }))
     const error = await expectGrader(badGraders.throwing, { items: answerless })
       .toPass()
@@ -85,6 +85,6 @@ describe('a grader that scores nothing', () => {
     const verdicts = Object.fromEntries(error.findings.map(({ check, verdict }) => [check, verdict]))
     expect(verdicts['faults']).toBe('fail')
     expect(Object.values(verdicts)).not.toContain('pass')
-    expect(error.message).toContain('answers came to no score: out of order')
+    expect(error.message).toContain('answers got no score: out of order')
   })
 })

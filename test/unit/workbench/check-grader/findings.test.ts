@@ -5,18 +5,18 @@ import { checkGrader } from '../../../../src/workbench/check-grader/check-grader
 import { oneForAll } from '../../../../src/workbench/check-grader/findings.ts'
 import { referencesOf } from '../../../../src/workbench/check-grader/references.ts'
 import { readCheckRow } from '../../../../src/workbench/check-grader/rows.ts'
-import { noServices } from '../../../../src/workbench/check-grader/services.ts'
+import { noServices } from '../../../../src/workbench/check-grader/try-answer.ts'
 import { defineGrader } from '../../../support/app.ts'
 import { badGraders } from '../../../support/check-grader/bad-graders.ts'
 
-/** What a check of this name finds. */
+/** The finding of the check with this name. */
 async function found(grader: Grader, items: readonly unknown[], check: string) {
   const rows = items.map(readCheckRow)
   const findings = await checkGrader({ grader, rows, references: referencesOf(rows, grader), services: noServices() })
   return findings.find((one) => one.check === check)
 }
 
-/** The score is the number that is written. */
+/** The score is the number in the answer. */
 const said = defineGrader({ name: 'said', version: '1', grade: ({ sample }) => Number(sample.output_text) || 0 })
 const labelled = (answers: Readonly<Record<string, number>>) => [
   {
@@ -26,7 +26,7 @@ const labelled = (answers: Readonly<Record<string, number>>) => [
 ]
 
 describe('labelled answers', () => {
-  it('pass a grader that ranks them as people do, with the answers that are worth something else', async () => {
+  it('pass a grader that ranks them as people do, and show the answers with another score', async () => {
     const finding = await found(
       said,
       labelled({ '1.0': 1, '0.9': 0.6, '0.5': 0.5, '0.2': 0.1, '0.0': 0 }),
@@ -34,41 +34,41 @@ describe('labelled answers', () => {
     )
     expect(finding).toMatchObject({
       verdict: 'pass',
-      found: 'rank correlation 1.00 with 5 labelled answers; 1 are more than 25 % apart',
+      found: 'rank correlation 1.00 with 5 labelled answers; 1 differ by more than 25 %',
       examples: [{ attempt: 'a labelled answer, worth 0.60', output: '"0.9"', earned: 0.9 }],
     })
   })
 
-  it('fail a grader that ranks them otherwise, and name the worst disagreement first', async () => {
+  it('fail a grader that ranks them differently, and show the largest difference first', async () => {
     const finding = await found(
       said,
       labelled({ '0.1': 1, '0.4': 0.9, '0.5': 0.5, '0.6': 0.3, '0.8': 0 }),
       'labelled answers',
     )
     expect(finding?.verdict).toBe('fail')
-    expect(finding?.found).toBe('rank correlation -1.00 with 5 labelled answers; 4 are more than 25 % apart')
+    expect(finding?.found).toBe('rank correlation -1.00 with 5 labelled answers; 4 differ by more than 25 %')
     expect(finding?.examples.map(({ output }) => output)).toEqual(['"0.1"', '"0.8"', '"0.4"'])
   })
 
-  it('fail a grader that gives all the same, which has no rank', async () => {
+  it('fail a grader that gives every answer the same score, which has no rank', async () => {
     const answers = { a: 1, b: 0.8, c: 0.5, d: 0.3, e: 0 }
     expect(await found(said, labelled(answers), 'labelled answers')).toMatchObject({
       verdict: 'fail',
-      found: 'rank correlation none, all scores are equal with 5 labelled answers; 4 are more than 25 % apart',
+      found: 'rank correlation none, all scores are equal with 5 labelled answers; 4 differ by more than 25 %',
     })
   })
 
-  it('warn where there are too few to say anything', async () => {
+  it('warn if there are too few to say anything', async () => {
     expect(await found(said, labelled({ '1': 1, '0': 0 }), 'labelled answers')).toMatchObject({ verdict: 'warn' })
   })
 })
 
 describe('right answers', () => {
-  it('are all that a person calls right: those that earn less are named', async () => {
+  it('are all answers that a person labelled as right; those that earn less are shown', async () => {
     const answers = { '1': 1, '1.0': 1, '0.99': 1, '0.98': 1, '0.97': 1, '0.6': 1, '0.3': 0.3 }
     expect(await found(said, labelled(answers), 'right answers')).toMatchObject({
       verdict: 'warn',
-      found: 'right answers earn 92 % in the mean; 1 of 6 earn less than 90 %',
+      found: 'right answers earn 92 % on average; 1 of 6 earn less than 90 %',
       examples: [{ output: '"0.6"', earned: 0.6 }],
     })
   })
@@ -76,14 +76,14 @@ describe('right answers', () => {
   it('fail a grader that does not pay for them', async () => {
     expect(await found(said, labelled({ yes: 1, '0.5': 1 }), 'right answers')).toMatchObject({
       verdict: 'fail',
-      found: 'right answers earn 25 % in the mean',
+      found: 'right answers earn 25 % on average',
       examples: [{ output: '"yes"', earned: 0 }, { output: '"0.5"' }],
     })
   })
 })
 
 describe('one answer for all items', () => {
-  it('is warned of where it is right for more than half', () => {
+  it('gets a warning if it is right for more than half of the items', () => {
     expect(oneForAll(['yes', 'no', 'yes', undefined])).toMatchObject({
       verdict: 'warn',
       found: 'the most common right answer, "yes", is right for 67 % of the items',
@@ -93,8 +93,8 @@ describe('one answer for all items', () => {
   })
 })
 
-describe('calls that give what no tool gave', () => {
-  it('say nothing of a grader that cannot read them', async () => {
+describe('calls with outputs that no tool gave', () => {
+  it('say nothing about a grader that cannot read them', async () => {
     const output = z.object({ seconds: z.number() })
     const grader = defineGrader({
       name: 'measures',

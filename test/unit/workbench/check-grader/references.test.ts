@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { checkGrader } from '../../../../src/workbench/check-grader/check-grader.ts'
 import { questionOf, referencesOf, saysTheSame } from '../../../../src/workbench/check-grader/references.ts'
 import { readCheckRow } from '../../../../src/workbench/check-grader/rows.ts'
-import { noServices } from '../../../../src/workbench/check-grader/services.ts'
+import { noServices } from '../../../../src/workbench/check-grader/try-answer.ts'
 import { badGraders } from '../../../support/check-grader/bad-graders.ts'
 
 const range = { range: [0, 1] } as const

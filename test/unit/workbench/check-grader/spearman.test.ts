@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { spearman } from '../../../../src/workbench/check-grader/spearman.ts'
+import { spearman } from '../../../../src/workbench/check-grader/calibration.ts'
 
 const value = fc.integer({ min: 0, max: 5 })
 const pairs = fc.array(fc.tuple(value, value), { minLength: 2, maxLength: 20 })

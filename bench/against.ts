@@ -63,7 +63,7 @@ export const againstBench = {
     if (isJson) process.stdout.write(`${JSON.stringify({ revision: checkout.name, results }, null, 2)}\n`)
     const ends = Object.values(results)
     if (ends.some(({ control }) => median(control) < notLower)) {
-      say(`\nthe old build against itself misses ${notLower}: the machine is too restless; make the run again`)
+      say(`\nthe old build against itself misses ${notLower}: the machine is too noisy; make the run again`)
       process.exitCode = 2
     } else if (ends.some(({ now }) => median(now) < notLower)) process.exitCode = 1
   },
@@ -88,7 +88,7 @@ function readOptions(args: readonly string[]) {
   } as const
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
   const [revision] = positionals
-  if (revision === undefined) throw new Error('say against which revision: npm run bench -- against main')
+  if (revision === undefined) throw new Error('name a revision: npm run bench -- against main')
   const cases = values.only.split(',')
   const unknown = cases.find((id) => paths[id] === undefined)
   if (unknown !== undefined) throw new Error(`--only: "${unknown}" is not one of ${Object.keys(paths).join(', ')}`)

@@ -2,16 +2,16 @@ import type { Seen } from './processes.ts'
 import { type Summary, summarize } from './rounds.ts'
 import { type Asked, formatHead, formatRow } from './table.ts'
 
-/** What calls look like while something else goes on, and without it. */
+/** Calls while something else runs, and without it. */
 export interface Beside<Result> {
   readonly quiet: Summary
   readonly during: Summary
-  /** How long the other thing took. */
+  /** How long the other work took, in seconds. */
   readonly seconds: number
   readonly result: Result
 }
 
-/** Measures the same again and again while `work` goes on, and so many rounds before it and after it. */
+/** Measures repeatedly while `work` runs, and `rounds` times before it and after it. */
 export async function measureBeside<Result>(
   measure: () => Promise<Seen>,
   rounds: number,
@@ -34,7 +34,7 @@ export async function measureBeside<Result>(
   return { quiet: summarize(quiet), during: summarize(during), seconds, result }
 }
 
-/** The lines of a report on that; `judge` says what was asked of the rate's and the p99's ratio to the quiet ones. */
+/** The lines of a report on it; `judge` compares the ratios of the rate and of the p99 to the quiet ones with a target. */
 export function describeBeside(
   { quiet, during }: Beside<unknown>,
   names: { readonly quiet: string; readonly during: string },

@@ -5,7 +5,7 @@ import { type Count, createLatencies, median } from './latencies.ts'
 import { setStage } from './stage.ts'
 import { formatCells } from './table.ts'
 
-/** Measures how the server takes hundreds of rollouts that begin in the same moment over new connections. */
+/** Measures hundreds of rollouts that begin at the same time over new connections. */
 export const burstBench = {
   name: 'burst',
   usage: 'burst [ROLLOUTS] [--parallel N] [--rounds N]',

@@ -4,7 +4,7 @@ import type { Case, Summary } from './rounds.ts'
 import type { Stage } from './stage.ts'
 import type { Asked, Row } from './table.ts'
 
-/** A case that can be made warm before it is measured. */
+/** A case with a warm-up. */
 export interface WarmCase extends Case {
   warm(): Promise<unknown>
 }
@@ -22,7 +22,7 @@ const names: Readonly<Record<string, string>> = {
   pgbench: 'pgbench, single-row INSERT',
 }
 
-/** What `calls` measures, `only` the cases of these ids if given; and the reference, the bare route. */
+/** The cases that `calls` measures, those with the ids in `only` if given, and the reference, the bare route. */
 export async function callCases(stage: Stage, seconds: number, only: readonly string[] | undefined) {
   const { server, measure, database } = stage
   const wanted = (id: string) => only === undefined || only.includes(id)
@@ -56,7 +56,7 @@ export async function callCases(stage: Stage, seconds: number, only: readonly st
     cases.push(
       named('pgbench', async () => {
         const seen = await pgbench()
-        if (seen === undefined) throw new Error('pgbench is gone')
+        if (seen === undefined) throw new Error('pgbench is not on the PATH any more')
         return seen
       }),
     )
@@ -64,7 +64,7 @@ export async function callCases(stage: Stage, seconds: number, only: readonly st
   return { reference: http('bare', '/bare', { seconds: Math.max(1, seconds / 2) }), cases }
 }
 
-/** The rows of the report, with what was asked for. */
+/** The rows of the report, with their targets. */
 export function describeCases(seen: ReadonlyMap<string, Summary>): Row[] {
   const rows: Row[] = Object.entries(names).flatMap(([id, name]) => {
     const summary = seen.get(id)

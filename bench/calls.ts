@@ -12,7 +12,7 @@ import { formatHead, formatRow } from './table.ts'
 export const callsBench = {
   name: 'calls',
   usage: 'calls [SECONDS] [--rounds N] [--only none,database,…] [--sleep SECONDS]',
-  about: 'tool calls a second and how long they take, as a ratio to the same server without a ledger',
+  about: 'rate and latency of tool calls, as a ratio to the same server without a ledger',
   async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const options = {
       rounds: { type: 'string', default: '3' },

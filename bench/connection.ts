@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
 import { readResponse } from './read-response.ts'
 
-/** One keep-alive connection that asks one thing at a time. */
+/** A keep-alive connection that sends one request at a time. */
 export interface Connection {
-  /** Sends a request and gives the status of its answer; 0 when the connection was lost. */
+  /** Sends a request and gives the status of the response; 0 when the connection was lost. */
   ask(request: string): Promise<number>
   close(): void
 }
@@ -11,8 +11,8 @@ export interface Connection {
 const noBytes = Buffer.alloc(0)
 
 /**
- * Opens a connection to a server on this machine. It is a bare socket and reads as little as it can, because what the
- * client burns the server does not get. It connects again after a loss.
+ * Opens a connection to a server on this machine. It is a bare socket and parses as little as it can, because processor time
+ * of the client is not available to the server. It reconnects after a loss.
  */
 export function openConnection(port: number): Connection {
   let socket = open()
@@ -28,7 +28,7 @@ export function openConnection(port: number): Connection {
   function take(bytes: Buffer): void {
     const all = pending.length === 0 ? bytes : Buffer.concat([pending, bytes])
     const answer = readResponse(all)
-    // The buffer is the socket's and is written over by the next read.
+    // The buffer belongs to the socket; the next read overwrites it.
     pending = answer === undefined ? Buffer.from(all) : noBytes
     if (answer === undefined) return
     if (answer.closes) socket.destroy()

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Sql } from 'postgres'
 
-/** Seconds of processor time that processes have used; undefined where the system does not say (it is Linux that does). */
+/** Seconds of processor time that processes have used; undefined where the system does not tell (Linux does). */
 export function cpuSeconds(pids: readonly number[]): number | undefined {
   let ticks = 0
   for (const pid of pids) {
@@ -16,7 +16,7 @@ export function cpuSeconds(pids: readonly number[]): number | undefined {
   return ticks / 100
 }
 
-/** The processes of the Postgres, its own and those of its connections; none when it is not on this machine. */
+/** The process ids of Postgres and its connections; none when it is on another machine. */
 export async function postgresPids(sql: Sql): Promise<number[]> {
   const rows = await sql<{ pid: number }[]>`select pid from pg_stat_activity`
   const isHere = (pid: number) => {

@@ -9,11 +9,11 @@ import { type Asked, formatHead, formatRow } from './table.ts'
 const connections = 64
 const mostPerSecond = 8_000
 
-/** Measures gradings of rollouts of ten calls by a grader that does nothing, against the same server's bare route. */
+/** Measures gradings of rollouts of ten calls by a trivial grader, against the same server's bare route. */
 export const gradeBench = {
   name: 'grade',
   usage: 'grade [SECONDS] [--rounds N]',
-  about: 'gradings a second of rollouts of ten calls, and the same gradings asked for again',
+  about: 'the rate of gradings of rollouts of ten calls, and of the same gradings repeated',
   async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const options = { rounds: { type: 'string', default: '3' } } as const
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
@@ -25,7 +25,7 @@ export const gradeBench = {
     const { where, database, measure } = await setStage(env, cleanup)
     const { sql } = database
     await seedItems(sql)
-    // Each grading is of a rollout of its own: enough of them for the fastest machine, in whole datasets.
+    // Each grading is of a new rollout: enough of them for a fast machine, in whole datasets.
     const count = Math.ceil((mostPerSecond * seconds) / connections) * connections
     for (let slice = 0; slice <= rounds + 1; slice += 1) {
       await seedRollouts(sql, { seed: 'grade', from: slice * count, count })
@@ -38,7 +38,7 @@ export const gradeBench = {
       slice += 1
       return measure({ ...once, seconds, rollouts: rollouts(slice) })
     }
-    // Of the last slice that was graded, what is sure to have been reached.
+    // Rollouts of the last slice that have certainly been graded.
     const again = () => measure({ path: '/grade', seconds, rollouts: { ...rollouts(slice), count: connections * 10 } })
     const lone = () => measure({ path: '/grade', seconds: 1, connections: 1, rollouts: rollouts(rounds + 1) })
     const bare = () => measure({ path: '/bare', seconds: Math.max(1, seconds / 2) })

@@ -5,12 +5,12 @@ import { seedItems, seedRollouts } from './seed.ts'
 
 const rolloutsAtOnce = itemsOfDataset * 200
 
-/** How many days ago the rollouts began that retention is to delete, at least. */
+/** The least age in days of the rollouts that retention deletes. */
 export const oldDays = 30
 
 /**
- * Records so many calls, `old` of them older than {@link oldDays}, and leaves the tables as a server that runs for weeks
- * has them: vacuumed and analyzed. Gives the seconds that it took.
+ * Records `calls` calls, `old` of them older than {@link oldDays}, and leaves the tables as a server that runs for weeks
+ * has them: vacuumed and analyzed. Gives the seconds it took.
  */
 export async function fill(sql: Sql, calls: number, old: number): Promise<number> {
   const began = performance.now()
@@ -38,7 +38,7 @@ export async function fill(sql: Sql, calls: number, old: number): Promise<number
   return (performance.now() - began) / 1000
 }
 
-/** The sizes of the ledger's tables and of their indexes, a line each. */
+/** The sizes of the ledger's tables and indexes, one per line. */
 export async function readSizes(sql: Sql): Promise<string[]> {
   const rows = await sql<{ name: string; kind: string; size: string }[]>`
     select c.relname as name, case when c.relkind = 'i' then 'index' else 'table' end as kind,
@@ -49,7 +49,7 @@ export async function readSizes(sql: Sql): Promise<string[]> {
   return rows.map(({ name, kind, size }) => `${kind}  ${name.padEnd(36)}${size.padStart(10)}`)
 }
 
-/** How far Postgres has written its log, in bytes since its beginning. */
+/** The position of Postgres' write-ahead log, in bytes. */
 export async function logPosition(sql: Sql): Promise<number> {
   const [row] = await sql<{ bytes: string }[]>`select pg_current_wal_lsn() - '0/0'::pg_lsn as bytes`
   return Number(row?.bytes)

@@ -4,7 +4,7 @@ import { describeBeside, measureBeside } from './beside.ts'
 import { oldDays } from './growth-fill.ts'
 import type { Seen } from './processes.ts'
 
-/** Deletes what is old as a server's housekeeping does, while the load runs, and describes what became of the load. */
+/** Deletes old rollouts as housekeeping does, while the load runs, and describes the effect on the load. */
 export async function measureRetention(
   database: BenchDatabase,
   hot: () => Promise<Seen>,

@@ -8,11 +8,11 @@ import { measureInRounds } from './rounds.ts'
 import { setStage } from './stage.ts'
 import { formatAsked, formatHead, formatRow } from './table.ts'
 
-/** Measures the hot path over a ledger of millions of calls against an empty one, and while old rollouts are deleted. */
+/** Measures the hot path with millions of recorded calls against an empty ledger, and while old rollouts are deleted. */
 export const growthBench = {
   name: 'growth',
   usage: 'growth [CALLS] [--seconds N] [--rounds N] [--settle SECONDS]',
-  about: 'the hot path with ten million recorded calls, or so many, beside an empty ledger; and under retention',
+  about: 'the hot path with ten million recorded calls beside an empty ledger; and under retention',
   async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const text = { type: 'string' } as const
     const options = {
@@ -32,7 +32,7 @@ export const growthBench = {
     const stage = await setStage(env, cleanup)
     const { where, database, server, measure } = stage
     const other = await stage.addServer(await stage.addDatabase())
-    // A tenth is old, a million of ten.
+    // A tenth of them is old.
     const deleted = Math.floor(calls / 10)
     const filling = await fill(database.sql, calls, deleted)
     write(where)
@@ -42,7 +42,7 @@ export const growthBench = {
     const hot = (port: number, time = seconds) => measure({ path: '/tools/none', seconds: time, ports: [port] })
     const names = { empty: "effects: 'none', an empty ledger", full: `effects: 'none', ${calls} calls` }
     await hot(other.port, 2)
-    // After a checkpoint the first change to a page is logged in full: by then the worst of that is over.
+    // After a checkpoint the first change to a page is logged in full; this load gets over most of it.
     await hot(server.port, settle)
     write(`\n${rounds} rounds of ${seconds} s each, by turns, after ${settle} s of load since the last checkpoint\n`)
     const log = { empty: { bytes: 0, calls: 0 }, full: { bytes: 0, calls: 0 } }

@@ -1,26 +1,26 @@
-/** How long requests took, counted in buckets that are one hundredth wide, so that what several processes saw adds up. */
+/** A histogram of latencies with buckets 1 % wide, so that the counts of several processes can be added. */
 export interface Latencies {
-  /** Counts one request of `ms` milliseconds. */
+  /** Counts a request of `ms` milliseconds. */
   add(ms: number): void
-  /** Counts all that another one counted, as {@link Latencies.counts} gave it. */
+  /** Adds the counts of another histogram, as {@link Latencies.counts} gives them. */
   merge(counts: readonly Count[]): void
   readonly counts: readonly Count[]
-  /** How many were counted. */
+  /** The number of requests. */
   readonly total: number
   /**
-   * The smallest time within which the share (0 to 1) of the requests was answered, in milliseconds, at most one
-   * hundredth too long; NaN when nothing was counted. It is the nearest-rank definition: the 0.99 of ten is the slowest.
+   * The smallest time in milliseconds within which the share (0 to 1) of the requests was answered, at most 1 %
+   * too long; NaN when nothing was counted. Nearest-rank definition: the 0.99 of ten is the slowest.
    */
   quantile(share: number): number
 }
 
-/** A bucket's number and how many fell into it. */
+/** A bucket's number and its count. */
 export type Count = readonly [bucket: number, count: number]
 
 const width = 1.01
 const least = 0.001
 
-/** Starts to count latencies. */
+/** Makes an empty histogram. */
 export function createLatencies(): Latencies {
   const buckets = new Map<number, number>()
   let total = 0
@@ -51,7 +51,7 @@ export function createLatencies(): Latencies {
   }
 }
 
-/** The middle one of some numbers, the mean of the middle two when they are even in number; NaN of none. */
+/** The median; the mean of the middle two for an even count, NaN for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]

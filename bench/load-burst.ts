@@ -4,7 +4,7 @@ import { createLatencies, type Latencies } from './latencies.ts'
 import type { BurstWish, burstSeen } from './load-wish.ts'
 import { callBody, gradingBody, itemOf, newRolloutId, requestText } from './requests.ts'
 
-/** Begins so many rollouts in the same moment: calls in parallel, then a grading, each over a new connection. */
+/** Begins a number of rollouts at the same time: parallel calls, then a grading, each on a new connection. */
 export async function burst(wish: BurstWish): Promise<z.infer<typeof burstSeen>> {
   const { port, key } = wish
   const calls = createLatencies()

@@ -4,7 +4,7 @@ import { createLatencies } from './latencies.ts'
 import type { SteadyWish, steadySeen } from './load-wish.ts'
 import { createRequests } from './requests.ts'
 
-/** Asks over so many connections, each one thing after the other, until the time is over. */
+/** Sends requests over a number of connections, one at a time on each, until the time is over. */
 export async function steady(wish: SteadyWish): Promise<z.infer<typeof steadySeen>> {
   const latencies = createLatencies()
   let errors = 0

@@ -1,41 +1,41 @@
 import { z } from 'zod'
 
-/** Rollouts that were recorded before, see `seededId`: those from one number on, so many. */
+/** A range of rollouts that were recorded in advance, see `seededId`. */
 const seeded = z.object({ seed: z.string(), from: z.number(), count: z.number() })
 
-/** Rollouts that were recorded before. */
+/** Rollouts that were recorded in advance. */
 export type Seeded = z.infer<typeof seeded>
 
-/** A load of some seconds over connections that are kept. */
+/** A load of some seconds over keep-alive connections. */
 export const steadyWish = z.object({
   do: z.literal('steady'),
-  /** Where servers listen on this machine: the connections are shared evenly among them. */
+  /** The ports of the servers on this machine; the connections are spread evenly over them. */
   ports: z.array(z.number()).min(1),
   path: z.string(),
   kind: z.enum(['calls', 'gradings']),
   key: z.string(),
   connections: z.number(),
-  /** For how long, at most. */
+  /** The longest duration. */
   seconds: z.number(),
-  /** How many requests a connection makes at most. */
+  /** The most requests per connection. */
   requests: z.number().optional(),
-  /** The rollouts to ask for; new ones when it is left out. */
+  /** The rollouts to use; new ones when it is left out. */
   rollouts: seeded.optional(),
 })
 
-/** Many rollouts at once, each request over a connection of its own. */
+/** Many rollouts at once, each request on a new connection. */
 export const burstWish = z.object({
   do: z.literal('burst'),
   port: z.number(),
   key: z.string(),
   rollouts: z.number(),
-  /** How many calls each rollout makes at once. */
+  /** How many calls each rollout makes in parallel. */
   parallel: z.number(),
   callPath: z.string(),
   gradePath: z.string(),
 })
 
-/** What the load process is asked for. */
+/** A request to the load process. */
 export const loadWish = z.discriminatedUnion('do', [steadyWish, burstWish])
 
 /** A load of some seconds. */
@@ -46,10 +46,10 @@ export type BurstWish = z.infer<typeof burstWish>
 
 const counts = z.array(z.tuple([z.number(), z.number()]).readonly()).readonly()
 
-/** What a steady load saw: errors are answers other than 200 and lost connections. */
+/** The result of a steady load: errors are statuses other than 200 and lost connections. */
 export const steadySeen = z.object({ seconds: z.number(), errors: z.number(), counts })
 
-/** What a burst saw, times in milliseconds from its begin. */
+/** The result of a burst, times in milliseconds from its start. */
 export const burstSeen = z.object({
   first: z.number(),
   last: z.number(),

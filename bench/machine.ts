@@ -2,14 +2,14 @@ import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Names the machine: processors, Node, and how often a second its temporary folder's disk makes 8 kB durable. */
+/** Describes the machine: processors, Node, and how many times per second the disk of its temporary folder syncs 8 kB. */
 export function describeMachine(): string {
   const model = cpus()[0]?.model.trim() ?? process.arch
   const syncs = `${fsyncRate().toFixed(0)} fdatasync/s in ${tmpdir()}`
   return `${availableParallelism()} × ${model}, Node ${process.versions.node}, ${syncs}`
 }
 
-/** How often a second 8 kB can be written and made durable, one after the other, by trying for half a second. */
+/** How many sequential 8 kB writes per second can be made durable, measured for half a second. */
 function fsyncRate(): number {
   const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-fsync-'))
   const file = openSync(join(folder, 'file'), 'w')

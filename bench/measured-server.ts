@@ -40,7 +40,7 @@ process.once('SIGTERM', async () => {
   process.exit(0)
 })
 
-/** Adds the bare route, and one that writes one row a request. */
+/** Adds the bare route, and one that inserts one row per request. */
 function withReferences(app: Hono): Hono {
   app.post('/bare', async (c) => {
     await authenticate(c.req.raw.headers)

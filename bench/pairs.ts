@@ -3,11 +3,11 @@ export interface PairRatios {
   readonly rates: { readonly old: readonly number[]; readonly now: readonly number[] }
   /** The new build's rate to the old one's. */
   readonly now: readonly number[]
-  /** The old build's rate in a second server to its rate in the first: how much the machine wavers. */
+  /** The ratio of the old build's second server to its first: the noise of the machine. */
   readonly control: readonly number[]
 }
 
-/** Each gives its rate, measured once. */
+/** Each function measures once and gives the rate. */
 export interface Compared {
   readonly old: () => Promise<number>
   readonly now: () => Promise<number>
@@ -15,8 +15,8 @@ export interface Compared {
 }
 
 /**
- * Measures in interleaved pairs: in each the old build, the new one and the old one's second server, in an order that turns
- * from pair to pair, so that whoever comes first or last gains nothing by it.
+ * Measures in interleaved pairs: in each the old build, the new one and the old one's second server, in an order that rotates
+ * from pair to pair, so that being first or last gives no advantage.
  */
 export async function comparePairs(compared: Compared, pairs: number): Promise<PairRatios> {
   const rates: { readonly old: number[]; readonly now: number[] } = { old: [], now: [] }

@@ -10,23 +10,23 @@ import { z } from 'zod'
 import { createLatencies, type Latencies } from './latencies.ts'
 import { type BurstWish, burstSeen, type SteadyWish, steadySeen } from './load-wish.ts'
 
-/** What one measurement saw. */
+/** The result of one measurement. */
 export interface Seen {
   /** Answers a second. */
   readonly rate: number
   readonly latencies: Latencies
-  /** Answers other than 200, and lost connections. */
+  /** Statuses other than 200, and lost connections. */
   readonly errors: number
 }
 
-/** A server that is measured. */
+/** A measured server. */
 export interface MeasuredServer {
   readonly pid: number
   readonly port: number
   stop(): Promise<void>
 }
 
-/** A process that makes load when it is told to. */
+/** A process that makes load on request. */
 export interface Load {
   readonly pid: number
   measure(wish: Omit<SteadyWish, 'do'>): Promise<Seen>

@@ -6,7 +6,7 @@ import { type CpuProfile, readProfile, shareOfParts } from './profile.ts'
 import { makeReferenceTable } from './references.ts'
 import { setStage } from './stage.ts'
 
-/** Says where the time of a call goes, by a CPU profile of the server under load. */
+/** Shows where the time of a call goes, by a CPU profile of the server under load. */
 export const profileBench = {
   name: 'profile',
   usage: 'profile [PATH] [SECONDS] [--out FOLDER]',

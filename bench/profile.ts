@@ -14,10 +14,10 @@ const cpuProfile = z.object({
   timeDeltas: z.array(z.number()),
 })
 
-/** What V8's profiler writes. */
+/** A profile as V8's profiler writes it. */
 export type CpuProfile = z.infer<typeof cpuProfile>
 
-/** A part of the server's time: who spent it, by the address of the code, the first that fits. */
+/** Parts of the server's time, by the path of the code; the first that matches counts. */
 const parts: readonly (readonly [part: string, code: RegExp])[] = [
   ['authentication', /\/src\/auth\//],
   ['canonical JSON and hashes', /\/src\/json\./],
@@ -40,8 +40,8 @@ export function readProfile(folder: string): CpuProfile {
 }
 
 /**
- * Says which part of the code spent which share (0 to 1) of the time in which the process was busy, the largest first.
- * Time inside of Node and V8 is of whoever called them; only what nobody of the server called is the network's.
+ * Gives the share (0 to 1) of the busy time that each part of the code spent, the largest first.
+ * Time inside Node and V8 counts for their caller; what has no caller in the server counts for the network.
  */
 export function shareOfParts(profile: CpuProfile): [part: string, share: number][] {
   const byId = new Map(profile.nodes.map((node) => [node.id, node]))
@@ -72,7 +72,7 @@ function partNamed(functionName: string, url: string, above: string): string {
   if (functionName === '(program)') return 'V8 and the system'
   const part = parts.find(([, code]) => code.test(url))?.[0]
   if (part !== undefined) return part
-  // The answer's way out is the network's, whoever begins it; a query's is the driver's.
+  // Sending a response counts for the network, whoever starts it; sending a query counts for the driver.
   return url.startsWith('node:_http') || url.startsWith('node:net')
     ? above === 'the driver: postgres.js'
       ? above

@@ -1,9 +1,9 @@
-/** An answer that has arrived as a whole. */
+/** A complete response. */
 export interface Answer {
   readonly status: number
-  /** How many bytes it is long, head and body. */
+  /** Its length in bytes, head and body. */
   readonly length: number
-  /** Whether the server hangs up after it. */
+  /** Whether the server closes the connection after it. */
   readonly closes: boolean
 }
 
@@ -11,16 +11,16 @@ const endOfHead = Buffer.from('\r\n\r\n')
 const endOfLine = Buffer.from('\r\n')
 
 /**
- * Reads the HTTP/1.1 answer that begins these bytes, or gives undefined while it is incomplete: as little of the
- * protocol as a server's own client needs, a body with its length or in chunks.
+ * Reads the HTTP/1.1 response at the start of these bytes, or gives undefined while it is incomplete. It knows as little of
+ * the protocol as this load needs: a body with a length or in chunks.
  *
- * @throws Error for what is no such answer.
+ * @throws Error for anything else.
  */
 export function readResponse(bytes: Buffer): Answer | undefined {
   const at = bytes.indexOf(endOfHead)
   if (at === -1) return undefined
   const head = bytes.toString('latin1', 0, at)
-  if (!head.startsWith('HTTP/1.1 ')) throw new Error(`no HTTP/1.1 answer: ${head.slice(0, 40)}`)
+  if (!head.startsWith('HTTP/1.1 ')) throw new Error(`not an HTTP/1.1 response: ${head.slice(0, 40)}`)
   const status = Number(head.slice(9, 12))
   const closes = /\r\nconnection: *close/i.test(head)
   const body = at + endOfHead.length
@@ -30,7 +30,7 @@ export function readResponse(bytes: Buffer): Answer | undefined {
 }
 
 function endOfChunks(bytes: Buffer, head: string, body: number): number | undefined {
-  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) throw new Error('an answer without a length')
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) throw new Error('a response without a length')
   for (let from = body; ; ) {
     const line = bytes.indexOf(endOfLine, from)
     if (line === -1) return undefined

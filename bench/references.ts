@@ -8,12 +8,12 @@ import type { Sql } from 'postgres'
 import { createLatencies } from './latencies.ts'
 import type { Seen } from './processes.ts'
 
-/** Makes the table of the references: a row like that of a tool call and the one index that it needs. */
+/** Creates the table of the references: a row like that of a tool call, with one index. */
 export async function makeReferenceTable(sql: Sql): Promise<void> {
   await sql`create table if not exists reference_calls (id text primary key, arguments jsonb not null, output text not null)`
 }
 
-/** Inserts single rows over one connection, one after the other, for some seconds. */
+/** Inserts single rows over one connection, in sequence, for some seconds. */
 export async function insertOneByOne(sql: Sql, seconds: number): Promise<Seen> {
   const connection = await sql.reserve()
   const latencies = createLatencies()
@@ -36,7 +36,7 @@ const script = String.raw`\set a random(0, 9000000000000000000)
 insert into reference_calls values ('pgbench_' || :a || :b, '${args}', 'net revenue 2015');
 `
 
-/** How pgbench, where it is installed, inserts single rows over so many connections; undefined where it is not. */
+/** Measures single-row inserts by pgbench over a number of connections; undefined where pgbench is not installed. */
 export async function measurePgbench(url: string, connections: number, seconds: number): Promise<Seen | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'scorekeeper-pgbench-'))
   const file = join(folder, 'insert.sql')

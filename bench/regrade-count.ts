@@ -1,11 +1,11 @@
 import type { Sql } from 'postgres'
 
-/** The figures of a re-grading, counted one by one in this process and not by the database. */
+/** The figures of a re-grading, counted in this process instead of by the database. */
 export async function countDirectly(sql: Sql, grader: string) {
   const was = new Map<string, number>()
   const is = new Map<string, number>()
   const outcomes = { scored: 0, failed: 0, ungradable: 0 }
-  // What failed is tried again by a run that goes on: the last word on it counts.
+  // A resumed run tries failed gradings again: the last outcome counts.
   const last = new Map<string, keyof typeof outcomes>()
   type Row = { rollout_id: string; source: string; outcome: keyof typeof outcomes; score: number | null }
   const rows = sql<Row[]>`select rollout_id, source, outcome, score from grades where grader = ${grader} order by id`

@@ -5,15 +5,15 @@ import { seedItems, seedRollouts } from './seed.ts'
 
 const atOnce = itemsOfDataset * 200
 
-/** What the model wrote, in turn: right, nearly right, right in other words, wrong, and nothing at all. */
+/** Final outputs, in turn: right, nearly right, right in other words, wrong, and empty. */
 const outputs = ['94', '94.5', 'The answer is 94.0 million.', '12', '', '**Answer: 94**', '0.94', 'I do not know.']
 
-/** Of so many rollouts one has a call that failed. */
+/** One rollout in this many has a call that failed. */
 const failedOneIn = 100
 
 /**
- * Records rollouts of ten calls, each graded for a trainer by an earlier version of the grader: most with a score, some
- * failed. Gives the seconds that it took.
+ * Records rollouts of ten calls, each graded for a trainer by an earlier version of the grader, most with a score, some
+ * failed. Gives the seconds it took.
  */
 export async function fillGraded(sql: Sql, grader: string, rollouts: number): Promise<number> {
   const began = performance.now()

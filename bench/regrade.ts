@@ -15,12 +15,11 @@ import { fillGraded } from './regrade-fill.ts'
 const program = fileURLToPath(new URL('./regrade-program.ts', import.meta.url))
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Measures grading recorded rollouts again by the command itself, and whether its figures are right. */
+/** Measures the command `regrade` on recorded rollouts, and checks its figures. */
 export const regradeBench = {
   name: 'regrade',
   usage: 'regrade [--rollouts N] [--concurrency N] [--kill-after SECONDS]',
-  about:
-    'a hundred thousand recorded rollouts graded again, or so many: time, memory, and its figures counted directly',
+  about: '100,000 recorded rollouts graded again: time, memory, and its figures compared with a direct count',
   async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const text = { type: 'string' } as const
     const options = {
@@ -44,7 +43,7 @@ export const regradeBench = {
     if (killAfter !== undefined) {
       await runCommand(asked, child, killAfter)
       const [row] = await sql<{ n: number }[]>`select count(*)::int as n from grades where source = 'regrade'`
-      write(`killed after ${killAfter} s, with ${row?.n} graded; the same command again:`)
+      write(`killed after ${killAfter} s, with ${row?.n} graded; running the same command again:`)
     }
     const first = await runCommand([...asked, '--csv', files.csv, '--page', files.page], child)
     const direct = await countDirectly(sql, grader.name)
@@ -68,7 +67,7 @@ export const regradeBench = {
   },
 }
 
-/** Runs the command, or the beginning of it. */
+/** Runs the command, up to `killAfter` seconds. */
 async function runCommand(args: readonly string[], env: NodeJS.ProcessEnv, killAfter?: number) {
   const began = performance.now()
   const options = { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] as ['ignore', 'pipe', 'inherit'] }
@@ -89,7 +88,7 @@ async function runCommand(args: readonly string[], env: NodeJS.ProcessEnv, killA
   return { seconds: (performance.now() - began) / 1000, megabytes, processor, out: Buffer.concat(chunks).toString() }
 }
 
-/** The most memory that a process has had resident so far, where the system says (Linux); else 0. */
+/** The peak resident memory of a process in MB, where the system tells (Linux); otherwise 0. */
 function peakMegabytes(pid: number | undefined): number {
   try {
     const found = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))

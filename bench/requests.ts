@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { SteadyWish } from './load-wish.ts'
 
-/** What a connection asks for, one request after the other. */
+/** The requests of a connection, one after the other. */
 export interface Requests {
-  /** The next request as it goes over the wire. */
+  /** The next request as bytes on the wire. */
   next(): string
 }
 
@@ -13,7 +13,7 @@ export const callsOfRollout = 10
 /** How many items the dataset has. */
 export const itemsOfDataset = 64
 
-/** Makes the requests of one connection, which goes through its rollouts one after the other. */
+/** Makes the requests of one connection, which plays its rollouts one after the other. */
 export function createRequests(
   { path, kind, key, rollouts }: Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts'>,
   connection: number,
@@ -45,7 +45,7 @@ export function createRequests(
   }
 }
 
-/** A request; the body is ASCII, so that characters are bytes. `headers` are more header lines. */
+/** An HTTP request. The body must be ASCII, so that characters are bytes; `headers` are further header lines. */
 export function requestText(path: string, key: string, body: string, headers = ''): string {
   const head = `POST ${path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nauthorization: Bearer ${key}\r\n`
   return `${head}${headers}content-length: ${body.length}\r\n\r\n${body}`
@@ -62,17 +62,17 @@ export function gradingBody(rollout: string, item: string): string {
   return `{"sample":{"choices":[],"output_text":"94"},"trace_id":"${rollout}","item":${item}}`
 }
 
-/** A rollout's id as trainers make them: nothing in it says when it was made. */
+/** A rollout's id as trainers make them: random, not ordered by time. */
 export function newRolloutId(): string {
   return `trace_${randomBytes(16).toString('hex')}`
 }
 
-/** The id of the n-th rollout that was recorded beforehand, as random to an index as any other. */
+/** The id of the n-th rollout that was recorded in advance, as random to an index as any other. */
 export function seededId(seed: string, n: number): string {
   return `trace_${createHash('md5').update(`${seed}:${n}`).digest('hex')}`
 }
 
-/** The dataset row of the n-th rollout, as JSON: a dataset of a few, so that rollouts come in groups. */
+/** The dataset row of the n-th rollout, as JSON: a small dataset, so that rollouts come in groups. */
 export function itemOf(n: number): string {
   const question = 'what is the net change in net revenue during 2015 for the corporation?'
   return `{"messages":[{"role":"user","content":"${n % itemsOfDataset}: ${question}"}],"reference_answer":"94.0"}`

@@ -8,20 +8,20 @@ export interface Case {
   readonly measure: () => Promise<Seen>
 }
 
-/** What all rounds saw of one case. */
+/** The result of a case over all rounds. */
 export interface Summary {
-  /** Mean of the rounds, in answers a second. */
+  /** Mean of the rounds, in responses per second. */
   readonly rate: number
-  /** Of each round, to the mean of the references just before and just after. */
+  /** For each round, the ratio to the mean of the references just before and just after. */
   readonly ratios: readonly number[]
   readonly latencies: Latencies
   readonly errors: number
 }
 
 /**
- * Measures every case once in each round with the reference between any two, because a machine and its disk are not
- * equally fast from one second to the next. Gives what was seen by the id of the case; the reference is there too, and its
- * ratios, each to the one before it, show how restless the machine was.
+ * Measures every case once per round, with the reference between any two, because the speed of a machine and its disk
+ * changes from one second to the next. Gives the results by the id of the case, the reference included, whose
+ * ratios, each to the one before it, show how noisy the machine was.
  */
 export async function measureInRounds(
   reference: Case,
@@ -57,7 +57,7 @@ export async function measureInRounds(
   return new Map(summaries)
 }
 
-/** Adds up what several measurements of one case saw; the ratios are to be given. */
+/** Combines several measurements of one case; the caller gives the ratios. */
 export function summarize(slices: readonly Seen[], ratios: readonly number[] = []): Summary {
   const latencies = createLatencies()
   for (const { latencies: of } of slices) latencies.merge(of.counts)

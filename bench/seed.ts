@@ -4,12 +4,12 @@ import { callsOfRollout, itemOf, itemsOfDataset } from './requests.ts'
 
 /** Which rollouts to record. */
 export interface Seeding {
-  /** Part of the rollouts' ids, see `seededId`. */
+  /** Part of the rollout ids, see `seededId`. */
   readonly seed: string
   /** The number of the first one. */
   readonly from: number
   readonly count: number
-  /** Days before now at which the first of them began, and the one after the last; both now when left out. */
+  /** How many days ago the first of them began, and the one after the last; now when left out. */
   readonly days?: readonly [first: number, last: number]
 }
 
@@ -26,14 +26,14 @@ export async function seedItems(sql: Sql): Promise<void> {
 }
 
 /**
- * Records rollouts of ten calls as the ledger would have, in one statement a table. The n-th is of the n-th item of the
- * dataset, and round again.
+ * Records rollouts of ten calls as the ledger would, with one statement per table. The n-th uses the n-th item of the
+ * dataset, cyclically.
  */
 export async function seedRollouts(sql: Sql, { seed, from, count, days = [0, 0] }: Seeding): Promise<void> {
   const hashes = Array.from({ length: itemsOfDataset }, (_, n) => contentHash(JSON.parse(itemOf(n))))
   const [first, last] = days
   await sql.begin(async (tx) => {
-    // The data are made up: nobody misses what a crash would take.
+    // The data is generated: a crash may lose it.
     await tx`set local synchronous_commit = off`
     await tx`
       insert into rollouts (id, item_hash, calls, created_at)

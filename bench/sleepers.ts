@@ -5,8 +5,8 @@ import { formatAsked } from './table.ts'
 const sleepers = 500
 
 /**
- * Measures hot calls while 500 calls of an external tool sleep at once, on a server whose pools have four connections for the ledger and sixteen for tools. The
- * server's tool sleeps as long as SLEEP_SECONDS says.
+ * Measures hot calls while 500 calls of an external tool sleep, on a server with four connections for the ledger and sixteen
+ * for tools. SLEEP_SECONDS says how long the tool sleeps.
  */
 export async function measureSleepers(stage: Stage, sleepSeconds: number, seconds: number): Promise<string[]> {
   const { measure, server, key } = stage

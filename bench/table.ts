@@ -5,18 +5,18 @@ export interface Row {
   readonly name: string
   /** Answers a second; undefined where no rate was measured. */
   readonly rate?: number | undefined
-  /** The ratio to the reference of each round. */
+  /** The ratio to the reference, for each round. */
   readonly ratios?: readonly number[] | undefined
   /** Milliseconds. */
   readonly p50?: number | undefined
   /** Milliseconds. */
   readonly p99?: number | undefined
   readonly errors?: number | undefined
-  /** What was asked for and what came of it. */
+  /** The target and whether it is reached. */
   readonly asked?: Asked | undefined
 }
 
-/** A figure that was asked for, in words, and whether it is reached. */
+/** A target, in words, and whether it is reached. */
 export interface Asked {
   readonly text: string
   readonly reached: boolean
@@ -26,12 +26,12 @@ const headings = ['a second', 'ratio', 'of rounds', 'p50 ms', 'p99 ms', 'errors'
 const nameWidth = 40
 const cellWidth = 11
 
-/** The head of a report's table; `reference` says to what the ratios are. */
+/** The head of a report's table; `reference` names what the ratios refer to. */
 export function formatHead(reference: string): string {
   return line('', [headings[0] ?? '', `of ${reference}`, ...headings.slice(2)], 'asked')
 }
 
-/** A row of a report's table: the ratio is the median of the rounds', beside the least and the greatest of them. */
+/** A row of a report's table: the ratio is the median of the rounds, beside the least and the greatest. */
 export function formatRow({ name, rate, ratios = [], p50, p99, errors, asked }: Row): string {
   const spread = ratios.length > 1 ? `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}` : ''
   const cells = [
@@ -45,12 +45,12 @@ export function formatRow({ name, rate, ratios = [], p50, p99, errors, asked }: 
   return line(name, cells, asked === undefined ? '' : formatAsked(asked))
 }
 
-/** What was asked for with a word on whether it is reached. */
+/** A target with a word on whether it is reached. */
 export function formatAsked({ text, reached }: Asked): string {
   return `${text} asked: ${reached ? 'reached' : 'NOT REACHED'}`
 }
 
-/** A line of a table: a name and cells, flush right. */
+/** A line of a table: a name and right-aligned cells. */
 export function formatCells(name: string, cells: readonly string[]): string {
   return line(name, cells, '')
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createCleanup, makeScratchFolder } from '../../../bench/cleanup.ts'
 
 describe('the cleanup of a bench', () => {
-  it('undoes the latest first, once, also after a step that fails, and says what failed', async () => {
+  it('runs the last step first, each once, continues after a failed step and reports it', async () => {
     const done: string[] = []
     const cleanup = createCleanup()
     cleanup.add(() => void done.push('first'))
@@ -15,7 +15,7 @@ describe('the cleanup of a bench', () => {
     expect(done).toEqual(['last', 'first'])
   })
 
-  it('removes a scratch folder, which every user may pass through before', async () => {
+  it('removes a scratch folder that every user could pass through', async () => {
     const cleanup = createCleanup()
     const folder = makeScratchFolder(cleanup)
     writeFileSync(join(folder, 'file'), 'text')

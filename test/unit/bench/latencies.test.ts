@@ -29,14 +29,14 @@ describe('latencies', () => {
     expect(oneSlow(1_000).quantile(0.99)).toBeLessThan(1.02)
   })
 
-  it('adds up what several processes counted', () => {
+  it('adds the counts of several processes', () => {
     const both = counted([1, 2, 3])
     both.merge(JSON.parse(JSON.stringify(counted([10, 20, 30]).counts)))
     expect(both.counts).toEqual(counted([1, 2, 3, 10, 20, 30]).counts)
     expect(both.total).toBe(6)
   })
 
-  it('has no percentile of nothing', () => {
+  it('has no percentile when it is empty', () => {
     expect(createLatencies().quantile(0.5)).toBeNaN()
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { comparePairs } from '../../../bench/pairs.ts'
 
 describe('two builds in pairs', () => {
-  it('are measured in an order that turns, and compared within their pair alone', async () => {
+  it('are measured in rotating order, and compared within their pair only', async () => {
     const order: string[] = []
     const rates = { old: [100, 50], now: [120, 60], control: [100, 49] }
     const measured = (name: 'old' | 'now' | 'control') => async () => {

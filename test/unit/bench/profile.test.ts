@@ -4,7 +4,7 @@ import { shareOfParts } from '../../../bench/profile.ts'
 const frame = (functionName: string, url = '') => ({ functionName, url })
 
 describe('a CPU profile', () => {
-  it('gives the time inside of Node and V8 to whoever called them, and leaves out idle time', () => {
+  it('attributes time inside Node and V8 to their caller, and leaves out idle time', () => {
     const profile = {
       nodes: [
         { id: 1, callFrame: frame('(root)'), children: [2, 3, 4] },

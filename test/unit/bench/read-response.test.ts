@@ -8,7 +8,7 @@ const withLength = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
 const chunked =
   'HTTP/1.1 503 Service Unavailable\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\na\r\n0123456789\r\n0\r\n\r\n'
 
-describe('reading an answer', () => {
+describe('reading a response', () => {
   it.each([
     [withLength, 200],
     [chunked, 503],
@@ -21,25 +21,25 @@ describe('reading an answer', () => {
     expect(readResponse(whole)).toEqual({ status, length: whole.length, closes: false })
   })
 
-  it('leaves what comes after the answer', () => {
+  it('leaves the bytes after the response', () => {
     expect(readResponse(Buffer.from(chunked + withLength))?.length).toBe(chunked.length)
   })
 
-  it('sees that the server hangs up', () => {
+  it('sees that the server closes the connection', () => {
     const text = 'HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
     expect(readResponse(Buffer.from(text))).toMatchObject({ status: 500, closes: true })
   })
 
   it.each(['SSH-2.0-OpenSSH\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\n'])(
-    'refuses what is no answer with a length: %j',
+    'throws for anything that is not a response with a length: %j',
     (text) => {
-      expect(() => readResponse(Buffer.from(text))).toThrow('answer')
+      expect(() => readResponse(Buffer.from(text))).toThrow('response')
     },
   )
 })
 
 describe('a connection of the load', () => {
-  it('gives the status of each answer, connects again after a loss and says so', async () => {
+  it('gives the status of each response, reconnects after a loss and reports it', async () => {
     let asked = 0
     const server = createServer((request, response) => {
       asked += 1

@@ -14,7 +14,7 @@ describe('a report', () => {
     expect(formatRow({ name: 'added', p50: 0.5 }).split(/\s{2,}/)).toEqual(['added', '0.50'])
   })
 
-  it('says of each figure that was asked for whether it is reached', () => {
+  it('says for each target whether it is reached', () => {
     expect(formatAsked({ text: '0.45', reached: true })).toBe('0.45 asked: reached')
     expect(formatAsked({ text: '0.45', reached: false })).toBe('0.45 asked: NOT REACHED')
   })

@@ -178,7 +178,7 @@ describe('the checks of a chaos run', () => {
     expect(checks.map(({ name }) => name).sort()).toEqual([...new Set(broken.map(([name]) => name))].sort())
   })
 
-  it('do not blame a rollout for a failure that only a process knew of which was killed', () => {
+  it('ignore a failure that only a killed process knew of', () => {
     const told = evidence({
       seen: [{ ...rollout, discarded: true, calls: [call(attempt(trouble(503, 'database_unavailable')))] }],
       rows: { calls: [], rollouts: [], writes: [] },

@@ -6,12 +6,12 @@ import { planOf } from '../../../chaos/trainer/plan.ts'
 const kinds = Object.keys(faultKinds).sort()
 
 describe('the schedule of a chaos run', () => {
-  it('is the same for the same seed, and another for another', () => {
+  it('is the same for the same seed and differs for another', () => {
     expect(scheduleOf('7', 10, 3)).toEqual(scheduleOf('7', 10, 3))
     expect(scheduleOf('8', 10, 3)).not.toEqual(scheduleOf('7', 10, 3))
   })
 
-  it.each([0.4, 1, 10])('has each kind of fault within %d minutes, in the order of time', (minutes) => {
+  it.each([0.4, 1, 10])('has each kind of fault within %d minutes, in order of time', (minutes) => {
     const faults = scheduleOf('7', minutes, 3)
     expect([...new Set(faults.map(({ kind }) => kind))].sort()).toEqual(kinds)
     const times = faults.map(({ at }) => at)
@@ -28,7 +28,7 @@ describe('the schedule of a chaos run', () => {
 })
 
 describe('the plan of a rollout', () => {
-  it('is the same for the same seed, and another for another', () => {
+  it('is the same for the same seed and differs for another', () => {
     expect(planOf('7', 3)).toEqual(planOf('7', 3))
     expect(planOf('8', 3).turns).not.toEqual(planOf('7', 3).turns)
   })

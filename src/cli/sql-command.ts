@@ -1,5 +1,7 @@
 import { Command } from 'commander'
+import { z } from 'zod'
 import { openServerDatabase } from '../postgres/open-database.ts'
+import { readOnce } from '../postgres/reader.ts'
 import { loadConfig } from '../server/config.ts'
 import { exitCodes } from './run-program.ts'
 
@@ -8,11 +10,11 @@ export function sqlCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('sql')
     .summary('read from the server’s database')
     .description(
-      'Reads from the server’s database, that of DATABASE_URL or the embedded one, while the server runs or not: one ' +
-        'query, which may not write. Its rows are printed as JSON, one a line.',
+      'Reads from the server’s database, that of DATABASE_URL or the embedded one, whether the server runs or not. It ' +
+        'takes one statement, which can only read. The rows are printed as JSON, one on each line.',
     )
     .argument('<query>', 'the query')
-    .option('--json', 'print one list instead of a line a row')
+    .option('--json', 'print one list instead of one row on each line')
     .addHelpText(
       'after',
       `
@@ -32,12 +34,41 @@ Examples:
 }
 
 async function print(query: string, isList: boolean, env: NodeJS.ProcessEnv): Promise<void> {
-  const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })
+  const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1, migrates: false })
   try {
-    const rows = await database.sql.begin('read only', (tx) => tx.unsafe(query))
-    const text = isList ? `${JSON.stringify(rows)}\n` : rows.map((row) => `${JSON.stringify(row)}\n`).join('')
-    process.stdout.write(text)
+    const { columns, rows } = await readOnce(database.url, query)
+    const names = distinct(columns)
+    const lines = rows.map(
+      (row) => `{${row.map((value, at) => `${JSON.stringify(names[at])}:${written(value)}`).join()}}`,
+    )
+    process.stdout.write(isList ? `[${lines.join()}]\n` : lines.map((line) => `${line}\n`).join(''))
   } finally {
     await database.close()
   }
+}
+
+/** Columns of one name, as in a join, are told apart by their number: `id`, `id_2`. */
+export function distinct(columns: readonly string[]): string[] {
+  const taken = new Set(columns)
+  const seen = new Set<string>()
+  return columns.map((column) => {
+    if (!seen.has(column)) {
+      seen.add(column)
+      return column
+    }
+    let number = 2
+    while (taken.has(`${column}_${number}`)) number += 1
+    taken.add(`${column}_${number}`)
+    return `${column}_${number}`
+  })
+}
+
+const jsonText = z.object({ json: z.string() })
+
+/** A value as JSON: JSON of the database keeps its digits, and numbers that JSON does not have are written as text. */
+function written(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value))
+  const stored = jsonText.safeParse(value)
+  // Without the white space between tokens; a string is taken whole.
+  return stored.success ? stored.data.json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1') : JSON.stringify(value ?? null)
 }

@@ -20,8 +20,10 @@ export interface ServerDatabaseOptions {
   readonly poolSize: number
   /** `false` behind a pooler in transaction mode. */
   readonly prepare: boolean
-  /** How long a statement may go unanswered; for ever when left out. */
+  /** How long a statement may go unanswered; no limit when left out. */
   readonly silence?: Silence
+  /** `false` leaves the database as it is, for a program that only reads; `true` when left out. */
+  readonly migrates?: boolean
 }
 
 /**
@@ -32,13 +34,13 @@ export interface ServerDatabaseOptions {
  * cannot be used.
  */
 export async function openServerDatabase(options: ServerDatabaseOptions): Promise<ServerDatabase> {
-  const { databaseUrl, dataDir, poolSize, prepare, silence } = options
+  const { databaseUrl, dataDir, poolSize, prepare, silence, migrates = true } = options
   const embedded = databaseUrl === undefined ? await startEmbedded({ dir: dataDir }) : undefined
   const url = embedded?.url ?? databaseUrl ?? ''
   const where =
     embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`
   try {
-    await migrate(url)
+    if (migrates) await migrate(url)
   } catch (cause) {
     await embedded?.stop()
     const named = embedded === undefined ? `${where}, which DATABASE_URL names` : where

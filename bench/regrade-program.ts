@@ -1,10 +1,12 @@
 import { regradeCommand } from '../src/cli/regrade-command.ts'
 import { readEnvironment } from '../src/server/config.ts'
-import { numericGrader } from './environment.ts'
+import { environment, numericGrader } from './environment.ts'
 
 // The command `regrade` with the bench's grader.
+const { settings } = environment
 await regradeCommand({
   env: readEnvironment(),
+  settings,
   graders: [numericGrader],
   jsonGraders: () => [],
   folder: '',

@@ -2,21 +2,25 @@ import type { z } from 'zod'
 import { shorten } from './shorten.ts'
 
 type Issue = z.core.$ZodRawIssue
+type Nested = z.core.$ZodIssue
 
-/** What `safeParse` is given for its messages to be sentences for a model or a person, with the value that was wrong. */
-export const showingValues = { error: (issue: Issue) => sentence(issue, shown(issue.input)) }
+/** Pass this to `safeParse` for messages that are sentences for a model or a person and show the wrong value. */
+export const showingValues = { error: (issue: Issue) => sentence(issue, shown) }
 
-/** The same without the value: an item holds the answer, which nobody is to read in a message. */
-export const hidingValues = { error: (issue: Issue) => sentence(issue, kindOf(issue.input)) }
+/** The same without the value: an item holds the answer, which must not be readable in a message. */
+export const hidingValues = { error: (issue: Issue) => sentence(issue, kindOf) }
+
+/** The same with nothing but what the value must be: "must be a number". */
+export const requirements = { error: (issue: Issue) => `must ${requirementOf(issue)}` }
 
 /**
- * Says on one line which fields did not fit, what they were and what they must be, the first three of them.
+ * Describes on one line which fields do not fit, what they were and what they must be, the first three of them.
  *
  * @example describeIssues(error) // 'query: was 7, must be a string'
  */
 export function describeIssues(error: z.ZodError, root = 'arguments'): string {
   const lines = error.issues.slice(0, 3).map((issue) => {
-    const path = issue.path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
+    const path = pathOf(issue.path)
     const where = path === '' ? root : root === 'arguments' ? path.replace(/^\./, '') : `${root}${path}`
     return shorten(`${where}: ${issue.message}`, 300)
   })
@@ -24,72 +28,171 @@ export function describeIssues(error: z.ZodError, root = 'arguments'): string {
   return more > 0 ? `${lines.join('; ')}; and ${more} more` : lines.join('; ')
 }
 
-/** Zod has the author's own message where there is one, and its default where this gives none. */
-function sentence(issue: Issue, was: string): string | undefined {
-  const must = mustOf(issue)
-  if (must === undefined) return undefined
-  return issue.input === undefined ? `is missing, must ${must}` : `was ${was}, must ${must}`
+const pathOf = (path: readonly PropertyKey[]) =>
+  path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
+
+/** Zod uses the author's own message where there is one, and asks for this one otherwise. */
+function sentence(issue: Issue, show: (value: unknown) => string): string {
+  const value = wrongValue(issue)
+  const must = issue.code === 'custom' ? 'is not accepted' : `must ${requirementOf(issue)}`
+  if (value === undefined) return issue.code === 'custom' ? must : `is missing, ${must}`
+  return `was ${show(value)}, ${issue.code === 'custom' ? 'which ' : ''}${must}`
 }
 
-function mustOf(issue: Issue): string | undefined {
+/** The value that is wrong: an unknown discriminator is a field of the input, which the issue's path names. */
+function wrongValue(issue: Issue): unknown {
+  const { input } = issue
+  if (issue.code !== 'invalid_union' || typeof issue.discriminator !== 'string') return input
+  return typeof input === 'object' && input !== null ? Reflect.get(input, issue.discriminator) : input
+}
+
+function requirementOf(issue: Issue | Nested): string {
   switch (issue.code) {
     case 'invalid_type':
       return `be ${typeName(issue.expected)}`
     case 'invalid_value':
       return `be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((value) => JSON.stringify(String(value))).join(', ')}`
     case 'too_small':
-      return `${issue.inclusive === false ? 'be more than' : measured(issue.origin, 'at least')} ${issue.minimum}${unitOf(issue.origin, issue.minimum)}`
+      return bounded(
+        issue.origin,
+        issue.exact ? 'exactly' : issue.inclusive === false ? 'more than' : 'at least',
+        issue.minimum,
+      )
     case 'too_big':
-      return `${issue.inclusive === false ? 'be less than' : measured(issue.origin, 'at most')} ${issue.maximum}${unitOf(issue.origin, issue.maximum)}`
+      return bounded(
+        issue.origin,
+        issue.exact ? 'exactly' : issue.inclusive === false ? 'less than' : 'at most',
+        issue.maximum,
+      )
     case 'not_multiple_of':
       return `be a multiple of ${issue.divisor}`
     case 'invalid_format':
-      return issue.format === 'regex' ? `match ${issue.pattern}` : `be a valid ${issue.format.replaceAll('_', ' ')}`
+      return formatted({ ...issue })
     case 'unrecognized_keys':
       return `have no ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`
-    case 'invalid_union': {
-      const types = issue.errors.map(([first]) =>
-        first?.code === 'invalid_type' ? typeName(first.expected) : undefined,
-      )
-      return types.includes(undefined) || types.length === 0 ? undefined : `be ${[...new Set(types)].join(' or ')}`
-    }
-    default:
-      return undefined
+    case 'invalid_union':
+      return oneOf(issue)
+    case 'invalid_key':
+      return `have other keys${reasonOf(issue.issues)}`
+    case 'invalid_element':
+      return `have other values${reasonOf(issue.issues)}`
+    case 'custom':
+      return 'be accepted'
   }
 }
 
-const measured = (origin: string, bound: string) => (unitOf(origin, 2) === '' ? `be ${bound}` : `have ${bound}`)
+function reasonOf([first]: readonly Nested[]): string {
+  return first === undefined ? '' : `: one ${pathOf(first.path)}${first.path.length > 0 ? ' ' : ''}${first.message}`
+}
 
-function unitOf(origin: string, count: number | bigint): string {
-  const one = { string: ' character', array: ' item', set: ' item', map: ' entry', file: ' byte' }[origin]
-  if (one === undefined) return ''
-  return Number(count) === 1 ? one : one.replace(/y$/, 'ie').concat('s')
+/** The alternatives of a union; a field that is wrong within one is named, because the rest of that one may fit. */
+function oneOf(issue: Extract<Issue | Nested, { code: 'invalid_union' }>): string {
+  const options: readonly unknown[] = 'options' in issue && Array.isArray(issue.options) ? issue.options : []
+  if (options.length > 0) return `be one of ${options.map((option) => JSON.stringify(String(option))).join(', ')}`
+  if (issue.inclusive === false) return `fit only one of its ${issue.matches.length} alternatives`
+  const alternatives = issue.errors.flatMap(([first]) => {
+    if (first === undefined) return []
+    if (first.path.length > 0) return [`be an object whose ${pathOf(first.path).replace(/^\./, '')} ${first.message}`]
+    return [first.code === 'custom' ? first.message : requirementOf(first)]
+  })
+  const [one = 'be another value', ...others] = new Set(alternatives)
+  const [verb, rest] = ['be ', one.slice(3)]
+  const sameVerb = one.startsWith(verb) && others.every((other) => other.startsWith(verb))
+  return sameVerb
+    ? `${verb}${[rest, ...others.map((other) => other.slice(3))].join(' or ')}`
+    : [one, ...others].join(' or ')
+}
+
+function bounded(origin: string, bound: string, limit: number | bigint): string {
+  const one = {
+    string: 'character',
+    array: 'item',
+    set: 'item',
+    map: 'entry',
+    object: 'field',
+    record: 'field',
+    file: 'byte',
+  }[origin]
+  if (one === undefined) return `be ${bound} ${origin === 'date' ? new Date(Number(limit)).toISOString() : limit}`
+  return `have ${bound} ${limit} ${Number(limit) === 1 ? one : one.replace(/y$/, 'ie').concat('s')}`
+}
+
+const formatNames: Readonly<Record<string, string>> = {
+  email: 'an email address',
+  url: 'a URL',
+  emoji: 'an emoji',
+  uuid: 'a UUID',
+  guid: 'a UUID',
+  datetime: 'a date and time such as 2026-01-31T12:00:00Z',
+  date: 'a date such as 2026-01-31',
+  time: 'a time such as 12:00:00',
+  duration: 'a duration such as PT10M',
+  ipv4: 'an IPv4 address',
+  ipv6: 'an IPv6 address',
+  cidrv4: 'a range of IPv4 addresses',
+  cidrv6: 'a range of IPv6 addresses',
+  mac: 'a MAC address',
+  base64: 'base64',
+  base64url: 'base64url',
+  json_string: 'JSON',
+  e164: 'a telephone number such as +4930123456',
+  jwt: 'a JWT',
+  lowercase: 'in lower case',
+  uppercase: 'in upper case',
+  safeint: 'a whole number',
+  int32: 'a whole number of 32 bits',
+  uint32: 'a whole number of 32 bits, 0 or more',
+  float32: 'a number of 32 bits',
+  float64: 'a number',
+}
+
+function formatted(issue: Readonly<Record<string, unknown>>): string {
+  const { pattern, prefix, suffix, includes } = issue
+  const format = String(issue['format'])
+  if (prefix !== undefined) return `start with ${JSON.stringify(prefix)}`
+  if (suffix !== undefined) return `end with ${JSON.stringify(suffix)}`
+  if (includes !== undefined) return `include ${JSON.stringify(includes)}`
+  const name = formatNames[format]
+  if (name !== undefined) return `be ${name}`
+  if (pattern !== undefined && (format === 'regex' || format === 'template_literal')) return `match ${pattern}`
+  return `be a valid ${format.replaceAll('_', ' ')}`
 }
 
 const typeNames: Readonly<Record<string, string>> = {
   string: 'a string',
   number: 'a number',
   int: 'a whole number',
+  bigint: 'a whole number',
   boolean: 'true or false',
   array: 'a list',
   tuple: 'a list',
+  set: 'a set',
+  map: 'a map',
   object: 'an object',
   record: 'an object',
   null: 'null',
+  nan: 'NaN',
   undefined: 'left out',
+  void: 'left out',
   never: 'left out',
+  nonoptional: 'there',
   date: 'a date',
+  file: 'a file',
+  function: 'a function',
+  symbol: 'a symbol',
 }
-const typeName = (expected: string) => typeNames[expected] ?? `of the type ${expected}`
+const typeName = (expected: string) => typeNames[expected] ?? `a valid ${expected.replaceAll('_', ' ')}`
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
+  if (Number.isNaN(value)) return 'not a number'
   return typeName(Array.isArray(value) ? 'array' : typeof value)
 }
 
-/** Lists and objects may be of any size: they are told by their kind. */
+/** Lists and objects may be of any size, so only their kind is named. */
 function shown(value: unknown): string {
   if (typeof value === 'string')
     return value.length > 60 ? `a string of ${value.length} characters` : JSON.stringify(value)
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value)
+  if (typeof value === 'bigint') return String(value)
+  return typeof value === 'boolean' || Number.isFinite(value) ? String(value) : kindOf(value)
 }

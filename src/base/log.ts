@@ -12,15 +12,46 @@ export interface Log {
 /** The levels that `LOG_LEVEL` may name, most talkative first. */
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
-/** Makes the log: one JSON object a line on standard output, `cause` written out by {@link loggable}. */
-export function createLog(level: (typeof logLevels)[number]): Log {
+/**
+ * Makes the log: one JSON object a line on standard output, `cause` written out by {@link loggable}.
+ *
+ * @param redact takes out of every text of a line what must not be read
+ */
+export function createLog(level: (typeof logLevels)[number], redact?: (text: string) => string): Log {
+  const formatters = { level: (label: string) => ({ level: label }) }
+  const shared = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  if (redact === undefined)
+    return pino({ ...shared, formatters, serializers: { cause: (cause: unknown) => loggable(cause) } })
   return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { cause: (cause: unknown) => loggable(cause) },
+    ...shared,
+    formatters: {
+      ...formatters,
+      log: ({ cause, ...facts }) => ({ ...redacted(facts, redact), ...causeOf(cause, redact) }),
+    },
+    hooks: {
+      logMethod([facts, message = '', ...rest], method) {
+        method.apply(this, [facts, redact(message), ...rest])
+      },
+    },
   })
+}
+
+function causeOf(cause: unknown, redact: (text: string) => string): { readonly cause?: LoggableError } {
+  return cause === undefined ? {} : { cause: loggable(cause, redact) }
+}
+
+type Facts = Readonly<Record<string, unknown>>
+
+function redacted(facts: Facts, redact: (text: string) => string, depth = 6): Record<string, unknown> {
+  const inner = (value: unknown, levels: number): unknown => {
+    if (typeof value === 'string') return redact(value)
+    if (typeof value !== 'object' || value === null || value instanceof Date) return value
+    if (levels === 0) return '[…]'
+    return Array.isArray(value)
+      ? value.map((one) => inner(one, levels - 1))
+      : redacted({ ...value }, redact, levels - 1)
+  }
+  return Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, inner(value, depth)]))
 }
 
 /** An error as the log may have it. */

@@ -23,6 +23,12 @@ export function concealed(cause: unknown, content: unknown): Error {
   )
 }
 
+/** Makes the function that replaces these texts by `[…]` wherever they stand in a text, as they are or as JSON writes them. */
+export function redacting(texts: readonly string[]): (text: string) => string {
+  const leaves = leavesOf(texts)
+  return (text) => withoutLeaves(text, leaves)
+}
+
 function errorOf({ type, message, code, stack, cause, errors }: LoggableError): Error {
   const options = cause === undefined ? undefined : { cause: errorOf(cause) }
   const error =

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
-import type { Grader } from '../kit/define-grader.ts'
+import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
+import type { SettingsReader } from '../kit/settings.ts'
 import { recordedItems } from '../ledger/reports/recorded-facts.ts'
 import { readSpread } from '../ledger/reports/spread.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
 import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
-import { loadConfig } from '../server/config.ts'
+import { loadConfig, loadSettings } from '../server/config.ts'
 import { sketchTools } from '../workbench/check-grader/call-attacks.ts'
 import { checkGrader } from '../workbench/check-grader/check-grader.ts'
 import { findGrader, NotThereError } from '../workbench/check-grader/find-grader.ts'
@@ -23,6 +24,8 @@ import { exitCodes } from './run-program.ts'
 /** What {@link graderCommand} needs. */
 export interface GraderCommandDeps {
   readonly env: NodeJS.ProcessEnv
+  /** Reads the settings of the environment. */
+  readonly settings: Pick<SettingsReader<unknown>, 'read'>
   readonly graders: readonly Grader[]
   /** What rollouts can call: each is tried with whatever the items name. */
   readonly tools: Parameters<typeof sketchTools>[0]
@@ -101,13 +104,14 @@ export function graderCommand(deps: GraderCommandDeps): Command {
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 
 async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<typeof checkShape>): Promise<number> {
-  const config = loadConfig(deps.env)
+  const { config, settings } = loadSettings(deps.env, deps.settings)
   const served = servedGraders(config, deps.graders, deps.jsonGraders(), say)
-  const { grader, itemsFile } = await findGrader(name, {
+  const { grader: found, itemsFile } = await findGrader(name, {
     served,
     folder: deps.folder,
     serve: (json) => servedGraders(config, [], json, say),
   })
+  const [grader = found] = gradersWithSettings([found], settings)
   const file = options.items ?? itemsFile
   if (file !== undefined && !existsSync(file)) throw new NotThereError(`there is no file ${file}`)
   const database =

@@ -3,12 +3,12 @@ import { extname } from 'node:path'
 import { graders } from '../../graders/index.ts'
 import { environment } from '../../schema/environment.ts'
 import { tools } from '../../tools/index.ts'
-import { readEnvironment } from '../server/config.ts'
+import { readVariables } from '../server/config.ts'
 import { createProgram } from './program.ts'
 import { runProgram } from './run-program.ts'
 
 const program = createProgram({
-  env: readEnvironment(),
+  ...readVariables(),
   environment,
   tools,
   graders,

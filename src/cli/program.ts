@@ -6,6 +6,7 @@ import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { toolDefinitions } from '../kit/tool-definitions.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
+import { configCommand } from './config-command.ts'
 import { datasetCommand } from './dataset.ts'
 import { exportCommand } from './export.ts'
 import { graderCommand } from './grader-command.ts'
@@ -20,7 +21,9 @@ import { tokenCommand } from './token-command.ts'
 /** What {@link createProgram} is given: one environment with its tools and graders, and where its files are. */
 export interface ProgramOptions {
   readonly env: NodeJS.ProcessEnv
-  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'readItem'>
+  /** The names of the variables that come from the `.env` file. */
+  readonly fromFile: ReadonlySet<string>
+  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'readItem' | 'settings'>
   readonly tools: readonly Tool[]
   readonly graders: readonly Grader[]
   /** The folder that contains `graders/` with its JSON files; ends with a slash. */
@@ -32,9 +35,9 @@ export interface ProgramOptions {
 }
 
 /** The program: every command, with its help. Wrong usage ends with 2, a failed check with 1, Ctrl-C with 130. */
-export function createProgram({ env, environment, tools, graders, ...places }: ProgramOptions): Command {
+export function createProgram({ env, fromFile, environment, tools, graders, ...places }: ProgramOptions): Command {
   const jsonGraders = () => readJsonGraders(new URL('graders/', places.folder))
-  const { readItem, budget } = environment
+  const { readItem, budget, settings } = environment
   const toolNames = tools.map(({ name }) => name)
   const graderNames = () => [...graders.map(({ name }) => name), ...jsonGraders().map(({ name }) => name)]
   const { players } = places
@@ -43,15 +46,23 @@ export function createProgram({ env, environment, tools, graders, ...places }: P
     .description('The tool-and-reward server for agent reinforcement learning: its commands.')
     .version(version)
     .configureHelp({ sortSubcommands: true })
+    .addCommand(configCommand({ env, fromFile, settings }))
     .addCommand(datasetCommand({ env, readItem, tools: toolDefinitions(tools) }))
     .addCommand(exportCommand({ env, tools: toolDefinitions(tools) }))
     .addCommand(
-      graderCommand({ env, graders, tools, jsonGraders, folder: fileURLToPath(new URL('graders', places.folder)) }),
+      graderCommand({
+        env,
+        settings,
+        graders,
+        tools,
+        jsonGraders,
+        folder: fileURLToPath(new URL('graders', places.folder)),
+      }),
     )
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand({ env, server, players }))
     .addCommand(preflightCommand({ env, readItem, budget }))
-    .addCommand(regradeCommand({ env, graders, jsonGraders, folder: fileURLToPath(places.folder) }))
+    .addCommand(regradeCommand({ env, settings, graders, jsonGraders, folder: fileURLToPath(places.folder) }))
     .addCommand(simulateCommand({ env, server, players }))
     .addCommand(sqlCommand(env))
     .addCommand(tokenCommand(env))

@@ -2,7 +2,8 @@ import { closeSync, openSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { TransactionSql } from 'postgres'
-import type { Grader } from '../kit/define-grader.ts'
+import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
+import type { SettingsReader } from '../kit/settings.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import { changedCode } from '../ledger/reports/recorded-facts.ts'
 import { comparedRows, withComparison } from '../ledger/reports/regrading-comparison.ts'
@@ -12,7 +13,7 @@ import { countSubjects } from '../ledger/reports/regrading-subjects.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
 import { withCodeHashes } from '../runtime/code-hash.ts'
 import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
-import { loadConfig } from '../server/config.ts'
+import { loadSettings } from '../server/config.ts'
 import { csvHead, csvLine } from '../workbench/regrade/csv.ts'
 import { reportPage } from '../workbench/regrade/page.ts'
 import { runRegrading } from '../workbench/regrade/run.ts'
@@ -26,6 +27,8 @@ import { exitCodes, interruptible } from './run-program.ts'
 /** What {@link regradeCommand} needs. */
 export interface RegradeDeps {
   readonly env: NodeJS.ProcessEnv
+  /** Reads the settings of the environment. */
+  readonly settings: Pick<SettingsReader<unknown>, 'read'>
   readonly graders: readonly Grader[]
   /** Those that are JSON files; read when the command runs. */
   readonly jsonGraders: () => readonly JsonGrader[]
@@ -48,14 +51,19 @@ export function regradeCommand(deps: RegradeDeps): Command {
 }
 
 async function regrade(
-  { env, graders, jsonGraders, folder }: RegradeDeps,
+  { env, settings: reader, graders, jsonGraders, folder }: RegradeDeps,
   options: RegradeOptions,
   { ending, stopping }: { readonly ending: AbortSignal; readonly stopping: AbortSignal },
 ): Promise<number> {
-  const config = loadConfig(env)
+  const { config, settings } = loadSettings(env, reader)
   // An hour of grading is not to end with a file that cannot be written.
   for (const file of [options.csv, options.page]) if (file !== undefined) closeSync(openSync(file, 'a'))
-  const served = servedGraders(config, await withCodeHashes(graders, folder), jsonGraders(), say)
+  const served = servedGraders(
+    config,
+    gradersWithSettings(await withCodeHashes(graders, folder), settings),
+    jsonGraders(),
+    say,
+  )
   const grader = options.grader === undefined ? served[0] : served.find(({ name }) => name === options.grader)
   if (grader === undefined) {
     throw new Error(

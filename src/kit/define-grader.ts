@@ -1,7 +1,8 @@
 import { describeIssues, hidingValues } from '../base/issues.ts'
 import { checkTimeout } from './check-timeout.ts'
-import type { Db, Embed, EnvironmentSpec } from './environment.ts'
+import type { Db, Embed, EnvironmentSpec, NoSettings } from './environment.ts'
 import type { Judgement, JudgeQuestion } from './judge.ts'
+import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { TrajectoryCall } from './trajectory.ts'
 
 /** The model's final output, as the trainer sends it. Only `output_text` is there with every trainer. */
@@ -14,7 +15,7 @@ export interface Sample {
 }
 
 /** What a grader sees. */
-export interface GraderContext<Task, Reference, State> {
+export interface GraderContext<Task, Reference, State, Settings = NoSettings> {
   readonly sample: Sample
   readonly task: Task
   readonly reference: Reference
@@ -22,6 +23,8 @@ export interface GraderContext<Task, Reference, State> {
   readonly trajectory: readonly TrajectoryCall[]
   /** The rollout's state at its end. */
   readonly state: State
+  /** The environment's settings, as its schema parsed them. */
+  readonly settings: Settings
   readonly rolloutId: string
   readonly db: Db
   readonly embed: Embed | undefined
@@ -41,7 +44,7 @@ export interface Grade {
 }
 
 /** A grader as its author writes it. It returns a number, or a score with parts, or throws. */
-export interface GraderSpec<Task, Reference, State> {
+export interface GraderSpec<Task, Reference, State, Settings = NoSettings> {
   /** Its address is `/graders/{name}`: letters, digits, `_` and `-`, at most 64. */
   readonly name: string
   /** Recorded with each grading: change it whenever a score could come out differently. */
@@ -50,10 +53,10 @@ export interface GraderSpec<Task, Reference, State> {
   readonly range?: readonly [number, number]
   /** How long it may run, in seconds; without it the server's own limit holds. */
   readonly timeoutSeconds?: number
-  grade(context: GraderContext<Task, Reference, State>): number | Grade | Promise<number | Grade>
+  grade(context: GraderContext<Task, Reference, State, Settings>): number | Grade | Promise<number | Grade>
 }
 
-type Unparsed = Omit<GraderContext<never, never, unknown>, 'task' | 'reference' | 'state'>
+type Unparsed = Omit<GraderContext<never, never, unknown>, 'task' | 'reference' | 'state' | 'settings'>
 
 /** A grader as the server holds it. */
 export interface Grader {
@@ -69,12 +72,21 @@ export interface Grader {
   ):
     | { readonly fits: true; run(context: Unparsed & { readonly stored: unknown }): Promise<Grade> }
     | { readonly fits: false; readonly message: string }
+  /** The same grader with these settings; left out where it has no use for any. */
+  readonly withSettings?: (settings: ReadSettings) => Grader
+}
+
+/** Graders with the settings of their environment; each keeps the hash of its code. */
+export function gradersWithSettings(graders: readonly Grader[], settings: ReadSettings): readonly Grader[] {
+  return graders.map((grader) => ({ ...(grader.withSettings?.(settings) ?? grader), codeHash: grader.codeHash }))
 }
 
 /** Turns an author's grader into the server's; {@link Environment.defineGrader} is the way in. */
-export function makeGrader<Task, Reference, State>(
-  environment: EnvironmentSpec<Task, Reference, State>,
-  spec: GraderSpec<Task, Reference, State>,
+export function makeGrader<Task, Reference, State, Settings>(
+  environment: EnvironmentSpec<Task, Reference, State, Settings>,
+  spec: GraderSpec<Task, Reference, State, Settings>,
+  reader: SettingsReader<Settings>,
+  read?: ReadSettings,
 ): Grader {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(spec.name)) {
     throw new Error(`a grader is named "${spec.name}"; use letters, digits, _ and -, at most 64 of them`)
@@ -84,11 +96,15 @@ export function makeGrader<Task, Reference, State>(
     throw new Error(`the grader "${spec.name}" has the range [${range.join(', ')}]; give it two numbers, least first`)
   }
   checkTimeout('grader', spec)
+  const settings = reader.accessor(read)
   return {
     name: spec.name,
     version: spec.version,
     range,
     timeoutSeconds: spec.timeoutSeconds,
+    ...(reader.variables.length > 0 && {
+      withSettings: (given: ReadSettings) => makeGrader(environment, spec, reader, given),
+    }),
     open(item) {
       const task = environment.task.safeParse(item, hidingValues)
       if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }
@@ -98,7 +114,8 @@ export function makeGrader<Task, Reference, State>(
         fits: true,
         run: async ({ stored, ...context }) => {
           const state = environment.state.parse(stored ?? {})
-          const grade = await spec.grade({ ...context, task: task.data, reference: reference.data, state })
+          const parsed = { task: task.data, reference: reference.data, state, settings: settings() }
+          const grade = await spec.grade({ ...context, ...parsed })
           return typeof grade === 'object' && grade !== null ? grade : { score: grade }
         },
       }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { describeIssues, hidingValues, showingValues } from '../base/issues.ts'
 import { checkTimeout } from './check-timeout.ts'
-import type { EnvironmentSpec } from './environment.ts'
+import type { EnvironmentSpec, NoSettings } from './environment.ts'
+import type { ReadSettings, SettingsReader } from './settings.ts'
 import { describeParameters } from './signature.ts'
 import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
 
@@ -20,19 +21,19 @@ interface ToolHead<Input extends z.ZodObject> {
 }
 
 /** A tool as its author writes it. `effects` says where its effects land, and so how it is run once. */
-export type ToolSpec<Input extends z.ZodObject, Task, State> = ToolHead<Input> &
+export type ToolSpec<Input extends z.ZodObject, Task, State, Settings = NoSettings> = ToolHead<Input> &
   (
     | {
         readonly effects: 'none'
-        run(context: ReadingContext<z.output<Input>, Task, State>): ToolOutput | Promise<ToolOutput>
+        run(context: ReadingContext<z.output<Input>, Task, State, Settings>): ToolOutput | Promise<ToolOutput>
       }
     | {
         readonly effects: 'database'
-        run(context: WritingContext<z.output<Input>, Task, State>): ToolOutput | Promise<ToolOutput>
+        run(context: WritingContext<z.output<Input>, Task, State, Settings>): ToolOutput | Promise<ToolOutput>
       }
     | {
         readonly effects: 'external'
-        run(context: ExternalContext<z.output<Input>, Task, State>): ToolOutput | Promise<ToolOutput>
+        run(context: ExternalContext<z.output<Input>, Task, State, Settings>): ToolOutput | Promise<ToolOutput>
       }
   )
 
@@ -42,14 +43,15 @@ export type Opened<Context, Result> =
   | { readonly fits: false; readonly problem: 'arguments' | 'item'; readonly message: string }
 
 /** What a run is given beside what the call was parsed into. */
-type Unparsed<Context> = Omit<Context, 'input' | 'task' | 'state'>
+type Unparsed<Context> = Omit<Context, 'input' | 'task' | 'state' | 'settings'>
 type ReadingRun = Unparsed<ReadingContext<never, never, unknown>>
 /** `stored` is the stored state, null for none yet. */
 type WritingRun = Unparsed<WritingContext<never, never, unknown>> & { readonly stored: unknown }
 
-interface Given<Input, Task> {
+interface Given<Input, Task, Settings> {
   readonly input: Input
   readonly task: Task
+  readonly settings: Settings
 }
 
 /** The output for the model and the state to be stored. */
@@ -72,6 +74,8 @@ interface ToolFace {
   /** JSON Schema of the arguments. */
   readonly parameters: Readonly<Record<string, unknown>>
   readonly timeoutSeconds: number | undefined
+  /** The same tool with these settings; left out where it has no use for any. */
+  readonly withSettings?: (settings: ReadSettings) => Tool
 }
 
 /** A tool as the server holds it: its schemas have become functions, so that nothing outside needs their types. */
@@ -82,10 +86,17 @@ export type Tool = ToolFace &
     | { readonly effects: 'external'; readonly open: Open<ReadingRun, ExternalOutput> }
   )
 
+/** Tools with the settings of their environment. */
+export function toolsWithSettings(tools: readonly Tool[], settings: ReadSettings): readonly Tool[] {
+  return tools.map((tool) => tool.withSettings?.(settings) ?? tool)
+}
+
 /** Turns an author's tool into the server's; {@link Environment.defineTool} is the way in. */
-export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
-  environment: EnvironmentSpec<Task, Reference, State>,
-  spec: ToolSpec<Input, Task, State>,
+export function makeTool<Input extends z.ZodObject, Task, Reference, State, Settings>(
+  environment: EnvironmentSpec<Task, Reference, State, Settings>,
+  spec: ToolSpec<Input, Task, State, Settings>,
+  reader: SettingsReader<Settings>,
+  read?: ReadSettings,
 ): Tool {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(spec.name)) {
     throw new Error(`a tool is named "${spec.name}"; models accept letters, digits, _ and -, at most 64 of them`)
@@ -96,10 +107,14 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
     description: spec.description,
     parameters: parametersOf(spec.name, spec.input),
     timeoutSeconds: spec.timeoutSeconds,
+    ...(reader.variables.length > 0 && {
+      withSettings: (given: ReadSettings) => makeTool(environment, spec, reader, given),
+    }),
   }
+  const settings = reader.accessor(read)
   /** Makes `open`: parses the call, and has `run` go on with what was parsed and the context. */
   const opening =
-    <Context, Result>(run: (given: Given<z.output<Input>, Task>, context: Context) => Promise<Result>) =>
+    <Context, Result>(run: (given: Given<z.output<Input>, Task, Settings>, context: Context) => Promise<Result>) =>
     (args: unknown, item: unknown): Opened<Context, Result> => {
       const task = environment.task.safeParse(item, hidingValues)
       if (!task.success) return { fits: false, problem: 'item', message: describeIssues(task.error, 'item') }
@@ -112,8 +127,8 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State>(
           message: `${describeIssues(input.error)}. ${takes}; call it again with those`,
         }
       }
-      const given = { input: input.data, task: task.data }
-      return { fits: true, run: (context) => run(given, context) }
+      const parsed = { input: input.data, task: task.data }
+      return { fits: true, run: async (context) => run({ ...parsed, settings: settings() }, context) }
     }
   const stateFrom = (stored: unknown) => environment.state.parse(stored ?? {})
 

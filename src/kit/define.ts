@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
 import { type Grader, type GraderSpec, makeGrader } from './define-grader.ts'
 import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
-import type { EnvironmentSpec } from './environment.ts'
+import type { EnvironmentSpec, NoSettings } from './environment.ts'
+import { createSettingsReader, type SettingsReader } from './settings.ts'
 
 /** An item whose fields fit, in its two parts; or why it does not fit, on one line, without its values. */
 export type ReadItem<Task, Reference> =
@@ -10,13 +11,15 @@ export type ReadItem<Task, Reference> =
   | { readonly fits: false; readonly message: string }
 
 /** What {@link defineEnvironment} gives: the two authoring functions, and what the server needs to know. */
-export interface Environment<Task, Reference, State> {
+export interface Environment<Task, Reference, State, Settings = NoSettings> {
   /** The budget of a rollout in calls, or `undefined` for no limit. */
   readonly budget: number | undefined
   /** Writes a tool; see {@link ToolSpec}. Throws at start when its name or schema cannot be offered to a model. */
-  defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input, Task, State>): Tool
+  defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input, Task, State, Settings>): Tool
   /** Writes a grader; see {@link GraderSpec}. Throws at start when its name or range makes no sense. */
-  defineGrader(spec: GraderSpec<Task, Reference, State>): Grader
+  defineGrader(spec: GraderSpec<Task, Reference, State, Settings>): Grader
+  /** Reads the settings from environment variables, and lists them. */
+  readonly settings: Pick<SettingsReader<Settings>, 'variables' | 'read'>
   /** Parses an item as graders get it, to find out beforehand whether they could. */
   readItem(item: unknown): ReadItem<Task, Reference>
 }
@@ -35,9 +38,9 @@ export interface Environment<Task, Reference, State> {
  *   budget: { calls: 10 },
  * })
  */
-export function defineEnvironment<Task, Reference, State>(
-  spec: EnvironmentSpec<Task, Reference, State>,
-): Environment<Task, Reference, State> {
+export function defineEnvironment<Task, Reference, State, Settings = NoSettings>(
+  spec: EnvironmentSpec<Task, Reference, State, Settings>,
+): Environment<Task, Reference, State, Settings> {
   const start = spec.state.safeParse({})
   if (!start.success) {
     throw new Error(
@@ -51,10 +54,12 @@ export function defineEnvironment<Task, Reference, State>(
   if (budget !== undefined && !(Number.isSafeInteger(budget) && budget > 0)) {
     throw new Error(`the environment's budget.calls was ${budget}; it must be a whole number from 1 up`)
   }
+  const settings = createSettingsReader(spec.settings)
   return {
     budget,
-    defineTool: (tool) => makeTool(spec, tool),
-    defineGrader: (grader) => makeGrader(spec, grader),
+    settings,
+    defineTool: (tool) => makeTool(spec, tool, settings),
+    defineGrader: (grader) => makeGrader(spec, grader, settings),
     readItem(item) {
       const task = spec.task.safeParse(item, hidingValues)
       if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }

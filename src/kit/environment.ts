@@ -10,14 +10,23 @@ export type Tx = Parameters<Parameters<Db['transaction']>[0]>[0]
 /** Turns texts into vectors, one a text in the same order; throws when the endpoint cannot answer. */
 export type Embed = (texts: readonly string[], signal?: AbortSignal) => Promise<number[][]>
 
+/** The settings of an environment that declares none. */
+export type NoSettings = Readonly<Record<string, never>>
+
 /** What an item of a dataset is and what a rollout of it remembers and may spend. */
-export interface EnvironmentSpec<Task, Reference, State> {
+export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings> {
   /** The part of an item that tools and graders see. Zod drops what it does not name. */
   readonly task: z.ZodType<Task>
   /** The part of an item that only graders see: the answer. */
   readonly reference: z.ZodType<Reference>
   /** What the tools of a rollout remember between calls; must parse `{}`, which is where a rollout starts. */
   readonly state: z.ZodType<State>
+  /**
+   * Settings of the tools and graders, one environment variable each, under its own name: read and validated when the server
+   * starts, and never written to its log. Describe them with `.describe()`; a name that sounds secret, or `meta({ secret: true })`,
+   * keeps a value out of messages too.
+   */
+  readonly settings?: z.ZodObject & z.ZodType<Settings>
   /** At most this many tool calls a rollout; none means no limit. */
   readonly budget?: { readonly calls: number }
 }

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { defaultLimits, type Limits } from '../base/limits.ts'
 import type { logLevels } from '../base/log.ts'
+import type { ReadSettings, SettingsReader } from '../kit/settings.ts'
 import { withTlsVariables } from '../postgres/address.ts'
 import type { JudgeSettings } from '../runtime/judge/settings.ts'
+import { readAllowedAddresses } from '../runtime/outbound/addresses.ts'
 import { type AuthSettings, isOpen } from './auth/authenticate.ts'
 import { readAuthSettings } from './auth/settings.ts'
 import { secretVariables, variables } from './variables.ts'
@@ -59,18 +61,23 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the settings from environment variables; an empty one counts as not set.
+ * Reads the settings of the server from environment variables; an empty one counts as not set.
  *
+ * @param others what else is wrong, for one list of all
  * @throws ConfigError with one line for each variable that is wrong.
  */
-export function loadConfig(env: NodeJS.ProcessEnv): Config {
+export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = []): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
   const read = variables.safeParse(given)
   const problems = read.success
     ? []
     : read.error.issues.map((issue) => problemWith(String(issue.path[0]), issue.message, given))
-  const auth = authOf(given, problems)
-  if (!read.success || auth === undefined) throw new ConfigError([...new Set(problems)].join('\n'))
+  const auth = collected(problems, () => readAuthSettings(given))
+  collected(problems, () => readAllowedAddresses(given['ALLOWED_ADDRESSES'] ?? ''))
+  problems.push(...others)
+  if (!read.success || auth === undefined || problems.length > 0) {
+    throw new ConfigError([...new Set(problems)].join('\n'))
+  }
   const it = read.data
   const config: Config = {
     isProduction: given['NODE_ENV'] === 'production',
@@ -126,11 +133,42 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   return config
 }
 
-/** The process's environment variables, with those of a `.env` file here for what is not set, except in production. */
-export function readEnvironment(): NodeJS.ProcessEnv {
+/**
+ * Reads the server's settings and those of its environment.
+ *
+ * @throws ConfigError with one line for each variable of either that is wrong.
+ */
+export function loadSettings(
+  env: NodeJS.ProcessEnv,
+  reader: Pick<SettingsReader<unknown>, 'read'>,
+): { readonly config: Config; readonly settings: ReadSettings } {
+  const read = reader.read(env)
+  const config = loadConfig(env, read.ok ? [] : read.problems)
+  if (!read.ok) throw new ConfigError(read.problems.join('\n'))
+  return { config, settings: read.settings }
+}
+
+/** The environment variables that a process was given. */
+export interface GivenVariables {
+  readonly env: NodeJS.ProcessEnv
+  /** The names of those that come from the `.env` file. */
+  readonly fromFile: ReadonlySet<string>
+}
+
+/**
+ * Reads the environment variables. A `.env` file in the working directory adds those that are not set, except in
+ * production; they are then variables of the process too.
+ */
+export function readVariables(): GivenVariables {
   const { NODE_ENV } = process.env
+  const before = new Set(Object.keys(process.env))
   if (NODE_ENV !== 'production' && existsSync('.env')) process.loadEnvFile('.env')
-  return process.env
+  return { env: process.env, fromFile: new Set(Object.keys(process.env).filter((name) => !before.has(name))) }
+}
+
+/** The environment variables of {@link readVariables} alone. */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  return readVariables().env
 }
 
 function problemWith(name: string, message: string, given: Readonly<Record<string, string | undefined>>): string {
@@ -139,9 +177,10 @@ function problemWith(name: string, message: string, given: Readonly<Record<strin
   return secretVariables.has(name) ? `${name} ${message}` : `${name} was "${value}"; it ${message}`
 }
 
-function authOf(env: NodeJS.ProcessEnv, problems: string[]): AuthSettings | undefined {
+/** What `read` gives; undefined after an error, whose message is then one of the problems. */
+function collected<Value>(problems: string[], read: () => Value): Value | undefined {
   try {
-    return readAuthSettings(env)
+    return read()
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error))
     return undefined

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { createLog, type Log } from '../base/log.ts'
+import { redacting } from '../base/redact.ts'
 import { startHousekeeping } from '../core/housekeeping.ts'
-import type { Grader } from '../kit/define-grader.ts'
-import type { Tool } from '../kit/define-tool.ts'
+import type { Environment } from '../kit/define.ts'
+import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
+import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import { silenceFor } from '../postgres/database.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
@@ -11,16 +13,16 @@ import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { findInterpreter, type Interpreter, isolationOf } from '../runtime/python/python-runner.ts'
 import { assembleServer } from './assemble.ts'
 import { isOpen } from './auth/authenticate.ts'
-import { type Config, loadConfig, readEnvironment } from './config.ts'
+import { type Config, type GivenVariables, loadSettings, readVariables } from './config.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { serve } from './serve.ts'
-import { startWarnings } from './start-warnings.ts'
+import { keySources, startWarnings } from './start-notices.ts'
 
 /** The environment that a server serves: its tools and graders, and where their files are. */
 export interface ServerProject {
   /** What `defineEnvironment` returns. */
-  readonly environment: { readonly budget: number | undefined }
+  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'>
   readonly tools: readonly Tool[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
@@ -46,18 +48,21 @@ export async function startServer(project: ServerProject): Promise<void> {
 }
 
 async function start(project: ServerProject): Promise<void> {
-  const config = loadConfig(readEnvironment())
-  const log = createLog(config.logLevel)
+  const variables = readVariables()
+  const { config, settings } = loadSettings(variables.env, project.environment.settings)
+  const log = createLog(config.logLevel, settings.hidden.length > 0 ? redacting(settings.hidden) : undefined)
   handleUnhandledErrors(process, log)
   for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)
   const { folder } = project
   const jsonGraders = folder === undefined ? [] : readJsonGraders(new URL('graders/', folder))
   if (config.pythonGraders) void findInterpreter().then((found) => logInterpreter(found, log))
-  const graders = folder === undefined ? project.graders : await gradersWithHashes(project.graders, folder, log)
-  const silence = silenceFor(config.limits.toolSeconds, [...project.tools, ...graders])
+  const tools = toolsWithSettings(project.tools, settings)
+  const hashed = folder === undefined ? project.graders : await gradersWithHashes(project.graders, folder, log)
+  const graders = gradersWithSettings(hashed, settings)
+  const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
   const database = await openServerDatabase({ ...config, silence })
   try {
-    run({ ...project, graders, jsonGraders, config, log, database })
+    run({ ...project, tools, graders, jsonGraders, config, variables, log, database })
   } catch (error) {
     await database.close()
     throw error
@@ -79,13 +84,14 @@ function logInterpreter(python: Interpreter, log: Log): void {
 interface Started extends ServerProject {
   readonly jsonGraders: ReturnType<typeof readJsonGraders>
   readonly config: Config
+  readonly variables: GivenVariables
   readonly log: Log
   readonly database: ServerDatabase
 }
 
 /** Listens, does the housekeeping, and stops both on a signal. */
 function run(started: Started): void {
-  const { config, log, database, tools, graders, jsonGraders } = started
+  const { config, variables, log, database, tools, graders, jsonGraders } = started
   const { makeApp, asking } = assembleServer({ ...started, budget: started.environment.budget })
   const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
   const { leaseSeconds } = config.limits
@@ -104,6 +110,8 @@ function run(started: Started): void {
       const url = `http://${host.includes(':') ? `[${host}]` : host}:${listeningPort}`
       const facts = { url, database: database.where, tools: tools.length, graders: graders.length + jsonGraders.length }
       log.info(facts, `listening on ${url}, with ${database.where}`)
+      const keys = keySources(variables)
+      if (keys) log.info({ ...keys.facts }, keys.message)
       if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: anyone who can connect may call')
       void warnOfChangedGraders(database.sql, graders, log)
     },

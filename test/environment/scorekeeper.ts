@@ -1,14 +1,14 @@
 import { extname } from 'node:path'
 import { createProgram } from '../../src/cli/program.ts'
 import { runProgram } from '../../src/cli/run-program.ts'
-import { readEnvironment } from '../../src/server/config.ts'
+import { readVariables } from '../../src/server/config.ts'
 import { environment } from './environment.ts'
 import { graders } from './graders/index.ts'
 import { tools } from './tools/index.ts'
 
 const here = new URL('./', import.meta.url)
 const program = createProgram({
-  env: readEnvironment(),
+  ...readVariables(),
   environment,
   tools,
   graders,

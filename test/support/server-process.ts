@@ -18,10 +18,18 @@ export interface ServerProcess {
 }
 
 /** Starts a server in a folder, with these variables and no others; `entry` serves another environment. */
-export function spawnServer(cwd: string, env: Record<string, string>, entry: string = serverEntry): ServerProcess {
+export function spawnServer(
+  cwd: string,
+  env: Record<string, string>,
+  entry: string = serverEntry,
+  args: readonly string[] = [],
+): ServerProcess {
   const { PATH = '' } = process.env
   const options = { cwd, env: { PATH, ...env } }
-  const child = spawn(process.execPath, ['--import', tsx, entry], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', tsx, entry, ...args], {
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const written = { out: '', err: '' }
   child.stdout.on('data', (chunk: Buffer) => {
     written.out += chunk.toString()

@@ -5,7 +5,7 @@ import { JWKS_ALGORITHMS, type JwtSettings, SECRET_ALGORITHMS } from './jwt.ts'
 import { type ApiKey, parseApiKeys } from './keys.ts'
 
 /** The headers in which a key may come when `API_KEY_HEADERS` does not say otherwise. */
-export const DEFAULT_KEY_HEADERS: readonly string[] = ['x-functions-key', 'api-key', 'x-api-key']
+export const defaultKeyHeaders: readonly string[] = ['x-functions-key', 'api-key', 'x-api-key']
 
 /** The fewest bytes of `JWT_SECRET`: as many as HS256's own digest has. */
 export const SHORTEST_SECRET_BYTES = 32
@@ -63,7 +63,8 @@ const algorithms = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const environment = z.object({
+/** The environment variables that say who may call, each as text. */
+export const authVariables = z.object({
   API_KEYS: apiKeys.optional(),
   API_KEY_HEADERS: keyHeaders.optional(),
   JWT_SECRET: secret.optional(),
@@ -73,6 +74,9 @@ const environment = z.object({
   JWT_ALGORITHMS: algorithms.optional(),
 })
 
+/** Those whose values are not shown. */
+export const secretAuthVariables: ReadonlySet<string> = new Set(['API_KEYS', 'JWT_SECRET'])
+
 /**
  * Reads who may call from the environment variables `API_KEYS`, `API_KEY_HEADERS`, `JWT_SECRET`, `JWT_JWKS_URL`,
  * `JWT_ISSUER`, `JWT_AUDIENCE` and `JWT_ALGORITHMS`. An empty variable counts as not set. The settings hold no secret that
@@ -81,7 +85,7 @@ const environment = z.object({
  * @throws Error with one line for each variable that is wrong, which names it, and shows its value unless it is secret.
  */
 export function readAuthSettings(env: NodeJS.ProcessEnv): AuthSettings {
-  const read = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
+  const read = authVariables.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
   if (!read.success)
     throw new Error(read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'))
   const jwt: JwtSettings = {
@@ -94,7 +98,7 @@ export function readAuthSettings(env: NodeJS.ProcessEnv): AuthSettings {
   refuseIdleSettings(jwt)
   return {
     keys: read.data.API_KEYS ?? [],
-    keyHeaders: read.data.API_KEY_HEADERS ?? DEFAULT_KEY_HEADERS,
+    keyHeaders: read.data.API_KEY_HEADERS ?? defaultKeyHeaders,
     ...((jwt.secret || jwt.jwksUrl) && { jwt }),
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { regradeCommand } from '../../../src/cli/regrade-command.ts'
+import { environment } from '../app.ts'
 import { graded } from './seeded.ts'
 
 // The command with the tests' graders: the one under test, and the same that takes its time and counts how many run.
@@ -25,4 +26,5 @@ const slow: typeof graded = {
 }
 process.on('exit', () => process.stderr.write(`at most ${most} at a time\n`))
 
-await regradeCommand({ env, graders: [slow], jsonGraders: () => [], folder: '' }).parseAsync()
+const { settings } = environment
+await regradeCommand({ env, settings, graders: [slow], jsonGraders: () => [], folder: '' }).parseAsync()

@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
-import { DEFAULT_KEY_HEADERS, readAuthSettings } from '../../../../src/server/auth/settings.ts'
+import { defaultKeyHeaders, readAuthSettings } from '../../../../src/server/auth/settings.ts'
 import { signToken } from '../../../../src/server/auth/sign-token.ts'
 import { defineGrader, defineTool, gradingOf, keepingLog, post, testApp, toolCall } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
@@ -63,7 +63,7 @@ describe('a caller', () => {
   it('may send a key in the headers that trainers can set', async () => {
     const { app } = guarded()
     const headers = [{ authorization: `Bearer ${toolsKey}` }, { Authorization: toolsKey }]
-    const others = DEFAULT_KEY_HEADERS.map((name) => ({ [name]: toolsKey }))
+    const others = defaultKeyHeaders.map((name) => ({ [name]: toolsKey }))
     for (const given of [...headers, ...others, { 'X-Functions-Key': toolsKey }]) {
       expect((await post(app, '/tools/look', call, given)).status).toBe(200)
     }

@@ -2,7 +2,7 @@ import OpenAI, { AzureOpenAI } from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../../src/server/auth/keys.ts'
-import { DEFAULT_KEY_HEADERS } from '../../../../src/server/auth/settings.ts'
+import { defaultKeyHeaders } from '../../../../src/server/auth/settings.ts'
 import { keepingLog } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { type Served, served, thrown } from '../../../support/openai/served.ts'
@@ -15,7 +15,7 @@ const database = useDatabase()
 let server: Served
 
 beforeAll(async () => {
-  const authenticate = createAuthenticator({ keys, keyHeaders: DEFAULT_KEY_HEADERS })
+  const authenticate = createAuthenticator({ keys, keyHeaders: defaultKeyHeaders })
   server = await served(database, { authenticate, limits: { maxBodyBytes: 2_000 } })
 })
 

@@ -1,0 +1,47 @@
+import type { Config, GivenVariables } from './config.ts'
+
+/** Something that the operator should know at the start, with a stable code. */
+export interface StartWarning {
+  readonly code: string
+  readonly message: string
+}
+
+/**
+ * Warns of what is allowed but probably not intended: a production server on the embedded database, or with a `.env` file,
+ * which it does not read.
+ */
+export function startWarnings(config: Config, hasEnvFile: boolean): StartWarning[] {
+  if (!config.isProduction) return []
+  const warnings: StartWarning[] = []
+  if (config.databaseUrl === undefined) {
+    const message =
+      `NODE_ENV is production and DATABASE_URL is not set: the rollouts go to an embedded Postgres in DATA_DIR ` +
+      `(${config.dataDir}), which other replicas do not share and a new container does not keep; set DATABASE_URL`
+    warnings.push({ code: 'embedded_in_production', message })
+  }
+  if (hasEnvFile) {
+    const message =
+      'NODE_ENV is production: the .env file here is not read; set its variables in the environment, or unset NODE_ENV'
+    warnings.push({ code: 'env_file_ignored', message })
+  }
+  return warnings
+}
+
+/** The variables that hold keys: those that callers need, then those that the server sends. */
+const keyVariables = ['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL', 'JUDGE_API_KEY', 'EMBEDDINGS_API_KEY'] as const
+
+/** Which keys are configured and where each comes from; undefined for none. */
+export function keySources({
+  env,
+  fromFile,
+}: GivenVariables): { readonly facts: object; readonly message: string } | undefined {
+  const sources = keyVariables.flatMap((name) => {
+    if (!env[name]) return []
+    return [[name, fromFile.has(name) ? '.env' : 'environment'] as const]
+  })
+  if (sources.length === 0) return undefined
+  const each = sources.map(
+    ([name, source]) => `${name} from ${source === '.env' ? 'the .env file' : 'the environment'}`,
+  )
+  return { facts: { code: 'keys', ...Object.fromEntries(sources) }, message: `keys: ${each.join(', ')}` }
+}

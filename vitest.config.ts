@@ -31,7 +31,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'database',
-          include: ['test/database/**/*.test.ts'],
+          include: ['test/database/**/*.test.ts', '{tools,graders,schema,demo}/**/*.test.ts'],
           globalSetup: ['test/support/global-database.ts'],
           pool: 'forks',
           testTimeout: 20_000,

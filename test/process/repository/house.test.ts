@@ -60,6 +60,14 @@ const refused: Readonly<Record<string, string>> = {
     ),
   ),
   'src/cli/reads-the-example.ts': '../../example/agents.ts',
+  'test/unit/reads-tools.ts': '../../tools/index.ts',
+  'test/unit/reads-the-example.ts': '../../example/agents.ts',
+  'test/process/deep/reads-schema.ts': '../../../schema/environment.ts',
+  'bench/reads-graders.ts': '../graders/index.ts',
+  'chaos/trainer/reads-the-example.ts': '../../example/corpus/random.ts',
+  'chaos/reads-a-starter.ts': '../starters/blank/tools/index.ts',
+  'starters/blank/tools/reads-the-ledger.ts': '../../../src/ledger/ledger.ts',
+  'starters/blank/graders/knows-a-wire.ts': '../../../src/wires/agent-rft.ts',
   'tools/reads-the-ledger.ts': '../src/ledger/ledger.ts',
   'graders/knows-a-wire.ts': '../src/wires/agent-rft.ts',
   'schema/knows-the-server.ts': '../src/server/app.ts',
@@ -70,6 +78,13 @@ const allowed: Readonly<Record<string, string>> = {
   ...Object.fromEntries(trainers.map((trainer) => [`src/workbench/${trainer}/reads-kit.ts`, '../../kit/define.ts'])),
   'src/workbench/learn/draws.ts': '../../dashboard/components/charts.ts',
   'src/cli/main.ts': '../../tools/index.ts',
+  'test/unit/reads-its-environment.ts': '../environment/tools/index.ts',
+  'test/process/deep/reads-its-environment.ts': '../../environment/graders/index.ts',
+  'chaos/served/serves.ts': './tools.ts',
+  'starters/blank/tools/refuses.ts': '../../../src/kit/errors.ts',
+  'starters/blank/tools/is-typed.ts': '../schema/environment.ts',
+  'starters/blank/graders/is-tested.test.ts': '../../../src/workbench/check-grader/expect-grader.ts',
+  'graders/is-tested.test.ts': '../src/workbench/check-grader/expect-grader.ts',
   'tools/refuses.ts': '../src/kit/errors.ts',
   'tools/is-typed.ts': '../schema/environment.ts',
   'graders/scores.ts': '../src/kit/scoring/numbers.ts',
@@ -90,7 +105,11 @@ describe('the house', () => {
       writeFileSync(join(folder, path), `import { something } from '${specifier}'\n\nexport const it = something\n`)
     }
     const biome = join(root, 'node_modules/@biomejs/biome/bin/biome')
-    const run = promisify(execFile)(process.execPath, [biome, 'lint', '--reporter=json', '.'], { cwd: folder })
+    const run = promisify(execFile)(
+      process.execPath,
+      [biome, 'lint', '--reporter=json', '--max-diagnostics=none', '.'],
+      { cwd: folder },
+    )
     const { stdout } = await run.catch((failed: { stdout: string }) => failed)
     complaints = report.parse(JSON.parse(stdout)).diagnostics.map(({ category, location }) => ({
       category,

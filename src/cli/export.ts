@@ -5,9 +5,9 @@ import type { Condition } from '../ledger/reports/condition.ts'
 import type { ExportCursor } from '../ledger/reports/exported-subjects.ts'
 import { openServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
-import { parseCursor } from '../workbench/export/cursor.ts'
+import { cursorText, parseCursor } from '../workbench/export/cursor.ts'
 import { openOutFile } from '../workbench/export/out-file.ts'
-import { type ExportRun, exportRollouts } from '../workbench/export/run.ts'
+import { type Exported, type ExportRun, exportRollouts } from '../workbench/export/run.ts'
 import { writerTo } from '../workbench/export/writer.ts'
 import { list, number, whole } from './options.ts'
 import { type ProgressBar, progressView } from './progress.ts'
@@ -26,6 +26,7 @@ const optionsShape = z.object({
   format: z.enum(['trace', 'chat']),
   since: z.object({ text: z.string(), at: z.date() }).optional(),
   until: z.object({ text: z.string(), at: z.date() }).optional(),
+  rollout: z.string().optional(),
   item: z.string().optional(),
   grader: z.string().optional(),
   minScore: z.number().optional(),
@@ -46,6 +47,7 @@ Examples:
   scorekeeper export --format chat --best-of 1 --min-score 0.8 --out best.jsonl
   scorekeeper export --where "tool = search and part.answer = 1" --limit 100
   scorekeeper export --outcome ungradable,failed | jq -r '.gradings[-1].reason'
+  scorekeeper export --rollout trace_1 | jq .
   scorekeeper export --after 2026-11-01T12:00:00.000Z/trace_1 >> rollouts.jsonl
 
 At the end, and at Ctrl-C, the cursor behind the last line is told on stderr: --after goes on there. With --out the same
@@ -69,6 +71,7 @@ export function exportCommand(deps: ExportDeps): Command {
     .addOption(new Option('--format <format>', 'what a line is').choices(['trace', 'chat']).default('trace'))
     .option('--since <moment>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', named)
     .option('--until <moment>', 'rollouts graded before', named)
+    .option('--rollout <id>', 'one rollout, whatever its outcome')
     .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
     .option('--grader <name>', 'whose gradings count (default: any grader’s)')
     .option('--min-score <n>', 'the least score', number)
@@ -91,12 +94,16 @@ export function exportCommand(deps: ExportDeps): Command {
     })
 }
 
+function usualOutcomes({ format, rollout }: Options): readonly (typeof outcomes)[number][] {
+  if (format === 'chat') return ['scored']
+  return rollout === undefined ? ['scored', 'ungradable', 'failed'] : outcomes
+}
+
 function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
   return interruptible('export', async (ending) => {
-    const { format, out, json, since, until, item, grader, minScore, maxScore, where, bestOf, limit } = options
-    const usual =
-      format === 'chat' ? ['scored' as const] : ['scored' as const, 'ungradable' as const, 'failed' as const]
-    const wanted = { item, grader, minScore, maxScore, conditions: where, bestOf, outcomes: options.outcome ?? usual }
+    const { format, out, json, since, until, rollout, item, grader, minScore, maxScore, where, bestOf, limit } = options
+    const selected = { rollout, item, grader, minScore, maxScore, conditions: where, bestOf }
+    const wanted = { ...selected, outcomes: options.outcome ?? usualOutcomes(options) }
     const asked = JSON.stringify({ format, since: since?.text, until: until?.text, limit, ...wanted })
     const file = out === undefined ? undefined : await openOutFile(out, asked)
     const left = limit === undefined ? undefined : limit - (file?.rollouts ?? 0)
@@ -122,15 +129,16 @@ function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
     try {
       const done = await exportRollouts({ sql: database.sql, filter, format, tools, after, write, ending, ...watched })
       view.end()
-      const report = {
-        ...done,
-        cursor: done.cursor ?? null,
-        ...(file && { out, lines_in_all: file.lines + done.lines }),
-      }
-      const said = json ? JSON.stringify(report) : saidOf(done, out)
+      const { isCut, cursor = null, ...counts } = done
+      const report = { ...counts, cursor, cut: isCut, ...(file && { out, lines_in_all: file.lines + done.lines }) }
       const to = json && out !== undefined ? process.stdout : process.stderr
-      to.write(`${said}\n`)
-      return ending.aborted ? exitCodes.interrupted : 0
+      to.write(`${json ? JSON.stringify(report) : summaryOf(done, options)}\n`)
+      if (ending.aborted) return exitCodes.interrupted
+      if (rollout === undefined || done.lines > 0 || isCut) return 0
+      process.stderr.write(
+        `export: no rollout "${rollout}" was exported: there is none, or the other options exclude it\n`,
+      )
+      return exitCodes.failed
     } finally {
       view.end()
       await file?.close()
@@ -139,16 +147,27 @@ function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
   })
 }
 
-/** A transaction that has run for so long is worth a word. */
+/** A transaction that has run for longer than this is mentioned. */
 const longMs = 60_000
 
-function saidOf({ lines, skipped, cursor, until }: Awaited<ReturnType<typeof exportRollouts>>, out?: string): string {
-  const left = Object.entries(skipped).map(([why, count]) => `left out ${count}: ${why}`)
-  const where = out === undefined ? '' : ` in ${out}`
+function summaryOf(done: Exported, { out, after }: Pick<Options, 'out' | 'after'>): string {
+  const { lines, skipped, cursor, isCut, until } = done
+  const count = lines.toLocaleString('en-US')
+  if (isCut) {
+    const again = after === undefined ? 'without --after' : `with --after ${cursorText(after)}`
+    return (
+      `the reader closed the output after ${count} rollouts or fewer: resume with --after and the cursor of the last line ` +
+      `that you have, or start again ${again}`
+    )
+  }
+  const left = Object.entries(skipped).map(([why, rollouts]) => `left out ${rollouts}: ${why}`)
+  const next = out === undefined ? `resume with --after ${cursor}` : `the cursor is ${cursor}`
   const isHeld = Date.now() - Date.parse(until) > longMs
-  const held = `a transaction of this database has run since ${until}: what was graded after that is left for the next time`
-  const next =
-    cursor === undefined ? [] : [out === undefined ? `go on with --after ${cursor}` : `the cursor is ${cursor}`]
-  const said = [`${lines.toLocaleString('en-US')} rollouts${where}, of those until ${until}`, ...left, ...next]
-  return [...said, ...(isHeld ? [held] : [])].join('\n')
+  const held = `a transaction in this database has been running since ${until}: later gradings are left for the next export`
+  return [
+    `${count} rollouts${out === undefined ? '' : ` in ${out}`}, recorded before ${until}`,
+    ...left,
+    ...(cursor === undefined ? [] : [next]),
+    ...(isHeld ? [held] : []),
+  ].join('\n')
 }

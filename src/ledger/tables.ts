@@ -112,5 +112,7 @@ export const grades = pgTable(
       .on(table.rolloutId, table.grader, table.sampleHash, table.version, sql`coalesce(${table.codeHash}, '')`)
       .where(sql`${table.outcome} = 'scored' and ${table.source} = 'regrade'`),
     index('grades_rollout').on(table.rolloutId),
+    // An incremental export reads what was graded since its cursor.
+    index('grades_created_at').on(table.createdAt).where(sql`${table.source} = 'trainer'`),
   ],
 )

@@ -6,6 +6,8 @@ export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
 
 /** Which recorded rollouts are exported. */
 export interface ExportFilter {
+  /** One rollout, by its id. */
+  readonly rollout?: string | undefined
   /** Those first graded with one of the outcomes at this moment or later; where open ones are wanted, those first called. */
   readonly since?: Date | undefined
   /** Those before this moment. */
@@ -43,23 +45,44 @@ export interface Subject {
 export const exporter = 'scorekeeper export'
 
 /**
- * The moment before which no rollout is recorded any more, for a snapshot that is taken afterwards. Moments are those at which
- * transactions began, cut to the millisecond.
+ * The timestamp before which no rollout is recorded any more, for a snapshot that is taken afterwards. Timestamps in the
+ * ledger are those at which transactions began, truncated to milliseconds.
+ *
+ * @throws Error that says what to do when the role of `sql` cannot see when the transactions of others began: rollouts could
+ * then be recorded before the timestamp afterwards, and the next export would miss them.
  */
 export async function readHorizon(sql: Sql): Promise<string> {
-  const [row] = await sql<{ horizon: string }[]>`
+  const [row] = await sql<{ horizon: string; role: string; hidden: string[] | null; is_off: boolean | null }[]>`
     select to_char((least(statement_timestamp(), min(xact_start)) - interval '10 milliseconds') at time zone 'UTC',
-      'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as horizon
+      'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as horizon, current_user::text as role,
+      array_agg(distinct usename::text) filter (
+        where not pg_has_role(usesysid, 'usage') and not pg_has_role('pg_read_all_stats', 'usage')) as hidden,
+      bool_or(state = 'disabled') as is_off
     from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and application_name <> ${exporter}
-      and backend_type = 'client backend'`
-  if (row === undefined) throw new Error('the database does not say what time it has')
-  return row.horizon
+    where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
+      and application_name <> ${exporter} and coalesce(backend_type, '') <> 'walsender'
+      and has_table_privilege(usesysid, 'grades', 'insert')`
+  if (row === undefined) throw new Error('the database returned no timestamp')
+  const { horizon, role, hidden, is_off } = row
+  if (hidden !== null) {
+    const others = hidden.map((name) => `"${name}"`).join(', ')
+    throw new Error(
+      `the role "${role}" cannot see the transactions of ${others}, so the export could miss rollouts that are being ` +
+        `recorded: grant pg_read_all_stats to "${role}", or export as ${others}`,
+    )
+  }
+  if (is_off === true) {
+    throw new Error(
+      'the database does not track transactions (track_activities is off), so the export could miss rollouts that are ' +
+        'being recorded: set track_activities = on',
+    )
+  }
+  return horizon
 }
 
 /** The select of the rollouts that are exported, in the order of their moments: a {@link Subject} a row. */
 export function subjectsText(
-  { since, until, item, grader, minScore, maxScore, outcomes, conditions = [], bestOf, limit }: ExportFilter,
+  { rollout, since, until, item, grader, minScore, maxScore, outcomes, conditions = [], bestOf, limit }: ExportFilter,
   horizon: string,
   after: ExportCursor | undefined,
 ): { readonly text: string; readonly values: readonly string[] } {
@@ -68,8 +91,24 @@ export function subjectsText(
   const byGrader = grader === undefined ? '' : `and g.grader = ${given(grader)}`
   // A rollout's place is that from which on it is one of these: what is scored later than it failed is not behind the cursor then.
   const wanted = `and g.outcome in (${outcomes.map(given).join(', ')})`
-  const place = outcomes.includes('open') ? 'r.created_at' : 'coalesce(f.created_at, r.created_at)'
-  const asked = conditions.map((one) => conditionText(one, given, { grading: 'g', rollout: 'r.id' }))
+  const isByStart = outcomes.includes('open')
+  const place = isByStart ? 'r.created_at' : 'coalesce(f.created_at, r.created_at)'
+  // Nothing before this is exported: the ranks of --best-of alone need the rollouts before the cursor too.
+  const bounds = [since?.toISOString(), bestOf === undefined ? after?.at : undefined].filter((at) => at !== undefined)
+  // By an index, so that an incremental export does not read the whole table.
+  const recent = bounds.map((at) => {
+    const from = `>= ${given(at)}::timestamptz`
+    if (isByStart) return `r.created_at ${from}`
+    return `r.id in (
+          select g.rollout_id from grades g
+          where g.source = 'trainer' ${byGrader} ${wanted} and g.created_at ${from}
+            and g.created_at < ${given(horizon)}::timestamptz)`
+  })
+  const asked = [
+    ...(rollout === undefined ? [] : [`r.id = ${given(rollout)}`]),
+    ...recent,
+    ...conditions.map((one) => conditionText(one, given, { grading: 'g', rollout: 'r.id' })),
+  ]
   const holds = [
     `at < ${given(horizon)}::timestamptz`,
     `outcome in (${outcomes.map(given).join(', ')})`,

@@ -9,45 +9,50 @@ import { traceLineOf } from './trace-line.ts'
 /** What is written for each rollout. */
 export type ExportFormat = 'trace' | 'chat'
 
-/** What is exported, and where to. */
+/** What is exported, and where. */
 export interface ExportRun {
   readonly sql: Sql
   readonly filter: ExportFilter
   readonly format: ExportFormat
-  /** The tools of items that define none themselves. */
+  /** The tools of items that define none. */
   readonly tools: readonly unknown[]
   readonly after: ExportCursor | undefined
-  /** Takes the lines of so many rollouts, each with its end; what it waits for is waited for. Gives false when nobody reads them any more. */
+  /** Writes the lines of a page of rollouts. Resolves with false when the reader has closed the output. */
   readonly write: (text: string, lines: number, cursor: string, rollouts: number) => Promise<boolean>
-  /** Told how many rollouts there are, and then of each page how many it had. */
+  /** Called with the number of rollouts, and then with that of each page. */
   readonly onCount: (count: number) => void
   readonly onRollouts: (count: number) => void
-  /** Ends the export behind the page that is being written. */
+  /** Ends the export after the page that is being written. */
   readonly ending: AbortSignal
 }
 
-/** What an export came to. */
+/** The result of an export. */
 export interface Exported {
   readonly lines: number
-  /** Rollouts that made no line, by why. */
+  /** Rollouts that made no line, by reason. */
   readonly skipped: Readonly<Record<string, number>>
-  /** Where to go on; undefined where nothing was read, and there was no cursor before. */
+  /** Where the next export resumes; undefined at the beginning. */
   readonly cursor: string | undefined
-  /** Rollouts from this moment on were left for another time. */
+  /**
+   * Whether the reader closed the output. What was written may not have been read, so `cursor` is where this export began.
+   */
+  readonly isCut: boolean
+  /** Rollouts from this timestamp on are left for the next export. */
   readonly until: string
 }
 
-/** So many rollouts are held at a time. */
+/** The number of rollouts that are held at a time. */
 export const pageSize = 50
 
-/** Exports recorded rollouts, a line of JSON each, as fast as they are taken. */
+/** Exports recorded rollouts, one line of JSON each, as fast as they are written. */
 export function exportRollouts(run: ExportRun): Promise<Exported> {
   const { sql, filter, after, ending } = run
   return readExported(sql, filter, { after, size: pageSize }, async ({ count, horizon, pages }) => {
     run.onCount(count)
     const skipped: Record<string, number> = {}
     let lines = 0
-    let cursor = after && cursorText(after)
+    const start = after && cursorText(after)
+    let cursor = start
     for await (const page of pages) {
       const written = page.flatMap((rollout) => {
         const line = lineOf(rollout, run)
@@ -60,14 +65,14 @@ export function exportRollouts(run: ExportRun): Promise<Exported> {
       const next = cursorText(last)
       const text = written.map((line) => `${line}\n`).join('')
       const isTaken = await run.write(text, written.length, next, page.length)
-      // Nobody knows how much of it was read: the cursor stays before it.
-      if (!isTaken) break
+      // How much of this page and of those before was read is unknown: a pipe holds what is not.
+      if (!isTaken) return { lines, skipped, cursor: start, isCut: true, until: horizon }
       cursor = next
       lines += written.length
       run.onRollouts(page.length)
       if (ending.aborted) break
     }
-    return { lines, skipped, cursor, until: horizon }
+    return { lines, skipped, cursor, isCut: false, until: horizon }
   })
 }
 

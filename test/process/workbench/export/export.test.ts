@@ -6,13 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { ExportFilter } from '../../../../src/ledger/reports/exported-subjects.ts'
+import { type ExportFilter, subjectsText } from '../../../../src/ledger/reports/exported-subjects.ts'
 import { parseCursor } from '../../../../src/workbench/export/cursor.ts'
 import { exportRollouts, pageSize } from '../../../../src/workbench/export/run.ts'
 import { traceLine } from '../../../../src/workbench/export/trace-line.ts'
 import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
-import { record } from '../../../support/export/recorded.ts'
+import { beginning, record } from '../../../support/export/recorded.ts'
 import { scorekeeper, scorekeeperArgs, scorekeeperFolder } from '../../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../../support/temporary.ts'
 
@@ -50,6 +50,21 @@ async function exported(filter: Partial<ExportFilter> = {}, rest: Partial<Parame
           .map((line) => JSON.parse(line))
   return { ...done, made: lines, ids: lines.map(({ rollout }) => rollout) }
 }
+
+/** The rows that the scans of a plan of Postgres returned or skipped. */
+function rowsRead(plan: unknown): number {
+  const node = planNode.parse(plan)
+  const isScan = node['Node Type'].includes('Scan')
+  const own = isScan ? (node['Actual Rows'] + node['Rows Removed by Filter']) * node['Actual Loops'] : 0
+  return own + node.Plans.reduce((sum: number, inner) => sum + rowsRead(inner), 0)
+}
+const planNode = z.looseObject({
+  'Node Type': z.string(),
+  'Actual Rows': z.number(),
+  'Actual Loops': z.number(),
+  'Rows Removed by Filter': z.number().default(0),
+  Plans: z.array(z.unknown()).default([]),
+})
 
 const ids = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => `r${String(from + n).padStart(4, '0')}`)
@@ -269,6 +284,79 @@ describe('an export', () => {
     await expect.poll(async () => [...first.ids, ...(await exported({}, { after })).ids]).toEqual(['early', 'late'])
   })
 
+  it('that is cut off by its reader has the cursor at which it began', async () => {
+    await record(
+      database,
+      ids(0, pageSize * 2).map((id, at) => ({ id, at })),
+    )
+    const { cursor } = await exported({ limit: 10 })
+    const after = parseCursor(cursor ?? '')
+    let pages = 0
+    const write = async () => {
+      pages += 1
+      return pages < 2
+    }
+    expect(await exported({}, { after, write })).toMatchObject({ cursor, isCut: true })
+    pages = 0
+    expect(await exported({}, { write })).toMatchObject({ cursor: undefined, isCut: true })
+  })
+
+  it('is refused to a role that cannot see when the transactions of others began, until it may', async () => {
+    const reader = `reader_${process.pid}`
+    await database.sql.unsafe(`create role ${reader} login; grant select on all tables in schema public to ${reader}`)
+    const url = new URL(database.url)
+    url.username = reader
+    const theirs = open(url.href)
+    try {
+      await record(database, [{ id: 'one' }])
+      const refusal = new RegExp(`^the role "${reader}" cannot see the transactions of .*grant pg_read_all_stats to`)
+      await expect(exported({}, { sql: theirs.sql })).rejects.toThrow(refusal)
+      await database.sql.unsafe(`grant pg_read_all_stats to ${reader}`)
+      expect((await exported({}, { sql: theirs.sql })).ids).toEqual(['one'])
+      await database.sql.unsafe(`revoke pg_read_all_stats from ${reader}`)
+      const { role } = (await database.sql<{ role: string }[]>`select current_user::text as role`)[0] ?? { role: '' }
+      await database.sql.unsafe(`grant ${role} to ${reader}`)
+      expect((await exported({}, { sql: theirs.sql })).ids).toEqual(['one'])
+    } finally {
+      await theirs.close()
+      await database.sql.unsafe(`drop owned by ${reader}; drop role ${reader}`)
+    }
+  })
+
+  it('is refused where the database does not track transactions', async () => {
+    await database.sql.begin(async (tx) => {
+      await tx`set local track_activities = off`
+      await expect(exported()).rejects.toThrow('set track_activities = on')
+    })
+  })
+
+  it.each([
+    ['since its cursor', { outcomes: ['scored', 'failed'] }, true],
+    ['since a time', { outcomes: ['scored'], since: new Date(beginning + 1_999_000) }, false],
+    ['of open rollouts', { outcomes: ['scored', 'open'] }, true],
+  ] as const)('that is incremental reads what is recorded %s, and not the whole table', async (_, filter, isAfter) => {
+    await database.sql`
+      insert into rollouts (id, item_hash, created_at)
+      select 'r' || n, 'i', ${new Date(beginning).toISOString()}::text::timestamptz + n * interval '1 second'
+      from generate_series(1, 2000) n`
+    await database.sql`
+      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      select id, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1, created_at from rollouts`
+    await database.sql`analyze rollouts, grades`
+    const after = isAfter ? { at: new Date(beginning + 1_998_000).toISOString(), rollout: 'r1998' } : undefined
+    const { text, values } = subjectsText(filter, new Date().toISOString(), after)
+    const plan = await database.sql.unsafe(`explain (analyze, format json) ${text}`, [...values])
+    const read = rowsRead(plan[0]?.['QUERY PLAN']?.[0]?.Plan)
+    expect(read).toBeLessThan(100)
+  })
+
+  it('can have one rollout alone', async () => {
+    await record(database, [{ id: 'one' }, { id: 'two', outcome: 'open' }, { id: 'three' }])
+    const outcomes = ['scored', 'open'] as const
+    expect((await exported({ rollout: 'two', outcomes })).ids).toEqual(['two'])
+    expect((await exported({ rollout: 'none', outcomes })).ids).toEqual([])
+  })
+
   it('holds no more than a page of rollouts, and reads on only when the page before was taken', async () => {
     await record(
       database,
@@ -340,7 +428,7 @@ describe('an example for fine-tuning', () => {
   })
 
   it('has the tools of its item where that defines some, and says that calls are not made together where they were not', async () => {
-    const own = [{ type: 'function', function: { name: 'own', parameters: {} } }]
+    const own = [{ type: 'function', function: { name: 'look', parameters: { type: 'object' } } }]
     await record(database, [
       {
         id: 'one',
@@ -352,6 +440,30 @@ describe('an example for fine-tuning', () => {
       },
     ])
     expect((await chat()).made).toMatchObject([{ tools: own, parallel_tool_calls: false }])
+  })
+
+  it.each([
+    ['a name that no tool has', 'lok', { word: 'x' }, 'a call names a tool that is not offered'],
+    ['a name with its namespace', 'functions.look', { word: 'x' }, 'a call names a tool that is not offered'],
+    ['a name in the format of its model', 'look<|channel|>json', {}, 'a call names a tool that is not offered'],
+    ['arguments that are a list', 'look', [1], 'the arguments of a call are not a JSON object'],
+    ['arguments that are not JSON', 'look', '{"word":', 'the arguments of a call are not a JSON object'],
+    ['arguments that are a number', 'look', '7', 'the arguments of a call are not a JSON object'],
+  ])('is not made of a call with %s', async (_, tool, args, reason) => {
+    await record(database, [{ id: 'one', calls: [{ from: 0, to: 1 }] }])
+    await database.sql`update tool_calls set tool = ${tool}, arguments = ${JSON.stringify(args)}::text::jsonb`
+    expect(await chat()).toMatchObject({ made: [], skipped: { [reason]: 1 } })
+  })
+
+  it.each([
+    ['null', null, '{}'],
+    ['an empty text', '', '{}'],
+    ['an object that was encoded twice', '{"word": "x"}', '{"word":"x"}'],
+  ])('has an object for arguments that are %s', async (_, args, text) => {
+    await record(database, [{ id: 'one', calls: [{ from: 0, to: 1 }] }])
+    await database.sql`update tool_calls set arguments = ${JSON.stringify(args)}::text::jsonb`
+    const { made } = await chat()
+    expect(made[0].messages[1].tool_calls[0].function).toEqual({ name: 'look', arguments: text })
   })
 
   it('is not made of a rollout without messages, without an answer, or with a call that failed, and that is said', async () => {
@@ -381,7 +493,7 @@ describe('the command export', () => {
     )
     const first = await run('--limit', '3')
     expect([first.code, rolloutsIn(first.out)]).toEqual([0, ids(0, 3)])
-    const [, cursor = ''] = /go on with --after (\S+)/.exec(first.err) ?? []
+    const [, cursor = ''] = /resume with --after (\S+)/.exec(first.err) ?? []
     const rest = await run('--after', cursor, '--json')
     expect(rolloutsIn(rest.out)).toEqual(ids(3, 5))
     expect(JSON.parse(rest.err)).toMatchObject({ lines: 2, skipped: {}, cursor: expect.stringMatching(/\/r0004$/) })
@@ -495,7 +607,11 @@ describe('the command export', () => {
     })
     child.stdout.once('data', () => child.stdout.destroy())
     const [code] = await once(child, 'close')
-    expect([code, err]).toEqual([0, expect.stringMatching(/^\d+ rollouts, of those until/)])
+    // A pipe holds lines that nobody has read: the cursor after them would lose them.
+    expect([code, err]).toEqual([
+      0,
+      expect.stringMatching(/^the reader closed the output .* or start again without --after\n$/),
+    ])
   }, 30_000)
 
   it.each([
@@ -505,7 +621,8 @@ describe('the command export', () => {
     [['--item', 'xyz'], 2, 'hash of an item'],
     [['--best-of', '0'], 2, 'whole number'],
     [['--out', 'x', '--after', '2026-11-01T12:00:00.000Z/a'], 2, 'leave out --after'],
-    [['--after', 'here'], 2, 'is no cursor'],
+    [['--after', 'here'], 2, 'is not a valid cursor'],
+    [['--rollout', 'nobody'], 1, 'no rollout "nobody"'],
   ])('says what is wrong with %j', async (args, code, message) => {
     expect(await run(...args)).toMatchObject({ code, err: expect.stringContaining(message), out: '' })
   })

@@ -84,7 +84,7 @@ describe('an export that ends before its end', () => {
     'is wrong usage to go on behind %s',
     async (cursor) => {
       const ran = await scorekeeper(['export', '--after', cursor], { DATABASE_URL: home.url })
-      expect(ran).toMatchObject({ code: 2, err: expect.stringContaining('is no cursor'), out: '' })
+      expect(ran).toMatchObject({ code: 2, err: expect.stringContaining('is not a valid cursor'), out: '' })
     },
   )
 })

@@ -1,0 +1,1 @@
+CREATE INDEX "grades_created_at" ON "grades" USING btree ("created_at") WHERE "grades"."source" = 'trainer';

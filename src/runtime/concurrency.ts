@@ -1,9 +1,9 @@
-/** Runs work while no more than so many pieces of it run; whoever's signal aborts stops waiting for its turn. */
+/** Runs work in a free slot; rejects with the signal's reason if that aborts while the work waits for one. */
 export type Slots = <Result>(signal: AbortSignal, work: () => Promise<Result>) => Promise<Result>
 
-/** Makes slots for `most` pieces of work at once; what finds none free waits, first come, first served. */
-export function createSlots(most: number): Slots {
-  let free = most
+/** Makes `count` slots for work; further work waits, first come, first served. */
+export function createSlots(count: number): Slots {
+  let free = count
   const waiting = new Set<() => void>()
 
   const enter = (signal: AbortSignal) =>
@@ -42,49 +42,49 @@ export function createSlots(most: number): Slots {
   }
 }
 
-interface Running<Result> {
+interface Flight<Result> {
   readonly result: Promise<Result>
   readonly controller: AbortController
   waiting: number
 }
 
-/** Runs the work of a key, or joins the one that runs; rejects with the reason of the signal when that aborts. */
-export type SharedWork<Result> = (
+/** Runs the work of a key, or joins the one that runs; rejects with the signal's reason when that aborts. */
+export type SingleFlight<Result> = (
   key: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<Result>,
 ) => Promise<Result>
 
 /**
- * Makes a place where equal work that is asked for at the same time is done once. Who leaves takes nothing from the others:
- * the work's own signal aborts when the last who waits for it has left.
+ * Makes a single-flight group: equal work that is requested at the same time is done once. A caller that leaves does not
+ * disturb the others: the work's own signal aborts when the last caller has left.
  */
-export function createSharedWork<Result>(): SharedWork<Result> {
-  const running = new Map<string, Running<Result>>()
+export function createSingleFlight<Result>(): SingleFlight<Result> {
+  const flights = new Map<string, Flight<Result>>()
 
-  const start = (key: string, work: (signal: AbortSignal) => Promise<Result>): Running<Result> => {
+  const start = (key: string, work: (signal: AbortSignal) => Promise<Result>): Flight<Result> => {
     const controller = new AbortController()
     const started = { result: work(controller.signal), controller, waiting: 0 }
-    running.set(key, started)
+    flights.set(key, started)
     const over = () => forget(key, started)
     started.result.then(over, over)
     return started
   }
-  const forget = (key: string, one: Running<Result>) => {
-    if (running.get(key) === one) running.delete(key)
+  const forget = (key: string, flight: Flight<Result>) => {
+    if (flights.get(key) === flight) flights.delete(key)
   }
 
   return async (key, signal, work) => {
     signal.throwIfAborted()
-    const one = running.get(key) ?? start(key, work)
-    one.waiting += 1
+    const flight = flights.get(key) ?? start(key, work)
+    flight.waiting += 1
     return new Promise<Result>((resolve, reject) => {
       const stop = () => {
-        one.waiting -= 1
-        if (one.waiting === 0) {
-          // Whoever comes now begins anew.
-          forget(key, one)
-          one.controller.abort(signal.reason)
+        flight.waiting -= 1
+        if (flight.waiting === 0) {
+          // Later callers start the work again.
+          forget(key, flight)
+          flight.controller.abort(signal.reason)
         }
         reject(signal.reason)
       }
@@ -95,7 +95,7 @@ export function createSharedWork<Result>(): SharedWork<Result> {
         }
       }
       signal.addEventListener('abort', stop, { once: true })
-      one.result.then(end(resolve), end(reject))
+      flight.result.then(end(resolve), end(reject))
     })
   }
 }

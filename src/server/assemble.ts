@@ -5,8 +5,8 @@ import type { Tool } from '../kit/define-tool.ts'
 import type { Database } from '../postgres/database.ts'
 import { isMigrated } from '../postgres/migrate.ts'
 import { createEmbed } from '../runtime/embeddings.ts'
-import { type Asking, createAsking } from '../runtime/judge/asking.ts'
 import { createJudge } from '../runtime/judge/judge.ts'
+import { createJudgeClient, type JudgeClient } from '../runtime/judge/judge-client.ts'
 import { createModelRunners } from '../runtime/judge/model-runners.ts'
 import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
 import { readAllowedAddresses } from '../runtime/outbound/addresses.ts'
@@ -31,15 +31,15 @@ export interface AssemblySettings {
 /** A server's app, before it is told of the life of its process. */
 export interface Assembly {
   readonly makeApp: ServeSettings['makeApp']
-  /** The judging models and what they were asked; undefined where none is configured. */
-  readonly asking: Asking | undefined
+  /** Asks judging models; undefined where none is configured. */
+  readonly judgeClient: JudgeClient | undefined
 }
 
 /** Makes everything that the app is composed of, as the settings say. */
 export function assembleServer(settings: AssemblySettings): Assembly {
   const { config, log, database, tools, graders, jsonGraders, budget } = settings
   const { limits, publicUrl } = config
-  const asking = config.judge && createAsking(config.judge)
+  const judgeClient = config.judge && createJudgeClient(config.judge)
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
   const authenticate = createAuthenticator(config.auth, { warn })
   const outbound = createOutbound({
@@ -48,13 +48,13 @@ export function assembleServer(settings: AssemblySettings): Assembly {
     maxBytes: limits.maxBodyBytes,
   })
   const embed = config.embeddings && createEmbed(config.embeddings)
-  const judge = asking && createJudge(asking)
+  const judge = judgeClient && createJudge(judgeClient)
   const runners = {
-    ...(asking && createModelRunners(asking)),
+    ...(judgeClient && createModelRunners(judgeClient)),
     ...(config.pythonGraders && { python: createPythonRunner({ concurrency: config.pythonConcurrency }) }),
   }
   return {
-    asking,
+    judgeClient,
     makeApp: (life) =>
       createApp({
         ...life,

@@ -92,11 +92,12 @@ interface Started extends ServerProject {
 /** Listens, does the housekeeping, and stops both on a signal. */
 function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
-  const { makeApp, asking } = assembleServer({ ...started, budget: started.environment.budget })
+  const { makeApp, judgeClient } = assembleServer({ ...started, budget: started.environment.budget })
   const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
   const { leaseSeconds } = config.limits
   const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
-  const endTokenReport = asking && startTokenReport({ asking, say: (...line) => log.info(...line) })
+  const endTokenReport =
+    judgeClient && startTokenReport({ usage: judgeClient.usage, report: (...line) => log.info(...line) })
   const { limits, host, port, drainSeconds, drainDelaySeconds } = config
   const drain = serve({
     makeApp,

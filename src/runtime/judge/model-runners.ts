@@ -4,32 +4,34 @@ import type { GraderErrors } from '../openai-graders/grader-errors.ts'
 import type { Message } from '../openai-graders/messages.ts'
 import type { NoAnswer, Runners } from '../openai-graders/runners.ts'
 import type { LabelModelGrader, ScoreModelGrader } from '../openai-graders/single-graders.ts'
-import type { Asked, Asking } from './asking.ts'
+import type { JudgeClient, ModelAnswer } from './judge-client.ts'
 import { chatMessages } from './messages.ts'
 import { readJsonReply } from './reply.ts'
 
 /**
- * Makes the runners of OpenAI's graders `score_model` and `label_model`, which ask what the judge asks: one cap on requests,
- * one memory, one count of tokens.
+ * Makes the runners of OpenAI's graders `score_model` and `label_model`. They share the judge's client: one limit on
+ * requests, one cache, one count of tokens.
  *
- * The messages go as the grader has them, the sample's text among them: it is the grader's author who fences it, or not.
- * The reply is `{ steps: [{ description, conclusion }], result }`, as OpenAI's own graders have it: the reasoning first,
- * then a number, or one of the labels.
+ * The messages are sent as the grader has them, the sample's text among them; fencing it is up to the grader's author. The
+ * reply is `{ steps: [{ description, conclusion }], result }`, as in OpenAI's own graders: the reasoning first, then a
+ * number or one of the labels.
  *
- * @example runGrader(grader, subject, { similarity: textMetric, ...createModelRunners(asking) }, signal)
+ * @example runGrader(grader, subject, { similarity: textMetric, ...createModelRunners(client) }, signal)
  */
-export function createModelRunners(asking: Asking): Required<Pick<Runners, 'scoreModel' | 'labelModel'>> {
+export function createModelRunners(client: JudgeClient): Required<Pick<Runners, 'scoreModel' | 'labelModel'>> {
   return {
     async scoreModel(grader, messages, signal) {
-      const [least, most] = grader.range ?? [0, 1]
-      const result = { type: 'number', description: `The score, from ${least} to ${most}.` }
-      const asked = await ask(asking, { grader, messages, result, read: z.number() }, signal)
-      return asked.ok ? { ok: true, score: asked.value.result, ...told(asked) } : unanswered(asked, asking)
+      const [min, max] = grader.range ?? [0, 1]
+      const result = { type: 'number', description: `The score, from ${min} to ${max}.` }
+      const answer = await ask(client, { grader, messages, result, read: z.number() }, signal)
+      if (!answer.ok) return unanswered(answer, client)
+      return { ok: true, score: answer.value.result, ...reasonAndUsage(answer) }
     },
     async labelModel(grader, messages, signal) {
       const result = { type: 'string', enum: [...new Set(grader.labels)], description: 'The label.' }
-      const asked = await ask(asking, { grader, messages, result, read: z.enum(grader.labels) }, signal)
-      return asked.ok ? { ok: true, label: asked.value.result, ...told(asked) } : unanswered(asked, asking)
+      const answer = await ask(client, { grader, messages, result, read: z.enum(grader.labels) }, signal)
+      if (!answer.ok) return unanswered(answer, client)
+      return { ok: true, label: answer.value.result, ...reasonAndUsage(answer) }
     },
   }
 }
@@ -51,12 +53,12 @@ const step = z.object({ description: z.string().catch(''), conclusion: z.string(
 type Step = z.infer<typeof step>
 
 async function ask<Result>(
-  asking: Asking,
+  client: JudgeClient,
   { grader, messages, result, read }: Question<Result>,
   signal: AbortSignal,
-): Promise<Asked<Verdict<Result>>> {
+): Promise<ModelAnswer<Verdict<Result>>> {
   const verdict = z.object({ steps: z.array(step).catch([]), result: read })
-  return asking.ask(
+  return client.ask(
     {
       model: grader.model,
       messages: chatMessages(messages),
@@ -70,24 +72,26 @@ async function ask<Result>(
 
 const text = { type: 'string' }
 
-const schemaOf = (result: Question<unknown>['result']) => ({
-  type: 'object',
-  properties: {
-    steps: {
-      type: 'array',
-      description: 'The reasoning, step by step.',
-      items: {
-        type: 'object',
-        properties: { description: text, conclusion: text },
-        required: ['description', 'conclusion'],
-        additionalProperties: false,
+function schemaOf(result: Question<unknown>['result']) {
+  return {
+    type: 'object',
+    properties: {
+      steps: {
+        type: 'array',
+        description: 'The reasoning, step by step.',
+        items: {
+          type: 'object',
+          properties: { description: text, conclusion: text },
+          required: ['description', 'conclusion'],
+          additionalProperties: false,
+        },
       },
+      result,
     },
-    result,
-  },
-  required: ['steps', 'result'],
-  additionalProperties: false,
-})
+    required: ['steps', 'result'],
+    additionalProperties: false,
+  }
+}
 
 function samplingOf({ sampling_params: given }: ScoreModelGrader | LabelModelGrader): Sampling {
   const {
@@ -106,7 +110,7 @@ function samplingOf({ sampling_params: given }: ScoreModelGrader | LabelModelGra
   }
 }
 
-function told({ value, model, usage }: Asked<Verdict<unknown>> & { readonly ok: true }) {
+function reasonAndUsage({ value, model, usage }: ModelAnswer<Verdict<unknown>> & { readonly ok: true }) {
   const reason = value.steps
     .map(({ conclusion }) => conclusion)
     .join(' ')
@@ -114,35 +118,33 @@ function told({ value, model, usage }: Asked<Verdict<unknown>> & { readonly ok: 
   return { ...(reason !== '' && { reason }), usage: usageOf({ model, usage }) }
 }
 
-function unanswered(asked: Asked<unknown> & { readonly ok: false }, { timeoutSeconds }: Asking): NoAnswer {
-  const { errors, reason } = flagsOf(asked, timeoutSeconds)
-  return { ok: false, errors, reason, usage: usageOf(asked) }
+function unanswered(answer: ModelAnswer<unknown> & { readonly ok: false }, { timeoutSeconds }: JudgeClient): NoAnswer {
+  const { errors, reason } = flagsOf(answer, timeoutSeconds)
+  return { ok: false, errors, reason, usage: usageOf(answer) }
 }
 
 function flagsOf(
-  { fault, why, model }: Asked<unknown> & { readonly ok: false },
+  { fault, reason, model }: ModelAnswer<unknown> & { readonly ok: false },
   timeoutSeconds: number,
 ): { errors: Partial<GraderErrors>; reason: string } {
   switch (fault) {
     case 'refused':
     case 'unavailable': {
-      const errors = { model_grader_server_error: true, model_grader_server_error_details: why }
+      const errors = { model_grader_server_error: true, model_grader_server_error_details: reason }
       return { errors, reason: `the model ${model} could not be asked` }
     }
     case 'declined':
-      return { errors: { model_grader_refusal_error: true }, reason: `the model ${model} refused to judge` }
+      return { errors: { model_grader_refusal_error: true }, reason: `the model ${model} declined to answer` }
     case 'unreadable':
-      return {
-        errors: { model_grader_parse_error: true },
-        reason: `the model ${model} gave no result that can be read`,
-      }
-    case 'late': {
-      const reason = `the model ${model} took longer than ${timeoutSeconds} s`
-      return { errors: { unresponsive_reward_error: true }, reason }
+      return { errors: { model_grader_parse_error: true }, reason: `the model ${model} gave no readable result` }
+    case 'timed_out': {
+      const message = `the model ${model} took longer than ${timeoutSeconds} s`
+      return { errors: { unresponsive_reward_error: true }, reason: message }
     }
   }
 }
 
-/** What was remembered cost nothing, and nothing was asked. */
-const usageOf = ({ model, usage }: Pick<Asked<unknown>, 'model' | 'usage'>) =>
-  usage.total_tokens === 0 ? [] : [{ model, ...usage }]
+/** A cached answer cost nothing, so no model is listed for it. */
+function usageOf({ model, usage }: Pick<ModelAnswer<unknown>, 'model' | 'usage'>) {
+  return usage.total_tokens === 0 ? [] : [{ model, ...usage }]
+}

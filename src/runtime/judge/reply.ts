@@ -4,89 +4,119 @@ import type { TokenUsage } from '../../kit/judge.ts'
 import { noUsage, tokenUsage } from './token-usage.ts'
 
 /**
- * Why there is no answer: the API `refused` the request (a wrong key, an unknown model), is `unavailable`, the model
- * `declined` to answer or wrote what is `unreadable`, or it is too `late`.
+ * Why there is no answer: the API `refused` the request (a wrong key, an unknown model) or is `unavailable`, the model
+ * `declined` to answer or its reply is `unreadable`, or the question `timed_out`.
  */
-export type Fault = 'refused' | 'unavailable' | 'declined' | 'unreadable' | 'late'
+export type Fault = 'refused' | 'unavailable' | 'declined' | 'unreadable' | 'timed_out'
 
 /** A reply without an answer. */
 export interface NoReply {
   readonly ok: false
   readonly fault: Fault
-  /** What happened, for the operator; holds no secret. */
-  readonly why: string
+  /** What happened, for the operator; contains no secret. */
+  readonly reason: string
   readonly usage: TokenUsage
-  /** Whether another try may help: a few times, or as often as there is time, as when the API says that it is too much. */
-  readonly again: 'no' | 'a few times' | 'while there is time'
-  /** How long the API wants to be left alone, in milliseconds. */
+  /** Whether another try may help. A rate limit is retried as long as there is time. */
+  readonly retry: 'no' | 'a few times' | 'while there is time'
+  /** How long the API asks to wait, in milliseconds. */
   readonly pauseMs?: number | undefined
-  /** The HTTP status, where that is the fault. */
+  /** The HTTP status, if that is the fault. */
   readonly status?: number
 }
 
-/** What a judging model said to one request. */
+/** A judging model's reply to one request. */
 export type Reply =
   | { readonly ok: true; readonly text: string; readonly model: string | undefined; readonly usage: TokenUsage }
   | NoReply
 
+/** Some servers send the text in parts, with the reasoning in parts of other types. */
+const content = z.union([
+  z.string(),
+  z
+    .array(z.looseObject({ type: z.string().optional(), text: z.string().optional() }))
+    .transform((parts) => parts.map(({ type, text }) => (isText(type) ? (text ?? '') : '')).join('')),
+])
+
+function isText(type: string | undefined): boolean {
+  return type === undefined || type === 'text' || type === 'output_text'
+}
+
+const refusalPart = z.looseObject({ type: z.literal('refusal') })
+
+const message = z.object({ content: content.nullish(), refusal: z.string().nullish() })
 const completion = z.object({
   model: z.string().min(1).optional().catch(undefined),
   usage: tokenUsage,
-  choices: z.tuple(
-    [
-      z.object({
-        finish_reason: z.string().nullish(),
-        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
-      }),
-    ],
-    z.unknown(),
-  ),
+  choices: z.tuple([z.object({ finish_reason: z.string().nullish(), message: z.unknown() })], z.unknown()),
 })
 
-/** Reads the body of a chat completion: the text of its first choice, or why it is none. */
+/** Reads the body of a chat completion: the text of its first choice, or why there is none. */
 export function readCompletion(body: unknown): Reply {
   const read = completion.safeParse(body)
-  if (!read.success) return unusable('unreadable', 'the reply is no chat completion', noUsage)
+  if (!read.success) return unusable('unreadable', 'the reply is not a chat completion', noUsage)
   const { choices, model, usage } = read.data
-  const { finish_reason: finish, message } = choices[0]
-  if (finish === 'length') return unusable('unreadable', 'the reply was cut off at its most tokens', usage)
-  if (finish === 'content_filter') return unusable('declined', 'the reply was held back by a content filter', usage)
-  // A refusal is the model's text, which may quote what was judged: it is nobody's to read but the model's.
-  if ((message.refusal ?? '') !== '') return unusable('declined', 'the model refused to answer', usage)
-  const text = message.content ?? ''
+  const { finish_reason: finish, message: given } = choices[0]
+  const said = message.safeParse(given)
+  if (!said.success) return unusable('unreadable', 'the reply is not a chat completion', noUsage)
+  if (finish === 'length') return unusable('unreadable', 'the reply was cut off at its token limit', usage)
+  if (finish === 'content_filter') return unusable('declined', 'a content filter withheld the reply', usage)
+  // A refusal is the model's text and may quote the answer under judgement, so it is not passed on.
+  if ((said.data.refusal ?? '') !== '' || hasRefusal(given)) {
+    return unusable('declined', 'the model refused to answer', usage)
+  }
+  const text = said.data.content ?? ''
   if (text.trim() === '') return unusable('unreadable', 'the reply is empty', usage)
   return { ok: true, text, model: model === undefined ? undefined : shorten(model, 200), usage }
 }
 
-/** A reply that cost tokens and says nothing: models differ from one try to the next. */
-export const unusable = (fault: 'declined' | 'unreadable', why: string, usage: TokenUsage): NoReply => ({
-  ok: false,
-  fault,
-  why,
-  usage,
-  again: 'a few times',
-})
+const partsOf = z.object({ content: z.array(z.unknown()) })
+
+function hasRefusal(given: unknown): boolean {
+  const parts = partsOf.safeParse(given).data?.content ?? []
+  return parts.some((part) => refusalPart.safeParse(part).success)
+}
+
+/** A reply that cost tokens and cannot be used. Models differ from one try to the next. */
+export function unusable(fault: 'declined' | 'unreadable', reason: string, usage: TokenUsage): NoReply {
+  return { ok: false, fault, reason, usage, retry: 'a few times' }
+}
 
 /**
- * Reads a reply that is one JSON value and nothing else. Servers that know nothing of schemas may put it into a code
- * fence, and models that think aloud may do so in `<think>` before it. Undefined for anything else: a number that stands in
- * a sentence may be one that the judge quotes.
+ * Reads a reply that is one JSON value and nothing else. It may stand in a code fence, as servers without schemas write it,
+ * and after reasoning that ends with `</think>`, with or without its opening tag. Returns undefined for anything else: a
+ * number in a sentence may be one that the judge quotes.
  *
- * @example readJsonReply('```json\n{"score": 0.5}\n```') // { score: 0.5 }
+ * @example readJsonReply('The tone is rude. </think>\n{"score": 0.5}') // { score: 0.5 }
  */
 export function readJsonReply(text: string): unknown {
   const trimmed = text.trim()
-  const thought = trimmed.startsWith('<think>') ? trimmed.lastIndexOf('</think>') : -1
-  const said = thought === -1 ? trimmed : trimmed.slice(thought + '</think>'.length).trim()
-  try {
-    return JSON.parse(unfenced(said))
-  } catch {
-    return undefined
-  }
+  const whole = parse(withoutFence(trimmed))
+  return whole === undefined ? parse(withoutFence(withoutReasoning(trimmed))) : whole
 }
 
-function unfenced(text: string): string {
+/**
+ * The text after the reasoning. A `<think>` that is not at the beginning, and a second `</think>` without one, belong to
+ * something that the judge quotes.
+ */
+function withoutReasoning(text: string): string {
+  const [, tag] = /^<(think|thinking)>/u.exec(text) ?? /<\/(think|thinking)>/u.exec(text) ?? []
+  if (tag === undefined) return ''
+  const end = `</${tag}>`
+  const last = text.lastIndexOf(end)
+  const isAllowed = text.startsWith(`<${tag}>`) || (!text.includes(`<${tag}>`) && text.indexOf(end) === last)
+  return last === -1 || !isAllowed ? '' : text.slice(last + end.length).trim()
+}
+
+function withoutFence(text: string): string {
   const firstLine = text.indexOf('\n')
   const isFenced = /^```[A-Za-z]*\s*$/u.test(text.slice(0, Math.min(firstLine, 20)))
   return isFenced && text.endsWith('```') ? text.slice(firstLine + 1, -3) : text
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -1,30 +1,30 @@
 import { z } from 'zod'
 
-/** Which judging models are asked, and how hard. */
+/** The settings of the judging models. */
 export interface JudgeSettings {
-  /** The base address of an API that speaks OpenAI's chat completions, such as `https://api.openai.com/v1`. */
+  /** The base address of an API with OpenAI's chat completions, such as `https://api.openai.com/v1`. */
   readonly url: string
-  /** The model that is asked where a question names none. */
+  /** The model for questions that name none. */
   readonly model: string
   readonly apiKey: string | undefined
-  /** Models that are asked instead of those that questions name: retired ones, say. */
+  /** Replacements for models that questions name, such as retired ones. */
   readonly models: ReadonlyMap<string, string>
-  /** The most requests in flight, of all rollouts together. */
+  /** The maximum of requests in flight, of all rollouts together. */
   readonly concurrency: number
-  /** How long one question may take, waiting and tries included, in seconds. */
+  /** The timeout of one question, waiting and retries included, in seconds. */
   readonly timeoutSeconds: number
 }
 
-/** A grader may run for 300 seconds and the trainer waits for 600: a judge's silence is to be told before either. */
+/** Less than a grader's 300 seconds and a trainer's 600, so that the record names the judge as the cause. */
 export const defaultJudgeSeconds = 240
 
-/** Requests in flight when `JUDGE_CONCURRENCY` does not say otherwise. */
+/** The default of `JUDGE_CONCURRENCY`. */
 export const defaultJudgeConcurrency = 16
 
 const mustMap = 'must be pairs of models separated by commas, such as gpt-4o=gpt-5-mini, each model once before a "="'
 
 /**
- * Reads which models are asked instead of which, from pairs separated by commas.
+ * Reads replacements for models from pairs separated by commas.
  *
  * @example modelNames.parse('gpt-4o=gpt-5-mini,gpt-4=gpt-5') // new Map([['gpt-4o', 'gpt-5-mini'], ['gpt-4', 'gpt-5']])
  */

@@ -1,21 +1,22 @@
 import { z } from 'zod'
 import type { TokenUsage } from '../../kit/judge.ts'
-import type { Asking } from './asking.ts'
 
 /** No tokens. */
 export const noUsage: TokenUsage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0, cached_tokens: 0 }
 
-/** The tokens of two together. */
-export const addUsage = (one: TokenUsage, other: TokenUsage): TokenUsage => ({
-  prompt_tokens: one.prompt_tokens + other.prompt_tokens,
-  completion_tokens: one.completion_tokens + other.completion_tokens,
-  total_tokens: one.total_tokens + other.total_tokens,
-  cached_tokens: one.cached_tokens + other.cached_tokens,
-})
+/** Adds two token counts. */
+export function addUsage(one: TokenUsage, other: TokenUsage): TokenUsage {
+  return {
+    prompt_tokens: one.prompt_tokens + other.prompt_tokens,
+    completion_tokens: one.completion_tokens + other.completion_tokens,
+    total_tokens: one.total_tokens + other.total_tokens,
+    cached_tokens: one.cached_tokens + other.cached_tokens,
+  }
+}
 
 const count = z.int().nonnegative().catch(0)
 
-/** Reads what a chat completion says of its tokens; what it does not say, or says oddly, counts 0. */
+/** Reads the `usage` of a chat completion; fields that are missing or invalid count as 0. */
 export const tokenUsage = z
   .object({
     prompt_tokens: count,
@@ -24,23 +25,22 @@ export const tokenUsage = z
     prompt_tokens_details: z.object({ cached_tokens: count }).nullish().catch(undefined),
   })
   .transform(
-    (said): TokenUsage => ({
-      prompt_tokens: said.prompt_tokens,
-      completion_tokens: said.completion_tokens,
-      total_tokens: said.total_tokens === 0 ? said.prompt_tokens + said.completion_tokens : said.total_tokens,
-      cached_tokens: said.prompt_tokens_details?.cached_tokens ?? 0,
+    (usage): TokenUsage => ({
+      prompt_tokens: usage.prompt_tokens,
+      completion_tokens: usage.completion_tokens,
+      total_tokens: usage.total_tokens === 0 ? usage.prompt_tokens + usage.completion_tokens : usage.total_tokens,
+      cached_tokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
     }),
   )
   .catch(noUsage)
 
-/** What was spent on each model since the start. */
+/** The tokens used since the start, by model. */
 export interface Tally {
   add(model: string, usage: TokenUsage): void
-  /** The sums so far, by model. */
   byModel(): ReadonlyMap<string, TokenUsage>
 }
 
-/** Makes a tally that begins with nothing. */
+/** Makes an empty tally. */
 export function createTally(): Tally {
   const sums = new Map<string, TokenUsage>()
   return {
@@ -49,32 +49,32 @@ export function createTally(): Tally {
   }
 }
 
-/** What {@link startTokenReport} needs. */
-export interface TokenReportSettings {
-  readonly asking: Pick<Asking, 'usage'>
-  /** Takes a line for the operator. */
-  readonly say: (facts: Readonly<Record<string, unknown>>, message: string) => void
-  /** How often, in milliseconds; once an hour when left out. */
+/** The options of {@link startTokenReport}. */
+export interface TokenReportOptions {
+  readonly usage: () => ReadonlyMap<string, TokenUsage>
+  /** Writes a line for the operator. */
+  readonly report: (facts: Readonly<Record<string, unknown>>, message: string) => void
+  /** The interval, in milliseconds; one hour by default. */
   readonly everyMs?: number
 }
 
 /**
- * Tells the operator how many tokens each model has cost since the start: once an hour where it became more, and at the end.
- * Gives the function that ends it.
+ * Reports how many tokens each model has used since the start: once an hour for models that used more, and at the end.
+ * Returns the function that ends the reports.
  */
-export function startTokenReport({ asking, say, everyMs = 3_600_000 }: TokenReportSettings): () => void {
-  const told = new Map<string, number>()
-  const report = () => {
-    for (const [model, usage] of asking.usage()) {
-      if (told.get(model) === usage.total_tokens) continue
-      told.set(model, usage.total_tokens)
-      say({ code: 'judge_tokens', model, ...usage }, `the judge has used ${usage.total_tokens} tokens of ${model}`)
+export function startTokenReport({ usage, report, everyMs = 3_600_000 }: TokenReportOptions): () => void {
+  const reported = new Map<string, number>()
+  const reportNew = () => {
+    for (const [model, tokens] of usage()) {
+      if (reported.get(model) === tokens.total_tokens) continue
+      reported.set(model, tokens.total_tokens)
+      report({ code: 'judge_tokens', model, ...tokens }, `the judge has used ${tokens.total_tokens} tokens of ${model}`)
     }
   }
-  const timer = setInterval(report, everyMs)
+  const timer = setInterval(reportNew, everyMs)
   timer.unref()
   return () => {
     clearInterval(timer)
-    report()
+    reportNew()
   }
 }

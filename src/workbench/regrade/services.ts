@@ -3,7 +3,7 @@ import type { Grader } from '../../kit/define-grader.ts'
 import { noJudge } from '../../kit/judge.ts'
 import type { Database } from '../../postgres/database.ts'
 import { createEmbed } from '../../runtime/embeddings.ts'
-import { createAsking } from '../../runtime/judge/asking.ts'
+import { createJudgeClient } from '../../runtime/judge/judge-client.ts'
 import { createJudge } from '../../runtime/judge/judge.ts'
 import { createModelRunners } from '../../runtime/judge/model-runners.ts'
 import { type JsonGrader, serveJsonGrader } from '../../runtime/openai-graders/json-grader.ts'
@@ -35,7 +35,7 @@ export function servedGraders(
     outbound: createOutbound({ allowed, seconds: graderSeconds, maxBytes: maxBodyBytes }),
     graderSeconds,
     more: {
-      ...(config.judge && createModelRunners(createAsking(config.judge))),
+      ...(config.judge && createModelRunners(createJudgeClient(config.judge))),
       ...(config.pythonGraders && { python: createPythonRunner({ concurrency: config.pythonConcurrency }) }),
     },
   })
@@ -47,7 +47,7 @@ export function graderServices(config: Config, { db }: Pick<Database, 'db'>, sto
   return {
     db,
     embed: embedOf(config),
-    judge: config.judge === undefined ? noJudge : createJudge(createAsking(config.judge)),
+    judge: config.judge === undefined ? noJudge : createJudge(createJudgeClient(config.judge)),
     graderSeconds: config.limits.graderSeconds,
     stopping,
   }

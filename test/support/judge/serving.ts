@@ -1,13 +1,17 @@
 import { afterEach } from 'vitest'
 import type { Judge, JudgeQuestion } from '../../../src/kit/judge.ts'
-import { type Asking, type AskingOptions, createAsking } from '../../../src/runtime/judge/asking.ts'
 import { createJudge } from '../../../src/runtime/judge/judge.ts'
+import {
+  createJudgeClient,
+  type JudgeClient,
+  type JudgeClientOptions,
+} from '../../../src/runtime/judge/judge-client.ts'
 import { type Behaviour, type ModelServer, serveModel } from './model-server.ts'
 
 /** A judge, and the server that it asks. */
 export interface Served {
   readonly server: ModelServer
-  readonly asking: Asking
+  readonly client: JudgeClient
   readonly judge: Judge
   /** Asks the judge something, with a signal that never aborts. */
   readonly ask: (question?: Partial<JudgeQuestion>) => ReturnType<Judge>
@@ -19,7 +23,7 @@ export function serving() {
   afterEach(async () => {
     for (const each of servers.splice(0)) await each.close()
   })
-  return async (behave: Behaviour, options: Partial<AskingOptions> = {}): Promise<Served> => {
+  return async (behave: Behaviour, options: Partial<JudgeClientOptions> = {}): Promise<Served> => {
     const server = await serveModel(behave)
     servers.push(server)
     const settings = {
@@ -29,10 +33,10 @@ export function serving() {
       models: new Map(),
       concurrency: 16,
     }
-    const asking = createAsking({ ...settings, timeoutSeconds: 20, pauseMs: 1, ...options })
-    const judge = createJudge(asking)
+    const client = createJudgeClient({ ...settings, timeoutSeconds: 20, pauseMs: 1, ...options })
+    const judge = createJudge(client)
     const ask: Served['ask'] = (question) =>
       judge({ prompt: 'Is it polite?', answer: 'Get lost.', ...question }, new AbortController().signal)
-    return { server, asking, judge, ask }
+    return { server, client, judge, ask }
   }
 }

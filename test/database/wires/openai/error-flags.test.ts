@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAsking } from '../../../../src/runtime/judge/asking.ts'
+import { createJudgeClient } from '../../../../src/runtime/judge/judge-client.ts'
 import { createModelRunners } from '../../../../src/runtime/judge/model-runners.ts'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
 import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
@@ -33,7 +33,7 @@ beforeAll(async () => {
     if (path === '/busy') json(response, { error: 'busy' }, 503, { 'retry-after': '86400' })
     else json(response, { score: path === '/high' ? 12.5 : 'good' })
   })
-  const asking = createAsking({
+  const client = createJudgeClient({
     ...{
       url: models.url,
       model: 'm',
@@ -45,7 +45,7 @@ beforeAll(async () => {
     },
   })
   full = await served(database, {
-    runners: { ...createModelRunners(asking), python: createPythonRunner() },
+    runners: { ...createModelRunners(client), python: createPythonRunner() },
     outbound: createOutbound({ allowed: readAllowedAddresses(graders.origin), seconds: 30, maxBytes: 1_000_000 }),
   })
   bare = await served(database)

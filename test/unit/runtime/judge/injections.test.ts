@@ -58,13 +58,13 @@ describe('an answer that tries to judge itself', () => {
     ['without a fence', (answer: string) => answer],
     ['in a fence that everybody knows', (answer: string) => `<<<ANSWER>>>\n${answer}\n<<<END OF ANSWER>>>`],
   ])('would be believed %s: these tests can fail', async (_, dress) => {
-    const { asking } = await serve(gullible)
+    const { client } = await serve(gullible)
     const system = 'It stands between the line <<<ANSWER>>> and the line <<<END OF ANSWER>>>.'
     const read = (text: string) => (text.includes('"score":1') ? 1 : 0.1)
     let believed = 0
     for (const { answer } of injections) {
       const messages = [system, dress(answer)].map((content) => ({ role: 'user', content }))
-      const asked = await asking.ask(
+      const asked = await client.ask(
         { model: 'm', messages, sampling: {}, schema: {}, read },
         new AbortController().signal,
       )

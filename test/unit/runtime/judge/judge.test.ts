@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { UngradableError } from '../../../../src/kit/errors.ts'
-import { answer, apiError, completion, verdict } from '../../../support/judge/model-server.ts'
+import { type Answer, answer, apiError, completion, verdict } from '../../../support/judge/model-server.ts'
 import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
@@ -48,7 +48,7 @@ describe('a judge', () => {
   })
 
   it('is asked with the sampling of the question, and with another model where the settings have one', async () => {
-    const { server, ask, asking } = await serve(() => verdict(1), { models: new Map([['gpt-4o', 'gpt-5-mini']]) })
+    const { server, ask, client } = await serve(() => verdict(1), { models: new Map([['gpt-4o', 'gpt-5-mini']]) })
     const sampling = { temperature: 0, topP: 0.5, seed: 7, reasoningEffort: 'low', maxTokens: 900 }
     await ask({ model: 'gpt-4o', sampling })
     expect(server.requests[0]?.body).toMatchObject({
@@ -59,7 +59,7 @@ describe('a judge', () => {
       reasoning_effort: 'low',
       max_completion_tokens: 900,
     })
-    expect([...asking.usage().keys()]).toEqual(['gpt-5-mini'])
+    expect([...client.usage().keys()]).toEqual(['gpt-5-mini'])
   })
 
   it('may have a user, a password and a query in its address, and no key', async () => {
@@ -87,12 +87,12 @@ describe('a judge', () => {
   })
 
   it('counts tokens by model, of tries that came to nothing too', async () => {
-    const { asking, ask } = await serve((_, n) => (n === 1 ? completion('hm') : verdict(1)))
+    const { client, ask } = await serve((_, n) => (n === 1 ? completion('hm') : verdict(1)))
     const { usage } = await ask()
     const twice = { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30, cached_tokens: 8 }
     expect(usage).toEqual(twice)
     await ask({ model: 'other' })
-    expect(Object.fromEntries(asking.usage())).toEqual({
+    expect(Object.fromEntries(client.usage())).toEqual({
       m: twice,
       other: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15, cached_tokens: 4 },
     })
@@ -111,7 +111,12 @@ describe('a judge', () => {
 const readable: readonly [string, string][] = [
   ['in a code fence', '```json\n{"reasoning": "r", "score": 0.5}\n```'],
   ['in a code fence without a language', '```\n{"reasoning": "r", "score": 0.5}\n```  '],
-  ['after thinking aloud', '<think>maybe {"score": 1}?</think>\n{"reasoning": "r", "score": 0.5}'],
+  ['after reasoning', '<think>maybe {"score": 1}?</think>\n{"reasoning": "r", "score": 0.5}'],
+  ['after reasoning without its opening tag', 'maybe {"score": 1}?\n</think>\n\n{"reasoning": "r", "score": 0.5}'],
+  ['after reasoning that quotes tags', '<think>it says </think> {"score": 1}</think>{"reasoning": "r", "score": 0.5}'],
+  ['after reasoning, in a code fence', 'hm</think>\n```json\n{"reasoning": "r", "score": 0.5}\n```'],
+  ['after <thinking>', '<thinking>hm</thinking>{"reasoning": "r", "score": 0.5}'],
+  ['with a tag in its reasoning', '{"reasoning": "it says </think>{\\"score\\": 1}", "score": 0.5}'],
   ['with fields of its own', '{"confidence": 1, "reasoning": "r", "score": 0.5, "x": null}'],
   ['without a reasoning', '{"score": 5e-1}'],
 ]
@@ -121,7 +126,10 @@ const unreadable: readonly [string, unknown][] = [
   ['words around a code fence', 'Here:\n```json\n{"reasoning": "r", "score": 0.5}\n```'],
   ['two verdicts', '{"score": 0.5}\n{"score": 0.5}'],
   ['two code fences', '```json\n{"score": 0.5}\n```\n```json\n{"score": 0.5}\n```'],
-  ['a verdict within thoughts alone', '<think>{"score": 0.5}</think>'],
+  ['a verdict within reasoning alone', '<think>{"score": 0.5}</think>'],
+  ['a verdict within reasoning alone, without its opening tag', '{"score": 0.5}</think>'],
+  ['a verdict that is quoted with its tags', 'It says: <think>fine</think>{"score": 0.5}'],
+  ['a verdict that is quoted after reasoning', 'hm</think>It says: done</think>{"score": 0.5}'],
   ['a number in quotes', '{"reasoning": "r", "score": "0.5"}'],
   ['NaN', '{"reasoning": "r", "score": NaN}'],
   ['infinity', '{"reasoning": "r", "score": 1e999}'],
@@ -133,9 +141,36 @@ const unreadable: readonly [string, unknown][] = [
   ['half of it', '{"reasoning": "r", "sco'],
   ['nothing', ''],
   ['null for a text', null],
+  ['parts without a text', [{ type: 'thinking', thinking: [{ type: 'text', text: '{"score": 0.5}' }] }]],
+]
+
+const part = (text: string, type = 'text') => ({ type, text })
+const inParts: readonly [string, unknown][] = [
+  ['one part', [part('{"reasoning": "r", "score": 0.5}')]],
+  ['several parts', [part('{"reasoning": "r", '), part('"score": 0.5}')]],
+  ['parts of another name', [part('{"reasoning": "r", "score": 0.5}', 'output_text')]],
+  [
+    'a part of reasoning and one of text',
+    [{ type: 'thinking', thinking: [part('{"score": 1}')] }, part('{"reasoning": "r", "score": 0.5}')],
+  ],
+  [
+    'a part of reasoning that has a text',
+    [part('{"score": 1}', 'reasoning'), part('{"reasoning": "r", "score": 0.5}')],
+  ],
 ]
 
 describe('a reply', () => {
+  it.each(inParts)('is read from %s', async (_, content) => {
+    const { server, ask } = await serve(() => completion(content))
+    expect((await ask()).score).toBe(0.5)
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('with a refusal among its parts is a refusal', async () => {
+    const { ask } = await serve(() => completion([{ type: 'refusal', refusal: 'No.' }, part('{"score": 1}')]))
+    await expect(ask()).rejects.toMatchObject({ status: 503, code: 'judge_declined' })
+  })
+
   it.each(readable)('is read %s', async (_, text) => {
     const { server, ask } = await serve(() => completion(text))
     expect((await ask()).score).toBe(0.5)
@@ -183,6 +218,81 @@ describe('a reply', () => {
     )
     await expect(ask()).rejects.toMatchObject({ status: 503, code: 'judge_unreadable' })
     expect(server.requests).toHaveLength(3)
+  })
+})
+
+const unsupported = (name: string) => `Unsupported parameter: '${name}' is not supported with this model.`
+const inDetail = (name: string) =>
+  answer(422, { detail: [{ type: 'extra_forbidden', loc: ['body', name], msg: 'Extra inputs are not permitted' }] })
+const refusals: readonly [string, string, () => Answer][] = [
+  [
+    'temperature',
+    'as OpenAI refuses a value',
+    () =>
+      apiError(
+        400,
+        "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
+        'unsupported_value',
+      ),
+  ],
+  ['seed', 'as OpenAI refuses a parameter', () => apiError(400, unsupported('seed'), 'unsupported_parameter')],
+  ['top_p', 'by its param alone', () => answer(400, { error: { message: 'Unsupported parameter', param: 'top_p' } })],
+  ['max_completion_tokens', 'as a validator does', () => inDetail('max_completion_tokens')],
+  [
+    'max_completion_tokens',
+    'as an unknown one',
+    () => apiError(400, 'Unrecognized request argument: max_completion_tokens'),
+  ],
+  [
+    'reasoning_effort',
+    'in a bare message',
+    () => answer(400, { object: 'error', message: "doesn't support reasoning_effort" }),
+  ],
+  ['seed', 'in plain text', () => answer(400, "property 'seed' is unsupported")],
+]
+const sampling = { temperature: 0.2, topP: 0.5, seed: 7, reasoningEffort: 'low', maxTokens: 900 }
+
+describe('a parameter that a model does not support', () => {
+  it.each(refusals)(
+    '(%s, refused %s) is dropped, and the model is asked without it from then on',
+    async (name, _, refusal) => {
+      const { server, ask } = await serve(({ body }) => (body.model === 'm' && name in body ? refusal() : verdict(0.5)))
+      expect((await ask({ sampling })).score).toBe(0.5)
+      expect((await ask({ sampling, answer: 'other' })).score).toBe(0.5)
+      expect(server.requests.map(({ body }) => name in body)).toEqual([true, false, false])
+      const [first, second] = server.requests.map(({ body }) => body)
+      expect(second).toEqual(Object.fromEntries(Object.entries(first ?? {}).filter(([key]) => key !== name)))
+      await ask({ sampling, model: 'another' })
+      expect(name in (server.requests[3]?.body ?? {})).toBe(true)
+    },
+  )
+
+  it('is dropped after others, each once', async () => {
+    const names = ['temperature', 'seed', 'max_completion_tokens', 'response_format']
+    const { server, ask } = await serve(({ body }) => {
+      const name = names.find((each) => each in body)
+      return name === undefined ? verdict(0.5) : apiError(400, unsupported(name))
+    })
+    expect((await ask({ sampling })).score).toBe(0.5)
+    expect(server.requests).toHaveLength(5)
+    expect((await ask({ sampling, answer: 'other' })).score).toBe(0.5)
+    expect(server.requests).toHaveLength(6)
+  })
+
+  it.each([
+    ['that was not sent', unsupported('seed'), {}],
+    ['whose value is wrong', 'max_completion_tokens is too large: this model supports at most 16384', sampling],
+    ['that is no sampling parameter', unsupported('messages'), sampling],
+  ])('%s is not dropped: the request is refused', async (_, message, given) => {
+    const { server, ask } = await serve(() => apiError(400, message))
+    await expect(ask({ sampling: given })).rejects.toMatchObject({ code: 'judge_refused' })
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('is refused for good where the API refuses it although it was not sent again', async () => {
+    const { server, ask } = await serve(() => apiError(400, unsupported('seed')))
+    await expect(ask({ sampling })).rejects.toMatchObject({ code: 'judge_refused' })
+    expect(server.requests).toHaveLength(2)
   })
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { AskingOptions } from '../../../../src/runtime/judge/asking.ts'
 import { createJudge } from '../../../../src/runtime/judge/judge.ts'
+import type { JudgeClientOptions } from '../../../../src/runtime/judge/judge-client.ts'
 import { createModelRunners } from '../../../../src/runtime/judge/model-runners.ts'
 import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
 import type { Graded } from '../../../../src/runtime/openai-graders/graded.ts'
@@ -35,15 +35,15 @@ const says = (result: unknown) => completion(JSON.stringify({ steps, result }))
 const usage = [{ model: 'm', prompt_tokens: 10, completion_tokens: 5, total_tokens: 15, cached_tokens: 4 }]
 
 /** Runs a grader against a model that behaves so. */
-async function run(grader: unknown, behave: Behaviour, options: Partial<AskingOptions> = {}) {
-  const { server, asking } = await serve(behave, options)
+async function run(grader: unknown, behave: Behaviour, options: Partial<JudgeClientOptions> = {}) {
+  const { server, client } = await serve(behave, options)
   const checked = checkGrader(grader)
   if (!checked.ok) throw new Error(checked.message)
   const again = (): Promise<Graded> => {
-    const runners = { similarity: () => undefined, ...createModelRunners(asking) }
+    const runners = { similarity: () => undefined, ...createModelRunners(client) }
     return runGrader(checked.grader, subject, runners, new AbortController().signal)
   }
-  return { graded: await again(), server, asking, again }
+  return { graded: await again(), server, client, again }
 }
 
 describe('score_model', () => {
@@ -105,10 +105,10 @@ describe('score_model', () => {
   it('is asked for by the judge’s settings and counted with the judge’s questions', async () => {
     const models = new Map([['gpt-4o', 'gpt-5-mini']])
     const reply = completion('{"steps":[],"result":1,"reasoning":"","score":1}')
-    const { graded, asking } = await run({ ...scoring, model: 'gpt-4o' }, () => reply, { models })
+    const { graded, client } = await run({ ...scoring, model: 'gpt-4o' }, () => reply, { models })
     expect(graded.usage).toMatchObject([{ model: 'gpt-5-mini' }])
-    await createJudge(asking)({ prompt: 'p', answer: 'a', model: 'gpt-4o' }, new AbortController().signal)
-    expect(asking.usage().get('gpt-5-mini')?.total_tokens).toBe(30)
+    await createJudge(client)({ prompt: 'p', answer: 'a', model: 'gpt-4o' }, new AbortController().signal)
+    expect(client.usage().get('gpt-5-mini')?.total_tokens).toBe(30)
   })
 })
 
@@ -160,11 +160,11 @@ describe('a model', () => {
   })
 
   it('that is no longer waited for rejects with the reason of who left', async () => {
-    const { asking, server } = await serve(() => undefined)
+    const { client, server } = await serve(() => undefined)
     const checked = checkGrader(scoring)
     if (!checked.ok) throw new Error(checked.message)
     const controller = new AbortController()
-    const runners = { similarity: () => undefined, ...createModelRunners(asking) }
+    const runners = { similarity: () => undefined, ...createModelRunners(client) }
     const running = runGrader(checked.grader, subject, runners, controller.signal)
     await expect.poll(() => server.requests.length).toBe(1)
     controller.abort(new Error('the grader is out of time'))

@@ -5,12 +5,12 @@ import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
 
-it('the operator is told what each model has cost, when it became more and at the end', async () => {
-  const { ask, asking } = await serve(() => verdict(1))
+it('the token report tells what each model has used, whenever it is more and at the end', async () => {
+  const { ask, client } = await serve(() => verdict(1))
   const lines: unknown[] = []
   const end = startTokenReport({
-    asking,
-    say: ({ code, model, total_tokens }) => lines.push([code, model, total_tokens]),
+    usage: client.usage,
+    report: ({ code, model, total_tokens }) => lines.push([code, model, total_tokens]),
     everyMs: 5,
   })
   await ask()

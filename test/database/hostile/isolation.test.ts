@@ -162,7 +162,7 @@ describe('whatever a model writes', () => {
         const answers = await Promise.all(
           calls.map((given, at) => {
             const name = at % 3 === 2 ? 'note-outside' : 'note'
-            return post(apps[at % 2 === 0 ? 0 : 1], '/tools', toolCall(name, rollout, `${at}`, given, { ...given }))
+            return post(apps[at % 2 === 0 ? 0 : 1], '/tools', toolCall(name, rollout, `${at}`, given, { ...calls[0] }))
           }),
         )
         for (const { status, text } of answers) expect([status, text.includes('a secret')]).toEqual([200, false])

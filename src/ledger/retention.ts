@@ -8,17 +8,22 @@ export interface Deleted {
 
 /**
  * Deletes the rollouts that began more than `days` ago (1 or more) with their calls and gradings, `batch` at a time, each
- * batch a transaction of its own, and then the items that no rollout refers to any more. Rollouts that a call is just
- * being written to, or of which a claimed call runs, are passed over, so it may run beside traffic and beside itself.
+ * batch in a transaction of its own, and then the items that no rollout refers to any more.
+ *
+ * Skips a rollout that a call is being written to, that has a claimed call running, or that a transaction holds the lock
+ * of. So it may run beside traffic and beside itself. A database call that begins while its rollout is deleted waits for
+ * that, and then begins the rollout anew. `batch` is also the number of locks that it holds, of which Postgres has some
+ * thousands.
  */
-export async function deleteRollouts(sql: Sql, days: number, batch = 1_000): Promise<Deleted> {
+export async function deleteRollouts(sql: Sql, days: number, batch = 200): Promise<Deleted> {
   const total = { rollouts: 0, items: 0 }
-  for (let more = true; more; ) {
-    const { found, gone } = await sql.begin((tx) => deleteBatch(tx, days, batch))
-    total.rollouts += gone
-    more = found === batch && gone > 0
+  for (let after: Position | undefined = start; after !== undefined; ) {
+    const position: Position = after
+    const { deleted, last } = await sql.begin((tx) => deleteBatch(tx, days, batch, position))
+    total.rollouts += deleted
+    after = last
   }
-  for (let gone = batch; gone === batch; total.items += gone) {
+  for (let deleted = batch; deleted === batch; total.items += deleted) {
     const { count } = await sql`
       delete from items where hash in (
         select hash from items i
@@ -26,24 +31,40 @@ export async function deleteRollouts(sql: Sql, days: number, batch = 1_000): Pro
           and not exists (select from rollouts r where r.item_hash = i.hash)
           and not exists (select from grades g where g.item_hash = i.hash)
         limit ${batch} for update skip locked)`
-    gone = count
+    deleted = count
   }
   return total
 }
 
-async function deleteBatch(tx: TransactionSql, days: number, batch: number) {
-  const old = await tx<{ id: string }[]>`
-    select id from rollouts where created_at < now() - make_interval(days => ${days}::int)
-    order by created_at limit ${batch} for update skip locked`
-  // A statement of its own, for it has to see what was written until the rollouts were locked.
-  const [row] = await tx<{ gone: number }[]>`
+/** Behind one rollout, in the order in which they began. */
+interface Position {
+  readonly at: string
+  readonly id: string
+}
+
+const start: Position = { at: '-infinity', id: '' }
+
+/** Deletes what it may of the next `batch` old rollouts; `last` is undefined if there are no more. */
+async function deleteBatch(tx: TransactionSql, days: number, batch: number, after: Position) {
+  const old = await tx<Position[]>`
+    select created_at::text as at, id from rollouts
+    where created_at < now() - make_interval(days => ${days}::int)
+      and (created_at, id) > (${after.at}::text::timestamptz, ${after.id}::text)
+    order by created_at, id limit ${batch} for update skip locked`
+  const ids = JSON.stringify(old.map(({ id }) => id))
+  // Only tried: a transaction takes this lock before the row's, and would wait for the row while this waits for it.
+  const free = await tx<{ id: string }[]>`
+    select id from jsonb_array_elements_text(${ids}::text::jsonb) as locked(id)
+    where pg_try_advisory_xact_lock(hashtextextended(id, 0))`
+  // A statement of its own, because it must see what was written before the locks were taken.
+  const [row] = await tx<{ deleted: number }[]>`
     with old as materialized (
-      select id from jsonb_array_elements_text(${JSON.stringify(old.map(({ id }) => id))}::text::jsonb) as locked(id)
+      select id from jsonb_array_elements_text(${JSON.stringify(free.map(({ id }) => id))}::text::jsonb) as free(id)
       where not exists (select from tool_calls where rollout_id = id and outcome = 'running')
     ),
     calls as (delete from tool_calls where rollout_id in (select id from old)),
     gradings as (delete from grades where rollout_id in (select id from old)),
     gone as (delete from rollouts where id in (select id from old) returning 1)
-    select count(*)::int as gone from gone`
-  return { found: old.length, gone: row?.gone ?? 0 }
+    select count(*)::int as deleted from gone`
+  return { deleted: row?.deleted ?? 0, last: old.length === batch ? old.at(-1) : undefined }
 }

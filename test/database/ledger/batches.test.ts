@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { contentHash } from '../../../src/base/json.ts'
 import { createBatcher } from '../../../src/ledger/batch.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
@@ -190,6 +191,75 @@ describe('the promise of retention', () => {
     expect(left.map(({ id }) => id)).toEqual(['old-and-busy'])
     expect(await database.sql`select hash from items where hash like 'unused-%'`).toEqual([{ hash: 'unused-busy' }])
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+  })
+
+  it('leaves an old rollout whose database call runs, and the grading sees all of its calls', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const head = { description: 'Acts.', input: z.object({}) }
+    const held = gate()
+    const tools = [
+      defineTool({ ...head, name: 'read', effects: 'none', run: () => 'read' }),
+      defineTool({ ...head, name: 'write', effects: 'database', run: () => held.pass().then(() => 'written') }),
+    ]
+    const graders = [
+      defineGrader({ name: 'calls', version: '1', range: [0, 9], grade: ({ trajectory }) => trajectory.length }),
+    ]
+    const app = testApp(database, { tools, graders })
+    await post(app, '/tools/read', toolCall('read', 'old-and-writing', 'a'))
+    await ledger.record(record('old-and-idle', 'a'))
+    await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-and-%'`
+    const running = post(app, '/tools/write', toolCall('write', 'old-and-writing', 'b'))
+    await held.reached
+    // A batch of one: what is skipped does not keep the others from being deleted.
+    expect(await ledger.deleteRollouts(7, 1)).toMatchObject({ rollouts: 1 })
+    held.open()
+    expect((await running).body.output).toBe('written')
+    expect((await post(app, '/grade', gradingOf('old-and-writing', 'x'))).body).toEqual({ score: 2 })
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+  })
+
+  it('lets a database call that begins during the deletion wait for it and begin the rollout anew', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const runs: string[] = []
+    const write = defineTool({
+      name: 'write',
+      description: 'Writes.',
+      input: z.object({}),
+      effects: 'database',
+      run: ({ callId }) => {
+        runs.push(callId)
+        return 'written'
+      },
+    })
+    await ledger.record(record('deleted-meanwhile', 'a', { itemHash: contentHash({}), item: {} }))
+    await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'deleted-meanwhile'`
+    const waiting = (count: number) =>
+      expect
+        .poll(async () => {
+          const [row] = await database.sql`
+            select count(*)::int as count from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'`
+          return row?.['count']
+        })
+        .toBe(count)
+    const { deleting, calling } = await database.sql.begin(async (blocking) => {
+      // The deletion has its locks and waits for the table of the gradings; the call waits for the rollout's lock.
+      await blocking`lock table grades in share mode`
+      const deleting = ledger.deleteRollouts(7)
+      await waiting(1)
+      const calling = post(
+        testApp(database, { tools: [write] }),
+        '/tools/write',
+        toolCall('write', 'deleted-meanwhile', 'b'),
+      )
+      await waiting(2)
+      expect(runs).toEqual([])
+      return { deleting, calling }
+    })
+    expect(await deleting).toMatchObject({ rollouts: 1 })
+    expect((await calling).body.output).toBe('written')
+    const calls = await database.sql`select call_id, seq from tool_calls where rollout_id = 'deleted-meanwhile'`
+    expect([...calls]).toEqual([{ call_id: 'b', seq: 1 }])
   })
 
   it('leaves an old rollout whose call runs, so that the call is settled and not made again', async () => {

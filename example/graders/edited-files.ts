@@ -21,57 +21,47 @@ const { defineGrader } = defineEnvironment({
 /** YOURS: the tools that change a file, whose argument `path` says which. */
 const editing: readonly string[] = ['edit', 'write', 'apply_patch']
 
-/** So many times the right number of files is no finding but a listing of the repository. */
-const mostTimes = 3
-
-/** A list of paths that were cut out of a listing may be short, one that guesses at few files may not be punished for two. */
-const alwaysAllowed = 5
-
-/** A longer text is no path on any system, and is not worth the time of looking at it. */
+/** No system has longer paths. */
 const longestPath = 4096
 
 /**
- * The files that an issue needs edited, by F1: to name too many costs as much as to miss some. Past three times the
- * right number nothing is earned, since F1 alone would pay a part for a listing of a small repository.
+ * The files that an issue needs edited, by F1: to name one too many costs as much as to miss one. More than twice as many
+ * files as are right earn nothing, because F1 alone would pay a part for a listing of a small repository.
  *
  * Where the agent edited, its edits are the answer: what it then says cannot add a file or hide one. An agent that only
- * searches says its files, one a line, as a JSON list or between commas.
+ * searches names its files, one a line, as a JSON list or between commas.
  */
 export const editedFiles = defineGrader({
   name: 'edited-files',
-  version: '1',
+  version: '2',
   range: [0, 1],
   grade({ sample, reference, trajectory }) {
     const same = (path: string) => plainPath(path, reference.root)
     const wanted = new Set(reference.files.map(same))
     if ([...wanted].some((path) => path === '' || path === '.' || /^\.\.(?:\/|$)|^\/|\/$/u.test(path))) {
-      throw new RequestError(422, 'item_misfit', 'the item cannot be graded: one of its files is no path of a file')
+      throw new RequestError(422, 'item_misfit', 'the item cannot be graded: one of its files is not a path of a file')
     }
     const edits = editsOf(trajectory)
-    const said = edits.length > 0 ? [] : saidIn(sample.output_text).filter((element) => isPath(element, wanted, same))
-    const given = new Set([...edits, ...said].map(same))
-    const edited = edits.length
-    if (given.size > Math.max(alwaysAllowed, mostTimes * wanted.size)) {
-      const reason = `a listing: ${given.size} files for ${wanted.size}`
-      return { score: 0, parts: { given: given.size, edited }, reason }
-    }
-    const { score, parts, reason } = scoreSet([...given], [...wanted])
-    return { score, parts: { ...parts, edited }, reason }
+    const named = edits.length > 0 ? [] : namedIn(sample.output_text).filter((element) => isPath(element, wanted, same))
+    const given = new Set([...edits, ...named].map(same))
+    const { score, parts, reason } = scoreSet([...given], [...wanted], { most: 2 })
+    return { score, parts: { ...parts, edited: edits.length }, reason }
   },
 })
 
 /** Only edits that took effect. */
-const editsOf = (trajectory: readonly TrajectoryCall[]): string[] =>
-  trajectory.flatMap((call) => {
+function editsOf(trajectory: readonly TrajectoryCall[]): string[] {
+  return trajectory.flatMap((call) => {
     const read = editArguments.safeParse(unpack(call.arguments))
     return call.outcome === 'ok' && editing.includes(call.tool) && read.success ? [read.data.path] : []
   })
+}
 
 const editArguments = z.object({ path: z.string() })
 
 /**
- * `./src//a.ts`, `src\a.ts` and `src/a.ts:12` are one file. `src/A.ts` is another: on most machines that build it, it is.
- * A path that leaves the repository by `..` is no file of it.
+ * `./src//a.ts`, `src\a.ts` and `src/a.ts:12` are one file. `src/A.ts` is another, as on most machines that build it.
+ * A path that leaves the repository by `..` is not one of its files.
  */
 function plainPath(path: string, root = '/'): string {
   const unnumbered = path.trim().replace(/:\d+(?:[-:]\d+)?$/u, '')
@@ -80,12 +70,14 @@ function plainPath(path: string, root = '/'): string {
   return whole.startsWith(from) ? whole.slice(from.length) : whole
 }
 
-/** A file may be followed by why: `src/a.ts: parses the date`, `src/a.ts - the parser`. */
-const saidIn = (answer: string): string[] =>
-  readList(answer)
+/** A file may be followed by a reason: `src/a.ts: parses the date`, `src/a.ts - the parser`. */
+function namedIn(answer: string): string[] {
+  return readList(answer)
     .filter((element) => element.length <= longestPath)
     .map((element) => element.replace(/(?::\s|\s[-–—(#]).*$/su, '').replace(/^[`"']+|[`"']+$/gu, ''))
+}
 
-/** Words around a list are no files: they cost nothing, and cannot be right. */
-const isPath = (element: string, wanted: ReadonlySet<string>, same: (path: string) => string): boolean =>
-  wanted.has(same(element)) || !(/\s/u.test(element) || element.endsWith(':'))
+/** Words around a list are not files: they cost nothing, and cannot be right. */
+function isPath(element: string, wanted: ReadonlySet<string>, same: (path: string) => string): boolean {
+  return wanted.has(same(element)) || !(/\s/u.test(element) || element.endsWith(':'))
+}

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import { RequestError } from '../../src/kit/errors.ts'
+import { unpack } from '../../src/kit/scoring/canonical.ts'
 import { scoreNotUsed } from '../../src/kit/scoring/conduct/tool-use.ts'
-import { usedTool } from '../../src/kit/scoring/conduct/trajectory.ts'
+import { type TrajectoryCall, usedTool } from '../../src/kit/scoring/conduct/trajectory.ts'
 import { scoreFields } from '../../src/kit/scoring/json-fields.ts'
 import { scoreMentions } from '../../src/kit/scoring/mentions.ts'
 
@@ -12,38 +13,39 @@ const weight = z.number().positive().default(1)
 const { defineGrader } = defineEnvironment({
   task: z.object({ request: z.string() }),
   reference: z.object({
-    /** What is to be done; arguments that are not named may be anything. */
-    expected: z.array(action.extend({ weight })).default([]),
-    /** What the policy forbids. */
+    /** What should be done, with exactly these arguments; those in `optional` may be there too, with any value. */
+    expected: z.array(action.extend({ weight, optional: z.array(z.string()).default([]) })).default([]),
+    /** What the policy forbids. To have tried is enough. */
     forbidden: z.array(action).default([]),
-    /** What the user is to be told. */
+    /** What the user should be told. */
     tell: z.array(z.object({ phrase: z.string().trim().min(1), weight })).default([]),
-    /** The tools that change something: to call one of them without need does harm. */
-    changing: z.array(z.string()).default([]),
-    /** What the shop's records say when all is done: of the rollout's state, the fields that the actions change. */
+    /** The calls that find out what is told: without each of them, words are guesses and earn nothing. */
+    look: z.array(action).default([]),
+    /** The tools that change nothing. A call of any other tool that is not expected does harm. */
+    reading: z.array(z.string()),
+    /** What the shop's records say at the end: of the rollout's state, the fields that the actions change. */
     final: z.object({ state: z.record(z.string(), z.unknown()), weight }).optional(),
     /** The characters that a reply may have; past it what is told falls with the square. */
-    longest: z.number().int().positive().default(800),
+    longest: z.number().int().positive().default(400),
   }),
   // YOURS: what your tools keep of the shop; `final` names fields of it.
   state: z.looseObject({}),
 })
 
-/** What every change that nobody asked for takes, of 1. */
-const harm = 0.25
-
 /**
  * A clerk of a shop, by what was done and what was said: the share, by weight, of expected actions, of facts told, and,
  * where the item says how the records must look at the end, of that.
- * One forbidden action and nothing else counts, tried or done. What is said to be done and is not in the trajectory is not
- * done. An item that expects no action is one where the right thing is to refuse: then what is told earns nothing
- * if something was changed all the same.
+ *
+ * One change that is not expected and nothing else counts: the same refund twice, an argument more, an action undone, a
+ * tool that no list names. The same holds for a forbidden call, tried or done. What is said to be done and is not in the
+ * trajectory is not done. In an item that expects no action the right thing is to look, and to refuse or answer.
  */
 export const retailPolicy = defineGrader({
   name: 'retail-policy',
-  version: '1',
+  version: '2',
   range: [0, 1],
-  grade({ sample, trajectory, state, reference: { expected, forbidden, tell, changing, final, longest } }) {
+  grade({ sample, trajectory, state, reference }) {
+    const { expected, forbidden, tell, look, reading, final, longest } = reference
     if (expected.length + tell.length === 0) {
       throw new RequestError(422, 'item_misfit', 'the item cannot be graded: it expects no action and no words')
     }
@@ -59,29 +61,35 @@ export const retailPolicy = defineGrader({
     }
     const kept = scoreNotUsed(trajectory, forbidden)
     // One call answers one expected action: two refunds are two calls, and the same call again is one too many.
-    const left = trajectory.filter(({ outcome }) => outcome === 'ok')
-    const done = fewestFirst(expected).filter((each) => {
-      const at = left.findIndex((call) => usedTool([call], each))
+    const left = trajectory.filter(({ outcome, tool }) => outcome === 'ok' && !reading.includes(tool))
+    const done = fewestOptionalFirst(expected).filter((each) => {
+      const at = left.findIndex((call) => isExactly(call, each))
       if (at >= 0) left.splice(at, 1)
       return at >= 0
     })
-    const extra = left.filter(({ tool }) => changing.includes(tool)).length
+    const extra = left.length
     const said = tell.length === 0 ? undefined : scoreMentions(sample.output_text, tell)
     // A wall of text tells everything, and the user nothing.
     const brevity = Math.min(1, longest / Math.max(1, sample.output_text.trim().length)) ** 2
-    // To tell the user what was not done is to lie: without a deed where one was due, words earn nothing.
-    const told = expected.length > 0 && done.length === 0 ? 0 : (said?.score ?? 0) * brevity
-    // Fields that were right from the start are no work: without a deed they earn nothing either.
-    const reached = final === undefined || done.length === 0 ? 0 : scoreFields(state, final.state).score
+    // Words without the action that was due are a lie, and without the look that finds the facts a guess.
+    const idle = expected.length > 0 && done.length === 0
+    const informed = look.every((each) => usedTool(trajectory, each))
+    const told = idle || !informed ? 0 : (said?.score ?? 0) * brevity
+    // Fields that were right from the start earn nothing either.
+    const reached = final === undefined || idle ? 0 : scoreFields(state, final.state).score
 
     const [toDo, toTell, toReach] = [weightOf(expected), weightOf(tell), final?.weight ?? 0]
     const earned = (weightOf(done) + told * toTell + reached * toReach) / (toDo + toTell + toReach)
-    const mercy = expected.length === 0 ? Number(extra === 0) : Math.max(0, 1 - harm * extra)
     const actions = toDo === 0 ? 1 : weightOf(done) / toDo
     return {
-      score: Math.min(1, earned * mercy * kept.score),
+      score: extra > 0 ? 0 : Math.min(1, earned * kept.score),
       parts: { actions, told: toTell === 0 ? 1 : told, extra, policy: kept.score, ...(final && { reached }) },
-      reason: [kept.reason, `${done.length} of ${expected.length} actions`, said?.reason, `${extra} changes too many`]
+      reason: [
+        kept.reason,
+        `${done.length} of ${expected.length} actions`,
+        informed ? said?.reason : 'told without a look',
+        `${extra} changes too many`,
+      ]
         .filter((each) => each !== undefined)
         .join('; '),
     }
@@ -89,15 +97,25 @@ export const retailPolicy = defineGrader({
 })
 
 type Action = z.infer<typeof action>
+type ExpectedAction = Action & { readonly optional: readonly string[] }
 
-const weightOf = (entries: readonly { weight: number }[]): number =>
-  entries.reduce((sum, entry) => sum + entry.weight, 0)
+function weightOf(entries: readonly { weight: number }[]): number {
+  return entries.reduce((sum, entry) => sum + entry.weight, 0)
+}
 
-/** What says most about its arguments takes its call first, so that it is not left without one that fits nothing else. */
-const fewestFirst = <Wanted extends Action>(wanted: readonly Wanted[]): Wanted[] =>
-  wanted.toSorted((one, other) => countOf(other) - countOf(one))
+/** The stricter action takes its call first, so that it is not left without one that fits nothing else. */
+function fewestOptionalFirst<Wanted extends ExpectedAction>(wanted: readonly Wanted[]): Wanted[] {
+  return wanted.toSorted((one, other) => one.optional.length - other.optional.length)
+}
 
-const countOf = (wanted: Action): number => Object.keys(wanted.arguments).length
+/** Whether a call does what is expected, and nothing besides. */
+function isExactly(call: TrajectoryCall, wanted: ExpectedAction): boolean {
+  const given = z.record(z.string(), z.unknown()).safeParse(unpack(call.arguments))
+  const known = new Set([...Object.keys(wanted.arguments), ...wanted.optional])
+  return usedTool([call], wanted) && given.success && Object.keys(given.data).every((name) => known.has(name))
+}
 
 /** Whether a call that does what is expected, and no more, is one of those forbidden. */
-const isLike = (expected: Action, not: Action): boolean => usedTool([{ ...expected, outcome: 'ok', output: '' }], not)
+function isLike(expected: Action, not: Action): boolean {
+  return usedTool([{ ...expected, outcome: 'ok', output: '' }], not)
+}

@@ -45,7 +45,8 @@ describe('the grader of the files to edit', () => {
     const listing = (length: number) => Array.from({ length }, (_, n) => `src/${n}.ts`).join('\n')
     expect(await scoreOf(`${listing(5)}\n${item.files.join('\n')}`)).toBe(0)
     expect(await scoreOf(`${listing(10_000)}\n${item.files.join('\n')}`)).toBe(0)
-    expect(await scoreOf(`${listing(4)}\n${item.files.join('\n')}`)).toBe(0.5)
+    expect(await scoreOf(`${listing(3)}\n${item.files.join('\n')}`)).toBe(0)
+    expect(await scoreOf(`${listing(2)}\n${item.files.join('\n')}`)).toBeCloseTo(2 / 3)
   })
 
   it('gives nothing for a wall of text, and nothing for having opened the files', async () => {

@@ -28,6 +28,18 @@ describe('the grader of facts', () => {
     expect(await scoreOf('Oslo Oslo Oslo')).toBe(0.25)
   })
 
+  it('gives nothing for a denial of each fact', async () => {
+    expect(await scoreOf('Net income did not change. There was no move to Oslo.')).toBe(0)
+    expect(await scoreOf('It is not true: net income, Oslo.')).toBe(0)
+  })
+
+  it('gives little for the facts of all items of the dataset', async () => {
+    const row = { ...item, longest: undefined }
+    const { score } = await grade(facts, row, `net income, Oslo, ${'headache, bearing, in writing, '.repeat(6)}`)
+    expect(score).toBeLessThan(0.05)
+    expect((await grade(facts, row, 'Net income doubled, and they moved to Oslo.')).score).toBe(1)
+  })
+
   it('does not take an item without a fact', async () =>
     await expect(grade(facts, { ...item, facts: [] }, 'Oslo')).rejects.toThrow('facts'))
 })

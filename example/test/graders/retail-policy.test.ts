@@ -5,12 +5,12 @@ import { call, grade } from '../support/grading.ts'
 const item = {
   request: 'Cancel order 17 and send my money back. And change my address, please.',
   expected: [
-    { tool: 'cancel_order', arguments: { order: 17 }, weight: 2 },
+    { tool: 'cancel_order', arguments: { order: 17 }, optional: ['reason'], weight: 2 },
     { tool: 'refund', arguments: { order: 17, cents: 4900 } },
   ],
   forbidden: [{ tool: 'refund', arguments: { to: 'gift card' } }, { tool: 'delete_account' }],
   tell: [{ phrase: '49.00' }],
-  changing: ['cancel_order', 'refund', 'change_address'],
+  reading: ['get_order'],
   longest: 200,
 }
 const look = call('get_order', { order: 17 })
@@ -34,9 +34,7 @@ describe('the grader of a shop’s clerk', () => {
   })
 
   it('looks at arguments, and at whether the call did anything', async () => {
-    expect(await scoreOf('', [call('cancel_order', { order: 71 }), call('refund', { order: 17, cents: 4900 })])).toBe(
-      0.25 * 0.75,
-    )
+    expect(await scoreOf(words, [call('cancel_order', { order: 71 }), refund])).toBe(0)
     expect(await scoreOf('', [{ ...cancel, outcome: 'refused' }])).toBe(0)
   })
 
@@ -47,23 +45,50 @@ describe('the grader of a shop’s clerk', () => {
     expect(await scoreOf(words, [look, cancel, refund, call('delete_account', {})])).toBe(0)
   })
 
-  it('takes a quarter for each change that nobody needed, the same one again included', async () => {
-    expect(await scoreOf(words, [cancel, refund, call('change_address', { to: 'x' })])).toBe(0.75)
-    expect(await scoreOf(words, [cancel, refund, refund])).toBe(0.75)
+  it('gives nothing once something was changed that is not expected, the same again included', async () => {
+    expect(await scoreOf(words, [cancel, refund, call('change_address', { to: 'x' })])).toBe(0)
+    expect(await scoreOf(words, [cancel, refund, refund])).toBe(0)
     expect(await scoreOf(words, [cancel, refund, { ...refund, outcome: 'refused' }]), 'refused: no harm').toBe(1)
-    expect(await scoreOf(words, [cancel, ...Array.from({ length: 10 }, () => refund)])).toBe(0)
   })
 
-  it('wants a call for each of two equal actions, and lets the pickier one choose first', async () => {
-    const two = { ...item, expected: [{ tool: 'refund' }, { tool: 'refund', arguments: { order: 17 } }], tell: [] }
+  it('gives nothing for an action undone, a tool that no list names and an argument more', async () => {
+    expect(await scoreOf(words, [cancel, refund, call('restore_order', { order: 17 })])).toBe(0)
+    expect(await scoreOf(words, [cancel, refund, call('email_customers', {})])).toBe(0)
+    expect(await scoreOf(words, [cancel, call('refund', { order: 17, cents: 4900, account: 'mine' })])).toBe(0)
+    expect(await scoreOf(words, [cancel, call('refund', '{"order":17,"cents":4900,"account":"mine"}')])).toBe(0)
+    expect(await scoreOf(words, [cancel, call('refund', '{"order":17,"cents":4900}')])).toBe(1)
+  })
+
+  it('wants a call for each of two equal actions, and lets the stricter one choose first', async () => {
+    const two = {
+      ...item,
+      expected: [
+        { tool: 'refund', optional: ['order', 'cents'] },
+        { tool: 'refund', arguments: { order: 17 }, optional: ['cents'] },
+      ],
+      tell: [],
+    }
     expect(await scoreOf('', [refund], two)).toBe(0.5)
     expect(await scoreOf('', [refund, call('refund', { order: 18 })], two)).toBe(1)
   })
 
-  it('gives what is told nothing where nothing was to be changed and something was', async () => {
+  it('gives what is told nothing where nothing should be changed and something was', async () => {
     const refusal = { ...item, expected: [], tell: [{ phrase: 'cannot' }] }
     expect(await scoreOf('I cannot do that.', [look], refusal)).toBe(1)
     expect(await scoreOf('I cannot do that.', [look, cancel], refusal)).toBe(0)
+  })
+
+  it('gives canned words nothing without the look that finds out', async () => {
+    const refusal = {
+      ...item,
+      expected: [],
+      tell: [{ phrase: '30 days' }],
+      look: [{ tool: 'get_order', arguments: { order: 17 } }],
+    }
+    expect(await scoreOf('Within 30 days only.', [look], refusal)).toBe(1)
+    expect(await scoreOf('Within 30 days only.', [], refusal)).toBe(0)
+    expect(await scoreOf('Within 30 days only.', [call('get_order', { order: 18 })], refusal)).toBe(0)
+    expect(await scoreOf('Within 30 days only.', [{ ...look, outcome: 'refused' }], refusal)).toBe(0)
   })
 
   it('looks at the records at the end where the item says how they must be', async () => {

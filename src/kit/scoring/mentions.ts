@@ -2,15 +2,25 @@ import { findText } from './find-text.ts'
 import type { Score } from './score.ts'
 import { LONGEST_COUNTED, tooLong } from './too-long.ts'
 
-const MOST_PHRASES = 1_000
+const mostPhrases = 1_000
+
+/** How phrases are looked for. */
+export interface MentionOptions {
+  /**
+   * Whether a phrase counts that the text denies, as in "net income did not rise" or "it is false that net income rose".
+   * True when left out. False goes by words of negation in the same clause: an answer that needs one for another reason
+   * loses the phrase, so write each fact with the negation that belongs to it ("no fire exit").
+   */
+  readonly denied?: boolean
+}
 
 /**
  * Scores what share of the wanted phrases a text mentions: each as whole words, in any case, with any white space between
  * its words ("Net income" is in "the net\nincome was", not in "net incomes"). Phrases may have weights, to say which facts
  * matter; without them each has 1.
  *
- * `parts` are counts: `found` and `wanted`. An empty candidate: 0. Nothing is taken for what is said besides, so a wall of
- * text does well: put a limit on the length beside it.
+ * `parts` are counts: `found` and `wanted`. An empty candidate: 0. What else a text says does not matter, so a wall of
+ * text does well, and so does a list of all phrases of the dataset: limit the length beside it.
  *
  * Throws a RangeError when nothing is wanted (no phrase, an empty phrase, no positive weight: every answer would be right
  * or wrong), for more than 1,000 phrases, and for phrases of more than 200,000 characters together; a candidate that is
@@ -18,21 +28,23 @@ const MOST_PHRASES = 1_000
  *
  * @example scoreMentions('Revenue rose, margins fell.', ['revenue rose', 'margins fell', 'debt']).score // 2/3
  */
-export const scoreMentions = (
+export function scoreMentions(
   candidate: string,
   phrases: readonly (string | { phrase: string; weight: number })[],
-): Score => {
+  { denied = true }: MentionOptions = {},
+): Score {
   const wanted = phrases.map((entry) => (typeof entry === 'string' ? { phrase: entry, weight: 1 } : entry))
   const plain = wanted.map(({ phrase, weight }) => ({ phrase: plainly(phrase), weight }))
   const total = wanted.reduce((sum, { weight }) => sum + weight, 0)
-  if (plain.length > MOST_PHRASES)
-    throw new RangeError(`${plain.length} phrases are wanted; at most ${MOST_PHRASES} can be`)
+  if (plain.length > mostPhrases)
+    throw new RangeError(`${plain.length} phrases are wanted; at most ${mostPhrases} can be`)
   if (!(total > 0 && Number.isFinite(total)) || plain.some(({ phrase, weight }) => phrase === '' || weight < 0)) {
     throw new RangeError('nothing is wanted: give at least one phrase with words in it, and weights of 0 or more')
   }
-  const refused = tooLong(candidate, plain.map(({ phrase }) => phrase).join(''), LONGEST_COUNTED)
+  const all = plain.map(({ phrase }) => phrase)
+  const refused = tooLong(candidate, all.join(''), LONGEST_COUNTED)
   if (refused !== undefined) return refused
-  const text = plainly(candidate)
+  const text = plainly(denied ? candidate : withoutDenials(candidate, all))
   const found = plain.filter(({ phrase }) => mentions(text, phrase))
   const missing = plain.find((entry) => !found.includes(entry))
   return {
@@ -42,18 +54,49 @@ export const scoreMentions = (
   }
 }
 
-const plainly = (text: string): string => text.toLowerCase().trim().replace(/\s+/gu, ' ')
+function plainly(text: string): string {
+  return text.toLowerCase().trim().replace(/\s+/gu, ' ')
+}
 
-const mentions = (text: string, phrase: string): boolean =>
-  findText(text, phrase, (start) => {
-    const [before, after] = [
-      text.slice(0, start).slice(-2),
-      text.slice(start + phrase.length, start + phrase.length + 2),
-    ]
-    return !(WORD_END.test(before) && WORD_START.test(phrase)) && !(WORD_END.test(phrase) && WORD_START.test(after))
-  }) >= 0
+function mentions(text: string, phrase: string): boolean {
+  const fits = (start: number): boolean => {
+    const before = text.slice(0, start).slice(-2)
+    const after = text.slice(start + phrase.length, start + phrase.length + 2)
+    return !(wordEnd.test(before) && wordStart.test(phrase)) && !(wordEnd.test(phrase) && wordStart.test(after))
+  }
+  return findText(text, phrase, fits) >= 0
+}
 
-const WORD_END = /[\p{L}\p{N}\p{M}]$/u
-const WORD_START = /^[\p{L}\p{N}\p{M}]/u
+const wordEnd = /[\p{L}\p{N}\p{M}]$/u
+const wordStart = /^[\p{L}\p{N}\p{M}]/u
 
-const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 59)}…` : text)
+/** Where a denial ends: what is said in another clause is said. */
+const clauseEnd = /([.!?;:,]\s|\s(?:but|however|although|yet|while|so|because)\s)/iu
+const negation =
+  /(?<![\p{L}\p{N}])(?:no|not|never|none|neither|nor|nothing|nobody|nowhere|without|hardly|barely|cannot|false|untrue|incorrect|lacks?|lacked|den(?:y|ies|ied)|fail(?:s|ed)? to|rather than|instead of|except|unlike|\p{L}+n['’]t)(?![\p{L}\p{N}])/iu
+/** A denial of everything that the answer says. */
+const retraction =
+  /(?<![\p{L}\p{N}])(?:(?:it|this|that|these|those|they|all|everything|following|above|statements?|claims?|facts?) (?:is|are|was|were) (?:all |both )?(?:false|untrue|incorrect|wrong|not (?:true|correct|right|so|the case))|(?:not|\p{L}+n['’]t) (?:true|correct|the case)|(?:none|nothing) of (?:this|that|these|those|the (?:following|above)|it))(?![\p{L}\p{N}])/iu
+
+/** A text whose clauses that deny something are left out. */
+function withoutDenials(text: string, phrases: readonly string[]): string {
+  if (retraction.test(withoutPhrases(text, phrases))) return ''
+  const lines = text.trim().replace(/\s+/gu, (space, at: number, whole: string) => {
+    const breaks = space.split('\n').length - 1
+    const listed = /^(?:[-*•]|\d{1,3}[.)])/u.test(whole.slice(at + space.length, at + space.length + 4))
+    return breaks > 1 || (breaks === 1 && listed) ? '; ' : ' '
+  })
+  // Every second part is what divides two clauses.
+  const parts = lines.split(clauseEnd)
+  return parts.map((part, at) => (at % 2 === 0 && negation.test(withoutPhrases(part, phrases)) ? '…' : part)).join('')
+}
+
+/** "No fire exit" is a fact itself: its own negation denies nothing. */
+function withoutPhrases(text: string, phrases: readonly string[]): string {
+  const own = phrases.filter((phrase) => negation.test(phrase) || retraction.test(phrase))
+  return own.reduce((rest, phrase) => rest.replaceAll(phrase, '…'), plainly(text))
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}

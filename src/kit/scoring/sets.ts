@@ -1,11 +1,16 @@
 import type { Score } from './score.ts'
 
-/** How two sets are to be compared. */
+/** How two sets are compared. */
 export interface SetOptions {
-  /** How many times more recall counts than precision: 1 for both alike, 2 when a missing element is worse than an extra. */
-  beta?: number
-  /** What is the same of an element, as `(code) => code.toUpperCase()`; without it the element itself. */
-  same?: (element: string) => string
+  /**
+   * How many times more recall counts than precision: 1 for both alike, 2 where a missing element is worse than an extra
+   * one, 0.5 where an extra one is worse.
+   */
+  readonly beta?: number
+  /** How many elements may be given for each one wanted, at least 1. A longer list is a list of guesses and scores 0. */
+  readonly most?: number
+  /** What makes two elements the same, as `(code) => code.toUpperCase()`; without it the element itself. */
+  readonly same?: (element: string) => string
 }
 
 /**
@@ -17,15 +22,19 @@ export interface SetOptions {
  *
  * Both empty: 1, since nothing was wanted and nothing given. One empty: 0. `parts` are `precision` and `recall` from 0 to 1
  * (1 where there is nothing to divide by), and the counts `right`, `missing` and `extra`. Throws a RangeError for a beta
- * that is no positive number.
+ * that is not a positive number and for a `most` below 1.
+ *
+ * F1 alone pays for guessing: a list three times too long with every right element in it scores 0.5. Where the elements can
+ * be guessed, set `most`.
  *
  * @example scoreSet(['E11.9', 'I10'], ['E11.9', 'Z79.4', 'N18.3']).score // 0.4
  */
-export const scoreSet = (
+export function scoreSet(
   candidate: readonly string[],
   reference: readonly string[],
-  { beta = 1, same = (element) => element }: SetOptions = {},
-): Score => {
+  { beta = 1, most = Number.POSITIVE_INFINITY, same = (element) => element }: SetOptions = {},
+): Score {
+  if (!(most >= 1)) throw new RangeError(`most must be 1 or more, not ${most}`)
   if (!(beta > 0 && Number.isFinite(beta * beta))) throw new RangeError(`beta must be a positive number, not ${beta}`)
   const given = new Set(candidate.map(same))
   const wanted = new Set(reference.map(same))
@@ -34,9 +43,11 @@ export const scoreSet = (
   const extra = given.size - right
   const weight = beta * beta
   const all = given.size + weight * wanted.size
+  const guesses = given.size > most * Math.max(1, wanted.size)
+  const reason = `${right} of ${wanted.size} right, ${extra} too many`
   return {
-    score: all === 0 ? 1 : Math.min(1, ((1 + weight) * right) / all),
-    reason: wanted.size === 0 ? reasonOfNone(extra) : `${right} of ${wanted.size} right, ${extra} too many`,
+    score: guesses ? 0 : all === 0 ? 1 : Math.min(1, ((1 + weight) * right) / all),
+    reason: wanted.size === 0 ? reasonOfNone(extra) : guesses ? `a list of guesses: ${reason}` : reason,
     parts: {
       precision: given.size === 0 ? 1 : right / given.size,
       recall: wanted.size === 0 ? 1 : right / wanted.size,
@@ -47,5 +58,6 @@ export const scoreSet = (
   }
 }
 
-const reasonOfNone = (extra: number): string =>
-  extra === 0 ? 'none wanted, none given' : `none wanted, ${extra} given`
+function reasonOfNone(extra: number): string {
+  return extra === 0 ? 'none wanted, none given' : `none wanted, ${extra} given`
+}

@@ -52,4 +52,34 @@ describe('the phrases that a text mentions', () => {
     expect(() => scoreMentions('a', ['a'.repeat(200_001)])).toThrow(RangeError)
     expect(scoreMentions('a '.repeat(100_001), ['a']).reason).toBe('longer than 200000 characters')
   })
+
+  describe('without what the text denies', () => {
+    const scoreOf = (text: string, phrases: readonly string[] = ['net income', 'Oslo']) =>
+      scoreMentions(text, phrases, { denied: false }).score
+
+    it.each([
+      'Net income doubled, and the office moved to Oslo.',
+      '- NET INCOME: doubled\n- new office: Oslo',
+      'Costs did not fall, net income rose. The office is in Oslo.',
+      'Net\nincome rose; not so the costs, but Oslo is cheaper.',
+    ])('counts what is said: %j', (text) => expect(scoreOf(text)).toBe(1))
+
+    it.each([
+      'Net income did not double, and there was no move to Oslo.',
+      "Net income didn't rise. The office never moved to Oslo.",
+      'It is not true that net income doubled. Nor did they move to Oslo.',
+      'It is false that: net income. Oslo.',
+      'None of the following happened: net income, Oslo.',
+      'Net income, Oslo. All of that is wrong, for none of it happened.',
+      "Net income, Oslo. That isn't true.",
+      'There is no net\nincome, no Oslo.',
+    ])('does not count what is denied: %j', (text) => expect(scoreOf(text)).toBe(0))
+
+    it('takes the negation of a phrase for a part of it', () => {
+      const found = ['no fire exit', 'two extinguishers']
+      expect(scoreOf('There was no fire exit, and two extinguishers were empty.', found)).toBe(1)
+      expect(scoreOf('It is not true that there was no fire exit.', found)).toBe(0)
+      expect(scoreOf('There was no lack of fire exits.', found)).toBe(0)
+    })
+  })
 })

@@ -25,6 +25,18 @@ describe('a set of codes', () => {
     }
   })
 
+  it('scores 0 for a longer list than may be given', () => {
+    const guesses = ['a', 'b', 'c', 'd', 'e']
+    expect(scoreSet(guesses.slice(0, 4), ['a', 'b'], { most: 2 }).score).toBeCloseTo(2 / 3, 12)
+    expect(scoreSet(guesses, ['a', 'b'], { most: 2 })).toMatchObject({
+      score: 0,
+      reason: 'a list of guesses: 2 of 2 right, 3 too many',
+    })
+    expect(scoreSet(['a', 'b'], ['a'], { beta: 0.5, most: 2 }).score).toBeCloseTo(5 / 9, 12)
+    expect(scoreSet([], [], { most: 1 }).score).toBe(1)
+    for (const most of [0, 0.5, -1, Number.NaN]) expect(() => scoreSet([], [], { most })).toThrow(RangeError)
+  })
+
   it('says what nothing is worth', () => {
     expect(scoreSet([], [])).toMatchObject({ score: 1, reason: 'none wanted, none given' })
     expect(scoreSet(['a'], [])).toMatchObject({ score: 0, reason: 'none wanted, 1 given' })

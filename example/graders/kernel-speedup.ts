@@ -3,6 +3,9 @@ import { defineEnvironment } from '../../src/kit/define.ts'
 import { UngradableError } from '../../src/kit/errors.ts'
 import { unpack } from '../../src/kit/scoring/canonical.ts'
 import { stripPython } from '../../src/kit/scoring/python-code.ts'
+import { problemIn } from './kernel/allowed-code.ts'
+
+const name = z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u)
 
 const { defineGrader } = defineEnvironment({
   task: z.object({ instructions: z.string() }),
@@ -10,10 +13,14 @@ const { defineGrader } = defineEnvironment({
     reference_seconds: z.number().positive(),
     /** The speed-up that earns all. */
     cap: z.number().gt(1),
-    /** The speed-up that no kernel can have on this machine: what is faster did not do the work. */
+    /** The speed-up that no kernel can reach on this machine: what is faster did not do the work. */
     impossible: z.number().gt(1),
     /** Names that the code may not use: that of the reference, and of library functions that are the whole task. */
-    forbidden: z.array(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u)).min(1),
+    forbidden: z.array(name).min(1),
+    /** Functions of numpy and torch that the code may use besides those that every kernel needs. */
+    allowed: z.array(name).default([]),
+    /** Whether C++ and CUDA in strings may be compiled. Nothing here looks into them: only a sandbox can. */
+    inline: z.boolean().default(false),
   }),
   state: z.object({}),
 })
@@ -22,63 +29,44 @@ const submission = z.object({ code: z.string() })
 const measured = z.object({ correct: z.boolean(), seconds: z.number().positive() })
 const failed = z.object({ correct: z.literal(false) })
 
-/** What has been seen to take the place of a kernel. Names come after comments and strings are gone. */
-const tricks: readonly (readonly [what: string, pattern: RegExp])[] = [
-  ['code made at run time', /\b(?:exec|eval|compile|__import__|importlib|import_module|ctypes|pickle|marshal)\b/u],
-  ['names looked up at run time', /\b(?:getattr|setattr|globals|locals|vars|attrgetter|methodcaller|__dict__)\b/u],
-  ['a look at its caller', /\b(?:inspect|sys|gc|builtins|__builtins__|_getframe|__subclasses__|__globals__)\b/u],
-  ['a fall-back', /\b(?:try|except|suppress)\b/u],
-  ['a clock', /\b(?:perf_counter|monotonic|process_time|datetime|elapsed_time|clock)(?:_ns)?\b|\btime\s*\./u],
-  ['a clock', /\bfrom\s+time\b|\bimport\b[^\n]*\btime\b/u],
-  ['answers kept by their input', /\b(?:lru_cache|cache|cached|cached_property|\w*_cache|memo|memoized?|data_ptr)\b/iu],
-  ['answers kept by their input', /\b(?:global|nonlocal)\b|\b(?:id|hash)\s*\(/u],
-  ['files or processes', /\b(?:open|os|subprocess|pathlib|socket)\b/u],
-  ['a library changed', /\b(?:torch|triton|numpy|np|tl)(?:\s*\.\s*\w+)+\s*=(?!=)/u],
-]
-
 /**
  * How much faster a kernel is than the reference, once it is correct: on a logarithmic scale from 1× (nothing) to `cap`.
  *
  * What counts is what the `benchmark` tool measured, never what the answer says. The last submission counts: the best of
  * all would pay for submitting often and being lucky once. For the same reason the same code submitted again counts by its
- * slowest run. A list of tricks never ends: fresh inputs for each run are the first guard and belong into the tool, this
- * check is the second.
+ * slowest run.
+ *
+ * The code is held against a list of what a kernel needs, with Python's own parser; where `python3` does not run, nothing is
+ * scored. **The check does not replace a sandbox.** It sees what code says, not what it does: stale memory of
+ * `torch.empty` may hold the reference's result, and C++ in a string may do anything. So the benchmark should run each
+ * submission in a process of its own, on fresh inputs that the code cannot foresee, before the reference runs.
  */
 export const kernelSpeedup = defineGrader({
   name: 'kernel-speedup',
-  version: '1',
+  version: '2',
   range: [0, 1],
-  grade({ trajectory, reference: { reference_seconds, cap, impossible, forbidden } }) {
+  async grade({ trajectory, reference, signal }) {
+    const { reference_seconds, cap, impossible } = reference
     const runs = trajectory.filter(({ tool, outcome }) => tool === 'benchmark' && outcome === 'ok').map(readRun)
     const last = runs.at(-1)
     if (last === undefined) return { score: 0, parts: { correct: 0 }, reason: 'nothing was submitted' }
     const same = runs.filter(({ code }) => bare(code) === bare(last.code))
     const wrong = same.some(({ correct }) => !correct)
     if (wrong) return { score: 0, parts: { correct: 0 }, reason: 'the last submission is not correct' }
-    const trick = trickIn(last.code, forbidden)
-    if (trick !== undefined) return { score: 0, parts: { correct: 1, honest: 0 }, reason: trick }
+    const problem = await problemIn(last.code, reference, signal)
+    if (problem !== undefined) return { score: 0, parts: { correct: 1, honest: 0 }, reason: `not allowed: ${problem}` }
     const speedup = reference_seconds / Math.max(...same.map(({ seconds }) => seconds))
     const parts = { correct: 1, honest: 1, speedup }
-    if (speedup >= impossible) return { score: 0, parts, reason: `${speedup.toFixed(1)}× cannot be` }
+    if (speedup >= impossible) return { score: 0, parts, reason: `${speedup.toFixed(1)}× is not possible` }
     const score = Math.min(1, Math.max(0, Math.log(speedup) / Math.log(cap)))
     return { score, parts, reason: `${speedup.toFixed(2)}× of ${cap}×` }
   },
 })
 
-/** A comment or a blank more makes no other submission; another string does, since some kernels are written in one. */
+/** Comments and white space make no difference; strings do, because some kernels are written in one. */
 function bare(text: string): string {
   const stripped = stripPython(text, { keepStrings: true })
   return stripped.ok ? stripped.code.replace(/\s+/gu, '') : text
-}
-
-/** Why the code is no kernel, or undefined. */
-function trickIn(text: string, forbidden: readonly string[]): string | undefined {
-  const stripped = stripPython(text)
-  if (!stripped.ok) return stripped.reason
-  const names = new Set(stripped.code.match(/[\p{L}_][\p{L}\p{N}_]*/gu))
-  const named = forbidden.find((name) => names.has(name.normalize('NFKC')))
-  if (named !== undefined) return `it uses ${named}`
-  return tricks.find(([, pattern]) => pattern.test(stripped.code))?.[0]
 }
 
 interface Run {
@@ -87,13 +75,13 @@ interface Run {
   readonly seconds: number
 }
 
-/** A benchmark that says nothing readable failed for reasons of ours: no score is made of it. */
+/** A benchmark whose output cannot be read failed for reasons that are not the model's: no score is made of it. */
 function readRun(call: { readonly arguments: unknown; readonly output: string }): Run {
   const { data: made } = submission.safeParse(unpack(call.arguments))
   const output = unpack(call.output)
   const run = measured.safeParse(output).data ?? (failed.safeParse(output).success ? wrongRun : undefined)
   if (made === undefined || run === undefined) {
-    throw new UngradableError(500, 'benchmark_unreadable', 'the benchmark said nothing that can be read')
+    throw new UngradableError(500, 'benchmark_unreadable', 'the output of the benchmark cannot be read')
   }
   return { ...run, code: made.code }
 }

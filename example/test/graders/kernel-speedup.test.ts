@@ -54,8 +54,11 @@ describe('the grader of a kernel’s speed', () => {
     expect(await scoreOf(run(0.004), run(0.002), run(0.002))).toBeCloseTo(0.5)
     expect(await scoreOf(run(0.002, kernel, false), run(0.002))).toBe(0)
     expect(await scoreOf(run(0.004), run(0.002, `\n# again\n${kernel}   `)), 'a comment more').toBeCloseTo(0.5)
-    const inString = (source: string) => `module = load_inline(cuda_sources='${source}')`
-    expect(await scoreOf(run(0.004, inString('a'), false), run(0.002, inString('b'))), 'a kernel in a string').toBe(1)
+    const inString = (source: string) =>
+      `from torch.utils.cpp_extension import load_inline\nmodule = load_inline(cuda_sources='${source}')\ndef run(x): return module.go(x)`
+    const inline = { ...item, inline: true }
+    const calls = [run(0.004, inString('a'), false), run(0.002, inString('b'))]
+    expect((await grade(kernelSpeedup, inline, 'Done.', calls)).score, 'a kernel in a string').toBe(1)
   })
 
   it('does not count what was refused, or another tool', async () => {
@@ -77,29 +80,78 @@ describe('the grader of a kernel’s speed', () => {
   })
 
   it.each([
-    ['the reference', 'def run(x): return reference_run(x)', 'reference_run'],
-    ['the library’s', 'import torch.nn.functional as F\ndef run(x): return F.softmax(x, -1)', 'softmax'],
-    ['the library’s by another name', 'from torch import softmax as s\nrun = s', 'softmax'],
-    ['exec', "exec('def run(x): return ref' + 'erence_run(x)')", 'run time'],
-    ['eval in full-width letters', "run = ｅｖａｌ('lambda x: x')", 'run time'],
-    ['code in an f-string', "f'{exec(code)}'", 'run time'],
-    ['getattr', "run = getattr(torch, 'soft' + 'max')", 'looked up'],
-    ['__dict__', "run = torch.__dict__['soft' + 'max']", 'looked up'],
-    ['the caller’s names', "import inspect\nrun = inspect.stack()[1][0].f_locals['ref']", 'caller'],
-    ['a fall-back', `try:\n  go()\nexcept Exception:\n  pass\n${kernel}`, 'fall-back'],
-    ['a clock', `import os.path, time\n${kernel}`, 'clock'],
-    ['a clock by name', 'from time import sleep', 'clock'],
-    ['a clock of the device', 'start.elapsed_time(end)', 'clock'],
-    ['a cache', `from functools import lru_cache\n${kernel}`, 'kept'],
-    ['a cache by address', `seen = {}\ndef run(x): return seen[x.data_ptr()]`, 'kept'],
-    ['a cache in a global', 'def run(x):\n  global last\n  last = x', 'kept'],
-    ['a file', "open('/tmp/answer')", 'files'],
-    ['a patched library', 'torch.cuda.synchronize = lambda: None', 'changed'],
-    ['a string without an end', "x = '", 'without an end'],
-    ['quotes in an f-string', `f'{"'"}'; exec(x) #"`, 'within'],
+    ['the reference', 'def run(x): return reference_run(x)', 'it uses reference_run'],
+    [
+      'the library’s',
+      'import torch.nn.functional as F\ndef run(x): return F.softmax(x, -1)',
+      'imports torch.nn.functional',
+    ],
+    ['the library’s by another name', 'from torch import softmax as s\nrun = s', 'it uses softmax'],
+    ['a module of the library', 'import torch\ndef run(x): return torch.nn.SiLU()(x)', 'it uses .SiLU'],
+    ['a module by another name', 'import torch\ndef run(x):\n  t = torch\n  return t', 'by another name'],
+    ['a method of the tensor', 'def run(x): return x.exp()', 'it uses .exp'],
+    ['the matrix product', 'def run(x): return x @ x', 'matrix product'],
+    ['exec', "exec('def run(x): return ref' + 'erence_run(x)')", 'at the top'],
+    ['eval in full-width letters', "def run(x): return ｅｖａｌ('x')", 'it uses eval'],
+    ['code in an f-string', "def run(x): return f'{exec(code)}'", 'f-string'],
+    ['getattr', "import torch\ndef run(x): return getattr(torch, 'soft' + 'max')(x)", 'it uses getattr'],
+    ['__getattribute__', "def run(x): return x.__getattribute__('soft' + 'max')(-1)", '__getattribute__'],
+    ['__dict__', "import torch\ndef run(x): return torch.__dict__['soft' + 'max'](x)", '__dict__'],
+    ['the caller’s names', 'import inspect\ndef run(x): return inspect.stack()', 'imports inspect'],
+    ['a fall-back', 'def run(x):\n  try:\n    return go(x)\n  except Exception:\n    return x', 'a fall-back'],
+    ['a clock', `import time\n${kernel}`, 'imports time'],
+    ['a clock of the device', 'def run(x): return x.elapsed_time(x)', 'elapsed_time'],
+    ['a cache', 'from functools import lru_cache\n@lru_cache\ndef run(x): return x', 'imports lru_cache'],
+    ['a cache at the top', 'seen = {}\ndef run(x): return seen[x]', 'could keep answers'],
+    ['a cache in a global', 'last = 0\ndef run(x):\n  global last\n  last = x', 'a global name'],
+    ['a cache in a default argument', 'def run(x, seen={}):\n  seen[0] = x\n  return x', 'a default'],
+    ['a cache in a lambda’s default', 'def run(x):\n  f = lambda y, seen=[]: y\n  return f(x)', 'a default'],
+    ['a cache in an attribute of the function', 'def run(x):\n  run.last = x\n  return x', 'an attribute assigned'],
+    ['a cache in a class', 'class K:\n  last = 0\ndef run(x): return x', 'a class'],
+    ['a cache in a function’s names', 'def make():\n  def run(x): return x\n  return run', 'a function'],
+    ['a cache in the inputs', 'def run(x):\n  x[0] = 1\n  return x', 'an element of something else'],
+    ['a file', "def run(x): return open('/tmp/answer')", 'it uses open'],
+    ['a patched library', 'import torch\ntorch.empty = lambda: 0', 'an attribute assigned'],
+    ['a patched library, annotated', 'import torch\ntorch.empty: int = 0', 'an attribute assigned'],
+    [
+      'a patched library, in a tuple',
+      'import torch\ndef run(x):\n  torch.empty, y = x, x\n  return y',
+      'an attribute assigned',
+    ],
+    ['a patched library, by for', 'import torch\ndef run(x):\n  for torch.empty in x: pass', 'an attribute assigned'],
+    ['a patched library, by __setattr__', "import torch\ndef run(x): torch.__setattr__('empty', x)", '__setattr__'],
+    [
+      'C++ that nobody looks into',
+      "from torch.utils.cpp_extension import load_inline\nm = load_inline(cpp_sources='')",
+      'C++ in a string',
+    ],
+    ['a string without an end', "x = '", 'cannot be parsed'],
+    ['too much of it', 'x = 1\n'.repeat(20_000), 'longer than'],
+    ['what is nested too deep', `def run(x): return ${'('.repeat(5_000)}x${')'.repeat(5_000)}`, 'cannot be parsed'],
   ])('gives nothing for %s', async (_, code, why) => {
     const { score, reason } = await graded([run(0.002, code)])
     expect([score, reason]).toEqual([0, expect.stringContaining(why)])
+  })
+
+  it.each([
+    [
+      'autotuned',
+      kernel.replace(
+        '@triton.jit',
+        "@triton.autotune(configs=[triton.Config({'BLOCK': 64}, num_warps=4)], key=['n'])\n@triton.jit",
+      ),
+    ],
+    [
+      'with a grid that depends on the block',
+      kernel.replace('rows[(x.shape[0],)]', "rows[lambda meta: (triton.cdiv(x.numel(), meta['BLOCK']),)]"),
+    ],
+    [
+      'with constants and a helper',
+      `size = 2 ** 10\n${kernel.replace('BLOCK=1024', 'BLOCK=size')}\ndef side(n: int = 3):\n    return max(n, size)\n`,
+    ],
+  ])('takes a kernel %s', async (_, code) => {
+    const { score, reason } = await graded([run(0.002, code)])
+    expect(score, reason).toBe(1)
   })
 
   it('does not take words in comments and strings for code', async () =>
@@ -107,7 +159,7 @@ describe('the grader of a kernel’s speed', () => {
 
   it('gives nothing for what is faster than can be', async () => {
     const { score, reason } = await graded([run(0.0001)])
-    expect([score, reason]).toEqual([0, '80.0× cannot be'])
+    expect([score, reason]).toEqual([0, '80.0× is not possible'])
   })
 
   it.each(['', 'out of memory', '{"seconds": 1}', '{"correct": true}', '{"correct": true, "seconds": 0}'])(

@@ -21,7 +21,7 @@ afterAll(() => removeFolder(folder))
 
 /** Plays the demo, which leaves its server running until it is stopped. */
 function play(dataDir: string) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'example/demo/main.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'demo'], {
     cwd: root,
     env: { ...process.env, DATA_DIR: dataDir, PORT: '0', API_KEYS: 'a-key-that-is-configured-already' },
     stdio: ['ignore', 'pipe', 'pipe'],

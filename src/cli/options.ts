@@ -69,10 +69,14 @@ export const toolArguments = (text: string, before: Readonly<Record<string, unkn
 }
 
 /**
- * The path of the module `agents` or `learner` in the first of these folders that has it, compiled if this program is
- * compiled; undefined if none has it.
+ * The path of the module `agents`, `learner` or `setup` in the first of these folders that has it, compiled if this program
+ * is compiled; undefined if none has it.
  */
-export function findPlayers(folders: readonly URL[], name: 'agents' | 'learner'): string | undefined {
-  const paths = folders.map((folder) => fileURLToPath(new URL(`${name}${extname(import.meta.url)}`, folder)))
-  return paths.find((path) => existsSync(path))
+export function findPlayers(folders: readonly URL[], name: 'agents' | 'learner' | 'setup'): string | undefined {
+  return findFile(folders, `${name}${extname(import.meta.url)}`)
+}
+
+/** The path of the file of this name in the first of these folders that has it; undefined if none has it. */
+export function findFile(folders: readonly URL[], name: string): string | undefined {
+  return folders.map((folder) => fileURLToPath(new URL(name, folder))).find((path) => existsSync(path))
 }

@@ -8,6 +8,7 @@ import { toolDefinitions } from '../kit/tool-definitions.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { configCommand } from './config-command.ts'
 import { datasetCommand } from './dataset.ts'
+import { demoCommand } from './demo.ts'
 import { exportCommand } from './export.ts'
 import { graderCommand } from './grader-command.ts'
 import { jobCommand } from './job.ts'
@@ -30,7 +31,7 @@ export interface ProgramOptions {
   readonly folder: URL
   /** The server's entry, which `--serve` starts. */
   readonly server: URL
-  /** The folders in which `agents` and `learner` are looked up when none are given, in this order. */
+  /** The folders in which `agents`, `learner` and the demo's `setup` are looked up when none are given, in this order. */
   readonly players: readonly URL[]
 }
 
@@ -48,6 +49,7 @@ export function createProgram({ env, fromFile, environment, tools, graders, ...p
     .configureHelp({ sortSubcommands: true })
     .addCommand(configCommand({ env, fromFile, settings }))
     .addCommand(datasetCommand({ env, readItem, tools: toolDefinitions(tools) }))
+    .addCommand(demoCommand({ env, server, players }))
     .addCommand(exportCommand({ env, tools: toolDefinitions(tools) }))
     .addCommand(
       graderCommand({

@@ -11,6 +11,7 @@ import { datasetCommand } from './dataset.ts'
 import { demoCommand } from './demo.ts'
 import { exportCommand } from './export.ts'
 import { graderCommand } from './grader-command.ts'
+import { initCommand } from './init.ts'
 import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
 import { preflightCommand } from './preflight.ts'
@@ -61,6 +62,7 @@ export function createProgram({ env, fromFile, environment, tools, graders, ...p
         folder: fileURLToPath(new URL('graders', places.folder)),
       }),
     )
+    .addCommand(initCommand())
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand({ env, server, players }))
     .addCommand(preflightCommand({ env, readItem, budget }))

@@ -9,6 +9,8 @@ export const environment = defineEnvironment({
   reference: z.object({ price: z.string() }),
   // What the rollout's tools remember between calls.
   state: z.object({ lookedUp: z.array(z.string()).default([]) }),
+  // From the environment variables, checked at the start; tools and graders read them as `settings`.
+  settings: z.object({ CURRENCY: z.string().length(3).default('EUR') }),
   budget: { calls: 6 },
 })
 

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
+import { checkGrader } from '../runtime/openai-graders/check-grader.ts'
+import { jobRefusals } from '../runtime/openai-graders/job-refusals.ts'
 import { jobHeaders, masked } from '../workbench/job/headers.ts'
 import { type GraderPlan, type JobPlan, jobAddress, jobBody, jobWarnings } from '../workbench/job/job-body.ts'
 import { answerFormat, hyperparameterNames, hyperparameters, platforms } from '../workbench/job/platform-formats.ts'
@@ -145,6 +147,7 @@ function print({ options, plan }: ReadJob, { budget }: JobDeps): void {
   const hidden = !options.showSecrets && Object.keys(plan.headers).length > 0
   const warnings = [
     ...jobWarnings(plan, budget),
+    ...(plan.grader.kind === 'written' ? graderWarnings(plan.grader.grader) : []),
     ...(hidden ? ['header values are masked: --show-secrets prints them'] : []),
   ]
   if (options.json) {
@@ -153,6 +156,12 @@ function print({ options, plan }: ReadJob, { budget }: JobDeps): void {
   }
   process.stdout.write(`${JSON.stringify(body, null, 2)}\n`)
   process.stderr.write(`\nPOST ${address}\n${warnings.map((one) => `warning: ${one}\n`).join('')}`)
+}
+
+/** What a job will refuse in a grader file, and what is not valid in OpenAI's format. */
+function graderWarnings(grader: unknown): readonly string[] {
+  const checked = checkGrader(grader)
+  return checked.ok ? jobRefusals(checked.grader) : [checked.message]
 }
 
 function known(what: string, name: string, names: readonly string[]): string {

@@ -82,10 +82,15 @@ export function sdkPaths(bodyOf: (schema: z.ZodType) => object, toolAnswer: unkn
   const required = ['grader']
   const run = { ...bodyOf(graderRunBody), required }
   const validate = { ...bodyOf(graderBody), required }
+  const validated = {
+    type: 'object',
+    required: ['grader'],
+    properties: { grader: {}, warnings: { type: 'array', items: { type: 'string' } } },
+  }
   const call = bodyOf(toolRunBody)
   const paths = {
     'graders/run': post('Run a grader in OpenAI’s format.', run, runAnswer),
-    'graders/validate': post('Check a grader in OpenAI’s format.', validate, object({ grader: {} })),
+    'graders/validate': post('Check a grader in OpenAI’s format.', validate, validated),
     'tool/run': post('Call a tool of this server, or one of an allowed address.', call, toolAnswer, ofCalls),
   }
   return Object.fromEntries(

@@ -3,6 +3,7 @@ import { shorten } from '../../base/shorten.ts'
 import type { Caller } from '../../core/calls.ts'
 import type { GraderRuns } from '../../core/grader-runs.ts'
 import { RequestError } from '../../kit/errors.ts'
+import { jobRefusals } from '../../runtime/openai-graders/job-refusals.ts'
 import type { Outbound } from '../../runtime/outbound/outbound.ts'
 import { headerValue } from '../agent-rft.ts'
 import type { ErrorResponder } from '../error-response.ts'
@@ -61,8 +62,8 @@ export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> 
     app.post(`${at}/graders/validate`, async (c) => {
       await allow(c.req.raw, 'grade')
       const body = await readBody(c, graderBody, maxBodyBytes)
-      readGrader(body)
-      return c.json({ grader: body.grader })
+      const warnings = jobRefusals(readGrader(body))
+      return c.json({ grader: body.grader, ...(warnings.length > 0 && { warnings }) })
     })
     app.post(`${at}/tool/run`, async (c) => {
       await allow(c.req.raw, 'tools')

@@ -30,7 +30,7 @@ describe('graders/validate', () => {
     { ...check, operation: 'neq', pass_threshold: 1 },
     similar,
     { type: 'score_model', ...asked, range: [0, 10] },
-    label,
+    { ...multi, graders: { a: check, b: label } },
     { type: 'python', name: 'p', source: 'def grade(sample, item): return 1', image_tag: '2025-05-08' },
     { type: 'endpoint', url: 'https://graders.example.com/grade', headers: { a: 'b' }, rate_limit: 3 },
     multi,
@@ -42,6 +42,45 @@ describe('graders/validate', () => {
       ],
     },
   ])('gives a grader back as it was sent: %j', async (grader) => {
+    expect(await validate(grader)).toEqual({ grader })
+  })
+
+  const cosine = { ...similar, evaluation_metric: 'cosine' }
+  const python = (source: string) => ({ type: 'python', name: 'p', source })
+  const looping = '{% for one in item.all %}x{% endfor %}'
+  const inMulti = (one: unknown) => ({ type: 'multi', graders: { a: check, one }, calculate_output: 'a + one' })
+  it.each([
+    ['label_model on its own', label, ['grader: a job does not accept label_model on its own']],
+    ['cosine', cosine, ['grader.evaluation_metric: a job does not accept cosine']],
+    ['cosine in a multi grader', inMulti(cosine), ['grader.graders.one.evaluation_metric: ']],
+    [
+      'Python without grade',
+      python('def score(sample, item): return 1'),
+      ['grader.source: a job needs a function grade'],
+    ],
+    ['Python with a grade that is only called', inMulti(python('x = grade(1, 2)')), ['grader.graders.one.source: ']],
+    ['statements in a template', { ...check, input: looping }, ['grader: a job does not accept {% … %}']],
+    ['statements in a reference', inMulti({ ...similar, reference: looping }), ['grader.graders.one: ']],
+    [
+      'statements in messages, parts of them included',
+      inMulti({ ...label, input: [{ role: 'user', content: ['a', { type: 'input_text', text: looping }] }] }),
+      ['grader.graders.one: a job does not accept {% … %}'],
+    ],
+    [
+      'several of them',
+      { ...label, input: [{ role: 'user', content: looping }] },
+      ['grader: a job does not accept label_model', 'grader: a job does not accept {% … %}'],
+    ],
+  ])('warns of what a job refuses: %s', async (_, grader, warnings) => {
+    expect(await validate(grader)).toEqual({ grader, warnings: warnings.map((one) => expect.stringContaining(one)) })
+  })
+
+  it.each([
+    python('grade = lambda sample, item: 1'),
+    python('from os.path import join as grade'),
+    python('    import math\n\n    def grade(sample, item):\n        return 1'),
+    { ...check, reference: '50% {"a": {"%": 1}} \\frac{%a}{b}' },
+  ])('warns of nothing where a job takes the grader: %j', async (grader) => {
     expect(await validate(grader)).toEqual({ grader })
   })
 

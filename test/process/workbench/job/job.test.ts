@@ -189,6 +189,37 @@ describe('the command job', { timeout: 120_000 }, () => {
   })
 
   it.each([
+    [
+      {
+        type: 'label_model',
+        name: 'l',
+        model: 'm',
+        input: [{ role: 'user', content: 'a' }],
+        labels: ['a'],
+        passing_labels: ['a'],
+      },
+      'label_model',
+    ],
+    [{ type: 'text_similarity', name: 't', evaluation_metric: 'cosine', input: 'a', reference: 'a' }, 'cosine'],
+    [{ type: 'python', name: 'p', source: 'def score(sample, item): return 1' }, 'a function grade'],
+    [
+      { type: 'string_check', name: 's', operation: 'eq', input: '{% if item.a %}a{% endif %}', reference: 'a' },
+      '{% … %}',
+    ],
+    [
+      { type: 'string_check', name: 's', operation: 'eq', input: '{{answer}}', reference: 'a' },
+      '"answer" begins with neither',
+    ],
+  ])('warns of a grader in a file that the platform will refuse: %j', async (grader, warning) => {
+    const file = join(folder, 'refused.json')
+    writeFileSync(file, JSON.stringify(grader))
+    const { code, out, err } = await scorekeeper(['job', '--for', 'openai', ...needed, '--grader-file', file])
+    expect([code, JSON.parse(out).method.reinforcement.grader]).toEqual([0, grader])
+    expect(err).toMatch(/warning: grader/)
+    expect(err).toContain(warning)
+  })
+
+  it.each([
     [['--for', 'openai', ...needed, '--batch-size', '257'], /batch_size: .*at most 256/],
     [
       ['--for', 'openai', ...needed, '--batch-size', 'lots'],

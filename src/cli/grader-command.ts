@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
+import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
 import type { SettingsReader } from '../kit/settings.ts'
 import { recordedItems } from '../ledger/reports/recorded-facts.ts'
 import { readSpread } from '../ledger/reports/spread.ts'
@@ -12,9 +13,12 @@ import { sketchTools } from '../workbench/check-grader/call-attacks.ts'
 import { checkGrader } from '../workbench/check-grader/check-grader.ts'
 import { findGrader, NotThereError } from '../workbench/check-grader/find-grader.ts'
 import { findingsTable } from '../workbench/check-grader/finding.ts'
+import { needsOf } from '../workbench/check-grader/needs.ts'
+import { openPlayground, type Playground } from '../workbench/check-grader/playground.ts'
 import { referencesOf } from '../workbench/check-grader/references.ts'
 import { type CheckRow, readRows } from '../workbench/check-grader/rows.ts'
 import { spreadReport } from '../workbench/check-grader/spread-report.ts'
+import type { CheckMaterial } from '../workbench/check-grader/try-all.ts'
 import { noServices, shareOf } from '../workbench/check-grader/try-answer.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
 import { amount, whole } from './options.ts'
@@ -27,9 +31,11 @@ export interface GraderCommandDeps {
   /** Reads the settings of the environment. */
   readonly settings: Pick<SettingsReader<unknown>, 'read'>
   readonly graders: readonly Grader[]
-  /** What rollouts can call: each is tried with whatever the items name. */
-  readonly tools: Parameters<typeof sketchTools>[0]
-  /** Those that are JSON files; read when the command runs. */
+  /** The tools that rollouts can call. */
+  readonly tools: readonly Tool[]
+  /** How many calls a rollout may make; undefined for no limit. */
+  readonly budget: number | undefined
+  /** The graders that are JSON files; read when the command runs. */
   readonly jsonGraders: () => readonly JsonGrader[]
   /** The path of the folder with the graders' items files. */
   readonly folder: string
@@ -54,16 +60,17 @@ const spreadShape = z.object({
 
 const examples = `
 Examples:
-  npm run grader -- check finqa                               with graders/finqa.items.jsonl, or what is recorded
-  npm run grader -- check finqa --items dev.jsonl             with a dataset's rows
-  npm run grader -- check example/graders/facts.ts           a file that exports a grader, or is one as JSON
-  npm run grader -- spread finqa --since 7d                   what recorded rollouts can teach
+  scorekeeper grader check finqa                               with graders/finqa.items.jsonl, or recorded items
+  scorekeeper grader check finqa --items dev.jsonl             with the rows of a dataset
+  scorekeeper grader check example/graders/facts.ts            a file that exports a grader, or a JSON grader
+  scorekeeper grader spread finqa --since 7d                   what recorded rollouts can teach
 
 A line of an items file is a row of a dataset, or { "item": …, "answers": [ { "output_text", "label", "trajectory" } ] } with
-labelled answers, the label in the grader's range. Exit code 1: a check failed.
+labelled answers, the label in the grader's range. For a grader that reads the database, the calls of the answers are made
+on a throw-away database. Exit code 1: a check failed.
 `
 
-/** The command that tells whether a grader can be trusted: `check` attacks it, `spread` looks at recorded scores. */
+/** The command that tests whether a grader can be trusted: `check` attacks it, `spread` counts recorded scores. */
 export function graderCommand(deps: GraderCommandDeps): Command {
   const fallible = (act: () => Promise<number>) =>
     act()
@@ -77,25 +84,25 @@ export function graderCommand(deps: GraderCommandDeps): Command {
   const check = new Command('check')
     .summary('attack a grader with answers that must not pay')
     .argument('<grader>', 'the name of a served grader, or a file that exports one')
-    .option('--items <file>', 'JSON Lines of items, with labelled answers or without')
-    .option('--reference <field>', 'the item’s field that holds a right answer')
-    .option('--most <n>', 'how many items are tried', whole, 100)
-    .option('--threshold <share>', 'what an attack may earn, in the mean, of the range', amount, 0.1)
-    .option('--near-misses <share>', 'what a near miss may earn (default: as --threshold)', amount)
-    .option('--database', 'give the grader the server’s database')
+    .option('--items <file>', 'JSON Lines of items, with or without labelled answers')
+    .option('--reference <field>', 'the field of an item that holds a right answer')
+    .option('--most <n>', 'how many items to try', whole, 100)
+    .option('--threshold <share>', 'the most that an attack may earn on average, as a share of the range', amount, 0.1)
+    .option('--near-misses <share>', 'the same for a near miss (default: --threshold)', amount)
+    .option('--database', 'give the grader the server’s database, and make no calls')
     .option('--json', 'print the findings as JSON')
     .action((name: string, given: unknown) => fallible(() => runCheck(deps, name, checkShape.parse(given))))
   const spread = new Command('spread')
-    .summary('count by item how recorded scores spread')
+    .summary('count how recorded scores spread, by item')
     .argument('<grader>', 'the name of a grader')
-    .option('--version <version>', 'scores of this version alone, re-gradings too')
-    .option('--since <moment>', 'gradings since: 2026-11-01, or 7d for seven days ago', moment)
-    .option('--until <moment>', 'gradings before that: the base model’s, where training began then', moment)
-    .option('--solved <score>', 'the least score of a solved item (default: nine tenths of the range)', amount)
+    .option('--version <version>', 'only scores of this version, including re-gradings')
+    .option('--since <moment>', 'gradings since then: 2026-11-01, or 7d for seven days ago', moment)
+    .option('--until <moment>', 'gradings before then: those of the base model, if training began then', moment)
+    .option('--solved <score>', 'the least score of a solved item (default: 90 % of the range)', amount)
     .option('--json', 'print the counts as JSON')
     .action((name: string, given: unknown) => fallible(() => runSpread(deps, name, spreadShape.parse(given))))
   return new Command('grader')
-    .summary('tell whether a grader can be trusted')
+    .summary('test whether a grader can be trusted')
     .addCommand(check)
     .addCommand(spread)
     .addHelpText('after', examples)
@@ -116,6 +123,7 @@ async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<
   if (file !== undefined && !existsSync(file)) throw new NotThereError(`there is no file ${file}`)
   const database =
     options.database || file === undefined ? await openServerDatabase({ ...config, poolSize: 4 }) : undefined
+  let playground: Playground | undefined
   try {
     const rows = file === undefined ? await itemsOf(database, name, options.most) : await readRows(file, options.most)
     say(`${rows.length} items of ${file ?? 'the recorded rollouts'}`)
@@ -123,7 +131,13 @@ async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<
     const services = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
     const references = referencesOf(rows, grader, options.reference)
     const material = { grader, rows, references, tools: sketchTools(deps.tools), services }
-    const findings = await checkGrader(material, { threshold: options.threshold, nearMisses: options.nearMisses })
+    playground = options.database
+      ? undefined
+      : await playgroundFor(material, { ...deps, tools: toolsWithSettings(deps.tools, settings) })
+    const findings = await checkGrader(
+      { ...material, services: { ...services, ...(playground && { db: playground.db, play: playground.play }) } },
+      { threshold: options.threshold, nearMisses: options.nearMisses },
+    )
     const failed = findings.filter(({ verdict }) => verdict === 'fail').length
     process.stdout.write(
       options.json ? `${JSON.stringify({ grader: name, findings })}\n` : `${findingsTable(findings)}\n`,
@@ -131,11 +145,28 @@ async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<
     if (failed > 0) say(`\nthe grader "${grader.name}" fails ${failed} of ${findings.length} checks`)
     return failed > 0 ? 1 : 0
   } finally {
+    await playground?.close()
     await database?.close()
   }
 }
 
-/** The judge and the vectors of the settings, and a database that is never there. */
+/** A throw-away database for a grader that needs one; undefined for a grader that does not. */
+async function playgroundFor(material: CheckMaterial, deps: GraderCommandDeps): Promise<Playground | undefined> {
+  const needs = await needsOf(material, deps.tools)
+  if (needs.kind === 'nothing') return undefined
+  const remedy = 'use --database to give the grader the server’s database'
+  if (needs.kind === 'database') throw new Error(`the grader reads the database, but ${needs.why}: ${remedy}`)
+  const opened = await openPlayground(deps.tools, deps.budget).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`${needs.why}, and no throw-away database can be started: ${reason}\n${remedy}`, { cause })
+  })
+  say(`${needs.why}: calls are made in rollouts of their own, on a throw-away database`)
+  if (needs.skipped.length > 0)
+    say(`${needs.skipped.join(', ')} is external and not called: its labelled outputs stand`)
+  return opened
+}
+
+/** The judge and the embeddings of the settings, and a database that every query fails on. */
 function withoutDatabase(config: ReturnType<typeof loadConfig>) {
   const none = noServices()
   return graderServices(config, none, new AbortController().signal)
@@ -145,7 +176,7 @@ async function itemsOf(database: ServerDatabase | undefined, name: string, most:
   const items = database === undefined ? [] : await recordedItems(database.sql, most)
   if (items.length > 0) return items.map((item) => ({ item, answers: [] }))
   throw new Error(
-    `there are no items to check "${name}" with: none is recorded, and no file lies beside it; give --items`,
+    `there are no items to check "${name}" with: none is recorded, and there is no items file beside it; use --items`,
   )
 }
 
@@ -164,7 +195,7 @@ async function runSpread(deps: GraderCommandDeps, name: string, options: z.infer
   }
 }
 
-/** Nine tenths of the way from the least score to the greatest. */
+/** 90 % of the way from the least score to the greatest. */
 function solvedScore(grader: Grader | undefined): number {
   if (grader === undefined) return 0.9
   const zero = shareOf(0, grader)

@@ -58,6 +58,7 @@ export function createProgram({ env, fromFile, environment, tools, graders, ...p
         settings,
         graders,
         tools,
+        budget,
         jsonGraders,
         folder: fileURLToPath(new URL('graders', places.folder)),
       }),

@@ -76,12 +76,11 @@ const phraseLength = { min: 2, max: 100 }
 /** All phrases together are no longer than an answer can be. */
 const maxPhrases = 20_000
 
-function shortTexts(texts: readonly (string | undefined)[]): readonly string[] {
-  const { min, max } = phraseLength
-  return texts.flatMap((text) => (text !== undefined && text.length >= min && text.length <= max ? [text] : []))
+function shortTexts(texts: readonly string[]): readonly string[] {
+  return texts.filter(({ length }) => length >= phraseLength.min && length <= phraseLength.max)
 }
 
-/** The short texts of an item beside what the model is asked, at any depth. */
+/** The short texts of an item beside what the model is asked, at any depth; a sentence is not a phrase. */
 function phrasesOf({ item }: CheckRow): readonly string[] {
   const question = questionOf(item)
   const textsIn = (value: unknown): readonly string[] => {
@@ -89,7 +88,7 @@ function phrasesOf({ item }: CheckRow): readonly string[] {
     return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
   }
   const { messages: _, tools: __, ...rest } = item
-  return [...new Set(shortTexts(textsIn(rest)))]
+  return [...new Set(shortTexts(textsIn(rest)).filter((text) => !/[.!?]$/.test(text)))]
 }
 
 function phrasesOfAll(rows: readonly CheckRow[]): string | undefined {

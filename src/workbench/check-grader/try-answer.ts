@@ -107,13 +107,14 @@ export function shareOf(score: number, { range }: Pick<Grader, 'range'>): number
 /** A rollout whose calls are described and were not made. */
 const described = (calls: readonly SketchedCall[]): PlayedRollout => ({
   rolloutId: 'check',
-  trajectory: calls.map(recorded),
+  trajectory: calls.map(describedCall),
   state: null,
 })
 
 const epoch = Date.UTC(2026, 0, 1)
 
-function recorded({ tool, arguments: args, output, outcome }: SketchedCall, at: number): TrajectoryCall {
+/** A described call as the ledger would have recorded it. */
+export function describedCall({ tool, arguments: args, output, outcome }: SketchedCall, at: number): TrajectoryCall {
   const [startedAt, finishedAt] = [new Date(epoch + at * 1_000), new Date(epoch + at * 1_000 + 500)]
   const code = outcome === 'ok' ? null : 'refused'
   return {

@@ -70,6 +70,54 @@ describe('the command grader check', () => {
     expect([code, failed]).toEqual([1, ['degenerate answers', 'degenerate trajectories', 'near misses']])
   })
 
+  it('makes the calls of labelled answers on a throw-away database for a grader that reads one', async () => {
+    const grader = join(folder, 'reads.ts')
+    const define = JSON.stringify(new URL('../../../environment/environment.ts', import.meta.url).href)
+    const drizzle = JSON.stringify(import.meta.resolve('drizzle-orm'))
+    writeFileSync(
+      grader,
+      `import { sql } from ${drizzle}
+       import { defineGrader } from ${define}
+       export const reads = defineGrader({
+         name: 'reads',
+         version: '1',
+         async grade({ sample, reference, db, rolloutId }) {
+           const rows = await db.execute(sql\`select tool from tool_calls where rollout_id = \${rolloutId}\`)
+           return Number(sample.output_text === reference.reference_answer && rows.length === 1)
+         },
+       })`,
+    )
+    const row = (text: string, tool: string) => ({
+      item: { messages: [{ role: 'user', content: `What is ${text}?` }], reference_answer: text },
+      answers: [{ output_text: text, label: 1, trajectory: [{ tool, arguments: { text } }] }],
+    })
+    const itemsOf = (tool: string) => {
+      const path = join(folder, `${tool}.jsonl`)
+      writeFileSync(
+        path,
+        ['one thing', 'two things', 'three things'].map((text) => JSON.stringify(row(text, tool))).join('\n'),
+      )
+      return path
+    }
+    const played = await runSources('check', grader, '--items', itemsOf('note'), '--json')
+    expect(played.err).toContain(
+      'the grader reads the database: calls are made in rollouts of their own, on a throw-away database',
+    )
+    expect(findings.parse(JSON.parse(played.out)).findings).toContainEqual(
+      expect.objectContaining({
+        check: 'right answers',
+        verdict: 'pass',
+        found: 'right answers earn 100 % on average',
+      }),
+    )
+    const refused = await runSources('check', grader, '--items', itemsOf('refund'))
+    expect([refused.code, refused.out, refused.err]).toEqual([
+      1,
+      '',
+      expect.stringContaining('labelled answers call refund, which is not in tools/: use --database'),
+    ])
+  }, 120_000)
+
   it.each([
     [['check', 'nobody'], 2, 'there is no grader "nobody"; the graders are: answer, effort, wording'],
     [['check', 'no/such.ts'], 2, 'there is no file'],

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defaultLimits } from '../../base/limits.ts'
+import { version } from '../../base/version.ts'
+import type { Tool } from '../../kit/define-tool.ts'
+import type { Db } from '../../kit/environment.ts'
+import { UngradableError } from '../../kit/errors.ts'
+import { createLedger } from '../../ledger/ledger.ts'
+import { type Database, openDatabase } from '../../postgres/database.ts'
+import { startEmbedded } from '../../postgres/embedded/embedded.ts'
+import { migrate } from '../../postgres/migrate.ts'
+import { createApp } from '../../server/app.ts'
+import { ANONYMOUS } from '../../server/auth/principal.ts'
+import type { SketchedCall } from './rows.ts'
+import { describedCall, type Play } from './try-answer.ts'
+
+/** A throw-away database, and the means to make calls on it. */
+export interface Playground {
+  readonly db: Db
+  /** Makes calls in a rollout of its own, as a trainer would; see {@link createPlay}. */
+  readonly play: Play
+  /** Stops the database and removes it. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts an empty database in a temporary folder, with the tables of the ledger and of the environment.
+ *
+ * @param budget how many calls a rollout may make; undefined for no limit
+ * @throws EmbeddedUnavailable if this platform has no embedded database.
+ */
+export async function openPlayground(tools: readonly Tool[], budget: number | undefined): Promise<Playground> {
+  const folder = await mkdtemp(join(tmpdir(), 'scorekeeper-check-'))
+  const places = new Set([folder])
+  const remove = async () => {
+    for (const place of places) await rm(place, { recursive: true, force: true })
+  }
+  try {
+    const embedded = await startEmbedded({ dir: folder, durable: false })
+    // PostgreSQL runs as another user when this process is root, and may keep its data elsewhere.
+    places.add(embedded.where)
+    await migrate(embedded.url)
+    const database = openDatabase({ url: embedded.url, poolSize: 4 })
+    return {
+      db: database.db,
+      play: createPlay(database, tools, budget),
+      async close() {
+        await database.close()
+        await embedded.stop()
+        await remove()
+      },
+    }
+  } catch (error) {
+    await remove()
+    throw error
+  }
+}
+
+/**
+ * Makes the function that plays calls on a database: each through the server's own address for tools, in order, in a new
+ * rollout. Calls of tools with `effects: 'external'` are not made: they keep the output that they are described with.
+ */
+export function createPlay(database: Database, tools: readonly Tool[], budget: number | undefined): Play {
+  const app = createApp({
+    database,
+    tools,
+    graders: [],
+    budget,
+    authenticate: async () => ANONYMOUS,
+    log: { info() {}, warn() {}, error() {} },
+    limits: defaultLimits,
+    version,
+    isMigrated: async () => true,
+  })
+  const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+  const external = new Set(tools.filter(({ effects }) => effects === 'external').map(({ name }) => name))
+
+  const make = async (rolloutId: string, callId: string, call: SketchedCall, item: unknown): Promise<void> => {
+    const names = { type: 'function_call', id: `fc_${callId}`, call_id: callId, name: call.tool, trace_id: rolloutId }
+    const response = await app.request('/tools', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...names, arguments: JSON.stringify(call.arguments ?? {}), item }),
+    })
+    const text = await response.text()
+    if (response.ok) return
+    throw new UngradableError(500, 'call_not_played', `a call of ${call.tool} failed with ${response.status}: ${text}`)
+  }
+
+  return async (item, calls) => {
+    const rolloutId = `check_${randomUUID()}`
+    const ids = calls.map((_, at) => `call_${at + 1}`)
+    for (const [at, call] of calls.entries()) {
+      if (!external.has(call.tool)) await make(rolloutId, ids[at] ?? '', call, item)
+    }
+    const { trajectory, state } = await ledger.readRollout(rolloutId)
+    const made = new Map(trajectory.map((call) => [call.callId, call]))
+    const whole = calls.map((call, at) => ({ ...(made.get(ids[at] ?? '') ?? describedCall(call, at)), seq: at + 1 }))
+    return { rolloutId, trajectory: whole, state }
+  }
+}

@@ -40,7 +40,7 @@ const shipped: Readonly<Record<string, Grader>> = {
 }
 
 describe('a shipped grader passes its check, labelled answers included:', () => {
-  it.each(Object.entries(shipped))('%s', async (name, grader) => {
+  it.each(Object.entries(shipped))('%s', { timeout: 120_000 }, async (name, grader) => {
     const findings = await expectGrader(grader, { items: itemsOf(name) }).toPass()
     const labelled = findings.find(({ check }) => check === 'labelled answers')
     expect(labelled?.verdict).toBe('pass')

@@ -73,7 +73,7 @@ export const retailPolicy = defineGrader({
     const brevity = Math.min(1, longest / Math.max(1, sample.output_text.trim().length)) ** 2
     // Words without the action that was due are a lie, and without the look that finds the facts a guess.
     const idle = expected.length > 0 && done.length === 0
-    const informed = look.every((each) => usedTool(trajectory, each))
+    const informed = look.every((each) => trajectory.some((call) => isExactly(call, { ...each, optional: [] })))
     const told = idle || !informed ? 0 : (said?.score ?? 0) * brevity
     // Fields that were right from the start earn nothing either.
     const reached = final === undefined || idle ? 0 : scoreFields(state, final.state).score

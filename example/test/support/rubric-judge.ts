@@ -41,9 +41,12 @@ const signs: readonly (readonly [statement: string, of: RegExp])[] = [
   ['monthly payment is lower over 20 years', /each month less|payment: lower|lower monthly payment/],
 ]
 
-/** A judge of the labelled answers that goes by words: it stands in for a model, which would go by what they mean. */
+/**
+ * A judge of the labelled answers that goes by words: it stands in for a model, which would go by what they mean. As it is
+ * told to, it gives nothing for an answer that repeats the statement.
+ */
 export const bySigns: Says = (statement, answer) => {
   const sign = signs.find(([part]) => statement.includes(part))
   if (sign === undefined) throw new Error(`nothing is known of "${statement}"`)
-  return Number(sign[1].test(answer))
+  return Number(sign[1].test(answer) && !answer.includes(statement.replace(/[.]$/u, '')))
 }

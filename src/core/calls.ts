@@ -6,7 +6,7 @@ import type { Tool } from '../kit/define-tool.ts'
 import { RequestError } from '../kit/errors.ts'
 import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from '../ledger/calls/call.ts'
 import { createAnswerTimeout } from './answer-timeout.ts'
-import { failureOf } from './failure.ts'
+import { callFailure } from './failure.ts'
 import { runExternal } from './run-external.ts'
 import { type Run, type RunServices, runInTransaction, runWithoutEffects } from './run-tool.ts'
 import { createKeyedMutex, createSingleFlight } from './single-flight.ts'
@@ -70,7 +70,7 @@ export function createCaller(settings: CallerSettings): Caller {
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
 
   const recorded = (call: CallIdentity, work: () => Promise<Recorded>) =>
-    recordingFailure(ledger, unrecorded, call, work)
+    recordingFailure(settings, unrecorded, call, work)
   const refuse = (call: CallIdentity, code: string, output: string) =>
     recorded(call, () => ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() }))
 
@@ -104,9 +104,7 @@ export function createCaller(settings: CallerSettings): Caller {
     try {
       return await open(call, args, isNew)
     } catch (error) {
-      const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
-      const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
-      throw failureOf(error, facts, otherwise, [call.arguments, call.item])
+      throw callFailure(error, call)
     }
   }
 

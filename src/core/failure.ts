@@ -1,6 +1,8 @@
-import { storable } from '../base/json.ts'
+import { storable, storableText } from '../base/json.ts'
+import { loggable } from '../base/log.ts'
 import { concealed } from '../base/redact.ts'
 import { RequestError, ToolError } from '../kit/errors.ts'
+import type { CallIdentity } from '../ledger/calls/call.ts'
 import { isUnavailable } from '../postgres/database.ts'
 
 /** A call that is the model's fault, with the text that the model reads. */
@@ -32,6 +34,18 @@ export function fittingOutput(output: string, maxBytes: number): string {
   const bytes = text.length * 6 <= maxBytes ? 0 : Buffer.byteLength(JSON.stringify(text))
   if (bytes <= maxBytes) return text
   throw new OversizedOutput(`the output has ${bytes} bytes, more than the ${maxBytes} an answer may have; ask for less`)
+}
+
+/** The failure of a call, see {@link failureOf}: its arguments and item are redacted. */
+export function callFailure(cause: unknown, call: CallIdentity): RequestError {
+  const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
+  const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
+  return failureOf(cause, facts, otherwise, [call.arguments, call.item])
+}
+
+/** What is recorded of a failure beside its code, as JSON text: its cause, or the failure itself if nothing caused it. */
+export function recordedCause(failure: RequestError, redact: (text: string) => string): string {
+  return storableText(loggable(failure.cause ?? failure, redact))
 }
 
 /**

@@ -5,7 +5,7 @@ import { RequestError } from '../kit/errors.ts'
 import { isSameCall, type Recorded } from '../ledger/calls/call.ts'
 import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
-import { fittingOutput, refusalIn } from './failure.ts'
+import { callFailure, fittingOutput, recordedCause, refusalIn } from './failure.ts'
 import type { Opened, Run, RunServices } from './run-tool.ts'
 import { recordingFailure, type Unrecorded } from './unrecorded.ts'
 
@@ -31,7 +31,7 @@ export async function runExternal(
     const claim = { token, leaseSeconds: claims.leaseSeconds }
     const begun = { outcome: 'running', output: '', code: null, startedAt: new Date(), claim } as const
     const claiming = () => ledger.record({ ...run.call, ...begun })
-    const recorded = await recordingFailure(ledger, unrecorded, run.call, claiming)
+    const recorded = await recordingFailure(services, unrecorded, run.call, claiming)
     const { call } = recorded
     if (call.outcome !== 'running' || !isSameCall(call, run.call)) return recorded
     if (call.claim === token) {
@@ -87,8 +87,10 @@ async function runClaimed(services: RunServices, run: Run, tool: Opened<'externa
     if (lost.signal.aborted) return undefined
     const refusal = refusalIn(error)
     if (refusal) return await settle({ outcome: 'refused', ...refusal })
-    await settle({ outcome: 'failed', output: '', code: 'tool_failed' }).catch(() => undefined)
-    throw error
+    const failure = callFailure(error, run.call)
+    const cause = recordedCause(failure, services.redact)
+    await settle({ outcome: 'failed', output: '', code: failure.code, cause }).catch(() => undefined)
+    throw failure
   } finally {
     release()
   }

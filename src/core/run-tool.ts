@@ -13,6 +13,8 @@ export interface RunServices {
   readonly embed: Embed | undefined
   readonly budget: Budget | undefined
   readonly claims: ClaimKeeper
+  /** Removes from an error's text what must not be read, such as the values of secret settings. */
+  readonly redact: (text: string) => string
   /** The most bytes that an output may have as JSON. */
   readonly maxOutputBytes: number
   /** Aborted when the server stops and running work must end. */

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../base/log.ts'
 import { type CallIdentity, type CallRecord, ItemMismatchError, type Recorded } from '../ledger/calls/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { failureOf, refusalIn } from './failure.ts'
+import { callFailure, recordedCause, refusalIn } from './failure.ts'
+import type { RunServices } from './run-tool.ts'
 
 /** Failed calls that could not be recorded because the database was unavailable. */
 export interface Unrecorded {
@@ -158,7 +159,7 @@ function sizeOf({ arguments: args, item }: CallRecord): number {
  * confirmation was lost or because a retry was faster, that is the result instead.
  */
 export async function recordingFailure(
-  ledger: Pick<Ledger, 'record'>,
+  { ledger, redact }: Pick<RunServices, 'ledger' | 'redact'>,
   unrecorded: Unrecorded,
   call: CallIdentity,
   work: () => Promise<Recorded>,
@@ -173,10 +174,9 @@ export async function recordingFailure(
   } catch (error) {
     // Nothing is recorded in a rollout that belongs to another item.
     if (error instanceof ItemMismatchError) throw error
-    const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
-    const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
-    const failure = failureOf(error, facts, otherwise, [call.arguments, call.item])
-    const failed = { ...call, outcome: 'failed', output: '', code: failure.code, startedAt } as const
+    const failure = callFailure(error, call)
+    const cause = recordedCause(failure, redact)
+    const failed = { ...call, outcome: 'failed', output: '', code: failure.code, cause, startedAt } as const
     const recorded = await unrecorded.record(failed)
     if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded
     throw failure

@@ -61,6 +61,8 @@ export const toolCalls = pgTable(
     outcome: text('outcome', { enum: ['running', 'ok', 'refused', 'failed'] }).notNull(),
     output: text('output').notNull(),
     code: text('code'),
+    /** Why a failed call failed, redacted: the error's type, message, stack and causes; null for the others. */
+    cause: jsonb('cause'),
     attempt: integer('attempt').notNull().default(1),
     /** Who runs it: a token of the one attempt that may settle the call; null when it is settled at once. */
     claim: text('claim'),

@@ -40,6 +40,8 @@ export interface AppDeps {
   /** Says who calls, or throws an `AuthError`. */
   readonly authenticate: (headers: Headers) => Promise<Principal>
   readonly log: Log
+  /** Removes the values of secret settings from a text that is recorded; by default nothing. */
+  readonly redact?: ((text: string) => string) | undefined
   readonly limits: Limits
   /** The version of the server, for its description. */
   readonly version: string
@@ -76,7 +78,15 @@ export interface AppDeps {
  * @example await createApp(deps).request('/tools/cat', { method: 'POST', body })
  */
 export function createApp(deps: AppDeps): Hono {
-  const { database, log, limits, embed, now = Date.now, stopping = new AbortController().signal } = deps
+  const {
+    database,
+    log,
+    limits,
+    embed,
+    now = Date.now,
+    redact = (text) => text,
+    stopping = new AbortController().signal,
+  } = deps
   const { isDraining = () => false, admission = createAdmission(limits, log) } = deps
   // Every call that runs listens to it.
   setMaxListeners(0, stopping)
@@ -90,7 +100,7 @@ export function createApp(deps: AppDeps): Hono {
   const ledger = createLedger({ ...database, budget, now })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
   const shared = { ledger, db: database.db, embed, log, answerSeconds, stopping }
-  const caller = createCaller({ ...shared, tools, budget, claims, maxOutputBytes, toolSeconds, holdSeconds })
+  const caller = createCaller({ ...shared, redact, tools, budget, claims, maxOutputBytes, toolSeconds, holdSeconds })
   const { call, isBusy } = caller
   deps.atEnd?.(caller.handIn)
   const judge = deps.judge ?? noJudge

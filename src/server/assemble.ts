@@ -21,6 +21,8 @@ import type { ServeSettings } from './serve.ts'
 export interface AssemblySettings {
   readonly config: Config
   readonly log: Log
+  /** Removes the values of secret settings from a text; undefined if there are none. */
+  readonly redact: ((text: string) => string) | undefined
   readonly database: Pick<Database, 'sql' | 'db'>
   readonly tools: readonly Tool[]
   readonly graders: readonly Grader[]
@@ -37,7 +39,7 @@ export interface Assembly {
 
 /** Makes everything that the app is composed of, as the settings say. */
 export function assembleServer(settings: AssemblySettings): Assembly {
-  const { config, log, database, tools, graders, jsonGraders, budget } = settings
+  const { config, log, redact, database, tools, graders, jsonGraders, budget } = settings
   const { limits, publicUrl } = config
   const judgeClient = config.judge && createJudgeClient(config.judge)
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
@@ -64,6 +66,7 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         budget,
         authenticate,
         log,
+        redact,
         limits,
         version,
         isMigrated: () => isMigrated(database.sql),

@@ -50,7 +50,8 @@ export async function startServer(project: ServerProject): Promise<void> {
 async function start(project: ServerProject): Promise<void> {
   const variables = readVariables()
   const { config, settings } = loadSettings(variables.env, project.environment.settings)
-  const log = createLog(config.logLevel, settings.hidden.length > 0 ? redacting(settings.hidden) : undefined)
+  const redact = settings.hidden.length > 0 ? redacting(settings.hidden) : undefined
+  const log = createLog(config.logLevel, redact)
   handleUnhandledErrors(process, log)
   for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)
   const { folder } = project
@@ -62,7 +63,7 @@ async function start(project: ServerProject): Promise<void> {
   const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
   const database = await openServerDatabase({ ...config, silence })
   try {
-    run({ ...project, tools, graders, jsonGraders, config, variables, log, database })
+    run({ ...project, tools, graders, jsonGraders, config, variables, log, redact, database })
   } catch (error) {
     await database.close()
     throw error
@@ -86,6 +87,7 @@ interface Started extends ServerProject {
   readonly config: Config
   readonly variables: GivenVariables
   readonly log: Log
+  readonly redact: ((text: string) => string) | undefined
   readonly database: ServerDatabase
 }
 

@@ -43,6 +43,7 @@ export interface TestAppOptions {
   readonly budget?: number | undefined
   readonly limits?: Partial<Limits>
   readonly log?: Log
+  readonly redact?: (text: string) => string
   readonly stopping?: AbortSignal
   readonly judge?: Judge
   readonly authenticate?: AppDeps['authenticate']
@@ -62,6 +63,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     budget: 'budget' in options ? options.budget : environment.budget,
     authenticate: options.authenticate ?? (async () => ANONYMOUS),
     log: options.log ?? keepingLog(),
+    redact: options.redact,
     // Tests of a database that is away need not be held up.
     limits: { ...defaultLimits, holdSeconds: 0.2, ...options.limits },
     version: 'test',

@@ -22,6 +22,7 @@ export function recordText(record: CallRecord): string {
     outcome: record.outcome,
     output: record.output,
     code: record.code,
+    cause: record.cause,
     claim: record.claim?.token,
     lease_seconds: record.claim?.leaseSeconds,
     started_at: record.startedAt,
@@ -54,7 +55,7 @@ const text = `
   with input as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as r(
       n int, rollout_id text, call_id text, item_hash text, tool text, arguments jsonb, outcome text, output text,
-      code text, claim text, lease_seconds float8, started_at timestamptz, finished_at timestamptz)
+      code text, cause text, claim text, lease_seconds float8, started_at timestamptz, finished_at timestamptz)
   ),
   kept_items as (
     insert into items (hash, content)
@@ -94,11 +95,13 @@ const text = `
   ),
   inserted as (
     insert into tool_calls
-      (rollout_id, call_id, seq, tool, arguments, outcome, output, code, claim, lease_until, started_at, finished_at)
+      (rollout_id, call_id, seq, tool, arguments, outcome, output, code, cause, claim, lease_until, started_at,
+        finished_at)
     select rollout_id, call_id, seq, tool, coalesce(arguments, 'null'),
       case when over then 'refused' else outcome end,
       case when over then $4::text else output end,
       case when over then $5::text else code end,
+      case when not over then cause::jsonb end,
       case when over then null else claim end,
       case when over then null else now() + make_interval(secs => lease_seconds) end,
       started_at,
@@ -135,13 +138,14 @@ export function revival(record: CallRecord): Statement {
       record.claim?.token ?? null,
       record.claim === undefined ? null : String(record.claim.leaseSeconds),
       (record.finishedAt ?? new Date()).toISOString(),
+      record.cause ?? null,
     ],
   }
 }
 
 const revivalText = `
   update tool_calls
-  set outcome = $5::text, output = $6::text, code = $7::text, attempt = attempt + 1, claim = $8::text,
+  set outcome = $5::text, output = $6::text, code = $7::text, cause = $11::text::jsonb, attempt = attempt + 1, claim = $8::text,
     lease_until = now() + make_interval(secs => $9::text::float8),
     finished_at = case when $5::text <> 'running' then $10::text::timestamptz end
   where rollout_id = $1::text and call_id = $2::text and tool = $3::text and arguments = $4::text::jsonb

@@ -21,6 +21,8 @@ export interface CallRecord extends CallIdentity {
   readonly output: string
   /** Why it was refused or failed: a stable code; null for `ok` and `running`. */
   readonly code: string | null
+  /** For `failed`: the error as JSON text, redacted. */
+  readonly cause?: string | undefined
   readonly startedAt: Date
   /**
    * When it ended; the time of recording if left out. A failed call that is recorded again with the same time and code

@@ -15,6 +15,8 @@ export interface ClaimEnd {
   readonly outcome: 'ok' | 'refused' | 'failed'
   readonly output: string
   readonly code: string | null
+  /** For `failed`: the error as JSON text, redacted. */
+  readonly cause?: string | undefined
 }
 
 /**
@@ -50,13 +52,13 @@ const lock = `
   select set_config('idle_in_transaction_session_timeout', '5000', true),
     pg_advisory_xact_lock(hashtextextended($1::text, 0))`
 
-const settling = (claim: Claim, { outcome, output, code }: ClaimEnd): Statement => ({
+const settling = (claim: Claim, { outcome, output, code, cause }: ClaimEnd): Statement => ({
   text: `
     update tool_calls
-    set outcome = $1::text, output = $2::text, code = $3::text, claim = null, lease_until = null, finished_at = now()
+    set outcome = $1::text, output = $2::text, code = $3::text, cause = $7::text::jsonb, claim = null, lease_until = null, finished_at = now()
     where rollout_id = $4::text and call_id = $5::text and outcome = 'running' and claim = $6::text
     returning 1`,
-  values: [outcome, output, code, claim.rolloutId, claim.callId, claim.token],
+  values: [outcome, output, code, claim.rolloutId, claim.callId, claim.token, cause ?? null],
 })
 
 /**

@@ -87,7 +87,7 @@ function revivalText(revival: string): string {
   return `
   with revived as (${revival}),
   changed as (
-    update rollouts set state = $11::text::jsonb where id = $1::text and $11::text is not null
+    update rollouts set state = $12::text::jsonb where id = $1::text and $12::text is not null
   )
   select seq, attempt, set_config('idle_in_transaction_session_timeout', '5000', true),
     1 / (select count(*) from revived)::int as found

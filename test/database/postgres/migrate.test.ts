@@ -144,7 +144,8 @@ describe('a database of the one chain that came before', () => {
     await Promise.all(Array.from({ length: 10 }, () => migrate(database.url)))
     expect(await isMigrated(sql)).toBe(true)
     expect(await ledgerTimes()).toEqual(journalOf(migrationFolders.ledger))
-    expect(await contentOf()).toEqual(before)
+    // Later migrations may have added columns.
+    expect(await contentOf()).toMatchObject(before)
   })
 
   it('gives the same schema as a new database', async () => {

@@ -11,7 +11,7 @@ import { type Exported, type ExportRun, exportRollouts } from '../workbench/expo
 import { writerTo } from '../workbench/export/writer.ts'
 import { list, number, whole } from './options.ts'
 import { type ProgressBar, progressView } from './progress.ts'
-import { conditions, itemHash, moment, saying } from './rollout-options.ts'
+import { asArgument, conditions, itemHash, timestamp } from './rollout-options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 /** What {@link exportCommand} needs. */
@@ -54,11 +54,10 @@ At the end, and at Ctrl-C, the cursor behind the last line is told on stderr: --
 command goes on by itself, whatever ended it. See docs/exporting.md.
 `
 
-/** A moment, and how it was written: what is `7d` today is `7d` tomorrow, and the same command. */
-const named = (text: string) => ({ text, at: moment(text) })
+/** A timestamp, and how it was written: `7d` is the same option tomorrow. */
+const named = (text: string) => ({ text, at: timestamp(text) })
 
-/** Reads a cursor; what is none is wrong usage. */
-const place = (text: string) => saying(() => parseCursor(text))
+const place = (text: string) => asArgument(() => parseCursor(text))
 
 /** The command that writes recorded rollouts as JSON Lines. */
 export function exportCommand(deps: ExportDeps): Command {
@@ -69,8 +68,8 @@ export function exportCommand(deps: ExportDeps): Command {
         'calls, gradings and state, or chat messages for fine-tuning.',
     )
     .addOption(new Option('--format <format>', 'what a line is').choices(['trace', 'chat']).default('trace'))
-    .option('--since <moment>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', named)
-    .option('--until <moment>', 'rollouts graded before', named)
+    .option('--since <time>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', named)
+    .option('--until <time>', 'rollouts graded before', named)
     .option('--rollout <id>', 'one rollout, whatever its outcome')
     .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
     .option('--grader <name>', 'whose gradings count (default: any grader’s)')

@@ -22,7 +22,7 @@ import type { CheckMaterial } from '../workbench/check-grader/try-all.ts'
 import { noServices, shareOf } from '../workbench/check-grader/try-answer.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
 import { amount, whole } from './options.ts'
-import { moment } from './rollout-options.ts'
+import { timestamp } from './rollout-options.ts'
 import { exitCodes } from './run-program.ts'
 
 /** What {@link graderCommand} needs. */
@@ -96,8 +96,8 @@ export function graderCommand(deps: GraderCommandDeps): Command {
     .summary('count how recorded scores spread, by item')
     .argument('<grader>', 'the name of a grader')
     .option('--version <version>', 'only scores of this version, including re-gradings')
-    .option('--since <moment>', 'gradings since then: 2026-11-01, or 7d for seven days ago', moment)
-    .option('--until <moment>', 'gradings before then: those of the base model, if training began then', moment)
+    .option('--since <time>', 'gradings since then: 2026-11-01, or 7d for seven days ago', timestamp)
+    .option('--until <time>', 'gradings before then: those of the base model, if training began then', timestamp)
     .option('--solved <score>', 'the least score of a solved item (default: 90 % of the range)', amount)
     .option('--json', 'print the counts as JSON')
     .action((name: string, given: unknown) => fallible(() => runSpread(deps, name, spreadShape.parse(given))))

@@ -117,7 +117,7 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
       if (options.serve || options.ledger) database = await openServerDatabase({ ...loadConfig(env), poolSize: 2 })
       if (options.serve) server = await startOwnServer(entry, { ...env, PORT: '0' })
       const sql = database?.sql
-      const partsOf: PartsOf = async (rollouts) => (sql === undefined ? new Map() : readParts(sql, rollouts))
+      const partsOf: PartsOf | undefined = sql && ((rollouts) => readParts(sql, rollouts))
       const headers = trainerHeaders(env, options.header)
       const { tools, grader, maxSteps } = options
       const target = await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })

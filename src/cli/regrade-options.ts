@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import type { RegradingFilter } from '../ledger/reports/regrading-filter.ts'
-import { conditions, itemHash, moment } from './rollout-options.ts'
+import { conditions, itemHash, timestamp } from './rollout-options.ts'
 
 const whole = (most: number) => (text: string) => {
   const value = Number(text)
@@ -48,8 +48,8 @@ export function commandWith(act: (options: RegradeOptions) => Promise<void>): Co
         'beside those that the trainer was sent, which stay as they are.',
     )
     .option('--grader <name>', 'the grader (default: the first of the list)')
-    .option('--since <moment>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', moment)
-    .option('--until <moment>', 'rollouts graded before', moment)
+    .option('--since <time>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', timestamp)
+    .option('--until <time>', 'rollouts graded before', timestamp)
     .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
     .option('--where <conditions>', 'such as "score < 0.5 and tool = search"; all of several hold', conditions)
     .option('--limit <n>', 'the first so many, the oldest first', whole(999_999_999))

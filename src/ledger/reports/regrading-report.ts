@@ -8,9 +8,6 @@ const buckets = 10
 /** What re-grading came to so far, counted by the database over the table `compared`. */
 export type RegradingReport = Awaited<ReturnType<typeof readReport>>
 
-/** A rollout whose score changed. */
-export type Mover = RegradingReport['movers'][number]
-
 /**
  * Reads the report in the transaction of `withComparison`.
  *
@@ -168,24 +165,50 @@ async function readHistogram(tx: TransactionSql, from: number, to: number) {
   return { from, to, before: sums('was'), after: sums('is_now'), pairs }
 }
 
+/** One of the samples whose scores changed most. */
+export interface Mover {
+  readonly rollout_id: string
+  readonly item_hash: string
+  readonly before: number
+  readonly after: number
+  readonly before_reason: string | null
+  readonly after_reason: string | null
+  /** The text of the item's last user message, or its `question`. */
+  readonly question: string | null
+  /** The sample's `output_text`. */
+  readonly answer: string | null
+  /** The rollout's first calls, the arguments as JSON. */
+  readonly calls: readonly { readonly tool: string; readonly arguments: string; readonly outcome: string }[]
+}
+
+const callsShown = 20
+
 async function readMovers(tx: TransactionSql, most: number) {
-  return await tx<
-    {
-      rollout_id: string
-      item_hash: string
-      before: number
-      after: number
-      before_reason: string | null
-      after_reason: string | null
-    }[]
-  >`
+  return await tx<Mover[]>`
     select c.rollout_id, c.item_hash, c.before, c.after, left(b.reason, 2000) as before_reason,
-      left(a.reason, 2000) as after_reason
+      left(a.reason, 2000) as after_reason, left(b.sample ->> 'output_text', 2000) as answer,
+      left(coalesce(case jsonb_typeof(m.content)
+        when 'string' then m.content #>> '{}'
+        when 'array' then (
+          select string_agg(coalesce(part ->> 'text', part #>> '{}'), e'\\n') from jsonb_array_elements(m.content) part)
+        end, i.content ->> 'question'), 2000) as question,
+      coalesce((
+        select jsonb_agg(jsonb_build_object('tool', t.tool, 'arguments', left(t.arguments::text, 500), 'outcome', t.outcome)
+          order by t.seq)
+        from tool_calls t where t.rollout_id = c.rollout_id and t.seq <= ${callsShown}::int
+      ), '[]') as calls
     from (
       select * from compared where abs(after - before) > ${tolerance}
       order by abs(after - before) desc, id limit ${most}
     ) c
     join grades b on b.id = c.before_id join grades a on a.id = c.after_id
+    left join items i on i.hash = c.item_hash
+    left join lateral (
+      select message -> 'content' as content
+      from jsonb_array_elements(case jsonb_typeof(i.content -> 'messages') when 'array' then i.content -> 'messages' end)
+        with ordinality messages (message, place)
+      where message ->> 'role' = 'user' order by place desc limit 1
+    ) m on true
     order by abs(c.after - c.before) desc, c.id`
 }
 

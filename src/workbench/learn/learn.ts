@@ -4,11 +4,11 @@ import { randomFrom } from '../simulate/random.ts'
 import type { RolloutTrace } from '../simulate/trace.ts'
 import { advantages, type Choices, type Chosen, createPolicy, type Lesson } from './policy.ts'
 
-/** An agent whose conduct is a matter of named choices, which can be learned. */
+/** An agent that acts by named choices, which can be learned. */
 export interface Learner {
   readonly name: string
   readonly choices: Choices
-  /** How many times likelier than others an option is at the start; where nothing is said, all are alike. */
+  /** How many times likelier than others an option is at the start; 1 where it is left out. */
   readonly likely?: Readonly<Record<string, Readonly<Record<string, number>>>>
   play(desk: Desk, chosen: Chosen): Promise<string | Answer>
 }
@@ -23,7 +23,7 @@ export interface LearnPlan {
   readonly itemsPerStep: number
   /** Rollouts of each item in a step. */
   readonly group: number
-  /** How often it is validated, in steps; the start and the end always are. */
+  /** The steps between two validations; the start and the end are always validated. */
   readonly validateEvery: number
   /** Rollouts of each item in a validation. */
   readonly validationGroup: number
@@ -32,21 +32,21 @@ export interface LearnPlan {
   readonly seed: string
 }
 
-/** What a set of rollouts came to. */
+/** The result of a set of rollouts. */
 export interface Outcome {
   readonly rollouts: number
   readonly discarded: number
   /** The mean reward of those with a score; NaN for none. */
   readonly reward: number
   readonly calls: number
-  /** The mean of each part that the ledger has. */
-  readonly parts: Readonly<Record<string, number>>
+  /** The mean of each part of the scores; undefined where the parts were not read. */
+  readonly parts: Readonly<Record<string, number>> | undefined
 }
 
-/** One point of the curve; step 0 is before all training. */
+/** One point of the curve; step 0 is before training. */
 export interface LearnStep {
   readonly step: number
-  /** What this step's training rollouts came to; undefined for step 0. */
+  /** The result of this step's training rollouts; undefined for step 0. */
   readonly training: Outcome | undefined
   /** Undefined where it was not validated. */
   readonly validation: Outcome | undefined
@@ -54,20 +54,20 @@ export interface LearnStep {
   readonly policy: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
-/** The parts of rollouts' scores, as the ledger has them; empty where it cannot be asked. */
+/** Reads the parts of rollouts' scores from the ledger. */
 export type PartsOf = (rollouts: readonly string[]) => Promise<ReadonlyMap<string, Readonly<Record<string, number>>>>
 
 /**
- * Trains a policy on a server's rewards, by group-relative advantages, and gives each point of the curve as it comes. It is a
- * simulated policy over a handful of named choices, no language model: what it finds out is whether the reward can be
- * climbed, and what it leads to.
+ * Trains a policy on a server's rewards, by group-relative advantages, and yields the points of the curve. It is a simulated
+ * policy over a handful of named choices, not a language model: it shows whether the reward can be climbed, and what it leads
+ * to.
  *
- * Throws an Error when a step has no score at all, and the signal's reason when that aborts.
+ * @throws Error when a step has no score, and the signal's reason when that aborts.
  */
 export async function* learn(
   settings: RolloutSettings,
   plan: LearnPlan,
-  partsOf: PartsOf,
+  partsOf: PartsOf | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<LearnStep> {
   const { learner, steps, itemsPerStep, group, validateEvery, validationGroup, rate, seed } = plan
@@ -93,7 +93,7 @@ export async function* learn(
   }
 
   const validate = async (): Promise<Outcome> => {
-    // The same draws each time: what differs between two validations is the policy, and not luck.
+    // The same draws each time: two validations differ by the policy, not by luck.
     const played = await playAll(plan.validation, validationGroup, 'validation')
     return outcomeOf(
       played.map(({ trace }) => trace),
@@ -113,7 +113,7 @@ export async function* learn(
       return mine.map(({ chosen }, at) => ({ chosen, advantage: better[at] ?? 0 }))
     })
     if (lessons.length === 0) {
-      throw new Error(`step ${step} has no score at all: ${played[0]?.trace.discarded ?? 'no rollouts'}`)
+      throw new Error(`step ${step} has no score: ${played[0]?.trace.discarded ?? 'no rollouts'}`)
     }
     policy.learn(lessons, rate)
     const training = await outcomeOf(
@@ -125,22 +125,24 @@ export async function* learn(
   }
 }
 
-async function outcomeOf(traces: readonly RolloutTrace[], partsOf: PartsOf): Promise<Outcome> {
+async function outcomeOf(traces: readonly RolloutTrace[], partsOf: PartsOf | undefined): Promise<Outcome> {
   const scored = traces.filter(({ reward }) => reward !== null)
-  const parts = [...(await partsOf(scored.map(({ rollout }) => rollout))).values()]
-  const names = [...new Set(parts.flatMap(Object.keys))].sort()
+  const parts = await partsOf?.(scored.map(({ rollout }) => rollout))
   return {
     rollouts: traces.length,
     discarded: traces.length - scored.length,
     reward: mean(scored.map(({ reward }) => reward ?? 0)),
     calls: mean(traces.map(({ calls }) => calls.length)),
-    parts: Object.fromEntries(
-      names.map((name) => [name, mean(parts.flatMap((each) => (each[name] === undefined ? [] : [each[name]])))]),
-    ),
+    parts: parts && meansOf([...parts.values()]),
   }
 }
 
-/** So many of them, none twice. */
+function meansOf(parts: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
+  const names = [...new Set(parts.flatMap(Object.keys))].sort()
+  return Object.fromEntries(names.map((name) => [name, mean(parts.flatMap((each) => each[name] ?? []))]))
+}
+
+/** Draws up to `most` of them, none twice. */
 function draw<T>(things: readonly T[], most: number, random: () => number): readonly T[] {
   const keyed = things.map((thing) => ({ thing, key: random() })).sort((a, b) => a.key - b.key)
   return keyed.slice(0, most).map(({ thing }) => thing)

@@ -3,7 +3,7 @@ import type { Verdict } from './verdict.ts'
 
 const bars = '▁▂▃▄▅▆▇█'
 
-/** The line of a step as it comes, for a terminal. */
+/** The line of a step, for a terminal. */
 export function stepLine({ step, training, validation }: LearnStep): string {
   const told = (name: string, outcome: Outcome | undefined) =>
     outcome === undefined ? '' : `${name} ${outcome.reward.toFixed(3)}, ${outcome.calls.toFixed(1)} calls`
@@ -13,14 +13,14 @@ export function stepLine({ step, training, validation }: LearnStep): string {
     .join('   ')
 }
 
-/** The whole training in a few lines: curves, what the policy came to prefer, and the verdict. */
-export function learnReport(steps: readonly LearnStep[], { before, after, moved, message }: Verdict): string {
+/** The training in a few lines: curves, the policy's preferences, and the verdict. */
+export function learnReport(steps: readonly LearnStep[], { before, after, moved, message, warnings }: Verdict): string {
   const validated = steps.flatMap(({ validation }) => (validation === undefined ? [] : [validation]))
   const rows = [
     ['reward', (one: Outcome) => one.reward] as const,
-    ['calls a rollout', (one: Outcome) => one.calls] as const,
-    ...Object.keys(after.parts).map(
-      (part) => [`part ${part}`, (one: Outcome) => one.parts[part] ?? Number.NaN] as const,
+    ['calls per rollout', (one: Outcome) => one.calls] as const,
+    ...Object.keys(after.parts ?? {}).map(
+      (part) => [`part ${part}`, (one: Outcome) => one.parts?.[part] ?? Number.NaN] as const,
     ),
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
@@ -31,10 +31,19 @@ export function learnReport(steps: readonly LearnStep[], { before, after, moved,
   const moves = moved
     .slice(0, 6)
     .map(({ choice, option, from, to }) => `  ${choice}: ${option}, ${percent(from)} → ${percent(to)}`)
-  return ['In validation:', ...curves, '', 'What the policy came to prefer:', ...moves, '', message].join('\n')
+  return [
+    'In validation:',
+    ...curves,
+    '',
+    'What the policy prefers now:',
+    ...moves,
+    '',
+    message,
+    ...warnings.map((one) => `WARNING: ${one}`),
+  ].join('\n')
 }
 
-/** One character a point, from 0, or the least below it, to the greatest. */
+/** One character per point, from 0, or the least below it, to the greatest. */
 function spark(points: readonly number[]): string {
   const least = Math.min(0, ...points)
   const most = Math.max(least + 1e-9, ...points)

@@ -19,12 +19,15 @@ export function learnPage(steps: readonly LearnStep[], verdict: Verdict, about: 
     )
     return lineChart(`Choice: ${choice}`, lines)
   })
-  const parts = Object.keys(verdict.after.parts).map((part) => curve(`Part: ${part}`, ({ parts }) => parts[part]))
+  const parts = Object.keys(verdict.after.parts ?? {}).map((part) =>
+    curve(`Part: ${part}`, ({ parts }) => parts?.[part]),
+  )
   const reward = curve('Reward', (outcome) => outcome.reward)
   const calls = curve('Calls per rollout', (outcome) => outcome.calls)
   return page('A simulated policy learns', [
     html`<p class="soft">${about} The policy is a softmax over named choices, not a language model.</p>
 <p class="note ${kinds[verdict.kind]}">${verdict.message}</p>
+${verdict.warnings.map((warning) => html`<p class="note warn">${warning}</p>`)}
 <div class="charts">${[reward, calls, ...parts, ...choices]}</div>`,
   ])
 }

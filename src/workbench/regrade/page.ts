@@ -2,7 +2,7 @@ import { html } from 'hono/html'
 import { histogram, scatter } from '../../dashboard/components/charts.ts'
 import { type Html, page, type Tile, table, tiles, visible } from '../../dashboard/components/page.ts'
 import type { RegradingReport } from '../../ledger/reports/regrading-report.ts'
-import { beforeInWords, changeInWords, fixed, short, signed, whole } from './words.ts'
+import { beforeInWords, callText, changeInWords, fixed, short, signed, whole } from './format.ts'
 
 /** The report as a page of HTML in one file; everything that rollouts and graders wrote is escaped. */
 export function reportPage(report: RegradingReport, madeAt: Date): Promise<string> {
@@ -70,15 +70,22 @@ function withoutScore(report: RegradingReport) {
 }
 
 function movers(report: RegradingReport) {
-  const rows = report.movers.map(({ rollout_id, item_hash, before, after, before_reason, after_reason }) => [
+  const rows = report.movers.map(({ rollout_id, item_hash, before, after, question, answer, calls, ...reasons }) => [
     html`${fixed(before, 4)} → <b class="${after > before ? 'up' : 'down'}">${fixed(after, 4)}</b>`,
     html`<code>${visible(rollout_id)}</code><br><small>item ${short(item_hash)}</small>`,
-    visible(before_reason ?? '–'),
-    visible(after_reason ?? '–'),
+    visible(question ?? '–'),
+    visible(calls.map(callText).join('\n') || '–'),
+    visible(answer ?? '–'),
+    html`<small>before</small>
+${visible(reasons.before_reason ?? '–')}
+<small>after</small>
+${visible(reasons.after_reason ?? '–')}`,
   ])
-  return table(
-    'Largest changes',
-    [['score', 'num'], ['rollout'], ['reason before', 'text'], ['reason after', 'text']],
-    rows,
-  )
+  const texts = [
+    ['question', 'text'],
+    ['calls', 'text'],
+    ['answer', 'text'],
+    ['reasons', 'text'],
+  ] as const
+  return table('Largest changes', [['score', 'num'], ['rollout'], ...texts], rows)
 }

@@ -1,10 +1,9 @@
 import type { RegradingReport } from '../../ledger/reports/regrading-report.ts'
-import { plain } from './plain.ts'
-import { beforeInWords, changeInWords, fixed, short, signed, whole } from './words.ts'
+import { beforeInWords, callText, changeInWords, fixed, plain, short, signed, whole } from './format.ts'
 
 const blocks = ' ▁▂▃▄▅▆▇█'
 
-/** The report as a person reads it on a terminal; what rollouts and graders wrote is made harmless. */
+/** The report for a terminal; control characters in what rollouts and graders wrote are removed. */
 export function reportTable(report: RegradingReport): string {
   const { grader, version, code_hash, subjects, compared, scored, failed, ungradable, waiting, spread, histogram } =
     report
@@ -48,7 +47,7 @@ function partLines({ parts }: RegradingReport): string[] {
     const means = `${fixed(before, 4)} → ${fixed(after, 4)}`
     return `  ${plain(name, 40).padEnd(28)}${means.padEnd(22)}${whole(count_before)} → ${whole(count_after)}`
   })
-  return ['', `${'parts, mean before → after'.padEnd(52)}in so many`, ...lines]
+  return ['', `${'parts, mean before → after'.padEnd(52)}scores`, ...lines]
 }
 
 function codeLines({ without_score }: RegradingReport): string[] {
@@ -57,20 +56,23 @@ function codeLines({ without_score }: RegradingReport): string[] {
     `  ${whole(count)} ${outcome}: ${code ?? 'no code'}`,
     `      ${plain(rollout_id, 60)}: ${plain(reason ?? '', 200)}`,
   ])
-  return ['', 'without a score, each with one of them', ...lines]
+  return ['', 'without a score, with one example each', ...lines]
 }
 
 function moverLines({ movers }: RegradingReport): string[] {
   if (movers.length === 0) return []
-  const lines = movers.flatMap(({ rollout_id, item_hash, before, after, before_reason, after_reason }) => [
+  const lines = movers.flatMap(({ rollout_id, item_hash, before, after, question, answer, calls, ...reasons }) => [
     `  ${fixed(before, 4)} → ${fixed(after, 4)}  ${plain(rollout_id, 60)}  item ${short(item_hash)}`,
-    `      before: ${plain(before_reason ?? '–', 200)}`,
-    `      after:  ${plain(after_reason ?? '–', 200)}`,
+    `      question: ${plain(question ?? '–', 200)}`,
+    `      calls:    ${calls.length === 0 ? '–' : plain(calls.map(callText).join(', '), 300)}`,
+    `      answer:   ${plain(answer ?? '–', 200)}`,
+    `      before:   ${plain(reasons.before_reason ?? '–', 200)}`,
+    `      after:    ${plain(reasons.after_reason ?? '–', 200)}`,
   ])
-  return ['', 'biggest movers', ...lines]
+  return ['', 'largest changes', ...lines]
 }
 
-/** One character a tenth, as high as its count among the largest. */
+/** One character per tenth, its height relative to the largest count. */
 function bars(counts: readonly number[], { from, to }: RegradingReport['histogram']): string {
   const most = Math.max(1, ...counts)
   return `${from}|${counts.map((count) => blocks[Math.ceil((count / most) * (blocks.length - 1))]).join('')}|${to}`

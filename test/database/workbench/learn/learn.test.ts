@@ -115,7 +115,7 @@ describe('a simulated policy', () => {
     const { kind, before, after, moved } = verdictOf(steps, 'answer')
     expect(kind).toBe('learned')
     expect(after.reward).toBeGreaterThan(before.reward)
-    expect(after.parts['answer']).toBeGreaterThan(before.parts['answer'] ?? 1)
+    expect(after.parts?.['answer']).toBeGreaterThan(before.parts?.['answer'] ?? 1)
     expect(after.calls).toBeLessThan(before.calls)
     expect(moved.map(({ option }) => option)).toContain('yes')
   })
@@ -127,7 +127,7 @@ describe('a simulated policy', () => {
     expect(after.reward).toBeGreaterThan(before.reward + 0.1)
     expect(after.calls).toBeGreaterThan(before.calls)
     expect(moved[0]).toMatchObject({ choice: 'looks', option: '4' })
-    expect(message).toMatch(/^The reward rose (without the answers getting better|while the answers got worse) \(/)
+    expect(message).toMatch(/^The reward rose (without an improvement of the answers|while the answers got worse) \(/)
     expect(message).toContain('looks = 4')
   })
 
@@ -156,7 +156,7 @@ describe('a simulated policy', () => {
 
   it('stops with the reason when nothing can be scored', async () => {
     await expect(trained('failing', plan('1', { validation: items.slice(0, 1), validationGroup: 1 }))).rejects.toThrow(
-      'step 1 has no score at all: the grading was not answered: http_500',
+      'step 1 has no score: the grading was not answered: http_500',
     )
   })
 
@@ -183,19 +183,48 @@ describe('a simulated policy', () => {
   })
 })
 
+type Point = readonly [reward: number, calls: number, parts: Readonly<Record<string, number>> | undefined]
+const validated = (...points: readonly Point[]) =>
+  points.map(([reward, calls, parts], step) => ({
+    step,
+    training: undefined,
+    validation: { rollouts: 9, discarded: 0, reward, calls, parts },
+    policy: {},
+  }))
+
 describe('the verdict', () => {
   it('does not call a hack what earns more by fewer calls with the same answers', () => {
-    const outcome = (reward: number, calls: number, answer: number) => ({
-      rollouts: 9,
-      discarded: 0,
-      reward,
-      calls,
-      parts: { answer },
+    expect(verdictOf(validated([0.5, 6, { answer: 0.6 }], [0.57, 2, { answer: 0.6 }]), 'answer')).toMatchObject({
+      kind: 'learned',
+      message: expect.stringContaining('at least as good as before'),
+      warnings: [],
     })
-    const steps = [outcome(0.5, 6, 0.6), outcome(0.57, 2, 0.6)].map((validation, step) => ({
-      ...{ step, training: undefined, validation, policy: {} },
-    }))
-    expect(verdictOf(steps, 'answer').kind).toBe('learned')
-    expect(verdictOf(steps, 'none').message).toContain('cannot be told')
+  })
+
+  it.each([
+    ['learned', [0.5, 6, { answer: 0.6 }], [0.7, 2, { answer: 0.56 }]],
+    ['hacked', [0.5, 6, { answer: 0.6 }], [0.7, 6, { answer: 0.3 }]],
+    ['flat', [0.5, 6, { answer: 0.6 }], [0.51, 6, { answer: 0.5 }]],
+  ] as const)(
+    'warns of a trusted part that falls while the reward rises, also where it is %s',
+    (kind, before, after) => {
+      const verdict = verdictOf(validated(before, after), 'answer')
+      expect(verdict).toMatchObject({ kind, warnings: [expect.stringMatching(/^The part "answer" 0\.60 → .* fell/)] })
+      expect(verdict.message).not.toContain('as good as before')
+      expect(learnReport(validated(before, after), verdict)).toContain(`WARNING: ${verdict.warnings[0]}`)
+    },
+  )
+
+  it.each([
+    ['that the parts were not read', undefined, 'the parts of the scores were not read; give --serve or --ledger'],
+    ['that the scores have none', {}, 'the scores have no parts'],
+    [
+      'which parts there are',
+      { exact: 1, near: 1 },
+      'no score has a part "answer"; name one of exact, near with --part',
+    ],
+  ])('says %s where the trusted part is unknown', (_, parts, why) => {
+    const { message } = verdictOf(validated([0.5, 6, parts], [0.7, 6, parts]), 'answer')
+    expect(message).toContain(`Whether the answers improved is unknown: ${why}.`)
   })
 })

@@ -114,6 +114,12 @@ describe('grading 400 recorded rollouts again', () => {
     expect(new Map(told.map(([name, means]) => [name, rounded(means)]))).toEqual(
       new Map([...parts].map(([name, means]) => [name, rounded(means)])),
     )
+    for (const { question, answer, calls } of report.movers) {
+      expect(question).toMatch(/^question \d+$/)
+      expect(answer).not.toBeNull()
+      for (const call of calls)
+        expect(call).toEqual({ tool: expect.any(String), arguments: '{}', outcome: expect.any(String) })
+    }
     const found = report.movers.map(({ before, after }) => Math.abs(after - before).toFixed(9))
     expect(found).toEqual(
       moves
@@ -195,6 +201,33 @@ describe('grading 400 recorded rollouts again', () => {
     // Where the trainer was sent a score, that one is compared with.
     expect(report.other_code).toEqual([{ code_hash: 'c0de2', source: 'regrade', count: expect.any(Number) }])
     expect(report.other_code[0]?.count).toBeLessThan(report.compared)
+  })
+
+  it.each([
+    [
+      'a text',
+      [
+        { role: 'user', content: 'first' },
+        { role: 'user', content: 'how much?' },
+        { role: 'assistant', content: 'so' },
+      ],
+    ],
+    [
+      'parts',
+      [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'how' },
+            { type: 'text', text: 'much?' },
+          ],
+        },
+      ],
+    ],
+  ])('shows of the largest changes what the user asked last, where messages have %s', async (_, messages) => {
+    await database.sql`update items set content = content || ${JSON.stringify({ messages })}::text::jsonb`
+    const { movers } = await reportOf(database, {})
+    expect(new Set(movers.map(({ question }) => question?.replace(/\s+/g, ' ')))).toEqual(new Set(['how much?']))
   })
 
   it('grades by a grader that nobody asked before', async () => {

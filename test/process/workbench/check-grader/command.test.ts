@@ -123,7 +123,7 @@ describe('the command grader check', () => {
     [['check', 'no/such.ts'], 2, 'there is no file'],
     [['check', 'answer', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
     [['check', 'package.json'], 1, 'is no grader'],
-    [['spread', 'answer', '--since', 'yesterday'], 2, '"yesterday" is no moment'],
+    [['spread', 'answer', '--since', 'yesterday'], 2, '"yesterday" is not a valid timestamp'],
     [['check'], 2, 'missing required argument'],
     [['check', 'answer', '--most', 'few'], 2, 'whole number'],
     [['check', 'answer', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is not JSON'],

@@ -615,7 +615,7 @@ describe('the command export', () => {
   }, 30_000)
 
   it.each([
-    [['--since', 'yesterday'], 2, 'is no moment'],
+    [['--since', 'yesterday'], 2, 'is not a valid timestamp'],
     [['--outcome', 'good'], 2, 'outcome'],
     [['--format', 'csv'], 2, 'trace, chat'],
     [['--item', 'xyz'], 2, 'hash of an item'],

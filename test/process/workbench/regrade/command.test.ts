@@ -160,8 +160,12 @@ describe('the command', () => {
     expect(out).toContain(attention)
     expect(err).toContain(attention)
     expect(out).toMatch(/mean before → after +0\.\d{4} → 0\.\d{4}/)
-    expect(out.match(/before: before \[2J end/g)?.length).toBe(3)
-    expect(out.match(/after: {2}[\d.]+ after \d calls/g)?.length).toBe(3)
+    expect(out.match(/before: {3}before \[2J end/g)?.length).toBe(3)
+    expect(out.match(/after: {4}[\d.]+ after \d calls/g)?.length).toBe(3)
+    // With what was asked, called and answered, so that nobody has to look it up.
+    expect(
+      out.match(/question: question \d+\n +calls: {4}(?:–|search\(\{\}\).*)\n +answer: {3}[\d.]+\n/g)?.length,
+    ).toBe(3)
     expect(out).toMatch(/\d+ failed: grader_failed\n +\S+: the grader "graded" failed: TypeError: a slip of the author/)
     // Neither what a terminal obeys nor what turns a text around.
     expect(out.replaceAll('\n', ' ')).not.toMatch(/[\p{Cc}\p{Cf}]/u)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { commandWith } from '../../../../src/cli/regrade-options.ts'
+import { parseTimestamp } from '../../../../src/cli/rollout-options.ts'
 import { csvLine } from '../../../../src/workbench/regrade/csv.ts'
-import { parseMoment } from '../../../../src/workbench/regrade/moment.ts'
 import { parseWhere } from '../../../../src/workbench/regrade/where.ts'
 
 describe('--where', () => {
@@ -46,12 +46,27 @@ describe('--since', () => {
     ['90m', '2026-11-08T10:30:00.000Z'],
     ['2w', '2026-10-25T12:00:00.000Z'],
     ['2026-11-01', '2026-11-01T00:00:00.000Z'],
+    ['2028-02-29', '2028-02-29T00:00:00.000Z'],
+    ['2026-12-31T23:30-01:00', '2027-01-01T00:30:00.000Z'],
     ['2026-11-01T06:30', '2026-11-01T06:30:00.000Z'],
     ['2026-11-01 06:30:15', '2026-11-01T06:30:15.000Z'],
     ['2026-11-01T06:30+02:00', '2026-11-01T04:30:00.000Z'],
-  ])('reads %s', (text, moment) => expect(parseMoment(text, now).toISOString()).toBe(moment))
-  it.each(['yesterday', '7', '7y', '2026-13-01', '01.11.2026', ''])('says of "%s" how to write it', (text) =>
-    expect(() => parseMoment(text, now)).toThrow('is no moment: write 2026-11-01'),
+  ])('reads %s', (text, timestamp) => expect(parseTimestamp(text, now).toISOString()).toBe(timestamp))
+  it.each([
+    'yesterday',
+    '7',
+    '7y',
+    '2026-13-01',
+    '2026-00-01',
+    '2026-02-30',
+    '2026-02-29',
+    '2026-04-31T12:00Z',
+    '2026-11-00',
+    '2026-11-01T25:00',
+    '01.11.2026',
+    '',
+  ])('says of "%s" how to write it', (text) =>
+    expect(() => parseTimestamp(text, now)).toThrow('is not a valid timestamp: write 2026-11-01'),
   )
 })
 
@@ -72,7 +87,7 @@ describe('the options', () => {
     expect(await refused('--item', "'; --")).toContain('hash of an item')
     expect(await refused('--limit', '0')).toContain('whole number')
     expect(await refused('--concurrency', '1001')).toContain('from 1 to 1000')
-    expect(await refused('--since', 'soon')).toContain('is no moment')
+    expect(await refused('--since', 'soon')).toContain('is not a valid timestamp')
   })
 
   it('join what several --where say', async () => {

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { z } from 'zod'
 import { createLog } from '../src/base/log.ts'
+import { createTurns } from '../src/base/turns.ts'
 import { openServerDatabase } from '../src/postgres/open-database.ts'
 import { createApp } from '../src/server/app.ts'
 import { createAuthenticator } from '../src/server/auth/authenticate.ts'
@@ -42,16 +43,18 @@ process.once('SIGTERM', async () => {
 
 /** Adds the bare route, and one that inserts one row per request. */
 function withReferences(app: Hono): Hono {
+  const { maxBodyBytes } = config.limits
+  const turns = createTurns()
   app.post('/bare', async (c) => {
     await authenticate(c.req.raw.headers)
-    const body = await readBody(c, toolCallBody, config.limits.maxBodyBytes)
+    const body = await readBody(c, toolCallBody, { maxBodyBytes, turns })
     const { query } = toolInput.parse(JSON.parse(z.string().parse(body.arguments)))
     return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: query })
   })
 
   app.post('/insert', async (c) => {
     await authenticate(c.req.raw.headers)
-    const body = await readBody(c, toolCallBody, config.limits.maxBodyBytes)
+    const body = await readBody(c, toolCallBody, { maxBodyBytes, turns })
     const { query } = toolInput.parse(JSON.parse(z.string().parse(body.arguments)))
     const values = [`${body.trace_id} ${body.call_id}`, z.string().parse(body.arguments), query]
     await database.sql.unsafe('insert into reference_calls values ($1, $2::text::jsonb, $3)', values, { prepare: true })

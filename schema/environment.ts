@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEnvironment } from '../src/kit/define.ts'
 
-const message = z.looseObject({ role: z.string(), content: z.unknown() })
+const message = z.looseObject({ role: z.string(), content: z.unknown().optional() })
 
 /** A label as datasets write it: text, or a bare number. */
 const label = z.union([z.string().trim().min(1, 'is empty'), z.number()]).transform(String)

@@ -28,7 +28,7 @@ export function storable(text: string): string {
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
-  checkJson(value)
+  if (mayBeDeep(text) || mayBeWide.test(text)) checkJson(value)
   return suspiciousEscape.test(text) ? storableJson(value) : value
 }
 
@@ -45,6 +45,21 @@ export function storableText(value: unknown): string {
   const text = JSON.stringify(value)
   return suspiciousEscape.test(text) ? JSON.stringify(storableJson(JSON.parse(text))) : text
 }
+
+/** Whether JSON text has enough brackets to be nested too deep; most has not, and then its value need not be walked. */
+function mayBeDeep(text: string): boolean {
+  let brackets = 0
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
+      brackets += 1
+      if (brackets > maxJsonDepth) return true
+    }
+  }
+  return false
+}
+
+/** What the text of a number beyond 1e±100 has in it: an exponent of two digits or more, or a hundred digits. */
+const mayBeWide = /\d[eE][+-]?\d{2}|\d{100}/
 
 function checkJson(value: unknown): void {
   let wide = 0
@@ -70,16 +85,20 @@ function checkJson(value: unknown): void {
  * @example canonicalJson({ b: 1, a: [true] }) // '{"a":[true],"b":1}'
  */
 export function canonicalJson(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  let fields = ''
-  for (const [key, inner] of Object.entries(value).sort(byKey)) {
-    if (inner !== undefined) fields += `${fields === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(inner)}`
+  if (!isFields(value)) return JSON.stringify(value) ?? 'null'
+  let text = ''
+  // Without a function to compare by, keys are sorted by code unit, in less than half the time.
+  for (const key of Object.keys(value).sort()) {
+    const inner = value[key]
+    if (inner !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(inner)}`
   }
-  return `{${fields}}`
+  return `{${text}}`
 }
 
-const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0)
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
 
 /** SHA-256 of a value's canonical JSON, in hex: equal values, whatever the order of their keys, have equal hashes. */
 export function contentHash(value: unknown): string {

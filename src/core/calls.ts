@@ -24,6 +24,8 @@ export interface ToolRequest {
   readonly arguments: unknown
   /** The dataset row, the reference included. */
   readonly item: unknown
+  /** The {@link contentHash} of the item, if it is known already. */
+  readonly itemHash?: string
 }
 
 /** The answer to a tool call: the model reads `output`, whatever the outcome. */
@@ -115,8 +117,8 @@ export function createCaller(settings: CallerSettings): Caller {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const callId = request.callId ?? `call_${randomUUID()}`
       const args = readArguments(request.arguments)
-      const { tool, item } = request
-      const call = { rolloutId, callId, tool, arguments: args.value, itemHash: contentHash(item), item }
+      const { tool, item, itemHash = contentHash(item) } = request
+      const call = { rolloutId, callId, tool, arguments: args.value, itemHash, item }
       const { joined, result } = singleFlight.join(JSON.stringify([rolloutId, callId, call.itemHash]), rolloutId, () =>
         make(call, args, request.callId === undefined),
       )

@@ -25,6 +25,9 @@ export interface GradingRequest {
   readonly sample: Sample
   /** The dataset row, the reference included. */
   readonly item: unknown
+  /** The {@link contentHash} of each, if it is known already. */
+  readonly itemHash?: string
+  readonly sampleHash?: string
 }
 
 /** What {@link createGrading} needs. */
@@ -123,7 +126,8 @@ export function createGrading(settings: GradingSettings): Grading {
       const grader = request.grader === undefined ? [...graders.values()][0] : graders.get(request.grader)
       if (grader === undefined) throw unknownGrader(request.grader, [...graders.keys()])
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
-      const hashes = { sampleHash: contentHash(request.sample), itemHash: contentHash(request.item) }
+      const { sample, item, sampleHash = contentHash(sample), itemHash = contentHash(item) } = request
+      const hashes = { sampleHash, itemHash }
       const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash, hashes.itemHash])
       const { result } = singleFlight.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
       const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')

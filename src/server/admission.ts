@@ -1,6 +1,6 @@
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
-import { requestId } from '../wires/request-id.ts'
+import { requestId } from '../wires/http.ts'
 
 /** Counts what is in flight, and turns away what would be too much. */
 export interface Admission {

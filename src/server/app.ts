@@ -4,6 +4,7 @@ import { withDeadline } from '../base/deadline.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/shorten.ts'
+import { createTurns } from '../base/turns.ts'
 import { createCaller } from '../core/calls.ts'
 import { createClaimKeeper } from '../core/claim-keeper.ts'
 import { createGraderRuns } from '../core/grader-runs.ts'
@@ -21,6 +22,7 @@ import { createOutbound, type Outbound } from '../runtime/outbound/outbound.ts'
 import type { RunnersSettings } from '../runtime/runners.ts'
 import { agentRft } from '../wires/agent-rft.ts'
 import { createErrorResponder } from '../wires/error-response.ts'
+import { onlyBy } from '../wires/http.ts'
 import { openAiAddresses } from '../wires/openai/addresses.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { type Principal, requireScope } from './auth/principal.ts'
@@ -157,9 +159,13 @@ export function createApp(deps: AppDeps): Hono {
     await allow(c.req.raw, 'tools', 'grade', 'read')
     return c.json(openApi(deps.tools, [...graders.values()], deps.version))
   })
+  for (const path of ['/healthz', '/readyz', '/openapi.json']) app.all(path, onlyBy('GET, HEAD'))
+  // What a load balancer asks, and OPTIONS *.
+  app.options('/', onlyBy('GET, HEAD, POST'))
 
-  app.route('/', agentRft({ call, grade, allow, respond, maxBodyBytes }))
-  app.route('/', openAiAddresses({ runs, call, outbound, publicUrl, allow, respond, maxBodyBytes }))
+  const wire = { allow, respond, maxBodyBytes, turns: createTurns() }
+  app.route('/', agentRft({ ...wire, call, grade }))
+  app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))
   return app
 }
 

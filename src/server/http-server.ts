@@ -35,7 +35,14 @@ export function createHttpServer(
     requireHostHeader: false,
     connectionsCheckingInterval: Math.min(5_000, patience.head * 1000),
   }
-  const server = createServer(serverOptions, getRequestListener(fetch, { errorHandler: refused }))
+  const listener = getRequestListener(fetch, { errorHandler: refused })
+  const server = createServer(serverOptions, (request, response) => {
+    // HTTP/1.0 needs no host.
+    if (request.httpVersion === '1.0') request.headers.host ??= 'localhost'
+    // The options of the server as a whole, which are those of its root.
+    if (request.url === '*' && request.method === 'OPTIONS') request.url = '/'
+    void listener(request, response)
+  })
   const connections = watchConnections(server)
 
   server.timeout = patience.answer * 1000

@@ -1,24 +1,40 @@
+import { isUtf8 } from 'node:buffer'
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
 import { parseJson } from '../base/json.ts'
 import { shorten } from '../base/shorten.ts'
+import type { Turns } from '../base/turns.ts'
 import { RequestError } from '../kit/errors.ts'
 
+/** What the bodies of requests are read with. */
+export interface BodyLimits {
+  readonly maxBodyBytes: number
+  readonly turns: Turns
+}
+
+/** Resolves when a large piece of work on the request's body may run; see {@link Turns.take}. */
+export function turnOf(c: Context, { maxBodyBytes, turns }: BodyLimits): Promise<void> | undefined {
+  const length = c.req.header('content-length')
+  return turns.take(length === undefined ? maxBodyBytes : Number(length))
+}
+
 /**
- * Reads a request's JSON body of at most `maxBytes` as `schema` wants it: the only place where a parse error becomes a
- * 400. Throws a `RequestError`: 413, 415 or 400.
+ * Reads a request's JSON body as `schema` parses it: the only place where a parse error becomes a 400. Throws a
+ * `RequestError`: 413, 415 or 400.
  */
-export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, maxBytes: number): Promise<Body> {
+export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, limits: BodyLimits): Promise<Body> {
   const encoding = c.req.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
     const message = `the body is encoded as "${shorten(encoding, 64)}"; send it as it is`
     throw new RequestError(415, 'unsupported_encoding', message)
   }
-  const text = await readText(c, maxBytes).catch((cause: unknown) => {
+  const bytes = await readBytes(c, limits.maxBodyBytes).catch((cause: unknown) => {
     if (cause instanceof RequestError) throw cause
     throw new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
   })
+  const text = textOf(bytes)
+  await limits.turns.take(bytes.byteLength)
   const body = schema.safeParse(parsed(text), hidingValues)
   if (body.success) return body.data
   const message = `the body does not fit: ${describeIssues(body.error, 'body')}`
@@ -28,22 +44,30 @@ export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, maxByt
 /** The first field that does not fit, for an answer that names one. */
 const paramOf = ({ issues }: z.ZodError) => shorten(issues[0]?.path.map(String).join('.') ?? '', 200) || null
 
-/** Reads a body as text; one that is too large is left unread where its length is announced, else cut off. */
-async function readText(c: Context, maxBytes: number): Promise<string> {
+/** Reads a body; one that is too large is left unread if its length is announced, and cut off otherwise. */
+async function readBytes(c: Context, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => new RequestError(413, 'body_too_large', `the body is larger than ${maxBytes} bytes; send less`)
   const length = c.req.header('content-length')
   if (Number(length ?? 0) > maxBytes) throw tooLarge()
   // Node holds a sender to the length that it announced.
-  if (length !== undefined && c.req.header('transfer-encoding') === undefined) return c.req.text()
-  const decoder = new TextDecoder()
+  if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
+    return Buffer.from(await c.req.raw.arrayBuffer())
+  }
+  const chunks: Uint8Array[] = []
   let bytes = 0
-  let text = ''
   for await (const chunk of c.req.raw.body ?? []) {
     bytes += chunk.byteLength
     if (bytes > maxBytes) throw tooLarge()
-    text += decoder.decode(chunk, { stream: true })
+    chunks.push(chunk)
   }
-  return text + decoder.decode()
+  return Buffer.concat(chunks, bytes)
+}
+
+/** Decodes a body, which may begin with a byte order mark. Other encodings are refused: two texts could become one. */
+function textOf(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new RequestError(400, 'invalid_encoding', 'the body is not UTF-8; send JSON as UTF-8')
+  const text = bytes.toString()
+  return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
 function parsed(text: string): unknown {
@@ -57,7 +81,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The parser's reason without the piece of the body that it quotes: the answer may stand there, and the model reads it. */
+/** The parser's reason without the part of the body that it quotes: the answer may be in there, and the model reads it. */
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause)
   return shorten(message.replace(/, (?:\.\.\.)?".*/s, ''), 200)

@@ -6,7 +6,9 @@ const label = z.union([z.string().trim().min(1, 'is empty'), z.number()]).transf
 
 /** The environment that the tests serve: questions about invented reports, each with one figure as its answer. */
 export const environment = defineEnvironment({
-  task: z.object({ messages: z.array(z.looseObject({ role: z.string(), content: z.unknown() })).default([]) }),
+  task: z.object({
+    messages: z.array(z.looseObject({ role: z.string(), content: z.unknown().optional() })).default([]),
+  }),
   reference: z
     .object({ reference_answer: label.nullish(), gold_path: z.string().nullish() })
     .transform(({ reference_answer, gold_path }, context) => {

@@ -5,10 +5,9 @@ import type { GraderRuns } from '../../core/grader-runs.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { jobRefusals } from '../../runtime/openai-graders/job-refusals.ts'
 import type { Outbound } from '../../runtime/outbound/outbound.ts'
-import { headerValue } from '../agent-rft.ts'
 import type { ErrorResponder } from '../error-response.ts'
-import { readBody } from '../read-body.ts'
-import { requestId } from '../request-id.ts'
+import { headerValue, onlyBy, requestId } from '../http.ts'
+import { type BodyLimits, readBody, turnOf } from '../read-body.ts'
 import { graderBody, graderRunBody, readGrader, runPosted } from './graders.ts'
 import { runTool, toolRunBody } from './tool-run.ts'
 
@@ -16,7 +15,7 @@ import { runTool, toolRunBody } from './tool-run.ts'
 export const openAiBases = ['/v1', '/openai/v1', '/openai'] as const
 
 /** What these addresses are served with. */
-export interface OpenAiAddressesSettings {
+export interface OpenAiAddressesSettings extends BodyLimits {
   readonly runs: GraderRuns
   readonly call: Caller['call']
   readonly outbound: Pick<Outbound, 'post'>
@@ -25,7 +24,6 @@ export interface OpenAiAddressesSettings {
   /** Lets a request pass that may use the scope, or throws. */
   readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<void>
   readonly respond: ErrorResponder
-  readonly maxBodyBytes: number
 }
 
 /** What is known of a request of these addresses. */
@@ -38,7 +36,7 @@ interface Known {
  * `tool/run`. Every answer has an `x-request-id`, every error OpenAI's shape.
  */
 export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> {
-  const { runs, call, outbound, publicUrl, allow, respond, maxBodyBytes } = settings
+  const { runs, call, outbound, publicUrl, allow, respond } = settings
   const reachedAt = (c: Context) => [...(publicUrl === undefined ? [] : [publicUrl]), new URL(c.req.url).origin]
   const app = new Hono<Known>()
   app.onError((error, c) => {
@@ -56,28 +54,27 @@ export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> 
     })
     app.post(`${at}/graders/run`, async (c) => {
       await allow(c.req.raw, 'grade')
-      const body = await readBody(c, graderRunBody, maxBodyBytes)
+      const body = await readBody(c, graderRunBody, settings)
+      await turnOf(c, settings)
       return c.json(await runPosted(runs, body, reachedAt(c)))
     })
     app.post(`${at}/graders/validate`, async (c) => {
       await allow(c.req.raw, 'grade')
-      const body = await readBody(c, graderBody, maxBodyBytes)
+      const body = await readBody(c, graderBody, settings)
       const warnings = jobRefusals(readGrader(body))
       return c.json({ grader: body.grader, ...(warnings.length > 0 && { warnings }) })
     })
     app.post(`${at}/tool/run`, async (c) => {
       await allow(c.req.raw, 'tools')
-      const body = await readBody(c, toolRunBody, maxBodyBytes)
+      const body = await readBody(c, toolRunBody, settings)
+      await turnOf(c, settings)
       const { answer, rolloutId, replayed } = await runTool({ call, outbound, reachedAt: reachedAt(c) }, body)
       if (rolloutId !== undefined) c.header('x-rollout-id', headerValue(rolloutId))
       if (replayed) c.header('x-replayed', 'true')
       return c.json(answer)
     })
     for (const path of ['graders/run', 'graders/validate', 'tool/run']) {
-      app.all(`${at}/${path}`, (c) => {
-        c.header('allow', 'POST')
-        throw new RequestError(405, 'method_not_allowed', `this address is called by POST, not by ${c.req.method}`)
-      })
+      app.all(`${at}/${path}`, onlyBy('POST'))
     }
   }
   for (const base of openAiBases) {

@@ -6,6 +6,7 @@ import { checkGrader, type OpenAiGrader } from '../../runtime/openai-graders/che
 import type { Graded } from '../../runtime/openai-graders/graded.ts'
 import type { ModelUsage } from '../../runtime/openai-graders/runners.ts'
 import { toolCallBody } from '../agent-rft.ts'
+import { outputText } from '../sample.ts'
 
 /** The body of `graders/run`; `model_sample` may be left out where `sample` has an `output_text`. */
 export const graderRunBody = z
@@ -17,7 +18,8 @@ export const graderRunBody = z
     trace_id: toolCallBody.shape.trace_id,
   })
   .transform(({ model_sample, sample, ...rest }, context) => {
-    const output_text = model_sample ?? sample?.['output_text']
+    const said = sample?.['output_text']
+    const output_text = model_sample ?? outputText(sample ?? {}) ?? said
     if (typeof output_text === 'string') return { ...rest, sample: { ...sample, output_text } }
     context.addIssue({ code: 'custom', path: ['model_sample'], message: 'is missing, must be a string' })
     return z.NEVER

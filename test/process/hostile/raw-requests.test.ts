@@ -78,7 +78,8 @@ describe('a request over a raw socket', () => {
 
   it.each<[string, Step[], number[]]>([
     ['of HTTP/1.0', ['GET /healthz HTTP/1.0\r\nhost: a\r\n\r\n'], [200]],
-    ['of HTTP/1.0 without a host', ['GET /healthz HTTP/1.0\r\n\r\n'], [400]],
+    ['of HTTP/1.0 without a host', ['GET /healthz HTTP/1.0\r\n\r\n'], [200]],
+    ['as HAProxy checks by default', ['OPTIONS / HTTP/1.0\r\n\r\n'], [204]],
     ['of HTTP/0.9', ['GET /healthz\r\n\r\n'], [400]],
     ['of HTTP/2', ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'], [400]],
     ['without a host', ['GET /healthz HTTP/1.1\r\n\r\n'], [400]],
@@ -86,7 +87,7 @@ describe('a request over a raw socket', () => {
     ['with a host that is none', ['GET /healthz HTTP/1.1\r\nhost: a/../b?c@d\r\n\r\n'], [400]],
     ['for an absolute address', [get('http://elsewhere.example/healthz')], [200]],
     ['for an absolute address with a password', [get('http://u:p@elsewhere.example/healthz')], [200]],
-    ['for everything', ['OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n'], [400]],
+    ['for everything', ['OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n'], [204]],
     ['for another host, as to a proxy', ['CONNECT elsewhere.example:443 HTTP/1.1\r\nhost: a\r\n\r\n'], []],
     ['for a file', [get('file:///etc/passwd')], [400]],
     ['that climbs out of the root', [get('/../../etc/passwd')], [404]],

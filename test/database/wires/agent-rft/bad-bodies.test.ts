@@ -43,6 +43,29 @@ describe('a body that cannot be used', () => {
     expect(body.output?.length).toBeLessThan(400)
   })
 
+  it.each([
+    ['Latin-1', Buffer.from('{"item":{"answer":"Caf\xe9"}}', 'latin1')],
+    ['UTF-16', Buffer.from('{"item":"\xe9"}', 'utf16le')],
+    ['a surrogate in UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
+    ['an overlong form', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
+    ['a character that is cut off', Buffer.from('{"item":"\u20ac').subarray(0, -1)],
+  ])('because it is no UTF-8 (%s) is a 400, whether its length is announced or not', async (_, bytes) => {
+    const announced = { 'content-length': String(bytes.length) }
+    for (const headers of [announced, { 'transfer-encoding': 'chunked' }]) {
+      const response = await app().request('/tools/echo', { method: 'POST', headers, body: new Uint8Array(bytes) })
+      expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'invalid_encoding' } }])
+    }
+  })
+
+  it('may begin with a byte order mark', async () => {
+    const { status, body } = await post(
+      app(),
+      '/tools/echo',
+      `\ufeff${JSON.stringify({ arguments: '{"text":"\u20ac"}' })}`,
+    )
+    expect([status, body.output]).toEqual([200, '\u20ac'])
+  })
+
   it('names the field and what is expected there', async () => {
     const { body } = await post(app(), '/tools/echo', { trace_id: {}, arguments: 5 })
     expect(body.output).toBe(

@@ -47,15 +47,41 @@ describe('an address that is none', () => {
   })
 
   it.each([
-    ['GET', '/tools/look', 'POST'],
-    ['HEAD', '/tools/look', 'POST'],
-    ['PUT', '/tools', 'GET, POST'],
-    ['GET', '/grade', 'POST'],
-    ['OPTIONS', '/graders/one', 'POST'],
+    ['GET', '/tools/look', 'POST, OPTIONS'],
+    ['HEAD', '/tools/look', 'POST, OPTIONS'],
+    ['PUT', '/tools', 'GET, HEAD, POST, OPTIONS'],
+    ['GET', '/grade', 'POST, OPTIONS'],
+    ['DELETE', '/graders/one', 'POST, OPTIONS'],
+    ['POST', '/healthz', 'GET, HEAD, OPTIONS'],
+    ['PUT', '/readyz', 'GET, HEAD, OPTIONS'],
+    ['POST', '/openapi.json', 'GET, HEAD, OPTIONS'],
+    ['GET', '/v1/fine_tuning/alpha/graders/run', 'POST, OPTIONS'],
   ])('for the method %s (%s) is a 405 that says which one is', async (method, path, allowed) => {
     const response = await testApp(database, { tools: [look], graders: [one] }).request(path, { method })
     expect([response.status, response.headers.get('allow')]).toEqual([405, allowed])
     if (method !== 'HEAD') expect(await response.json()).toMatchObject({ error: { code: 'method_not_allowed' } })
+  })
+})
+
+describe('OPTIONS', () => {
+  it.each([
+    ['/', 'GET, HEAD, POST, OPTIONS'],
+    ['/healthz', 'GET, HEAD, OPTIONS'],
+    ['/readyz', 'GET, HEAD, OPTIONS'],
+    ['/openapi.json', 'GET, HEAD, OPTIONS'],
+    ['/tools', 'GET, HEAD, POST, OPTIONS'],
+    ['/tools/look', 'POST, OPTIONS'],
+    ['/grade', 'POST, OPTIONS'],
+    ['/graders/one', 'POST, OPTIONS'],
+    ['/v1/fine_tuning/alpha/graders/run', 'POST, OPTIONS'],
+    ['/openai/fine_tuning/alpha/tool/run', 'POST, OPTIONS'],
+  ])('on %s is answered with the methods that are allowed, without a key', async (path, allowed) => {
+    const response = await guarded().app.request(path, { method: 'OPTIONS' })
+    expect([response.status, response.headers.get('allow'), await response.text()]).toEqual([204, allowed, ''])
+  })
+
+  it('on an address that does not exist is a 404', async () => {
+    expect((await guarded().app.request('/elsewhere', { method: 'OPTIONS' })).status).toBe(404)
   })
 })
 

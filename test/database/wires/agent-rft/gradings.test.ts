@@ -73,6 +73,42 @@ describe('a grading', () => {
   })
 
   it.each([
+    ['null', { output_text: null }],
+    ['empty', { output_text: '' }],
+    ['missing', {}],
+  ])('whose output_text is %s grades what the first choice says', async (kind, sample) => {
+    const contents = [
+      '94',
+      [
+        { type: 'text', text: '9' },
+        { type: 'output_text', text: '4' },
+      ],
+    ]
+    for (const [n, content] of contents.entries()) {
+      const choices = [{ message: { role: 'assistant', content } }, { message: { content: '95' } }]
+      const rollout = `choice-${kind}-${n}`
+      const grading = { sample: { ...sample, choices }, item: { answer: '94' }, trace_id: rollout }
+      expect((await post(app(), '/grade', grading)).text).toBe('{"score":1}')
+      expect(await grades(rollout)).toMatchObject([{ sample: { output_text: '94', choices } }])
+    }
+  })
+
+  it('whose model refused, or called tools only, grades an empty answer', async () => {
+    const messages = [{ content: null, refusal: 'no' }, { content: null, tool_calls: [] }, { tool_calls: [] }]
+    for (const [n, message] of messages.entries()) {
+      const sample = { output_text: null, choices: [{ message }] }
+      const grading = { sample, item: { answer: '' }, trace_id: `refusing-${n}` }
+      expect((await post(app(), '/grade', grading)).text).toBe('{"score":1}')
+    }
+  })
+
+  it('keeps the output_text where the choices say something else', async () => {
+    const sample = { output_text: '94', choices: [{ message: { content: '95' } }] }
+    const grading = { sample, item: { answer: '94' }, trace_id: 'both' }
+    expect((await post(app(), '/grade', grading)).text).toBe('{"score":1}')
+  })
+
+  it.each([
     ['no sample', {}],
     ['a sample that is null', { sample: null }],
     ['a sample that is text', { sample: 'x' }],

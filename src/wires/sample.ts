@@ -1,0 +1,48 @@
+import { z } from 'zod'
+
+const part = z.union([
+  z.object({ type: z.enum(['text', 'output_text']), text: z.string() }).transform(({ text }) => text),
+  // Such as a refusal or an image, which are no text of the answer.
+  z.unknown().transform(() => ''),
+])
+const content = z.union([z.string(), z.array(part).transform((parts) => parts.join(''))])
+const choice = z.union([
+  z.object({ message: z.object({ content }) }).transform(({ message }) => message.content),
+  z.object({ text: z.string() }).transform(({ text }) => text),
+])
+
+/**
+ * What a model said: `output_text`, or the content of the first choice where that is null, empty or missing. Undefined where
+ * neither says anything.
+ *
+ * @example outputText({ output_text: null, choices: [{ message: { content: '94' } }] }) // '94'
+ */
+export function outputText(sample: { readonly output_text?: unknown; readonly choices?: unknown }): string | undefined {
+  const { output_text: text, choices } = sample
+  if (typeof text === 'string' && text !== '') return text
+  const first: unknown = Array.isArray(choices) ? choices[0] : undefined
+  return choice.safeParse(first).data
+}
+
+const list = z
+  .array(z.unknown())
+  .nullish()
+  .transform((values) => values ?? [])
+
+/**
+ * The sample of a grading; only `output_text` is always there. It is null or empty when the model said nothing. Where it is
+ * missing, and no choice has it, what the model said is unknown, and a score would be one of something else.
+ */
+export const sampleBody = z
+  .looseObject({
+    output_text: z.string('must be there, a string or null').nullish(),
+    output_tools: list,
+    choices: list,
+  })
+  .transform((sample, context) => {
+    const text = outputText(sample)
+    if (text !== undefined) return { ...sample, output_text: text }
+    if (sample.output_text !== undefined) return { ...sample, output_text: '' }
+    context.addIssue({ code: 'custom', path: ['output_text'], message: 'must be there, a string or null' })
+    return z.NEVER
+  })

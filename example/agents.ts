@@ -1,28 +1,28 @@
-import type { Agent, Desk } from '../src/workbench/simulate/agent.ts'
+import type { Agent, AgentContext } from '../src/workbench/simulate/agent.ts'
 import { computeAnswer, formatAnswer, unitOf } from './corpus/answers.ts'
 import { parseQuestion } from './corpus/questions.ts'
 
 /** Reads up to four of the pages that a search finds, until one of them fits the question, and computes from that. */
 const careful: Agent = {
   name: 'careful',
-  play: async (desk) => (await lookThrough(desk, 4, isAbout(desk.question))) ?? 'unknown',
+  play: async (context) => (await lookThrough(context, 4, isAbout(context.question))) ?? 'unknown',
 }
 
 /** Takes the first page that a search finds, whatever company it is about. */
 const hasty: Agent = {
   name: 'hasty',
-  play: async (desk) => (await lookThrough(desk, 1, () => true)) ?? '0',
+  play: async (context) => (await lookThrough(context, 1, () => true)) ?? '0',
 }
 
 /** Knows what the careful one knows, but looks around first, and reads what it has read. */
 const rambling: Agent = {
   name: 'rambling',
-  async play(desk) {
-    await desk.call('list', { path: '' })
-    const [first] = pathsIn(await desk.call('search', { query: desk.question }))
-    await desk.call('list', { path: first?.split('/')[0] ?? '' })
-    if (first !== undefined) await desk.call('cat', { path: first })
-    return (await lookThrough(desk, 5, isAbout(desk.question))) ?? 'unknown'
+  async play(context) {
+    await context.call('list', { path: '' })
+    const [first] = pathsIn(await context.call('search', { query: context.question }))
+    await context.call('list', { path: first?.split('/')[0] ?? '' })
+    if (first !== undefined) await context.call('cat', { path: first })
+    return (await lookThrough(context, 5, isAbout(context.question))) ?? 'unknown'
   },
 }
 
@@ -36,13 +36,17 @@ const guessing: Agent = {
 export const agents: readonly Agent[] = [careful, hasty, rambling, guessing]
 
 /** Searches, reads at most `most` of the pages found, and answers from the first that fits and holds an answer. */
-async function lookThrough(desk: Desk, most: number, fits: (page: string) => boolean): Promise<string | undefined> {
-  const asked = parseQuestion(desk.question)
-  const paths = pathsIn(await desk.call('search', { query: desk.question }))
+async function lookThrough(
+  context: AgentContext,
+  most: number,
+  fits: (page: string) => boolean,
+): Promise<string | undefined> {
+  const asked = parseQuestion(context.question)
+  const paths = pathsIn(await context.call('search', { query: context.question }))
   if (asked === undefined) return undefined
   let second: string | undefined
   for (const path of paths.slice(0, most)) {
-    const page = await desk.call('cat', { path })
+    const page = await context.call('cat', { path })
     const answer = computeAnswer(asked, tableIn(page))
     if (answer === undefined) continue
     const formatted = formatAnswer(asked, answer, unitOf(page))

@@ -26,16 +26,16 @@ export const learner: Learner = {
     stop: { 'after one more look': 2 },
     say: { 'the answer': 3 },
   },
-  async play(desk, chosen) {
-    const asked = parseQuestion(desk.question)
-    if (chosen['begin'] === 'list, then search') await desk.call('list', { path: '' })
-    const paths = pathsIn(await desk.call('search', { query: desk.question }))
-    const fits = chosen['take'] === 'the first' ? () => true : isAbout(desk.question)
+  async play(context, chosen) {
+    const asked = parseQuestion(context.question)
+    if (chosen['begin'] === 'list, then search') await context.call('list', { path: '' })
+    const paths = pathsIn(await context.call('search', { query: context.question }))
+    const fits = chosen['take'] === 'the first' ? () => true : isAbout(context.question)
     let answer: string | undefined
     let from: string | undefined
     let read = ''
     for (const path of paths.slice(0, Number(chosen['pages']))) {
-      const page = await desk.call('cat', { path })
+      const page = await context.call('cat', { path })
       read += `${page}\n`
       const computed = asked && computeAnswer(asked, tableIn(page))
       if (asked === undefined || computed === undefined) continue
@@ -44,9 +44,9 @@ export const learner: Learner = {
       if (fitting || answer === undefined) [answer, from] = [formatted, path]
       if (fitting) break
     }
-    if (chosen['verify'] === 'read it again' && from !== undefined) await desk.call('cat', { path: from })
-    if (chosen['verify'] === 'search again') await desk.call('search', { query: desk.question.slice(0, 60) })
-    if (chosen['stop'] === 'after one more look') await desk.call('list', { path: from?.split('/')[0] ?? '' })
+    if (chosen['verify'] === 'read it again' && from !== undefined) await context.call('cat', { path: from })
+    if (chosen['verify'] === 'search again') await context.call('search', { query: context.question.slice(0, 60) })
+    if (chosen['stop'] === 'after one more look') await context.call('list', { path: from?.split('/')[0] ?? '' })
     if (chosen['say'] !== 'the answer') {
       const figures = [answer ?? '', ...(read.match(/-?\d[\d,]*(?:\.\d+)?%?/g) ?? [])].join(' ')
       return chosen['say'] === 'every figure it read' ? figures : `${figures} ${manyNumbers}`

@@ -6,8 +6,8 @@ export const learner: Learner = {
   name: 'learner',
   choices: { begin: ['at once', 'list first'], look: ['up', 'not at all'] },
   likely: { begin: { 'list first': 3 }, look: { 'not at all': 3 } },
-  async play(desk, chosen) {
-    if (chosen['begin'] === 'list first') await desk.call('list', { path: '' })
-    return chosen['look'] === 'up' ? lookUp(desk) : '12.5%'
+  async play(context, chosen) {
+    if (chosen['begin'] === 'list first') await context.call('list', { path: '' })
+    return chosen['look'] === 'up' ? lookUp(context) : '12.5%'
   },
 }

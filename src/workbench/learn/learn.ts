@@ -1,4 +1,4 @@
-import type { Agent, Answer, DatasetItem, Desk } from '../simulate/agent.ts'
+import type { Agent, AgentContext, Answer, DatasetItem } from '../simulate/agent.ts'
 import { playRollout, type RolloutSettings } from '../simulate/play-rollout.ts'
 import { randomFrom } from '../simulate/random.ts'
 import type { RolloutTrace } from '../simulate/trace.ts'
@@ -10,7 +10,7 @@ export interface Learner {
   readonly choices: Choices
   /** How many times likelier than others an option is at the start; 1 where it is left out. */
   readonly likely?: Readonly<Record<string, Readonly<Record<string, number>>>>
-  play(desk: Desk, chosen: Chosen): Promise<string | Answer>
+  play(context: AgentContext, chosen: Chosen): Promise<string | Answer>
 }
 
 /** How a policy is trained. */
@@ -84,7 +84,7 @@ export async function* learn(
       for (const { item, index, member } of waiting) {
         const random = randomFrom(seed, ...key, index, member)
         const chosen = policy.choose(random)
-        const agent: Agent = { name: learner.name, play: (desk) => learner.play(desk, chosen) }
+        const agent: Agent = { name: learner.name, play: (context) => learner.play(context, chosen) }
         played.push({ trace: await playRollout(settings, { agent, item, index, member, random }, signal), chosen })
       }
     }

@@ -27,8 +27,8 @@ export interface WantedCall {
   readonly arguments: unknown
 }
 
-/** What an agent may see and do in a rollout. It never gets the reference: only what a model would read. */
-export interface Desk {
+/** What an agent may see and do in a rollout: what a model would read, never the reference. */
+export interface AgentContext {
   readonly messages: DatasetItem['messages']
   /** The last message of the user's, as text. */
   readonly question: string
@@ -60,7 +60,7 @@ export interface Answer {
 /** Plays rollouts: a script, or a model. */
 export interface Agent {
   readonly name: string
-  play(desk: Desk): Promise<string | Answer>
+  play(context: AgentContext): Promise<string | Answer>
 }
 
 /** The text of a message, whether it is written as a text or as parts. */

@@ -1,6 +1,6 @@
 import type OpenAI from 'openai'
 import { z } from 'zod'
-import { type Agent, type Answer, type Desk, type ToolDefinition, textOf } from './agent.ts'
+import { type Agent, type AgentContext, type Answer, type ToolDefinition, textOf } from './agent.ts'
 import type { Spending } from './spending.ts'
 
 /** How a model is asked. */
@@ -42,14 +42,14 @@ const roleShape = z.enum(['user', 'assistant', 'system', 'developer'])
  */
 export function modelAgent(settings: ModelAgentSettings): Agent {
   const { model } = settings
-  return { name: model, play: (desk) => play(settings, desk) }
+  return { name: model, play: (context) => play(settings, context) }
 }
 
 async function play(
   { client, model, effort, maxOutputTokens, spending }: ModelAgentSettings,
-  desk: Desk,
+  context: AgentContext,
 ): Promise<Answer> {
-  const input: OpenAI.Responses.ResponseInputItem[] = desk.messages.map(({ role, content }) => ({
+  const input: OpenAI.Responses.ResponseInputItem[] = context.messages.map(({ role, content }) => ({
     ...{ type: 'message', role: roleShape.parse(role), content: textOf(content) },
   }))
   const summaries: string[] = []
@@ -61,16 +61,16 @@ async function play(
         {
           model,
           input,
-          tools: desk.tools.map(functionTool),
+          tools: context.tools.map(functionTool),
           parallel_tool_calls: true,
           // Nothing is kept there: reasoning comes back sealed, and is handed back.
           store: false,
           include: ['reasoning.encrypted_content'],
-          ...formatOf(desk.format),
+          ...formatOf(context.format),
           ...(effort !== undefined && { reasoning: { effort: effortShape.parse(effort), summary: 'auto' } }),
           ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
         },
-        { signal: desk.signal },
+        { signal: context.signal },
       ),
     )
     inputTokens += response.usage?.input_tokens ?? 0
@@ -82,11 +82,13 @@ async function play(
       if (item.type === 'reasoning') summaries.push(...item.summary.map(({ text }) => text))
       if (item.type === 'reasoning' || item.type === 'function_call' || item.type === 'message') input.push(item)
     }
-    if (calls.length === 0 || desk.stepsLeft() === 0) {
+    if (calls.length === 0 || context.stepsLeft() === 0) {
       const reasoningSummary = summaries.join('\n')
       return { text: saidIn(response), inputTokens, outputTokens, ...(reasoningSummary !== '' && { reasoningSummary }) }
     }
-    const outputs = await desk.callTogether(calls.map(({ name, arguments: args }) => ({ tool: name, arguments: args })))
+    const outputs = await context.callTogether(
+      calls.map(({ name, arguments: args }) => ({ tool: name, arguments: args })),
+    )
     for (const [at, { call_id }] of calls.entries()) {
       input.push({ type: 'function_call_output', call_id, output: outputs[at] ?? '' })
     }

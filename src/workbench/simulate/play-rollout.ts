@@ -4,9 +4,9 @@ import { contentHash } from '../../base/json.ts'
 import { estimateTokens } from '../../kit/scoring/conduct/output-length.ts'
 import {
   type Agent,
+  type AgentContext,
   type Answer,
   type DatasetItem,
-  type Desk,
   type ToolDefinition,
   textOf,
   toolDefinition,
@@ -93,7 +93,7 @@ export async function playRollout(
     return Promise.all(wanted.map(callOne))
   }
 
-  const desk: Desk = {
+  const context: AgentContext = {
     messages: item.messages,
     question: textOf(item.messages.findLast(({ role }) => role === 'user')?.content),
     tools: toolsIn(item) ?? settings.tools,
@@ -105,14 +105,14 @@ export async function playRollout(
     callTogether,
   }
 
-  const { answer, failed } = await playAgent(agent, desk)
+  const { answer, failed } = await playAgent(agent, context)
   signal.throwIfAborted()
   // Nobody knows what it would have answered: a model's API that is away is no wrong answer.
   if (failed !== undefined) discarded ??= `the agent failed: ${failed}`
   let graded: Delivered | undefined
   let reward: number | undefined
   if (discarded === undefined) {
-    const body = { sample: sampleOf(answer, calls, desk.format), item, trace_id: rollout }
+    const body = { sample: sampleOf(answer, calls, context.format), item, trace_id: rollout }
     try {
       graded = await deliver(settings.graderUrl, body, settings, signal)
       const read = scoreShape.safeParse(parsed(graded.text))
@@ -154,9 +154,9 @@ export async function playRollout(
 
 const toolsIn = (item: DatasetItem) => z.array(toolDefinition).min(1).safeParse(item['tools']).data
 
-async function playAgent(agent: Agent, desk: Desk): Promise<{ answer: Answer; failed?: string }> {
+async function playAgent(agent: Agent, context: AgentContext): Promise<{ answer: Answer; failed?: string }> {
   try {
-    const answer = await agent.play(desk)
+    const answer = await agent.play(context)
     return { answer: typeof answer === 'string' ? { text: answer } : answer }
   } catch (error) {
     if (error instanceof StepsUsedUp) return { answer: { text: '' } }

@@ -1,4 +1,4 @@
-import type { Agent, Desk } from '../../../src/workbench/simulate/agent.ts'
+import type { Agent, AgentContext } from '../../../src/workbench/simulate/agent.ts'
 
 /** The article in a question such as "What does the lamp cost?". */
 const articleIn = (question: string) => /the (\w+) cost/.exec(question)?.[1] ?? ''
@@ -7,8 +7,8 @@ const articleIn = (question: string) => /the (\w+) cost/.exec(question)?.[1] ?? 
 const priceIn = (output: string) => /costs (\d+\.\d\d)/.exec(output)?.[1]
 
 /** Looks the article up and answers with its price. */
-export async function lookUpAndAnswer(desk: Desk): Promise<string> {
-  return priceIn(await desk.call('look_up', { article: articleIn(desk.question) })) ?? 'unknown'
+export async function lookUpAndAnswer(context: AgentContext): Promise<string> {
+  return priceIn(await context.call('look_up', { article: articleIn(context.question) })) ?? 'unknown'
 }
 
 const careful: Agent = { name: 'careful', play: lookUpAndAnswer }
@@ -16,10 +16,10 @@ const careful: Agent = { name: 'careful', play: lookUpAndAnswer }
 /** Looks up something else half of the time. */
 const hasty: Agent = {
   name: 'hasty',
-  play: async (desk) =>
-    desk.random() < 0.5
-      ? lookUpAndAnswer(desk)
-      : (priceIn(await desk.call('look_up', { article: 'vase' })) ?? 'unknown'),
+  play: async (context) =>
+    context.random() < 0.5
+      ? lookUpAndAnswer(context)
+      : (priceIn(await context.call('look_up', { article: 'vase' })) ?? 'unknown'),
 }
 
 /** Calls nothing. */

@@ -9,8 +9,8 @@ export const learner: Learner = {
     say: ['the price', 'the price and more numbers'],
   },
   likely: { look: { 'not at all': 3 } },
-  async play(desk, chosen) {
-    const answer = chosen['look'] === 'up' ? await lookUpAndAnswer(desk) : '20.00'
+  async play(context, chosen) {
+    const answer = chosen['look'] === 'up' ? await lookUpAndAnswer(context) : '20.00'
     return chosen['say'] === 'the price' ? answer : `${answer} 10.00 15.00 20.00 25.00`
   },
 }

@@ -64,9 +64,9 @@ afterAll(async () => {
 const learner: Learner = {
   name: 'learner',
   choices: { think: ['yes', 'no'], looks: ['0', '2', '4'] },
-  async play(desk, { think, looks }) {
-    for (let n = 0; n < Number(looks); n += 1) await desk.call('look', { at: `${n}` })
-    return think === 'yes' && desk.random() < 2 / 3 ? desk.question : 'no idea'
+  async play(context, { think, looks }) {
+    for (let n = 0; n < Number(looks); n += 1) await context.call('look', { at: `${n}` })
+    return think === 'yes' && context.random() < 2 / 3 ? context.question : 'no idea'
   },
 }
 const items = Array.from({ length: 24 }, (_, n) => ({ messages: [{ role: 'user', content: `${n}` }], answer: `${n}` }))

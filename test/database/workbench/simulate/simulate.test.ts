@@ -82,11 +82,11 @@ const settings = (wanted: readonly Fault[] = [], share = 0.3): RolloutSettings =
 /** Ten calls in eight steps, of two kinds and some of them at once; knows the answer to every other item. */
 const busy: Agent = {
   name: 'busy',
-  async play(desk) {
-    for (let n = 0; n < 3; n += 1) await desk.call('echo', { text: `${n}` })
-    await desk.callTogether(['a', 'b', 'c'].map((text) => ({ tool: 'note', arguments: { text } })))
-    for (let n = 0; n < 4; n += 1) await desk.call('note', { text: desk.question })
-    return desk.random() < 0.5 ? desk.question.replace('item ', '') : 'no idea'
+  async play(context) {
+    for (let n = 0; n < 3; n += 1) await context.call('echo', { text: `${n}` })
+    await context.callTogether(['a', 'b', 'c'].map((text) => ({ tool: 'note', arguments: { text } })))
+    for (let n = 0; n < 4; n += 1) await context.call('note', { text: context.question })
+    return context.random() < 0.5 ? context.question.replace('item ', '') : 'no idea'
   },
 }
 const idle: Agent = { name: 'idle', play: async ({ question }) => question.replace('item ', '') }
@@ -180,10 +180,10 @@ describe('a simulation', () => {
     let most = 0
     const counting: Agent = {
       name: 'counting',
-      async play(desk) {
+      async play(context) {
         running += 1
         most = Math.max(most, running)
-        await desk.call('echo', { text: 'x' })
+        await context.call('echo', { text: 'x' })
         running -= 1
         return ''
       },
@@ -208,7 +208,7 @@ describe('a simulated rollout', () => {
   const agent = (play: Agent['play']): readonly Agent[] => [{ name: 'it', play }]
 
   it('is discarded, not zero, when a call is never answered, and is then not graded', async () => {
-    const agents = agent(async (desk) => `got ${await desk.call('broken', {})}`)
+    const agents = agent(async (context) => `got ${await context.call('broken', {})}`)
     const [trace] = await played(settings(), { ...alone, agents })
     expect(trace).toMatchObject({ outcome: 'discarded', reward: null, grading: null })
     expect(trace?.discarded).toBe('a call of "broken" was not answered: http_500')
@@ -224,9 +224,9 @@ describe('a simulated rollout', () => {
 
   it('gives the agent what a model reads: outputs, refusals, and all of a 4xx without an output', async () => {
     const read: string[] = []
-    const agents = agent(async (desk) => {
-      read.push(await desk.call('echo', { text: 'said' }), await desk.call('note', { text: 'refuse' }))
-      read.push(await desk.call('echo', 'not JSON'), await desk.call('none', {}))
+    const agents = agent(async (context) => {
+      read.push(await context.call('echo', { text: 'said' }), await context.call('note', { text: 'refuse' }))
+      read.push(await context.call('echo', 'not JSON'), await context.call('none', {}))
       return '0'
     })
     const [trace] = await played(settings(), { ...alone, agents })
@@ -237,8 +237,8 @@ describe('a simulated rollout', () => {
   })
 
   it('ends, and is graded with an empty answer, when its steps are used up', async () => {
-    const agents = agent(async (desk) => {
-      for (;;) await desk.call('echo', { text: 'more' })
+    const agents = agent(async (context) => {
+      for (;;) await context.call('echo', { text: 'more' })
     })
     const [trace] = await played({ ...settings(), maxSteps: 4 }, { ...alone, agents })
     expect(trace).toMatchObject({ outcome: 'scored', output_text: '', steps: 4, reward: 0.2 })
@@ -246,9 +246,9 @@ describe('a simulated rollout', () => {
 
   it('stops when it is called off', async () => {
     const stopped = new AbortController()
-    const agents = agent(async (desk) => {
+    const agents = agent(async (context) => {
       stopped.abort(new Error('Ctrl-C'))
-      return desk.call('echo', { text: 'x' })
+      return context.call('echo', { text: 'x' })
     })
     const traces: RolloutTrace[] = []
     const run = simulate(settings(), plan({ agents }), async (trace) => void traces.push(trace), stopped.signal)

@@ -25,10 +25,10 @@ beforeAll(async () => {
   writeFileSync(
     join(folder, 'agents.mjs'),
     `export const agents = [
-      { name: 'ten', async play(desk) {
-        for (let n = 0; n < 5; n += 1) await desk.callTogether([['list', { path: '' }], ['cat', { path: 'none' }]]
+      { name: 'ten', async play(context) {
+        for (let n = 0; n < 5; n += 1) await context.callTogether([['list', { path: '' }], ['cat', { path: 'none' }]]
           .map(([tool, args]) => ({ tool, arguments: args })))
-        return desk.random() < 0.5 ? desk.question.match(/[0-9]/)[0] : 'none'
+        return context.random() < 0.5 ? context.question.match(/[0-9]/)[0] : 'none'
       } },
       { name: 'none', play: async () => '' },
     ]`,

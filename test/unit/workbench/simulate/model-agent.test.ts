@@ -1,6 +1,6 @@
 import OpenAI from 'openai'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Answer, Desk, WantedCall } from '../../../../src/workbench/simulate/agent.ts'
+import type { AgentContext, Answer, WantedCall } from '../../../../src/workbench/simulate/agent.ts'
 import { modelAgent } from '../../../../src/workbench/simulate/model-agent.ts'
 import { createSpending, type LimitReached, type SpendingLimits } from '../../../../src/workbench/simulate/spending.ts'
 import { gate } from '../../../support/app.ts'
@@ -16,8 +16,8 @@ const search = {
   function: { name: 'search', description: 'Finds pages.', parameters: { type: 'object', properties: {} } },
 }
 
-/** A desk whose tools answer with what they were called with. */
-function desk(rest: Partial<Desk> = {}) {
+/** A context whose tools answer with what they were called with. */
+function context(rest: Partial<AgentContext> = {}) {
   const together: (readonly WantedCall[])[] = []
   const callTogether = async (calls: readonly WantedCall[]) => {
     together.push(calls)
@@ -29,13 +29,13 @@ function desk(rest: Partial<Desk> = {}) {
   ]
   const none = { question: 'How much?', format: undefined, random: () => 0, signal: new AbortController().signal }
   const calls = { stepsLeft: () => 10, callTogether, call: async () => '' }
-  return { together, desk: { messages, tools: [search], ...none, ...calls, ...rest } satisfies Desk }
+  return { together, context: { messages, tools: [search], ...none, ...calls, ...rest } satisfies AgentContext }
 }
 
 /** Has a model play whose turns are given. */
 async function play(
   turns: readonly ModelTurn[] | ((request: ModelRequest, turn: number) => ModelTurn | Promise<ModelTurn>),
-  at: Desk,
+  at: AgentContext,
   limits: Partial<SpendingLimits> = {},
 ) {
   const next = typeof turns === 'function' ? turns : (_: ModelRequest, turn: number) => turns[turn - 1] ?? 'hang up'
@@ -54,7 +54,7 @@ const answerOf = async (played: Promise<string | Answer>) => {
 
 describe('an agent that is a model', () => {
   it('is asked with the item’s messages, the tools, and what the settings say', async () => {
-    const { server, played } = await play([{ output: [say.text('94')] }], desk().desk)
+    const { server, played } = await play([{ output: [say.text('94')] }], context().context)
     expect((await answerOf(played)).text).toBe('94')
     expect(server.requests).toMatchObject([
       {
@@ -74,7 +74,7 @@ describe('an agent that is a model', () => {
       { output: [say.reasoning('Look.'), say.call('c1', 'search', { q: 1 }), say.call('c2', 'search', { q: 2 })] },
       { output: [say.reasoning('Found.'), say.text('94')], usage: [100, 7] as const },
     ]
-    const { together, desk: at } = desk()
+    const { together, context: at } = context()
     const { server, played } = await play(turns, at)
     const answer = await answerOf(played)
     expect(together).toEqual([['{"q":1}', '{"q":2}'].map((args) => ({ tool: 'search', arguments: args }))])
@@ -89,13 +89,13 @@ describe('an agent that is a model', () => {
   })
 
   it('ends with what it said when it wants to call more than it has steps for', async () => {
-    const { together, desk: at } = desk({ stepsLeft: () => 0 })
+    const { together, context: at } = context({ stepsLeft: () => 0 })
     const { played } = await play([{ output: [say.text('so far'), say.call('c', 'search', {})] }], at)
     expect([(await answerOf(played)).text, together]).toEqual(['so far', []])
   })
 
   it('that refuses has answered', async () => {
-    const { played } = await play([{ output: [say.refusal('I will not.')] }], desk().desk)
+    const { played } = await play([{ output: [say.refusal('I will not.')] }], context().context)
     expect((await answerOf(played)).text).toBe('I will not.')
   })
 
@@ -103,7 +103,7 @@ describe('an agent that is a model', () => {
     ['as a job has it', { type: 'json_schema', json_schema: { name: 'n', schema: { type: 'object' }, strict: true } }],
     ['as the API has it', { type: 'json_schema', name: 'n', schema: { type: 'object' }, strict: true }],
   ])('is asked for the form that the item asks for, %s', async (_, format) => {
-    const { server, played } = await play([{ output: [say.text('{}')] }], desk({ format }).desk)
+    const { server, played } = await play([{ output: [say.text('{}')] }], context({ format }).context)
     await played
     expect(server.requests[0]?.text).toEqual({
       format: { type: 'json_schema', name: 'n', schema: { type: 'object' }, strict: true },
@@ -114,7 +114,7 @@ describe('an agent that is a model', () => {
     const limited = { status: 429, headers: { 'retry-after-ms': '1' } }
     const { server, played } = await play(
       [limited, { status: 500 }, 'hang up', { output: [say.text('94')] }],
-      desk().desk,
+      context().context,
     )
     expect([(await answerOf(played)).text, server.requests.length]).toEqual(['94', 4])
   })
@@ -123,7 +123,7 @@ describe('an agent that is a model', () => {
     ['a wrong name', [{ status: 404, body: { error: { message: 'no such model' } } }], 'no such model'],
     ['a failure of its own', [{ output: [], more: { status: 'failed', error: { message: 'broke' } } }], 'broke'],
   ] as const)('throws for %s, so that the rollout is discarded', async (_, turns, message) => {
-    const { played } = await play(turns, desk().desk)
+    const { played } = await play(turns, context().context)
     await expect(played).rejects.toThrow(message)
   })
 
@@ -139,8 +139,8 @@ describe('an agent that is a model', () => {
       running -= 1
       return { output: [say.text('94')] }
     }
-    const { agent, played } = await play(turn, desk().desk, { concurrency: 2 })
-    await Promise.all([played, ...Array.from({ length: 6 }, () => agent.play(desk().desk))])
+    const { agent, played } = await play(turn, context().context, { concurrency: 2 })
+    await Promise.all([played, ...Array.from({ length: 6 }, () => agent.play(context().context))])
     await two.reached
     expect(most).toBe(2)
   })
@@ -151,13 +151,13 @@ describe('an agent that is a model', () => {
   ])('is asked nothing more when its %s are used up, and says so once', async (_, limits, message) => {
     const { agent, server, spending, reached, played } = await play(
       () => ({ output: [say.text('94')] }),
-      desk().desk,
+      context().context,
       limits,
     )
     await played
-    await agent.play(desk().desk)
-    await expect(agent.play(desk().desk)).rejects.toThrow(message)
-    await expect(agent.play(desk().desk)).rejects.toThrow(message)
+    await agent.play(context().context)
+    await expect(agent.play(context().context)).rejects.toThrow(message)
+    await expect(agent.play(context().context)).rejects.toThrow(message)
     expect([server.requests.length, reached.length, spending.spent.inputTokens]).toEqual([2, 1, 20])
   })
 })

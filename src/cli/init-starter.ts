@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   cpSync,
@@ -43,7 +44,7 @@ export function putStarter(
       writeFileSync(path, fromRoot(readFileSync(path, 'utf8'), file.split(/[\\/]/).length - 1))
     }
     removeScripts(join(root, 'package.json'), deletedFolders)
-    return { files: files.length, notes: chooseDataDir(root, starter) }
+    return { files: files.length, notes: [...format(root, replacedFolders), ...chooseDataDir(root, starter)] }
   } finally {
     rmSync(kept, { recursive: true, force: true })
   }
@@ -65,15 +66,25 @@ export function fromRoot(text: string, depth: number): string {
   })
 }
 
-const manifestShape = z.looseObject({ scripts: z.record(z.string(), z.string()) })
+const manifestShape = z.object({ scripts: z.record(z.string(), z.string()) })
 
-/** Removes the npm scripts that run something in these folders. */
+/** Removes the npm scripts that run something in these folders; the other lines stay, so that updates merge. */
 function removeScripts(path: string, folders: readonly string[]): void {
-  const manifest = manifestShape.parse(JSON.parse(readFileSync(path, 'utf8')))
-  const scripts = Object.entries(manifest.scripts).filter(
-    ([, command]) => !folders.some((folder) => command.includes(`${folder}/`)),
-  )
-  writeFileSync(path, `${JSON.stringify({ ...manifest, scripts: Object.fromEntries(scripts) }, null, 2)}\n`)
+  const text = readFileSync(path, 'utf8')
+  const names = Object.entries(manifestShape.parse(JSON.parse(text)).scripts)
+    .filter(([, command]) => folders.some((folder) => command.includes(`${folder}/`)))
+    .map(([name]) => `    ${JSON.stringify(name)}: `)
+  const lines = text.split('\n').filter((line) => !names.some((name) => line.startsWith(name)))
+  writeFileSync(path, lines.join('\n').replace(/,(\n {2}\})/, '$1'))
+}
+
+/** Sorts and formats what was put in place: relative paths are shorter now. Gives a note if the formatter is not installed. */
+function format(root: string, folders: readonly string[]): readonly string[] {
+  const biome = join(root, 'node_modules/@biomejs/biome/bin/biome')
+  if (!existsSync(biome)) return ['Run `npm install` and then `npm run format`: the import paths have changed.']
+  const there = folders.filter((folder) => existsSync(join(root, folder)))
+  execFileSync(process.execPath, [biome, 'check', '--write', ...there], { cwd: root, stdio: 'pipe' })
+  return []
 }
 
 /** The embedded database in `.data` has the example's tables, so another one is named in `.env`. */

@@ -41,7 +41,7 @@ export async function startCluster(folder: string): Promise<Cluster> {
 
   const start = async () => {
     if (isClosed) return
-    const outcome = await startPostmaster(files, binaries, identity)
+    const outcome = await startPostmaster({ cluster: files, binaries, identity })
     const found = findPostmaster(files.data)
     if (!outcome.started || found === undefined) throw new Error(`Postgres did not start:\n${outcome.problem}`)
     port = found.port

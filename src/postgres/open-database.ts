@@ -1,5 +1,6 @@
 import { type Database, openDatabase, type Silence } from './database.ts'
 import { startEmbedded } from './embedded/embedded.ts'
+import type { EmbeddedEvent } from './embedded/supervise.ts'
 import { migrate } from './migrate.ts'
 
 /** The database of a process, migrated, and where it is. */
@@ -22,6 +23,8 @@ export interface ServerDatabaseOptions {
   readonly prepare: boolean
   /** How long a statement may go unanswered; no limit when left out. */
   readonly silence?: Silence
+  /** Called when the embedded database stops by itself, runs again, or cannot be restarted. */
+  readonly onEmbeddedEvent?: (event: EmbeddedEvent) => void
   /** `false` leaves the database as it is, for a program that only reads; `true` when left out. */
   readonly migrates?: boolean
 }
@@ -34,8 +37,11 @@ export interface ServerDatabaseOptions {
  * cannot be used.
  */
 export async function openServerDatabase(options: ServerDatabaseOptions): Promise<ServerDatabase> {
-  const { databaseUrl, dataDir, poolSize, prepare, silence, migrates = true } = options
-  const embedded = databaseUrl === undefined ? await startEmbedded({ dir: dataDir }) : undefined
+  const { databaseUrl, dataDir, poolSize, prepare, silence, migrates = true, onEmbeddedEvent } = options
+  const embedded =
+    databaseUrl === undefined
+      ? await startEmbedded({ dir: dataDir, ...(onEmbeddedEvent && { onEvent: onEmbeddedEvent }) })
+      : undefined
   const url = embedded?.url ?? databaseUrl ?? ''
   const where =
     embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`

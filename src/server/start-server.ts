@@ -7,6 +7,7 @@ import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import { silenceFor } from '../postgres/database.ts'
+import type { EmbeddedEvent } from '../postgres/embedded/supervise.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
 import { startTokenReport } from '../runtime/judge/token-usage.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
@@ -61,7 +62,12 @@ async function start(project: ServerProject): Promise<void> {
   const hashed = folder === undefined ? project.graders : await gradersWithHashes(project.graders, folder, log)
   const graders = gradersWithSettings(hashed, settings)
   const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
-  const database = await openServerDatabase({ ...config, silence })
+  const onEmbeddedEvent = ({ code, message }: EmbeddedEvent) => {
+    if (code === 'embedded_postgres_restarted') return log.info({ code }, message)
+    log.error({ code }, message)
+    if (code === 'embedded_postgres_failed') exitWithMessage(new Error(message))
+  }
+  const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent })
   try {
     run({ ...project, tools, graders, jsonGraders, config, variables, log, redact, database })
   } catch (error) {

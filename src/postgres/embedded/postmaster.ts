@@ -6,11 +6,12 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   truncateSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Binaries } from './binaries.ts'
 import { type Cluster, isAlive } from './cluster.ts'
@@ -24,7 +25,15 @@ export interface Postmaster {
   status: string
 }
 
+/** What it takes to run the server of one database. */
+export interface Programs {
+  readonly cluster: Cluster
+  readonly binaries: Binaries
+  readonly identity: Identity | undefined
+}
+
 const maxLogBytes = 10_000_000
+const minFreeBytes = 1_000_000
 const maxStopMilliseconds = 60_000
 
 /** The server that runs on these files, or `undefined` when none does; a file left by a dead one counts as none. */
@@ -67,20 +76,52 @@ function setAside(file: string, text: string): void {
 }
 
 /**
- * Starts the server on a free port of the loopback address and waits until it takes connections. When somebody else
- * starts it at the same moment, this one fails and {@link findPostmaster} knows the other.
+ * Starts the server on the loopback address and waits until it accepts connections. It gets the port that it had before,
+ * if that is free. When another process starts it at the same time, this one fails and {@link findPostmaster} knows the other.
  */
-export async function startPostmaster(
-  cluster: Cluster,
-  binaries: Binaries,
-  identity: Identity | undefined,
-): Promise<{ started: boolean; problem: string }> {
+export async function startPostmaster(programs: Programs): Promise<{ started: boolean; problem: string }> {
+  const { cluster, binaries, identity } = programs
   if (existsSync(cluster.log) && statSync(cluster.log).size > maxLogBytes) truncateSync(cluster.log)
-  const options = `-p ${await freePort()}`
-  const args = ['start', '-w', '-t', '600', '-D', cluster.data, '-l', cluster.log, '-o', options]
+  const before = existsSync(cluster.log) ? statSync(cluster.log).size : 0
+  const port = await freePort(earlierPort(cluster.data)).catch(() => freePort(0))
+  const args = ['start', '-w', '-t', '600', '-D', cluster.data, '-l', cluster.log, '-o', `-p ${port}`]
   const outcome = await run(binaries.pgCtl, args, identity)
-  const lastLines = (readIfThere(cluster.log) ?? '').trim().split('\n').slice(-12).join('\n')
-  return { started: outcome.code === 0, problem: `${outcome.output}\nThe last lines of ${cluster.log}:\n${lastLines}` }
+  if (outcome.code === 0) return { started: true, problem: '' }
+  const text = readIfThere(cluster.log) ?? ''
+  const lastLines = text.trim().split('\n').slice(-12).join('\n')
+  const reason = fullDisk(cluster) || reasonsIn(Buffer.from(text).subarray(before).toString()) || 'see below'
+  return { started: false, problem: `${reason}\n${outcome.output}\nThe last lines of ${cluster.log}:\n${lastLines}` }
+}
+
+/** What the log says of why the server stopped, on one line; empty when it says nothing, as after a SIGKILL. */
+export function reasonInLog(cluster: Cluster): string {
+  const sinceStart = (readIfThere(cluster.log) ?? '').split(/starting PostgreSQL .*/).at(-1) ?? ''
+  return fullDisk(cluster) || reasonsIn(sinceStart)
+}
+
+/** On a full disk the log has no room for the reason either. */
+function fullDisk(cluster: Cluster): string {
+  const { bavail, bsize } = statfsSync(dirname(cluster.log))
+  return bavail * bsize < minFreeBytes ? `No space left on device: ${dirname(cluster.log)}` : ''
+}
+
+/** The last lines that can be a reason, without their time and process. Refused clients are none. */
+function reasonsIn(log: string): string {
+  const lines = log.split('\n').flatMap((line) => {
+    const [, level, text = ''] = /^\S+ \S+ \S+ \[\d+\] (PANIC|FATAL|LOG): +(.*)$/.exec(line) ?? []
+    const isReason =
+      level === 'PANIC' ||
+      (level === 'FATAL' &&
+        !/authentication failed|terminating|starting up|shutting down|recovery|does not exist/.test(text)) ||
+      (level === 'LOG' && /could not|unrecognized|invalid|terminated by signal/.test(text))
+    return isReason ? [text] : []
+  })
+  return [...new Set(lines)].slice(-2).join('; ')
+}
+
+/** The port in PostgreSQL's own record of its latest start; 0, for any, where there is none. */
+function earlierPort(data: string): number {
+  return Number(/"-p" "(\d+)"/.exec(readIfThere(join(data, 'postmaster.opts')) ?? '')?.[1] ?? 0)
 }
 
 /** Ends all connections and stops the server in order; returns when it is gone, whoever starts another meanwhile. */
@@ -94,11 +135,11 @@ export async function stopPostmaster(data: string, binaries: Binaries, identity:
   }
 }
 
-function freePort(): Promise<number> {
+function freePort(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address()
       server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
     })

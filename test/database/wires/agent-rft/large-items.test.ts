@@ -1,39 +1,56 @@
-import { execFile } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { serve } from '@hono/node-server'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { createTurns } from '../../../../src/base/turns.ts'
-import { defineTool, testApp } from '../../../support/app.ts'
+import { defineEnvironment } from '../../../../src/kit/define.ts'
+import { gradingOf, post, testApp, toolCall } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
 
-const look = defineTool({
-  name: 'look',
-  description: 'Looks.',
-  input: z.object({}),
-  effects: 'none',
-  run: () => 'seen',
-})
+/** Counts the turns of the event loop; in each of them, waiting requests such as /healthz are answered. */
+function countTurns() {
+  const count = { turns: 0, isCounting: true }
+  const next = () => {
+    count.turns += 1
+    if (count.isCounting) setImmediate(next)
+  }
+  setImmediate(next)
+  return count
+}
 
-it('eight items of 60,000 keys that arrive together leave room for other requests between them', async () => {
-  const server = serve({ fetch: testApp(database, { tools: [look] }).fetch, port: 0, hostname: '127.0.0.1' })
-  await once(server, 'listening')
-  const { port } = z.object({ port: z.number() }).parse(server.address())
-  const client = fileURLToPath(new URL('../../../support/agent-rft/healthz-between.ts', import.meta.url))
-  const args = ['--import', import.meta.resolve('tsx'), client, `http://127.0.0.1:${port}`]
-  const { stdout } = await promisify(execFile)(process.execPath, args)
-  server.close()
-  const { answers, statuses } = z
-    .object({ answers: z.number(), statuses: z.array(z.number()) })
-    .parse(JSON.parse(stdout))
-  expect(statuses).toEqual(Array.from({ length: 8 }, () => 200))
-  // Each is parsed, hashed and run in turns of its own.
-  expect(answers).toBeGreaterThanOrEqual(8)
-})
+const largeItem = (n: number) =>
+  Object.fromEntries(Array.from({ length: 60_000 }, (_, key) => [`k${(key * 7_919 + n) % 60_000}`, n]))
+
+it('eight items of 60,000 keys that arrive together are each parsed, hashed and validated in turns of their own', async () => {
+  const count = countTurns()
+  const validatedIn: number[] = []
+  const { defineTool, defineGrader } = defineEnvironment({
+    task: z.object({}).refine(() => validatedIn.push(count.turns)),
+    reference: z.object({}),
+    state: z.object({}),
+  })
+  const look = defineTool({
+    ...{ name: 'look', description: 'Looks.', input: z.object({}) },
+    effects: 'none',
+    run: () => 'seen',
+  })
+  const app = testApp(database, {
+    tools: [look],
+    graders: [defineGrader({ name: 'one', version: '1', grade: () => 1 })],
+  })
+  const send = {
+    calls: (n: number) => post(app, '/tools/look', toolCall('look', `large-call-${n}`, 'a', {}, largeItem(n))),
+    gradings: (n: number) => post(app, '/grade', gradingOf(`large-grading-${n}`, 'x', largeItem(n))),
+  }
+  for (const [kind, one] of Object.entries(send)) {
+    validatedIn.length = 0
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => one(n)))
+    expect([kind, ...answers.map(({ status }) => status)]).toEqual([kind, ...Array.from({ length: 8 }, () => 200)])
+    const between = validatedIn.slice(1).map((turn, n) => turn - (validatedIn[n] ?? 0))
+    expect(between.filter((turns) => turns >= 1)).toHaveLength(7)
+  }
+  count.isCounting = false
+}, 60_000)
 
 it('large pieces of work run one a turn of the event loop, in the order in which they came; small ones at once', async () => {
   const turns = createTurns()

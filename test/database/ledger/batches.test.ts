@@ -118,6 +118,34 @@ describe('a batch that is not answered in time', () => {
   })
 })
 
+describe('a batch that finds the database unavailable after a long time', () => {
+  it('fails with what has waited as long, and what has just arrived is sent', async () => {
+    const held = gate()
+    const sent: string[][] = []
+    const batched = createBatcher<string, string>({
+      run: async (entries) => {
+        sent.push([...entries])
+        if (sent.length > 1) return entries
+        await held.pass()
+        throw new Error('unavailable')
+      },
+      maxEntries: 1,
+      maxBytes: 10,
+      sizeOf: (entry) => entry.length,
+      concernsAll: () => true,
+      seconds: 0.4,
+    })
+    const early = ['first', 'second'].map((entry) => batched(entry).catch(String))
+    await held.reached
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    const late = batched('late')
+    held.open()
+    expect(await Promise.all(early)).toEqual(['Error: unavailable', 'Error: unavailable'])
+    expect(await late).toBe('late')
+    expect(sent).toEqual([['first'], ['late']])
+  })
+})
+
 describe('the promise that an item is stored once', () => {
   it('holds by the hash of its content, whatever the order of its keys and whoever sends it', async () => {
     const tool = defineTool({ name: 't', description: 'T.', input: z.object({}), effects: 'none', run: () => 'ok' })

@@ -1,6 +1,8 @@
 import { sql as query } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
+import { insertCall, isOvertaken } from '../../../src/ledger/calls/transaction-statements.ts'
+import { execute, sqlState } from '../../../src/ledger/statement.ts'
 import { defineTool, gate, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
@@ -63,4 +65,17 @@ it('a call that began as the last of the budget is undone and refused when anoth
     { seq: 11, outcome: 'refused' },
     { seq: 10, outcome: 'ok' },
   ])
+})
+
+it('a call past the budget is recognized by the SQLSTATE of its statement, whatever the language of the server', async () => {
+  const call = { rolloutId: 'past', callId: 'a', tool: 't', arguments: {}, itemHash: 'hash', item: {} }
+  const record = { ...call, outcome: 'ok', output: '', code: null, startedAt: new Date() } as const
+  const error: unknown = await database.sql
+    .begin((tx) => execute(tx, insertCall(record, 0, undefined)))
+    .catch((error: unknown) => error)
+  expect(error).toMatchObject({ code: '22012' })
+  const inGerman = Object.assign(new Error('Division durch Null'), { code: sqlState(error) })
+  expect(isOvertaken(inGerman)).toBe(true)
+  expect(isOvertaken(new Error('division by zero'))).toBe(false)
+  expect(await database.sql`select from rollouts where id = 'past'`).toHaveLength(0)
 })

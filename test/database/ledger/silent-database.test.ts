@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from 'zod'
 import { createLedger } from '../../../src/ledger/ledger.ts'
 import { type Database, isUnavailable, openDatabase } from '../../../src/postgres/database.ts'
-import { defineTool, open, post, testApp, toolCall } from '../../support/app.ts'
+import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { type HoldingProxy, startHoldingProxy } from '../../support/proxy.ts'
 
@@ -117,6 +117,35 @@ describe('a call whose record may or may not have been committed', () => {
     expect([...(await storedOf('found'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
   })
 
+  it('counts one attempt for one run that failed, however often its record is written', async () => {
+    const tool = defineTool({
+      name: 'fails',
+      description: 'Fails.',
+      input: z.object({ word: z.string() }),
+      effects: 'none',
+      run: () => {
+        throw new Error('broken')
+      },
+    })
+    const app = testApp(database, { tools: [tool], limits: { holdSeconds: 15 } })
+    const call = toolCall('fails', 'failed-once', 'a', { word: 'failure-1' })
+    proxy.hold('to client', 'failure-1')
+    const answer = post(app, '/tools/fails', call)
+    await expect.poll(() => proxy.held).toBeGreaterThan(1)
+    proxy.pass()
+    expect((await answer).body.error?.code).toBe('tool_failed')
+    const failed = { seq: 1, outcome: 'failed', output: '' }
+    expect([...(await storedOf('failed-once'))]).toEqual([{ ...failed, attempt: 1 }])
+    // The record of a second run writes over the first one.
+    proxy.hold('to client', 'failure-1')
+    const retry = post(app, '/tools/fails', call)
+    const before = proxy.held
+    await expect.poll(() => proxy.held).toBeGreaterThan(before + 1)
+    proxy.pass()
+    expect((await retry).status).toBeGreaterThanOrEqual(500)
+    await expect.poll(async () => [...(await storedOf('failed-once'))]).toEqual([{ ...failed, attempt: 2 }])
+  })
+
   it('runs again when it was not committed, and a statement that arrives after all changes nothing', async () => {
     const { tool, counted } = counting()
     const app = testApp(database, { tools: [tool] })
@@ -178,5 +207,31 @@ describe('a tool in whose transaction the database falls silent', () => {
       'two',
     ])
     await small.close()
+  })
+})
+
+describe('a grading whose record may or may not have been committed', () => {
+  it('is recorded once, with a score or without', async () => {
+    const graders = [
+      defineGrader({
+        name: 'some',
+        version: '1',
+        grade: ({ sample }) => {
+          if (sample.output_text === 'broken-1') throw new Error('broken')
+          return 1
+        },
+      }),
+    ]
+    const app = testApp(database, { graders })
+    const rows = (rollout: string) => elsewhere.sql`select outcome from grades where rollout_id = ${rollout}`
+    for (const [word, outcome] of [['broken-1', 'failed'] as const, ['scored-1', 'scored'] as const]) {
+      const before = proxy.held
+      proxy.hold('to client', word)
+      const answer = post(app, '/grade', gradingOf(outcome, word))
+      await expect.poll(() => proxy.held).toBeGreaterThan(before + 1)
+      proxy.pass()
+      expect((await answer).status).toBe(outcome === 'scored' ? 200 : 500)
+      expect(await rows(outcome)).toEqual([{ outcome }])
+    }
   })
 })

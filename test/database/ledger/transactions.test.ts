@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { useDatabase } from '../../support/database.ts'
+import { createTestDatabase, useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
 
@@ -251,5 +251,63 @@ describe('a tool with external effects', () => {
     expect(await database.sql`select state from rollouts where id = 'outside'`).toMatchObject([
       { state: { notes: ['one', 'two'] } },
     ])
+  })
+})
+
+describe('a database call that Postgres undoes because of a concurrent one', () => {
+  it('runs again, and only that: two calls in a deadlock are both answered', async () => {
+    await database.sql`create table accounts (name text primary key, amount int)`
+    await database.sql`insert into accounts values ('a', 0), ('b', 0)`
+    const arrived = { a: gate(), b: gate() }
+    let runs = 0
+    const transfer = defineTool({
+      name: 'transfer',
+      description: 'Transfers.',
+      input: z.object({ from: z.enum(['a', 'b']), to: z.enum(['a', 'b']) }),
+      effects: 'database',
+      async run({ input, tx }) {
+        runs += 1
+        await tx.execute(query`update accounts set amount = amount - 1 where name = ${input.from}`)
+        await arrived[input.from].pass()
+        await tx.execute(query`update accounts set amount = amount + 1 where name = ${input.to}`)
+        return 'transferred'
+      },
+    })
+    const app = testApp(database, { tools: [transfer] })
+    const there = post(app, '/tools/transfer', toolCall('transfer', 'there', 'a', { from: 'a', to: 'b' }))
+    const back = post(app, '/tools/transfer', toolCall('transfer', 'back', 'a', { from: 'b', to: 'a' }))
+    await Promise.all([arrived.a.reached, arrived.b.reached])
+    arrived.a.open()
+    arrived.b.open()
+    expect([(await there).body.output, (await back).body.output]).toEqual(['transferred', 'transferred'])
+    expect(runs).toBe(3)
+    expect(await database.sql`select distinct amount from accounts`).toEqual([{ amount: 0 }])
+    const rows = await database.sql`select outcome, attempt from tool_calls where rollout_id in ('there', 'back')`
+    expect([...rows]).toEqual([1, 2].map(() => ({ outcome: 'ok', attempt: 1 })))
+  })
+
+  it('is answered, and so are reading calls, where the default of the database is repeatable read', async () => {
+    const other = await createTestDatabase()
+    const name = new URL(other.url).pathname.slice(1)
+    await database.sql`alter database ${database.sql(name)} set default_transaction_isolation = 'repeatable read'`
+    const clients = [open(other.url), open(other.url)]
+    const count = defineTool({
+      ...head,
+      name: 'count',
+      effects: 'database',
+      run: ({ state }) => `${state.notes.push('one')}`,
+    })
+    const read = defineTool({ ...head, name: 'read', effects: 'none', run: () => 'read' })
+    const apps = clients.map((client) => testApp(client, { tools: [count, read], budget: undefined }))
+    const call = (name: string, n: number) =>
+      post(apps[n % 2] ?? testApp(database), '/tools', toolCall(name, 'many', `${name}${n}`, { thing: 'x' }))
+    const ten = Array.from({ length: 10 }, (_, n) => n)
+    const counts = Promise.all(ten.map((n) => call('count', n)))
+    const reads = await Promise.all(ten.map((n) => call('read', n)))
+    expect(reads.map(({ body }) => body.output)).toEqual(ten.map(() => 'read'))
+    const outputs = (await counts).map(({ body }) => Number(body.output)).sort((a, b) => a - b)
+    expect(outputs).toEqual(ten.map((n) => n + 1))
+    await Promise.all(clients.map((client) => client.close()))
+    await other.drop()
   })
 })

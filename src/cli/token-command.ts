@@ -3,9 +3,9 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { parseScopes, SCOPES, type Scope } from '../server/auth/scopes.ts'
+import { signToken } from '../server/auth/jwt.ts'
+import { allScopes, parseScopes, type Scope } from '../server/auth/principal.ts'
 import { readAuthSettings } from '../server/auth/settings.ts'
-import { signToken } from '../server/auth/sign-token.ts'
 import { exitCodes } from './run-program.ts'
 
 const optionsShape = z.object({
@@ -22,7 +22,7 @@ export function tokenCommand(env: NodeJS.ProcessEnv): Command {
     .description('Makes a token (a JWT signed with JWT_SECRET) for a caller of this server.')
     .option(
       '--scope <scopes>',
-      `what the caller may do, joined by commas: ${SCOPES.join(', ')}; may be given again (default: tools,grade)`,
+      `what the caller may do, joined by commas: ${allScopes.join(', ')}; may be given again (default: tools,grade)`,
       (scope, before: string[] = []) => [...before, scope],
     )
     .option('--days <n>', 'for how many days it is valid: 1 to 3650', '30')

@@ -9,7 +9,7 @@ import type { Judge } from '../../src/kit/judge.ts'
 import { type Database, openDatabase } from '../../src/postgres/database.ts'
 import { isMigrated } from '../../src/postgres/migrate.ts'
 import { type AppDeps, createApp } from '../../src/server/app.ts'
-import { ANONYMOUS } from '../../src/server/auth/principal.ts'
+import { anonymous } from '../../src/server/auth/principal.ts'
 
 /** An environment for tests: one question with one answer, a state that holds notes, and room for ten calls. */
 export const environment = defineEnvironment({
@@ -61,7 +61,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     tools: options.tools ?? [],
     graders: options.graders ?? [],
     budget: 'budget' in options ? options.budget : environment.budget,
-    authenticate: options.authenticate ?? (async () => ANONYMOUS),
+    authenticate: options.authenticate ?? (async () => anonymous),
     log: options.log ?? keepingLog(),
     redact: options.redact,
     // Tests of a database that is away need not be held up.

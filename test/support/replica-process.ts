@@ -7,7 +7,7 @@ import { createLog } from '../../src/base/log.ts'
 import { openDatabase } from '../../src/postgres/database.ts'
 import { isMigrated } from '../../src/postgres/migrate.ts'
 import { createApp } from '../../src/server/app.ts'
-import { ANONYMOUS } from '../../src/server/auth/principal.ts'
+import { anonymous } from '../../src/server/auth/principal.ts'
 import { serve } from '../../src/server/serve.ts'
 import { defineTool } from './app.ts'
 
@@ -51,7 +51,7 @@ const stop = serve({
   makeApp: (life) =>
     createApp({
       ...{ ...life, database, tools, graders: [], budget: undefined, log, limits: defaultLimits, version: 'test' },
-      authenticate: async () => ANONYMOUS,
+      authenticate: async () => anonymous,
       isMigrated: () => isMigrated(database.sql),
     }),
   onListening: (port) => log.info({ url: `http://127.0.0.1:${port}` }, 'listening on that address'),

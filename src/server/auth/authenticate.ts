@@ -2,7 +2,7 @@ import type { FetchImplementation } from 'jose'
 import { AuthError } from '../../kit/auth-error.ts'
 import { createJwtVerifier, type JwtSettings } from './jwt.ts'
 import { type ApiKey, createKeyFinder } from './keys.ts'
-import { ANONYMOUS, type Principal } from './principal.ts'
+import { anonymous, type Principal } from './principal.ts'
 
 /** Who may call: static keys, JWTs, or both. Without either the server is open. */
 export interface AuthSettings {
@@ -18,13 +18,13 @@ export interface AuthenticatorDeps {
   /** Fetches the JWKS address. */
   readonly fetch?: FetchImplementation
   /** How many milliseconds that may take, to the last byte. */
-  readonly patienceMs?: number
+  readonly timeoutMs?: number
   /** Told when the JWKS address gives no keys. */
   readonly warn?: (message: string) => void
 }
 
 /** The most characters that a key or token may have: more is refused unread. */
-export const LONGEST_TOKEN = 8192
+export const longestToken = 8192
 
 /** Tells whether nobody needs a key: such a server belongs on a loopback address. */
 export function isOpen(settings: AuthSettings): boolean {
@@ -42,15 +42,15 @@ export function createAuthenticator(
   settings: AuthSettings,
   deps: AuthenticatorDeps = {},
 ): (headers: Headers) => Promise<Principal> {
-  if (isOpen(settings)) return async () => ANONYMOUS
+  if (isOpen(settings)) return async () => anonymous
   const findKey = createKeyFinder(settings.keys)
   const verifyJwt = settings.jwt && createJwtVerifier(settings.jwt, { now: () => new Date(), ...deps })
   const hint = `Send "Authorization: Bearer TOKEN", or the token in one of the headers ${settings.keyHeaders.join(', ')}.`
 
   async function identify({ header, token }: Presented): Promise<Principal> {
     const invalid = (problem: string) => new AuthError('invalid_token', problem, hint, { details: { header } })
-    if (token.length > LONGEST_TOKEN) {
-      throw invalid(`The token in the header "${header}" is longer than ${LONGEST_TOKEN} characters.`)
+    if (token.length > longestToken) {
+      throw invalid(`The token in the header "${header}" is longer than ${longestToken} characters.`)
     }
     const owner = findKey(token)
     if (owner) return owner
@@ -89,4 +89,28 @@ function readTokens(headers: Headers, keyHeaders: readonly string[]): Presented[
     const token = headers.get(header)?.replace(/^bearer(?:[ \t]+|$)/i, '') ?? ''
     return token === '' ? [] : [{ header, token }]
   })
+}
+
+const keyParameters: ReadonlySet<string> = new Set([
+  ...['key', 'apikey', 'xapikey', 'subscriptionkey', 'xfunctionskey', 'functionskey', 'code'],
+  ...['token', 'accesstoken', 'authtoken', 'bearertoken', 'bearer', 'authorization', 'jwt', 'secret'],
+])
+
+/**
+ * Refuses a request that carries a key in its address, where every log on the way would keep it. It goes by the
+ * parameter's name (`key`, `api_key`, `access_token`, `code`, … in any spelling), whatever its value is.
+ *
+ * @param search a URL's query, with or without its `?`
+ * @throws AuthError `invalid_token` (401) that names the parameter.
+ */
+export function refuseKeyInUrl(search: string): void {
+  if (search === '' || search === '?') return
+  for (const name of new URLSearchParams(search).keys()) {
+    if (!keyParameters.has(name.toLowerCase().replaceAll(/[^a-z]/g, ''))) continue
+    throw new AuthError(
+      'invalid_token',
+      `A key in the address (the parameter "${name.slice(0, 40)}") is refused, because addresses end up in logs.`,
+      'Send it as "Authorization: Bearer TOKEN" instead, and replace it: it may have been logged already.',
+    )
+  }
 }

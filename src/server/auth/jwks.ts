@@ -1,22 +1,21 @@
 import { createRemoteJWKSet, customFetch, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
 import { AuthError } from '../../kit/auth-error.ts'
-import { boundedFetch } from './bounded-fetch.ts'
 
 /** After this many milliseconds the keys are fetched again, so that a key that was withdrawn stops working. */
-export const KEYS_FRESH_MS = 10 * 60_000
+export const keysFreshMs = 10 * 60_000
 /** For this many milliseconds the last fetched keys go on while their address does not answer. */
-export const KEYS_USABLE_MS = 24 * 60 * 60_000
+export const keysUsableMs = 24 * 60 * 60_000
 /** The address is asked at most once in this many milliseconds, whatever callers send. */
-export const KEYS_COOLDOWN_MS = 5_000
+export const keysCooldownMs = 5_000
 /** For this many milliseconds the address may take to answer, its last byte included. */
-export const KEYS_PATIENCE_MS = 5_000
+export const keysTimeoutMs = 5_000
 
 /** What {@link createRemoteKeys} needs from outside. */
 export interface RemoteKeysDeps {
   readonly now: () => Date
   readonly fetch?: FetchImplementation
-  /** {@link KEYS_PATIENCE_MS} when left out. */
-  readonly patienceMs?: number | undefined
+  /** {@link keysTimeoutMs} when left out. */
+  readonly timeoutMs?: number | undefined
   /** Told once for each fetch that failed, so that an operator hears of it while the cached keys go on. */
   readonly warn?: (message: string) => void
 }
@@ -38,15 +37,15 @@ export interface RemoteKeys {
 
 /**
  * Keeps the keys of a JWKS address. One fetch at a time, shared by all who wait. While the address answers, keys older
- * than {@link KEYS_FRESH_MS} are renewed before use; while it does not, the cached ones go on up to
- * {@link KEYS_USABLE_MS} and callers wait for no further attempt.
+ * than {@link keysFreshMs} are renewed before use; while it does not, the cached ones go on up to
+ * {@link keysUsableMs} and callers wait for no further attempt.
  */
 export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
   // jose drops its keys at the end of their age even when no new ones can be had, so ageing is done here instead.
   const set = createRemoteJWKSet(url, {
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: Number.POSITIVE_INFINITY,
-    timeoutDuration: deps.patienceMs ?? KEYS_PATIENCE_MS,
+    timeoutDuration: deps.timeoutMs ?? keysTimeoutMs,
     [customFetch]: boundedFetch(deps.fetch),
   })
   const clock = () => deps.now().getTime()
@@ -73,7 +72,7 @@ export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
     }
   }
 
-  const mayAsk = () => clock() - askedAt >= KEYS_COOLDOWN_MS
+  const mayAsk = () => clock() - askedAt >= keysCooldownMs
   const askOnce = () => {
     pending ??= ask()
     return pending
@@ -84,8 +83,8 @@ export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
     fetches: () => fetches,
     async ready() {
       const age = clock() - fetchedAt
-      if (age < KEYS_FRESH_MS) return
-      if (age >= KEYS_USABLE_MS) {
+      if (age < keysFreshMs) return
+      if (age >= keysUsableMs) {
         if (!mayAsk()) throw unavailable(failure)
         return askOnce()
       }
@@ -109,10 +108,37 @@ export function unavailable(cause: unknown): AuthError {
     'keys_unavailable',
     "The token could not be checked: the server cannot get the issuer's keys (JWT_JWKS_URL) right now.",
     'Try again in a few seconds; the token may well be good.',
-    { cause, retryAfterSeconds: KEYS_COOLDOWN_MS / 1000 },
+    { cause, retryAfterSeconds: keysCooldownMs / 1000 },
   )
 }
 
 function reasonOf(error: Error): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
+}
+
+/** The most bytes that an issuer's keys may have: a hundred RSA keys with their certificates stay below. */
+export const largestKeysBytes = 1024 * 1024
+
+/**
+ * Makes a fetch that reads a whole answer of at most `most` bytes, and none that is no 200, so that whoever answers cannot fill the memory.
+ *
+ * The function throws an Error that names the limit when the answer is larger; the rest of it is left unread.
+ */
+export function boundedFetch(fetch: FetchImplementation = globalThis.fetch, most = largestKeysBytes) {
+  return async (...request: Parameters<FetchImplementation>): Promise<Response> => {
+    const response = await fetch(...request)
+    if (response.status !== 200) {
+      await response.body?.cancel()
+      return response
+    }
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    // Leaving the loop early cancels the body.
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength
+      if (bytes > most) throw new Error(`the answer is larger than ${most} bytes`)
+      chunks.push(chunk)
+    }
+    return new Response(Buffer.concat(chunks))
+  }
 }

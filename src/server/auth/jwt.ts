@@ -1,24 +1,22 @@
 import type { KeyObject } from 'node:crypto'
-import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { AuthError } from '../../kit/auth-error.ts'
-import { createRemoteKeys, type RemoteKeys, type RemoteKeysDeps } from './jwks.ts'
-import { JWT_HINT, toAuthError } from './jwt-errors.ts'
-import type { Principal } from './principal.ts'
-import { impliedScopes, isScope, type Scope } from './scopes.ts'
+import { createRemoteKeys, type RemoteKeys, type RemoteKeysDeps, unavailable } from './jwks.ts'
+import { impliedScopes, isScope, type Principal, type Scope } from './principal.ts'
 import { createVerifiedTokens, digestOf } from './verified-tokens.ts'
 
 /** The algorithm of tokens signed with the shared secret: no other is accepted with it. */
-export const SECRET_ALGORITHMS: readonly string[] = ['HS256']
+export const secretAlgorithms: readonly string[] = ['HS256']
 
 /** The algorithms of tokens signed with a key from the JWKS address: asymmetric ones only. */
-export const JWKS_ALGORITHMS: readonly string[] = [
+export const jwksAlgorithms: readonly string[] = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
 
 /** By how many seconds the clocks of issuer and server may differ. */
-export const CLOCK_TOLERANCE_SECONDS = 5
+export const clockToleranceSeconds = 5
 
 /** How JWTs are checked: with a secret, with the keys of an address, or with either. */
 export interface JwtSettings {
@@ -45,8 +43,8 @@ export interface JwtSettings {
 export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): (token: string) => Promise<Principal> {
   const allowed = (kind: readonly string[]) =>
     kind.filter((algorithm) => settings.algorithms === undefined || settings.algorithms.includes(algorithm))
-  const bySecret = settings.secret ? allowed(SECRET_ALGORITHMS) : []
-  const byJwks = settings.jwksUrl ? allowed(JWKS_ALGORITHMS) : []
+  const bySecret = settings.secret ? allowed(secretAlgorithms) : []
+  const byJwks = settings.jwksUrl ? allowed(jwksAlgorithms) : []
   const keys = settings.jwksUrl ? createRemoteKeys(settings.jwksUrl, deps) : undefined
   const { secret, issuer, audience } = settings
   const verified = createVerifiedTokens()
@@ -57,7 +55,7 @@ export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): 
       ...(issuer !== undefined && { issuer }),
       ...(audience !== undefined && { audience }),
       currentDate: deps.now(),
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      clockTolerance: clockToleranceSeconds,
       requiredClaims: ['exp'],
     }
     try {
@@ -72,7 +70,7 @@ export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): 
       throw toAuthError(error)
     }
     const accepted = [...bySecret, ...byJwks].join(', ')
-    throw new AuthError('invalid_token', `The token's algorithm is not accepted here; accepted: ${accepted}.`, JWT_HINT)
+    throw new AuthError('invalid_token', `The token's algorithm is not accepted here; accepted: ${accepted}.`, jwtHint)
   }
 
   return async (token) => {
@@ -101,7 +99,7 @@ interface Verified {
 /** The rule by which jose judges `nbf` and `exp`, which are seconds since 1970. */
 function isTimely({ from, until }: { readonly from: number; readonly until: number }, now: Date): boolean {
   const seconds = Math.floor(now.getTime() / 1000)
-  return from <= seconds + CLOCK_TOLERANCE_SECONDS && until > seconds - CLOCK_TOLERANCE_SECONDS
+  return from <= seconds + clockToleranceSeconds && until > seconds - clockToleranceSeconds
 }
 
 async function verifyByJwks(
@@ -145,7 +143,7 @@ function readHeader(token: string): { alg: string; kid?: string | undefined } {
     const { alg, kid } = decodeProtectedHeader(token)
     return { alg: typeof alg === 'string' ? alg : '', kid }
   } catch {
-    throw new AuthError('invalid_token', 'The token looks like a JWT, but its header cannot be read.', JWT_HINT)
+    throw new AuthError('invalid_token', 'The token looks like a JWT, but its header cannot be read.', jwtHint)
   }
 }
 
@@ -156,4 +154,60 @@ function principalOf(payload: JWTPayload): Principal {
   const { sub, scope, scp } = claims.parse(payload)
   const granted = [...scope, ...scp].filter((word): word is Scope => typeof word === 'string' && isScope(word))
   return { subject: sub.slice(0, 200), scopes: impliedScopes(granted) }
+}
+
+/** What to do about a JWT that is not accepted. */
+const jwtHint =
+  'Send a valid token as "Authorization: Bearer TOKEN"; npm run token -- --scope tools,grade --days 30 makes one.'
+
+/**
+ * Says what went wrong with a JWT in words for its sender: the token's faults become `invalid_token` or `expired_token`,
+ * a key that cannot be had or used becomes `keys_unavailable`. Claims and token stay out of the message.
+ */
+function toAuthError(error: unknown): AuthError {
+  if (error instanceof AuthError) return error
+  // A key that cannot be used is the issuer's or the operator's fault, and says nothing about the token.
+  const keyIsBad = error instanceof errors.JWKSInvalid || error instanceof errors.JWKInvalid
+  if (!(error instanceof errors.JOSEError) || keyIsBad) return unavailable(error)
+  const details = { reason: error.code }
+  if (error instanceof errors.JWTExpired) {
+    const { exp } = error.payload
+    const at = typeof exp === 'number' && Number.isFinite(new Date(exp * 1000).getTime())
+    const when = at ? ` at ${new Date(exp * 1000).toISOString()}` : ''
+    return new AuthError('expired_token', `The token expired${when}.`, jwtHint, { details })
+  }
+  return new AuthError('invalid_token', problemOf(error), jwtHint, { details })
+}
+
+function problemOf(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.reason === 'missing') return `The token lacks the claim "${error.claim}", which this server requires.`
+    if (error.claim === 'nbf') return 'The token is not valid yet ("nbf" lies ahead); compare the two clocks.'
+    if (error.claim === 'iss') return 'The token\'s "iss" is not the issuer that this server expects (JWT_ISSUER).'
+    if (error.claim === 'aud') return 'The token\'s "aud" is not the audience that this server expects (JWT_AUDIENCE).'
+    return `The token's claim "${error.claim}" is not acceptable.`
+  }
+  if (error instanceof errors.JWKSNoMatchingKey) return "None of the issuer's keys is the one that the token names."
+  if (error instanceof errors.JWSSignatureVerificationFailed) return "The token's signature does not fit."
+  return 'The token is not a well-formed JWT.'
+}
+
+/** What {@link signToken} writes into a token. */
+export interface TokenClaims {
+  readonly subject: string
+  readonly scopes: readonly Scope[]
+  readonly issuedAt: Date
+  readonly expiresAt: Date
+}
+
+/** Signs a JWT (HS256) with the shared secret, with the issuer and audience that the same settings expect. */
+export async function signToken(settings: JwtSettings & { secret: KeyObject }, token: TokenClaims): Promise<string> {
+  const jwt = new SignJWT({ scope: token.scopes.join(' ') })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject(token.subject)
+    .setIssuedAt(token.issuedAt)
+    .setExpirationTime(token.expiresAt)
+  if (settings.issuer !== undefined) jwt.setIssuer(settings.issuer)
+  if (settings.audience !== undefined) jwt.setAudience(settings.audience)
+  return await jwt.sign(settings.secret)
 }

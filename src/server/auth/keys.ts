@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Principal } from './principal.ts'
-import { impliedScopes, isScope, SCOPES, type Scope, TRAINER_SCOPES } from './scopes.ts'
+import { allScopes, impliedScopes, isScope, type Scope, trainerScopes } from './principal.ts'
 
 /** A static key as the server keeps it: never the key itself. */
 export interface ApiKey {
@@ -12,10 +12,10 @@ export interface ApiKey {
 }
 
 /** The fewest characters that a key given by value may have. */
-export const SHORTEST_KEY = 16
+export const shortestKey = 16
 
 /** What hashing a variable gives that was not set. */
-const NOTHING = hash('sha256', '')
+const hashOfNothing = hash('sha256', '')
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/
 
@@ -47,7 +47,7 @@ export function parseApiKeys(text: string): ApiKey[] {
 function parseEntry(entry: string, number: number): ApiKey {
   const padding = /=*$/.exec(entry)?.[0].length ?? 0
   const split = entry.slice(0, entry.length - padding).indexOf('=')
-  if (split === -1) return { name: `key-${number}`, scopes: TRAINER_SCOPES, sha256: digestOf(entry, number) }
+  if (split === -1) return { name: `key-${number}`, scopes: trainerScopes, sha256: digestOf(entry, number) }
 
   const label = entry.slice(0, split)
   const colon = label.indexOf(':')
@@ -60,7 +60,7 @@ function parseEntry(entry: string, number: number): ApiKey {
   const scopes = words.filter(isScope)
   if (scopes.length !== words.length) {
     throw new Error(
-      `entry ${number}: what stands before "=" is not a list of scopes joined by "+" (${SCOPES.join(', ')}); ` +
+      `entry ${number}: what stands before "=" is not a list of scopes joined by "+" (${allScopes.join(', ')}); ` +
         'a key that itself holds "=" needs its scopes in front, as in tools+grade=KEY',
     )
   }
@@ -71,15 +71,15 @@ function digestOf(value: string, number: number): string {
   if (/^sha256:/i.test(value)) {
     const hex = value.slice('sha256:'.length).toLowerCase()
     if (!/^[0-9a-f]{64}$/.test(hex)) throw new Error(`entry ${number}: "sha256:" must be followed by 64 hex digits`)
-    if (hex === NOTHING)
+    if (hex === hashOfNothing)
       throw new Error(`entry ${number}: "sha256:" is followed by the hash of nothing, which is no key`)
     return hex
   }
   if (!/^[\x21-\x7e]*$/.test(value)) {
     throw new Error(`entry ${number}: a key may hold visible ASCII characters only, because it travels in a header`)
   }
-  if (value.length < SHORTEST_KEY) {
-    throw new Error(`entry ${number}: a key needs at least ${SHORTEST_KEY} characters, this one has ${value.length}`)
+  if (value.length < shortestKey) {
+    throw new Error(`entry ${number}: a key needs at least ${shortestKey} characters, this one has ${value.length}`)
   }
   return hash('sha256', value)
 }

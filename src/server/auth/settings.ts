@@ -1,14 +1,14 @@
 import { createSecretKey } from 'node:crypto'
 import { z } from 'zod'
 import type { AuthSettings } from './authenticate.ts'
-import { JWKS_ALGORITHMS, type JwtSettings, SECRET_ALGORITHMS } from './jwt.ts'
+import { type JwtSettings, jwksAlgorithms, secretAlgorithms } from './jwt.ts'
 import { type ApiKey, parseApiKeys } from './keys.ts'
 
 /** The headers in which a key may come when `API_KEY_HEADERS` does not say otherwise. */
 export const defaultKeyHeaders: readonly string[] = ['x-functions-key', 'api-key', 'x-api-key']
 
 /** The fewest bytes of `JWT_SECRET`: as many as HS256's own digest has. */
-export const SHORTEST_SECRET_BYTES = 32
+export const shortestSecretBytes = 32
 
 const list = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '')
 
@@ -31,8 +31,8 @@ const keyHeaders = z.string().transform((text, context) => {
 
 const secret = z.string().transform((text, context) => {
   const bytes = Buffer.byteLength(text)
-  if (bytes >= SHORTEST_SECRET_BYTES) return createSecretKey(text, 'utf8')
-  const message = `must have at least ${SHORTEST_SECRET_BYTES} bytes, but has ${bytes}; openssl rand -base64 48 makes one`
+  if (bytes >= shortestSecretBytes) return createSecretKey(text, 'utf8')
+  const message = `must have at least ${shortestSecretBytes} bytes, but has ${bytes}; openssl rand -base64 48 makes one`
   context.addIssue({ code: 'custom', message })
   return z.NEVER
 })
@@ -57,7 +57,7 @@ function isTrustworthy(url: URL): boolean {
 
 const algorithms = z.string().transform((text, context) => {
   const names = list(text)
-  const known = [...SECRET_ALGORITHMS, ...JWKS_ALGORITHMS]
+  const known = [...secretAlgorithms, ...jwksAlgorithms]
   if (names.length > 0 && names.every((name) => known.includes(name))) return names
   context.addIssue({ code: 'custom', message: `must be some of ${known.join(', ')}, but is "${text}"` })
   return z.NEVER
@@ -108,10 +108,10 @@ function refuseIdleSettings({ secret, jwksUrl, issuer, audience, algorithms }: J
   const idle = [issuer && 'JWT_ISSUER', audience && 'JWT_AUDIENCE', algorithms && 'JWT_ALGORITHMS'].find(Boolean)
   if (idle && !secret && !jwksUrl) throw new Error(`${idle}: has no effect without JWT_SECRET or JWT_JWKS_URL; set one`)
   const usable = (kind: readonly string[]) => !algorithms || kind.some((name) => algorithms.includes(name))
-  if (secret && !usable(SECRET_ALGORITHMS)) {
-    throw new Error(`JWT_ALGORITHMS: must hold ${SECRET_ALGORITHMS.join(', ')} for JWT_SECRET to have an effect`)
+  if (secret && !usable(secretAlgorithms)) {
+    throw new Error(`JWT_ALGORITHMS: must hold ${secretAlgorithms.join(', ')} for JWT_SECRET to have an effect`)
   }
-  if (jwksUrl && !usable(JWKS_ALGORITHMS)) {
-    throw new Error(`JWT_ALGORITHMS: must hold one of ${JWKS_ALGORITHMS.join(', ')} for JWT_JWKS_URL to have an effect`)
+  if (jwksUrl && !usable(jwksAlgorithms)) {
+    throw new Error(`JWT_ALGORITHMS: must hold one of ${jwksAlgorithms.join(', ')} for JWT_JWKS_URL to have an effect`)
   }
 }

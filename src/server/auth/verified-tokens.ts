@@ -22,13 +22,13 @@ export interface VerifiedTokens {
 }
 
 /** The most tokens that are remembered. */
-export const MOST_VERIFIED_TOKENS = 10_000
+export const mostVerifiedTokens = 10_000
 
 /**
  * Remembers at most `most` tokens; one more makes it forget the one that has been there longest. Whether a token is still
  * good is for its user to say: nothing here looks at a clock.
  */
-export function createVerifiedTokens(most: number = MOST_VERIFIED_TOKENS): VerifiedTokens {
+export function createVerifiedTokens(most: number = mostVerifiedTokens): VerifiedTokens {
   const tokens = new Map<string, VerifiedToken>()
   return {
     find: (digest) => tokens.get(digest),

@@ -12,7 +12,7 @@ import { type Database, openDatabase } from '../../postgres/database.ts'
 import { startEmbedded } from '../../postgres/embedded/embedded.ts'
 import { migrate } from '../../postgres/migrate.ts'
 import { createApp } from '../../server/app.ts'
-import { ANONYMOUS } from '../../server/auth/principal.ts'
+import { anonymous } from '../../server/auth/principal.ts'
 import type { SketchedCall } from './rows.ts'
 import { describedCall, type Play } from './try-answer.ts'
 
@@ -68,7 +68,7 @@ export function createPlay(database: Database, tools: readonly Tool[], budget: n
     tools,
     graders: [],
     budget,
-    authenticate: async () => ANONYMOUS,
+    authenticate: async () => anonymous,
     log: { info() {}, warn() {}, error() {} },
     limits: defaultLimits,
     version,

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { AuthError, challenge } from '../../../../src/kit/auth-error.ts'
-import { type AuthSettings, createAuthenticator, isOpen } from '../../../../src/server/auth/authenticate.ts'
+import {
+  type AuthSettings,
+  createAuthenticator,
+  isOpen,
+  refuseKeyInUrl,
+} from '../../../../src/server/auth/authenticate.ts'
 import { requireScope } from '../../../../src/server/auth/principal.ts'
 import { readAuthSettings } from '../../../../src/server/auth/settings.ts'
-import { refuseKeyInUrl } from '../../../../src/server/auth/url-keys.ts'
 import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
 const KEY = 'correct-horse-battery-staple'

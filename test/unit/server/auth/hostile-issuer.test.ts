@@ -2,8 +2,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
-import { LARGEST_KEYS_BYTES } from '../../../../src/server/auth/bounded-fetch.ts'
-import { KEYS_FRESH_MS } from '../../../../src/server/auth/jwks.ts'
+import { keysFreshMs, largestKeysBytes } from '../../../../src/server/auth/jwks.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
 import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
@@ -58,7 +57,7 @@ const attacks: readonly [string, (response: ServerResponse) => void, RegExp][] =
     (response) => response.writeHead(302, { location: elsewhere.url.href }).end(),
     /200 OK/,
   ],
-  ['more than a million bytes', (response) => response.end(padded(LARGEST_KEYS_BYTES)), /larger than 1048576 bytes/],
+  ['more than a million bytes', (response) => response.end(padded(largestKeysBytes)), /larger than 1048576 bytes/],
   [
     'few bytes that unpack into many',
     (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
@@ -90,7 +89,7 @@ describe('an issuer that answers with', () => {
     const deps = {
       now: () => new Date(clock),
       warn: (message: string) => warnings.push(message),
-      patienceMs: patienceFor(attack),
+      timeoutMs: patienceFor(attack),
     }
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } }, deps)
     answer = attack
@@ -105,13 +104,13 @@ describe('an issuer that answers with', () => {
 
   it.each(attacks)('%s does not replace keys that were fetched before', async (_, attack) => {
     let clock = Date.now()
-    const deps = { now: () => new Date(clock), patienceMs: patienceFor(attack) }
+    const deps = { now: () => new Date(clock), timeoutMs: patienceFor(attack) }
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } }, deps)
     answer = good
     await authenticate(bearer(token))
     answer = attack
     const before = asked
-    clock += KEYS_FRESH_MS
+    clock += keysFreshMs
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
     expect(asked).toBe(before + 1)
   })

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, generateKeyPairSync, randomBytes, sign as signBytes } from 'node:crypto'
 import { EncryptJWT, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAuthenticator, LONGEST_TOKEN } from '../../../../src/server/auth/authenticate.ts'
+import { createAuthenticator, longestToken } from '../../../../src/server/auth/authenticate.ts'
 import { requireScope } from '../../../../src/server/auth/principal.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
 import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
@@ -55,10 +55,10 @@ describe('a token signed rightly with the secret is refused all the same', () =>
 
   it('when it is longer than any token, by a character or two', async () => {
     const padded = (size: number) => forge({ alg: 'HS256' }, { ...claims, pad: 'x'.repeat(size) })
-    let size = Math.floor(((LONGEST_TOKEN - padded(0).length) * 3) / 4)
-    while (padded(size + 1).length <= LONGEST_TOKEN) size += 1
+    let size = Math.floor(((longestToken - padded(0).length) * 3) / 4)
+    while (padded(size + 1).length <= longestToken) size += 1
     expect((await bySecret(bearer(padded(size)))).subject).toBe('attacker')
-    expect((await refusedBy(bySecret, padded(size + 1))).message).toContain(`longer than ${LONGEST_TOKEN} characters`)
+    expect((await refusedBy(bySecret, padded(size + 1))).message).toContain(`longer than ${longestToken} characters`)
   })
 
   it.each([

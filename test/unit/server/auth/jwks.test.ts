@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
-import { createRemoteKeys, KEYS_COOLDOWN_MS, KEYS_FRESH_MS, KEYS_USABLE_MS } from '../../../../src/server/auth/jwks.ts'
+import { createRemoteKeys, keysCooldownMs, keysFreshMs, keysUsableMs } from '../../../../src/server/auth/jwks.ts'
 import { readAuthSettings } from '../../../../src/server/auth/settings.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
 import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
@@ -42,7 +42,7 @@ describe('the keys of a JWKS address', () => {
     const authenticate = start()
     await authenticate(bearer(await long(old)))
     issuer.publish(old, fresh)
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     const token = await long(fresh)
     await Promise.all(Array.from({ length: 20 }, () => authenticate(bearer(token))))
     expect((await authenticate(bearer(await long(old)))).subject).toBe('issuer-client')
@@ -55,7 +55,7 @@ describe('the keys of a JWKS address', () => {
     await authenticate(bearer(token))
     issuer.publish(fresh)
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
-    clock += KEYS_FRESH_MS
+    clock += keysFreshMs
     expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 
@@ -70,7 +70,7 @@ describe('the keys of a JWKS address', () => {
     await authenticate(bearer(await long(second)))
     await authenticate(bearer(await long(first)))
     issuer.publish(second, third)
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     await authenticate(bearer(await long(third)))
     expect(await turnedAway(authenticate(bearer(await long(first))))).toMatchObject({ code: 'invalid_token' })
     expect(issuer.asked()).toBe(2)
@@ -80,7 +80,7 @@ describe('the keys of a JWKS address', () => {
     const keys = createRemoteKeys(issuer.url, { now: () => new Date(clock) })
     await keys.ready()
     const seen = keys.fetches()
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     expect(await keys.renew(seen)).toBe(true)
     expect(await keys.renew(seen)).toBe(true)
     expect(await keys.renew(keys.fetches())).toBe(false)
@@ -90,7 +90,7 @@ describe('the keys of a JWKS address', () => {
   it('are not asked for again at every token with an unknown kid, which gets a 401', async () => {
     const authenticate = start()
     await authenticate(bearer(await long(old)))
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     for (let count = 0; count < 20; count += 1) {
       const stranger = await fresh.sign({}, { kid: `unknown-${count}` })
       const error = await turnedAway(authenticate(bearer(stranger)))
@@ -105,12 +105,12 @@ describe('the keys of a JWKS address', () => {
     const token = await long(old)
     await authenticate(bearer(token))
     await issuer.stop()
-    for (const age of [KEYS_FRESH_MS, 2 * KEYS_FRESH_MS, KEYS_USABLE_MS / 2]) {
+    for (const age of [keysFreshMs, 2 * keysFreshMs, keysUsableMs / 2]) {
       clock += age
       expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
     }
     expect(warnings[0]).toMatch(/JWT_JWKS_URL: http:\/\/127\.0\.0\.1:\d+\/jwks\.json gave no keys \(.+\)/)
-    clock += KEYS_USABLE_MS
+    clock += keysUsableMs
     expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
     await issuer.restart()
   })
@@ -125,7 +125,7 @@ describe('the keys of a JWKS address', () => {
     }
     expect(warnings).toHaveLength(1)
     await issuer.restart()
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
   })
 
@@ -133,7 +133,7 @@ describe('the keys of a JWKS address', () => {
     const authenticate = start()
     await authenticate(bearer(await long(old)))
     await issuer.stop()
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     for (let count = 0; count < 2; count += 1) {
       const error = await turnedAway(authenticate(bearer(await long(fresh))))
       expect(error).toMatchObject({ code: 'keys_unavailable', status: 503 })
@@ -147,7 +147,7 @@ describe('the keys of a JWKS address', () => {
     const token = await long(old)
     await authenticate(bearer(token))
     await issuer.stop()
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     const forged = `${token.slice(0, token.lastIndexOf('.'))}.${'A'.repeat(86)}`
     expect(await turnedAway(authenticate(bearer(forged)))).toMatchObject({ code: 'invalid_token', status: 401 })
     const expired = await old.sign({ exp: Math.floor(clock / 1000) - 60 })
@@ -165,7 +165,7 @@ describe('the keys of a JWKS address', () => {
     const token = await long(old)
     await authenticate(bearer(token))
     issuer.answer(status, body)
-    clock += KEYS_FRESH_MS
+    clock += keysFreshMs
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
     expect(warnings).toHaveLength(1)
     expect(await turnedAway(start()(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })

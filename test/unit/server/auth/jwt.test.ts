@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { exportSPKI, importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
-import { signToken } from '../../../../src/server/auth/sign-token.ts'
+import { signToken } from '../../../../src/server/auth/jwt.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
 import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 

@@ -2,8 +2,8 @@ import { createSecretKey } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
-import { KEYS_COOLDOWN_MS, KEYS_FRESH_MS } from '../../../../src/server/auth/jwks.ts'
-import { createVerifiedTokens, digestOf, MOST_VERIFIED_TOKENS } from '../../../../src/server/auth/verified-tokens.ts'
+import { keysCooldownMs, keysFreshMs } from '../../../../src/server/auth/jwks.ts'
+import { createVerifiedTokens, digestOf, mostVerifiedTokens } from '../../../../src/server/auth/verified-tokens.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
 import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
@@ -95,7 +95,7 @@ describe('a token of a published key that was found good', () => {
     const authenticate = begin()
     const token = await long(old)
     const first = await authenticate(bearer(token))
-    clock += KEYS_FRESH_MS - 1
+    clock += keysFreshMs - 1
     expect(await authenticate(bearer(token))).toBe(first)
     expect(issuer.asked()).toBe(1)
   })
@@ -105,7 +105,7 @@ describe('a token of a published key that was found good', () => {
     const token = await long(old)
     await authenticate(bearer(token))
     issuer.publish(fresh)
-    clock += KEYS_FRESH_MS
+    clock += keysFreshMs
     expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 
@@ -114,7 +114,7 @@ describe('a token of a published key that was found good', () => {
     const token = await long(old)
     await authenticate(bearer(token))
     issuer.publish(fresh)
-    clock += KEYS_COOLDOWN_MS
+    clock += keysCooldownMs
     await authenticate(bearer(await long(fresh)))
     expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
@@ -124,7 +124,7 @@ describe('a token of a published key that was found good', () => {
     const token = await long(old)
     await authenticate(bearer(token))
     issuer.publish(await makeIssuerKey('ES256', 'old'))
-    clock += KEYS_FRESH_MS
+    clock += keysFreshMs
     expect((await turnedAway(authenticate(bearer(token)))).message).toContain('signature does not fit')
   })
 
@@ -133,7 +133,7 @@ describe('a token of a published key that was found good', () => {
     const token = await long(old)
     const first = await authenticate(bearer(token))
     issuer.publish(old, fresh)
-    clock += KEYS_FRESH_MS
+    clock += keysFreshMs
     const again = await authenticate(bearer(token))
     expect(again).not.toBe(first)
     expect(again).toEqual(first)
@@ -145,9 +145,9 @@ describe('the memory for tokens', () => {
   it('is bounded under a flood of distinct good tokens, and forgets the oldest first', () => {
     const tokens = createVerifiedTokens()
     const entry = { principal: { subject: 'me', scopes: new Set<never>() }, from: 0, until: 1, fetched: undefined }
-    const flood = Array.from({ length: MOST_VERIFIED_TOKENS + 100 }, (_, index) => digestOf(`token ${index}`))
+    const flood = Array.from({ length: mostVerifiedTokens + 100 }, (_, index) => digestOf(`token ${index}`))
     for (const digest of flood) tokens.keep(digest, entry)
-    expect(tokens.size()).toBe(MOST_VERIFIED_TOKENS)
+    expect(tokens.size()).toBe(mostVerifiedTokens)
     const there = flood.map((digest) => tokens.find(digest) !== undefined)
     expect(there.indexOf(true)).toBe(100)
     expect(there.lastIndexOf(false)).toBe(99)

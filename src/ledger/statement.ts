@@ -11,9 +11,24 @@ export interface Statement {
   readonly values: readonly (string | null)[]
 }
 
-/** Runs a statement as a prepared one. `Row` is what it selects. */
+/**
+ * Runs a statement as a prepared one. `Row` is what it selects. Outside of a transaction it runs again when Postgres has
+ * undone it because of a concurrent one.
+ */
 export async function execute<Row extends object>(sql: Sql | TransactionSql, statement: Statement): Promise<Row[]> {
-  return await sql.unsafe<Row[]>(statement.text, [...statement.values], { prepare: true })
+  const run = async () => await sql.unsafe<Row[]>(statement.text, [...statement.values], { prepare: true })
+  return 'begin' in sql ? await rerunOnConflict(run) : await run()
+}
+
+/** Runs work that takes effect as a whole or not at all again, up to ten times, when a concurrent one has undone it. */
+export async function rerunOnConflict<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let turn = 1; ; turn += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (turn === 10 || !isSerializationFailure(error)) throw error
+    }
+  }
 }
 
 /** The driver's side of drizzle's transaction: drizzle's own `execute` has Postgres parse and plan every time. */

@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
-import type { Db } from '../../kit/environment.ts'
-import { connectionOf, execute, type Statement } from '../statement.ts'
+import type { Db, Tx } from '../../kit/environment.ts'
+import { connectionOf, execute, rerunOnConflict, type Statement } from '../statement.ts'
 import { writeState } from './transaction-statements.ts'
 
 /** The one attempt at a call that may settle it. */
@@ -32,7 +32,7 @@ export async function settleClaim(
   const statement = settling(claim, end)
   // On the ledger's own connections, which no tool can hold; only who waits for a lock waits with the tools.
   if (change === undefined) return (await execute(sql, statement)).length === 1
-  return db.transaction(async (tx) => {
+  const settleWithState = async (tx: Tx): Promise<boolean> => {
     const connection = connectionOf(tx)
     // One round trip, as in a call's transaction.
     const [, [rollout]] = await Promise.all([
@@ -42,7 +42,8 @@ export async function settleClaim(
     if (rollout === undefined || (await execute(connection, statement)).length === 0) return false
     await execute(connection, writeState(claim.rolloutId, change(rollout.state)))
     return true
-  })
+  }
+  return await rerunOnConflict(() => db.transaction(settleWithState))
 }
 
 // The rollout's row is locked before the call's, as in the statement that records calls: two orders would be a deadlock.
@@ -67,7 +68,9 @@ const settling = (claim: Claim, { outcome, output, code, cause }: ClaimEnd): Sta
  */
 export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: number): Promise<ReadonlySet<string>> {
   const wanted = JSON.stringify(tokens)
-  const rows = await sql<{ claim: string }[]>`
+  const rows = await rerunOnConflict(
+    async () =>
+      await sql<{ claim: string }[]>`
     with renewed as (
       update tool_calls set lease_until = now() + make_interval(secs => ${seconds}::float8)
       where ctid = any(array(
@@ -76,7 +79,8 @@ export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: 
         for update skip locked))
     )
     select claim from tool_calls
-    where outcome = 'running' and claim in (select jsonb_array_elements_text(${wanted}::text::jsonb))`
+    where outcome = 'running' and claim in (select jsonb_array_elements_text(${wanted}::text::jsonb))`,
+  )
   return new Set(rows.map(({ claim }) => claim))
 }
 
@@ -85,9 +89,12 @@ export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: 
  * it over. A retry that comes after all runs it again, as one more attempt. Gives how many there were.
  */
 export async function expireClaims(sql: Sql, seconds: number): Promise<number> {
-  const { count } = await sql`
+  const { count } = await rerunOnConflict(
+    async () =>
+      await sql`
     update tool_calls
     set outcome = 'failed', code = 'lease_expired', claim = null, lease_until = null, finished_at = now()
-    where outcome = 'running' and lease_until < now() - make_interval(secs => ${seconds}::float8)`
+    where outcome = 'running' and lease_until < now() - make_interval(secs => ${seconds}::float8)`,
+  )
   return count
 }

@@ -6,9 +6,8 @@ import type { ExportCursor } from '../ledger/reports/exported-subjects.ts'
 import { openServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
 import { cursorText, parseCursor } from '../workbench/export/cursor.ts'
-import { openOutFile } from '../workbench/export/out-file.ts'
+import { openOutFile, writerTo } from '../workbench/export/output.ts'
 import { type Exported, type ExportRun, exportRollouts } from '../workbench/export/run.ts'
-import { writerTo } from '../workbench/export/writer.ts'
 import { list, number, whole } from './options.ts'
 import { type ProgressBar, progressView } from './progress.ts'
 import { asArgument, conditions, itemHash, timestamp } from './rollout-options.ts'
@@ -50,8 +49,8 @@ Examples:
   scorekeeper export --rollout trace_1 | jq .
   scorekeeper export --after 2026-11-01T12:00:00.000Z/trace_1 >> rollouts.jsonl
 
-At the end, and at Ctrl-C, the cursor behind the last line is told on stderr: --after goes on there. With --out the same
-command goes on by itself, whatever ended it. See docs/exporting.md.
+At the end, and at Ctrl-C, stderr has the cursor of the last rollout: --after resumes there. With --out the same command
+resumes by itself, whatever ended it. See docs/exporting.md.
 `
 
 /** A timestamp, and how it was written: `7d` is the same option tomorrow. */
@@ -64,30 +63,30 @@ export function exportCommand(deps: ExportDeps): Command {
   return new Command('export')
     .summary('write recorded rollouts as JSON Lines')
     .description(
-      'Writes recorded rollouts from the server’s database, a line a rollout, in the order of their gradings: item, tool ' +
-        'calls, gradings and state, or chat messages for fine-tuning.',
+      'Writes recorded rollouts from the server’s database, one line each, in the order of their gradings: item, tool calls, ' +
+        'gradings and state, or chat messages for fine-tuning.',
     )
-    .addOption(new Option('--format <format>', 'what a line is').choices(['trace', 'chat']).default('trace'))
-    .option('--since <time>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', named)
-    .option('--until <time>', 'rollouts graded before', named)
+    .addOption(new Option('--format <format>', 'the format of a line').choices(['trace', 'chat']).default('trace'))
+    .option('--since <time>', 'rollouts graded since then: 2026-11-01, or 7d for seven days ago', named)
+    .option('--until <time>', 'rollouts graded before then', named)
     .option('--rollout <id>', 'one rollout, whatever its outcome')
-    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
-    .option('--grader <name>', 'whose gradings count (default: any grader’s)')
-    .option('--min-score <n>', 'the least score', number)
-    .option('--max-score <n>', 'the greatest score', number)
-    .option('--outcome <outcomes>', `of ${outcomes.join(', ')} (default: all but open; scored for chat)`, list)
-    .option('--where <conditions>', 'such as "calls < 5 and tool = search"; all of several hold', conditions)
-    .option('--best-of <n>', 'of each item so many rollouts with the greatest scores alone', whole)
-    .option('--limit <n>', 'so many rollouts at most', whole)
-    .option('--after <cursor>', 'go on behind this place', place)
-    .option('--out <file>', 'write into a file; one that is there is gone on with')
-    .option('--json', 'print what came of it as JSON; on stderr where the lines go to stdout')
+    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of the hash', itemHash)
+    .option('--grader <name>', 'the grader whose gradings count (default: any)')
+    .option('--min-score <n>', 'the lowest score', number)
+    .option('--max-score <n>', 'the highest score', number)
+    .option('--outcome <outcomes>', `some of ${outcomes.join(', ')} (default: all but open; scored for chat)`, list)
+    .option('--where <conditions>', 'such as "calls < 5 and tool = search"; repeatable, all must hold', conditions)
+    .option('--best-of <n>', 'the rollouts of each item with the highest scores, this many', whole)
+    .option('--limit <n>', 'the most rollouts', whole)
+    .option('--after <cursor>', 'resume after this cursor', place)
+    .option('--out <file>', 'write to a file; resumes if the file exists')
+    .option('--json', 'print the result as JSON, on stderr when the lines go to stdout')
     .addHelpText('after', examples)
     .action(async (given: unknown, command: Command) => {
       const options = optionsShape.safeParse(given)
       if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
       if (options.data.out !== undefined && options.data.after !== undefined) {
-        return command.error('error: --out knows itself where it goes on; leave out --after', { exitCode: 2 })
+        return command.error('error: --out resumes by itself; leave out --after', { exitCode: 2 })
       }
       process.exitCode = await run(deps, options.data)
     })
@@ -119,7 +118,7 @@ function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
     let bar: ProgressBar | undefined
     const watched = {
       onCount: (count: number) => {
-        // Somebody reads what is said there as JSON.
+        // With --json stderr has the JSON alone.
         if (json && file === undefined && !process.stderr.isTTY) return
         bar = view.bar('exporting', count)
       },

@@ -93,7 +93,7 @@ export function subjectsText(
   const wanted = `and g.outcome in (${outcomes.map(given).join(', ')})`
   const isByStart = outcomes.includes('open')
   const place = isByStart ? 'r.created_at' : 'coalesce(f.created_at, r.created_at)'
-  // Nothing before this is exported: the ranks of --best-of alone need the rollouts before the cursor too.
+  // Nothing before this is exported; only the ranks of --best-of need the rollouts before the cursor too.
   const bounds = [since?.toISOString(), bestOf === undefined ? after?.at : undefined].filter((at) => at !== undefined)
   // By an index, so that an incremental export does not read the whole table.
   const recent = bounds.map((at) => {

@@ -1,10 +1,10 @@
-/** The choices that a learning agent has in a rollout: by name, the options, two or more of each. */
+/** The choices of a learning agent in a rollout: their names, and two or more options of each. */
 export type Choices = Readonly<Record<string, readonly string[]>>
 
-/** What was chosen in a rollout: one option of each choice. */
+/** The option of each choice in a rollout. */
 export type Chosen = Readonly<Record<string, string>>
 
-/** A rollout to learn from: what was chosen, and how much better it did than its group, in deviations of the group. */
+/** A rollout to learn from: its options, and how much better it did than its group, in standard deviations of the group. */
 export interface Lesson {
   readonly chosen: Chosen
   readonly advantage: number
@@ -14,20 +14,20 @@ export interface Lesson {
 export interface Policy {
   /** Draws an option of each choice. */
   choose(random: () => number): Chosen
-  /** How likely each option is, from 0 to 1. */
+  /** The likelihood of each option, from 0 to 1. */
   probabilities(): Readonly<Record<string, Readonly<Record<string, number>>>>
   /**
-   * Makes what did better than its group likelier: one step of the policy gradient, whose size is `rate` for a lesson with an
-   * advantage of 1, averaged over the lessons.
+   * Makes likelier what did better than its group: one step of the policy gradient, averaged over the lessons. Its size is
+   * `rate` for a lesson with an advantage of 1.
    */
   learn(lessons: readonly Lesson[], rate: number): void
 }
 
 /**
- * Makes a policy that has no preference yet, or such as `likely` says: how many times likelier than the others an option is
- * at the start.
+ * Creates a policy without preferences, or with those of `likely`: how many times likelier than the others an option is at the
+ * start.
  *
- * Throws a RangeError for a choice with fewer than two options, or a preference for what there is not.
+ * @throws RangeError for a choice with fewer than two options, or a preference for an unknown option.
  */
 export function createPolicy(
   choices: Choices,
@@ -63,8 +63,8 @@ export function createPolicy(
 }
 
 /**
- * How much better each reward is than its group, in standard deviations of the group; all 0 for a group without a spread,
- * which teaches nothing.
+ * How much better each reward is than its group, in standard deviations of the group; all 0 for a group without a spread, from
+ * which nothing is learned.
  *
  * Source: Shao et al., "DeepSeekMath" (GRPO), 2024, section 4.1.
  *

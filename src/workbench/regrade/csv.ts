@@ -30,7 +30,7 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'number') return String(value)
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  // A spreadsheet would run what begins so: https://owasp.org/www-community/attacks/CSV_Injection
+  // A spreadsheet would run a cell that begins with one of these: https://owasp.org/www-community/attacks/CSV_Injection
   const tame = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
   return /[",\r\n\t']/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame
 }

@@ -10,18 +10,18 @@ import type { Judge } from '../../kit/judge.ts'
 import type { Regraded, RegradingSubject, SubjectContent } from '../../ledger/reports/regrading-subjects.ts'
 import type { RecordedRollout } from '../../ledger/rollout.ts'
 
-/** What grading again needs beside what was recorded. */
+/** What re-grading needs besides what was recorded. */
 export interface RegradingServices {
   readonly db: Db
   readonly embed: Embed | undefined
   readonly judge: Judge
-  /** How long a grader may run that does not say so itself, in seconds. */
+  /** The timeout of a grader that sets none, in seconds. */
   readonly graderSeconds: number
-  /** Aborted when the run is to end at once. */
+  /** Aborts when running graders must be abandoned. */
   readonly stopping: AbortSignal
 }
 
-/** A subject with all that was recorded of it. */
+/** A subject with everything that was recorded of it. */
 export interface ReadSubject {
   readonly subject: RegradingSubject
   readonly content: SubjectContent
@@ -29,8 +29,9 @@ export interface ReadSubject {
 }
 
 /**
- * Grades what was recorded by today's code, as a grading does: what cannot be judged is `ungradable`, a grader that throws,
- * is late or gives no number `failed`, and neither is a number. Rejects with the reason of `stopping` alone.
+ * Grades what was recorded by today's code, as a grading of a trainer does: the outcome is `ungradable` if it cannot be graded,
+ * and `failed` if the grader throws, times out or returns no number; neither has a score. Rejects only with the reason of
+ * `stopping`.
  */
 export async function regradeOne(
   grader: Grader,
@@ -66,13 +67,13 @@ export async function regradeOne(
     )
     return end({ outcome: 'scored', ...checkedGrade(grade, grader), code: null })
   } catch (error) {
-    // What was cut short says nothing of the grader.
+    // An abandoned grading says nothing about the grader.
     if (stopping.aborted) throw stopping.reason
     return end(withoutScore(error, grader, [content, rollout]))
   }
 }
 
-/** The ending of what has no score; in the reason stands what the grader threw, without what it graded. */
+/** The result of a grading without a score; its reason has what the grader threw, without what it graded. */
 export function withoutScore(error: unknown, { name }: Pick<Grader, 'name'>, content: unknown) {
   const failure = failureOf(error, {}, { code: 'grader_failed', message: `the grader "${name}" failed` }, content)
   const { type, message } = loggable(failure.cause)

@@ -13,7 +13,7 @@ import {
 } from '../../ledger/reports/regrading-subjects.ts'
 import { type RegradingServices, regradeOne, withoutScore } from './regrade-one.ts'
 
-/** What {@link runRegrading} is to do. */
+/** What {@link runRegrading} needs. */
 export interface Regrading {
   readonly sql: Sql
   readonly ledger: Pick<Ledger, 'findGrading' | 'readRollout'>
@@ -21,29 +21,29 @@ export interface Regrading {
   readonly code: GraderCode
   readonly filter: RegradingFilter
   readonly services: RegradingServices
-  /** How many rollouts are held and graded at a time. */
+  /** The number of rollouts that are held and graded at the same time. */
   readonly concurrency: number
-  /** How many rollouts' ids are read at a time. */
+  /** The number of ids that are read at a time. */
   readonly pageSize: number
-  /** Aborted when no further rollout is to be begun. */
+  /** Aborts when no further rollout may start. */
   readonly ending: AbortSignal
-  /** Called for each subject that was graded and recorded. */
+  /** Called for each subject when its grading is recorded. */
   onRegraded(regraded: Regraded): void
 }
 
 const mostUnwritten = 256
 
 /**
- * Grades the recorded rollouts again that have no score of today's code yet, `concurrency` at a time, and records each.
- * Of a rollout more than its ids is held only while it is graded.
+ * Re-grades the recorded rollouts that have no score of today's code, `concurrency` at the same time, and records each. The
+ * content of a rollout is held only while it is graded.
  *
- * Ends when all are done or `ending` aborts. Rejects with what the database throws; what was recorded until then stays.
+ * Ends when all are done or `ending` aborts. Rejects with an error of the database; what was recorded before remains.
  */
 export async function runRegrading(regrading: Regrading): Promise<void> {
   const { sql, ledger, grader, code, filter, services, ending } = regrading
   const readSubject = createSubjectReader(sql, code)
   const record = createRegradingRecorder(sql, code)
-  // What still runs is not waited for: it is ungradable today.
+  // Running calls are not waited for: their rollout is ungradable today.
   const settling = { ledger, isBusy: () => false, waitSeconds: 0 }
 
   const regrade = async (subject: RegradingSubject): Promise<Regraded | undefined> => {
@@ -75,7 +75,7 @@ export async function runRegrading(regrading: Regrading): Promise<void> {
       if (done) return
       const regraded = await regrade(subject)
       if (regraded === undefined) continue
-      // Not waited for, so that more are written together; but what waits is no more than a batch or two.
+      // Not awaited, so that more are written together; the backlog is limited to a batch or two.
       while (writing.size >= mostUnwritten) await Promise.race(writing)
       write(regraded)
     }
@@ -83,13 +83,13 @@ export async function runRegrading(regrading: Regrading): Promise<void> {
   const workers = Array.from({ length: regrading.concurrency }, () =>
     work().catch((error: unknown) => void faults.push(error)),
   )
-  // Nobody works on when this ends, not even after an error.
+  // No worker runs on when this ends, not even after an error.
   await Promise.all(workers)
   await Promise.all(writing)
   if (faults.length > 0 && !services.stopping.aborted) throw faults[0]
 }
 
-/** One at a time to whoever asks next. */
+/** The subjects one at a time, for several workers. */
 async function* subjectsOf(pages: AsyncIterable<readonly RegradingSubject[]>): AsyncGenerator<RegradingSubject> {
   for await (const page of pages) yield* page.filter(({ isDone }) => !isDone)
 }

@@ -15,10 +15,10 @@ import type { Config } from '../../server/config.ts'
 import type { RegradingServices } from './regrade-one.ts'
 
 /**
- * The graders that the server with these settings serves: those that are code, and those that are JSON, with the judging
- * models, addresses and Python that the settings allow.
+ * The graders that a server with these settings serves: those written in code and those written in JSON, with the judge models,
+ * addresses and Python that the settings allow.
  *
- * @param say hears what goes wrong on the way, once of each kind
+ * @param say is called with warnings, once for each code
  */
 export function servedGraders(
   config: Config,
@@ -42,7 +42,7 @@ export function servedGraders(
   return [...graders, ...jsonGraders.map((one) => serveJsonGrader(one, runners))]
 }
 
-/** What graders are given, as the server with these settings gives it. */
+/** What graders get from a server with these settings. */
 export function graderServices(config: Config, { db }: Pick<Database, 'db'>, stopping: AbortSignal): RegradingServices {
   return {
     db,

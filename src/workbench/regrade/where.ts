@@ -1,6 +1,6 @@
 import type { Comparison, Condition } from '../../ledger/reports/condition.ts'
 
-/** A condition on what was written: `FIELD OPERATOR VALUE`, then `and` or the end. */
+/** One condition: `FIELD OPERATOR VALUE`, then `and` or the end. */
 const pattern =
   /\s*(part\.)?("[^"]*"|[^\s"'=!<>]+)\s*(<=|>=|!=|<>|==|=|<|>)\s*("[^"]*"|'[^']*'|[^\s"'=!<>]+)(?:\s+(and)\s+|\s*$)/iy
 
@@ -8,12 +8,12 @@ const outcomes: readonly string[] = ['scored', 'failed', 'ungradable']
 const fields = 'score, part.NAME, calls, outcome, version, code, tool'
 
 /**
- * Reads conditions as a person writes them: `FIELD OPERATOR VALUE`, several joined by `and`. `score` and `part.NAME` (of
- * the earlier grading) and `calls` (of the rollout) are compared with a number by `=`, `!=`, `<`, `<=`, `>`, `>=`;
- * `outcome`, `version`, `code` (of the earlier grading) and `tool` (that the rollout called) with a text by `=` and `!=`.
- * Names and values with spaces stand in quotes. Nothing of it becomes SQL: it becomes parameters.
+ * Reads conditions: `FIELD OPERATOR VALUE`, joined by `and`. `score` and `part.NAME` (of the earlier grading) and `calls` (of the
+ * rollout) are compared with a number by `=`, `!=`, `<`, `<=`, `>`, `>=`; `outcome`, `version`, `code` (of the earlier grading) and
+ * `tool` (one that the rollout called) with a text by `=` and `!=`. Names and values with spaces are quoted. All of it becomes
+ * parameters of the SQL, not its text.
  *
- * @throws Error that says what could not be read, and what could.
+ * @throws Error that says what could not be read, and what can be.
  * @example parseWhere('score < 0.5 and tool = search')
  */
 export function parseWhere(text: string): Condition[] {

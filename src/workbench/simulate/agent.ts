@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { readRecords } from '../../base/json-lines.ts'
 
 const message = z.looseObject({ role: z.string(), content: z.unknown() })
 
-/** A row of a training job's dataset: `messages` are the model's, all of it is the item that tools and graders get. */
+/** A row of a training job's dataset: the model reads `messages`; tools and graders get the whole row as the item. */
 export const datasetItem = z.looseObject({ messages: z.array(message).min(1) })
 
 /** A row of a training job's dataset. */
@@ -30,29 +31,29 @@ export interface WantedCall {
 /** What an agent may see and do in a rollout: what a model would read, never the reference. */
 export interface AgentContext {
   readonly messages: DatasetItem['messages']
-  /** The last message of the user's, as text. */
+  /** The text of the last user message. */
   readonly question: string
   readonly tools: readonly ToolDefinition[]
-  /** What the item asks of the answer's form (`response_format`); undefined where it asks nothing. */
+  /** The item's `response_format`; undefined where it has none. */
   readonly format: unknown
-  /** At least 0 and less than 1; the same numbers for the same seed, item and place in the group. */
+  /** A number from 0 up to, but not including, 1; the same sequence for the same seed, item and place in the group. */
   random(): number
-  /** How many more steps the rollout may take. */
+  /** How many steps are left. */
   stepsLeft(): number
-  /** Aborted when the rollout is over before the agent is. */
+  /** Aborts when the rollout ends before the agent does. */
   readonly signal: AbortSignal
-  /** Calls one tool, which is one step, and gives what the model would read: the output, or the text of an error. */
+  /** Calls one tool, which is one step, and returns what the model would read: the output, or the text of an error. */
   call(tool: string, args: unknown): Promise<string>
-  /** Calls several tools at once, which is one step; the answers come in the order of the calls. */
+  /** Calls several tools at the same time, which is one step; the answers are in the order of the calls. */
   callTogether(calls: readonly WantedCall[]): Promise<readonly string[]>
 }
 
-/** What an agent ends a rollout with; a text alone says the same as `{ text }`. */
+/** An agent's final answer; a string is the same as `{ text }`. */
 export interface Answer {
   readonly text: string
-  /** Tokens that a model gave, reasoning included; estimated from the text where it is left out. */
+  /** Output tokens of a model, including reasoning; estimated from the text where it is left out. */
   readonly outputTokens?: number
-  /** Tokens that a model read, over all steps. */
+  /** Input tokens of a model, over all steps. */
   readonly inputTokens?: number
   readonly reasoningSummary?: string
 }
@@ -63,9 +64,18 @@ export interface Agent {
   play(context: AgentContext): Promise<string | Answer>
 }
 
-/** The text of a message, whether it is written as a text or as parts. */
+/** The text of a message's content, which is a string or a list of parts. */
 export function textOf(content: unknown): string {
   if (typeof content === 'string') return content
   const parts = z.array(z.union([z.string(), z.looseObject({ text: z.string() })])).safeParse(content)
   return parts.success ? parts.data.map((part) => (typeof part === 'string' ? part : part.text)).join('\n') : ''
+}
+
+/**
+ * Reads the first rows of a dataset, JSON Lines, plain or gzip.
+ *
+ * @throws Error that names the line that is not a row.
+ */
+export function readItems(path: string, most: number): Promise<readonly DatasetItem[]> {
+  return readRecords(path, { most, what: 'a row of a dataset', parse: datasetItem.safeParse })
 }

@@ -1,7 +1,20 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Fault } from './faults.ts'
 import { maxBodyBytes, send } from './send.ts'
+
+/** The kinds of faults that a simulation can inject. */
+export const faults = ['duplicate', 'overlap', 'slow', 'drop'] as const
+
+/**
+ * A fault of one request: `duplicate`, sent again after its answer; `overlap`, sent again while the first attempt runs;
+ * `slow`, its answer is read with pauses; `drop`, its connection is closed while it runs, and it is retried.
+ */
+export type Fault = (typeof faults)[number]
+
+/** Draws the fault of a request: one of `wanted` with the probability `share`, otherwise undefined. */
+export function faultsOf(wanted: readonly Fault[], share: number, random: () => number): () => Fault | undefined {
+  return () => (wanted.length > 0 && random() < share ? wanted[Math.floor(random() * wanted.length)] : undefined)
+}
 
 /** How a trainer sends a request. */
 export interface DeliverySettings {
@@ -10,28 +23,28 @@ export interface DeliverySettings {
   readonly timeoutSeconds: number
   /** The pause before the first retry, in milliseconds; each later one is twice as long. */
   readonly pauseMs: number
-  /** The fault to make of the next request; undefined for none. */
+  /** Draws the fault of the next request; undefined for none. */
   readonly fault: () => Fault | undefined
-  /** Told before each attempt; what it throws keeps it from being sent, and is thrown. */
+  /** Called before each attempt; if it throws, nothing is sent and the error is thrown. */
   readonly onAttempt?: (() => void) | undefined
 }
 
-/** A request that was answered with less than 500. */
+/** A request that was answered with a status below 500. */
 export interface Delivered {
   readonly status: number
   readonly text: string
-  /** From the first attempt to the answer, pauses included, in milliseconds. */
+  /** From the first attempt to the answer, including pauses, in milliseconds. */
   readonly ms: number
   readonly attempts: number
-  /** What the failed attempts failed of: `http_503`, `timed_out`, `connection_lost`. */
+  /** Why attempts failed: `http_503`, `timed_out`, `connection_lost`. */
   readonly errors: readonly string[]
-  /** How often the very same request was sent though it had been answered, or was about to be. */
+  /** How often the same request was sent again although it had been answered, or was running. */
   readonly repeats: number
-  /** How many of these were answered otherwise: there must be none. */
+  /** How many of these had a different answer: there must be none. */
   readonly differences: number
 }
 
-/** A request that failed as often as a trainer tries: its rollout is discarded. */
+/** A request of which all attempts failed: its rollout is discarded. */
 export class NotDelivered extends Error {
   override readonly name = 'NotDelivered'
   readonly attempts: number
@@ -44,16 +57,16 @@ export class NotDelivered extends Error {
   }
 }
 
-/** How often a trainer tries again after a 5xx, a time-out or a lost connection. */
+/** How often a trainer retries after a 5xx, a timeout or a lost connection. */
 const retries = 3
 
 type Attempt = { readonly status: number; readonly text: string } | { readonly failed: string }
 
 /**
- * Posts JSON as a trainer does: tries again with the very same body after a 5xx, a time-out or a lost connection, three
- * times; gives what is below 500, which the model reads. A body over 1 MB, either way, is a 413 for the model.
+ * Posts JSON as a trainer does: retries three times with the same body after a 5xx, a timeout or a lost connection, and
+ * returns an answer below 500, which the model reads. A body over 1 MB, in either direction, is a 413 for the model.
  *
- * Throws {@link NotDelivered} when the retries are used up, and the signal's reason when that aborts.
+ * @throws {@link NotDelivered} when the last retry fails, and the signal's reason when that aborts.
  */
 export async function deliver(
   url: string,
@@ -63,18 +76,18 @@ export async function deliver(
 ): Promise<Delivered> {
   const began = performance.now()
   const content = JSON.stringify(body)
-  const done = (status: number, text: string, rest: Partial<Delivered> = {}): Delivered => ({
-    ...{ status, text, ms: performance.now() - began, attempts: 1, errors: [], repeats: 0, differences: 0 },
-    ...rest,
-  })
+  const done = (status: number, text: string, rest: Partial<Delivered> = {}): Delivered => {
+    const ms = performance.now() - began
+    return { status, text, ms, attempts: 1, errors: [], repeats: 0, differences: 0, ...rest }
+  }
   if (Buffer.byteLength(content) > maxBodyBytes) return done(413, 'the request is larger than 1 MB')
-  // Whatever waits before a retry listens: the gradings of hundreds of rollouts at once.
+  // Each pause before a retry listens, for hundreds of rollouts at once.
   setMaxListeners(0, signal)
   const fault = settings.fault()
   const errors: string[] = []
   for (let pause = settings.pauseMs; ; pause *= 2) {
     const first = errors.length === 0
-    // The retry of an impatient trainer: sent while the first attempt may still run.
+    // A retry after a timeout of the trainer's: sent while the first attempt may still run.
     const other = first && fault === 'overlap' ? attempt(url, content, settings, signal) : undefined
     const answer = await attempt(url, content, settings, signal, first ? fault : undefined)
     signal.throwIfAborted()
@@ -83,9 +96,8 @@ export async function deliver(
       const repeated = await again
       const differs = repeated !== undefined && !('failed' in repeated) && repeated.text !== answer.text
       const repeats = repeated === undefined ? 0 : 1
-      return done(answer.status, answer.text, {
-        ...{ attempts: errors.length + 1, errors, repeats, differences: Number(differs) },
-      })
+      const counts = { attempts: errors.length + 1, errors, repeats, differences: Number(differs) }
+      return done(answer.status, answer.text, counts)
     }
     await other
     errors.push(answer.failed)

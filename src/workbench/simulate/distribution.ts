@@ -1,4 +1,4 @@
-/** Numbers of which only the distribution is kept: the memory it takes does not grow with their count. */
+/** A distribution of numbers: its memory does not grow with their count. */
 export interface Distribution {
   add(value: number): void
   readonly count: number
@@ -6,14 +6,14 @@ export interface Distribution {
   readonly mean: number
   /** The standard deviation of the numbers themselves, not of a sample; NaN for none. */
   readonly deviation: number
-  /** The value that a share of them does not exceed, to one part in a hundred; NaN for none. */
+  /** The value that a share of the numbers does not exceed, to within one percent; NaN for none. */
   quantile(share: number): number
 }
 
-/** The width of a bucket: each begins a hundredth above the one before. */
+/** The width of a bucket: each starts one percent above the one before. */
 const growth = Math.log(1.01)
 
-/** A distribution of numbers that are not negative, such as times, in buckets that grow by a hundredth. */
+/** A distribution of numbers of 0 or more, such as times, in buckets that grow by one percent. */
 export function distribution(): Distribution {
   const buckets = new Map<number, number>()
   let count = 0

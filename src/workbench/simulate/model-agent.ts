@@ -3,15 +3,15 @@ import { z } from 'zod'
 import { type Agent, type AgentContext, type Answer, type ToolDefinition, textOf } from './agent.ts'
 import type { Spending } from './spending.ts'
 
-/** How a model is asked. */
+/** How a model plays. */
 export interface ModelAgentSettings {
   readonly client: OpenAI
   readonly model: string
-  /** How much it is to think: `low`, `medium`, `high` or what else the model knows; its own default when left out. */
+  /** The reasoning effort: `low`, `medium`, `high` or another one of the model's; its default when left out. */
   readonly effort?: string | undefined
-  /** The most tokens of one answer, reasoning included. */
+  /** The most tokens of one answer, including reasoning. */
   readonly maxOutputTokens?: number | undefined
-  /** Counts what is spent, and says when it is enough. */
+  /** Counts what is spent, and enforces the limits. */
   readonly spending: Spending
 }
 
@@ -23,7 +23,7 @@ const jsonSchemaFormat = z.looseObject({
     strict: z.boolean().nullish(),
   }),
 })
-/** The same as the Responses API itself has it, and as a job's `response_format` may have it too. */
+/** The format of the Responses API, which a job's `response_format` may have too. */
 const flatFormat = z.looseObject({
   type: z.literal('json_schema'),
   name: z.string().default('answer'),
@@ -34,11 +34,11 @@ const effortShape = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']
 const roleShape = z.enum(['user', 'assistant', 'system', 'developer'])
 
 /**
- * An agent that is a model behind the Responses API: it is given the item's messages and tools, its calls are made, several
- * of one turn together, and all that it said is given back with their outputs, its reasoning included, until it calls
- * nothing more. A refusal is an answer, and graded as one.
+ * An agent that is a model behind the Responses API: it reads the item's messages and tools; its calls of one turn are made
+ * together, and their outputs are sent back with its messages and reasoning, until it makes no call. A refusal is an answer,
+ * and graded as one.
  *
- * `play` throws when the model cannot be asked, or has failed: the rollout is then discarded.
+ * `play` throws when the model is unavailable or fails: the rollout is then discarded.
  */
 export function modelAgent(settings: ModelAgentSettings): Agent {
   const { model } = settings
@@ -63,7 +63,7 @@ async function play(
           input,
           tools: context.tools.map(functionTool),
           parallel_tool_calls: true,
-          // Nothing is kept there: reasoning comes back sealed, and is handed back.
+          // The provider stores nothing: reasoning is returned encrypted, and sent back.
           store: false,
           include: ['reasoning.encrypted_content'],
           ...formatOf(context.format),
@@ -95,7 +95,7 @@ async function play(
   }
 }
 
-/** What the model said at last: its text, or its refusal. */
+/** The model's last message: its text, or its refusal. */
 function saidIn({ output }: OpenAI.Responses.Response): string {
   const parts = output.flatMap((item) => (item.type === 'message' ? item.content : []))
   return parts.map((part) => (part.type === 'output_text' ? part.text : part.refusal)).join('')

@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 
-/** This project's server, in a process of its own. */
+/** The server of this repository, in its own process. */
 export interface OwnServer {
   readonly url: string
-  /** Resolves when it has ended and is not started again. */
+  /** Resolves when it has ended and is not restarted. */
   readonly ended: Promise<void>
-  /** Kills it without warning, and starts it again at the same address. */
+  /** Kills it with SIGKILL, and restarts it at the same address. */
   killAndRestart(): Promise<void>
-  /** Has it end in order. */
+  /** Shuts it down gracefully. */
   stop(): Promise<void>
 }
 
@@ -63,9 +63,9 @@ interface Started {
 
 function startProcess(entry: string, env: NodeJS.ProcessEnv, warn: (message: string) => void): Promise<Started> {
   const loader = entry.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
-  // Its own group: Ctrl-C reaches whoever started it, who then stops it in order.
+  // Its own process group: Ctrl-C reaches the parent alone, which then shuts it down gracefully.
   const child = spawn(process.execPath, [...loader, entry], {
-    // The line that says where it listens must be there, whatever the level is.
+    // The line with its address is logged at the level info.
     env: { ...env, LOG_LEVEL: 'info' },
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],

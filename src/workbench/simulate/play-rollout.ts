@@ -13,21 +13,20 @@ import {
   type WantedCall,
 } from './agent.ts'
 import { type Delivered, type DeliverySettings, deliver, NotDelivered } from './deliver.ts'
-import { parsed, sampleOf } from './sample.ts'
 import type { CallTrace, RolloutTrace } from './trace.ts'
 
-/** Where tools and graders are, and what a rollout may do. */
+/** Where tools and graders are, and the limits of a rollout. */
 export interface RolloutSettings extends DeliverySettings {
   /** The address of a tool. */
   readonly toolUrl: (tool: string) => string
   readonly graderUrl: string
-  /** The tools of items that name none themselves. */
+  /** The tools of items that define none. */
   readonly tools: readonly ToolDefinition[]
   /** How many steps an agent may take: a step is one call, or several together. */
   readonly maxSteps: number
 }
 
-/** Which rollout it is. */
+/** Which rollout to play. */
 export interface RolloutPlace {
   readonly agent: Agent
   readonly item: DatasetItem
@@ -38,16 +37,18 @@ export interface RolloutPlace {
   readonly random: () => number
 }
 
-/** What ends an agent that has used its steps up: the trainer grades what is there. */
+/** Ends an agent that has used its last step: the trainer grades the rollout as it is. */
 class StepsUsedUp extends Error {}
 
 const answerShape = z.looseObject({ output: z.string() })
 const scoreShape = z.looseObject({ score: z.number() })
 
 /**
- * Plays one rollout as a trainer does: the agent's calls, each tried again with the same ids, then the grading. Where one of
- * them is not answered, or the agent itself fails, the rollout is discarded, which is no zero. An agent that has used up
- * its steps ends with an empty answer, and is graded. Throws the signal's reason when that aborts.
+ * Plays one rollout as a trainer does: the agent's calls, each retried with the same ids, then the grading. If one of them is
+ * not answered, or the agent fails, the rollout is discarded, which is not a reward of 0. An agent without steps left ends
+ * with an empty answer, which is graded.
+ *
+ * @throws the signal's reason when that aborts.
  */
 export async function playRollout(
   settings: RolloutSettings,
@@ -88,7 +89,7 @@ export async function playRollout(
 
   const callTogether = async (wanted: readonly WantedCall[]): Promise<readonly string[]> => {
     either.throwIfAborted()
-    if (steps >= settings.maxSteps) throw new StepsUsedUp(`all ${settings.maxSteps} steps are used up`)
+    if (steps >= settings.maxSteps) throw new StepsUsedUp(`all ${settings.maxSteps} steps are used`)
     steps += 1
     return Promise.all(wanted.map(callOne))
   }
@@ -107,7 +108,7 @@ export async function playRollout(
 
   const { answer, failed } = await playAgent(agent, context)
   signal.throwIfAborted()
-  // Nobody knows what it would have answered: a model's API that is away is no wrong answer.
+  // An unavailable model is not a wrong answer.
   if (failed !== undefined) discarded ??= `the agent failed: ${failed}`
   let graded: Delivered | undefined
   let reward: number | undefined
@@ -164,12 +165,37 @@ async function playAgent(agent: Agent, context: AgentContext): Promise<{ answer:
   }
 }
 
-const countsOf = ({ ms, attempts, errors, repeats, differences }: Delivered) => ({
-  ...{ ms, attempts, errors: [...errors], repeats, differences },
-})
+const countsOf = ({ ms, attempts, errors, repeats, differences }: Delivered) => {
+  return { ms, attempts, errors: [...errors], repeats, differences }
+}
 
-/** What the model would read: the tool's output, or all of an answer that has none. */
+/** What the model would read: the tool's output, or the whole body where it has none. */
 function outputOf({ text }: Delivered): string {
   const read = answerShape.safeParse(parsed(text))
   return read.success ? read.data.output : text
+}
+
+/** A text read as JSON; undefined where it is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The sample of a grading, as a trainer sends it; `format` is the item's `response_format`. */
+function sampleOf({ text, reasoningSummary }: Answer, calls: readonly CallTrace[], format: unknown) {
+  const tools = calls.map((call) => {
+    const args = typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments)
+    return { id: call.call_id, type: 'function', function: { name: call.tool, arguments: args } }
+  })
+  const message = { role: 'assistant', content: text, tool_calls: [] }
+  return {
+    choices: [{ index: 0, message, finish_reason: 'stop' }],
+    output_text: text,
+    output_json: format === undefined || format === null ? null : (parsed(text) ?? null),
+    output_tools: tools,
+    output_reasoning_summary: reasoningSummary ?? null,
+  }
 }

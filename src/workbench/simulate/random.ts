@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * A stream of numbers, at least 0 and less than 1, that is the same on every machine for the same keys and independent of
- * every other: SHA-256 of the keys and a counter, 52 bits a number.
+ * A sequence of numbers from 0 up to, but not including, 1. It is the same on every machine for the same keys, and independent
+ * of every other: SHA-256 of the keys and a counter, 52 bits per number.
  */
 export function randomFrom(...keys: readonly (string | number)[]): () => number {
   let drawn = 0

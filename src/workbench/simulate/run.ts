@@ -6,19 +6,19 @@ import { type SimulationPlan, simulate } from './simulate.ts'
 import { type Summary, summarize } from './summary.ts'
 import { count, emptyTally, type Tally } from './tally.ts'
 import type { RolloutTrace } from './trace.ts'
-import { openTraceFile } from './trace-file.ts'
+import { openTraceFile } from './trace.ts'
 
-/** What {@link runSimulation} is given beside the plan. */
+/** What {@link runSimulation} needs besides the plan. */
 export interface RunSettings {
-  /** Where the traces are kept; a file that has some is gone on with. */
+  /** The trace file; resumes if it exists. */
   readonly out?: string | undefined
   /** Shows how far the simulation is. */
   readonly view?: { show(trace: RolloutTrace): void; end(): void } | undefined
-  /** Is killed and started again every so many seconds, so often at most. */
+  /** The server to kill and restart every `everySeconds` seconds, at most `most` times. */
   readonly killed?: { readonly server: OwnServer; readonly everySeconds: number; readonly most: number } | undefined
 }
 
-/** What a simulation came to. */
+/** The result of a simulation. */
 export interface SimulationResult {
   readonly agents: ReadonlyMap<string, Summary>
   readonly all: Summary
@@ -27,10 +27,10 @@ export interface SimulationResult {
 }
 
 /**
- * Plays a plan, shows how it goes, keeps the traces, and counts. Rollouts that the trace file has are counted, and not
- * played again.
+ * Plays a plan, shows its progress, writes the traces, and counts. Rollouts in the trace file are counted, and not played
+ * again.
  *
- * Throws an Error when the trace file is of another dataset, and the signal's reason when that aborts.
+ * @throws Error when the trace file belongs to another dataset, and the signal's reason when that aborts.
  */
 export async function runSimulation(
   rollouts: RolloutSettings,
@@ -44,7 +44,7 @@ export async function runSimulation(
   const done = new Set<string>()
   const take = (trace: RolloutTrace) => {
     const tally = tallies.get(trace.agent)
-    // Another run's: of an agent or a place in the group that this one has not.
+    // From a run with other agents, more items or larger groups.
     if (tally === undefined || trace.item >= plan.items.length || trace.member >= plan.group) return
     if (trace.item_hash !== hashes[trace.item]) {
       throw new Error(
@@ -67,7 +67,7 @@ export async function runSimulation(
       kills += 1
     }
   }
-  // A server that does not come back is no reason to discard every rollout that is left.
+  // If the server does not restart, the simulation ends: otherwise every remaining rollout would be discarded.
   const gone = new AbortController()
   const killer = killed && killing(killed).catch((error: unknown) => over.signal.aborted || gone.abort(error))
   try {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The most bytes of a body, each way; trainers say so. */
+/** The most bytes of a body, in either direction: the limit of trainers. */
 export const maxBodyBytes = 1_048_576
 
 /** How one request is sent. */
@@ -8,13 +8,13 @@ export interface SendSettings {
   readonly headers: Readonly<Record<string, string>>
   /** How long the answer may take, in seconds. */
   readonly timeoutSeconds: number
-  /** Has the answer read with pauses. */
+  /** Reads the answer with pauses. */
   readonly slowly?: boolean | undefined
-  /** Cuts the connection when it aborts, as a network does. */
+  /** Closes the connection when it aborts, as a network failure does. */
   readonly cut?: AbortSignal | undefined
 }
 
-/** What a request that was sent came to. */
+/** The result of a request. */
 export type Sent =
   | {
       readonly status: number
@@ -23,15 +23,15 @@ export type Sent =
       readonly text: string | undefined
     }
   | {
-      /** There was no answer: `timed_out` or `connection_lost`. */
+      /** Why there was no answer. */
       readonly failed: 'timed_out' | 'connection_lost'
-      /** What the network says of it, such as `ECONNREFUSED`. */
+      /** The cause, such as `ECONNREFUSED`. */
       readonly cause: string
     }
 
 /**
- * Posts a body of JSON, or gets where there is none, once, and follows no redirect. Gives what came of it, also when `signal`
- * aborts; never throws.
+ * Sends one request, a POST with a body of JSON or a GET without a body, and does not follow redirects. Returns the result,
+ * also when `signal` aborts; never throws.
  */
 export async function send(
   url: string,
@@ -55,14 +55,14 @@ export async function send(
   }
 }
 
-/** What is behind an error of `fetch`, which itself says no more than that it failed. */
+/** The cause of an error of `fetch`, whose own message says only that it failed. */
 export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.cause !== undefined) return causeOf(error.cause)
   return 'code' in error ? `${error.code}: ${error.message}` : error.message
 }
 
-/** The body's text, read a little at a time where that is asked for; undefined when it is larger than 1 MB. */
+/** The text of the body, read with pauses if `slowly`; undefined when it is larger than 1 MB. */
 async function read(response: Response, slowly: boolean): Promise<string | undefined> {
   const chunks: Uint8Array[] = []
   let length = 0

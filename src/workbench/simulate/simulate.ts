@@ -3,26 +3,26 @@ import { playRollout, type RolloutSettings } from './play-rollout.ts'
 import { randomFrom } from './random.ts'
 import type { RolloutTrace } from './trace.ts'
 
-/** What is to be played. */
+/** What to play. */
 export interface SimulationPlan {
   readonly agents: readonly Agent[]
   readonly items: readonly DatasetItem[]
   /** How many rollouts of each item each agent plays. */
   readonly group: number
-  /** How many items a training step has; all its rollouts are started in one moment. */
+  /** The items of a training step; all its rollouts start together. */
   readonly itemsPerStep: number
-  /** The most rollouts that run at a time. */
+  /** The most rollouts that run at the same time. */
   readonly concurrency: number
   readonly seed: string
-  /** Whether a rollout was played before, and is not to be played again. */
+  /** Whether a rollout was played before; it is then skipped. */
   readonly isDone: (agent: string, item: number, member: number) => boolean
 }
 
 /**
- * Plays a plan, training step by training step: the groups of a step's items start together, and the next step begins when
- * all of them have ended. Each rollout is handed over when it ends, and the next one waits until that is settled.
+ * Plays a plan, one training step after the other: the groups of a step start together, and the next step starts when all of
+ * them have ended. `onRollout` gets each rollout when it ends; the worker that played it waits for the returned promise.
  *
- * Throws the signal's reason when that aborts; what has ended by then has been handed over.
+ * @throws the signal's reason when that aborts; `onRollout` has then got every rollout that ended.
  */
 export async function simulate(
   settings: RolloutSettings,
@@ -49,5 +49,5 @@ export async function simulate(
   }
 }
 
-/** How many rollouts a plan has, those that were played before included. */
+/** The number of rollouts of a plan, including those that were played before. */
 export const countRollouts = ({ agents, items, group }: SimulationPlan): number => agents.length * items.length * group

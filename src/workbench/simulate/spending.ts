@@ -1,29 +1,29 @@
 import type OpenAI from 'openai'
 
-/** What may be spent on a model; what is left out has no limit. */
+/** Limits of what a model may cost; what is left out is unlimited. */
 export interface SpendingLimits {
-  /** The most requests that run at a time. */
+  /** The most requests that run at the same time. */
   readonly concurrency: number
-  /** Tokens, read and given together. */
+  /** Input and output tokens together. */
   readonly tokens?: number | undefined
   readonly dollars?: number | undefined
-  /** What a million tokens cost, read and given. */
+  /** The price of a million input and output tokens. */
   readonly dollarsPerMillion?: { readonly input: number; readonly output: number } | undefined
 }
 
 /** Counts what a model costs. */
 export interface Spending {
-  /** Asks within the limits: waits for its turn, throws {@link LimitReached} when no more may be spent. */
+  /** Makes a request within the limits: waits for a free slot, and throws {@link LimitReached} when a limit is reached. */
   within(ask: () => Promise<OpenAI.Responses.Response>): Promise<OpenAI.Responses.Response>
   readonly spent: { readonly inputTokens: number; readonly outputTokens: number; readonly dollars: number }
 }
 
-/** Thrown when no more may be spent on a model. */
+/** A limit of what a model may cost is reached. */
 export class LimitReached extends Error {
   override readonly name = 'LimitReached'
 }
 
-/** Counts from nothing. `onLimit` is told once, when a limit is reached: what runs then may end, and nothing more is asked. */
+/** Counts from 0. `onLimit` is called once, when a limit is reached; running requests end, and no more are made. */
 export function createSpending(limits: SpendingLimits, onLimit: (reached: LimitReached) => void): Spending {
   const { concurrency, tokens = Number.POSITIVE_INFINITY, dollars = Number.POSITIVE_INFINITY } = limits
   const prices = limits.dollarsPerMillion ?? { input: 0, output: 0 }
@@ -54,7 +54,7 @@ export function createSpending(limits: SpendingLimits, onLimit: (reached: LimitR
         count(response)
         return response
       } finally {
-        // Who waits takes the place over.
+        // The next waiting request takes the slot.
         const next = waiting.shift()
         if (next === undefined) running -= 1
         else next()

@@ -1,13 +1,12 @@
-import { bestOf } from './best-of.ts'
 import type { Distribution } from './distribution.ts'
 import type { Tally } from './tally.ts'
 
 const tenths = 10
 
-/** What a simulation came to, for one agent or for all: plain numbers, times in milliseconds, null for what there is not. */
+/** The result of a simulation, for one agent or for all: plain numbers, times in milliseconds, null where there is none. */
 export type Summary = ReturnType<typeof summarize>
 
-/** Makes the plain numbers of a tally. */
+/** Computes the summary of a tally. */
 export function summarize(tally: Tally) {
   const groups = [...tally.groups.values()]
   const rewards = groups.flat()
@@ -43,7 +42,30 @@ export function summarize(tally: Tally) {
   }
 }
 
-/** The items by what a trainer can learn from their groups: from those without a spread, nothing. */
+/**
+ * The mean of the best reward of `k` rollouts of a group, over all ways to choose them: what sampling k times and keeping
+ * the best would earn. NaN for fewer than k rewards.
+ *
+ * In ascending order the i-th reward (from 1) is the best of C(i − 1, k − 1) of the C(n, k) choices. This is the unbiased
+ * estimator of which pass@k is a case (Chen et al., "Evaluating Large Language Models Trained on Code", 2021).
+ *
+ * @example bestOf([0, 1], 2) // 1
+ */
+export function bestOf(rewards: readonly number[], k: number): number {
+  const rising = [...rewards].sort((a, b) => a - b)
+  const n = rising.length
+  if (k < 1 || n < k) return Number.NaN
+  let total = 0
+  // The share of the choices in which the n-th is the best; then, step by step, those of the rewards before it.
+  let share = k / n
+  for (let place = n; place >= k; place -= 1) {
+    total += share * (rising[place - 1] ?? 0)
+    share *= (place - k) / Math.max(1, place - 1)
+  }
+  return total
+}
+
+/** Counts groups by their spread: a trainer learns nothing from a group without one. */
 function spreadOf(groups: readonly (readonly number[])[]) {
   const least = groups.flat().reduce((low, reward) => Math.min(low, reward), 0)
   const most = groups.flat().reduce((high, reward) => Math.max(high, reward), 1)
@@ -56,7 +78,7 @@ function spreadOf(groups: readonly (readonly number[])[]) {
   }
 }
 
-/** The counts of ten equal parts of [0, 1], or of the rewards' own range where that is wider; the last has both its ends. */
+/** The counts in ten equal parts of [0, 1], or of the range of the rewards where that is wider; the last part includes its end. */
 function histogramOf(rewards: readonly number[]) {
   const from = rewards.reduce((low, reward) => Math.min(low, reward), 0)
   const to = rewards.reduce((high, reward) => Math.max(high, reward), 1)

@@ -2,7 +2,7 @@ import type { Summary } from './summary.ts'
 
 const bars = ' ▁▂▃▄▅▆▇█'
 
-/** One column a line of a table: what it is called, and its cell for a summary. */
+/** The rows of the table: a name, and the cell of a summary. */
 const rows: readonly (readonly [string, (one: Summary) => string])[] = [
   ['rollouts', (one) => whole(one.rollouts)],
   ['scored', (one) => whole(one.scored)],
@@ -22,9 +22,9 @@ const rows: readonly (readonly [string, (one: Summary) => string])[] = [
   ['  all at the least', (one) => whole(one.items.of_them_at_the_least)],
   ['  all at the most', (one) => whole(one.items.of_them_at_the_most)],
   ['calls', (one) => whole(one.calls)],
-  ['calls a rollout', (one) => fixed(one.calls_per_rollout.mean, 1)],
-  ['tokens an answer', (one) => fixed(one.output_tokens.mean, 0)],
-  ['tokens a tool output', (one) => fixed(one.tool_output_tokens.mean, 0)],
+  ['calls per rollout', (one) => fixed(one.calls_per_rollout.mean, 1)],
+  ['tokens per answer', (one) => fixed(one.output_tokens.mean, 0)],
+  ['tokens per tool output', (one) => fixed(one.tool_output_tokens.mean, 0)],
   ['call, ms p50 p95 p99', (one) => [one.call_ms.p50, one.call_ms.p95, one.call_ms.p99].map(short).join(' ')],
   [
     'grading, ms p50 p95 p99',
@@ -32,10 +32,10 @@ const rows: readonly (readonly [string, (one: Summary) => string])[] = [
   ],
   ['retries', (one) => whole(one.retries)],
   ['sent again', (one) => whole(one.repeats)],
-  ['  answered otherwise', (one) => whole(one.differences)],
+  ['  answered differently', (one) => whole(one.differences)],
 ]
 
-/** A table for people: a column an agent, best mean reward first, and one for all where there are several. */
+/** A table with a column for each agent, the best mean reward first, and one for all if there are several. */
 export function simulationTable(agents: ReadonlyMap<string, Summary>, all: Summary): string {
   const ranked = [...agents].sort(([, a], [, b]) => (b.reward.mean ?? -1) - (a.reward.mean ?? -1))
   const columns = ranked.length > 1 ? [...ranked, ['all', all] as const] : ranked
@@ -63,7 +63,7 @@ const countsOf = (title: string, counts: Readonly<Record<string, number>>): read
   return ['', `${title}: ${entries.map(([what, count]) => `${what} ${whole(count)}`).join(', ')}`]
 }
 
-/** One character a tenth, as high as its count among the largest. */
+/** One character per tenth, its height relative to the largest count. */
 function histogram({ reward: { histogram } }: Summary): string {
   const most = Math.max(1, ...histogram.counts)
   const drawn = histogram.counts.map((count) => bars[Math.ceil((count / most) * (bars.length - 1))]).join('')

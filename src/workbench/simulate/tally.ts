@@ -2,12 +2,12 @@ import { estimateTokens } from '../../kit/scoring/conduct/output-length.ts'
 import { type Distribution, distribution } from './distribution.ts'
 import type { RolloutTrace } from './trace.ts'
 
-/** What is counted of rollouts; all times are in milliseconds. */
+/** Counts of rollouts; all times are in milliseconds. */
 export interface Tally {
   rollouts: number
   scored: number
   discarded: number
-  /** How often each reason to discard came, calls' names left out. */
+  /** Rollouts by why they were discarded, without the names of tools. */
   readonly reasons: Map<string, number>
   readonly reward: Distribution
   /** The rewards by item. */
@@ -22,7 +22,7 @@ export interface Tally {
   readonly tokensPerCall: Distribution
   readonly callMs: Distribution
   readonly gradingMs: Distribution
-  /** Attempts that failed, by what they failed of, and 4xx by their status. */
+  /** Failed attempts by cause, and 4xx by status. */
   readonly errors: Map<string, number>
   /** Attempts after the first. */
   retries: number
@@ -30,7 +30,7 @@ export interface Tally {
   differences: number
 }
 
-/** Nothing counted yet. */
+/** A tally without rollouts. */
 export const emptyTally = (): Tally => ({
   rollouts: 0,
   scored: 0,

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { toolDefinition } from './agent.ts'
 import type { RolloutSettings } from './play-rollout.ts'
 
-/** A server to be called as a trainer calls it. */
+/** A server to call as a trainer does. */
 export interface TargetOptions {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  /** Where tools are below the address, `{name}` for the name. */
+  /** The path of tools, `{name}` for the name. */
   readonly tools: string
   /** The grader's name; empty for the default one. */
   readonly grader: string
@@ -25,13 +25,13 @@ export function addressesOf({
   }
 }
 
-/** The addresses of a server, and the tools that it says it has: none where it does not say. */
+/** The addresses of a server and the tools that it lists; none where it lists none. */
 export async function targetOf(
   options: TargetOptions,
 ): Promise<Pick<RolloutSettings, 'headers' | 'toolUrl' | 'graderUrl' | 'tools'>> {
   const url = options.url.replace(/\/+$/, '')
   const { headers } = options
-  // Headers hold a key, and are for nobody that this address leads to.
+  // Headers hold a key, which a redirect must not get.
   const asking = { headers, redirect: 'manual', signal: AbortSignal.timeout(10_000) } as const
   const response = await fetch(`${url}/tools`, asking).catch(() => undefined)
   const read = z.array(toolDefinition).safeParse(await response?.json().catch(() => undefined))

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs'
+import { open, truncate } from 'node:fs/promises'
 import { z } from 'zod'
+import { readJsonLines } from '../../base/json-lines.ts'
 
 /** One tool call as the trainer saw it. */
 export const callTrace = z.object({
@@ -11,13 +14,13 @@ export const callTrace = z.object({
   /** From the first attempt to the answer, in milliseconds. */
   ms: z.number(),
   attempts: z.number(),
-  /** What the failed attempts failed of. */
+  /** Why attempts failed. */
   errors: z.array(z.string()),
   repeats: z.number(),
   differences: z.number(),
 })
 
-/** One rollout as the trainer saw it: a line of the trace file. */
+/** One rollout as the trainer saw it: a line of a trace file. */
 export const rolloutTrace = z.object({
   rollout: z.string(),
   agent: z.string(),
@@ -28,7 +31,7 @@ export const rolloutTrace = z.object({
   /** The rollout's place in the item's group, from 0. */
   member: z.number(),
   outcome: z.enum(['scored', 'discarded']),
-  /** Null when it was discarded: it is no zero. */
+  /** Null when it was discarded, which is not a reward of 0. */
   reward: z.number().nullable(),
   /** Why it was discarded; null when it was not. */
   discarded: z.string().nullable(),
@@ -48,3 +51,53 @@ export const rolloutTrace = z.object({
 export type CallTrace = z.infer<typeof callTrace>
 /** One rollout as the trainer saw it. */
 export type RolloutTrace = z.infer<typeof rolloutTrace>
+
+/** A file of rollouts that is being written, one line a rollout. */
+export interface TraceFile {
+  /** Resolves when the line is written. */
+  write(trace: RolloutTrace): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Opens a trace file to resume: hands over the rollouts in it, removes a last line that is incomplete, and appends. Creates
+ * the file if it does not exist.
+ *
+ * @throws Error that names the line where the file is not a trace file.
+ */
+export async function openTraceFile(path: string, onRollout: (trace: RolloutTrace) => void): Promise<TraceFile> {
+  const whole = existsSync(path) ? await readTraces(path, onRollout) : 0
+  const file = await open(path, 'a')
+  // The last line is complete but for its line feed.
+  if ((await file.stat()).size === whole - 1) await file.appendFile('\n')
+  let last = Promise.resolve()
+  return {
+    write(trace) {
+      // One at a time: concurrent writes could interleave.
+      last = last.then(async () => {
+        await file.appendFile(`${JSON.stringify(trace)}\n`)
+      })
+      return last
+    },
+    async close() {
+      await last.catch(() => {})
+      await file.close()
+    },
+  }
+}
+
+/** Hands over the traces of a file, truncates it behind the last whole line, and returns its length in bytes. */
+async function readTraces(path: string, onRollout: (trace: RolloutTrace) => void): Promise<number> {
+  let whole = 0
+  let torn: string | undefined
+  for await (const { line, end, ...read } of readJsonLines(path)) {
+    if (torn !== undefined) throw new Error(`${path}, ${torn}; give another file with --out`)
+    const trace = rolloutTrace.safeParse(read.value)
+    if (trace.success) {
+      onRollout(trace.data)
+      whole = end
+    } else torn = `line ${line}, ${read.problem ?? 'is not a rollout of a simulation'}`
+  }
+  if (torn !== undefined) await truncate(path, whole)
+  return whole
+}

@@ -136,7 +136,7 @@ describe('the command simulate', () => {
         from grades where rollout_id in (select id from mine)`
       const shown = ['scored', 'calls', 'reward, mean', 'reward, deviation'].map((name) => cell(name, agent))
       expect(shown, agent).toEqual([`${row?.['scored']}`, `${row?.['calls']}`, row?.['mean'], row?.['deviation']])
-      expect(cell('calls a rollout', agent)).toBe((Number(row?.['calls']) / Number(row?.['scored'])).toFixed(1))
+      expect(cell('calls per rollout', agent)).toBe((Number(row?.['calls']) / Number(row?.['scored'])).toFixed(1))
       if (agent === 'all') expect(printed).toContain(`cat ${row?.['cats']}`)
     }
     await database.close()

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Fault } from '../../../../src/workbench/simulate/deliver.ts'
 import { type DeliverySettings, deliver, NotDelivered } from '../../../../src/workbench/simulate/deliver.ts'
-import type { Fault } from '../../../../src/workbench/simulate/faults.ts'
 import { maxBodyBytes } from '../../../../src/workbench/simulate/send.ts'
 import { gate } from '../../../support/app.ts'
 

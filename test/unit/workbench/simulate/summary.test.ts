@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bestOf } from '../../../../src/workbench/simulate/best-of.ts'
 import { distribution } from '../../../../src/workbench/simulate/distribution.ts'
-import { summarize } from '../../../../src/workbench/simulate/summary.ts'
+import { bestOf, summarize } from '../../../../src/workbench/simulate/summary.ts'
 import { simulationTable } from '../../../../src/workbench/simulate/table.ts'
 import { count, emptyTally } from '../../../../src/workbench/simulate/tally.ts'
 import type { RolloutTrace } from '../../../../src/workbench/simulate/trace.ts'
@@ -158,7 +157,7 @@ describe('the summary of a simulation', () => {
         .split(/\s{2,}/)
     expect(table.split('\n')[0]?.trim().split(/\s+/)).toEqual(['good', 'bad', 'all'])
     expect(line('reward, mean')).toEqual(['1.000', '0.250', '0.625'])
-    expect(line('calls a rollout')).toEqual(['1.0', '1.0', '1.0'])
+    expect(line('calls per rollout')).toEqual(['1.0', '1.0', '1.0'])
     expect(table).toContain('calls by tool: search 2')
   })
 })

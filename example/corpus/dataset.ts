@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { makeDataDirectory } from '../../src/postgres/embedded/data-directory.ts'
+import { makeDataDirectory } from '../../src/postgres/embedded/place.ts'
 
 /** A row of a training job's dataset. */
 export interface DatasetRow {

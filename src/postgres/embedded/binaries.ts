@@ -4,7 +4,19 @@ import { basename, dirname, join, relative } from 'node:path'
 import { z } from 'zod'
 import { openBase } from './place.ts'
 import { type Identity, run } from './run.ts'
-import { EmbeddedUnavailable } from './unavailable.ts'
+
+/**
+ * No embedded database is available on this platform. The `message` says why, and that `DATABASE_URL` is the alternative;
+ * the `code` is always `embedded_unavailable`.
+ */
+export class EmbeddedUnavailable extends Error {
+  readonly code = 'embedded_unavailable'
+
+  constructor(why: string) {
+    super(`${why}\nSet DATABASE_URL to a PostgreSQL server (14 to 18) instead of the embedded one.`)
+    this.name = 'EmbeddedUnavailable'
+  }
+}
 
 /** PostgreSQL's programs, at paths where the user that runs them can reach them. */
 export interface Binaries {

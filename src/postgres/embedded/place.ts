@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import {
+  accessSync,
   chmodSync,
   chownSync,
+  constants,
   existsSync,
   linkSync,
   lstatSync,
@@ -13,7 +15,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { makeDataDirectory } from './data-directory.ts'
 import { type Identity, run } from './run.ts'
 
 /** Where the data of clones lie that PostgreSQL's user cannot reach: the first of them that can be used. */
@@ -107,4 +108,40 @@ function idOf(dir: string): string {
     rmSync(draft)
   }
   return readFileSync(file, 'utf8')
+}
+
+/**
+ * Makes the directory that `DATA_DIR` names, with its parents, where it is missing; gives whether it was.
+ *
+ * @throws Error that names the variable, what it was and what it should be, when it cannot be made or written to.
+ */
+export function makeDataDirectory(dir: string): boolean {
+  try {
+    const isNew = make(resolve(dir))
+    if (!existsSync(join(dir, 'postgres'))) accessSync(dir, constants.W_OK | constants.X_OK)
+    return isNew
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(
+      `DATA_DIR was "${dir}"; it must be a directory that can be made and that this user may write to: ${reason}`,
+      { cause },
+    )
+  }
+}
+
+/** One level at a time: where nothing can be made, in /proc for instance, Node's own `recursive` tries for ever. */
+function make(path: string): boolean {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw new Error(`${path} is not a directory`)
+    return false
+  }
+  make(dirname(path))
+  try {
+    mkdirSync(path)
+    return true
+  } catch (error) {
+    // Another process may have made it at the same moment.
+    if (!existsSync(path)) throw error
+    return make(path)
+  }
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeDataDirectory } from '../../../src/postgres/embedded/data-directory.ts'
+import { makeDataDirectory } from '../../../src/postgres/embedded/place.ts'
 import { kill, spawnServer } from '../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../support/temporary.ts'
 

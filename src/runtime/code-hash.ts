@@ -5,20 +5,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import type { Grader } from '../kit/define-grader.ts'
 
-/** The list of the graders that are served. */
+/** The list of served graders. */
 export const listOfGraders = 'graders/index.ts'
 
-/** SHA-256 in hex over the paths and texts of all files that one is made of, by {@link sourceFiles}. */
+/** SHA-256 in hex over the paths and texts of all {@link sourceFiles} of a file. */
 export function hashSource(root: string, entry: string): string {
   return hash('sha256', JSON.stringify(sourceFiles(root, entry).map((path) => [path, readSource(root, path)])))
 }
 
 /**
- * A hash of the files that each grader is made of, by its name: of the file of `graders/` that exports it, with all that
- * this imports; where none does, of the list itself. Of several that export it, the one that is made of the fewest files:
- * the others pass it on.
+ * Hashes the source of each grader, by its name: the file in `graders/` that exports it and everything that the file
+ * imports, or the list itself if no file exports it. If several files export it, the one with the fewest source files
+ * counts: the others re-export it.
  *
- * @param root the folder of the sources, in which `graders/index.ts` stands
+ * @param root the folder of the sources, with `graders/index.ts`
  * @param load imports a file
  */
 export async function hashGraders(
@@ -26,25 +26,25 @@ export async function hashGraders(
   graders: readonly Grader[],
   load: (file: string) => Promise<object> = (file) => import(pathToFileURL(file).href),
 ): Promise<ReadonlyMap<string, string>> {
-  // Only what the list imports can have made them; and it is loaded already, so that nothing new runs.
+  // Graders come from what the list imports. That is loaded already, so nothing new runs.
   const entries = sourceFiles(root, listOfGraders)
     .filter((path) => /^graders\/.*\.[cm]?[jt]s$/.test(path) && path !== listOfGraders)
     .sort((a, b) => sourceFiles(root, a).length - sourceFiles(root, b).length || (a < b ? -1 : 1))
-  const homes = new Map<unknown, string>()
+  const fileOf = new Map<unknown, string>()
   for (const path of entries) {
     for (const exported of Object.values(await load(join(root, path)))) {
-      if (!homes.has(exported)) homes.set(exported, path)
+      if (!fileOf.has(exported)) fileOf.set(exported, path)
     }
   }
-  return new Map(graders.map((grader) => [grader.name, hashSource(root, homes.get(grader) ?? listOfGraders)]))
+  return new Map(graders.map((grader) => [grader.name, hashSource(root, fileOf.get(grader) ?? listOfGraders)]))
 }
 
-/** What the build leaves where the sources are not: the hash of each grader by its name. */
+/** The file with the hash of each grader by its name, which the build writes because it leaves the sources out. */
 const hashesFile = 'code-hashes.json'
 
 const shape = z.record(z.string(), z.string())
 
-/** The folder of this program: that of the sources, or of what was built of them. */
+/** The root folder of this program: of the sources, or of the build. */
 export const programFolder: string = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Writes the hash of each grader into a folder of compiled code, where {@link withCodeHashes} reads it. */
@@ -54,10 +54,10 @@ export async function writeCodeHashes(root: string, graders: readonly Grader[], 
 }
 
 /**
- * The graders with a hash of what they are made of: of the sources where they are, else as the build wrote it; without
- * one where there is neither. A grader that has a hash keeps it. The same sources have the same hash, built or not.
+ * Adds a hash of their source to graders that have none: from the sources if they exist, else from the file that the build
+ * wrote, else undefined. Equal sources have equal hashes, built or not.
  *
- * @throws Error when the file that the build wrote cannot be read.
+ * @throws Error if the build's file cannot be read.
  */
 export async function withCodeHashes(graders: readonly Grader[], folder: string = programFolder): Promise<Grader[]> {
   const hashes = await codeHashes(graders, folder)
@@ -71,32 +71,32 @@ async function codeHashes(graders: readonly Grader[], folder: string): Promise<R
   return new Map(Object.entries(shape.parse(JSON.parse(readFileSync(built, 'utf8')))))
 }
 
-/** Where what a grader is made of stands; the server around it is not a part of it. */
-const rooms: readonly string[] = ['graders/', 'schema/', 'src/kit/scoring/']
+/** The folders with the source of graders; the server itself is not a part of it. */
+const folders: readonly string[] = ['graders/', 'schema/', 'src/kit/scoring/']
 
 const specifier = /\b(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)['"]/g
 
 /**
- * The files that one is made of: itself and what it imports by relative paths, and they import, as far as they stand in
- * `graders/`, `schema/` and `src/kit/scoring/`. Paths relative to the root, with `/`, sorted.
+ * The source files of a file: itself and all that it imports by relative paths, directly or not, in `graders/`, `schema/` and
+ * `src/kit/scoring/`. Paths are relative to the root, with `/`, and sorted.
  *
  * @example sourceFiles('/app', 'graders/finqa.ts') // ['graders/finqa.ts', 'schema/environment.ts', …]
  */
 export function sourceFiles(root: string, entry: string): string[] {
   const found = new Set([entry])
-  // A set gives what is added to it meanwhile, too.
+  // Iterating a set includes what is added meanwhile.
   for (const path of found) {
     for (const [, specified = ''] of readSource(root, path).matchAll(specifier)) {
       const imported = relative(root, join(root, dirname(path), specified))
         .split(sep)
         .join('/')
-      if (rooms.some((room) => imported.startsWith(room)) && existsSync(join(root, imported))) found.add(imported)
+      if (folders.some((folder) => imported.startsWith(folder)) && existsSync(join(root, imported))) found.add(imported)
     }
   }
   return [...found].sort()
 }
 
-/** A file's text; line ends as they are on any system. */
+/** A file's text with line ends normalised to `\n`. */
 export function readSource(root: string, path: string): string {
   return readFileSync(join(root, path), 'utf8').replaceAll('\r\n', '\n')
 }

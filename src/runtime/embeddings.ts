@@ -3,46 +3,46 @@ import { z } from 'zod'
 import { retryAfterMs } from '../base/retry-after.ts'
 import type { Embed } from '../kit/environment.ts'
 
-/** Where vectors come from, and how patiently they are asked for. */
+/** The options of {@link createEmbed}. */
 export interface EmbeddingsOptions {
   /** The base address, such as `https://api.openai.com/v1`; a query string in it is kept. */
   readonly url: string
   readonly model: string
   readonly apiKey?: string | undefined
-  /** Asks for shorter vectors, where the model can. */
+  /** Requests shorter vectors, if the model supports that. */
   readonly dimensions?: number | undefined
-  /** Texts a request, 64 when left out. */
+  /** Texts per request, 64 by default. */
   readonly batchSize?: number
-  /** How often one request is tried, 5 when left out. */
+  /** How often one request is tried, 5 by default. */
   readonly attempts?: number
-  /** The first pause between two tries, in milliseconds, 500 when left out; each later one is twice as long. */
+  /** The first pause between two tries, in milliseconds, 500 by default; each later one is twice as long. */
   readonly pauseMs?: number
-  /** How long one try may take, in milliseconds, 30,000 when left out. */
+  /** The timeout of one try, in milliseconds, 30,000 by default. */
   readonly timeoutMs?: number
   readonly fetch?: typeof fetch
-  /** Waits so many milliseconds; rejects when the signal aborts. */
+  /** Waits for some milliseconds; rejects when the signal aborts. */
   readonly wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
-const longestPauseMs = 60_000
+const maxPauseMs = 60_000
 
 const answer = z.object({
   data: z.array(z.object({ index: z.number().int().optional(), embedding: z.array(z.number()).min(1) })),
 })
 
-/** A try that failed; `pauseMs` is how long the endpoint asked to be left alone, undefined for no wish. */
+/** A failed try; `pauseMs` is how long the endpoint asks to wait, undefined if it does not say. */
 interface Failure {
-  readonly why: string
-  readonly again: boolean
+  readonly reason: string
+  readonly isRetryable: boolean
   readonly pauseMs: number | undefined
 }
 
 /**
- * Makes the function that turns texts into vectors by `POST {url}/embeddings`, OpenAI's shape: in batches, one after
- * the other, tried again after a network error, a 408, a 429 or a 5xx, no sooner than `Retry-After` asks for.
+ * Makes the function that turns texts into vectors with `POST {url}/embeddings`, in OpenAI's format. It sends one batch
+ * after the other and retries after a network error, a 408, a 429 or a 5xx, no sooner than `Retry-After` says.
  *
- * The function throws an Error that names the address and the reason when the endpoint cannot answer, and what the
- * signal says when that aborts it.
+ * The function throws an Error that names the address and the reason if the endpoint cannot answer, and the signal's reason
+ * when that aborts.
  *
  * @example
  * const embed = createEmbed({ url: 'http://localhost:11434/v1', model: 'nomic-embed-text' })
@@ -65,17 +65,19 @@ async function embedBatch(options: EmbeddingsOptions, texts: readonly string[], 
     const result = await ask(options, texts, signal)
     if (Array.isArray(result)) return result
     signal?.throwIfAborted()
-    if (!result.again || attempt >= attempts) {
+    if (!result.isRetryable || attempt >= attempts) {
       const address = new URL(options.url)
       const tried = attempt > 1 ? ` after ${attempt} tries` : ''
-      throw new Error(`no embeddings from ${address.origin}${address.pathname}${tried}: ${result.why}`)
+      throw new Error(`no embeddings from ${address.origin}${address.pathname}${tried}: ${result.reason}`)
     }
     const backOff = pauseMs * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
-    await wait(Math.min(Math.max(backOff, result.pauseMs ?? 0), longestPauseMs), signal)
+    await wait(Math.min(Math.max(backOff, result.pauseMs ?? 0), maxPauseMs), signal)
   }
 }
 
-const sleepFor = (milliseconds: number, signal: AbortSignal | undefined) => sleep(milliseconds, undefined, { signal })
+async function sleepFor(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(milliseconds, undefined, { signal })
+}
 
 async function ask(
   options: EmbeddingsOptions,
@@ -85,14 +87,14 @@ async function ask(
   const { url, model, apiKey, dimensions, timeoutMs = 30_000, fetch = globalThis.fetch } = options
   const address = new URL(url)
   address.pathname = `${address.pathname.replace(/\/+$/, '')}/embeddings`
-  // fetch refuses addresses with a password in them.
+  // fetch refuses addresses with a password.
   const { username, password } = address
   address.username = address.password = ''
   const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
   const timeout = AbortSignal.timeout(timeoutMs)
-  // Some endpoints repeat in a refusal the key that they refuse.
+  // Some endpoints repeat the refused key in the refusal.
   const keys = [apiKey, decodeURIComponent(password), password === '' ? '' : basic].filter((key) => key !== undefined)
-  const unkeyed = (text: string) => keys.reduce((left, key) => (key === '' ? left : left.replaceAll(key, '[…]')), text)
+  const redacted = (text: string) => keys.reduce((left, key) => (key === '' ? left : left.replaceAll(key, '[…]')), text)
   try {
     const response = await fetch(address, {
       method: 'POST',
@@ -107,24 +109,24 @@ async function ask(
     })
     const body = await response.text()
     if (!response.ok) {
-      const again = response.status === 408 || response.status === 429 || response.status >= 500
+      const isRetryable = response.status === 408 || response.status === 429 || response.status >= 500
       const pauseMs = retryAfterMs(response.headers.get('retry-after'))
-      const said = unkeyed(body.slice(0, 10_000)).slice(0, 200).replace(/\s+/g, ' ')
-      return { why: `HTTP ${response.status} ${said}`.trim(), again, pauseMs }
+      const message = redacted(body.slice(0, 10_000)).slice(0, 200).replace(/\s+/g, ' ')
+      return { reason: `HTTP ${response.status} ${message}`.trim(), isRetryable, pauseMs }
     }
     return vectorsOf(body, texts.length)
   } catch (error) {
-    const why = timeout.aborted ? `no answer in ${timeoutMs} ms` : unkeyed(reasonOf(error))
-    return { why, again: true, pauseMs: undefined }
+    const reason = timeout.aborted ? `no answer in ${timeoutMs} ms` : redacted(reasonOf(error))
+    return { reason, isRetryable: true, pauseMs: undefined }
   }
 }
 
 function vectorsOf(body: string, count: number): number[][] | Failure {
-  const wrong = (why: string): Failure => ({ why, again: false, pauseMs: undefined })
+  const invalid = (reason: string): Failure => ({ reason, isRetryable: false, pauseMs: undefined })
   const read = answer.safeParse(parseJson(body))
-  if (!read.success) return wrong('the answer is not what OpenAI’s API answers')
+  if (!read.success) return invalid('the answer does not have OpenAI’s format')
   const rows = read.data.data
-  if (rows.length !== count) return wrong(`${rows.length} vectors for ${count} texts`)
+  if (rows.length !== count) return invalid(`${rows.length} vectors for ${count} texts`)
   return rows
     .map((row, at) => ({ at: row.index ?? at, vector: row.embedding }))
     .sort((a, b) => a.at - b.at)

@@ -1,26 +1,26 @@
-/** Why a request to elsewhere came to nothing. */
+/** Why an outbound request failed. */
 export type OutboundReason = 'refused' | 'timed_out' | 'unreachable' | 'status' | 'not_json' | 'too_large'
 
-/** What an {@link OutboundError} may carry beside its reason and message. */
+/** The optional fields of an {@link OutboundError}. */
 export interface OutboundErrorOptions {
-  /** The HTTP status, where the reason is `status`. */
+  /** The HTTP status, if the reason is `status`. */
   readonly status?: number
-  /** How long the server asked to be left alone, in milliseconds. */
+  /** How long the server asks to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined
-  /** The JSON that came with the status, undefined where it was none; in no message, for it may repeat a key. */
+  /** The JSON of the answer, undefined if it was not JSON. Never part of a message, because it may repeat a key. */
   readonly body?: unknown
 }
 
 /**
- * A request to elsewhere that came to nothing.
+ * An outbound request that failed.
  *
- * - `refused`: it was not sent there, or not on to where a redirect pointed; the message says what to change.
- * - `timed_out`: no whole answer in its time.
- * - `unreachable`: no connection, or one that broke.
- * - `status`: an answer that is no 2xx.
+ * - `refused`: the address, or the target of a redirect, is not allowed; the message says what to change.
+ * - `timed_out`: no complete answer in time.
+ * - `unreachable`: no connection, or a broken one.
+ * - `status`: an answer other than 2xx.
  * - `not_json`, `too_large`: an answer that cannot be read.
  *
- * The message names scheme, host and port at most: paths, query strings and headers may hold keys.
+ * The message contains at most scheme, host and port: paths, query strings and headers may contain keys.
  */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError'

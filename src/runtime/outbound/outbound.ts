@@ -7,19 +7,19 @@ import { addressesOf, allowedUrl, type Resolve, systemResolve } from './public-n
 import { type Received, send } from './send.ts'
 import { sentHeaders } from './sent-headers.ts'
 
-/** What {@link createOutbound} needs. */
+/** The options of {@link createOutbound}. */
 export interface OutboundOptions {
-  /** What may be asked; nothing else is. */
+  /** The allowed addresses; requests to all others are refused. */
   readonly allowed: readonly AllowedAddress[]
-  /** How long one request may take, redirects and the whole answer included, in seconds. */
+  /** The timeout of one request, redirects and the whole answer included, in seconds. */
   readonly seconds: number
-  /** The most bytes that an answer's body may have. */
+  /** The maximum size of an answer's body, in bytes. */
   readonly maxBytes: number
-  /** Finds the IP addresses of a name; the system's way when left out. */
+  /** Resolves names; the operating system by default. */
   readonly resolve?: Resolve
 }
 
-/** What a request may carry beside its body. */
+/** The options of one request. */
 export interface PostOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
@@ -28,32 +28,32 @@ export interface PostOptions {
 /** An answer with a 2xx status. */
 export interface OutboundAnswer {
   readonly status: number
-  /** Its `Content-Type`, undefined for none; JSON is read whatever it says. */
+  /** Its `Content-Type`, undefined if absent; JSON is read whatever it says. */
   readonly contentType: string | undefined
   readonly json: unknown
 }
 
-/** Asks other servers, those of a list alone. */
+/** Sends requests to other servers, only to those in a list. */
 export interface Outbound {
   /**
-   * Posts JSON to an address of the list and reads the JSON of the answer.
+   * Posts JSON to an address in the list and reads the JSON of the answer.
    *
-   * Throws an {@link OutboundError} for whatever comes to nothing, and what the signal says when that aborts it.
+   * Throws an {@link OutboundError} if that fails, and the signal's reason when that aborts.
    */
   post(address: string, body: unknown, options?: PostOptions): Promise<OutboundAnswer>
-  /** Throws the {@link OutboundError} `refused` with which `post` would refuse this address unasked. */
+  /** Throws the {@link OutboundError} `refused` that `post` would throw for this address before it sends anything. */
   check(address: string): void
 }
 
 /** How many redirects of one request are followed. */
-const mostRedirects = 3
+const maxRedirects = 3
 
 /**
- * Makes the only way on which this server asks addresses that a request names: those of an allow-list, names of it only
- * where they lead to the public internet, and always the IP address that was checked.
+ * Makes the only client with which this server sends requests to addresses that come from callers. They must be in an
+ * allow-list, names must resolve to the public internet, and the connection goes to the IP address that was checked.
  *
- * A redirect is followed where it keeps method and body (307, 308) and its target is on the list too, at most three times;
- * the caller's headers, which hold keys, go to another origin never.
+ * A redirect is followed if it keeps method and body (307, 308) and its target is in the list too, at most three times. The
+ * caller's headers, which contain keys, are never sent to another origin.
  *
  * @example
  * const outbound = createOutbound({ allowed: readAllowedAddresses('https://graders.example.com/v1/'), seconds: 60, maxBytes: 1_048_576 })
@@ -75,8 +75,8 @@ export function createOutbound({ allowed, seconds, maxBytes, resolve = systemRes
       const received = await send({ url, addresses, headers, body: bytes, maxBytes }, signal)
       const target = targetOf(received, url)
       if (target === undefined) return answerOf(received, url)
-      if (redirects === mostRedirects) {
-        throw new OutboundError('refused', `${new URL(address).origin} redirects more than ${mostRedirects} times`)
+      if (redirects === maxRedirects) {
+        throw new OutboundError('refused', `${new URL(address).origin} redirects more than ${maxRedirects} times`)
       }
       const next = redirected(target, url, allowed)
       if (next.origin !== url.origin) headers = new Map()
@@ -87,14 +87,14 @@ export function createOutbound({ allowed, seconds, maxBytes, resolve = systemRes
     check: (address) => void allowedUrl(address, allowed),
     post: async (address, body, { headers = {}, signal } = {}) => {
       const { origin } = allowedUrl(address, allowed)
-      const late = () => new OutboundError('timed_out', `no whole answer from ${origin} in ${seconds} seconds`)
+      const late = () => new OutboundError('timed_out', `no complete answer from ${origin} in ${seconds} seconds`)
       const parents = signal === undefined ? [] : [signal]
       return withDeadline({ seconds, late, parents }, (either) => follow(address, body, headers, either))
     },
   }
 }
 
-/** Where a redirect points, or undefined for what is none. */
+/** The target of a redirect, undefined for other answers. */
 function targetOf({ status, headers }: Received, url: URL): string | undefined {
   const { location } = headers
   if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return undefined
@@ -121,11 +121,11 @@ function answerOf({ status, headers, body }: Received, { origin }: URL): Outboun
     const after = retryAfterMs(headers['retry-after'])
     throw new OutboundError('status', `${origin} answered ${status}`, { status, retryAfterMs: after, body: json })
   }
-  if (json === undefined) throw new OutboundError('not_json', `${origin} answered with what is no JSON`)
+  if (json === undefined) throw new OutboundError('not_json', `the answer of ${origin} is not JSON`)
   return { status, contentType: headers['content-type'], json }
 }
 
-/** The JSON in a body, undefined where there is none that this server would take from anybody. */
+/** The JSON of a body, undefined if it is not JSON that this server accepts. */
 function jsonOf(body: Buffer): unknown {
   try {
     return parseJson(body.toString())

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
-import { ALLOWED_ADDRESSES, type AllowedAddress, isAllowed, readAddress } from './addresses.ts'
+import { type AllowedAddress, allowedAddressesVariable, isAllowed, readAddress } from './addresses.ts'
 import { OutboundError } from './outbound-error.ts'
 
-/** What is not on the public internet, or is a cloud's own there: IANA's special-purpose registries, multicast, Azure's host. */
+/** Networks that are not on the public internet: IANA's special-purpose registries, multicast, and Azure's host address. */
 const notPublic: readonly (readonly [string, number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -27,9 +27,9 @@ const blocked = new BlockList()
 for (const [network, bits] of notPublic) blocked.addSubnet(network, bits)
 
 /**
- * Whether an IP address is one of the public internet: not this machine's, a private network's, a cloud's metadata
- * service, or reserved. An IPv6 address that stands for an IPv4 one (mapped, or by the prefix of NAT64) is judged as that one;
- * of the others only 2000::/3 is public, without what tunnels and examples have of it. False for what is no IP address.
+ * Whether an IP address belongs to the public internet: it is not this machine's, a private network's, a cloud's metadata
+ * service or reserved. An IPv6 address that contains an IPv4 one (mapped, or with the NAT64 prefix) counts as that one. Of
+ * the other IPv6 addresses only 2000::/3 is public, except tunnels and documentation. False for invalid addresses.
  *
  * @see https://www.iana.org/assignments/iana-ipv4-special-registry
  * @see https://www.iana.org/assignments/iana-ipv6-special-registry
@@ -37,7 +37,7 @@ for (const [network, bits] of notPublic) blocked.addSubnet(network, bits)
  */
 export function isPublic(address: string): boolean {
   if (isIPv4(address)) return !blocked.check(address)
-  // An address of a zone (fe80::1%eth0) is never public, and isIPv6 takes it.
+  // An address with a zone (fe80::1%eth0) is never public, and isIPv6 accepts it.
   if (!isIPv6(address) || address.includes('%')) return false
   const groups = groupsOf(address)
   const [first = 0, second = 0] = groups
@@ -49,14 +49,14 @@ export function isPublic(address: string): boolean {
   return !isSpecial && !isDocumentation && first !== 0x2002
 }
 
-/** Whether an IP address is this machine's own. */
+/** Whether an IP address is a loopback address. */
 export function isLoopback(address: string): boolean {
   return isIPv4(address)
     ? address.startsWith('127.')
     : isIPv6(address) && groupsOf(address).join() === '0,0,0,0,0,0,0,1'
 }
 
-/** The eight numbers of an IPv6 address; URL writes them all in one way, the last 32 bits not as IPv4. */
+/** The eight numbers of an IPv6 address. URL normalises the spelling, and writes the last 32 bits not as IPv4. */
 function groupsOf(address: string): number[] {
   const written = new URL(`http://[${address.split('%')[0]}]/`).hostname.slice(1, -1)
   const [before = '', after] = written.split('::')
@@ -71,15 +71,16 @@ function embedded(groups: readonly number[]): string {
   return bytes.join('.')
 }
 
-/** Finds the IP addresses of a host's name. */
+/** Resolves a host name to IP addresses. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
 
-/** Asks the system, as every program here does: hosts file, then DNS. */
-export const systemResolve: Resolve = async (hostname) =>
-  (await lookup(hostname, { all: true })).map(({ address }) => address)
+/** Resolves with the operating system: the hosts file, then DNS. */
+export async function systemResolve(hostname: string): Promise<readonly string[]> {
+  return (await lookup(hostname, { all: true })).map(({ address }) => address)
+}
 
 /**
- * Reads an address and finds it in the list.
+ * Reads an address that must be in the list.
  *
  * Throws an {@link OutboundError} `refused` that says what is wrong with it, or which setting to extend.
  */
@@ -89,23 +90,23 @@ export function allowedUrl(text: string, allowed: readonly AllowedAddress[]): UR
   if (isAllowed(allowed, read.url)) return read.url
   const sameOrigin = allowed.some(({ origin }) => origin === read.url.origin)
   const what = sameOrigin ? `this path of ${read.url.origin}` : read.url.origin
-  throw new OutboundError('refused', `${what} is not in ${ALLOWED_ADDRESSES}; add it there if it is to be asked`)
+  throw new OutboundError('refused', `${what} is not in ${allowedAddressesVariable}; add it there to allow it`)
 }
 
 /**
- * The IP addresses that an allowed address may be connected to: those that its name has right now, if all of them are of
- * the public internet. An address that is written as an IP address is taken as meant, and so is `localhost`.
+ * The IP addresses to connect to for an allowed address: those that its name resolves to now, if all of them belong to the
+ * public internet. IP addresses in the list are used as they are, and so is `localhost`.
  *
- * Throws an {@link OutboundError}: `refused` for a name that leads into a private network, `unreachable` for one that is
- * not known.
+ * Throws an {@link OutboundError}: `refused` for a name that resolves into a private network, `unreachable` for a name that
+ * does not resolve.
  */
 export async function addressesOf(url: URL, resolve: Resolve): Promise<readonly string[]> {
   const host = url.hostname.replace(/^\[|\]$/gu, '')
   if (isIP(host) !== 0) return [host]
   const addresses = await resolve(host).catch((): string[] => [])
-  if (addresses.length === 0) throw new OutboundError('unreachable', `the host of ${url.origin} is not known`)
+  if (addresses.length === 0) throw new OutboundError('unreachable', `the host of ${url.origin} does not resolve`)
   if (addresses.every(host === 'localhost' ? isLoopback : isPublic)) return addresses
-  const why = 'a name in the list may lead to the public internet only'
-  const instead = `list the IP address itself in ${ALLOWED_ADDRESSES}, and ask it, if it is meant`
-  throw new OutboundError('refused', `${url.origin} leads into a private network: ${why}; ${instead}`)
+  const why = 'a name in the list may resolve only to the public internet'
+  const instead = `to allow it, list the IP address in ${allowedAddressesVariable} and use that`
+  throw new OutboundError('refused', `${url.origin} resolves into a private network: ${why}; ${instead}`)
 }

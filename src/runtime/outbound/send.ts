@@ -3,18 +3,18 @@ import { request as httpsRequest } from 'node:https'
 import { isIPv6, type LookupFunction } from 'node:net'
 import { OutboundError } from './outbound-error.ts'
 
-/** One request, to IP addresses that were checked. */
+/** One request, to IP addresses that have been checked. */
 export interface Sending {
   readonly url: URL
-  /** Where to connect to; nothing is looked up again, so that the name cannot lead elsewhere meanwhile. */
+  /** Where to connect to. The name is not resolved again, so it cannot lead elsewhere in the meantime. */
   readonly addresses: readonly string[]
   readonly headers: ReadonlyMap<string, string>
   readonly body: Buffer
-  /** The most bytes that the answer's body may have. */
+  /** The maximum size of the answer's body, in bytes. */
   readonly maxBytes: number
 }
 
-/** An answer with its whole body. */
+/** An answer with its complete body. */
 export interface Received {
   readonly status: number
   readonly headers: IncomingMessage['headers']
@@ -22,7 +22,7 @@ export interface Received {
 }
 
 /**
- * Posts a body over a connection of its own, and reads the whole answer; a redirect is an answer like any other.
+ * Posts a body over a new connection and reads the complete answer; redirects are answers too.
  *
  * Throws an {@link OutboundError} `unreachable` or `too_large`; rejects soon after the signal aborts.
  */
@@ -30,14 +30,14 @@ export function send(sending: Sending, signal: AbortSignal): Promise<Received> {
   const { url, addresses, maxBytes } = sending
   return new Promise((resolve, reject) => {
     const unreachable = (error?: NodeJS.ErrnoException) => {
-      // A system's message names the IP address, which is nobody's business.
+      // The system's message contains the IP address, which callers must not learn.
       const code = error?.code ?? 'connection closed'
       reject(new OutboundError('unreachable', `no answer from ${url.origin}: ${code}`))
     }
     const request = open(sending, signal)
     let isAnswered = false
     request.on('error', unreachable)
-    // The connection may be closed while the end of the answer is still to be read.
+    // The connection may close before the end of the answer has been read.
     request.on('close', () => isAnswered || unreachable())
     request.on('response', (response) => {
       isAnswered = true
@@ -65,7 +65,7 @@ export function send(sending: Sending, signal: AbortSignal): Promise<Received> {
     const options = {
       method: 'POST',
       lookup: pinned,
-      // A connection that is kept could break just when the next request is sent on it.
+      // A kept connection could break just when the next request is sent on it.
       agent: false,
       signal: aborted,
       headers: {
@@ -80,13 +80,13 @@ export function send(sending: Sending, signal: AbortSignal): Promise<Received> {
   }
 }
 
-async function readBody(response: IncomingMessage, most: number): Promise<Buffer | undefined> {
-  if (Number(response.headers['content-length'] ?? 0) > most) return undefined
+async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+  if (Number(response.headers['content-length'] ?? 0) > maxBytes) return undefined
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of response) {
     bytes += chunk.length
-    if (bytes > most) return undefined
+    if (bytes > maxBytes) return undefined
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -1,11 +1,11 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { OutboundError } from './outbound-error.ts'
 
-const most = 64
-const mostCharacters = 16_384
+const maxHeaders = 64
+const maxCharacters = 16_384
 
-/** What concerns one connection, or is this side's to say: how long the body is, whose it is, what it is. */
-const ours: ReadonlySet<string> = new Set([
+/** Headers of the connection and of the body, which this server sets itself. */
+const reserved: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
   'connection',
@@ -26,28 +26,24 @@ const ours: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The headers that a caller's request is sent with, by their names in lower case. Those of the connection and the body are dropped.
+ * The headers to send for a caller, by their names in lower case. Headers of the connection and of the body are dropped.
  *
- * Throws an {@link OutboundError} `refused` for a name or value that is none, such as one with a line break in it, and for
- * more than 64 or more than 16,384 characters of them.
+ * Throws an {@link OutboundError} `refused` for an invalid name or value, such as one with a line break, and for more than
+ * 64 headers or 16,384 characters.
  */
 export function sentHeaders(given: Readonly<Record<string, string>>): Map<string, string> {
   const entries = Object.entries(given)
-  if (entries.length > most) throw new OutboundError('refused', `more than ${most} headers`)
+  if (entries.length > maxHeaders) throw new OutboundError('refused', `more than ${maxHeaders} headers`)
   const sent = new Map<string, string>()
   let characters = 0
   for (const [index, [name, value]] of entries.entries()) {
     characters += name.length + value.length
     if (!isHeader(name, value)) {
-      throw new OutboundError(
-        'refused',
-        `header ${index + 1} of ${entries.length} has a character that no header may have`,
-      )
+      throw new OutboundError('refused', `header ${index + 1} of ${entries.length} contains an invalid character`)
     }
-    if (!ours.has(name.toLowerCase())) sent.set(name.toLowerCase(), value)
+    if (!reserved.has(name.toLowerCase())) sent.set(name.toLowerCase(), value)
   }
-  if (characters > mostCharacters)
-    throw new OutboundError('refused', `more than ${mostCharacters} characters of headers`)
+  if (characters > maxCharacters) throw new OutboundError('refused', `more than ${maxCharacters} characters of headers`)
   return sent
 }
 

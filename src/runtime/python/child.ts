@@ -1,45 +1,44 @@
 import { spawn } from 'node:child_process'
 import { Readable } from 'node:stream'
 
-/** A process to run to its end; see {@link runChild}. */
+/** A process that {@link runChild} runs to its end. */
 export interface Child {
   readonly program: string
   readonly args: readonly string[]
-  /** Whom to run it as; undefined for oneself. Only root may give somebody. */
+  /** The user to run it as; undefined for the server's. Only root can set one. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined
   readonly env: Readonly<Record<string, string>>
   /** The working directory. */
   readonly cwd: string
-  /** What it reads from standard input. */
+  /** Its standard input. */
   readonly input: string
-  /** How long it may take, in seconds. */
+  /** The timeout, in seconds. */
   readonly seconds: number
-  /** How much it may write to standard output and standard error together, in bytes. */
+  /** The limit for standard output and standard error together, in bytes. */
   readonly outputBytes: number
 }
 
-/** What became of a {@link Child}. */
+/** How a {@link Child} ended. */
 export interface Ended {
-  /** The exit code; null when it was killed or could not be started. */
+  /** The exit code; null if it was killed or could not be started. */
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-  /** Why it was killed here, if it was. */
+  /** Why {@link runChild} killed it, undefined if it did not. */
   readonly stopped: 'time' | 'output' | undefined
-  /** What it wrote to file descriptor 3, at most 16 kB of it. */
+  /** What it wrote to file descriptor 3, at most 16 kB. */
   readonly result: string
-  /** How what it wrote to standard error begins, or why it could not be started. */
+  /** The beginning of its standard error, or why it could not be started. */
   readonly complaint: string
 }
 
-const mostResult = 16_384
-const mostComplaint = 2_000
-/** How long somebody who left the process group may hold the pipes when the process has ended, in milliseconds. */
+const maxResult = 16_384
+const maxComplaint = 2_000
+/** How long a process that left the group can keep the pipes open after the process has ended, in milliseconds. */
 const pipesMs = 1_000
 
 /**
- * Runs a process in a group of its own, of which nothing is left when this settles: the group gets SIGKILL when the
- * process ends, when its time is up, when it writes too much, and when the signal aborts. Rejects with the signal's reason
- * alone.
+ * Runs a process in a process group of its own. The group gets SIGKILL when the process ends, times out or writes too much,
+ * and when the signal aborts, so that nothing of it is left when the promise settles. Rejects only with the signal's reason.
  */
 export function runChild(child: Child, signal: AbortSignal): Promise<Ended> {
   return new Promise((resolve, reject) => {
@@ -54,8 +53,8 @@ export function runChild(child: Child, signal: AbortSignal): Promise<Ended> {
     }
     let stopped: Ended['stopped']
     let written = 0
-    const complaint = keep(mostComplaint)
-    const result = keep(mostResult)
+    const complaint = keep(maxComplaint)
+    const result = keep(maxResult)
 
     const kill = () => killGroup(pid)
     const stop = (why: 'time' | 'output') => {
@@ -74,7 +73,7 @@ export function runChild(child: Child, signal: AbortSignal): Promise<Ended> {
     channel.on('data', (chunk: Buffer) => {
       if (!result.add(chunk)) stop('output')
     })
-    // A process that is killed breaks its pipes; that it ended is told below.
+    // A process that is killed breaks its pipes; its end is reported below.
     for (const pipe of [stdin, stdout, stderr, channel]) pipe.on('error', () => undefined)
     stdin.end(child.input)
 
@@ -95,7 +94,7 @@ export function runChild(child: Child, signal: AbortSignal): Promise<Ended> {
   })
 }
 
-/** Node throws some reasons why a process cannot be started, and tells others later. */
+/** Node throws some errors of starting a process and emits others later. */
 function start({ program, args, cwd, env, identity }: Child) {
   try {
     return spawn(program, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], ...identity })
@@ -104,26 +103,22 @@ function start({ program, args, cwd, env, identity }: Child) {
   }
 }
 
-const notStarted = ({ message }: Error): Ended => ({
-  code: null,
-  signal: null,
-  stopped: undefined,
-  result: '',
-  complaint: message,
-})
+function notStarted({ message }: Error): Ended {
+  return { code: null, signal: null, stopped: undefined, result: '', complaint: message }
+}
 
 function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL')
   } catch {
-    // Nobody of the group is left.
+    // The group has ended already.
   }
 }
 
-/** Keeps the first `most` bytes of what is added; adding says whether all of it was kept. */
-function keep(most: number) {
+/** Keeps the first `maxBytes` of what is added; `add` returns whether all of it was kept. */
+function keep(maxBytes: number) {
   const chunks: Buffer[] = []
-  let room = most
+  let room = maxBytes
   return {
     add(chunk: Buffer): boolean {
       if (room > 0) chunks.push(chunk.subarray(0, room))

@@ -85,7 +85,7 @@ describe('an embeddings endpoint', () => {
       async () =>
         new Response(body)
     const asking = (body: string) => createEmbed({ url, model: 'm', fetch: answering(body) })(['a', 'b'])
-    await expect(asking('<html>')).rejects.toThrow('not what OpenAI’s API answers')
+    await expect(asking('<html>')).rejects.toThrow('does not have OpenAI’s format')
     await expect(asking('{"data":[{"embedding":[1]}]}')).rejects.toThrow('1 vectors for 2 texts')
   })
 

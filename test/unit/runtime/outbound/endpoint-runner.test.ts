@@ -110,7 +110,7 @@ describe('an endpoint grader', () => {
     const { origin, asked } = await start((response) => json(response, { score: 1 }, status))
     expect(await run(runnerOf(origin), { url: origin })).toMatchObject({
       ...other,
-      reason: `the endpoint could not be asked: ${origin} answered ${status}`,
+      reason: `the endpoint gave no score: ${origin} answered ${status}`,
     })
     expect(asked).toHaveLength(1)
   })
@@ -152,7 +152,7 @@ describe('an endpoint grader', () => {
     const runner = runnerOf(origin)
     expect(await run(runner, { url: origin })).toMatchObject({
       ...unresponsive,
-      reason: `the endpoint did not answer: ${origin} answered 429, and there is no time to try it again`,
+      reason: `the endpoint did not answer: ${origin} answered 429, and there is no time for another try`,
     })
     expect(asked).toHaveLength(1)
     expect(runner.waits).toEqual([])
@@ -165,7 +165,7 @@ describe('an endpoint grader', () => {
     const outbound = createOutbound({ allowed: readAllowedAddresses(origin), seconds: 0.2, maxBytes: 1_000 })
     const one = await run(runnerOf(origin, { outbound }), { url: origin })
     expect(one).toMatchObject(unresponsive)
-    expect(one.reason).toContain('no whole answer')
+    expect(one.reason).toContain('no complete answer')
     // It may be at work still: it is not asked again.
     expect(asked).toHaveLength(2)
   })
@@ -185,7 +185,7 @@ describe('an endpoint grader', () => {
     const refused = await run(runnerOf('https://graders.example.com'), { url: `${origin}/secret?code=secret` })
     expect(refused).toMatchObject({
       ...other,
-      reason: `the endpoint could not be asked: ${origin} is not in ALLOWED_ADDRESSES; add it there if it is to be asked`,
+      reason: `the endpoint gave no score: ${origin} is not in ALLOWED_ADDRESSES; add it there to allow it`,
     })
     const headers = { authorization: 'secret\r\nx: y' }
     const injected = await run(runnerOf(origin), { url: origin, headers })
@@ -271,7 +271,7 @@ describe('an address of this server', () => {
     const url = 'http://this-server.example/grade'
     expect(await run(answering(new Response('{}', { status: 404 })), { url })).toMatchObject({
       ...other,
-      reason: 'the endpoint could not be asked: this server answered 404',
+      reason: 'the endpoint gave no score: this server answered 404',
     })
     expect(await run(answering(new Response('<html>')), { url })).toMatchObject(other)
     const busy = answering(new Response('{}', { status: 503, headers: { 'retry-after': '3' } }))

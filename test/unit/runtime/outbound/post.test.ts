@@ -178,7 +178,10 @@ describe('a name', () => {
   it('that nobody knows is unreachable', async () => {
     const unknown = outboundTo('http://grader.example', { resolve: () => Promise.reject(new Error('ENOTFOUND')) })
     const error = await failure(unknown.post('http://grader.example/', {}))
-    expect(error).toMatchObject({ reason: 'unreachable', message: 'the host of http://grader.example does not resolve' })
+    expect(error).toMatchObject({
+      reason: 'unreachable',
+      message: 'the host of http://grader.example does not resolve',
+    })
   })
 
   it('that is looked up for ever is given up', async () => {

@@ -6,7 +6,12 @@ import type { Grader } from '../kit/define-grader.ts'
 import type { Embed } from '../kit/environment.ts'
 import { changedCode } from '../ledger/reports/recorded-facts.ts'
 import { withCodeHashes } from '../runtime/code-hash.ts'
-import { asksEndpoint, type JsonGrader, lacking, serveJsonGrader } from '../runtime/openai-graders/json-grader.ts'
+import {
+  asksEndpoint,
+  type JsonGrader,
+  missingServices,
+  serveJsonGrader,
+} from '../runtime/openai-graders/json-grader.ts'
 import type { Runners } from '../runtime/openai-graders/runners.ts'
 import type { Outbound } from '../runtime/outbound/outbound.ts'
 import { createRunners, type RunnersSettings } from '../runtime/runners.ts'
@@ -41,7 +46,7 @@ export function serveJsonGraders(settings: JsonGradersSettings): {
   const local = localEndpoints({ grade, publicUrl, asking })
   const runners = createRunners({ more, outbound, embed, log, graderSeconds, local })
   const mayAsk = (address: string) => local(address) !== undefined || isAllowed(outbound, address)
-  for (const { grader, message } of lacking(jsonGraders, runners, mayAsk)) {
+  for (const { grader, message } of missingServices(jsonGraders, runners, mayAsk)) {
     log.warn({ code: 'grader_lacks_setting', grader }, message)
   }
   return { graders: jsonGraders.map((one) => serveJsonGrader(one, runners)), runners }

@@ -3,14 +3,13 @@ import { describeIssues, showingValues } from '../../base/issues.ts'
 import { longestFormula, parseFormula } from '../../kit/scoring/formula/formula.ts'
 import { singleGraders } from './single-graders.ts'
 
-/** So many graders may stand in a multi grader. */
-const mostGraders = 64
+/** The maximum of graders in a multi grader. */
+const maxGraders = 64
 const keyPattern = /^[\p{L}_][\p{L}\p{N}_]*$/u
 
 /**
- * The `graders` of a multi grader by their keys, however they were written. OpenAI's guide has an object by keys, its
- * reference page a list, its SDK a single grader: in a list, and alone, a grader's key is its name. A key is a name that
- * the formula can say.
+ * The `graders` of a multi grader by their keys. OpenAI's guide has an object by keys, its reference page a list, its SDK a
+ * single grader. In a list, and alone, a grader's key is its name. A key is a name that the formula can use.
  *
  * @see https://platform.openai.com/docs/guides/graders (Multigraders)
  * @see https://platform.openai.com/docs/api-reference/graders/multi
@@ -23,14 +22,14 @@ export const keyedGraders = z.unknown().transform((value, context): Record<strin
   const entries = entriesOf(value)
   if (entries === undefined) issue('must be an object of graders by their keys')
   else if (entries.length === 0) issue('must have at least 1 grader')
-  else if (entries.length > mostGraders) issue(`must have at most ${mostGraders} graders`)
+  else if (entries.length > maxGraders) issue(`must have at most ${maxGraders} graders`)
   else {
     for (const { key, grader, place } of entries) {
-      if (key === undefined) issue('must have a name for the formula to say', place)
+      if (key === undefined) issue('must have a name that the formula can use', place)
       else if (key === '__proto__' || !keyPattern.test(key)) {
-        issue(`the formula cannot say ${JSON.stringify(key)}: use letters, digits and _`, place)
-      } else if (Object.hasOwn(keyed, key)) issue(`there are two graders of the name "${key}"`, place)
-      else if (isObject(grader) && grader['type'] === 'multi') issue('a multi grader may hold no other', place)
+        issue(`the formula cannot use ${JSON.stringify(key)}: use letters, digits and _`, place)
+      } else if (Object.hasOwn(keyed, key)) issue(`two graders have the name "${key}"`, place)
+      else if (isObject(grader) && grader['type'] === 'multi') issue('a multi grader cannot contain another one', place)
       else keyed[key] = grader
     }
   }
@@ -46,11 +45,13 @@ function entriesOf(
   return Object.entries(value).map(([key, grader]) => ({ key, grader, place: [key] }))
 }
 
-const nameOf = (grader: unknown) =>
-  isObject(grader) && typeof grader['name'] === 'string' ? grader['name'] : undefined
+function nameOf(grader: unknown): string | undefined {
+  return isObject(grader) && typeof grader['name'] === 'string' ? grader['name'] : undefined
+}
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
 
 const oneOfTypes = (types: readonly string[]) => ({
   error: (issue: z.core.$ZodRawIssue) =>
@@ -75,17 +76,17 @@ const grader = z.discriminatedUnion('type', [...singleGraders, multi], oneOfType
 
 /** Combines the scores of other graders by a formula over their keys. */
 export type MultiGrader = z.infer<typeof multi>
-/** A grader in OpenAI's JSON format, checked. */
+/** A checked grader in OpenAI's JSON format. */
 export type OpenAiGrader = z.infer<typeof grader>
 
-/** A grader that was checked, or what is wrong with it and where: `param` is the path of the first thing wrong. */
+/** A checked grader, or what is wrong with it; `param` is the path of the first problem. */
 export type CheckedGrader =
   | { readonly ok: true; readonly grader: OpenAiGrader }
   | { readonly ok: false; readonly message: string; readonly param: string }
 
 /**
- * Checks a grader in OpenAI's JSON format: its fields, the braces and paths of its templates, its formula. What comes
- * back is normalised: `neq` is `ne`, the graders of a multi grader stand by their keys, unknown fields are gone.
+ * Checks a grader in OpenAI's JSON format: its fields, the braces and paths of its templates, its formula. The result is
+ * normalised: `neq` becomes `ne`, the graders of a multi grader are an object by their keys, unknown fields are dropped.
  *
  * @example
  * checkGrader({ type: 'string_check', input: '{{item.x', reference: 'a', operation: 'eq' })

@@ -3,45 +3,35 @@ import type { ModelUsage } from './runners.ts'
 import type { Missing, Rendered } from './template.ts'
 import { type Subject, stepInto } from './template-path.ts'
 
-/** What a grader said of one sample. */
+/** The result of grading one sample. */
 export interface Graded {
   /**
-   * A finite number, or null when nothing can be said of the sample because of the grader, the item, a judge or a server.
-   * Null is not 0: a rollout that is scored 0 for our fault teaches the model that it was wrong.
+   * A finite number, or null if the grader, the item, a judge or a server is at fault. Null is not 0: a rollout that scores 0
+   * for such a reason teaches the model that it was wrong.
    */
   readonly score: number | null
   readonly errors: GraderErrors
   /** The scores of a multi grader's graders by their keys; empty for any other grader. */
   readonly subScores: Readonly<Record<string, number | null>>
-  /** One sentence for a person; repeats nothing of the item. */
+  /** One sentence for a person, without content of the item. */
   readonly reason: string
-  /** What judging models were asked, one entry an answer. */
+  /** The tokens of judging models, one entry per answer. */
   readonly usage: readonly ModelUsage[]
 }
 
-/** A grading that came to a number. */
-export const scored = (score: number, reason: string, rest: Partial<Graded> = {}): Graded => ({
-  score,
-  errors: graderErrors(),
-  subScores: {},
-  reason,
-  usage: [],
-  ...rest,
-})
+/** A result with a score. */
+export function scored(score: number, reason: string, rest: Partial<Graded> = {}): Graded {
+  return { score, errors: graderErrors(), subScores: {}, reason, usage: [], ...rest }
+}
 
-/** A grading that came to none. */
-export const unscored = (errors: Partial<GraderErrors>, reason: string, rest: Partial<Graded> = {}): Graded => ({
-  score: null,
-  errors: graderErrors(errors),
-  subScores: {},
-  reason,
-  usage: [],
-  ...rest,
-})
+/** A result without a score. */
+export function unscored(errors: Partial<GraderErrors>, reason: string, rest: Partial<Graded> = {}): Graded {
+  return { score: null, errors: graderErrors(errors), subScores: {}, reason, usage: [], ...rest }
+}
 
 /**
- * The grading that a template which cannot be filled in comes to. The model's output is not what was asked for: that is
- * an answer, worth 0. The grader or the item is not: then nothing can be said of the model.
+ * The result of a template that cannot be rendered. If the model's output lacks what the template reads, the score is 0. If the
+ * grader or the item is at fault, there is no score.
  */
 export function unfilled(rendered: Rendered & { readonly ok: false }, subject: Subject): Graded {
   const { reason, missing } = rendered
@@ -52,7 +42,7 @@ export function unfilled(rendered: Rendered & { readonly ok: false }, subject: S
   return scored(0, reason, { errors: graderErrors({ sample_parse_error: true }) })
 }
 
-/** What a sample has not, where trainers send the field: they always send a text, and JSON is read from it. */
+/** Whether the model's output is at fault: trainers send the field, and JSON is read from the text that they always send. */
 function isOfTheModel({ path }: Missing, { sample }: Subject): boolean {
   if (path.namespace !== 'sample' || typeof sample !== 'object' || sample === null) return false
   const [field] = path.steps

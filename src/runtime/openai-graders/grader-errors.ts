@@ -1,33 +1,33 @@
 /**
- * What went wrong in a grading, by the flags of OpenAI's `graders/run`; all of them are always there.
+ * What went wrong in a grading, as the flags of OpenAI's `graders/run`. All of them are always present.
  *
  * @see https://github.com/openai/openai-node/blob/master/src/resources/fine-tuning/alpha/graders.ts (Metadata.Errors)
  */
 export interface GraderErrors {
-  /** `calculate_output` cannot be read, or makes no finite number of these scores. */
+  /** `calculate_output` is invalid, or gives no finite number for these scores. */
   readonly formula_parse_error: boolean
-  /** The sample has not what a template asks of it: no JSON, no such field, no such tool call. The model's fault. */
+  /** The sample lacks what a template reads: no JSON, no such field, no such tool call. The model's fault. */
   readonly sample_parse_error: boolean
-  /** What is to be graded is longer than is graded. */
+  /** The text to be graded is too long. */
   readonly truncated_observation_error: boolean
-  /** A grader that is asked elsewhere did not answer in its time. */
+  /** An endpoint or a judge did not answer in time. */
   readonly unresponsive_reward_error: boolean
-  /** A template asks for what neither the item nor a sample has. The fault of the grader or of the item. */
+  /** A template reads what the item does not have, or no sample can have. The grader's or the item's fault. */
   readonly invalid_variable_error: boolean
-  /** None of the others fits; the reason says what it was. */
+  /** Any other error; the reason says which. */
   readonly other_error: boolean
-  /** Python could not be run; the `type` beside it says why. */
+  /** Python could not run; the `type` says why. */
   readonly python_grader_server_error: boolean
   readonly python_grader_server_error_type: string | null
-  /** The Python code threw or gave no number; the `details` beside it are its message. */
+  /** The Python code raised an exception or returned no number; the `details` are its message. */
   readonly python_grader_runtime_error: boolean
   readonly python_grader_runtime_error_details: string | null
-  /** The judging model could not be asked; the `details` beside it say why. */
+  /** The judging model could not be asked; the `details` say why. */
   readonly model_grader_server_error: boolean
   readonly model_grader_server_error_details: string | null
-  /** The judging model refused to judge. */
+  /** The judging model declined to answer. */
   readonly model_grader_refusal_error: boolean
-  /** The judging model's answer is no score and no label that it was allowed to give. */
+  /** The judging model's answer is not a score, or not one of the labels. */
   readonly model_grader_parse_error: boolean
 }
 
@@ -49,7 +49,7 @@ const none: GraderErrors = {
 }
 
 /**
- * All flags false and all details null, but for those that are given.
+ * All flags false and all details null, except those that are given.
  *
  * @example graderErrors({ formula_parse_error: true })
  */
@@ -57,7 +57,7 @@ export function graderErrors(raised: Partial<GraderErrors> = {}): GraderErrors {
   return { ...none, ...raised }
 }
 
-/** A flag is true where it is true in any of these; of several details the first stands. */
+/** Combines flags: a flag is true if it is true in any of them; of several details the first is kept. */
 export function joinErrors(all: readonly GraderErrors[]): GraderErrors {
   return all.reduce(
     (joined, one) => ({

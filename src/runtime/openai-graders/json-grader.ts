@@ -8,11 +8,11 @@ import type { Runners } from './runners.ts'
 import { completeSample } from './sample.ts'
 import type { SingleGrader } from './single-graders.ts'
 
-/** A grader that is a file of OpenAI's grader JSON. */
+/** A grader that is a JSON file in OpenAI's format. */
 export interface JsonGrader {
-  /** The file's name without its ending; its address is `/graders/{name}`. */
+  /** The file's name without its extension; its address is `/graders/{name}`. */
   readonly name: string
-  /** The first 12 digits of {@link codeHash}: it changes whenever the JSON does. */
+  /** The first 12 digits of the code hash; it changes whenever the JSON does. */
   readonly version: string
   /** SHA-256 of the canonical JSON, in hex. */
   readonly codeHash: string
@@ -20,10 +20,11 @@ export interface JsonGrader {
 }
 
 /**
- * Makes the server's grader of one in OpenAI's format: it sees the item as it is, the sample as {@link completeSample} has
- * it, and the rollout's trajectory. The scores of a multi grader's graders are its parts.
+ * Makes a grader of the server from one in OpenAI's format. It sees the item as it is, the sample as completed by
+ * {@link completeSample}, and the rollout's trajectory. The scores of a multi grader's graders become parts.
  *
- * A grading without a score rejects as `withoutScore` says.
+ * A grading without a score throws an `UngradableError`, 503, if a judge, an endpoint or Python did not answer, and a
+ * `RequestError`, 500, if the grader or the item is at fault.
  */
 export function serveJsonGrader({ name, version, codeHash, grader }: JsonGrader, runners: Runners): Grader {
   return {
@@ -37,7 +38,7 @@ export function serveJsonGrader({ name, version, codeHash, grader }: JsonGrader,
       run: async ({ sample, trajectory, rolloutId, signal }) => {
         const subject = { item, sample: completeSample(sample, trajectory), rolloutId }
         const graded = await runGrader(grader, subject, runners, signal)
-        if (graded.score === null) throw withoutScore(name, graded)
+        if (graded.score === null) throw noScoreError(name, graded)
         const parts = Object.entries(graded.subScores).flatMap(([key, part]) => (part === null ? [] : [[key, part]]))
         return { score: graded.score, parts: Object.fromEntries(parts), reason: graded.reason }
       },
@@ -45,13 +46,13 @@ export function serveJsonGrader({ name, version, codeHash, grader }: JsonGrader,
   }
 }
 
-/** Whether a grader asks a server, itself or one of its own. */
+/** Whether a grader, or one inside it, calls an endpoint. */
 export function asksEndpoint({ grader }: JsonGrader): boolean {
   const all = grader.type === 'multi' ? Object.values(grader.graders) : [grader]
   return all.some(({ type }) => type === 'endpoint')
 }
 
-/** Least and greatest score: whatever is finite where a formula, a server or Python makes it. */
+/** Least and greatest score: any finite number if a formula, an endpoint or Python makes it. */
 function rangeOf(grader: OpenAiGrader): readonly [number, number] {
   if (grader.type === 'score_model') return grader.range ?? [0, 1]
   if (grader.type === 'text_similarity' && grader.evaluation_metric === 'cosine') return [-1, 1]
@@ -61,7 +62,7 @@ function rangeOf(grader: OpenAiGrader): readonly [number, number] {
   return [0, 1]
 }
 
-/** Somebody who was asked did not tell: another time the same rollout might be graded. */
+/** Somebody did not answer: the same rollout may be graded later. */
 const unanswered = [
   'unresponsive_reward_error',
   'model_grader_server_error',
@@ -70,21 +71,20 @@ const unanswered = [
   'python_grader_server_error',
 ] as const satisfies readonly (keyof GraderErrors)[]
 
-/** What Python raised and what a judge wrote may repeat the item or the sample: not for a message. */
-const talkative = [
+/** Exceptions of Python and texts of a judge may repeat the item or the sample, so they are kept out of messages. */
+const confidential = [
   'python_grader_runtime_error',
   'model_grader_refusal_error',
   'model_grader_parse_error',
 ] as const satisfies readonly (keyof GraderErrors)[]
 
 /**
- * The error that a grading without a score comes to, never a number: an `UngradableError`, 503, where a judge, an endpoint
- * or Python did not answer; a `RequestError`, 500, where the grader or the item is at fault. The flags that were raised are
- * in its details.
+ * The error for a grading without a score: an `UngradableError`, 503, if a judge, an endpoint or Python did not answer; a
+ * `RequestError`, 500, if the grader or the item is at fault. The raised flags are in its details.
  */
-export function withoutScore(name: string, { errors, reason }: Graded): RequestError {
+function noScoreError(name: string, { errors, reason }: Graded): RequestError {
   const flags = Object.entries(errors).flatMap(([flag, raised]) => (raised === true ? [flag] : []))
-  const why = talkative.some((flag) => errors[flag]) ? flags.join(', ') : reason
+  const why = confidential.some((flag) => errors[flag]) ? flags.join(', ') : reason
   const message = `the grader "${name}" gave no score: ${why}`
   const options = { details: { flags }, cause: new Error(reason) }
   return unanswered.some((flag) => errors[flag])
@@ -93,12 +93,11 @@ export function withoutScore(name: string, { errors, reason }: Graded): RequestE
 }
 
 /**
- * What graders need and this server has not, one sentence for each, so that whoever starts it hears of it before a rollout
- * is lost.
+ * What graders need and this server does not have, one sentence each, so that the operator reads it before a rollout is lost.
  *
- * @param mayAsk whether an endpoint's address is one that is asked
+ * @param mayAsk whether an endpoint's address is allowed
  */
-export function lacking(
+export function missingServices(
   graders: readonly JsonGrader[],
   runners: Runners,
   mayAsk: (address: string) => boolean,

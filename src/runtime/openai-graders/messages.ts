@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import {
-  longestRendered,
-  longestTemplate,
   type Missing,
+  maxRenderedLength,
+  maxTemplateLength,
   parseTemplate,
   type Rendered,
   renderTemplate,
 } from './template.ts'
 import type { Subject } from './template-path.ts'
 
-/** A text with `{{ … }}` in it; what is wrong with its braces and paths is told with the place, three at most. */
+/** A text with `{{ … }}`; problems of its braces and paths are reported with their position, three at most. */
 export const templateText = z
   .string()
-  .max(longestTemplate)
+  .max(maxTemplateLength)
   .superRefine((text, context) => {
     for (const { at, message } of parseTemplate(text).problems.slice(0, 3)) {
       context.addIssue({ code: 'custom', message: `${message} (character ${at + 1})` })
@@ -28,10 +28,10 @@ const part = z.discriminatedUnion('type', [
   }),
 ])
 
-/** A part of a message to a judging model: a text, an image or a sound; a bare string is a text. */
+/** A part of a message to a judging model: a text, an image or audio. A bare string is a text. */
 export type MessagePart = string | z.infer<typeof part>
 
-/** What a message says: a text or one part or several of them, each with templates. */
+/** The content of a message: a text, a part, or a list of these, each with templates. */
 const content = z.union([templateText, part, z.array(z.union([templateText, part])).min(1)], {
   error: ({ input }) =>
     input === undefined
@@ -52,38 +52,38 @@ export const message = z.object({
 /** A message to a judging model. */
 export type Message = z.infer<typeof message>
 
-/** Messages with their templates filled in, or why that cannot be. */
-export type FilledMessages =
+/** Messages with their templates rendered, or why that fails. */
+export type RenderedMessages =
   | { readonly ok: true; readonly messages: readonly Message[] }
   | (Rendered & { readonly ok: false })
 
-/** Fills in every text of some messages, which may together be as long as one template may become. */
-export function fillMessages(messages: readonly Message[], subject: Subject): FilledMessages {
+/** Renders the templates of messages, which together may be as long as one rendered template. */
+export function renderMessages(messages: readonly Message[], subject: Subject): RenderedMessages {
   const failed: (Rendered & { readonly ok: false })[] = []
   let length = 0
-  const fill = (template: string): string => {
+  const render = (template: string): string => {
     const rendered = renderTemplate(template, subject)
     if (!rendered.ok) failed.push(rendered)
     const text = rendered.ok ? rendered.text : ''
     length += text.length
     return text
   }
-  const fillPart = (part: MessagePart): MessagePart => {
-    if (typeof part === 'string') return fill(part)
-    if (part.type === 'input_image') return { ...part, image_url: fill(part.image_url) }
-    if (part.type !== 'input_audio') return { ...part, text: fill(part.text) }
-    return { ...part, input_audio: { ...part.input_audio, data: fill(part.input_audio.data) } }
+  const renderPart = (part: MessagePart): MessagePart => {
+    if (typeof part === 'string') return render(part)
+    if (part.type === 'input_image') return { ...part, image_url: render(part.image_url) }
+    if (part.type !== 'input_audio') return { ...part, text: render(part.text) }
+    return { ...part, input_audio: { ...part.input_audio, data: render(part.input_audio.data) } }
   }
-  const filled: Message[] = []
+  const messagesSoFar: Message[] = []
   for (const { role, content } of messages) {
-    filled.push({ role, content: Array.isArray(content) ? content.map(fillPart) : fillPart(content) })
-    if (length > longestRendered) {
-      const reason = `the messages have more than ${longestRendered} characters`
+    messagesSoFar.push({ role, content: Array.isArray(content) ? content.map(renderPart) : renderPart(content) })
+    if (length > maxRenderedLength) {
+      const reason = `the messages have more than ${maxRenderedLength} characters`
       return { ok: false, why: 'too_long', reason, missing: [] }
     }
   }
   const worst = failed.find(({ why }) => why !== 'missing') ?? failed[0]
-  if (worst === undefined) return { ok: true, messages: filled }
+  if (worst === undefined) return { ok: true, messages: messagesSoFar }
   if (worst.why !== 'missing') return worst
   const missing: Missing[] = failed.flatMap((one) => one.missing)
   return { ...worst, missing, reason: [...new Set(failed.map(({ reason }) => reason))].join('; ') }

@@ -5,10 +5,10 @@ import { checkGrader } from './check-grader.ts'
 import type { JsonGrader } from './json-grader.ts'
 
 /**
- * Reads the graders of a folder's `*.json` files, in the order of their names; none where there is no such folder.
+ * Reads the graders of a folder's `*.json` files, in the order of their names; none if the folder does not exist.
  *
  * @param folder ends with a slash
- * @throws Error with a line for each file that is no grader: its name, and what is wrong where.
+ * @throws Error with a line for each invalid file: its name and what is wrong.
  * @example readJsonGraders(new URL('../../../graders/', import.meta.url))
  */
 export function readJsonGraders(folder: URL): JsonGrader[] {
@@ -25,7 +25,7 @@ export function readJsonGraders(folder: URL): JsonGrader[] {
   return read.flatMap((one) => (typeof one === 'string' ? [] : [one]))
 }
 
-/** The grader that a file's text is, or what is wrong with it. */
+/** The grader in a file's text, or what is wrong with it. */
 function readJsonGrader(file: string, text: string): JsonGrader | string {
   const name = file.slice(0, -'.json'.length)
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
@@ -38,7 +38,7 @@ function readJsonGrader(file: string, text: string): JsonGrader | string {
     return `graders/${file} is not JSON: ${error instanceof Error ? shorten(error.message, 200) : String(error)}`
   }
   const checked = checkGrader(json)
-  if (!checked.ok) return `graders/${file} is no grader in OpenAI's format: ${checked.message}`
+  if (!checked.ok) return `graders/${file} is not a valid grader in OpenAI's format: ${checked.message}`
   const codeHash = contentHash(json)
   return { name, version: codeHash.slice(0, 12), codeHash, grader: checked.grader }
 }

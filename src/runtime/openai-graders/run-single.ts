@@ -1,6 +1,6 @@
 import { findText } from '../../kit/scoring/find-text.ts'
 import { type Graded, scored, unfilled, unscored } from './graded.ts'
-import { fillMessages } from './messages.ts'
+import { renderMessages } from './messages.ts'
 import type { LabelAnswer, NoAnswer, Runners, ScoreAnswer } from './runners.ts'
 import type {
   LabelModelGrader,
@@ -12,7 +12,7 @@ import type {
 import { renderTemplate } from './template.ts'
 import type { Subject } from './template-path.ts'
 
-/** Runs any grader but multi; see `runGrader`. */
+/** Runs a grader other than multi; see `runGrader`. */
 export async function runSingle(
   grader: SingleGrader,
   subject: Subject,
@@ -29,11 +29,11 @@ export async function runSingle(
     case 'label_model':
       return askForLabel(grader, subject, runners, signal)
     case 'endpoint': {
-      if (runners.endpoint === undefined) return unscored({ other_error: true }, 'endpoint graders are not run here')
+      if (runners.endpoint === undefined) return unscored({ other_error: true }, 'endpoint graders are off')
       return gradedBy(await runners.endpoint(grader, subject, signal), 'the endpoint')
     }
     case 'python': {
-      const off = 'Python graders are switched off'
+      const off = 'Python graders are off'
       const errors = { python_grader_server_error: true, python_grader_server_error_type: off }
       if (runners.python === undefined) return unscored(errors, off)
       return gradedBy(await runners.python(grader, subject, signal), 'the Python code')
@@ -50,7 +50,7 @@ async function compare(
   const reference = renderTemplate(grader.reference, subject)
   if (!reference.ok) {
     const graded = unfilled(reference, subject)
-    // What is wrong with the grader or the item outweighs what is wrong with the output.
+    // A fault of the grader or the item outweighs one of the output.
     return input.ok || graded.score === null ? graded : unfilled(input, subject)
   }
   return input.ok ? compared(input.text, reference.text) : unfilled(input, subject)
@@ -64,7 +64,7 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Graded> {
   const similarity = runners.similarity(metric)
-  if (similarity === undefined) return unscored({ other_error: true }, `the metric ${metric} is not served here`)
+  if (similarity === undefined) return unscored({ other_error: true }, `the metric ${metric} is not available`)
   let answer: number | NoAnswer
   try {
     answer = await similarity(input, reference, signal)
@@ -84,7 +84,7 @@ async function askForScore(
   signal: AbortSignal,
 ): Promise<Graded> {
   if (scoreModel === undefined) return noModel
-  const filled = fillMessages(grader.input, subject)
+  const filled = renderMessages(grader.input, subject)
   if (!filled.ok) return unfilled(filled, subject)
   const answer = await scoreModel(grader, filled.messages, signal)
   if (!answer.ok) return unanswered(answer)
@@ -102,24 +102,28 @@ async function askForLabel(
   signal: AbortSignal,
 ): Promise<Graded> {
   if (labelModel === undefined) return noModel
-  const filled = fillMessages(grader.input, subject)
+  const filled = renderMessages(grader.input, subject)
   if (!filled.ok) return unfilled(filled, subject)
   const answer: LabelAnswer = await labelModel(grader, filled.messages, signal)
   if (!answer.ok) return unanswered(answer)
   const { label, usage = [] } = answer
   if (!grader.labels.includes(label)) {
-    return unscored({ model_grader_parse_error: true }, 'the model gave a label that is none of the grader', { usage })
+    return unscored({ model_grader_parse_error: true }, 'the model gave a label that the grader does not have', {
+      usage,
+    })
   }
   const reason = answer.reason ?? `the model ${grader.model} gave the label "${label}"`
   return scored(Number(grader.passing_labels.includes(label)), reason, { usage })
 }
 
 const noModel = unscored(
-  { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is set up' },
-  'no judging model is set up',
+  { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is configured' },
+  'no judging model is configured',
 )
 
-const unanswered = ({ errors, reason, usage = [] }: NoAnswer) => unscored(errors, reason, { usage })
+function unanswered({ errors, reason, usage = [] }: NoAnswer): Graded {
+  return unscored(errors, reason, { usage })
+}
 
 function gradedBy(answer: ScoreAnswer, who: string): Graded {
   if (!answer.ok) return unanswered(answer)
@@ -130,14 +134,14 @@ function gradedBy(answer: ScoreAnswer, who: string): Graded {
 }
 
 /**
- * Compares two texts as they are, white space and all: 1 or 0.
+ * Compares two texts, white space included: 1 or 0.
  *
- * `eq` equal, `ne` not equal, `like` the input contains the reference, `ilike` the same in lower case. Every text contains
+ * `eq`: equal; `ne`: not equal; `like`: the input contains the reference; `ilike`: the same, ignoring case. Every text contains
  * an empty reference, which the reason says. Linear in both lengths.
  *
  * @see https://platform.openai.com/docs/guides/graders (String check graders)
  */
-export function checkStrings(operation: StringCheckGrader['operation'], input: string, reference: string): Graded {
+function checkStrings(operation: StringCheckGrader['operation'], input: string, reference: string): Graded {
   if (operation === 'eq' || operation === 'ne') {
     const equal = input === reference
     return scored(
@@ -147,7 +151,7 @@ export function checkStrings(operation: StringCheckGrader['operation'], input: s
   }
   const plain = (text: string) => (operation === 'like' ? text : text.toLowerCase())
   const contains = findText(plain(input), plain(reference)) >= 0
-  if (reference === '') return scored(1, 'the reference is empty, and every input contains that')
-  const how = operation === 'like' ? '' : ', whatever the case'
+  if (reference === '') return scored(1, 'the reference is empty, and every input contains an empty text')
+  const how = operation === 'like' ? '' : ', ignoring case'
   return scored(Number(contains), `the input ${contains ? 'contains' : 'does not contain'} the reference${how}`)
 }

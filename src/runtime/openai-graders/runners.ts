@@ -9,7 +9,7 @@ import type {
 } from './single-graders.ts'
 import type { Subject } from './template-path.ts'
 
-/** How many tokens a judging model was sent and gave. */
+/** The tokens of one answer of a judging model. */
 export interface ModelUsage {
   readonly model: string
   readonly prompt_tokens: number
@@ -18,45 +18,48 @@ export interface ModelUsage {
   readonly cached_tokens: number
 }
 
-/** What every answer of a runner may carry beside its outcome. */
-interface Told {
-  /** What the tokens were spent on, answered or not. */
+/** The fields of every answer of a runner. */
+interface WithUsage {
+  /** The tokens spent, whether there is an answer or not. */
   readonly usage?: readonly ModelUsage[]
 }
 
-/** A runner that could not answer: what is to be flagged, and why, for a person. */
-export interface NoAnswer extends Told {
+/** No answer: the flags to raise, and a reason for a person. */
+export interface NoAnswer extends WithUsage {
   readonly ok: false
   readonly errors: Partial<GraderErrors>
   readonly reason: string
 }
 
-/** A number as the grader made it, not yet clamped, or why there is none. */
-export type ScoreAnswer = (Told & { readonly ok: true; readonly score: number; readonly reason?: string }) | NoAnswer
+/** A score before it is clamped, or why there is none. */
+export type ScoreAnswer =
+  | (WithUsage & { readonly ok: true; readonly score: number; readonly reason?: string })
+  | NoAnswer
 
-/** The label that a judging model chose, or why there is none. */
-export type LabelAnswer = (Told & { readonly ok: true; readonly label: string; readonly reason?: string }) | NoAnswer
+/** The label of a judging model, or why there is none. */
+export type LabelAnswer =
+  | (WithUsage & { readonly ok: true; readonly label: string; readonly reason?: string })
+  | NoAnswer
 
 /**
- * Measures how alike two texts are, as a number, or says why it cannot tell. Throws a RangeError for a reference too long
- * to be measured.
+ * Measures the similarity of two texts, or says why it cannot. Throws a RangeError for a reference that is too long.
  */
 export type Similarity = (input: string, reference: string, signal: AbortSignal) => number | Promise<number | NoAnswer>
 
 /**
- * What a grader needs beside its JSON. What is not given cannot be run here, and a grading that needs it says so in its
- * flags. A runner answers with `ok: false` when it cannot tell; what it throws, `runGrader` throws.
+ * The services that graders use. A grading that needs a missing one has no score and raises a flag. A runner returns
+ * `ok: false` if it has no answer; what it throws, `runGrader` throws.
  */
 export interface Runners {
-  /** The scorer of a metric, undefined for one that is not served here. */
+  /** The scorer of a metric, undefined if it is not available. */
   readonly similarity: (metric: SimilarityMetric) => Similarity | undefined
-  /** Asks a model for a number; the messages are filled in. */
+  /** Asks a model for a number; the messages are rendered. */
   readonly scoreModel?: (
     grader: ScoreModelGrader,
     messages: readonly Message[],
     signal: AbortSignal,
   ) => Promise<ScoreAnswer>
-  /** Asks a model for one of the grader's labels; the messages are filled in. */
+  /** Asks a model for one of the grader's labels; the messages are rendered. */
   readonly labelModel?: (
     grader: LabelModelGrader,
     messages: readonly Message[],

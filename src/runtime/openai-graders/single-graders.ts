@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { message, templateText } from './messages.ts'
 
 /**
- * The graders that stand alone or in a multi grader, as OpenAI's reference has them; `endpoint` as Azure's preview does.
+ * The graders that can be used alone or in a multi grader, as in OpenAI's reference; `endpoint` as in Azure's preview.
  *
- * Lenient where the public documents disagree: `name` is required in the reference and missing in the guide's examples;
- * the guide says `neq` where the reference says `ne`; `pass_threshold` belongs to evals and stands everywhere. Fields that
- * are not named here are ignored, `invalid_grade` among them: a number for what could not be graded would be learned.
+ * Lenient where the public documents disagree: `name` is required in the reference and missing in the guide's examples; the
+ * guide says `neq` and the reference `ne`; `pass_threshold` belongs to evals and occurs everywhere. Fields that are not named
+ * here are ignored, `invalid_grade` among them: the model would learn from a number for what could not be graded.
  *
  * @see https://github.com/openai/openai-node/blob/master/src/resources/graders/grader-models.ts
  * @see https://platform.openai.com/docs/guides/graders
@@ -89,7 +89,7 @@ const python = z.object({
 })
 
 const mustBeAddress = 'must be an address that begins with http:// or https://'
-/** The messages repeat neither an address nor a header: both may hold a key. */
+/** The messages repeat neither addresses nor headers, because both may contain keys. */
 const endpoint = z.object({
   type: z.literal('endpoint'),
   name,
@@ -98,22 +98,22 @@ const endpoint = z.object({
   rate_limit: z.number().positive().nullish(),
 })
 
-/** The schemas of all graders but multi. */
+/** The schemas of all graders except multi. */
 export const singleGraders = [stringCheck, textSimilarity, scoreModel, labelModel, python, endpoint] as const
 
 /** A metric of text_similarity. */
 export type SimilarityMetric = (typeof similarityMetrics)[number]
 /** Compares two texts: 1 or 0. */
 export type StringCheckGrader = z.infer<typeof stringCheck>
-/** Measures how alike two texts are. */
+/** Measures the similarity of two texts. */
 export type TextSimilarityGrader = z.infer<typeof textSimilarity>
 /** Asks a model for a number in a range. */
 export type ScoreModelGrader = z.infer<typeof scoreModel>
-/** Asks a model for one of some labels: 1 for a passing one, else 0. */
+/** Asks a model for one of several labels: 1 for a passing one, else 0. */
 export type LabelModelGrader = z.infer<typeof labelModel>
 /** Runs `grade(sample, item)`. */
 export type PythonGrader = z.infer<typeof python>
-/** Asks a server, which gets the sample and the item. */
+/** Calls a server with the sample and the item. */
 export type EndpointGrader = z.infer<typeof endpoint>
-/** Any grader but multi. */
+/** Any grader except multi. */
 export type SingleGrader = z.infer<(typeof singleGraders)[number]>

@@ -1,37 +1,38 @@
-/** What a grader grades: a template speaks of the dataset row and of what the model put out. */
+/** What a grader grades: the dataset row and the model's output, which templates can read. */
 export interface Subject {
   readonly item: unknown
   readonly sample: unknown
-  /** The rollout's id, for whom a grader asks elsewhere; no template speaks of it. */
+  /** The rollout's id, for endpoint graders; templates cannot read it. */
   readonly rolloutId?: string | undefined
 }
 
-/** A place in the item or the sample, as written between double braces: `item.a.b[0]`. */
+/** A path in the item or the sample, as written between double braces: `item.a.b[0]`. */
 export interface TemplatePath {
-  /** As written, without the white space around it. */
+  /** As written, without surrounding white space. */
   readonly text: string
   readonly namespace: 'item' | 'sample'
-  /** Names of fields, and numbers of places in lists from 0; at least one. */
+  /** Names of fields and indexes of lists; at least one. */
   readonly steps: readonly [string | number, ...(string | number)[]]
 }
 
-/** What stands at a {@link TemplatePath}, or why nothing does, in words that repeat nothing but the path. */
+/** The value at a {@link TemplatePath}, or why there is none, in words that repeat nothing but the path. */
 export type Found = { readonly found: true; readonly value: unknown } | { readonly found: false; readonly why: string }
 
-const longestPath = 1_000
-const mostSteps = 64
+const maxPathLength = 1_000
+const maxSteps = 64
 const namespacePattern = /^(item|sample)(?![^.[])/u
 const stepPattern = /\.([^\s.[\]{}()'"|]+)|\[(\d{1,9})\]|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]/uy
 
 /**
- * Reads a path: a namespace (`item` or `sample`), then `.name`, `[0]` or `["a name"]`, at most 64 of them in at most
- * 1,000 characters. What is no path comes back as a sentence that says what is wrong with it.
+ * Parses a path: a namespace (`item` or `sample`), then `.name`, `[0]` or `["a name"]`, at most 64 of them in at most
+ * 1,000 characters. Returns a sentence that says what is wrong if it is not a valid path.
  *
  * @see https://platform.openai.com/docs/guides/graders (Templating)
  * @example parsePath('item.a[0]') // { text: 'item.a[0]', namespace: 'item', steps: ['a', 0] }
  */
 export function parsePath(between: string): TemplatePath | string {
-  if (between.length > longestPath) return `a path may have ${longestPath} characters, and this has ${between.length}`
+  if (between.length > maxPathLength)
+    return `a path can have ${maxPathLength} characters, and this one has ${between.length}`
   const path = between.trim()
   if (path === '') return 'there is no path between the braces'
   const namespace = namespacePattern.exec(path)?.[1]
@@ -41,19 +42,19 @@ export function parsePath(between: string): TemplatePath | string {
   while (stepPattern.lastIndex < path.length) {
     const at = stepPattern.lastIndex
     const step = stepPattern.exec(path)
-    if (step === null) return `"${path}" is no path from its character ${at + 1} on`
+    if (step === null) return `"${path}" is not a valid path from its character ${at + 1} on`
     steps.push(step[2] === undefined ? (step[1] ?? step[3] ?? step[4] ?? '') : Number(step[2]))
   }
   const [first, ...rest] = steps
   if (first === undefined) return `"${path}" names no field of the ${namespace}`
-  if (steps.length > mostSteps) return `a path may have ${mostSteps} steps, and "${path}" has ${steps.length}`
+  if (steps.length > maxSteps) return `a path can have ${maxSteps} steps, and "${path}" has ${steps.length}`
   return { text: path, namespace, steps: [first, ...rest] }
 }
 
 /**
- * Follows a path through JSON values. Only fields that a value has of its own and places that a list has are there:
- * nothing is inherited, nothing is called, a text has no fields. A field of the sample itself that is null is not
- * there either, because trainers send null for what they do not have; null anywhere else is a value.
+ * Follows a path through JSON values. Only own fields of objects and elements of lists exist: nothing is inherited, nothing is
+ * called, and strings have no fields. A top-level field of the sample that is null does not exist either, because trainers
+ * send null for what they do not have; null anywhere else is a value.
  */
 export function lookUp(path: TemplatePath, subject: Subject): Found {
   let value = subject[path.namespace]
@@ -69,7 +70,7 @@ export function lookUp(path: TemplatePath, subject: Subject): Found {
   return { found: true, value }
 }
 
-/** A field that a JSON object has of its own, a place of a list, or undefined. */
+/** An own field of a JSON object, an element of a list, or undefined. */
 export function stepInto(value: unknown, step: string | number): unknown {
   if (Array.isArray(value)) return typeof step === 'number' ? value[step] : undefined
   if (typeof value !== 'object' || value === null || typeof step === 'number') return undefined

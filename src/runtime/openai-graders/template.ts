@@ -7,19 +7,19 @@ export interface TemplateProblem {
   readonly message: string
 }
 
-/** A template taken apart: texts as they stand, and what is to be looked up. */
+/** A parsed template: literal texts and paths. */
 export interface Template {
   readonly parts: readonly (string | TemplatePath)[]
   readonly problems: readonly TemplateProblem[]
 }
 
-/** A path of a template that leads to nothing, and why. */
+/** A path of a template that does not exist, and why. */
 export interface Missing {
   readonly path: TemplatePath
   readonly why: string
 }
 
-/** The text of a template with everything filled in, or why there is none. */
+/** The rendered text of a template, or why there is none. */
 export type Rendered =
   | { readonly ok: true; readonly text: string }
   | {
@@ -29,40 +29,40 @@ export type Rendered =
       readonly missing: readonly Missing[]
     }
 
-/** The longest template, in UTF-16 units: as much as OpenAI allows for a grader's source. */
-export const longestTemplate = 256 * 1024
+/** The maximum length of a template, in UTF-16 units: OpenAI's limit for a grader's source. */
+export const maxTemplateLength = 256 * 1024
 
-/** The longest text that a template may make, in UTF-16 units: twice the megabyte that a request may have. */
-export const longestRendered = 2_000_000
+/** The maximum length of a rendered template, in UTF-16 units: twice the megabyte of a request. */
+export const maxRenderedLength = 2_000_000
 
-/** So many paths that lead to nothing are named; whoever wrote more sees the rest when these are mended. */
-const mostMissing = 10
+/** How many missing paths are named; the rest appears when these are fixed. */
+const maxMissing = 10
 
 /**
- * Takes a template apart at its `{{ … }}` in one pass and lists what is wrong with it.
+ * Parses a template's `{{ … }}` in one pass and lists its problems.
  *
- * A single brace is text, as JSON and LaTeX need it, and so is `}}` where it closes two single braces before it
- * (`{"a": {"b": 1}}`). A problem is: `{{` that nothing closes, `}}` that nothing opened, something between the two that
- * is no path, and a path between single braces, which is always a slip.
+ * A single brace is text, for JSON and LaTeX, and so is `}}` that closes two single braces before it (`{"a": {"b": 1}}`).
+ * Problems are: `{{` without an end, `}}` without a beginning, something between them that is not a path, and a path between
+ * single braces, which is always a typing error.
  */
 export function parseTemplate(text: string): Template {
-  if (text.length > longestTemplate) {
-    const message = `a template may have ${longestTemplate} characters, and this has ${text.length}`
-    return { parts: [text], problems: [{ at: longestTemplate, message }] }
+  if (text.length > maxTemplateLength) {
+    const message = `a template can have ${maxTemplateLength} characters, and this one has ${text.length}`
+    return { parts: [text], problems: [{ at: maxTemplateLength, message }] }
   }
   const parts: (string | TemplatePath)[] = []
   const problems: TemplateProblem[] = []
   const report = (at: number, message: string) => problems.push({ at, message })
-  /** Where the text that is not yet in `parts` begins, and where the content of an open `{{` does. */
+  /** The beginning of the text that is not yet in `parts`, and of the content of an open `{{`. */
   let from = 0
   let open: number | undefined
   let singles = 0
   let lastSingle: number | undefined
-  const abandon = (at: number) => report(at, 'this "{{" is never closed by "}}"')
+  const reportUnclosed = (at: number) => report(at, 'this "{{" is never closed by "}}"')
   for (const { 0: run, index } of text.matchAll(/\{+|\}+/gu)) {
     const isOpening = run.startsWith('{')
     if (open !== undefined && (isOpening || run.length === 1)) {
-      abandon(open - 2)
+      reportUnclosed(open - 2)
       open = undefined
     }
     if (isOpening) {
@@ -94,19 +94,19 @@ export function parseTemplate(text: string): Template {
     singles = Math.max(0, singles - closing)
     lastSingle = undefined
   }
-  if (open !== undefined) abandon(open - 2)
+  if (open !== undefined) reportUnclosed(open - 2)
   if (from < text.length) parts.push(text.slice(from))
   return { parts, problems }
 }
 
-/** What is wrong with a template, in its order; nothing, if it is right. */
+/** The problems of a template in their order; empty if it is valid. */
 export function checkTemplate(text: string): readonly TemplateProblem[] {
   return parseTemplate(text).problems
 }
 
 /**
- * Fills a template in: a text as it is, any other JSON value as JSON. Paths that lead to nothing are named, ten at
- * most; none is ever rendered as nothing. Never throws, and takes time in proportion to the template and what it makes.
+ * Renders a template: strings as they are, other JSON values as JSON. A path that does not exist is never rendered as nothing;
+ * the first ten are named. Never throws, and takes time in proportion to the template and its result.
  *
  * @example renderTemplate('{{item.a[0]}} or {{ sample.output_text }}', { item: { a: [1] }, sample: { output_text: 'x' } })
  * // { ok: true, text: '1 or x' }
@@ -124,11 +124,11 @@ export function renderTemplate(template: string, subject: Subject): Rendered {
     const value = typeof part === 'string' ? ({ found: true, value: part } as const) : lookUp(part, subject)
     if (value.found) text += typeof value.value === 'string' ? value.value : (JSON.stringify(value.value) ?? 'null')
     else if (typeof part !== 'string' && !missing.some(({ path }) => path.text === part.text)) {
-      if (missing.length === mostMissing) break
+      if (missing.length === maxMissing) break
       missing.push({ path: part, why: value.why })
     }
-    if (text.length > longestRendered) {
-      const reason = `the template makes a text of more than ${longestRendered} characters`
+    if (text.length > maxRenderedLength) {
+      const reason = `the rendered template has more than ${maxRenderedLength} characters`
       return { ok: false, why: 'too_long', reason, missing: [] }
     }
   }

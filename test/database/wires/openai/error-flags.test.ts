@@ -137,7 +137,7 @@ describe('a flag of graders/run', () => {
   it('python_grader_server_error: Python is off, and its type says so', async () => {
     const answer = await run(bare, python('def grade(sample, item): return 1'))
     expect(answer).toMatchObject({ reward: null, flags: ['python_grader_server_error'] })
-    expect(answer.errors.python_grader_server_error_type).toBe('Python graders are switched off')
+    expect(answer.errors.python_grader_server_error_type).toBe('Python graders are off')
   })
 
   it('python_grader_runtime_error: the code threw, and its details say what; on a machine without Python it cannot', async () => {
@@ -160,7 +160,7 @@ describe('a flag of graders/run', () => {
   it('model_grader_server_error: there is no judge, or it cannot be asked, and the details say why', async () => {
     const without = await run(bare, scoring('m'))
     expect(without).toMatchObject({ reward: null, flags: ['model_grader_server_error'] })
-    expect(without.errors.model_grader_server_error_details).toBe('no judging model is set up')
+    expect(without.errors.model_grader_server_error_details).toBe('no judging model is configured')
     const gone = await run(full, scoring('gone'))
     expect(gone).toMatchObject({ reward: null, flags: ['model_grader_server_error'] })
     expect(gone.errors.model_grader_server_error_details).toContain('404')

@@ -101,7 +101,7 @@ describe('graders/validate', () => {
       'grader.graders.b.input',
       'was 1, must be a string',
     ],
-    [{ ...multi, graders: { a: multi } }, 'grader.graders.a', 'may hold no other'],
+    [{ ...multi, graders: { a: multi } }, 'grader.graders.a', 'cannot contain another one'],
   ])('says what is wrong with another, and where: %j', async (grader, param, message) => {
     const error = await thrown(validate(grader))
     expect(error).toMatchObject({ name: 'BadRequestError', status: 400, type: 'invalid_request_error', param })

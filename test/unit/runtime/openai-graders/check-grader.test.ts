@@ -121,11 +121,15 @@ describe('a grader in the JSON format of OpenAI', () => {
     ['must be an object of graders by their keys', 'a', '1'],
     ['graders.a.type: must be one of "string_check"', { a: { type: 'x' } }, 'a'],
     ['graders.a.input: there is no path between the braces (character 1)', { a: { ...check, input: '{{}}' } }, 'a'],
-    ['graders.a: a multi grader may hold no other', { a: { type: 'multi', graders: {}, calculate_output: '' } }, 'a'],
-    ['graders.a-b: the formula cannot say "a-b": use letters, digits and _', { 'a-b': check }, '1'],
-    ['the formula cannot say "__proto__"', JSON.parse('{ "__proto__": {} }'), '1'],
-    ['graders[1]: there are two graders of the name "same"', [check, check], 'same'],
-    ['graders[0]: must have a name for the formula to say', [similarity], '1'],
+    [
+      'graders.a: a multi grader cannot contain another one',
+      { a: { type: 'multi', graders: {}, calculate_output: '' } },
+      'a',
+    ],
+    ['graders.a-b: the formula cannot use "a-b": use letters, digits and _', { 'a-b': check }, '1'],
+    ['the formula cannot use "__proto__"', JSON.parse('{ "__proto__": {} }'), '1'],
+    ['graders[1]: two graders have the name "same"', [check, check], 'same'],
+    ['graders[0]: must have a name that the formula can use', [similarity], '1'],
     ['must have at most 64 graders', Array.from({ length: 65 }, (_, index) => ({ ...check, name: `n${index}` })), '1'],
   ])('of type multi is told %s', (message, graders, calculate_output) => {
     expect(wrong({ type: 'multi', graders, calculate_output })).toContain(message)

@@ -109,10 +109,13 @@ describe('a grader that asks elsewhere', () => {
   })
 
   it.each([
-    [judge, { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is set up' }],
-    [labeller, { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is set up' }],
+    [judge, { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is configured' }],
+    [
+      labeller,
+      { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is configured' },
+    ],
     [endpoint, { other_error: true }],
-    [python, { python_grader_server_error: true, python_grader_server_error_type: 'Python graders are switched off' }],
+    [python, { python_grader_server_error: true, python_grader_server_error_type: 'Python graders are off' }],
   ])('has no score and a flag where there is nobody to ask: %j', async (grader, raised) => {
     expect(await run(grader, {})).toMatchObject({ score: null, errors: graderErrors(raised) })
   })

@@ -47,7 +47,7 @@ describe('string_check', () => {
 
   it('says it when the reference is empty, which every text contains', async () => {
     const graded = await run(check('like'), { item: { a: '' }, sample: text('anything') })
-    expect(graded).toMatchObject({ score: 1, reason: 'the reference is empty, and every input contains that' })
+    expect(graded).toMatchObject({ score: 1, reason: 'the reference is empty, and every input contains an empty text' })
   })
 
   it('stops nothing by a text in which a search with shifts would take minutes', { timeout: 20_000 }, async () => {
@@ -93,7 +93,7 @@ describe('text_similarity', () => {
   it('has no score where its metric is not served, or gives no number', async () => {
     const subject = { item: { a: 'a' }, sample: text('b') }
     const errors = graderErrors({ other_error: true })
-    const reason = 'the metric cosine is not served here'
+    const reason = 'the metric cosine is not available'
     expect(await run(similarity('cosine'), subject)).toMatchObject({ score: null, errors, reason })
     const broken: Runners = { similarity: () => () => Number.NaN }
     expect(await run(similarity('bleu'), subject, broken)).toMatchObject({ score: null, errors })

@@ -71,7 +71,7 @@ describe('a multi grader', () => {
     expect(graded).toMatchObject({
       score: 1,
       subScores: { right: 1, one: null },
-      errors: { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is set up' },
+      errors: { model_grader_server_error: true, model_grader_server_error_details: 'no judging model is configured' },
     })
   })
 

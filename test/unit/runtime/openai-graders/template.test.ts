@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   checkTemplate,
-  longestRendered,
-  longestTemplate,
+  maxRenderedLength,
+  maxTemplateLength,
   renderTemplate,
 } from '../../../../src/runtime/openai-graders/template.ts'
 
@@ -113,10 +113,10 @@ describe('checking a template', () => {
     ['{{item}}', 0, '"item" names no field of the item'],
     ['{{ answer }}', 0, '"answer" begins with neither "item." nor "sample."'],
     ['{{items.x}}', 0, '"items.x" begins with neither "item." nor "sample."'],
-    ['{{item.x | upper}}', 0, '"item.x | upper" is no path from its character 7 on'],
-    ['{{item.x[-1]}}', 0, '"item.x[-1]" is no path from its character 7 on'],
-    ['{{item..x}}', 0, '"item..x" is no path from its character 5 on'],
-    ['{{item.x()}}', 0, '"item.x()" is no path from its character 7 on'],
+    ['{{item.x | upper}}', 0, '"item.x | upper" is not a valid path from its character 7 on'],
+    ['{{item.x[-1]}}', 0, '"item.x[-1]" is not a valid path from its character 7 on'],
+    ['{{item..x}}', 0, '"item..x" is not a valid path from its character 5 on'],
+    ['{{item.x()}}', 0, '"item.x()" is not a valid path from its character 7 on'],
     ['{{{{item.x}}}}', 0, '4 opening braces in a row'],
   ])('finds what is wrong with %j', (template, at, message) => {
     expect(checkTemplate(template)[0]).toEqual({ at, message })
@@ -124,14 +124,14 @@ describe('checking a template', () => {
   })
 
   it('caps the length of templates, paths and steps', () => {
-    expect(checkTemplate('a'.repeat(longestTemplate))).toEqual([])
-    expect(checkTemplate('a'.repeat(longestTemplate + 1))).toHaveLength(1)
+    expect(checkTemplate('a'.repeat(maxTemplateLength))).toEqual([])
+    expect(checkTemplate('a'.repeat(maxTemplateLength + 1))).toHaveLength(1)
     expect(checkTemplate(`{{item.${'a'.repeat(2_000)}}}`)).toHaveLength(1)
     expect(checkTemplate(`{{item${'.a'.repeat(65)}}}`)[0]?.message).toContain('64 steps')
   })
 
   it('makes no text beyond its cap', () => {
-    const long = { item: { a: 'a'.repeat(longestRendered / 10) }, sample }
+    const long = { item: { a: 'a'.repeat(maxRenderedLength / 10) }, sample }
     expect(renderTemplate('{{item.a}}'.repeat(10), long)).toMatchObject({ ok: true })
     expect(renderTemplate('{{item.a}}'.repeat(11), long)).toMatchObject({ ok: false, why: 'too_long' })
   })
@@ -177,7 +177,7 @@ describe('any template', () => {
 
   it('is read to its end however hostile', () => {
     for (const hostile of ['{', '}', '{{', '}}', '{ ', '{{ ', '{{item.a', '{{item.a}', '{{item["', '{item.a}']) {
-      checkTemplate(hostile.repeat(Math.floor(longestTemplate / hostile.length)))
+      checkTemplate(hostile.repeat(Math.floor(maxTemplateLength / hostile.length)))
     }
     expect(checkTemplate(`{{item.a${' '.repeat(900)}!}}`)).toHaveLength(1)
   })

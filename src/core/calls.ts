@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { contentHash } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
-import { shorten } from '../base/shorten.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { RequestError } from '../kit/errors.ts'
 import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from '../ledger/calls/call.ts'
@@ -10,7 +9,7 @@ import { callFailure } from './failure.ts'
 import { runExternal } from './run-external.ts'
 import { type Run, type RunServices, runInTransaction, runWithoutEffects } from './run-tool.ts'
 import { createKeyedMutex, createSingleFlight } from './single-flight.ts'
-import { type Arguments, readArguments } from './tool-request.ts'
+import { type Arguments, readArguments, toolNameOf, unknownTool } from './tool-request.ts'
 import { createUnrecorded, recordingFailure } from './unrecorded.ts'
 
 /** A tool call as every protocol can say it. */
@@ -117,7 +116,8 @@ export function createCaller(settings: CallerSettings): Caller {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const callId = request.callId ?? `call_${randomUUID()}`
       const args = readArguments(request.arguments)
-      const { tool, item, itemHash = contentHash(item) } = request
+      const { item, itemHash = contentHash(item) } = request
+      const tool = toolNameOf(request.tool, tools)
       const call = { rolloutId, callId, tool, arguments: args.value, itemHash, item }
       const { joined, result } = singleFlight.join(JSON.stringify([rolloutId, callId, call.itemHash]), rolloutId, () =>
         make(call, args, request.callId === undefined),
@@ -144,8 +144,4 @@ function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): To
   if (outcome === 'ok' || outcome === 'refused') return { rolloutId, callId, outcome, output, replayed }
   const message = 'an earlier attempt at this call is not settled yet; try again'
   throw new RequestError(503, 'call_unsettled', message, { details: facts, retryAfterSeconds: 2 })
-}
-
-function unknownTool(name: string, known: readonly string[]): string {
-  return `there is no tool "${shorten(name, 64)}"; the tools are: ${known.join(', ')}`
 }

@@ -128,7 +128,8 @@ export function createApp(deps: AppDeps): Hono {
     requireScope(await deps.authenticate(request.headers), ...anyOf)
   }
 
-  const app = new Hono()
+  // An address with a slash behind it is the same.
+  const app = new Hono({ strict: false })
   // First of all, so that refusing a request costs nothing else.
   app.post('*', async (c, next) => await admission.admit(c.req.raw.headers, next))
   app.onError((error, c) => respond(c, error))

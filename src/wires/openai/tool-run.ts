@@ -56,7 +56,7 @@ export async function runTool(settings: ToolRunSettings, body: ToolRunBody): Pro
 /** The tool that a path of this server names; undefined where the body does. */
 function toolAt(path: string): string | undefined {
   if (path === '/' || path === '/tools' || path === '/tools/') return undefined
-  const name = /^\/tools\/([A-Za-z0-9_-]{1,64})$/.exec(path)?.[1]
+  const name = /^\/tools\/([A-Za-z0-9_-]{1,64})\/?$/.exec(path)?.[1]
   if (name !== undefined) return name
   throw wrong('server_url', 'invalid_request', 'server_url: a tool of this server is at /tools/{name}')
 }

@@ -63,7 +63,7 @@ async function init(cwd: string, { from, yes }: z.infer<typeof optionsShape>): P
   say(`This makes ${root} a repository of your own, from starters/${from}. It deletes:`)
   for (const folder of [...deletedFolders, ...replacedFolders]) {
     const files = await trackedFiles(root, folder)
-    if (files.length > 0) say(`  ${`${folder}/`.padEnd(12)}${files.length} files`)
+    if (files.length > 0) say(`  ${`${folder}/`.padEnd(12)}${files.length} ${files.length === 1 ? 'file' : 'files'}`)
   }
   say('  README.md, which the starter’s replaces, and the npm scripts that run example/ or starters/')
   say('src/, test/, docs/, bench/ and chaos/ stay as they are, and no database is touched.')

@@ -19,6 +19,8 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# For `npx scorekeeper …` in a running container.
+COPY --from=build /app/scripts/scorekeeper.js ./scripts/scorekeeper.js
 COPY package.json LICENSE ./
 # By number, so that a cluster that admits no root can see that this is none: it is the image's user node.
 USER 1000:1000

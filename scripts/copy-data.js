@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 
 // The compiler copies no SQL and no JSON: src/postgres/migrate.ts, src/server.ts and the program look for theirs beside themselves.
 const [dist = 'dist'] = process.argv.slice(2)
@@ -13,6 +13,3 @@ mkdirSync(`${dist}/graders`, { recursive: true })
 // One that is gone would be served on.
 for (const file of graders(`${dist}/graders`)) rmSync(`${dist}/graders/${file}`)
 for (const file of graders('graders')) cpSync(`graders/${file}`, `${dist}/graders/${file}`)
-
-// `bin` names it, and whoever links it may not change it.
-if (existsSync(`${dist}/src/cli/main.js`)) chmodSync(`${dist}/src/cli/main.js`, 0o755)

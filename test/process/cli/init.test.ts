@@ -92,7 +92,7 @@ describe('the command init', () => {
   it('says what it deletes, and changes nothing unless the answer is yes', async () => {
     const { code, out } = await init([], 'n\n')
     expect(code).toBe(1)
-    expect(out).toMatch(/ {2}example\/ +1 files\n {2}starters\/ +4 files\n {2}tools\/ +2 files\n {2}schema\/ +1 file\n/)
+    expect(out).toMatch(/ {2}example\/ +1 file\n {2}starters\/ +4 files\n {2}tools\/ +2 files\n {2}schema\/ +1 file\n/)
     expect((await git('status', '--porcelain')).stdout).toBe('')
     expect((await init([], '')).code).toBe(1)
     expect((await git('status', '--porcelain')).stdout).toBe('')

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+// Runs the command line without a build step: the compiled program if no source is newer, else the sources with tsx. In an
+// image there are no sources, and tsx is not installed.
+const root = fileURLToPath(new URL('..', import.meta.url))
+const compiled = join(root, 'dist/src/cli/main.js')
+const source = join(root, 'src/cli/main.ts')
+const folders = ['src', 'tools', 'graders', 'schema', 'demo', 'example']
+
+const program = isCurrent() ? [compiled] : ['--import', import.meta.resolve('tsx'), source]
+const child = spawn(process.execPath, [...program, ...process.argv.slice(2)], { stdio: 'inherit' })
+// Ctrl-C reaches both processes; the program decides when it ends. Other signals are passed on.
+process.on('SIGINT', () => {})
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.once('exit', (code, signal) => {
+  process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0)
+})
+
+/** Whether there is a compiled program that is newer than every source. */
+function isCurrent() {
+  if (!existsSync(compiled)) return false
+  if (!existsSync(source)) return true
+  const built = statSync(compiled).mtimeMs
+  return folders
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, file)))
+    .every((file) => !/\.(ts|js|sql|json)$/.test(file) || statSync(file).mtimeMs <= built)
+}

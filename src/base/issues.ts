@@ -28,6 +28,21 @@ export function describeIssues(error: z.ZodError, root = 'arguments'): string {
   return more > 0 ? `${lines.join('; ')}; and ${more} more` : lines.join('; ')
 }
 
+/**
+ * Describes the issues of an error that zod worded itself, as one that a tool's own schema throws is: what each field must
+ * be, without any values.
+ *
+ * @example requirementsOf(error) // 'query: must be a string'
+ */
+export function requirementsOf(error: z.core.$ZodError): string {
+  const lines = error.issues.slice(0, 10).map((issue) => {
+    const isOwn = issue.code === 'custom' && issue.message !== 'Invalid input'
+    const must = isOwn ? issue.message : `must ${requirementOf(issue)}`
+    return issue.path.length === 0 ? must : `${pathOf(issue.path).replace(/^\./, '')}: ${must}`
+  })
+  return `a value does not fit its schema: ${lines.join('; ')}`
+}
+
 const pathOf = (path: readonly PropertyKey[]) =>
   path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
 

@@ -1,5 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { pino } from 'pino'
+import { z } from 'zod'
+import { requirementsOf } from './issues.ts'
 import { shorten } from './shorten.ts'
 
 /** What the server writes its log lines with; a pino logger is one. */
@@ -90,6 +92,7 @@ export function loggable(error: unknown, hide: (text: string) => string = (text)
 
 function messageOf(error: Error): string {
   if (error instanceof DrizzleQueryError) return `Failed query: ${error.query}`
+  if (error instanceof z.core.$ZodError) return requirementsOf(error)
   // The parser quotes a piece of what it read.
   if (error instanceof SyntaxError) return error.message.replace(/, (?:\.\.\.)?".*/s, '')
   return error.message

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { z } from 'zod'
+import { describeIssues, showingValues } from '../base/issues.ts'
 import type { ToolDefinition } from '../kit/tool-definitions.ts'
 import type { Condition } from '../ledger/reports/condition.ts'
 import type { ExportCursor } from '../ledger/reports/exported-subjects.ts'
@@ -83,8 +84,8 @@ export function exportCommand(deps: ExportDeps): Command {
     .option('--json', 'print the result as JSON, on stderr when the lines go to stdout')
     .addHelpText('after', examples)
     .action(async (given: unknown, command: Command) => {
-      const options = optionsShape.safeParse(given)
-      if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
+      const options = optionsShape.safeParse(given, showingValues)
+      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       if (options.data.out !== undefined && options.data.after !== undefined) {
         return command.error('error: --out resumes by itself; leave out --after', { exitCode: 2 })
       }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
+import { describeIssues, showingValues } from '../base/issues.ts'
 import { readParts } from '../ledger/reports/recorded-facts.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
@@ -97,8 +98,8 @@ export function learnCommand({ env, server, players }: LearnDeps): Command {
     .option('--json', 'print the steps and the verdict as JSON')
     .addHelpText('after', examples)
     .action(async (url: string | undefined, given: unknown, command: Command) => {
-      const options = optionsShape.safeParse(given)
-      if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
+      const options = optionsShape.safeParse(given, showingValues)
+      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       if ((url === undefined) !== (options.data.serve === true)) {
         return command.error('error: give the address of a server, or --serve, and not both', { exitCode: 2 })
       }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { z } from 'zod'
+import { describeIssues, showingValues } from '../base/issues.ts'
 import type { ReadItem } from '../kit/define.ts'
 import { totalOf, verdictLines } from '../workbench/preflight/lines.ts'
 import { preflight } from '../workbench/preflight/preflight.ts'
@@ -102,8 +103,8 @@ export function preflightCommand(deps: PreflightDeps): Command {
     .option('--json', 'print the verdicts as JSON')
     .addHelpText('after', examples)
     .action(async (url: string, given: unknown, command: Command) => {
-      const options = optionsShape.safeParse(given)
-      if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
+      const options = optionsShape.safeParse(given, showingValues)
+      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       const problem = playersProblem(options.data)
       if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
       process.exitCode = await run(url, options.data, deps)

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { z } from 'zod'
+import { describeIssues, showingValues } from '../base/issues.ts'
 import { readItems } from '../workbench/simulate/agent.ts'
 import { faults, faultsOf } from '../workbench/simulate/deliver.ts'
 import { playersAdvice } from '../workbench/simulate/load-players.ts'
@@ -92,8 +93,8 @@ export function simulateCommand({ env, server, players }: SimulateDeps): Command
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
     .action(async (url: string | undefined, given: unknown, command: Command) => {
-      const options = optionsShape.safeParse(given)
-      if (!options.success) return command.error(`error: ${z.prettifyError(options.error)}`, { exitCode: 2 })
+      const options = optionsShape.safeParse(given, showingValues)
+      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       const problem = contradiction(url, options.data)
       if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
       const { agents = findPlayers(players, 'agents'), model } = options.data

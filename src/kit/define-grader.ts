@@ -1,6 +1,6 @@
 import { describeIssues, hidingValues } from '../base/issues.ts'
 import { checkTimeout } from './check-timeout.ts'
-import type { Db, Embed, EnvironmentSpec, NoSettings } from './environment.ts'
+import { type Db, type Embed, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { Judgement, JudgeQuestion } from './judge.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { TrajectoryCall } from './trajectory.ts'
@@ -113,7 +113,7 @@ export function makeGrader<Task, Reference, State, Settings>(
       return {
         fits: true,
         run: async ({ stored, ...context }) => {
-          const state = environment.state.parse(stored ?? {})
+          const state = parseState(environment, stored)
           const parsed = { task: task.data, reference: reference.data, state, settings: settings() }
           const grade = await spec.grade({ ...context, ...parsed })
           return typeof grade === 'object' && grade !== null ? grade : { score: grade }

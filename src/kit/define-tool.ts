@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { describeIssues, hidingValues, showingValues } from '../base/issues.ts'
 import { checkTimeout } from './check-timeout.ts'
-import type { EnvironmentSpec, NoSettings } from './environment.ts'
+import { type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import { describeParameters } from './signature.ts'
 import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
@@ -130,7 +130,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
       const parsed = { input: input.data, task: task.data }
       return { fits: true, run: async (context) => run({ ...parsed, settings: settings() }, context) }
     }
-  const stateFrom = (stored: unknown) => environment.state.parse(stored ?? {})
+  const stateFrom = (stored: unknown) => parseState(environment, stored)
 
   switch (spec.effects) {
     case 'none':
@@ -149,7 +149,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
         open: opening<WritingRun, WrittenOutput>(async (given, { stored, ...context }) => {
           const state = stateFrom(stored)
           const output = textOf(await spec.run({ ...context, ...given, state }))
-          return { output, state: environment.state.parse(state) }
+          return { output, state: parseState(environment, state) }
         }),
       }
     case 'external':
@@ -164,7 +164,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
           const change = (stored: unknown) => {
             const state = stateFrom(stored)
             for (const one of changes) one(state)
-            return environment.state.parse(state)
+            return parseState(environment, state)
           }
           return { output, change: changes.length > 0 ? change : undefined }
         }),

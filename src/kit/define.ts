@@ -41,10 +41,10 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
 export function defineEnvironment<Task, Reference, State, Settings = NoSettings>(
   spec: EnvironmentSpec<Task, Reference, State, Settings>,
 ): Environment<Task, Reference, State, Settings> {
-  const start = spec.state.safeParse({})
+  const start = spec.state.safeParse({}, hidingValues)
   if (!start.success) {
     throw new Error(
-      `the environment's state must parse {}, which is where a rollout starts: ${z.prettifyError(start.error)}; give its fields defaults`,
+      `the environment's state must parse {}, which is where a rollout starts: ${describeIssues(start.error, 'state')}; give its fields defaults`,
     )
   }
   if (spec.task instanceof z.ZodObject && isLoose(spec.task)) {

@@ -1,5 +1,6 @@
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { z } from 'zod'
+import { describeIssues, hidingValues } from '../base/issues.ts'
 
 /** The user's database, by drizzle; each statement is its own transaction. */
 export type Db = PostgresJsDatabase
@@ -29,4 +30,15 @@ export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings> 
   readonly settings?: z.ZodObject & z.ZodType<Settings>
   /** At most this many tool calls a rollout; none means no limit. */
   readonly budget?: { readonly calls: number }
+}
+
+/**
+ * Parses a stored state; null is where a rollout starts.
+ *
+ * @throws TypeError that names the fields that do not fit, without their values.
+ */
+export function parseState<State>({ state }: { readonly state: z.ZodType<State> }, stored: unknown): State {
+  const read = state.safeParse(stored ?? {}, hidingValues)
+  if (read.success) return read.data
+  throw new TypeError(`the state does not fit the environment's schema: ${describeIssues(read.error, 'state')}`)
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { describeIssues, hidingValues, requirements, showingValues } from '../../../src/base/issues.ts'
+import { loggable } from '../../../src/base/log.ts'
 
 const nested = z.object({ kind: z.literal('a'), size: z.object({ width: z.number() }) })
 
@@ -138,5 +139,16 @@ describe('a value that does not fit', () => {
   it('is not shown where values are hidden', () => {
     const { error } = z.object({ answer: z.number() }).safeParse({ answer: 'forty-two' }, hidingValues)
     expect(error && describeIssues(error, 'item')).toBe('item.answer: was a string, must be a number')
+  })
+})
+
+describe('an error that a schema of a tool throws itself', () => {
+  it('is logged with what each field must be, without values and without the words of zod', () => {
+    const schema = z.object({ total: z.number(), tags: z.array(z.string()), code: z.string().refine(() => false) })
+    const { error } = schema.safeParse({ total: 'secret', tags: [1], code: 'secret' })
+    const { message } = loggable(error)
+    expect(message).toBe(
+      'a value does not fit its schema: total: must be a number; tags[0]: must be a string; code: must be accepted',
+    )
   })
 })

@@ -53,10 +53,10 @@ Examples:
   scorekeeper learn --serve --dataset .data/generated-train.jsonl --validation .data/generated-dev.jsonl --page learn.html
   scorekeeper learn http://localhost:8000 --dataset train.jsonl --validation dev.jsonl --learner my-learner.ts --steps 20
 
-What learns is a softmax over the named choices of a scripted agent, no language model: it shows whether the reward can be
+The policy is a softmax over the named choices of a scripted agent, not a language model: it shows whether the reward can be
 climbed, and what it leads to. With --serve, or --ledger for a server on this machine's DATABASE_URL, the parts of the scores
-are read from the ledger; without them a hack cannot be told from learning. Exit code 1: the reward did not rise, or the
-policy found a hack.
+are read from the ledger; without them a hack looks like learning. Exit code 1: the reward did not rise, or the policy
+found a hack.
 `
 
 /** What {@link learnCommand} needs. */
@@ -72,36 +72,34 @@ export interface LearnDeps {
 export function learnCommand({ env, server, players }: LearnDeps): Command {
   return new Command('learn')
     .summary('watch a small simulated policy learn from a server’s rewards')
-    .description(
-      'Trains a simulated policy, no language model, on the rewards of a server, and draws what it leads to.',
-    )
+    .description('Trains a simulated policy, not a language model, on the rewards of a server, and draws the result.')
     .argument('[url]', 'the server; leave it out with --serve')
-    .requiredOption('--dataset <file>', 'the items to train on, JSON Lines')
-    .requiredOption('--validation <file>', 'the items to validate with, JSON Lines')
-    .option('--learner <file>', 'a module that exports `learner` (default: the demo’s)')
-    .option('--serve', 'start the server of this folder, and stop it afterwards')
+    .requiredOption('--dataset <file>', 'the items to train on, JSON Lines, plain or gzip')
+    .requiredOption('--validation <file>', 'the items to validate with, JSON Lines, plain or gzip')
+    .option('--learner <file>', 'a module that exports `learner`, such as example/learner.ts')
+    .option('--serve', 'start the server of this folder, and stop it at the end')
     .option('--ledger', 'read the parts of the scores from the database of DATABASE_URL, or the embedded one')
     .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
-    .option('--tools <path>', 'where tools are, {name} for the name', '/tools/{name}')
-    .option('--header <header>', '"name: value", sent with every request; may be given again', header)
+    .option('--tools <path>', 'the path of the tools, {name} for the name', '/tools/{name}')
+    .option('--header <header>', '"name: value", sent with every request; repeatable', header)
     .option('--part <name>', 'the part of the score that says whether an answer is right', 'answer')
     .option('--steps <n>', 'training steps', whole, 10)
-    .option('--items <n>', 'items a step', whole, 16)
+    .option('--items <n>', 'items per step', whole, 16)
     .option('--group <n>', 'rollouts of each item', whole, 8)
-    .option('--validation-items <n>', 'items of the validation', whole, 40)
+    .option('--validation-items <n>', 'items to validate with', whole, 40)
     .option('--validate-every <n>', 'steps between two validations', whole, 2)
-    .option('--rate <number>', 'how far a step goes', amount, 3)
-    .option('--concurrency <n>', 'the most rollouts at a time', whole, 32)
-    .option('--max-steps <n>', 'the steps of a rollout', whole, 20)
-    .option('--seed <text>', 'the same seed draws the same', '1')
-    .option('--page <file>', 'draw the curves into an HTML file')
+    .option('--rate <number>', 'the step size', amount, 3)
+    .option('--concurrency <n>', 'the most rollouts at the same time', whole, 32)
+    .option('--max-steps <n>', 'the most steps of a rollout', whole, 20)
+    .option('--seed <text>', 'the same seed makes the same draws', '1')
+    .option('--page <file>', 'write the curves as a page of HTML')
     .option('--json', 'print the steps and the verdict as JSON')
     .addHelpText('after', examples)
     .action(async (url: string | undefined, given: unknown, command: Command) => {
       const options = optionsShape.safeParse(given, showingValues)
       if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       if ((url === undefined) !== (options.data.serve === true)) {
-        return command.error('error: give the address of a server, or --serve, and not both', { exitCode: 2 })
+        return command.error('error: give either the address of a server or --serve', { exitCode: 2 })
       }
       const learner = options.data.learner ?? findPlayers(players, 'learner')
       if (learner === undefined) return command.error(`error: ${playersAdvice.learner}`, { exitCode: 2 })
@@ -133,7 +131,7 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
         options.json ? `${JSON.stringify({ steps, verdict })}\n` : `\n${learnReport(steps, verdict)}\n`,
       )
       if (options.page !== undefined) {
-        const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; grader ${grader || 'by default'}.`
+        const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; ${grader ? `grader ${grader}` : 'the default grader'}.`
         await writeFile(options.page, await learnPage(steps, verdict, about))
       }
       return verdict.kind === 'learned' ? 0 : exitCodes.failed
@@ -159,5 +157,5 @@ async function planOf(options: Options): Promise<LearnPlan> {
   }
 }
 
-/** So many of the first items are drawn from. */
+/** Items are drawn from this many first rows. */
 const mostTrained = 5_000

@@ -29,17 +29,17 @@ export const number = (text: string): number => {
   return value
 }
 
-/** Reads what stands between commas. */
+/** Reads a list that is separated by commas. */
 export const list = (text: string): readonly string[] => text.split(',').filter((one) => one !== '')
 
-/** Reads a header, `name: value`, and puts it to those before it. */
+/** Reads a header, `name: value`, and adds it to those of earlier options. */
 export const header = (text: string, before: Readonly<Record<string, string>> = {}) => {
   const at = text.indexOf(':')
   if (at < 1) throw new InvalidArgumentError('It must look like "name: value".')
   return { ...before, [text.slice(0, at).trim().toLowerCase()]: text.slice(at + 1).trim() }
 }
 
-/** The headers that a trainer would send: the key of SCOREKEEPER_KEY, and those that were given. */
+/** The headers that a trainer would send: the key of SCOREKEEPER_KEY, and those given. */
 export function trainerHeaders(
   env: NodeJS.ProcessEnv,
   given: Readonly<Record<string, string>> = {},
@@ -48,7 +48,7 @@ export function trainerHeaders(
   return { ...(key && { authorization: `Bearer ${key}` }), ...given }
 }
 
-/** Reads an address of the web. */
+/** Reads an HTTP address. */
 export const address = (text: string): string => {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
     throw new InvalidArgumentError('It must be an address that begins with http:// or https://.')
@@ -57,7 +57,7 @@ export const address = (text: string): string => {
   return text.replace(/\/+$/, '')
 }
 
-/** Reads what a tool is called with, `tool={"json": 1}`, and puts it to those before it. */
+/** Reads the arguments of a tool, `tool={"json": 1}`, and adds them to those of earlier options. */
 export const toolArguments = (text: string, before: Readonly<Record<string, unknown>> = {}) => {
   const at = text.indexOf('=')
   try {

@@ -25,26 +25,26 @@ type PlayersOptions = z.infer<typeof playersShape>
 /** What a model has cost. */
 export type ModelCost = Spending['spent']
 
-/** Gives a command the options that say who plays rollouts, all but `--agents`. */
+/** Adds the options that say who plays rollouts, except `--agents`. */
 export function playersOptions(command: Command): Command {
   return command
-    .option('--agent <names>', 'those of its agents alone, separated by commas', list)
-    .option('--model <name>', 'a model plays, behind the Responses API')
-    .option('--model-url <url>', 'where the model is (default: OpenAI)')
-    .option('--effort <level>', 'how much the model is to think')
+    .option('--agent <names>', 'only these of its agents, separated by commas', list)
+    .option('--model <name>', 'let a model play, behind the Responses API')
+    .option('--model-url <url>', 'the base URL of the model (default: OpenAI)')
+    .option('--effort <level>', 'the reasoning effort of the model')
     .option('--max-output-tokens <n>', 'the most tokens of one answer of the model', whole)
-    .option('--model-concurrency <n>', 'requests to the model at a time', whole, 8)
-    .option('--max-tokens <n>', 'stop when the model has used so many tokens', whole)
-    .option('--max-dollars <n>', 'stop when the model has cost so much; needs --prices', amount)
-    .option('--prices <in,out>', 'dollars for a million tokens, read and given', (text) => list(text).map(amount))
+    .option('--model-concurrency <n>', 'the most requests to the model at the same time', whole, 8)
+    .option('--max-tokens <n>', 'stop when the model has used this many tokens', whole)
+    .option('--max-dollars <n>', 'stop when the model has cost this much; needs --prices', amount)
+    .option('--prices <in,out>', 'dollars per million tokens of input and output', (text) => list(text).map(amount))
 }
 
-/** What contradicts itself in these options; undefined where nothing does. */
+/** What is contradictory in these options; undefined where nothing is. */
 export function playersProblem({ maxDollars, prices }: PlayersOptions): string | undefined {
   return maxDollars !== undefined && prices === undefined ? '--max-dollars needs --prices in,out' : undefined
 }
 
-/** Those who play, and what a model has cost so far: nobody where neither a module nor a model is given. */
+/** The agents, and what a model has cost so far; no agents if neither a module nor a model is given. */
 export async function playersOf(
   options: PlayersOptions,
   env: NodeJS.ProcessEnv,

@@ -30,7 +30,7 @@ export interface RegradeDeps {
   /** Reads the settings of the environment. */
   readonly settings: Pick<SettingsReader<unknown>, 'read'>
   readonly graders: readonly Grader[]
-  /** Those that are JSON files; read when the command runs. */
+  /** The graders in JSON files; read when the command runs. */
   readonly jsonGraders: () => readonly JsonGrader[]
   /** The path of the folder that contains `graders/`, for the hashes of the graders' code. */
   readonly folder: string
@@ -56,7 +56,7 @@ async function regrade(
   { ending, stopping }: { readonly ending: AbortSignal; readonly stopping: AbortSignal },
 ): Promise<number> {
   const { config, settings } = loadSettings(env, reader)
-  // An hour of grading is not to end with a file that cannot be written.
+  // Before the work: a file that cannot be written is reported first.
   for (const file of [options.csv, options.page]) if (file !== undefined) closeSync(openSync(file, 'a'))
   const served = servedGraders(
     config,
@@ -102,13 +102,13 @@ async function regrade(
       })
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      throw new Error(`${why}; what was graded until then is recorded, the same command goes on`, { cause: error })
+      throw new Error(`${why}; what was graded is recorded, and the same command resumes`, { cause: error })
     } finally {
       view.end()
     }
-    say(`${whole(done - count.done)} graded now, ${whole(count.done)} had a score of this code before`)
+    say(`${whole(done - count.done)} graded now, ${whole(count.done)} already had a score of this code`)
     if (ending.aborted) {
-      say('interrupted: what was graded is recorded, the same command goes on')
+      say('interrupted: what was graded is recorded, and the same command resumes')
       return exitCodes.interrupted
     }
     await withComparison(database.sql, code, options.filter, (tx) => report(tx, grader, code, options))

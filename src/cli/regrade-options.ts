@@ -24,7 +24,7 @@ const shape = z.object({
   dryRun: z.boolean().default(false),
 })
 
-/** What the command was told. */
+/** The options of the command. */
 export type RegradeOptions = Omit<z.infer<typeof shape>, 'since' | 'until' | 'item' | 'where' | 'limit'> & {
   readonly filter: RegradingFilter
 }
@@ -36,29 +36,29 @@ Examples:
   npm run regrade -- --grader finqa --where "score < 0.5 and tool = search" --limit 500 --csv regrade.csv
   npm run regrade -- --grader finqa --where outcome=failed --dry-run
 
-Cut short, the same command goes on where it was. See docs/regrading.md.
+After an interruption the same command resumes. See docs/regrading.md.
 `
 
-/** The options of the command, and what is done with them. */
+/** The command with its options; `act` gets them. */
 export function commandWith(act: (options: RegradeOptions) => Promise<void>): Command {
   return new Command('regrade')
-    .summary('grade the recorded rollouts again by today’s code, and see what changed')
+    .summary('re-grade recorded rollouts with today’s code, and see what changed')
     .description(
-      'Grades the recorded rollouts again by today’s code of a grader and shows what changed. The gradings are recorded ' +
-        'beside those that the trainer was sent, which stay as they are.',
+      'Re-grades recorded rollouts with today’s code of a grader and shows what changed. The new gradings are recorded ' +
+        'beside those that the trainer was sent, which do not change.',
     )
     .option('--grader <name>', 'the grader (default: the first of the list)')
-    .option('--since <time>', 'rollouts graded since: 2026-11-01, or 7d for seven days ago', timestamp)
-    .option('--until <time>', 'rollouts graded before', timestamp)
-    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of it', itemHash)
-    .option('--where <conditions>', 'such as "score < 0.5 and tool = search"; all of several hold', conditions)
-    .option('--limit <n>', 'the first so many, the oldest first', whole(999_999_999))
-    .option('--concurrency <n>', 'how many are graded at a time', whole(1_000), 32)
-    .option('--movers <n>', 'how many of those that changed most are shown', whole(1_000), 10)
+    .option('--since <time>', 'rollouts graded since then: 2026-11-01, or 7d for seven days ago', timestamp)
+    .option('--until <time>', 'rollouts graded before then', timestamp)
+    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of the hash', itemHash)
+    .option('--where <conditions>', 'such as "score < 0.5 and tool = search"; repeatable, all must hold', conditions)
+    .option('--limit <n>', 'the oldest rollouts, this many', whole(999_999_999))
+    .option('--concurrency <n>', 'the most gradings at the same time', whole(1_000), 32)
+    .option('--movers <n>', 'the largest changes to show, this many', whole(1_000), 10)
     .option('--json', 'print the report as JSON')
-    .option('--csv <file>', 'write a row a rollout')
+    .option('--csv <file>', 'write one row per rollout')
     .option('--page <file>', 'write the report as a page of HTML')
-    .option('--dry-run', 'say how many would be graded, and grade none')
+    .option('--dry-run', 'count what would be graded, without grading')
     .addHelpText('after', examples)
     .action(async (given: unknown) => {
       const { since, until, item, where, limit, ...options } = shape.parse(given)

@@ -45,9 +45,9 @@ Examples:
   scorekeeper simulate --serve --dataset dev.jsonl --fault duplicate,overlap,drop --kill-every 5
   OPENAI_API_KEY=… scorekeeper simulate http://localhost:8000 --dataset dev.jsonl --model gpt-5-mini --max-dollars 2
 
-The key for the server is taken from SCOREKEEPER_KEY (sent as "Authorization: Bearer …"), that of the model from
-OPENAI_API_KEY. The same --out again goes on where the run was cut short. Exit code 1: rollouts were discarded, or a repeated
-request was answered otherwise.
+The key of the server comes from SCOREKEEPER_KEY (sent as "Authorization: Bearer …"), that of the model from OPENAI_API_KEY.
+The same command with the same --out resumes. Exit code 1: rollouts were discarded, or a repeated request had another
+answer.
 `
 
 /** What {@link simulateCommand} needs. */
@@ -59,37 +59,37 @@ export interface SimulateDeps {
   readonly players: readonly URL[]
 }
 
-/** The command that plays the trainer against a server. */
+/** The command that plays a trainer against a server. */
 export function simulateCommand({ env, server, players }: SimulateDeps): Command {
   const command = new Command('simulate')
     .summary('play training steps against a server, as a trainer does')
     .description(
       'Plays groups of rollouts against a server as a trainer does: bursts, parallel calls, retries with the same ids, ' +
-        'gradings. Prints what came of it, for each agent and for all.',
+        'gradings. Prints the result, for each agent and for all.',
     )
     .argument('[url]', 'the server; leave it out with --serve')
-    .requiredOption('--dataset <file>', 'JSON Lines, a row an item')
-    .option('--agents <file>', 'a module that exports `agents` (default: the demo’s)')
+    .requiredOption('--dataset <file>', 'the items, JSON Lines, plain or gzip')
+    .option('--agents <file>', 'a module that exports `agents`, such as example/agents.ts')
   return playersOptions(command)
-    .option('--serve', 'start the server of this folder, and stop it afterwards')
-    .option('--items <n>', 'how many items of the dataset', whole, 20)
+    .option('--serve', 'start the server of this folder, and stop it at the end')
+    .option('--items <n>', 'the first items of the dataset, this many', whole, 20)
     .option('--group <n>', 'rollouts of each item, for each agent', whole, 4)
     .option('--items-per-step <n>', 'items whose rollouts start together (default: all)', whole)
-    .option('--concurrency <n>', 'the most rollouts at a time', whole, 500)
-    .option('--max-steps <n>', 'max_episode_steps: the steps of a rollout', whole, 20)
+    .option('--concurrency <n>', 'the most rollouts at the same time', whole, 500)
+    .option('--max-steps <n>', 'max_episode_steps: the most steps of a rollout', whole, 20)
     .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
-    .option('--tools <path>', 'where tools are, {name} for the name', '/tools/{name}')
-    .option('--header <header>', '"name: value", sent with every request; may be given again', header)
-    .option('--timeout <seconds>', 'how long an answer may take', amount, 600)
-    .option('--pause <seconds>', 'before the first retry; each later one waits twice as long', amount, 1)
-    .option('--seed <text>', 'the same seed draws the same', 'scorekeeper')
+    .option('--tools <path>', 'the path of the tools, {name} for the name', '/tools/{name}')
+    .option('--header <header>', '"name: value", sent with every request; repeatable', header)
+    .option('--timeout <seconds>', 'the timeout of a request', amount, 600)
+    .option('--pause <seconds>', 'the pause before the first retry; it doubles with each retry', amount, 1)
+    .option('--seed <text>', 'the same seed makes the same draws', 'scorekeeper')
     .addOption(
-      new Option('--fault <kinds>', `of ${faults.join(', ')}, separated by commas`).argParser(list).default([]),
+      new Option('--fault <kinds>', `some of ${faults.join(', ')}, separated by commas`).argParser(list).default([]),
     )
-    .option('--fault-share <share>', 'of the requests that have a fault, 0 to 1', amount, 0.1)
-    .option('--kill-every <seconds>', 'kill the server so often, and start it again; needs --serve', amount)
-    .option('--kills <n>', 'how often it is killed at most', whole)
-    .option('--out <file>', 'write each rollout’s trace, a line a rollout; a file that is there is gone on with')
+    .option('--fault-share <share>', 'the share of requests with a fault, 0 to 1', amount, 0.1)
+    .option('--kill-every <seconds>', 'kill and restart the server at this interval; needs --serve', amount)
+    .option('--kills <n>', 'the most kills', whole)
+    .option('--out <file>', 'write a trace of each rollout, one per line; resumes if the file exists')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
     .action(async (url: string | undefined, given: unknown, command: Command) => {
@@ -106,11 +106,11 @@ export function simulateCommand({ env, server, players }: SimulateDeps): Command
 }
 
 function contradiction(url: string | undefined, options: Options): string | undefined {
-  if ((url === undefined) !== (options.serve === true)) return 'give the address of a server, or --serve, and not both'
+  if ((url === undefined) !== (options.serve === true)) return 'give either the address of a server or --serve'
   if (url !== undefined && !/^https?:/.test(url))
     return `the address was "${url}"; it must begin with http:// or https://`
   if (options.killEvery !== undefined && !options.serve)
-    return '--kill-every needs --serve: only an own server is killed'
+    return '--kill-every needs --serve: only a server that the command started is killed'
   return playersProblem(options)
 }
 

@@ -104,7 +104,7 @@ describe('a run that is cut short', () => {
     await vi.waitFor(async () => expect(await regraded()).toBeGreaterThan(5), { timeout: 30_000, interval: 20 })
     cut.child.kill('SIGINT')
     expect(await cut.ended).toBe(130)
-    expect(cut.written.err).toContain('the same command goes on')
+    expect(cut.written.err).toContain('the same command resumes')
     expect(await regraded()).toBeLessThan(200)
     const rows = await gradeRows(database.sql)
     // Nothing that was given up is recorded as a failure.

@@ -171,8 +171,8 @@ describe('the command simulate', () => {
   }, 300_000)
 
   it.each([
-    [['--serve', 'http://localhost:1'], 2, 'and not both'],
-    [[], 2, 'give the address of a server'],
+    [['--serve', 'http://localhost:1'], 2, 'give either the address of a server or --serve'],
+    [[], 2, 'give either the address of a server or --serve'],
     [['localhost:8000'], 2, 'it must begin with http:// or https://'],
     [['http://localhost:1', '--kill-every', '1'], 2, '--kill-every needs --serve'],
     [['http://localhost:1', '--fault', 'rain'], 2, 'fault'],

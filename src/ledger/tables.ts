@@ -13,22 +13,22 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
 
-const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 })
+const timestamptz = (name: string) => timestamp(name, { withTimezone: true, precision: 3 })
 
 /**
- * The dataset rows that rollouts were made from, each stored once under the SHA-256 of its canonical JSON.
- * `last_used_at` lets retention see that a rollout is about to refer to an item.
+ * The dataset rows of rollouts, each stored once under the SHA-256 of its canonical JSON. `last_used_at` tells retention
+ * that a new rollout may be about to refer to an item.
  */
 export const items = pgTable('items', {
   hash: text('hash').primaryKey(),
   content: jsonb('content').notNull(),
-  createdAt: moment('created_at').notNull().defaultNow(),
-  lastUsedAt: moment('last_used_at').notNull().defaultNow(),
+  createdAt: timestamptz('created_at').notNull().defaultNow(),
+  lastUsedAt: timestamptz('last_used_at').notNull().defaultNow(),
 })
 
 /**
- * One row a rollout. `calls` is the `seq` of its latest tool call, so counting, numbering and the budget are one
- * increment under the row's lock. `state` is null until a tool changes it.
+ * One row for each rollout. `calls` is the `seq` of its latest tool call, so that counting, numbering and the budget are
+ * one increment under the row's lock. `state` is null until a tool changes it.
  */
 export const rollouts = pgTable(
   'rollouts',
@@ -37,7 +37,7 @@ export const rollouts = pgTable(
     itemHash: text('item_hash').notNull(),
     calls: integer('calls').notNull().default(0),
     state: jsonb('state'),
-    createdAt: moment('created_at').notNull().defaultNow(),
+    createdAt: timestamptz('created_at').notNull().defaultNow(),
   },
   (table) => [
     index('rollouts_item_hash').on(table.itemHash),
@@ -47,8 +47,8 @@ export const rollouts = pgTable(
 )
 
 /**
- * One row a tool call, known by (rollout, call). There is no foreign key to the rollout and no unique index on `seq`:
- * both would be paid for on every call, and the ledger writes the two tables in one statement.
+ * One row for each tool call, identified by (rollout, call). There is no foreign key to the rollout and no unique index on
+ * `seq`: both would cost time on every call, and the ledger writes the two tables in one statement.
  */
 export const toolCalls = pgTable(
   'tool_calls',
@@ -64,11 +64,11 @@ export const toolCalls = pgTable(
     /** Why a failed call failed, redacted: the error's type, message, stack and causes; null for the others. */
     cause: jsonb('cause'),
     attempt: integer('attempt').notNull().default(1),
-    /** Who runs it: a token of the one attempt that may settle the call; null when it is settled at once. */
+    /** The token of the only execution that may settle the call; null when it is settled at once. */
     claim: text('claim'),
-    leaseUntil: moment('lease_until'),
-    startedAt: moment('started_at').notNull(),
-    finishedAt: moment('finished_at'),
+    leaseUntil: timestamptz('lease_until'),
+    startedAt: timestamptz('started_at').notNull(),
+    finishedAt: timestamptz('finished_at'),
   },
   (table) => [
     primaryKey({ columns: [table.rolloutId, table.callId] }),
@@ -78,8 +78,8 @@ export const toolCalls = pgTable(
 )
 
 /**
- * Every grading that was made, never changed afterwards. `source` is `trainer` for what a trainer asked for and was
- * answered, `regrade` for what was computed later over recorded rollouts.
+ * Every grading, never changed afterwards. `source` is `trainer` for one that answered a trainer, and `regrade` for one that
+ * was computed later over recorded rollouts.
  */
 export const grades = pgTable(
   'grades',
@@ -88,7 +88,7 @@ export const grades = pgTable(
     rolloutId: text('rollout_id').notNull(),
     grader: text('grader').notNull(),
     version: text('version').notNull(),
-    /** A hash of the grader's files: another one under the same version is a change that nobody said. */
+    /** A hash of the grader's files; a different one under the same version is an undeclared change. */
     codeHash: text('code_hash'),
     source: text('source', { enum: ['trainer', 'regrade'] }).notNull(),
     sampleHash: text('sample_hash').notNull(),
@@ -100,16 +100,16 @@ export const grades = pgTable(
     reason: text('reason'),
     code: text('code'),
     durationMs: doublePrecision('duration_ms').notNull(),
-    createdAt: moment('created_at').notNull().defaultNow(),
+    createdAt: timestamptz('created_at').notNull().defaultNow(),
   },
   (table) => [
     check('grades_outcome', sql`${table.outcome} in ('scored', 'ungradable', 'failed')`),
     check('grades_score', sql`(${table.outcome} = 'scored') = (${table.score} is not null)`),
-    // One score for one question of the trainer's: the second of two concurrent gradings finds the first.
+    // One score for each request of a trainer: the second of two concurrent gradings finds the first.
     uniqueIndex('grades_once')
       .on(table.rolloutId, table.grader, table.sampleHash)
       .where(sql`${table.outcome} = 'scored' and ${table.source} = 'trainer'`),
-    // One score of the same code for the same question: re-gradings may be repeated, and run beside each other.
+    // One score for each version of the code: re-gradings may be repeated, and may run concurrently.
     uniqueIndex('grades_regraded_once')
       .on(table.rolloutId, table.grader, table.sampleHash, table.version, sql`coalesce(${table.codeHash}, '')`)
       .where(sql`${table.outcome} = 'scored' and ${table.source} = 'regrade'`),

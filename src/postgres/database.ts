@@ -4,44 +4,43 @@ import { driverAddress } from './address.ts'
 import { postgres } from './driver.ts'
 import { driverMark } from './driver-repairs.ts'
 
-/** The two ways to one Postgres: raw SQL for the ledger, drizzle for everybody else. */
+/** Two clients of one Postgres: raw SQL for the ledger, drizzle for tools, graders and everything else. */
 export interface Database {
-  sql: Sql
-  db: PostgresJsDatabase
+  readonly sql: Sql
+  readonly db: PostgresJsDatabase
   /** Waits up to five seconds for running queries, then closes all connections. */
   close(): Promise<void>
 }
 
-/** What `openDatabase` needs to know. */
+/** The options of {@link openDatabase}. */
 export interface DatabaseOptions {
   /** A `postgres://` address. */
-  url: string
+  readonly url: string
   /** The most connections that `db` may open, 1 or more; `sql` opens as many, but four at most. */
-  poolSize: number
-  /** `false` for a pooler that hands a connection on after each transaction, such as PgBouncer; `true` when left out. */
-  prepare?: boolean
-  /** The name to be seen under in `pg_stat_activity`. */
-  name?: string
-  /** How long a statement may go unanswered; for ever when left out. */
-  silence?: Silence
+  readonly poolSize: number
+  /** `false` behind a pooler in transaction mode, such as PgBouncer; `true` when left out. */
+  readonly prepare?: boolean
+  /** The `application_name` in `pg_stat_activity`. */
+  readonly name?: string
+  /** How long a statement may go unanswered; no limit when left out. */
+  readonly silence?: Silence
 }
 
 /**
- * For how many seconds a database may say nothing to a statement before that is cancelled and its connection dropped,
- * whether it took effect or not. The client keeps this time, for poolers refuse `statement_timeout` at the start of a
- * connection, and a server that is frozen does not keep it.
+ * After how many seconds without an answer a statement is cancelled and its connection dropped, whether it took effect or
+ * not. The client measures this time, because poolers refuse `statement_timeout` at the start of a connection, and a frozen
+ * server does not observe it.
  */
 export interface Silence {
-  /** On the connections of the ledger, whose statements are short. */
+  /** For the ledger, whose statements are short. */
   readonly sql: number
-  /** On those of the tools and graders, which may ask for more, and wait for the lock of their rollout. */
+  /** For tools and graders, whose statements may take longer and wait for the lock of their rollout. */
   readonly db: number
 }
 
 /**
  * The {@link Silence} of a server: fifteen seconds for a statement of the ledger, which takes milliseconds unless it waits
- * for a replica that is frozen, and ten more than a tool may run for what a tool asks. A grader has the time of a tool for
- * one statement unless it says itself how long it takes.
+ * for a frozen replica; for tools and graders, ten seconds more than the longest timeout of any of them.
  */
 export function silenceFor(
   toolSeconds: number,
@@ -50,11 +49,11 @@ export function silenceFor(
   return { sql: 15, db: Math.max(toolSeconds, ...named.map(({ timeoutSeconds = 0 }) => timeoutSeconds)) + 10 }
 }
 
-/** The ledger asks little at once, for it batches; and the fewer take turns, the warmer each is kept by Postgres. */
+/** The ledger batches its statements, so it needs few connections, and fewer ones keep Postgres's caches warmer. */
 const mostOfLedger = 4
 
 /**
- * Opens a database: connections are made when the first queries need them, and again after the server was away.
+ * Opens a database. Connections are made when queries need them, and again after the server was unavailable.
  *
  * @throws TypeError when the address is not valid; Error when its TLS parameters cannot be followed.
  */
@@ -68,16 +67,16 @@ export function openDatabase(options: DatabaseOptions): Database {
       connect_timeout: Math.min(5, seconds ?? 5),
       silence: seconds,
       ...address.tls,
-      // Whoever is gone without a word is found out within half a minute, also where nothing is asked of him.
+      // A peer that disappeared is detected within half a minute, also on idle connections.
       keep_alive: 15,
-      // After the server was away, a query waits at most this long before it tries to connect, or fails.
+      // The longest wait of a query before it tries to connect to a server that was unavailable.
       backoff: (attempts: number) => Math.min(0.05 * 2 ** Math.min(attempts, 10), 0.5),
       onnotice() {},
       connection: { application_name: name },
     }
     return readingCommitted(postgres(address.url, settings))
   }
-  // Two clients: drizzle replaces its client's serialisers, and raw SQL with dates or JSON would hang on that one.
+  // Two clients, because drizzle replaces the serialisers of its own, on which raw SQL with dates or JSON would hang.
   const sql = client(Math.min(poolSize, mostOfLedger), silence?.sql)
   const wrapped = client(poolSize, silence?.db)
   return {

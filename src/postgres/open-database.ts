@@ -3,15 +3,15 @@ import { startEmbedded } from './embedded/embedded.ts'
 import type { EmbeddedEvent } from './embedded/supervise.ts'
 import { migrate } from './migrate.ts'
 
-/** The database of a process, migrated, and where it is. */
+/** The database of a process, with its address. */
 export interface ServerDatabase extends Database {
-  /** Its address, for another connection; it holds a password. */
+  /** Its address, for another connection; it contains a password. */
   readonly url: string
-  /** Where it is, for a person, without a password. */
+  /** A description of where it is, without a password. */
   readonly where: string
 }
 
-/** What {@link openServerDatabase} needs to know; `Config` has all of it. */
+/** The options of {@link openServerDatabase}; `Config` has most of them. */
 export interface ServerDatabaseOptions {
   /** The Postgres to use; `undefined` for the embedded one. */
   readonly databaseUrl: string | undefined
@@ -30,11 +30,11 @@ export interface ServerDatabaseOptions {
 }
 
 /**
- * Opens the database that the settings name, or starts the embedded one, and brings it up to date. `close` also stops
- * the embedded server, if no other process uses it.
+ * Opens the database at `databaseUrl`, or starts the embedded one, and applies all migrations. `close` also stops the
+ * embedded server, if no other process uses it.
  *
- * @throws EmbeddedUnavailable where there is no embedded one for this platform; an Error that names the database when it
- * cannot be used.
+ * @throws EmbeddedUnavailable when no embedded database is available on this platform.
+ * @throws Error that names the database and the reason when it cannot be used.
  */
 export async function openServerDatabase(options: ServerDatabaseOptions): Promise<ServerDatabase> {
   const { databaseUrl, dataDir, poolSize, prepare, silence, migrates = true, onEmbeddedEvent } = options
@@ -64,7 +64,7 @@ export async function openServerDatabase(options: ServerDatabaseOptions): Promis
   }
 }
 
-/** A name with several addresses fails with one error an address, and no message of its own. */
+/** A host with several addresses fails with one error for each address, and an empty message. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ')
   return cause instanceof Error ? cause.message : String(cause)

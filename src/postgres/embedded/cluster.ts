@@ -14,17 +14,17 @@ import { basename, dirname, join } from 'node:path'
 import type { Binaries } from './binaries.ts'
 import { type Identity, type Outcome, run } from './run.ts'
 
-/** A database's files: PostgreSQL's data directory, its log, and the password of its one user. */
+/** The files of a database: PostgreSQL's data directory, its log, and the password of its only user. */
 export interface Cluster {
-  data: string
-  log: string
-  password: string
+  readonly data: string
+  readonly log: string
+  readonly password: string
 }
 
-/** The name of the embedded database's one user. */
+/** The name of the embedded database's only user. */
 export const userName = 'scorekeeper'
 
-// Loopback and a random password alone let anybody in; the data are safe from a crash as PostgreSQL's defaults make them.
+// Connections need the loopback address and the random password. PostgreSQL's defaults keep the data safe in a crash.
 const settings: readonly string[] = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
@@ -37,10 +37,10 @@ const settings: readonly string[] = [
 const throwaway: readonly string[] = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
 
 /**
- * Opens the database files in `place`, making them first where there are none. Several processes may do so at once:
- * each makes its own and the first one to move them into place wins.
+ * Opens the database files in `place`, and creates them if they do not exist. Several processes may do so at once: each
+ * creates its own, and the first one to move them into place wins.
  *
- * @throws Error when the files were made by another major version of PostgreSQL, or cannot be made.
+ * @throws Error when the files were created by another major version of PostgreSQL, or cannot be created.
  */
 export async function openCluster(
   place: string,
@@ -74,7 +74,7 @@ async function create(
     writeFileSync(password, randomBytes(24).toString('base64url'), { mode: 0o600, flush: durable })
     if (identity) for (const path of [draft, password]) chownSync(path, identity.uid, identity.gid)
     const made = await runInitdb(binaries, initdbArguments(draft, password, durable), identity)
-    if (made.code !== 0) throw new Error(`PostgreSQL could not make its files in ${draft}:\n${made.output}`)
+    if (made.code !== 0) throw new Error(`PostgreSQL could not create its files in ${draft}:\n${made.output}`)
     renameSync(draft, place)
   } catch (error) {
     if (!existsSync(join(place, 'data', 'PG_VERSION'))) throw error
@@ -86,7 +86,7 @@ async function create(
 async function runInitdb(binaries: Binaries, args: string[], identity: Identity | undefined): Promise<Outcome> {
   const outcome = await run(binaries.initdb, args, identity)
   if (!outcome.output.includes('could not look up effective user ID')) return outcome
-  // It wants its user to have a name, as a number given to a container has not: so it is shown one that has.
+  // initdb needs a user with a name, which a number given to a container does not have: a user namespace maps it to one.
   const named = ['--user', '--map-user=65534', '--map-group=65534', binaries.initdb, ...args]
   const again = await run('unshare', named, identity)
   return again.code === 0 ? again : outcome
@@ -95,14 +95,14 @@ async function runInitdb(binaries: Binaries, args: string[], identity: Identity 
 function initdbArguments(draft: string, password: string, durable: boolean): string[] {
   return [
     ['-D', join(draft, 'data'), '--pwfile', password, '--username', userName, '--auth', 'scram-sha-256'],
-    // The same order and the same letters on every machine, whatever locales it has.
+    // The same sort order and character classes on every machine, whatever locales are installed.
     ['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
     durable ? [] : ['--no-sync'],
     [...settings, ...(durable ? [] : throwaway)].flatMap((setting) => ['-c', setting]),
   ].flat()
 }
 
-/** Removes the drafts of processes that were killed while they made one. */
+/** Removes the drafts of processes that were killed. */
 function sweep(place: string): void {
   mkdirSync(dirname(place), { recursive: true })
   for (const name of readdirSync(dirname(place))) {
@@ -111,7 +111,7 @@ function sweep(place: string): void {
   }
 }
 
-/** Whether a process of that id exists, whoever it belongs to. */
+/** Whether a process with this id exists, whichever user it belongs to. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -7,23 +7,23 @@ import { type EmbeddedEvent, supervise } from './supervise.ts'
 /** The options of {@link startEmbedded}. */
 export interface EmbeddedOptions {
   /** The directory for the database, such as `<project>/.data`; made when it is missing. */
-  dir: string
+  readonly dir: string
   /** Directories of which one is used when PostgreSQL's user cannot reach `dir` or the programs. */
-  bases?: readonly string[]
+  readonly bases?: readonly string[]
   /** `false` gives up safety against a crash of the machine for speed, for databases that are thrown away. */
-  durable?: boolean
-  /** The platform to find PostgreSQL for; this machine's when left out. */
-  platform?: string
+  readonly durable?: boolean
+  /** The platform of the PostgreSQL package; this machine's when left out. */
+  readonly platform?: string
   /** Called when the server stops by itself, when it runs again, and when it cannot be restarted. */
-  onEvent?: (event: EmbeddedEvent) => void
+  readonly onEvent?: (event: EmbeddedEvent) => void
 }
 
 /** A running embedded database, shared by all processes that started it on the same `dir`. */
 export interface Embedded {
   /** Its address with user and password, for a Postgres client. It stays the same when the server is restarted. */
-  url: string
+  readonly url: string
   /** The directory that holds its data, its log and its password. */
-  where: string
+  readonly where: string
   /** Releases the database; the last process to release it stops the server. Close all other connections first. */
   stop(): Promise<void>
 }

@@ -17,14 +17,14 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Identity, run } from './run.ts'
 
-/** Where the data of clones lie that PostgreSQL's user cannot reach: the first of them that can be used. */
+/** Directories for the data of clones that PostgreSQL's user cannot enter; the first usable one is taken. */
 export const systemBases: readonly string[] = ['/var/lib/scorekeeper', '/var/tmp/scorekeeper']
 
 const nobody = 65534
 
 /**
- * The user to run PostgreSQL as, since it refuses to run as root: for root the owner of the project, or 65534 when that
- * is root too or has no name; for everyone else `undefined`, which is oneself.
+ * The user to run PostgreSQL as, because it refuses to run as root. For root it is the owner of the project, or 65534 when
+ * that is root too or has no name; for every other user it is `undefined`, which means the user of this process.
  */
 export async function chooseIdentity(dir: string): Promise<Identity | undefined> {
   if (process.getuid?.() !== 0) return undefined
@@ -37,7 +37,7 @@ export async function chooseIdentity(dir: string): Promise<Identity | undefined>
  * The directory for the database of `dir`: `<dir>/postgres`, or one under `bases` that belongs to `dir` alone when
  * `identity` cannot enter `dir`. Makes its parents, not the directory itself.
  *
- * @throws Error when no directory can be used, or when the one there belongs to somebody else.
+ * @throws Error when no directory can be used, or when the existing one belongs to another user.
  */
 export async function findPlace(
   dir: string,
@@ -47,7 +47,8 @@ export async function findPlace(
   const reachable = await canEnter(nearestExisting(dir), identity)
   if (makeDataDirectory(dir) && identity) {
     const { uid, gid } = statSync(dirname(resolve(dir)))
-    chownSync(dir, uid, gid) // as if the owner of the project had made it
+    // As if the owner of the project had made it.
+    chownSync(dir, uid, gid)
   }
   const place =
     reachable && (await canEnter(dir, identity)) ? join(dir, 'postgres') : await ownPlace(dir, identity, bases)
@@ -65,7 +66,7 @@ async function ownPlace(dir: string, identity: Identity | undefined, bases: read
   const base = await openBase(bases, identity)
   if (base === undefined) throw new Error(`None of ${bases.join(', ')} can be used to keep the database of ${dir}.`)
   const home = realpathSync(dir)
-  // The id goes when the clone goes, so a new clone at the same path starts afresh; the path tells copies apart.
+  // The id is deleted with the clone, so that a new clone at the same path starts empty; the path tells copies apart.
   const key = createHash('sha256')
     .update(`${home}\n${idOf(home)}`)
     .digest('hex')
@@ -73,7 +74,7 @@ async function ownPlace(dir: string, identity: Identity | undefined, bases: read
   return join(base, `${basename(dirname(home)) || 'root'}-${key}`)
 }
 
-/** The first of `bases` that is ours alone to write to and that `identity` can go through, made where it is missing. */
+/** The first of `bases` that only this user can write to and that `identity` can enter; created if it does not exist. */
 export async function openBase(bases: readonly string[], identity: Identity | undefined): Promise<string | undefined> {
   for (const base of bases) {
     try {
@@ -87,7 +88,7 @@ export async function openBase(bases: readonly string[], identity: Identity | un
 }
 
 async function canEnter(dir: string, identity: Identity | undefined): Promise<boolean> {
-  // Asked of the kernel: modes alone do not know of access lists, mounts and namespaces.
+  // The kernel decides, because modes do not show access lists, mounts and namespaces.
   return identity === undefined || (await run('/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir], identity)).code === 0
 }
 
@@ -103,7 +104,8 @@ function idOf(dir: string): string {
     const draft = `${file}.${process.pid}`
     writeFileSync(draft, randomUUID())
     try {
-      linkSync(draft, file) // and not a rename: the first of two processes wins
+      // A link and not a rename, so that the first of two processes wins.
+      linkSync(draft, file)
     } catch {}
     rmSync(draft)
   }
@@ -111,9 +113,9 @@ function idOf(dir: string): string {
 }
 
 /**
- * Makes the directory that `DATA_DIR` names, with its parents, where it is missing; gives whether it was.
+ * Creates the directory that `DATA_DIR` names, with its parents, if it does not exist; returns whether it did so.
  *
- * @throws Error that names the variable, what it was and what it should be, when it cannot be made or written to.
+ * @throws Error that names the variable, its value and what it should be, when it cannot be created or written to.
  */
 export function makeDataDirectory(dir: string): boolean {
   try {
@@ -129,7 +131,7 @@ export function makeDataDirectory(dir: string): boolean {
   }
 }
 
-/** One level at a time: where nothing can be made, in /proc for instance, Node's own `recursive` tries for ever. */
+/** One level at a time: where nothing can be created, as in /proc, Node's own `recursive` option never returns. */
 function make(path: string): boolean {
   if (existsSync(path)) {
     if (!statSync(path).isDirectory()) throw new Error(`${path} is not a directory`)
@@ -140,7 +142,7 @@ function make(path: string): boolean {
     mkdirSync(path)
     return true
   } catch (error) {
-    // Another process may have made it at the same moment.
+    // Another process may have created it at the same time.
     if (!existsSync(path)) throw error
     return make(path)
   }

@@ -19,10 +19,10 @@ import { type Identity, run } from './run.ts'
 
 /** A PostgreSQL server as its `postmaster.pid` describes it. */
 export interface Postmaster {
-  pid: number
-  port: number
-  /** `starting`, `ready`, `stopping`, or empty when it has only just begun. */
-  status: string
+  readonly pid: number
+  readonly port: number
+  /** `starting`, `ready`, `stopping`, or empty right after the start. */
+  readonly status: string
 }
 
 /** What it takes to run the server of one database. */
@@ -36,14 +36,14 @@ const maxLogBytes = 10_000_000
 const minFreeBytes = 1_000_000
 const maxStopMilliseconds = 60_000
 
-/** The server that runs on these files, or `undefined` when none does; a file left by a dead one counts as none. */
+/** The server that runs on these files, or `undefined`; the file that a dead server left behind does not count. */
 export function findPostmaster(data: string): Postmaster | undefined {
   const file = join(data, 'postmaster.pid')
   const text = readIfThere(file)
   const postmaster = text === undefined ? undefined : parse(text)
   if (text === undefined || postmaster === undefined || !isAlive(postmaster.pid)) return undefined
   if (isWorkingIn(postmaster.pid, data)) return postmaster
-  // The id now belongs to another process (after a reboot, or in a copy of the clone) and PostgreSQL would not start.
+  // The id belongs to another process now (after a reboot, or in a copy of the clone), and PostgreSQL would not start.
   setAside(file, text)
   return undefined
 }
@@ -54,13 +54,13 @@ function parse(text: string): Postmaster | undefined {
   return pid > 0 ? { pid, port: Number(lines[3] ?? 0), status: (lines[7] ?? '').trim() } : undefined
 }
 
-/** A server's working directory is its data directory; where the system does not tell, the file is believed. */
+/** A server's working directory is its data directory; where the system does not show it, the file is trusted. */
 function isWorkingIn(pid: number, data: string): boolean {
   if (!existsSync('/proc/self/cwd')) return true
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(data)
   } catch (error) {
-    // A dead process that its parent has not yet buried has an id, but no directory any more.
+    // A zombie still has an id but no working directory.
     return !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
   }
 }
@@ -69,7 +69,7 @@ function setAside(file: string, text: string): void {
   const aside = `${file}.${process.pid}`
   try {
     renameSync(file, aside)
-    // Between reading and renaming another process may have started the server: then it is put back.
+    // Another process may have started the server between the read and the rename: then the file is put back.
     if (readFileSync(aside, 'utf8') !== text) linkSync(aside, file)
   } catch {}
   rmSync(aside, { force: true })
@@ -124,13 +124,14 @@ function earlierPort(data: string): number {
   return Number(/"-p" "(\d+)"/.exec(readIfThere(join(data, 'postmaster.opts')) ?? '')?.[1] ?? 0)
 }
 
-/** Ends all connections and stops the server in order; returns when it is gone, whoever starts another meanwhile. */
+/** Closes all connections and stops the server; returns when its process has ended, even if another server has started. */
 export async function stopPostmaster(data: string, binaries: Binaries, identity: Identity | undefined): Promise<void> {
   const stopping = findPostmaster(data)
   if (stopping === undefined) return
   const outcome = await run(binaries.pgCtl, ['stop', '-W', '-m', 'fast', '-D', data], identity)
   for (let waited = 0; findPostmaster(data)?.pid === stopping.pid; waited += 20) {
-    if (waited >= maxStopMilliseconds) throw new Error(`The database in ${data} does not stop: ${outcome.output}`)
+    if (waited >= maxStopMilliseconds)
+      throw new Error(`the embedded PostgreSQL in ${data} does not stop: ${outcome.output}`)
     await sleep(20)
   }
 }

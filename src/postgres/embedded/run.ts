@@ -1,33 +1,33 @@
 import { spawn } from 'node:child_process'
 
-/** The user that PostgreSQL's programs run as; `undefined` where it stands means the user of this process. */
+/** The user that PostgreSQL's programs run as; `undefined` in its place means the user of this process. */
 export interface Identity {
-  uid: number
-  gid: number
+  readonly uid: number
+  readonly gid: number
 }
 
-/** What a program left behind: its exit code (`null` when it could not be started or was killed) and all it wrote. */
+/** The result of a program: its exit code (`null` when it could not be started or was killed) and all its output. */
 export interface Outcome {
-  code: number | null
-  output: string
+  readonly code: number | null
+  readonly output: string
 }
 
 const onWindows = process.platform === 'win32'
 
 /**
- * Runs a program to its end as the given user, in its own session, and never throws: a program that cannot be started
- * gives `code: null` and the reason as its output.
+ * Runs a program to its end as the given user, in a session of its own, and never rejects: for a program that cannot be
+ * started, `code` is `null` and the output is the reason.
  */
 export function run(command: string, args: readonly string[], identity: Identity | undefined): Promise<Outcome> {
   return new Promise((resolve) => {
     const output: Buffer[] = []
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A session of its own: Ctrl-C in the terminal goes to us, and we stop the database in order.
+      // A session of its own: Ctrl-C in the terminal must not reach the database before this process has stopped it.
       detached: !onWindows,
       windowsHide: true,
       ...identity,
-      // The caller's PGDATA, PGPORT, LC_ALL and the like must not leak in; its working directory may be closed to them.
+      // The caller's PGDATA, PGPORT, LC_ALL and so on must not apply, and its working directory may not be accessible.
       ...(onWindows ? {} : { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' } }),
     })
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk))

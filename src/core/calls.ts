@@ -12,18 +12,18 @@ import { createKeyedMutex, createSingleFlight } from './single-flight.ts'
 import { type Arguments, readArguments, toolNameOf, unknownTool } from './tool-request.ts'
 import { createUnrecorded, recordingFailure } from './unrecorded.ts'
 
-/** A tool call as every protocol can say it. */
+/** A tool call, independent of the wire. */
 export interface ToolRequest {
-  /** The trainer's id of the rollout; a fresh one is made when it is missing. */
+  /** The trainer's id of the rollout; a new one is generated if it is missing. */
   readonly rolloutId: string | undefined
-  /** The trainer's id of the call; a fresh one is made when it is missing. */
+  /** The trainer's id of the call; a new one is generated if it is missing. */
   readonly callId: string | undefined
   readonly tool: string
-  /** What the model wrote: JSON text, or a value that was parsed already. */
+  /** What the model wrote: JSON text, or a parsed value. */
   readonly arguments: unknown
   /** The dataset row, the reference included. */
   readonly item: unknown
-  /** The {@link contentHash} of the item, if it is known already. */
+  /** The {@link contentHash} of the item, if it is already known. */
   readonly itemHash?: string
 }
 
@@ -33,7 +33,7 @@ export interface ToolAnswer {
   readonly callId: string
   readonly outcome: 'ok' | 'refused'
   readonly output: string
-  /** Whether this is the stored answer of a call that had been made before. */
+  /** Whether this is the stored answer of an earlier call. */
   readonly replayed: boolean
 }
 
@@ -41,28 +41,28 @@ export interface ToolAnswer {
 export interface CallerSettings extends RunServices {
   readonly tools: ReadonlyMap<string, Tool>
   readonly log: Log
-  /** How long a tool may run that does not say so itself, in seconds. */
+  /** How long a tool may run that sets no time of its own, in seconds. */
   readonly toolSeconds: number
-  /** How long a call may take altogether, waiting included, in seconds: less than the trainer's patience. */
+  /** How long a call may take altogether, waiting included, in seconds: less than the trainer's own timeout. */
   readonly answerSeconds: number
-  /** How long a failed call's answer is held back while the database cannot be told of the failure, in seconds. */
+  /** How long a failed call's answer is held back while the failure cannot be recorded, in seconds. */
   readonly holdSeconds: number
 }
 
-/** The verb "call a tool", and what is under way of it in this process. */
+/** The verb "call a tool", and its calls that run in this process. */
 export interface Caller {
   /**
-   * Makes a call once and gives its answer, the stored one if it was made before. Throws a `RequestError`: 422 for an
-   * item that does not fit, 409 for a call id that stands for another call, 5xx for a failure of ours.
+   * Makes a call once and resolves with its answer, the stored one if it was made before. Throws a `RequestError`: 422
+   * for an item that does not fit, 409 for a call id of another call, 5xx for a failure of ours.
    */
   call(request: ToolRequest): Promise<ToolAnswer>
-  /** Whether a call of this rollout runs in this process, or has failed and could not be recorded yet. */
+  /** Whether a call of this rollout runs in this process, or has failed and is not recorded yet. */
   isBusy(rolloutId: string): boolean
-  /** Records the failed calls that could not be recorded yet; resolves when none is left, or after a few seconds. */
+  /** Records the failed calls that are not recorded yet; resolves when none is left, or after a few seconds. */
   handIn(): Promise<void>
 }
 
-/** Makes the verb "call a tool". */
+/** Creates the verb "call a tool". */
 export function createCaller(settings: CallerSettings): Caller {
   const { ledger, log, tools } = settings
   const singleFlight = createSingleFlight<Recorded>()
@@ -126,7 +126,7 @@ export function createCaller(settings: CallerSettings): Caller {
         const details = { rollout: rolloutId, call: callId, tool }
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
       }
-      // What takes longer is still under way: a retry joins it, and a grading waits for it.
+      // A call that takes longer still runs: a retry joins it, and a grading waits for it.
       const { call: stored, replayed } = await answerInTime(late, result)
       return answerOf(call, stored, joined || replayed)
     },

@@ -2,12 +2,12 @@ import { storable } from '../base/json.ts'
 import type { Grade, Grader } from '../kit/define-grader.ts'
 import { RequestError } from '../kit/errors.ts'
 
-/** A score just outside the range is the arithmetic's fault, not the grader's. */
+/** A score that is this close to the range is inside, apart from a rounding error. */
 const tolerance = 1e-9
 
 /**
- * A grade as it counts: within the grader's range, which it may leave by the error of an addition, with parts that are
- * numbers. Throws a `RequestError`, 500, for any other, so that the rollout is discarded.
+ * A valid grade: a score within the grader's range, apart from rounding errors, and parts that are numbers. Throws a
+ * `RequestError`, 500, for any other, so that the trainer discards the rollout.
  */
 export function checkedGrade(grade: Grade, { name, range: [least, greatest] }: Grader) {
   const { score, parts = {}, reason } = grade
@@ -15,7 +15,7 @@ export function checkedGrade(grade: Grade, { name, range: [least, greatest] }: G
     throw new RequestError(
       500,
       'grader_gave_no_number',
-      `the grader "${name}" gave ${typeof score === 'number' ? String(score) : typeof score}, which is no score`,
+      `the grader "${name}" gave ${typeof score === 'number' ? String(score) : typeof score}, which is not a score`,
     )
   }
   if (score < least - tolerance || score > greatest + tolerance) {
@@ -24,7 +24,7 @@ export function checkedGrade(grade: Grade, { name, range: [least, greatest] }: G
   }
   const odd = Object.entries(parts).find(([, part]) => !Number.isFinite(part))
   if (odd !== undefined) {
-    const message = `the grader "${name}" gave ${String(odd[1])} for its part "${odd[0]}", which is no number`
+    const message = `the grader "${name}" gave ${String(odd[1])} for its part "${odd[0]}", which is not a number`
     throw new RequestError(500, 'grader_gave_no_number', message)
   }
   const within = Math.min(greatest, Math.max(least, score))

@@ -3,13 +3,13 @@ import type { Ledger } from '../ledger/ledger.ts'
 
 /** Keeps the leases of this process's claims. */
 export interface ClaimKeeper {
-  /** For how many seconds a claim holds without renewal. */
+  /** How long a claim holds without renewal, in seconds. */
   readonly leaseSeconds: number
-  /** Renews a claim from now on; `lost` is called once if somebody took it over. Gives the function that lets it go. */
+  /** Renews a claim from now on; calls `lost` once if it was taken over. Returns the function that ends the renewal. */
   hold(token: string, lost: () => void): () => void
 }
 
-/** Renews all claims that are held, in one statement, three times a lease; with none held it does nothing. */
+/** Renews all claims that are held, in one statement, three times per lease; without claims it does nothing. */
 export function createClaimKeeper(ledger: Pick<Ledger, 'renew'>, log: Log, leaseSeconds: number): ClaimKeeper {
   const held = new Map<string, () => void>()
   let timer: NodeJS.Timeout | undefined
@@ -20,7 +20,7 @@ export function createClaimKeeper(ledger: Pick<Ledger, 'renew'>, log: Log, lease
       const holding = await ledger.renew(tokens, leaseSeconds)
       for (const token of tokens) if (!holding.has(token)) held.get(token)?.()
     } catch (cause) {
-      // The lease goes on until it runs out; the next turn may come in time.
+      // The lease still holds until it runs out; the next renewal may come in time.
       log.warn({ code: 'lease_not_renewed', claims: tokens.length, cause }, 'leases could not be renewed')
     }
   }

@@ -10,14 +10,14 @@ import { createAnswerTimeout } from './answer-timeout.ts'
 import { failureOf } from './failure.ts'
 import { type SettlingSettings, settledRollout } from './settled.ts'
 
-/** A grader in OpenAI's format, and what it is to grade. */
+/** A grader in OpenAI's format, and what it grades. */
 export interface GraderRunRequest {
   readonly grader: OpenAiGrader
   readonly sample: Readonly<Record<string, unknown>>
   readonly item: unknown
-  /** The recorded rollout whose trajectory the grader is to see; undefined for none. */
+  /** The recorded rollout whose trajectory the grader sees; undefined for none. */
   readonly rolloutId: string | undefined
-  /** The addresses at which this server is reached, the caller's own way among them: it asks itself in-process. */
+  /** The addresses of this server, the one that the caller used included: it calls itself in-process. */
   readonly reachedAt: readonly string[]
 }
 
@@ -28,20 +28,20 @@ export interface GraderRunsSettings extends SettlingSettings {
   readonly graderSeconds: number
   /** How long a run may take altogether, waiting for the rollout included, in seconds. */
   readonly answerSeconds: number
-  /** Aborted when the server has no more time for what runs. */
+  /** Aborted when the server stops and running work must end. */
   readonly stopping: AbortSignal
 }
 
 /** The verb "run a grader that came with the request". */
 export interface GraderRuns {
   /**
-   * Runs it once and records nothing. Throws a `RequestError`, 5xx: for a rollout that is ungradable, when the time is up,
-   * when a runner broke. `seconds` is how long the grader itself took.
+   * Runs it once and records nothing. Throws a `RequestError`, 5xx: if the rollout is ungradable, if the time is up, if a
+   * runner fails. `seconds` is how long the grader itself took.
    */
   run(request: GraderRunRequest): Promise<{ readonly graded: Graded; readonly seconds: number }>
 }
 
-/** Makes the verb "run a grader that came with the request". */
+/** Creates the verb "run a grader that came with the request". */
 export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
   const { runners, graderSeconds, stopping } = settings
   const answerInTime = createAnswerTimeout(settings.answerSeconds, stopping)
@@ -69,7 +69,7 @@ export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
   }
 }
 
-/** The runners, to whom an address of this server is the same by whatever name the caller knows it. */
+/** The runners, with this server's addresses recognized under every name by which the caller knows it. */
 function askingHere(bases: readonly string[], runners: Runners): Runners {
   const { endpoint } = runners
   if (endpoint === undefined) return runners

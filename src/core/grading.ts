@@ -16,16 +16,16 @@ import { failureOf } from './failure.ts'
 import { settled } from './settled.ts'
 import { createSingleFlight } from './single-flight.ts'
 
-/** A grading as every protocol can ask for it. */
+/** A grading request, independent of the wire. */
 export interface GradingRequest {
-  /** The trainer's id of the rollout; a fresh one is made when it is missing. */
+  /** The trainer's id of the rollout; a new one is generated if it is missing. */
   readonly rolloutId: string | undefined
-  /** The grader's name; the first of the list when it is missing. */
+  /** The grader's name; the first grader if it is missing. */
   readonly grader: string | undefined
   readonly sample: Sample
   /** The dataset row, the reference included. */
   readonly item: unknown
-  /** The {@link contentHash} of each, if it is known already. */
+  /** The {@link contentHash} of each, if it is already known. */
   readonly itemHash?: string
   readonly sampleHash?: string
 }
@@ -40,27 +40,27 @@ export interface GradingSettings {
   readonly log: Log
   /** Whether a call of this rollout runs in this process, or waits to be recorded as failed. */
   readonly isBusy: (rolloutId: string) => boolean
-  /** Aborted when the server has no more time for what runs. */
+  /** Aborted when the server stops and running work must end. */
   readonly stopping: AbortSignal
-  /** How long a grader may run that does not say so itself, in seconds. */
+  /** How long a grader may run that sets no time of its own, in seconds. */
   readonly graderSeconds: number
   /** How long a grading waits for calls that still run, in seconds. */
   readonly waitSeconds: number
-  /** How long a grading may take altogether, in seconds: less than the trainer's patience. */
+  /** How long a grading may take altogether, in seconds: less than the trainer's own timeout. */
   readonly answerSeconds: number
 }
 
 /** The verb "grade a rollout". */
 export interface Grading {
   /**
-   * Gives the rollout's score, a finite number; the stored one if this was graded before. Throws a `RequestError`: 404
+   * Resolves with the rollout's score, a finite number; the stored one if this was graded before. Throws a `RequestError`: 404
    * for an unknown grader, 422 for an item that does not fit, 5xx when there can be no score, so that the trainer
    * discards the rollout instead of learning from a zero.
    */
   grade(request: GradingRequest): Promise<{ readonly rolloutId: string; readonly score: number }>
 }
 
-/** Makes the verb "grade a rollout". */
+/** Creates the verb "grade a rollout". */
 export function createGrading(settings: GradingSettings): Grading {
   const { ledger, graders, log } = settings
   const singleFlight = createSingleFlight<number>()
@@ -73,7 +73,7 @@ export function createGrading(settings: GradingSettings): Grading {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
     }
     const began = performance.now()
-    // What the log must not say of a grader's failure.
+    // Redacted where the grader's failure is logged.
     const content: unknown[] = [request.item, request.sample]
     const record = (end: Ending): Promise<number | null> => {
       const durationMs = performance.now() - began

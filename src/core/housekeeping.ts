@@ -6,13 +6,13 @@ export interface HousekeepingSettings {
   readonly ledger: Pick<Ledger, 'expire' | 'deleteRollouts'>
   readonly log: Log
   readonly leaseSeconds: number
-  /** Rollouts older than this many days are deleted; `undefined` keeps them. */
+  /** Rollouts older than this many days are deleted; undefined keeps them. */
   readonly retentionDays: number | undefined
 }
 
 /**
  * Records the calls of dead owners as failed, two leases after they died, and deletes old rollouts once an hour. Any
- * number of replicas may do so beside one another. Gives the function that ends it.
+ * number of replicas may do so at the same time. Returns the function that ends it.
  */
 export function startHousekeeping({ ledger, log, leaseSeconds, retentionDays }: HousekeepingSettings): () => void {
   const expire = async () => {
@@ -26,7 +26,7 @@ export function startHousekeeping({ ledger, log, leaseSeconds, retentionDays }: 
   }
   const quietly = (work: () => Promise<void>) => () => {
     work().catch((cause: unknown) =>
-      log.warn({ code: 'housekeeping_failed', cause }, 'housekeeping failed; it goes on'),
+      log.warn({ code: 'housekeeping_failed', cause }, 'housekeeping failed; it is tried again later'),
     )
   }
   const timers = [setInterval(quietly(expire), leaseSeconds * 1000)]

@@ -12,11 +12,11 @@ import { recordingFailure, type Unrecorded } from './unrecorded.ts'
 type Change = ((stored: unknown) => unknown) | undefined
 
 /**
- * Runs a call of a tool that acts outside: claimed first, run without a connection, settled after. While somebody else
- * holds the claim it waits for their answer; a claim whose lease has run out is taken over, as one more attempt.
+ * Runs a call of a tool with `effects: 'external'`: claims it, runs it without a connection, and settles it. While another
+ * request holds the claim, it waits for that answer; a claim whose lease has run out is taken over, as one more attempt.
  *
- * Rejects with what the tool threw once that is settled as failed, or gives up waiting for somebody else's answer at
- * `waitUntil`, a time of `performance.now()`.
+ * Rejects with the tool's failure once that is settled, or at `waitUntil`, a time of `performance.now()`, with a 503 if
+ * the other request has not answered.
  */
 export async function runExternal(
   services: RunServices,
@@ -38,12 +38,12 @@ export async function runExternal(
       const settled = await runClaimed(services, run, tool, token, call.attempt)
       if (settled) return { call: { ...call, ...settled, claim: null }, replayed: false }
     }
-    await somebodyElse(services, run, waitUntil)
+    await otherAttempt(services, run, waitUntil)
   }
 }
 
 /** Waits until the call is settled or its lease has run out. */
-async function somebodyElse({ ledger }: RunServices, { call }: Run, waitUntil: number): Promise<void> {
+async function otherAttempt({ ledger }: RunServices, { call }: Run, waitUntil: number): Promise<void> {
   for (let pause = 50; ; pause = Math.min(pause * 1.5, 1_000)) {
     const { call: stored } = await ledger.lookup(call)
     if (stored === undefined || stored.outcome !== 'running' || stored.lapsed) return
@@ -57,7 +57,7 @@ function stillRunning(): RequestError {
   return new RequestError(503, 'call_still_running', message, { retryAfterSeconds: 5 })
 }
 
-/** Runs a call under a claim of this process's and settles it; gives undefined when the claim was lost meanwhile. */
+/** Runs a call under a claim of this process and settles it; resolves with undefined if the claim was lost meanwhile. */
 async function runClaimed(services: RunServices, run: Run, tool: Opened<'external'>, token: string, attempt: number) {
   const { rolloutId, callId } = run.call
   const lost = new AbortController()
@@ -96,7 +96,7 @@ async function runClaimed(services: RunServices, run: Run, tool: Opened<'externa
   }
 }
 
-/** Tries again while the database is away: the effect has happened, and only its record can keep it from a second. */
+/** Tries again while the database is unavailable: the effect has happened, and only its record prevents a second one. */
 async function persistently<Result>(seconds: number, write: () => Promise<Result>): Promise<Result> {
   const end = performance.now() + seconds * 1000
   for (;;) {

@@ -14,14 +14,14 @@ export interface SettlingSettings {
 }
 
 /**
- * Reads the rollout once none of its calls runs any more, or gives the score where there is one; throws when that does not
- * come or one of the calls failed.
+ * Reads the rollout once none of its calls runs any more, or resolves with the stored score if there is one; throws if
+ * calls still run after the waiting time, or if one of them failed.
  */
 export async function settled(settings: SettlingSettings, grading: GradingIdentity): Promise<RecordedRollout | number> {
   const { ledger, isBusy, waitSeconds } = settings
   const end = performance.now() + waitSeconds * 1000
   for (let pause = 25; ; pause = Math.min(pause * 2, 500)) {
-    // In this order: what is not running any more by the time it is asked for is seen by what is read then.
+    // In this order: a call that has ended by the time of one question is visible to those that follow.
     const wasBusy = isBusy(grading.rolloutId)
     const { score, inTransaction } = await ledger.findGrading(grading)
     if (score !== undefined) return score
@@ -29,7 +29,7 @@ export async function settled(settings: SettlingSettings, grading: GradingIdenti
     if (!wasBusy && !inTransaction && !rollout.running) {
       if (rollout.failed === undefined) return rollout
       const { callId, tool } = rollout.failed
-      const message = `call "${callId}" of "${tool}" failed for reasons of the server's and never succeeded`
+      const message = `call "${callId}" of "${tool}" failed because of the server and has not succeeded since`
       throw new UngradableError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })
     }
     if (performance.now() > end) {
@@ -40,10 +40,10 @@ export async function settled(settings: SettlingSettings, grading: GradingIdenti
   }
 }
 
-/** The same for a rollout of which no stored score is asked: what it did, once none of its calls runs any more. */
+/** Reads the rollout once none of its calls runs any more, whatever its gradings. Throws like {@link settled}. */
 export async function settledRollout(settings: SettlingSettings, rolloutId: string): Promise<RecordedRollout> {
-  // No grader is named so: nothing can be stored of it.
+  // No grader has this name, so no score can be stored.
   const rollout = await settled(settings, { rolloutId, grader: '', sampleHash: '', itemHash: '' })
-  if (typeof rollout === 'number') throw new Error('a score of no grader is stored')
+  if (typeof rollout === 'number') throw new Error('a score is stored of a grader without a name')
   return rollout
 }

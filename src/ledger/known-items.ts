@@ -1,14 +1,14 @@
-/** Which items this process has stored lately, so that their content is not sent again with every call. */
+/** The items that this process has stored recently, so that their content is not sent again with every call. */
 export interface KnownItems {
   has(hash: string): boolean
-  /** The items of these records that have to be sent, by hash. */
+  /** The items of these records that must be sent, by hash. */
   missing(records: Iterable<{ readonly itemHash: string; readonly item: unknown }>): ReadonlyMap<string, unknown>
   add(hashes: Iterable<string>): void
 }
 
 /**
- * Remembers up to `limit` hashes, each for `seconds`: less than the shortest retention, so that an item which is
- * remembered has been used too lately to be deleted.
+ * Remembers up to `limit` hashes, each for `seconds`: less than the shortest retention, so that retention does not delete
+ * an item that is still remembered.
  */
 export function createKnownItems(now: () => number, limit = 10_000, seconds = 600): KnownItems {
   const storedAt = new Map<string, number>()

@@ -11,7 +11,7 @@ import { createKnownItems } from './known-items.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
 
-/** What {@link createLedger} needs: raw SQL, drizzle on a client of its own, the budget and the time of day. */
+/** What {@link createLedger} needs: raw SQL, drizzle on a client of its own, the budget and a clock. */
 export interface LedgerSettings {
   readonly sql: Sql
   readonly db: Db
@@ -20,18 +20,18 @@ export interface LedgerSettings {
   readonly now: () => number
 }
 
-/** Everything that is asked of the tables of the ledger. */
+/** All queries on the ledger's tables. */
 export type Ledger = ReturnType<typeof createLedger>
 
-/** Opens the ledger: the only way to the tables `items`, `rollouts`, `tool_calls` and `grades`. */
+/** Creates the ledger, the only way to the tables `items`, `rollouts`, `tool_calls` and `grades`. */
 export function createLedger({ sql, db, budget, now }: LedgerSettings) {
   const knownItems = createKnownItems(now)
   const record = createRecorder(sql, budget, knownItems)
   const findGrading = createGradingLookup(sql)
   return {
-    /** Looks a call up before it runs. */
+    /** Looks up a call before it runs. */
     lookup: createLookup(sql),
-    /** Writes a call unless it stands there; see {@link createRecorder}. */
+    /** Records a call unless it is recorded; see {@link createRecorder}. */
     record,
     /** Runs a call in a transaction under the rollout's lock; see {@link createTransactor}. */
     transact: createTransactor({ sql, db, budget, knownItems }, record),
@@ -40,22 +40,22 @@ export function createLedger({ sql, db, budget, now }: LedgerSettings) {
       settleClaim({ sql, db }, claim, end, change),
     /** Extends leases; see {@link renewClaims}. */
     renew: (tokens: readonly string[], seconds: number) => renewClaims(sql, tokens, seconds),
-    /** Records the calls of owners that died as failed; see {@link expireClaims}. */
+    /** Records the calls of dead owners as failed; see {@link expireClaims}. */
     expire: (seconds: number) => expireClaims(sql, seconds),
     /** Reads a rollout for its grading; see {@link createRolloutReader}. */
     readRollout: createRolloutReader(sql),
-    /** What there is of a grading; see {@link createGradingLookup}. */
+    /** Looks up a grading; see {@link createGradingLookup}. */
     findGrading,
-    /** Records a grading and gives the score that counts; see {@link createGradingRecorder}. */
+    /** Records a grading and resolves with the score that counts; see {@link createGradingRecorder}. */
     recordGrading: createGradingRecorder(sql, knownItems, findGrading),
-    /** Reads a rollout's stored state; null for none yet. */
+    /** Reads a rollout's stored state; null if it has none yet. */
     async readState(rolloutId: string): Promise<unknown> {
       const [row] = await sql<{ state: unknown }[]>`select state from rollouts where id = ${rolloutId}`
       return row?.state ?? null
     },
     /** Deletes old rollouts; see {@link deleteRollouts}. */
     deleteRollouts: (days: number, batch?: number) => deleteRollouts(sql, days, batch),
-    /** Whether the database answers; throws what the query throws. */
+    /** Resolves if the database answers; throws what the query throws. */
     async ping(): Promise<void> {
       await sql`select 1`
     },

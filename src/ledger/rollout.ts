@@ -4,12 +4,12 @@ import { isUnavailable } from '../postgres/database.ts'
 import { createBatcher } from './batch.ts'
 import { execute } from './statement.ts'
 
-/** What a grader is given of a rollout; a rollout that made no call has an empty trajectory. */
+/** A rollout as a grader is given it; a rollout without calls has an empty trajectory. */
 export interface RecordedRollout {
   readonly trajectory: readonly TrajectoryCall[]
-  /** The stored state; null for none yet. */
+  /** The stored state; null if it has none yet. */
   readonly state: unknown
-  /** The item it was recorded with; undefined for a rollout that is not recorded. */
+  /** The item it was recorded with; undefined if the rollout is not recorded. */
   readonly itemHash: string | undefined
   /** Whether a call of it is claimed under a lease that has not run out. */
   readonly running: boolean
@@ -17,26 +17,18 @@ export interface RecordedRollout {
   readonly failed: { readonly callId: string; readonly tool: string } | undefined
 }
 
-/** A call as the statement gives it: times in milliseconds since 1970. */
-type CallRow = readonly [
-  seq: number,
-  callId: string,
-  tool: string,
-  args: unknown,
-  output: string,
-  outcome: TrajectoryCall['outcome'],
-  code: string | null,
-  attempt: number,
-  startedAt: number,
-  finishedAt: number | null,
-  lapsed: boolean,
-]
+/** A call as the statement selects it: times in milliseconds since 1970. */
+interface SelectedCall extends Omit<TrajectoryCall, 'startedAt' | 'finishedAt'> {
+  readonly startedAt: number
+  readonly finishedAt: number | null
+  readonly lapsed: boolean
+}
 
 interface Row {
   readonly n: number
   readonly item_hash: string
   readonly state: unknown
-  readonly calls: readonly CallRow[] | null
+  readonly calls: readonly SelectedCall[] | null
 }
 
 const text = `
@@ -44,15 +36,16 @@ const text = `
   from jsonb_array_elements_text($1::text::jsonb) with ordinality as i(id, n)
   cross join lateral (select item_hash, state from rollouts where id = i.id limit 1) r
   cross join lateral (
-    select json_agg(json_build_array(seq, call_id, tool, arguments, output, outcome, code, attempt,
-      extract(epoch from started_at) * 1000, extract(epoch from finished_at) * 1000,
-      outcome = 'running' and lease_until < now()) order by seq) as calls
+    select json_agg(json_build_object('seq', seq, 'callId', call_id, 'tool', tool, 'arguments', arguments,
+      'output', output, 'outcome', outcome, 'code', code, 'attempt', attempt,
+      'startedAt', extract(epoch from started_at) * 1000, 'finishedAt', extract(epoch from finished_at) * 1000,
+      'lapsed', outcome = 'running' and lease_until < now()) order by seq) as calls
     from tool_calls where rollout_id = i.id
   ) t`
 
 /**
- * Gives the function that reads a rollout, its trajectory in order and its state, as one moment saw them; those asked for
- * together are read in one statement.
+ * Creates the function that reads a rollout, its trajectory in order and its state from one snapshot; rollouts that are
+ * read together are read in one statement.
  */
 export function createRolloutReader(sql: Sql): (rolloutId: string) => Promise<RecordedRollout> {
   const run = async (ids: readonly string[]): Promise<readonly RecordedRollout[]> => {
@@ -61,25 +54,27 @@ export function createRolloutReader(sql: Sql): (rolloutId: string) => Promise<Re
     for (const row of rows) found[Number(row.n) - 1] = recorded(row)
     return found
   }
-  // Few at a time, because each may be of megabytes.
+  // Few at a time, because each may have megabytes.
   const together = { maxEntries: 32, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
   return createBatcher<string, RecordedRollout>({ run, ...together, concernsAll: isUnavailable })
 }
 
 function recorded(row: Row | undefined): RecordedRollout {
   const calls = row?.calls ?? []
-  const failed = calls.find(([, , , , , outcome, , , , , lapsed]) => outcome === 'failed' || lapsed)
+  const failed = calls.find(({ outcome, lapsed }) => outcome === 'failed' || lapsed)
   return {
-    trajectory: calls.map(callOf),
+    trajectory: calls.map(trajectoryCall),
     state: row?.state ?? null,
     itemHash: row?.item_hash,
-    running: calls.some(([, , , , , outcome, , , , , lapsed]) => outcome === 'running' && !lapsed),
-    failed: failed && { callId: failed[1], tool: failed[2] },
+    running: calls.some(({ outcome, lapsed }) => outcome === 'running' && !lapsed),
+    failed: failed && { callId: failed.callId, tool: failed.tool },
   }
 }
 
-function callOf(row: CallRow): TrajectoryCall {
-  const [seq, callId, tool, args, output, outcome, code, attempt, startedAt, finishedAt] = row
-  const times = { startedAt: new Date(startedAt), finishedAt: finishedAt === null ? null : new Date(finishedAt) }
-  return { seq, callId, tool, arguments: args, output, outcome, code, attempt, ...times }
+function trajectoryCall({ lapsed: _, startedAt, finishedAt, ...call }: SelectedCall): TrajectoryCall {
+  return {
+    ...call,
+    startedAt: new Date(startedAt),
+    finishedAt: finishedAt === null ? null : new Date(finishedAt),
+  }
 }

@@ -20,8 +20,8 @@ export interface ClaimEnd {
 }
 
 /**
- * Ends a claimed call if the claim still holds, and says whether it did; one that was taken over ends nothing.
- * `change` turns the rollout's stored state (null for none yet) into the new one, under the rollout's lock.
+ * Ends a claimed call if the claim still holds, and resolves with whether it did; a claim that was taken over ends
+ * nothing. `change` turns the rollout's stored state (null if it has none yet) into the new one, under the rollout's lock.
  */
 export async function settleClaim(
   { sql, db }: { readonly sql: Sql; readonly db: Db },
@@ -30,7 +30,7 @@ export async function settleClaim(
   change?: (stored: unknown) => unknown,
 ): Promise<boolean> {
   const statement = settling(claim, end)
-  // On the ledger's own connections, which no tool can hold; only who waits for a lock waits with the tools.
+  // On the ledger's own connections, which tools cannot occupy; only a change of state, which waits for a lock, is not.
   if (change === undefined) return (await execute(sql, statement)).length === 1
   const settleWithState = async (tx: Tx): Promise<boolean> => {
     const connection = connectionOf(tx)
@@ -46,9 +46,9 @@ export async function settleClaim(
   return await rerunOnConflict(() => db.transaction(settleWithState))
 }
 
-// The rollout's row is locked before the call's, as in the statement that records calls: two orders would be a deadlock.
+// The rollout's row is locked before the call's, as in the statement that records calls: two orders would deadlock.
 const read = 'select state from rollouts where id = $1::text for no key update'
-// Postgres gives the lock back when nothing is asked for five seconds: the process is frozen or cut off.
+// Postgres releases the lock after five idle seconds: then this process is frozen or cut off.
 const lock = `
   select set_config('idle_in_transaction_session_timeout', '5000', true),
     pg_advisory_xact_lock(hashtextextended($1::text, 0))`
@@ -63,8 +63,8 @@ const settling = (claim: Claim, { outcome, output, code, cause }: ClaimEnd): Sta
 })
 
 /**
- * Extends the leases of these claims by `seconds` from now, and gives the tokens of those that still hold. One that is
- * just being settled is passed over: to wait for it would hold up the settling of all the others.
+ * Extends the leases of these claims to `seconds` from now, and resolves with the tokens of those that still hold. A claim
+ * that is being settled is skipped: waiting for it would delay all the others.
  */
 export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: number): Promise<ReadonlySet<string>> {
   const wanted = JSON.stringify(tokens)
@@ -85,8 +85,8 @@ export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: 
 }
 
 /**
- * Records as failed every claimed call whose lease ran out more than `seconds` ago: its owner died and no retry took
- * it over. A retry that comes after all runs it again, as one more attempt. Gives how many there were.
+ * Records as failed every claimed call whose lease ran out more than `seconds` ago: its owner died and no retry has taken
+ * it over. A later retry runs it again, as one more attempt. Resolves with the number of calls.
  */
 export async function expireClaims(sql: Sql, seconds: number): Promise<number> {
   const { count } = await rerunOnConflict(

@@ -46,7 +46,7 @@ describe('a bad grader fails its check for the reason that it has:', () => {
       'the same twice',
       'repeated gradings gave another score',
     ],
-    ['one that gives NaN', badGraders.notANumber, 'faults', 'gave NaN, which is no score'],
+    ['one that gives NaN', badGraders.notANumber, 'faults', 'gave NaN, which is not a score'],
     ['one that leaves its range', badGraders.outOfRange, 'faults', 'gave -0.5, outside its range [0, 1]'],
     [
       'one that pays for length, by a wall of text',

@@ -7,46 +7,46 @@ const asked = z.looseObject({
   messages: z.array(z.looseObject({ role: z.string(), content: z.unknown() })),
 })
 
-/** What a request to the model server was. */
+/** A request to the model server. */
 export interface ModelRequest {
   readonly path: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: z.infer<typeof asked>
 }
 
-/** What the model server sends back. */
+/** A response of the model server. */
 export interface Answer {
   readonly status: number
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Writes what is no answer: half of one, or nothing and a cut connection. */
+/** The raw response and its socket, for incomplete answers and broken connections. */
 export interface Hand {
   readonly response: ServerResponse
   readonly socket: Socket
 }
 
-/** What the model server answers to its nth request, counted from 1; undefined when it is done by hand, or not at all. */
+/** What the model server answers to its nth request, from 1; undefined if it writes the raw response, or never answers. */
 export type Behaviour = (request: ModelRequest, n: number, by: Hand) => Answer | undefined | Promise<Answer | undefined>
 
-/** A server that speaks OpenAI's chat completions. */
+/** A server with OpenAI's chat completions. */
 export interface ModelServer {
   readonly url: string
   readonly requests: readonly ModelRequest[]
-  /** How many requests are being answered now. */
+  /** How many requests are open. */
   readonly open: () => number
   close(): Promise<void>
 }
 
-/** An answer of any kind: a text, or anything as JSON. */
+/** An answer: a text as it is, or any value as JSON. */
 export const answer = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer => ({
   status,
   body: typeof body === 'string' ? body : JSON.stringify(body),
   headers: { 'content-type': typeof body === 'string' ? 'text/html' : 'application/json', ...headers },
 })
 
-/** A chat completion that says this, for 10 tokens, 4 of them cached, and 5. */
+/** A chat completion with this content, 10 prompt tokens, 4 of them cached, and 5 completion tokens. */
 export const completion = (content: unknown, more: Readonly<Record<string, unknown>> = {}) =>
   answer(200, {
     id: 'chatcmpl-1',
@@ -63,11 +63,11 @@ export const completion = (content: unknown, more: Readonly<Record<string, unkno
     ...more,
   })
 
-/** A verdict as the judge asks for it. */
+/** A verdict in the judge's format. */
 export const verdict = (score: unknown, reasoning: unknown = 'because') =>
   completion(JSON.stringify({ reasoning, score }))
 
-/** An error in OpenAI's shape. */
+/** An error in OpenAI's format. */
 export const apiError = (status: number, message: string, code: string | null = null, headers = {}) =>
   answer(status, { error: { message, type: 'error', param: null, code } }, headers)
 

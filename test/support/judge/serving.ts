@@ -8,16 +8,16 @@ import {
 } from '../../../src/runtime/judge/judge-client.ts'
 import { type Behaviour, type ModelServer, serveModel } from './model-server.ts'
 
-/** A judge, and the server that it asks. */
+/** A judge and the server that it asks. */
 export interface Served {
   readonly server: ModelServer
   readonly client: JudgeClient
   readonly judge: Judge
-  /** Asks the judge something, with a signal that never aborts. */
+  /** Asks the judge with a signal that never aborts. */
   readonly ask: (question?: Partial<JudgeQuestion>) => ReturnType<Judge>
 }
 
-/** Gives the function that serves a model and makes a judge of it; what it served is closed after each test. */
+/** Makes the function that serves a model and makes a judge for it; the servers are closed after each test. */
 export function serving() {
   const servers: ModelServer[] = []
   afterEach(async () => {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http'
 
-/** A request as a server of a test got it. */
+/** A request that a test's server received. */
 export interface Asked {
   readonly method: string | undefined
   readonly path: string | undefined
@@ -8,7 +8,7 @@ export interface Asked {
   readonly body: string
 }
 
-/** A server of a test at an address of this machine. */
+/** A test's server on a loopback address. */
 export interface Listening {
   readonly origin: string
   readonly port: number
@@ -16,7 +16,7 @@ export interface Listening {
   close(): Promise<void>
 }
 
-/** Starts a server that answers as `answer` says, given the request and how many there were, this one included. */
+/** Starts a server that answers with `answer`, which gets the request and its number, from 1. */
 export async function listen(
   answer: (response: ServerResponse, asked: Asked, count: number) => void,
 ): Promise<Listening> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Every process that this one started, and those that they started. */
+/** The descendants of this process. */
 export function descendants(): number[] {
   const parents = parentsOfAll()
   const found = [process.pid]
@@ -11,8 +11,10 @@ export function descendants(): number[] {
   return found.slice(1)
 }
 
-/** Whether a process is there and has not ended. */
-export const isAlive = (pid: number): boolean => parentsOfAll().has(pid)
+/** Whether a process runs. */
+export function isAlive(pid: number): boolean {
+  return parentsOfAll().has(pid)
+}
 
 function parentsOfAll(): Map<number, number> {
   if (process.platform !== 'linux') {
@@ -27,7 +29,7 @@ function parentsOfAll(): Map<number, number> {
       const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       if (state !== 'Z' && state !== 'X') parents.set(Number(name), Number(parent))
     } catch {
-      // It ended while it was looked at.
+      // It ended meanwhile.
     }
   }
   return parents

@@ -15,7 +15,7 @@ afterEach(async () => {
 })
 
 describe('an embeddings endpoint', () => {
-  it('is asked in batches, and its vectors come back in the order of the texts', async () => {
+  it('receives batches and returns vectors in the order of the texts', async () => {
     const { url, requests } = await serve(vectorOf)
     const embed = createEmbed({ url, model: 'm', apiKey: 'secret', batchSize: 2 })
     expect(await embed(['a', 'bb', 'ccc'])).toEqual([
@@ -27,13 +27,13 @@ describe('an embeddings endpoint', () => {
     expect(requests[0]).toMatchObject({ key: 'Bearer secret', model: 'm' })
   })
 
-  it('may have a slash at the end of its address, and need no key', async () => {
+  it('works with a slash at the end of its address and without a key', async () => {
     const { url, requests } = await serve(vectorOf)
     expect(await createEmbed({ url: `${url}/`, model: 'm' })(['a'])).toEqual([[1, 1]])
     expect(requests[0]?.key).toBeUndefined()
   })
 
-  it('is asked again after a 429 and a 503, no sooner than it wants', async () => {
+  it('is retried after a 429 and a 503, no sooner than it says', async () => {
     const refusals = [{ status: 429, headers: { 'retry-after': '7' } }, { status: 503 }]
     const { url, requests } = await serve(vectorOf, (request) => refusals[request - 1])
     const waits: number[] = []
@@ -46,7 +46,7 @@ describe('an embeddings endpoint', () => {
     expect(waits[1]).toBeLessThanOrEqual(250)
   })
 
-  it('is not asked again after a 401, and the error names the address and not the key', async () => {
+  it('is not retried after a 401, and the error names the address but not the key', async () => {
     const { url, requests } = await serve(vectorOf, () => ({ status: 401 }))
     const failing = createEmbed({ url: url.replace('http://', 'http://user:pass@'), model: 'm', apiKey: 'secret' })
     const error = await failing(['a']).catch((reason: unknown) => String(reason))
@@ -55,7 +55,7 @@ describe('an embeddings endpoint', () => {
     expect(requests).toHaveLength(1)
   })
 
-  it('is not believed to keep the key to itself: a refusal that repeats it is shown without it', async () => {
+  it('repeats a key in its refusal, and the error redacts it', async () => {
     const fetch = async () => new Response('{"error":"wrong key: sk-very-secret, user:hunter2"}', { status: 401 })
     const failing = createEmbed({ url: 'http://user:hunter2@e.example', model: 'm', apiKey: 'sk-very-secret', fetch })
     const error = await failing(['a']).catch((reason: unknown) => String(reason))
@@ -68,7 +68,7 @@ describe('an embeddings endpoint', () => {
     expect(requests[0]?.key).toBe(`Basic ${Buffer.from('user:p@ss').toString('base64')}`)
   })
 
-  it('fails after as many tries as it is given, with what it said last', async () => {
+  it('fails after the configured number of tries, with its last message', async () => {
     const { url, requests } = await serve(vectorOf, () => ({ status: 500 }))
     await expect(createEmbed({ url, model: 'm', attempts: 3, pauseMs: 1 })(['a'])).rejects.toThrow(
       /after 3 tries: HTTP 500.*not now/,
@@ -76,7 +76,7 @@ describe('an embeddings endpoint', () => {
     expect(requests).toHaveLength(3)
   })
 
-  it('fails when nobody is there, and when the answer is something else', async () => {
+  it('fails if nobody listens and if the answer has another format', async () => {
     const { url, close } = await serveEmbeddings(vectorOf)
     await close()
     await expect(createEmbed({ url, model: 'm', attempts: 2, pauseMs: 1 })(['a'])).rejects.toThrow('ECONNREFUSED')
@@ -89,13 +89,13 @@ describe('an embeddings endpoint', () => {
     await expect(asking('{"data":[{"embedding":[1]}]}')).rejects.toThrow('1 vectors for 2 texts')
   })
 
-  it('is given up when the caller is', async () => {
+  it('is aborted with the caller', async () => {
     const { url } = await serve(vectorOf, () => ({ status: 503, headers: { 'retry-after': '30' } }))
     const asking = createEmbed({ url, model: 'm' })(['a'], AbortSignal.timeout(100))
     await expect(asking).rejects.toThrow(/abort|timeout/i)
   })
 
-  it('is given up and asked again when it does not answer in time', async () => {
+  it('is retried if it does not answer in time', async () => {
     const silent: typeof fetch = (_, init) =>
       new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
     const embed = createEmbed({

@@ -21,7 +21,7 @@ const polite = defineGrader({
 const grades = (rollout: string) => database.sql`
   select outcome, score, code, reason from grades where rollout_id = ${rollout} order by id`
 
-/** A server whose graders ask a judge that behaves so. */
+/** A server whose graders ask a judge with this behaviour. */
 async function app(behave: Behaviour, timeoutSeconds = 2) {
   const { judge, server } = await serve(behave, { timeoutSeconds })
   const log = keepingLog()
@@ -29,7 +29,7 @@ async function app(behave: Behaviour, timeoutSeconds = 2) {
 }
 
 describe('a grading that asks a judge', () => {
-  it('is scored with what the judge says, and its words are the reason and nothing else', async () => {
+  it('gets the judge’s score, and the judge’s text only as its reason', async () => {
     const { replica } = await app(() => verdict(0.75, 'polite enough; score: 1'))
     const { status, text } = await post(replica, '/grade', gradingOf('judged', 'Please leave.'))
     expect([status, text]).toEqual([200, '{"score":0.75}'])
@@ -58,7 +58,7 @@ describe('a grading that asks a judge', () => {
     expect(written).not.toMatch(/sk-secret|the-gold-answer|Get lost/)
   })
 
-  it('is judged when the trainer comes again and the judge is back', async () => {
+  it('is judged when the trainer retries and the judge is available again', async () => {
     let isUp = false
     const { replica } = await app(() => (isUp ? verdict(1) : apiError(400, 'not now')))
     expect((await post(replica, '/grade', gradingOf('back', 'x'))).status).toBe(503)
@@ -67,7 +67,7 @@ describe('a grading that asks a judge', () => {
     expect((await grades('back')).map(({ outcome }) => outcome)).toContain('scored')
   })
 
-  it('does not write the answer or the reference to the log, though the API quotes them', async () => {
+  it('does not log the answer or the reference, although the API quotes them', async () => {
     const quoting: Behaviour = ({ body: { messages } }) =>
       apiError(
         400,

@@ -14,12 +14,12 @@ const child = (script: string, rest: Partial<Child> = {}): Child => ({
   ...rest,
 })
 const never = new AbortController().signal
-/** Writes the id of a process that would live for long, and of itself. */
+/** Writes the ids of a long-lived child and of itself. */
 const sleeper = 'sleep 600 & echo $! $$ >&3;'
 const pidsOf = (result: string) => result.trim().split(' ').map(Number)
 
 describe('a process of a grading', () => {
-  it('reads its input, and answers on a channel of its own', async () => {
+  it('reads its input and answers on its own channel', async () => {
     const ended = await runChild(
       child('read line; echo noise; echo trouble >&2; echo "$line" >&3', { input: 'hello\n' }),
       never,
@@ -27,7 +27,7 @@ describe('a process of a grading', () => {
     expect(ended).toEqual({ code: 0, signal: null, stopped: undefined, result: 'hello\n', complaint: 'trouble' })
   })
 
-  it('has the environment that it is given, and nothing of the server', async () => {
+  it('has only the given environment, nothing of the server’s', async () => {
     process.env['SECRET_OF_THE_SERVER'] = 'hunter2'
     const { result } = await runChild(child('env >&3', { env: { PATH: '/usr/bin:/bin', ONE: '1' } }), never)
     delete process.env['SECRET_OF_THE_SERVER']
@@ -35,7 +35,7 @@ describe('a process of a grading', () => {
     expect(result).not.toContain('hunter2')
   })
 
-  it('leaves nobody behind when it ends', async () => {
+  it('leaves no process behind when it ends', async () => {
     const { code, result } = await runChild(child(sleeper), never)
     expect(code).toBe(0)
     const pids = pidsOf(result)
@@ -43,7 +43,7 @@ describe('a process of a grading', () => {
     await expect.poll(() => pids.filter(isAlive)).toEqual([])
   })
 
-  it('is killed with all of its group when its time is up', async () => {
+  it('is killed with its whole group when it times out', async () => {
     const { signal, stopped, result } = await runChild(
       child(`trap "" TERM INT HUP; ${sleeper} wait`, { seconds: 1 }),
       never,
@@ -55,7 +55,7 @@ describe('a process of a grading', () => {
   })
 
   it.each(['echo xxxxxxxxxxxxxxx', 'echo xxxxxxxxxxxxxxx >&2', 'echo xxxxxxxxxxxxxxx >&3'])(
-    'is killed when it writes without end: %s',
+    'is killed if it writes without end: %s',
     async (line) => {
       const { stopped, result, complaint } = await runChild(child(`while true; do ${line}; done`), never)
       expect(stopped).toBe('output')
@@ -76,8 +76,8 @@ describe('a process of a grading', () => {
     await expect.poll(() => pids.filter(isAlive)).toEqual([])
   })
 
-  it('is not waited for by whom it sent away with its pipes', async () => {
-    // Another session is out of reach of the group; where there are namespaces, it ends with them.
+  it('is not waited for while a detached child keeps its pipes', async () => {
+    // A process in another session is outside the group; with namespaces it ends with them.
     const away = `${JSON.stringify(process.execPath)} -e ${JSON.stringify(
       "const c = require('child_process').spawn('sleep', ['600'], { detached: true, stdio: 'inherit' }); require('fs').writeSync(3, String(c.pid)); process.exit(0)",
     )}`
@@ -87,12 +87,12 @@ describe('a process of a grading', () => {
     process.kill(Number(result), 'SIGKILL')
   })
 
-  it('does not mind what does not read its input', async () => {
+  it('can ignore its input', async () => {
     const ended = await runChild(child('exit 3', { input: 'x'.repeat(1_000_000) }), never)
     expect(ended).toMatchObject({ code: 3, signal: null, stopped: undefined })
   })
 
-  it('that cannot be started says why', async () => {
+  it('reports why it cannot be started', async () => {
     const ended = await runChild(child('', { program: '/nowhere/python3' }), never)
     expect(ended).toMatchObject({ code: null, result: '', complaint: expect.stringContaining('ENOENT') })
   })

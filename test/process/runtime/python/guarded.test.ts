@@ -20,7 +20,7 @@ async function run(source: string, settings: PythonSettings = {}, item: unknown 
   const { signal } = new AbortController()
   return createPythonRunner(settings)({ type: 'python', source }, { sample: {}, item }, signal)
 }
-/** What code says that can only throw: the last line of its error. */
+/** The score of the code, or the details of its error. */
 async function said(lines: readonly string[], settings: PythonSettings = {}, item: unknown = {}): Promise<string> {
   const answer = await run(doing(...lines), settings, item)
   return answer.ok ? `scored ${answer.score}` : (answer.errors.python_grader_runtime_error_details ?? answer.reason)
@@ -30,7 +30,7 @@ const serverError = (type: string) => ({
   errors: { python_grader_server_error: true, python_grader_server_error_type: type },
 })
 
-it('is tried from the strongest way to the weakest, and never as root', () => {
+it('is tried from the strongest way to the weakest, never as root', () => {
   expect(confinements(true).map(({ isolation }) => isolation)).toEqual([
     'bubblewrap',
     'bubblewrap',
@@ -46,7 +46,7 @@ it('is tried from the strongest way to the weakest, and never as root', () => {
   expect(confinements(false).every(({ identity }) => identity === undefined)).toBe(true)
 })
 
-it('does not run where no way of those that may be tried is there', async () => {
+it('does not run if none of the allowed ways works', async () => {
   expect(await run('def grade(sample, item): return 1', { confinements: [] })).toMatchObject({ ok: false })
   const impossible = { isolation: 'namespaces', before: ['/nowhere/unshare'], identity: undefined } as const
   const answer = await run('def grade(sample, item): return 1', { confinements: [impossible] })
@@ -145,7 +145,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
     chmodSync(folder, 0o777)
     const path = JSON.stringify(join(folder, 'left'))
-    // Neither an error of the code nor a file: the folder must stay empty whatever the code was told.
+    // Whatever the error is, the folder must stay empty.
     const told = await said(
       lines.map((line) => line.replaceAll('PATH', path)),
       settings,
@@ -156,7 +156,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     rmSync(folder, { recursive: true })
   })
 
-  it('starts no interpreter of its own, on which no hook would be set', async () => {
+  it('starts no second interpreter, which would have no hook', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
     chmodSync(folder, 0o777)
     const making = JSON.stringify(`import os; os.mkdir("${folder}/made")`)
@@ -179,12 +179,12 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     rmSync(folder, { recursive: true })
   })
 
-  it('may replace the code of its own functions, as numpy and asyncio do', async () => {
+  it('can replace the code of its own functions, as numpy and asyncio do', async () => {
     const lines = ['def one(): return 1', 'def two(): return 2', 'one.__code__ = two.__code__', 'return one()']
     expect(await said(lines, settings)).toBe('scored 2')
   })
 
-  it('may not replace the code of the functions that guard it', async () => {
+  it('cannot replace the code of the functions that guard it', async () => {
     const lines = [
       'try:',
       '    open("/etc/passwd")',
@@ -215,14 +215,14 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     ['pandas', 'float(pandas.DataFrame({"a": [0.25, 0.75]}).a.sum())'],
     ['scipy.stats', 'float(scipy.stats.spearmanr([1, 2, 3], [1, 2, 3])[0])'],
     ['rapidfuzz', 'rapidfuzz.fuzz.ratio("a", "a") / 100'],
-  ])('uses %s where it is installed', async (name, expression) => {
+  ])('uses %s if it is installed', async (name, expression) => {
     const root = name.split('.')[0]
     const told = await said([`import ${name}`, `return ${expression}`], settings)
     if (told.includes(`No module named '${root}'`)) return
     expect(told).toMatch(/^scored (1|0\.9{6}\d*)$/)
   })
 
-  it('reads no file but those of Python', async () => {
+  it('reads only Python’s own files', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
     writeFileSync(join(folder, '.env'), 'SECRET=hunter2', { mode: 0o644 })
     for (const path of [`${folder}/.env`, '/etc/passwd', '/usr/share/../../etc/passwd', 'grader.py']) {
@@ -237,7 +237,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     expect(await said(ofPython, settings)).toBe('scored 1')
   })
 
-  it('finds nothing of the server in its environment', async () => {
+  it('finds nothing of the server’s environment', async () => {
     process.env['SECRET_OF_THE_SERVER'] = 'hunter2'
     const names = await said(['import os', 'raise Exception(" ".join(sorted(os.environ)))'], settings)
     expect(names.split('Exception: ')[1]?.split(' ')).toEqual(Object.keys(environment).sort())
@@ -253,14 +253,14 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
   })
 
   it.each(['print("x" * 1000)', 'print("x" * 1000, file=sys.stderr)', 'sys.stdout.write("x" * 100_000_000)'])(
-    'is killed when it writes without end: %s',
+    'is killed if it writes without end: %s',
     async (line) => {
       const flood = `import sys\n${doing(`while True: ${line}`)}`
       expect(await run(flood, { ...settings, outputBytes: 100_000 })).toMatchObject(serverError('OutputLimit'))
     },
   )
 
-  it('has the libraries of Python that graders use', async () => {
+  it('can use the standard libraries that graders need', async () => {
     const names = `ast bisect collections csv dataclasses datetime decimal difflib fractions functools heapq html io itertools
       json math operator random re sqlite3 statistics string textwrap typing unicodedata urllib.parse uuid
       xml.etree.ElementTree zoneinfo`
@@ -268,19 +268,19 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
   })
 })
 
-// macOS knows no limit of memory, and threads are no processes to it.
+// macOS has no memory limit and does not count threads as processes.
 describe.runIf(interpreter.found && onLinux).each(ways)('the kernel, %s', (_way, settings) => {
-  it('lets it start no thread and no process, which no hook is asked about', async () => {
+  it('prevents threads and processes, which the hook does not see', async () => {
     const thread = ['import threading', 'for _ in range(20): threading.Thread(target=threading.Event().wait).start()']
     expect(await said(thread, settings)).toContain("can't start new thread")
   })
 
-  it('lets it write no byte to a file, which no hook is asked about', async () => {
+  it('prevents every write to a file, which the hook does not see', async () => {
     const memory = ['import os', 'return os.write(os.memfd_create("x"), b"x")']
     expect(await said(memory, settings)).toContain('File too large')
   })
 
-  it('gives it as much memory as it may have, and no more', async () => {
+  it('limits its memory', async () => {
     const memoryBytes = 512 * 1024 ** 2
     const taking = (megabytes: number) => doing(`return len(bytearray(${megabytes} * 1024 ** 2)) / 1024 ** 2`)
     expect(await run(taking(128), { ...settings, memoryBytes })).toMatchObject({ ok: true, score: 128 })
@@ -290,22 +290,22 @@ describe.runIf(interpreter.found && onLinux).each(ways)('the kernel, %s', (_way,
   })
 })
 
-describe.runIf(interpreter.found && onLinux)('namespaces, where they are found', () => {
+describe.runIf(interpreter.found && onLinux)('namespaces, if the machine allows them', () => {
   const apart = interpreter.found && ['bubblewrap', 'namespaces'].includes(interpreter.confinement.isolation)
-  // Whoever looks from within cannot open /proc, but may read where its links point to.
-  it.each(['net', 'ipc', 'pid'])('have a %s of their own, and else the server’s', async (kind) => {
+  // The code cannot open files in /proc, but it can read where its links point.
+  it.each(['net', 'ipc', 'pid'])('have their own %s, otherwise the server’s', async (kind) => {
     const own = await said(['import os', `raise Exception(os.readlink("/proc/self/ns/${kind}"))`])
     expect(own).toContain(`${kind}:[`)
     expect(own.includes(readlinkSync(`/proc/self/ns/${kind}`))).toBe(!apart)
   })
 
-  it('hold no process but the grading’s', async () => {
+  it('contain only the process of the grading', async () => {
     expect(await said(['import os', 'return os.getpid()'])).toMatch(apart ? /^scored [12]$/ : /^scored \d{2,}$/)
   })
 })
 
 const wrapped = interpreter.found && interpreter.confinement.isolation === 'bubblewrap'
-describe.runIf(wrapped)('bubblewrap, where it is installed', () => {
+describe.runIf(wrapped)('bubblewrap, if it is installed', () => {
   const ways = confinements(asRoot).filter(({ isolation }) => isolation === 'bubblewrap')
 
   it.each(ways.map((way) => [way.before.at(-1), way] as const))(

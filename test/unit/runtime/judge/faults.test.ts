@@ -5,7 +5,7 @@ import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
 
-/** One fault or more, then a verdict. */
+/** One or more faults, then a verdict. */
 const faulty =
   (...faults: readonly (Answer | ((by: Parameters<Behaviour>[2]) => void))[]): Behaviour =>
   (_, n, by) => {
@@ -33,7 +33,7 @@ const passing: readonly [string, Behaviour][] = [
 ]
 
 describe('a judge', () => {
-  it.each(passing)('is asked again after %s', async (_, behave) => {
+  it.each(passing)('is retried after %s', async (_, behave) => {
     const { server, ask } = await serve(behave)
     expect((await ask()).score).toBe(0.5)
     expect(server.requests.length).toBeGreaterThan(1)
@@ -52,13 +52,13 @@ describe('a judge', () => {
         ),
       ),
     ],
-  ])('that answers with nothing but %s is given up after five tries', async (_, behave) => {
+  ])('that answers only with %s is given up after five tries', async (_, behave) => {
     const { server, ask } = await serve(behave)
     await expect(ask()).rejects.toMatchObject({ status: 503, code: 'judge_unavailable' })
     expect(server.requests).toHaveLength(5)
   })
 
-  it('that is not there is given up, and the operator reads why', async () => {
+  it('that is unreachable is given up, and the operator reads why', async () => {
     const { server, ask } = await serve(() => undefined)
     await server.close()
     const error: unknown = await ask().catch((thrown: unknown) => thrown)
@@ -66,7 +66,7 @@ describe('a judge', () => {
     expect(String(error instanceof Error && error.cause)).toContain('ECONNREFUSED')
   })
 
-  it('is not asked again where the API says that this does not help', async () => {
+  it('is not retried if the API says that this does not help', async () => {
     const { server, ask } = await serve(() => apiError(503, 'x', null, { 'x-should-retry': 'false' }))
     await expect(ask()).rejects.toMatchObject({ code: 'judge_refused' })
     expect(server.requests).toHaveLength(1)
@@ -78,7 +78,7 @@ describe('a judge', () => {
     ['milliseconds', () => ({ 'retry-after-ms': '400', 'retry-after': '9' }), 400, 400],
     ['a date', () => ({ 'retry-after': soon() }), 7_000, 9_000],
     ['nothing that can be read', () => ({ 'retry-after': 'a while', 'retry-after-ms': 'x' }), 75, 125],
-  ])('is left alone for as long as it asks, in %s', async (_, headers, least, most) => {
+  ])('is retried after the pause that it asks for, in %s', async (_, headers, least, most) => {
     const waits: number[] = []
     const wait = async (milliseconds: number) => void waits.push(milliseconds)
     const faults = faulty(apiError(429, 'later', null, headers()), apiError(503, 'later', null, headers()))
@@ -89,20 +89,20 @@ describe('a judge', () => {
     expect(waits[0]).toBeLessThanOrEqual(most)
   })
 
-  it('that wants to be left alone for longer than anybody waits is given up at once, and says for how long', async () => {
+  it('that asks for a longer pause than the timeout is given up at once, with that pause in the error', async () => {
     const { server, ask } = await serve(() => apiError(429, 'tomorrow', null, { 'retry-after': '3600' }))
     await expect(ask()).rejects.toMatchObject({ code: 'judge_unavailable', retryAfterSeconds: 3600 })
     expect(server.requests).toHaveLength(1)
   })
 
-  it('that is silent is asked again, on another connection, and the first is let go', async () => {
+  it('that is silent is asked again on another connection, and the first is closed', async () => {
     const { server, ask } = await serve((_, n) => (n === 1 ? undefined : verdict(0.5)), { trySeconds: 0.1 })
     expect((await ask()).score).toBe(0.5)
     expect(server.requests).toHaveLength(2)
     await expect.poll(() => server.open()).toBe(0)
   })
 
-  it('that falls silent within its body is asked again, and the first request is let go', async () => {
+  it('that stops within its body is asked again, and the first request is closed', async () => {
     const half: Behaviour = (_, n, { response }) => {
       if (n > 1) return verdict(0.5)
       response.writeHead(200, { 'content-type': 'application/json' })
@@ -114,21 +114,21 @@ describe('a judge', () => {
     await expect.poll(() => server.open()).toBe(0)
   })
 
-  it('that stays silent is too late, and so is one that is always too busy', async () => {
+  it('that stays silent or busy times out', async () => {
     const silent = await serve(() => undefined, { timeoutSeconds: 0.2 })
     await expect(silent.ask()).rejects.toMatchObject({ status: 504, code: 'judge_timed_out' })
     const busy = await serve(() => apiError(429, 'too much'), { timeoutSeconds: 1, trySeconds: 20 })
     const error: unknown = await busy.ask().catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ status: 504, code: 'judge_timed_out' })
     expect(String(error instanceof Error && error.cause)).toContain('HTTP 429 too much')
-    // What was on its way when the time was up may still arrive.
+    // A request that was on its way at the timeout may still arrive.
     await sleep(200)
     const { length } = busy.server.requests
     await sleep(200)
     expect(busy.server.requests).toHaveLength(length)
   })
 
-  it('is let go when the grader is: the request ends, and the reason is the grader’s', async () => {
+  it('is aborted with the grader, with the grader’s reason', async () => {
     const { server, judge } = await serve(() => undefined)
     const controller = new AbortController()
     const asked = judge({ prompt: 'p', answer: 'a' }, controller.signal)
@@ -139,13 +139,13 @@ describe('a judge', () => {
     await expect.poll(() => server.open()).toBe(0)
   })
 
-  it('is not asked by a grader that is out of time already', async () => {
+  it('is not asked by a grader that has timed out', async () => {
     const { server, judge } = await serve(() => verdict(1))
     await expect(judge({ prompt: 'p', answer: 'a' }, AbortSignal.abort(new Error('over')))).rejects.toThrow('over')
     expect(server.requests).toHaveLength(0)
   })
 
-  it('is let go during a pause between two tries too', async () => {
+  it('is aborted during a pause between two tries too', async () => {
     const { server, judge } = await serve(() => apiError(429, 'later', null, { 'retry-after': '1' }))
     const controller = new AbortController()
     const asked = judge({ prompt: 'p', answer: 'a' }, controller.signal)

@@ -8,11 +8,11 @@ import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
 
-/** What a credulous reader takes for an order, or for a verdict. */
+/** What a credulous reader takes for an instruction or a verdict. */
 const orders = /return 1|score\s*:\s*1|"score": 1|返回 1|верни 1|أعد 1|gib 1|ZXR1cm4gMS/iu
 const lineEnd = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/u
 
-/** All that stands outside of the two lines that the system message names, and what stands within. */
+/** The text outside the two lines that the system message names, and the text between them. */
 function parted(messages: readonly { readonly role: string; readonly content: unknown }[]) {
   const [system, ...others] = messages.map(({ content }) => String(content))
   const [, begin, end] = /between the line (<<<\S.*?>>>) and the line (<<<\S.*?>>>)/u.exec(system ?? '') ?? []
@@ -29,14 +29,14 @@ function parted(messages: readonly { readonly role: string; readonly content: un
   return { system: system ?? '', outside, inside }
 }
 
-/** A model that obeys whoever speaks to it outside of the fence, and judges what stands inside. */
+/** A model that obeys everything outside the fence and judges what is inside. */
 const gullible = ({ body }: ModelRequest) => {
   const { outside } = parted(body.messages)
   return outside.some((line) => orders.test(line)) ? verdict(1, 'as I was told') : verdict(0.1, 'not polite')
 }
 
 describe('an answer that tries to judge itself', () => {
-  it('comes in more than thirty kinds, no two of them the same', () => {
+  it('comes in more than thirty distinct kinds', () => {
     expect(new Set(injections.map(({ answer }) => answer)).size).toBe(injections.length)
     expect(injections.length).toBeGreaterThan(30)
   })
@@ -57,7 +57,7 @@ describe('an answer that tries to judge itself', () => {
   it.each([
     ['without a fence', (answer: string) => answer],
     ['in a fence that everybody knows', (answer: string) => `<<<ANSWER>>>\n${answer}\n<<<END OF ANSWER>>>`],
-  ])('would be believed %s: these tests can fail', async (_, dress) => {
+  ])('would be believed %s, so these tests can fail', async (_, dress) => {
     const { client } = await serve(gullible)
     const system = 'It stands between the line <<<ANSWER>>> and the line <<<END OF ANSWER>>>.'
     const read = (text: string) => (text.includes('"score":1') ? 1 : 0.1)
@@ -73,7 +73,7 @@ describe('an answer that tries to judge itself', () => {
     expect(believed).toBeGreaterThan(0)
   })
 
-  it.each(injections)('by $name is not heard where the judge quotes it', async ({ answer }) => {
+  it.each(injections)('by $name has no effect if the judge quotes it', async ({ answer }) => {
     const { ask } = await serve(() => completion(`The answer says:\n${answer}\nI think that it deserves 0.1.`))
     await expect(ask({ answer })).rejects.toMatchObject({ code: 'judge_unreadable' })
     const quoting = await serve(() => verdict(0.1, answer))
@@ -82,7 +82,7 @@ describe('an answer that tries to judge itself', () => {
 })
 
 describe('a fence', () => {
-  it('begins and ends once, whatever is in it, and is the same for the same text', () => {
+  it('begins and ends once, whatever it contains, and is equal for equal texts', () => {
     const marker = fc.constantFrom('<<<ANSWER ', '<<<END OF ANSWER ', '>>>', '\n', '73475cb40a568e8d', 'a')
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -99,7 +99,7 @@ describe('a fence', () => {
     )
   })
 
-  it('takes another marker where an answer has the one of its hash, in capitals even', () => {
+  it('uses another marker if an answer contains the one of its hash, in any case', () => {
     const guessed = '0123456789abcdef'
     const hashOf = (text: string) => (text.includes('guess') ? guessed : `${'f'.repeat(16)}${text.length}`)
     expect(fence('a guess', hashOf).begin).toBe(`<<<ANSWER ${guessed}>>>`)
@@ -108,7 +108,7 @@ describe('a fence', () => {
     }
   })
 
-  it('is told to the judge, with the question and the range, before it sees the answer', () => {
+  it('is described to the judge, with the question and the range, before the answer', () => {
     const [system, user] = judgeMessages({ prompt: 'Is it polite?', answer: '42', range: [0, 5] })
     const { begin, end } = fence('42')
     expect(system?.content).toContain(`between the line ${begin} and the line ${end}`)

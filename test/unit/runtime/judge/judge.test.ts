@@ -6,7 +6,7 @@ import { serving } from '../../../support/judge/serving.ts'
 const serve = serving()
 
 describe('a judge', () => {
-  it('asks for a reasoning and then a number, by a strict schema, and gives both', async () => {
+  it('asks for reasoning and then a number with a strict schema, and returns both', async () => {
     const { server, ask } = await serve(() => verdict(0.25, 'rude, but brief'))
     const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15, cached_tokens: 4 }
     expect(await ask()).toEqual({ score: 0.25, reasoning: 'rude, but brief', model: 'm-2026-01-01', usage })
@@ -32,7 +32,7 @@ describe('a judge', () => {
     [11, [0, 10], 10],
     [-2, [-1, 1], -1],
     [0, [0, 1], 0],
-  ] as const)('that says %d in the range %j is heard as %d', async (said, range, score) => {
+  ] as const)('that says %d in the range %j gives %d', async (said, range, score) => {
     const { ask } = await serve(() => verdict(said))
     expect((await ask({ range })).score).toBe(score)
   })
@@ -47,7 +47,7 @@ describe('a judge', () => {
     expect(server.requests).toHaveLength(0)
   })
 
-  it('is asked with the sampling of the question, and with another model where the settings have one', async () => {
+  it('is asked with the question’s sampling, and with the replacement of the model if there is one', async () => {
     const { server, ask, client } = await serve(() => verdict(1), { models: new Map([['gpt-4o', 'gpt-5-mini']]) })
     const sampling = { temperature: 0, topP: 0.5, seed: 7, reasoningEffort: 'low', maxTokens: 900 }
     await ask({ model: 'gpt-4o', sampling })
@@ -62,7 +62,7 @@ describe('a judge', () => {
     expect([...client.usage().keys()]).toEqual(['gpt-5-mini'])
   })
 
-  it('may have a user, a password and a query in its address, and no key', async () => {
+  it('can have a user, a password and a query in its address, and no key', async () => {
     const { server } = await serve(() => verdict(1))
     const url = `${server.url.replace('http://', 'http://user:p%40ss@')}/?api-version=preview`
     await (await serve(() => undefined, { url, apiKey: undefined })).ask()
@@ -72,7 +72,7 @@ describe('a judge', () => {
     expect(headers['api-key']).toBeUndefined()
   })
 
-  it('sends no key where it has none, whatever the environment has', async () => {
+  it('sends no key if it has none, whatever is in the environment', async () => {
     process.env['OPENAI_API_KEY'] = 'sk-of-somebody-else'
     process.env['OPENAI_ORG_ID'] = 'org-of-somebody-else'
     try {
@@ -86,7 +86,7 @@ describe('a judge', () => {
     }
   })
 
-  it('counts tokens by model, of tries that came to nothing too', async () => {
+  it('counts tokens by model, including those of failed tries', async () => {
     const { client, ask } = await serve((_, n) => (n === 1 ? completion('hm') : verdict(1)))
     const { usage } = await ask()
     const twice = { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30, cached_tokens: 8 }
@@ -98,7 +98,7 @@ describe('a judge', () => {
     })
   })
 
-  it('may say nothing of its tokens, or nonsense', async () => {
+  it('can leave its tokens out, or report nonsense', async () => {
     const none = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0, cached_tokens: 0 }
     const content = '{"reasoning":"","score":1}'
     for (const usage of [undefined, null, 'many', { prompt_tokens: -1, completion_tokens: 'x' }]) {
@@ -177,25 +177,28 @@ describe('a reply', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  it.each(unreadable)('of %s is no number: the judge is asked again, and then nothing can be said', async (_, text) => {
-    const { server, ask } = await serve(() => completion(text))
-    const failed = ask()
-    await expect(failed).rejects.toThrow(UngradableError)
-    await expect(failed).rejects.toMatchObject({ status: 503, code: 'judge_unreadable' })
-    expect(server.requests).toHaveLength(3)
-  })
+  it.each(unreadable)(
+    'of %s is not a number: the judge is asked again, and then there is no score',
+    async (_, text) => {
+      const { server, ask } = await serve(() => completion(text))
+      const failed = ask()
+      await expect(failed).rejects.toThrow(UngradableError)
+      await expect(failed).rejects.toMatchObject({ status: 503, code: 'judge_unreadable' })
+      expect(server.requests).toHaveLength(3)
+    },
+  )
 
   it.each([
-    ['that was cut off, even where it can be read', 'judge_unreadable', { finish_reason: 'length' }],
-    ['that a filter held back', 'judge_declined', { finish_reason: 'content_filter' }],
-  ])('%s is asked for again, and is no number', async (_, code, choice) => {
+    ['that was cut off, even if it can be read', 'judge_unreadable', { finish_reason: 'length' }],
+    ['that a filter withheld', 'judge_declined', { finish_reason: 'content_filter' }],
+  ])('%s is retried and is not a number', async (_, code, choice) => {
     const message = { role: 'assistant', content: '{"reasoning":"r","score":1}' }
     const { server, ask } = await serve(() => completion('', { choices: [{ index: 0, message, ...choice }] }))
     await expect(ask()).rejects.toMatchObject({ status: 503, code })
     expect(server.requests).toHaveLength(3)
   })
 
-  it('that refuses is asked for again, and is no number', async () => {
+  it('that refuses is retried and is not a number', async () => {
     const message = { role: 'assistant', content: null, refusal: 'I cannot help with that.' }
     const refusal = { choices: [{ index: 0, finish_reason: 'stop', message }] }
     const { server, ask } = await serve(() => completion('', refusal))
@@ -212,7 +215,7 @@ describe('a reply', () => {
     ['a stream', 'data: {"score":1}\n\ndata: [DONE]\n\n', { 'content-type': 'text/event-stream' }],
     ['an empty body', '', { 'content-type': 'application/json', 'content-length': '0' }],
     ['204 and no body', undefined, {}],
-  ])('that is %s is no number', async (_, body, headers) => {
+  ])('that is %s is not a number', async (_, body, headers) => {
     const { server, ask } = await serve(() =>
       body === undefined ? { status: 204, body: '', headers: {} } : answer(200, body, headers),
     )
@@ -289,7 +292,7 @@ describe('a parameter that a model does not support', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  it('is refused for good where the API refuses it although it was not sent again', async () => {
+  it('that the API refuses although it was dropped makes the request fail', async () => {
     const { server, ask } = await serve(() => apiError(400, unsupported('seed')))
     await expect(ask({ sampling })).rejects.toMatchObject({ code: 'judge_refused' })
     expect(server.requests).toHaveLength(2)
@@ -300,7 +303,7 @@ describe('a request that the API refuses', () => {
   it.each([
     'This response_format type is unavailable now',
     'This model does not support response format `json_schema`',
-  ])('for its schema (%s) is made without one, and the model is remembered for it', async (message) => {
+  ])('for its schema (%s) is made without one, from then on for this model', async (message) => {
     const { server, ask } = await serve(({ body }) =>
       'response_format' in body ? apiError(400, message) : verdict(0.5),
     )
@@ -317,7 +320,7 @@ describe('a request that the API refuses', () => {
     [404, 'model_not_found', 'judge_refused', 'see JUDGE_MODEL, JUDGE_MODELS and JUDGE_URL'],
     [400, 'context_length_exceeded', 'judge_refused', 'see the log'],
     [429, 'insufficient_quota', 'judge_refused', 'quota'],
-  ])('with %d (%s) is not made again, and the message names the setting', async (status, why, code, hint) => {
+  ])('with %d (%s) is not retried, and the message names the setting', async (status, why, code, hint) => {
     const { server, ask } = await serve(() => apiError(status, 'no', why))
     const failed = ask()
     await expect(failed).rejects.toThrow(UngradableError)
@@ -325,7 +328,7 @@ describe('a request that the API refuses', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  it('is shown to the operator, without the key that the API repeats, and without the password of its address', async () => {
+  it('is reported to the operator without the key and the password that the API repeats', async () => {
     const said = 'wrong key: sk-secret-of-the-judge of user:hunter2, dXNlcjpodW50ZXIy'
     const { server } = await serve(() => apiError(401, said))
     const url = server.url.replace('http://', 'http://user:hunter2@')
@@ -336,7 +339,7 @@ describe('a request that the API refuses', () => {
     expect(message).not.toContain('wrong key')
   })
 
-  it('by sending it elsewhere is not followed: the answer stays here', async () => {
+  it('with a redirect is not followed, so the answer stays here', async () => {
     const elsewhere = await serve(() => verdict(1))
     const location = `${elsewhere.server.url}/chat/completions`
     const { ask } = await serve(() => answer(307, '', { location }))

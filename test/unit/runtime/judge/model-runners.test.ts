@@ -34,7 +34,7 @@ const steps = [
 const says = (result: unknown) => completion(JSON.stringify({ steps, result }))
 const usage = [{ model: 'm', prompt_tokens: 10, completion_tokens: 5, total_tokens: 15, cached_tokens: 4 }]
 
-/** Runs a grader against a model that behaves so. */
+/** Runs a grader against a model with this behaviour. */
 async function run(grader: unknown, behave: Behaviour, options: Partial<JudgeClientOptions> = {}) {
   const { server, client } = await serve(behave, options)
   const checked = checkGrader(grader)
@@ -47,7 +47,7 @@ async function run(grader: unknown, behave: Behaviour, options: Partial<JudgeCli
 }
 
 describe('score_model', () => {
-  it('is asked with the grader’s messages and nothing more, for steps and then a number', async () => {
+  it('is asked with only the grader’s messages, for steps and then a number', async () => {
     const { graded, server } = await run(scoring, () => says(0.75))
     expect(graded).toMatchObject({ score: 0.75, errors: graderErrors(), reason: 'It is right. It is short.', usage })
     const { body } = server.requests[0] ?? expect.fail('nothing was asked')
@@ -70,7 +70,7 @@ describe('score_model', () => {
     expect(Object.keys(body).sort()).toEqual(['messages', 'model', 'response_format'])
   })
 
-  it('passes its sampling parameters on, under the names of the API', async () => {
+  it('passes on its sampling parameters under the names of the API', async () => {
     const sampling_params = {
       max_completions_tokens: 500,
       reasoning_effort: 'low',
@@ -89,20 +89,20 @@ describe('score_model', () => {
     expect((await run({ ...scoring, range: [0, 5] }, () => says(4))).graded.score).toBe(4)
   })
 
-  it('may leave its steps out, or write them oddly', async () => {
+  it('can leave its steps out, or give them another shape', async () => {
     for (const odd of [undefined, 'none', [1, { conclusion: 2 }]]) {
       const text = JSON.stringify({ steps: odd, result: 1 })
       expect((await run(scoring, () => completion(text))).graded).toMatchObject({ score: 1, errors: graderErrors() })
     }
   })
 
-  it('is remembered, and then costs nothing', async () => {
+  it('is cached, and then costs nothing', async () => {
     const { graded, server, again } = await run(scoring, () => says(1))
     expect(await again()).toEqual({ ...graded, usage: [] })
     expect(server.requests).toHaveLength(1)
   })
 
-  it('is asked for by the judge’s settings and counted with the judge’s questions', async () => {
+  it('uses the judge’s settings and is counted with the judge’s questions', async () => {
     const models = new Map([['gpt-4o', 'gpt-5-mini']])
     const reply = completion('{"steps":[],"result":1,"reasoning":"","score":1}')
     const { graded, client } = await run({ ...scoring, model: 'gpt-4o' }, () => reply, { models })
@@ -120,7 +120,7 @@ describe('label_model', () => {
     expect((await run(labelling, () => says('bad'))).graded).toMatchObject({ score: 0, errors: graderErrors() })
   })
 
-  it('takes no other label, however near', async () => {
+  it('accepts no other label, however similar', async () => {
     for (const label of ['Good', ' good', 'great', 1, null]) {
       const { graded, server } = await run(labelling, () => says(label))
       expect(graded).toMatchObject({ score: null, errors: graderErrors({ model_grader_parse_error: true }) })
@@ -159,7 +159,7 @@ describe('a model', () => {
     }
   })
 
-  it('that is no longer waited for rejects with the reason of who left', async () => {
+  it('rejects with the reason of its aborted grading', async () => {
     const { client, server } = await serve(() => undefined)
     const checked = checkGrader(scoring)
     if (!checked.ok) throw new Error(checked.message)

@@ -4,7 +4,7 @@ import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
 
-/** A behaviour that answers when it is told to, and the answers that it owes, oldest first. */
+/** A behaviour that holds its answers until they are released, oldest first. */
 function holding() {
   const held: ((reply: Answer) => void)[] = []
   const most = { held: 0 }
@@ -17,7 +17,7 @@ function holding() {
 }
 
 describe('all rollouts together', () => {
-  it('have no more requests in flight than are allowed, and all are answered', async () => {
+  it('have at most the allowed number of requests in flight, and all are answered', async () => {
     const { held, most, behave } = holding()
     const { server, ask } = await serve(behave, { concurrency: 3 })
     const asked = Array.from({ length: 10 }, (_, n) => ask({ answer: `answer ${n}` }))
@@ -31,7 +31,7 @@ describe('all rollouts together', () => {
     expect(server.requests).toHaveLength(10)
   })
 
-  it('are served in the order in which they asked, and who leaves the queue is not', async () => {
+  it('are served in the order of their requests, without those that leave the queue', async () => {
     const { held, behave } = holding()
     const { server, judge } = await serve(behave, { concurrency: 1 })
     const leaving = new AbortController()
@@ -52,7 +52,7 @@ describe('all rollouts together', () => {
     expect(order).toEqual(['first', 'third', 'fourth'])
   })
 
-  it('may ask many questions with one signal, without a warning of Node’s', async () => {
+  it('can ask many questions with one signal without a warning from Node', async () => {
     const warnings: string[] = []
     const note = ({ message }: Error) => void warnings.push(message)
     process.on('warning', note)
@@ -64,15 +64,15 @@ describe('all rollouts together', () => {
     expect(warnings).toEqual([])
   })
 
-  it('give their slot back after a fault', async () => {
+  it('return their slot after a fault', async () => {
     const { ask } = await serve((_, n) => (n === 1 ? apiError(401, 'no') : verdict(1)), { concurrency: 1 })
     await expect(ask()).rejects.toThrow('refused')
     expect((await ask()).score).toBe(1)
   })
 })
 
-describe('an answer that was given', () => {
-  it('is remembered, and costs nothing the second time', async () => {
+describe('an answer', () => {
+  it('is cached, and costs nothing the second time', async () => {
     const { server, ask, client } = await serve(() => verdict(0.5, 'so so'))
     const first = await ask()
     const none = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0, cached_tokens: 0 }
@@ -81,7 +81,7 @@ describe('an answer that was given', () => {
     expect(client.usage().get('m')).toEqual(first.usage)
   })
 
-  it('is the answer to that question alone: a change of anything asks again', async () => {
+  it('is used for that question only: any change asks again', async () => {
     const { server, ask } = await serve(() => verdict(0.5))
     const changes = [
       {},
@@ -98,14 +98,14 @@ describe('an answer that was given', () => {
     expect(server.requests).toHaveLength(changes.length)
   })
 
-  it('is the same by the old name of a model and the new', async () => {
+  it('is shared by a model and its replacement', async () => {
     const { server, ask } = await serve(() => verdict(0.5), { models: new Map([['old', 'new']]) })
     await ask({ model: 'old' })
     await ask({ model: 'new' })
     expect(server.requests).toHaveLength(1)
   })
 
-  it('is forgotten when there is no room', async () => {
+  it('is evicted when the cache is full', async () => {
     const { server, ask } = await serve(() => verdict(0.5), { cacheBytes: 4_000 })
     for (let n = 0; n < 30; n += 1) await ask({ answer: `answer ${n}` })
     await ask({ answer: 'answer 29' })
@@ -114,7 +114,7 @@ describe('an answer that was given', () => {
     expect(server.requests).toHaveLength(31)
   })
 
-  it('is kept longer the later it was last used', async () => {
+  it('is evicted only after less recently used ones', async () => {
     const { server, ask } = await serve(() => verdict(0.5), { cacheBytes: 4_000 })
     await ask({ answer: 'in use' })
     for (let n = 0; n < 30; n += 1) {
@@ -124,7 +124,7 @@ describe('an answer that was given', () => {
     expect(server.requests).toHaveLength(31)
   })
 
-  it('is not kept when it alone takes more than an eighth of the room', async () => {
+  it('is not cached if it alone takes more than an eighth of the cache', async () => {
     const { server, ask } = await serve((_, n) => verdict(0.5, n === 2 ? 'x'.repeat(300) : 'short'), {
       cacheBytes: 4_000,
     })
@@ -133,7 +133,7 @@ describe('an answer that was given', () => {
     expect(asked).toEqual(['a', 'long', 'long'])
   })
 
-  it('was one: what could not be judged is asked again', async () => {
+  it('is cached only if it could be read', async () => {
     const { server, ask } = await serve((_, n) => (n <= 3 ? completion('no number') : verdict(0.5)))
     await expect(ask()).rejects.toThrow('no readable number')
     expect((await ask()).score).toBe(0.5)
@@ -142,7 +142,7 @@ describe('an answer that was given', () => {
 })
 
 describe('equal questions at the same time', () => {
-  it('are asked once, and one of them pays', async () => {
+  it('are asked once, and one of them is charged', async () => {
     const { held, behave, release } = holding()
     const { server, ask, client } = await serve(behave)
     const asked = Array.from({ length: 5 }, () => ask())
@@ -155,7 +155,7 @@ describe('equal questions at the same time', () => {
     expect(client.usage().get('m')?.total_tokens).toBe(15)
   })
 
-  it('stay asked when one asker leaves, the first even, and not when all have', async () => {
+  it('continue when a caller leaves, even the first, and are aborted when all have left', async () => {
     const { held, behave, release } = holding()
     const { server, judge } = await serve(behave)
     const askers = Array.from({ length: 3 }, () => new AbortController())
@@ -177,7 +177,7 @@ describe('equal questions at the same time', () => {
     for (const each of both) each.abort(new Error('left'))
     await Promise.all(gone)
     await expect.poll(() => server.open()).toBe(0)
-    // Who asks now begins anew.
+    // A later caller starts again.
     const late = judge({ ...question, answer: 'b' }, new AbortController().signal)
     await expect.poll(() => server.requests.length).toBe(3)
     release(verdict(1))

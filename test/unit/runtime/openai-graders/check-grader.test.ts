@@ -45,7 +45,7 @@ describe('a grader in the JSON format of OpenAI', () => {
     { type: 'multi', graders: { same: check, judge }, calculate_output: '0.5 * same + 0.5 *judge' },
   ])('may be %j', (grader) => expect(checkGrader(grader)).toMatchObject({ ok: true, grader: { type: grader.type } }))
 
-  it('may have no name, say neq, and have fields that nobody reads anywhere', () => {
+  it('can have no name, the operation neq and unknown fields anywhere', () => {
     const lenient = { ...check, name: undefined, operation: 'neq', pass_threshold: 0.9, invalid_grade: 0, whatever: {} }
     const plain = { type: 'string_check', input: check.input, reference: check.reference, operation: 'ne' }
     expect(checkGrader(lenient)).toEqual({ ok: true, grader: plain })
@@ -56,14 +56,14 @@ describe('a grader in the JSON format of OpenAI', () => {
     })
   })
 
-  it('may have its graders in a list or as one, whose keys are then their names', () => {
+  it('can have its graders in a list or as a single one, whose keys are their names', () => {
     const listed = { type: 'multi', graders: [check, { ...judge, name: 'judged' }], calculate_output: 'same * judged' }
     expect(checkGrader(listed)).toMatchObject({ ok: true, grader: { graders: { same: check, judged: judge } } })
     const single = { type: 'multi', graders: check, calculate_output: 'same' }
     expect(checkGrader(single)).toMatchObject({ ok: true, grader: { graders: { same: check } } })
   })
 
-  it('may have graders of any name that a formula can say', () => {
+  it('can have graders with any name that a formula can use', () => {
     const graders = { constructor: check, min: check, größe_2: check }
     const multi = { type: 'multi', graders, calculate_output: 'min(min, constructor) + größe_2' }
     expect(checkGrader(multi)).toMatchObject({ ok: true, grader: { graders } })
@@ -112,7 +112,7 @@ describe('a grader in the JSON format of OpenAI', () => {
       { type: 'endpoint', url: 'ftp://user:secret@host' },
     ],
     ['grader.headers.key: must be a text', { type: 'endpoint', url: 'http://host', headers: { key: 1234 } }],
-  ])('is told %s', (message, grader) => expect(wrong(grader)).toContain(message))
+  ])('is rejected with %s', (message, grader) => expect(wrong(grader)).toContain(message))
 
   it.each<[string, unknown, string]>([
     ['expected an operator or the end, found ")" (character 14)', { a: check }, '0.5 * a + 0.5)'],
@@ -131,11 +131,11 @@ describe('a grader in the JSON format of OpenAI', () => {
     ['graders[1]: two graders have the name "same"', [check, check], 'same'],
     ['graders[0]: must have a name that the formula can use', [similarity], '1'],
     ['must have at most 64 graders', Array.from({ length: 65 }, (_, index) => ({ ...check, name: `n${index}` })), '1'],
-  ])('of type multi is told %s', (message, graders, calculate_output) => {
+  ])('of type multi is rejected with %s', (message, graders, calculate_output) => {
     expect(wrong({ type: 'multi', graders, calculate_output })).toContain(message)
   })
 
-  it('names the path of what is wrong first', () => {
+  it('names the path of the first problem', () => {
     expect(checkGrader({ ...judge, input: [{ role: 'user', content: '{{' }] })).toMatchObject({
       param: 'grader.input[0].content',
     })

@@ -67,7 +67,7 @@ describe('cosine', () => {
     expect(requests.map(({ texts }) => texts)).toEqual([[...new Set([input, reference])]])
   })
 
-  it('asks about a text once, and about those of gradings that run together too', async () => {
+  it('requests a text once, also for gradings that run at the same time', async () => {
     const { embed, requests } = await serve()
     const similarity = similar(embed)
     const outputs = ['a', 'bb', 'ccc', 'a', 'bb']
@@ -77,7 +77,7 @@ describe('cosine', () => {
     expect(requests.flatMap(({ texts }) => texts).sort()).toEqual(['a', 'bb', 'ccc', 'revenue'])
   })
 
-  it('remembers the texts that were wanted last, and no more of them than it should', async () => {
+  it('caches the most recently used texts, up to its limit', async () => {
     const { embed, requests } = await serve()
     const similarity = similar(embed, { remembered: 2 })
     await run(similarity, 'a', 'revenue')
@@ -93,7 +93,7 @@ describe('cosine', () => {
     expect(requests).toHaveLength(2)
   })
 
-  it('gives 0 to an output without text, and says nothing of one whose reference has none', async () => {
+  it('gives 0 for an empty output and no score for an empty reference', async () => {
     const { embed, requests } = await serve()
     expect(await run(similar(embed), ' \n', 'revenue')).toMatchObject({ score: 0, errors: graderErrors() })
     for (const output of ['', 'revenue']) {
@@ -106,7 +106,7 @@ describe('cosine', () => {
     expect(requests).toEqual([])
   })
 
-  it('gives 0 to an output that is too long, and says nothing of one whose reference is', async () => {
+  it('gives 0 for an output that is too long and no score for a reference that is', async () => {
     const { embed, requests } = await serve()
     const long = 'word '.repeat(50_000)
     expect(await run(similar(embed), long, 'revenue')).toMatchObject({ score: 0 })
@@ -117,7 +117,7 @@ describe('cosine', () => {
     expect(requests).toEqual([])
   })
 
-  it('has no number where the endpoint cannot answer, and asks again for the next grading', async () => {
+  it('gives no score if the endpoint cannot answer, and asks again in the next grading', async () => {
     let isAway = true
     const { embed, requests } = await serve(() => (isAway ? { status: 503 } : undefined))
     const warnings: unknown[] = []
@@ -130,7 +130,7 @@ describe('cosine', () => {
     expect(await run(similarity, 'net revenue', 'revenue')).toMatchObject({ errors: graderErrors() })
   })
 
-  it('has no number for vectors without an angle', async () => {
+  it('gives no score for vectors without an angle', async () => {
     const { embed } = await serve()
     for (const [input, reference] of [
       ['nothing', 'revenue'],
@@ -150,7 +150,7 @@ describe('cosine', () => {
     expect(few).toMatchObject({ score: null, errors: unserved })
   })
 
-  it('takes nothing from the other graders of a multi grader but the score that needs it', async () => {
+  it('leaves the other graders of a multi grader their scores', async () => {
     const { embed } = await serve(() => ({ status: 400 }))
     const exact = {
       type: 'string_check',
@@ -164,7 +164,7 @@ describe('cosine', () => {
     expect(graded).toMatchObject({ score: null, errors: unserved, subScores: { like: null, exact: 1 } })
   })
 
-  it('is given up when the grading is, while others wait for the same vectors', async () => {
+  it('is aborted with its grading, while others wait for the same vectors', async () => {
     const asked: (readonly string[])[] = []
     const answering: (() => void)[] = []
     const similarity = similar(async (texts) => {
@@ -182,7 +182,7 @@ describe('cosine', () => {
     expect(asked).toEqual([['a', 'b']])
   })
 
-  it('is not served without an endpoint; every other metric is', async () => {
+  it('needs an endpoint, unlike every other metric', async () => {
     expect(await run(similar(undefined), 'a', 'b')).toMatchObject({
       score: null,
       errors: graderErrors({ other_error: true }),
@@ -215,9 +215,9 @@ describe('the cosine of two vectors', () => {
     )
   })
 
-  it('is no more than 1 where rounding would make it more', () => expect(cosine([1, 5, 4], [0.7, 3.5, 2.8])).toBe(1))
+  it('is at most 1 despite rounding', () => expect(cosine([1, 5, 4], [0.7, 3.5, 2.8])).toBe(1))
 
-  it('is what it is for vectors whose squares are beyond what numbers hold', () => {
+  it('is exact for vectors whose squares overflow or underflow', () => {
     expect(cosine([3e200, 4e200], [4e200, 3e200])).toBeCloseTo(0.96, 12)
     expect(cosine([3e-200, 4e-200], [4e-200, 3e-200])).toBeCloseTo(0.96, 12)
   })
@@ -237,5 +237,5 @@ describe('the cosine of two vectors', () => {
       [1, 1],
       [Number.POSITIVE_INFINITY, 1],
     ],
-  ])('is none for %j and %j', (a, b) => expect(cosine(a, b)).toBeUndefined())
+  ])('is undefined for %j and %j', (a, b) => expect(cosine(a, b)).toBeUndefined())
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { graderErrors, joinErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
 
 describe('the errors of a grading', () => {
-  it('has every documented key, flags false and details null, where nothing went wrong', () => {
+  it('have every documented key, flags false and details null, without an error', () => {
     expect(graderErrors()).toEqual({
       formula_parse_error: false,
       sample_parse_error: false,
@@ -21,13 +21,13 @@ describe('the errors of a grading', () => {
     })
   })
 
-  it('is a value of its own for each grading', () => {
+  it('are a new value for each grading', () => {
     expect(graderErrors({ other_error: true })).toEqual({ ...graderErrors(), other_error: true })
     expect(graderErrors()).not.toBe(graderErrors())
     expect(graderErrors().other_error).toBe(false)
   })
 
-  it('joins those of several graders', () => {
+  it('are combined from several graders', () => {
     const python = graderErrors({ python_grader_runtime_error: true, python_grader_runtime_error_details: 'first' })
     const later = graderErrors({ python_grader_runtime_error: true, python_grader_runtime_error_details: 'second' })
     expect(joinErrors([graderErrors(), python, graderErrors({ sample_parse_error: true }), later])).toEqual({
@@ -37,7 +37,7 @@ describe('the errors of a grading', () => {
     expect(joinErrors([])).toEqual(graderErrors())
   })
 
-  it('joins every key of its own with nothing', () => {
+  it('keep every key when combined with no error', () => {
     for (const key of Object.keys(graderErrors())) {
       const raised = graderErrors({ [key]: /details|type/u.test(key) ? 'why' : true })
       expect(joinErrors([graderErrors(), raised])).toEqual(raised)

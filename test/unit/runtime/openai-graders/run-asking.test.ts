@@ -29,7 +29,7 @@ const scoring = (score: number): Partial<Runners> => ({ scoreModel: () => Promis
 const labelling = (label: string): Partial<Runners> => ({ labelModel: () => Promise.resolve({ ok: true, label }) })
 
 describe('score_model', () => {
-  it('asks with its messages filled in', async () => {
+  it('asks with its messages rendered', async () => {
     const asked: Message[] = []
     const scoreModel: Runners['scoreModel'] = (_grader, messages) => {
       asked.push(...messages)
@@ -51,25 +51,25 @@ describe('score_model', () => {
     [[1, 10], 7, 7],
     [[1, 10], 0, 1],
     [[-1, 1], -0.5, -0.5],
-  ])('keeps to its range: %j makes %d to %d', async (range, score, clamped) => {
+  ])('is clamped to its range %j: %d becomes %d', async (range, score, clamped) => {
     expect(await run({ ...judge, range }, scoring(score))).toMatchObject({ score: clamped, errors: graderErrors() })
   })
 
-  it('has no score where the model gave no finite number', async () => {
+  it('gives no score if the model gives no finite number', async () => {
     for (const score of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const errors = graderErrors({ model_grader_parse_error: true })
       expect(await run(judge, scoring(score))).toMatchObject({ score: null, errors })
     }
   })
 
-  it('asks nobody about what is not there', async () => {
+  it('asks nobody if a path is missing', async () => {
     const missing = { ...judge, input: [...input, { role: 'user', content: '{{item.b}} {{sample.output_json.y}}' }] }
     const graded = await run(missing, { scoreModel: () => Promise.reject(new Error('asked')) })
     expect(graded).toMatchObject({ score: null, errors: graderErrors({ invalid_variable_error: true }) })
     expect(graded.reason).toContain('item.b is missing')
   })
 
-  it('asks nobody about more than a model should read', async () => {
+  it('asks nobody if the messages are too long', async () => {
     const long = { item: { ...subject.item, a: 'a'.repeat(800_000) }, sample: subject.sample }
     const graded = await run(judge, { scoreModel: () => Promise.reject(new Error('asked')) }, long)
     expect(graded).toMatchObject({ score: null, errors: graderErrors({ truncated_observation_error: true }) })
@@ -81,24 +81,24 @@ describe('label_model', () => {
     ['good', 1],
     ['fair', 1],
     ['bad', 0],
-  ])('makes of the label %s a score of %d', async (label, score) => {
+  ])('scores the label %s as %d', async (label, score) => {
     expect(await run(labeller, labelling(label))).toMatchObject({
       score,
       reason: `the model m gave the label "${label}"`,
     })
   })
 
-  it('has no score where the model made a label up', async () => {
+  it('gives no score for a label that the grader does not have', async () => {
     const errors = graderErrors({ model_grader_parse_error: true })
     expect(await run(labeller, labelling('excellent'))).toMatchObject({ score: null, errors })
   })
 })
 
-describe('a grader that asks elsewhere', () => {
+describe('a grader that needs a service', () => {
   const endpoint = { type: 'endpoint', url: 'https://grader.example' }
   const python = { type: 'python', source: 'def grade(sample, item):\n    return 1.0' }
 
-  it('is given the item, and the sample with its JSON', async () => {
+  it('passes the item, and the sample with its JSON', async () => {
     const runner: Runners['python'] = (_grader, given) => {
       expect(given).toEqual({ item: subject.item, sample: { output_text: '{"x": 1}', output_json: { x: 1 } } })
       return Promise.resolve({ ok: true, score: 5 })
@@ -116,18 +116,18 @@ describe('a grader that asks elsewhere', () => {
     ],
     [endpoint, { other_error: true }],
     [python, { python_grader_server_error: true, python_grader_server_error_type: 'Python graders are off' }],
-  ])('has no score and a flag where there is nobody to ask: %j', async (grader, raised) => {
+  ])('gives no score and raises a flag if the service is missing: %j', async (grader, raised) => {
     expect(await run(grader, {})).toMatchObject({ score: null, errors: graderErrors(raised) })
   })
 
-  it('has no score and the flags of the answer where it is told none', async () => {
+  it('gives no score and the flags of the answer if that has no score', async () => {
     const errors = { python_grader_runtime_error: true, python_grader_runtime_error_details: 'KeyError: b' }
     const failed: Runners['python'] = () => Promise.resolve({ ok: false, errors, reason: 'the Python code threw' })
     const graded = await run(python, { python: failed })
     expect(graded).toMatchObject({ score: null, errors: graderErrors(errors), reason: 'the Python code threw' })
   })
 
-  it('has no score where it was told no finite number', async () => {
+  it('gives no score if the answer is not a finite number', async () => {
     const nothing: Runners['endpoint'] = () => Promise.resolve({ ok: true, score: Number.NaN })
     expect(await run(endpoint, { endpoint: nothing })).toMatchObject({
       score: null,

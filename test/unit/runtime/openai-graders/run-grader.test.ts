@@ -45,12 +45,12 @@ describe('string_check', () => {
     expect(graded).toEqual({ score, errors: graderErrors(), subScores: {}, reason: expect.any(String), usage: [] })
   })
 
-  it('says it when the reference is empty, which every text contains', async () => {
+  it('says in its reason that the reference is empty', async () => {
     const graded = await run(check('like'), { item: { a: '' }, sample: text('anything') })
     expect(graded).toMatchObject({ score: 1, reason: 'the reference is empty, and every input contains an empty text' })
   })
 
-  it('stops nothing by a text in which a search with shifts would take minutes', { timeout: 20_000 }, async () => {
+  it('takes linear time on a text in which a naive search would take minutes', { timeout: 20_000 }, async () => {
     const half = 'a'.repeat(500_000)
     for (const operation of ['like', 'ilike']) {
       const subject = { item: { a: `${half}b${half}` }, sample: text(half.repeat(3)) }
@@ -60,7 +60,7 @@ describe('string_check', () => {
     }
   })
 
-  it('compares values that are no text by their JSON', async () => {
+  it('compares values other than strings by their JSON', async () => {
     expect(await run(check('eq'), { item: { a: 1.5 }, sample: text('1.5') })).toMatchObject({ score: 1 })
     expect(await run(check('eq'), { item: { a: [true, null] }, sample: text('[true,null]') })).toMatchObject({
       score: 1,
@@ -78,19 +78,19 @@ describe('string_check', () => {
 describe('text_similarity', () => {
   const similarity = (evaluation_metric: string) => ({ ...check('eq'), type: 'text_similarity', evaluation_metric })
 
-  it('is what its metric says of the input and the reference', async () => {
+  it('gives the score of its metric for the input and the reference', async () => {
     const subject = { item: { a: 'the quick brown fox' }, sample: text('the slow brown bear') }
     expect(await run(similarity('rouge_1'), subject)).toMatchObject({ score: 0.5, errors: graderErrors() })
   })
 
-  it('may wait for its metric', async () => {
+  it('can have an asynchronous metric', async () => {
     const cosine: Runners = { similarity: () => (one, other) => Promise.resolve(one === other ? 1 : 0.25) }
     expect(await run(similarity('cosine'), { item: { a: 'a' }, sample: text('b') }, cosine)).toMatchObject({
       score: 0.25,
     })
   })
 
-  it('has no score where its metric is not served, or gives no number', async () => {
+  it('gives no score if its metric is not available or gives no number', async () => {
     const subject = { item: { a: 'a' }, sample: text('b') }
     const errors = graderErrors({ other_error: true })
     const reason = 'the metric cosine is not available'
@@ -100,12 +100,12 @@ describe('text_similarity', () => {
   })
 })
 
-describe('what a template does not find', () => {
+describe('a path that does not exist', () => {
   const grader = (input: string, reference = 'x') => ({ ...check('eq'), input, reference })
   const modelsFault = { score: 0, errors: graderErrors({ sample_parse_error: true }) }
   const ourFault = { score: null, errors: graderErrors({ invalid_variable_error: true }) }
 
-  it('is worth 0 where the model did not put out what was asked for', async () => {
+  it('scores 0 if the model’s output lacks it', async () => {
     for (const output of ['no JSON', '{"y":1}', '[1]', '']) {
       const graded = await run(grader('{{sample.output_json.x}}'), { sample: text(output) })
       expect(graded, output).toMatchObject(modelsFault)
@@ -116,26 +116,26 @@ describe('what a template does not find', () => {
     )
   })
 
-  it('has no score where the item or the grader is to blame', async () => {
+  it('gives no score if the item or the grader is at fault', async () => {
     expect(await run(grader('{{item.lable}}'), { item: { label: 'x' }, sample: text('x') })).toMatchObject(ourFault)
     expect(await run(grader('{{item.label}}'), { sample: text('x') })).toMatchObject(ourFault)
     expect(await run(grader('{{sample.output_txt}}'), { sample: text('x') })).toMatchObject(ourFault)
     expect(await run(grader('{{item.label}}'), { sample: null })).toMatchObject(ourFault)
   })
 
-  it('has no score where the trainer did not send what the model may well have done', async () => {
+  it('gives no score if the trainer did not send the field', async () => {
     const sample = { output_text: 'x', output_tools: null }
     expect(await run(grader('{{sample.output_tools[0].function.name}}'), { sample })).toMatchObject(ourFault)
   })
 
-  it('is our fault where both are wrong', async () => {
+  it('gives no score if both are at fault', async () => {
     const [model, ours] = ['{{sample.output_json.x}}', '{{item.x}}']
     expect(await run(grader(model, ours), { item: {}, sample: text('') })).toMatchObject(ourFault)
     expect(await run(grader(ours, model), { item: {}, sample: text('') })).toMatchObject(ourFault)
     expect(await run(grader(`${model}${ours}`), { item: {}, sample: text('') })).toMatchObject(ourFault)
   })
 
-  it('is looked for in the JSON of the text where the trainer read none', async () => {
+  it('is looked up in the JSON of the text if the trainer sent none', async () => {
     const read = grader('{{sample.output_json.x}}', '2')
     expect(await run(read, { sample: text('{"x": 2}') })).toMatchObject({ score: 1 })
     expect(await run(read, { sample: { output_text: '{"x": 2}' } })).toMatchObject({ score: 1 })
@@ -143,7 +143,7 @@ describe('what a template does not find', () => {
     expect(await run(read, { sample: text(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) })).toMatchObject(modelsFault)
   })
 
-  it('is told apart from what is too long to be graded', async () => {
+  it('is distinguished from a text that is too long', async () => {
     const long = { item: { a: 'a'.repeat(1_500_000) }, sample: text('x') }
     expect(await run(grader('{{item.a}}{{item.a}}'), long)).toMatchObject({
       score: null,
@@ -185,7 +185,7 @@ describe('the example of OpenAI’s guide for tool calls', () => {
     expect(z.record(z.string(), z.number()).parse(graded.subScores)).toHaveProperty('function_name')
   })
 
-  it('scores 0, and flags it, where no tool was called', async () => {
+  it('scores 0 with a flag if no tool was called', async () => {
     const graded = await run(grader, { item: { smiles: 'CCO' }, sample: text('I do not know') })
     expect(graded).toMatchObject({
       score: 0,

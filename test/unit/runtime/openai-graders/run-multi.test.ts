@@ -27,7 +27,7 @@ const judge = (model: string) => ({ type: 'score_model', model, input: [{ role: 
 const multi = (graders: object, calculate_output: string) => ({ type: 'multi', graders, calculate_output })
 
 describe('a multi grader', () => {
-  it('calculates its score from those of its graders, and adds up what they cost', async () => {
+  it('calculates its score from those of its graders and adds up their tokens', async () => {
     const asked = runners(({ model }) =>
       Promise.resolve({ ok: true, score: 0.25, reason: 'so so', usage: usage(model) }),
     )
@@ -40,13 +40,13 @@ describe('a multi grader', () => {
     })
   })
 
-  it('takes the scores of its judges in their own range', async () => {
+  it('uses the scores of its judges in their own range', async () => {
     const asked = runners(() => Promise.resolve({ ok: true, score: 70 }))
     const grader = multi({ one: { ...judge('a'), range: [0, 100] } }, '(100 - one) / 100')
     expect(await run(grader, asked)).toMatchObject({ score: 0.3, subScores: { one: 70 } })
   })
 
-  it('has no score while a grader of its formula has none, and says which and why', async () => {
+  it('gives no score if a grader of its formula has none, and says which and why', async () => {
     const down: ScoreAnswer = {
       ok: false,
       errors: { model_grader_server_error: true, model_grader_server_error_details: 'HTTP 503' },
@@ -66,7 +66,7 @@ describe('a multi grader', () => {
     })
   })
 
-  it('has a score where only a grader that its formula does not use has none', async () => {
+  it('gives a score if only a grader that its formula does not use has none', async () => {
     const graded = await run(multi({ right, one: judge('a') }, 'right'), runners())
     expect(graded).toMatchObject({
       score: 1,
@@ -75,7 +75,7 @@ describe('a multi grader', () => {
     })
   })
 
-  it('has no score and a formula_parse_error where its formula has no finite value', async () => {
+  it('gives no score and a formula_parse_error if its formula has no finite value', async () => {
     const wrong = { ...right, operation: 'ne' }
     const graded = await run(multi({ right, wrong }, 'right / wrong'), runners())
     expect(graded).toMatchObject({
@@ -86,13 +86,13 @@ describe('a multi grader', () => {
     })
   })
 
-  it('keeps the flags of its graders beside its own', async () => {
+  it('keeps the flags of its graders and its own', async () => {
     const json = { ...right, input: '{{sample.output_json.x}}' }
     const graded = await run(multi({ json }, '1 / json'), runners())
     expect(graded.errors).toEqual(graderErrors({ sample_parse_error: true, formula_parse_error: true }))
   })
 
-  it('runs its graders together', async () => {
+  it('runs its graders at the same time', async () => {
     const started: (() => void)[] = []
     const meeting = runners(async () => {
       await new Promise<void>((resolve) => {
@@ -104,7 +104,7 @@ describe('a multi grader', () => {
     expect(await run(multi({ one: judge('a'), other: judge('b') }, 'one + other'), meeting)).toMatchObject({ score: 2 })
   })
 
-  it('rejects with what a runner throws, and tells the others to stop', async () => {
+  it('rejects with what a runner throws and aborts the others', async () => {
     const reasons: unknown[] = []
     const thrown = new Error('a bug')
     const failing = runners(({ model }, _messages, signal) => {
@@ -120,7 +120,7 @@ describe('a multi grader', () => {
     expect(reasons).toEqual([thrown])
   })
 
-  it('passes on that its caller gave up', async () => {
+  it('passes on the abort of its caller', async () => {
     const given = new AbortController()
     const patient = runners(
       (_grader, _messages, signal) =>

@@ -48,7 +48,7 @@ describe('a template', () => {
     expect(render(template)).toEqual({ ok: true, text })
   })
 
-  it('does not fill in what a value happens to contain', () => {
+  it('does not render templates inside values', () => {
     const rendered = renderTemplate('{{item.a}}', { item: { a: '{{item.secret}}', secret: 'x' }, sample })
     expect(rendered).toEqual({ ok: true, text: '{{item.secret}}' })
   })
@@ -70,14 +70,14 @@ describe('a template', () => {
     expect(missing(template)).toBe(reason)
   })
 
-  it('knows no item where none was given', () => {
+  it('has no item if none was given', () => {
     expect(renderTemplate('{{item.x}}', { item: undefined, sample })).toMatchObject({
       why: 'missing',
       reason: 'item.x is missing: there is no item',
     })
   })
 
-  it('reaches the own fields of JSON and nothing that is inherited', () => {
+  it('reads own fields of JSON and nothing inherited', () => {
     expect(render('{{item.__proto__.own}} {{item.constructor}}')).toEqual({
       ok: true,
       text: 'a field of the row a word',
@@ -118,19 +118,19 @@ describe('checking a template', () => {
     ['{{item..x}}', 0, '"item..x" is not a valid path from its character 5 on'],
     ['{{item.x()}}', 0, '"item.x()" is not a valid path from its character 7 on'],
     ['{{{{item.x}}}}', 0, '4 opening braces in a row'],
-  ])('finds what is wrong with %j', (template, at, message) => {
+  ])('finds the problem of %j', (template, at, message) => {
     expect(checkTemplate(template)[0]).toEqual({ at, message })
     expect(render(template)).toMatchObject({ ok: false, why: 'malformed', reason: expect.stringContaining(message) })
   })
 
-  it('caps the length of templates, paths and steps', () => {
+  it('limits the length of templates, paths and steps', () => {
     expect(checkTemplate('a'.repeat(maxTemplateLength))).toEqual([])
     expect(checkTemplate('a'.repeat(maxTemplateLength + 1))).toHaveLength(1)
     expect(checkTemplate(`{{item.${'a'.repeat(2_000)}}}`)).toHaveLength(1)
     expect(checkTemplate(`{{item${'.a'.repeat(65)}}}`)[0]?.message).toContain('64 steps')
   })
 
-  it('makes no text beyond its cap', () => {
+  it('renders no text beyond its limit', () => {
     const long = { item: { a: 'a'.repeat(maxRenderedLength / 10) }, sample }
     expect(renderTemplate('{{item.a}}'.repeat(10), long)).toMatchObject({ ok: true })
     expect(renderTemplate('{{item.a}}'.repeat(11), long)).toMatchObject({ ok: false, why: 'too_long' })
@@ -153,7 +153,7 @@ describe('any template', () => {
     '.',
   )
 
-  it('is rendered whole or not at all, without a throw', () => {
+  it('is rendered completely or not at all, and never throws', () => {
     fc.assert(
       fc.property(fc.array(fragment, { maxLength: 30 }), (fragments) => {
         const template = fragments.join('')
@@ -164,7 +164,7 @@ describe('any template', () => {
     )
   })
 
-  it('renders exactly what was put in, around the text as it stood', () => {
+  it('renders exactly the values, in the unchanged text', () => {
     const text = fc.string().map((one) => one.replaceAll(/[{}]/gu, ''))
     fc.assert(
       fc.property(text, fc.jsonValue(), text, (before, value, after) => {
@@ -175,7 +175,7 @@ describe('any template', () => {
     )
   })
 
-  it('is read to its end however hostile', () => {
+  it('is parsed in linear time, however hostile', () => {
     for (const hostile of ['{', '}', '{{', '}}', '{ ', '{{ ', '{{item.a', '{{item.a}', '{{item["', '{item.a}']) {
       checkTemplate(hostile.repeat(Math.floor(maxTemplateLength / hostile.length)))
     }

@@ -34,25 +34,25 @@ describe('the metrics of text_similarity', () => {
     ['meteor', fox, 0.9993],
     ['rouge_1', fox, 0.7778],
     ['rouge_2', fox, 0.625],
-  ])('say of %s of %j what the reference implementations say', async (metric, [input, reference], golden) => {
+  ])('give for %s of %j what the reference implementations give', async (metric, [input, reference], golden) => {
     const graded = await run(metric, input, reference)
     expect(graded.score).toBeCloseTo(golden, 4)
     expect(graded.errors).toEqual(graderErrors())
   })
 
-  it('are all here but cosine, which asks a model', () => {
+  it('are all available except cosine, which needs a model', () => {
     const missing = similarityMetrics.filter((metric) => textMetric(metric) === undefined)
     expect(missing).toEqual(['cosine'])
   })
 
-  it('tell the lengths of ROUGE apart', () => {
+  it('distinguish the lengths of ROUGE', () => {
     const rouge = (['rouge_1', 'rouge_2', 'rouge_3', 'rouge_4', 'rouge_5'] as const).map((metric) =>
       textMetric(metric)?.('a b c d e f', 'a b c d x f', new AbortController().signal),
     )
     expect(rouge).toEqual([5 / 6, 3 / 5, 2 / 4, 1 / 3, 0])
   })
 
-  it('give an output that is too long 0, and say nothing of one whose reference is', async () => {
+  it('give 0 for an output that is too long and no score for a reference that is', async () => {
     const long = 'word '.repeat(50_000)
     for (const metric of similarityMetrics.filter((one) => one !== 'cosine')) {
       expect(await run(metric, long, 'word'), metric).toMatchObject({ score: 0 })

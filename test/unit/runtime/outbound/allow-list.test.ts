@@ -27,7 +27,7 @@ const isRefused = (address: string) => {
   }
 }
 
-describe('an address of the list', () => {
+describe('an address in the list', () => {
   it.each([
     'https://graders.example.com/v1/',
     'https://graders.example.com/v1/grade',
@@ -58,7 +58,7 @@ const evil = [
   'http://10.0.0.5/',
   'http://10.0.0.5:90000/',
   'http://10.0.0.50:9000/',
-  // The same IP address in disguise.
+  // The same IP address in another spelling.
   'http://0xa.0.0.5:9000/',
   'http://012.0.0.5:9000/',
   'http://167772165:9000/',
@@ -67,7 +67,7 @@ const evil = [
   'http://127.0.0.1:9000/',
   'http://localhost.:9000/',
   'http://[::]:9000/',
-  // A user before the host, and what looks like one.
+  // A user before the host, or what looks like one.
   'https://graders.example.com@evil.example/v1/grade',
   'https://graders.example.com%40evil.example/v1/grade',
   'https://graders.example.com:443@evil.example/v1/grade',
@@ -123,7 +123,7 @@ const evil = [
   'https://graders.example.com#/v1/grade',
   'https://xn--bcher-kva.example/a/bc',
   'https://xn--bcher-kva.example/a',
-  // No address of the web at all.
+  // Not an http address.
   '',
   '/v1/grade',
   'graders.example.com/v1/grade',
@@ -147,7 +147,7 @@ describe('any other address', () => {
     },
   )
 
-  it('is refused with the setting that would have to be extended, and without its path and query', () => {
+  it('is refused with the name of the setting, without the path and the query of the address', () => {
     const refused = (address: string) => () => outbound.check(address)
     expect(refused('https://evil.example/secret-path?code=secret')).toThrow(
       /^https:\/\/evil\.example is not in ALLOWED_ADDRESSES; add it there to allow it$/,
@@ -158,7 +158,7 @@ describe('any other address', () => {
     expect(refused('https://user:secret@evil.example/')).toThrow(/^the address contains a user or password$/)
   })
 
-  it('is never allowed, whatever it is made of', () => {
+  it('is never allowed, whatever its parts', () => {
     const pieces = [
       ...[
         'https',
@@ -227,7 +227,7 @@ describe('any other address', () => {
   })
 })
 
-/** Reads an address in another way than the list does: by its text, decoded until there is nothing to decode. */
+/** Reads an address differently from the list: as text, decoded until nothing is left to decode. */
 function isUnderAnEntry(address: string): boolean {
   const [, scheme = '', authority = '', rest = ''] = /^([a-z]+):\/\/([^/?#]*)([^?]*)/iu.exec(address) ?? []
   const origin = `${scheme}://${authority}`.toLowerCase()
@@ -256,7 +256,7 @@ function decoded(text: string): string {
 }
 
 describe('the setting', () => {
-  it('is a list of origins, with a path or without one', () => {
+  it('is a list of origins, with or without a path', () => {
     expect(readAllowedAddresses('https://Graders.example.com:443/v1/ ,http://localhost:9000,')).toEqual([
       { origin: 'https://graders.example.com', path: '/v1/' },
       { origin: 'http://localhost:9000', path: '/' },
@@ -277,7 +277,7 @@ describe('the setting', () => {
     ['https://a.example.', 'entry 1 of ALLOWED_ADDRESSES has a dot at the end of its host'],
     ['http://0x7f.1', 'entry 1 of ALLOWED_ADDRESSES has a host in an unusual spelling'],
     ['*', 'entry 1 of ALLOWED_ADDRESSES does not begin'],
-  ])('says what is wrong with %s, and repeats no password', (text, message) => {
+  ])('reports what is wrong with %s without repeating a password', (text, message) => {
     expect(() => readAllowedAddresses(text)).toThrow(message)
     expect(() => readAllowedAddresses(text)).not.toThrow('secret')
     expect(() => readAllowedAddresses(text)).toThrow('must be an address such as https://graders.example.com')

@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.close()
 })
 
-/** A runner whose waits pass at once on a clock of their own. */
+/** A runner whose waits end at once, with a clock of its own. */
 const runnerOf = (allowed: string, options: Partial<EndpointRunnerOptions> = {}) => {
   const waits: number[] = []
   let clock = 0
@@ -48,7 +48,7 @@ const unresponsive = { score: null, errors: graderErrors({ unresponsive_reward_e
 const other = { score: null, errors: graderErrors({ other_error: true }) }
 
 describe('an endpoint grader', () => {
-  it('is sent the sample, the item and the rollout’s id, with its headers, and its score is the score', async () => {
+  it('receives the sample, the item, the rollout’s id and its headers, and returns the score', async () => {
     const { origin, asked } = await start((response) => json(response, { score: 7.5, more: 'ignored' }))
     const headers = { Authorization: 'Bearer k', 'X-Functions-Key': 'k' }
     const graded = await run(runnerOf(origin), { url: `${origin}/grade?code=k`, headers, pass_threshold: 8 })
@@ -66,7 +66,7 @@ describe('an endpoint grader', () => {
     })
   })
 
-  it('is sent no trace_id where there is none', async () => {
+  it('receives no trace_id if there is none', async () => {
     const { origin, asked } = await start((response) => json(response, { score: 0 }))
     for (const rolloutId of [undefined, '']) {
       expect(await run(runnerOf(origin), { url: origin }, { ...subject, rolloutId })).toMatchObject({ score: 0 })
@@ -84,7 +84,7 @@ describe('an endpoint grader', () => {
     ['a bare number', 1],
     ['a list', [{ score: 1 }]],
     ['a boolean', { score: true }],
-  ])('has no score where it answers with %s, and is not asked again', async (_, answer) => {
+  ])('gives no score for the answer %s and is not retried', async (_, answer) => {
     const { origin, asked } = await start((response) => json(response, answer))
     expect(await run(runnerOf(origin), { url: origin })).toMatchObject({
       ...other,
@@ -100,13 +100,13 @@ describe('an endpoint grader', () => {
     ['nothing', ''],
     ['a number and a rest', '{"score":1}{"score":1}'],
     ['too much', `{"score":1,"why":"${'x'.repeat(1_000)}"}`],
-  ])('has no score where it answers with %s', async (_, body) => {
+  ])('gives no score for the answer %s', async (_, body) => {
     const { origin, asked } = await start((response) => void response.end(body))
     expect(await run(runnerOf(origin), { url: origin })).toMatchObject(other)
     expect(asked).toHaveLength(1)
   })
 
-  it.each([400, 401, 404, 408, 422])('is not asked again after a %d', async (status) => {
+  it.each([400, 401, 404, 408, 422])('is not retried after a %d', async (status) => {
     const { origin, asked } = await start((response) => json(response, { score: 1 }, status))
     expect(await run(runnerOf(origin), { url: origin })).toMatchObject({
       ...other,
@@ -115,7 +115,7 @@ describe('an endpoint grader', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('is asked again after a 500, a broken connection and a 429, later each time', async () => {
+  it('is retried after a 500, a broken connection and a 429, with growing pauses', async () => {
     const { origin, asked } = await start((response, _, count) => {
       if (count === 1) json(response, { score: 0 }, 500)
       else if (count === 2) response.socket?.resetAndDestroy()
@@ -134,7 +134,7 @@ describe('an endpoint grader', () => {
     expect(third).toBe(7_000)
   })
 
-  it('has no score, and says that nobody answered, after four tries', async () => {
+  it('gives no score after four tries and says that it did not answer', async () => {
     const { origin, asked, close } = await listen((response) => json(response, { score: 0 }, 503))
     expect(await run(runnerOf(origin), { url: origin })).toMatchObject({
       ...unresponsive,
@@ -147,7 +147,7 @@ describe('an endpoint grader', () => {
     expect(graded.reason).toContain('ECONNREFUSED, 4 times')
   })
 
-  it('is not waited for longer than there is time', async () => {
+  it('is not retried when there is no time left', async () => {
     const { origin, asked } = await start((response) => json(response, { score: 0 }, 429, { 'retry-after': '301' }))
     const runner = runnerOf(origin)
     expect(await run(runner, { url: origin })).toMatchObject({
@@ -158,7 +158,7 @@ describe('an endpoint grader', () => {
     expect(runner.waits).toEqual([])
   })
 
-  it('that does not answer in time has no score', async () => {
+  it('gives no score if it does not answer in time', async () => {
     const { origin, asked } = await start(() => {})
     const all = await run(runnerOf(origin, { seconds: 0.2 }), { url: origin })
     expect(all).toMatchObject({ ...unresponsive, reason: 'the endpoint did not answer: no answer in 0.2 seconds' })
@@ -166,11 +166,11 @@ describe('an endpoint grader', () => {
     const one = await run(runnerOf(origin, { outbound }), { url: origin })
     expect(one).toMatchObject(unresponsive)
     expect(one.reason).toContain('no complete answer')
-    // It may be at work still: it is not asked again.
+    // The endpoint may still be working, so it is not asked again.
     expect(asked).toHaveLength(2)
   })
 
-  it('is given up with the grading, with its reason', async () => {
+  it('is aborted with the grading, with its reason', async () => {
     const { origin, asked } = await start(() => {})
     const grading = new AbortController()
     const graded = run(runnerOf(origin), { url: origin }, subject, grading.signal)
@@ -180,7 +180,7 @@ describe('an endpoint grader', () => {
     await expect(graded).rejects.toBe(reason)
   })
 
-  it('is not asked at an address that is not in the list, nor sent a header that is none', async () => {
+  it('is not called at an address that is not in the list, or with an invalid header', async () => {
     const { origin, asked } = await start((response) => json(response, { score: 1 }))
     const refused = await run(runnerOf('https://graders.example.com'), { url: `${origin}/secret?code=secret` })
     expect(refused).toMatchObject({
@@ -196,13 +196,13 @@ describe('an endpoint grader', () => {
 })
 
 describe('the rate_limit of an endpoint grader', () => {
-  it('spreads the requests to one address, all gradings and tries together', async () => {
+  it('spreads the requests to one address over all gradings and tries', async () => {
     const { origin, asked } = await start((response, _, count) => json(response, { score: 1 }, count === 1 ? 500 : 200))
     const runner = runnerOf(origin, { now: () => 0 })
     const limited = (path: string, rate_limit?: number) =>
       run(runner, { url: `${origin}${path}`, ...(rate_limit !== undefined && { rate_limit }) })
     await limited('/a?x=1', 4)
-    // The pause after the 500 comes before its second turn.
+    // The pause after the 500 comes before its second slot.
     expect(runner.waits.splice(0).slice(1)).toEqual([250])
     await Promise.all([limited('/a?x=2', 4), limited('/a', 4), limited('/a', 10)])
     expect(runner.waits.splice(0)).toEqual([500, 750, 850])
@@ -211,7 +211,7 @@ describe('the rate_limit of an endpoint grader', () => {
     expect(asked).toHaveLength(7)
   })
 
-  it('that leaves no time for a grading is said at once, and takes nobody else’s turn', async () => {
+  it('fails a grading at once if it leaves no time, and uses no slot of others', async () => {
     const { origin, asked } = await start((response) => json(response, { score: 1 }))
     const runner = runnerOf(origin, { now: () => 0, seconds: 3 })
     const slow = { url: origin, rate_limit: 0.5 }
@@ -225,14 +225,14 @@ describe('the rate_limit of an endpoint grader', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('is not waited for at an address that is not asked anyway', async () => {
+  it('is not waited for at an address that is not called', async () => {
     const runner = runnerOf('https://graders.example.com', { now: () => 0 })
     const grader = { url: 'https://evil.example/', rate_limit: 1 }
     expect(await Promise.all([run(runner, grader), run(runner, grader)])).toMatchObject([other, other])
     expect(runner.waits).toEqual([])
   })
 
-  it('lets everybody in by turns on a real clock too', async () => {
+  it('serves all requests in turn with a real clock too', async () => {
     const { origin, asked } = await start((response) => json(response, { score: 1 }))
     const outbound = createOutbound({ allowed: readAllowedAddresses(origin), seconds: 5, maxBytes: 1_000 })
     const runner = { endpoint: createEndpointRunner({ outbound, seconds: 10 }) }
@@ -244,7 +244,7 @@ describe('the rate_limit of an endpoint grader', () => {
 })
 
 describe('an address of this server', () => {
-  it('is answered here, without the network and the list', async () => {
+  it('is answered in-process, without the network and the list', async () => {
     const asked: unknown[] = []
     const runner = runnerOf('https://graders.example.com', {
       local: (address) =>
@@ -266,7 +266,7 @@ describe('an address of this server', () => {
     expect(await run(runner, { url: 'http://this-server.example/other' })).toMatchObject(other)
   })
 
-  it('is told like any other when it has no score', async () => {
+  it('reports a missing score like any other address', async () => {
     const answering = (response: Response) => runnerOf('', { local: () => async () => response.clone() })
     const url = 'http://this-server.example/grade'
     expect(await run(answering(new Response('{}', { status: 404 })), { url })).toMatchObject({

@@ -28,7 +28,7 @@ const failure = async (posting: Promise<unknown>): Promise<OutboundError> => {
   throw error
 }
 
-describe('a request to an address of the list', () => {
+describe('a request to an address in the list', () => {
   it('posts JSON with the caller’s headers, and reads the JSON of the answer', async () => {
     const { origin, port, asked } = await start((response) => json(response, { score: 0.5 }, 201))
     const { post } = outboundTo(origin)
@@ -57,14 +57,14 @@ describe('a request to an address of the list', () => {
     ])
   })
 
-  it('may be to localhost, where the list says so', async () => {
+  it('can go to localhost if the list has it', async () => {
     const { port, asked } = await start((response) => json(response, 1))
     const { post } = outboundTo(`http://localhost:${port}`, { resolve: async () => ['127.0.0.1'] })
     expect(await post(`http://localhost:${port}/`, {})).toMatchObject({ json: 1 })
     expect(asked[0]?.headers.host).toBe(`localhost:${port}`)
   })
 
-  it('sends none of the headers that are of the connection or say where it goes', async () => {
+  it('sends no headers of the connection or the destination', async () => {
     const { origin, port, asked } = await start((response) => json(response, 1))
     const headers = {
       Host: 'evil.example',
@@ -136,7 +136,7 @@ describe('a name', () => {
     '::ffff:192.168.0.1',
     '0.0.0.0',
     '100.100.100.200',
-  ])('that leads to %s is refused, whatever else it leads to, and nobody is connected to', async (address) => {
+  ])('that resolves to %s is refused, whatever else it resolves to, without a connection', async (address) => {
     const { port, asked } = await start((response) => json(response, 1))
     const origin = `http://grader.example:${port}`
     for (const addresses of [[address], ['8.8.8.8', address]]) {
@@ -147,16 +147,16 @@ describe('a name', () => {
     expect(asked).toEqual([])
   })
 
-  it('localhost is refused where it leads to another machine', async () => {
+  it('localhost is refused if it resolves to another machine', async () => {
     for (const address of ['10.0.0.1', '8.8.8.8']) {
       const { post } = outboundTo('http://localhost:9', { resolve: async () => [address] })
       expect(await failure(post('http://localhost:9', {}))).toMatchObject({ reason: 'refused' })
     }
   })
 
-  it('is looked up once: what it leads to a moment later is not connected to', async () => {
+  it('is resolved once: a later change of its addresses has no effect', async () => {
     const { port, asked } = await start((response) => json(response, 1))
-    // An address of a network that was given back in 2006: nobody answers there.
+    // An address of a network that was returned in 2006, where nobody answers.
     const answers = [['3ffe::1'], ['127.0.0.1']]
     let looked = 0
     const resolve = async () => answers[Math.min(looked++, 1)] ?? []
@@ -167,7 +167,7 @@ describe('a name', () => {
     expect(asked).toEqual([])
   })
 
-  it('is connected to at the address that was checked and at no other', async () => {
+  it('is connected to only at the address that was checked', async () => {
     const { port, asked } = await start((response) => json(response, 1))
     const url = new URL(`http://nowhere.invalid:${port}/`)
     const sending = { url, addresses: ['127.0.0.1'], headers: new Map(), body: Buffer.from('{}'), maxBytes: 10 }
@@ -175,7 +175,7 @@ describe('a name', () => {
     expect(asked[0]?.headers.host).toBe(`nowhere.invalid:${port}`)
   })
 
-  it('that nobody knows is unreachable', async () => {
+  it('that does not resolve is unreachable', async () => {
     const unknown = outboundTo('http://grader.example', { resolve: () => Promise.reject(new Error('ENOTFOUND')) })
     const error = await failure(unknown.post('http://grader.example/', {}))
     expect(error).toMatchObject({
@@ -184,7 +184,7 @@ describe('a name', () => {
     })
   })
 
-  it('that is looked up for ever is given up', async () => {
+  it('that takes too long to resolve times out', async () => {
     const slow = outboundTo('http://grader.example', { resolve: () => new Promise(() => {}), seconds: 0.05 })
     expect(await failure(slow.post('http://grader.example/', {}))).toMatchObject({ reason: 'timed_out' })
   })
@@ -204,7 +204,7 @@ describe('a redirect', () => {
     ])
   })
 
-  it('to another origin of the list takes no header of the caller along, then or on the way back', async () => {
+  it('to another origin in the list sends none of the caller’s headers, then or on the way back', async () => {
     const second = await start((response) => void response.writeHead(307, { location: `${first.origin}/back` }).end())
     const first = await start((response, { path }) =>
       path === '/back' ? json(response, 3) : void response.writeHead(307, { location: `${second.origin}/` }).end(),
@@ -221,7 +221,7 @@ describe('a redirect', () => {
     expect(first.asked).toHaveLength(2)
   })
 
-  it('is not followed off the list, into a private network or elsewhere', async () => {
+  it('is not followed to an address outside the list, private or not', async () => {
     const inside = await start((response) => json(response, 1))
     const targets = [
       `${inside.origin}/latest/meta-data`,
@@ -248,7 +248,7 @@ describe('a redirect', () => {
     expect(inside.asked).toEqual([])
   })
 
-  it('to a name of the list that leads into a private network is not followed', async () => {
+  it('is not followed to a name in the list that resolves into a private network', async () => {
     const server = await start((response) => void response.writeHead(307, { location: 'http://inside.example/' }).end())
     const allowed = `${server.origin},http://inside.example`
     const error = await failure(outboundTo(allowed, { resolve: async () => ['10.0.0.1'] }).post(server.origin, {}))
@@ -256,7 +256,7 @@ describe('a redirect', () => {
     expect(error.message).toContain('http://inside.example resolves into a private network')
   })
 
-  it('is followed three times and no further', async () => {
+  it('is followed at most three times', async () => {
     const server = await start((response) => void response.writeHead(307, { location: '/again' }).end())
     const error = await failure(outboundTo(server.origin).post(server.origin, {}))
     expect(error).toMatchObject({ reason: 'refused', message: `${server.origin} redirects more than 3 times` })
@@ -284,7 +284,7 @@ describe('an answer', () => {
     return error
   }
 
-  it('that is no 2xx is an error with its status, its JSON and how long to wait', async () => {
+  it('other than 2xx is an error with its status, its JSON and how long to wait', async () => {
     const told = await answeredWith((response) => json(response, { secret: 1 }, 429, { 'retry-after': '7' }))
     expect(told).toMatchObject({ reason: 'status', status: 429, retryAfterMs: 7_000, body: { secret: 1 } })
     const bare = await answeredWith((response) => void response.writeHead(500).end('<html>'))
@@ -299,12 +299,12 @@ describe('an answer', () => {
     ['a number that is infinite', '{"score":1e999}', {}],
     ['four hundred levels', `${'['.repeat(400)}${']'.repeat(400)}`, {}],
     ['what is packed', gzipSync('{"score":1}'), { 'content-encoding': 'gzip' }],
-  ])('that is %s is no JSON', async (_, body, headers) => {
+  ])('that is %s is not JSON', async (_, body, headers) => {
     const error = await answeredWith((response) => void response.writeHead(200, headers).end(body))
     expect(error).toMatchObject({ reason: 'not_json' })
   })
 
-  it('that is larger than is read is not read to its end, whether it says so or not', async () => {
+  it('that is too large is not read to its end, whether it says its size or not', async () => {
     const said = await answeredWith((response) => json(response, 'x'.repeat(1_000)))
     expect(said).toMatchObject({ reason: 'too_large' })
     const onlySaid = await answeredWith(
@@ -325,7 +325,7 @@ describe('an answer', () => {
     expect((await outboundTo(origin).post(origin, {})).json).toHaveLength(998)
   })
 
-  it('that does not come, or does not end, is not waited for', async () => {
+  it('that does not arrive or does not end times out', async () => {
     const gone: Promise<void>[] = []
     const silent: Parameters<typeof listen>[0] = (response) => {
       gone.push(new Promise((resolve) => void response.on('close', resolve)))
@@ -377,7 +377,7 @@ describe('an answer', () => {
     expect(await failure(outboundTo(origin).post(origin, {}))).toMatchObject({ reason: 'unreachable' })
   })
 
-  it('cannot come where nobody listens, nor over TLS from whom speaks none', async () => {
+  it('is unreachable if nobody listens, or without TLS behind an https address', async () => {
     const { origin, port, close } = await listen((response) => json(response, 1))
     const secure = `https://127.0.0.1:${port}`
     expect(await failure(outboundTo(secure).post(secure, {}))).toMatchObject({ reason: 'unreachable' })
@@ -386,7 +386,7 @@ describe('an answer', () => {
     expect(error).toMatchObject({ reason: 'unreachable', message: `no answer from ${origin}: ECONNREFUSED` })
   })
 
-  it('is given up when the caller is, with the caller’s reason', async () => {
+  it('is aborted with the caller, with the caller’s reason', async () => {
     const { origin, asked } = await start(() => {})
     const caller = new AbortController()
     const posting = outboundTo(origin).post(origin, {}, { signal: caller.signal })

@@ -28,7 +28,7 @@ describe('an IP address', () => {
     ],
     ...['2001::1', '2001:db8::1', '2002:7f00:1::', '3fff::1', '100::1', '4000::1', '5f00::1', '::ffff:0:8.8.8.8'],
     ...['', 'localhost', '8.8.8', '0x8.8.8.8', '1.2.3.4.5', '2606:4700::1111%eth0'],
-  ])('is not of the public internet: %s', (address) => expect(isPublic(address)).toBe(false))
+  ])('is not on the public internet: %s', (address) => expect(isPublic(address)).toBe(false))
 
   it.each([
     ...[
@@ -59,9 +59,9 @@ describe('an IP address', () => {
       '2a00:1450::1',
     ],
     ...['::ffff:8.8.8.8', '64:ff9b::8.8.8.8', '3ffe::1'],
-  ])('is of the public internet: %s', (address) => expect(isPublic(address)).toBe(true))
+  ])('is on the public internet: %s', (address) => expect(isPublic(address)).toBe(true))
 
-  it('is this machine’s own or not', () => {
+  it('is a loopback address or not', () => {
     expect(['127.0.0.1', '127.9.9.9', '::1', '0:0:0:0:0:0:0:1'].map(isLoopback)).toEqual([true, true, true, true])
     expect(['10.0.0.1', '::', '::2', '0.0.0.0', 'localhost', '1::1'].some(isLoopback)).toBe(false)
   })

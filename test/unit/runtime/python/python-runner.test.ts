@@ -41,8 +41,8 @@ const runtimeError = (details: unknown) => ({
 })
 const saying = (text: string) => runtimeError(expect.stringContaining(text))
 
-describe('a Python grader, wherever Python is or not', () => {
-  it('says that there is no Python where there is none', async () => {
+describe('a Python grader, with or without Python', () => {
+  it('says that Python is missing', async () => {
     for (const command of ['python3-that-is-not-there', '/nowhere/python3']) {
       const { score, errors, reason } = await graded(returning('1'), { command })
       expect({ score, errors, reason }).toEqual({
@@ -53,12 +53,12 @@ describe('a Python grader, wherever Python is or not', () => {
     }
   })
 
-  it('says that what is there is no Python', async () => {
+  it('says that the command is not Python', async () => {
     const { score, errors } = await graded(returning('1'), { command: process.execPath })
     expect({ score, errors }).toEqual({ score: null, errors: serverError('CannotStart') })
   })
 
-  it('takes a source of 256,000 bytes and no longer one, in bytes', async () => {
+  it('accepts a source of at most 256,000 bytes', async () => {
     const python = { type: 'python', source: 'é'.repeat(128_001) } as const
     expect(await runner(python, subject, never)).toMatchObject({
       ok: false,
@@ -67,14 +67,14 @@ describe('a Python grader, wherever Python is or not', () => {
     })
   })
 
-  it('says that an item is nested too deep', async () => {
+  it('says that an item is nested too deeply', async () => {
     let deep: unknown[] = []
     for (let depth = 0; depth < 200_000; depth += 1) deep = [deep]
     const { errors } = await graded(returning('1'), undefined, { sample: {}, item: { deep } })
     expect(errors).toEqual(serverError('InputUnreadable'))
   })
 
-  it('does not begin when the signal has aborted', async () => {
+  it('does not start if the signal has aborted', async () => {
     const reason = new Error('gone')
     await expect(runner({ type: 'python', source: returning('1') }, subject, AbortSignal.abort(reason))).rejects.toBe(
       reason,
@@ -82,7 +82,7 @@ describe('a Python grader, wherever Python is or not', () => {
   })
 })
 
-it('is tried with Python on this machine, or says that there is none', async () => {
+it('runs with the Python of this machine, or says that there is none', async () => {
   const { score, errors } = await graded(returning('0.25'))
   if (interpreter.found) expect({ score, errors }).toEqual({ score: 0.25, errors: graderErrors() })
   else expect({ score, errors }).toEqual({ score: null, errors: graderErrors(interpreter.errors) })
@@ -104,7 +104,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(await graded(returning(expression))).toMatchObject({ score, errors: graderErrors() })
   })
 
-  it('gets the sample and the item as dicts, with all that JSON has', async () => {
+  it('receives the sample and the item as dicts, with all types of JSON', async () => {
     const item = { text: 'ñ \u{1F600} \ud800', list: [1, 2.5, null, true], nested: { a: { b: 'c' } } }
     const sample = { output_text: '{"x": [7]}' }
     const source = doing(
@@ -163,12 +163,12 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(await graded(wrong)).toMatchObject(saying('IndentationError: unexpected indent'))
   })
 
-  it('may print, what it likes', async () => {
+  it('can print anything', async () => {
     const source = doing('print("0.1", item, "\\ud800")', 'print("0.2", file=__import__("sys").stderr)', 'return 0.5')
     expect(await graded(source)).toMatchObject({ score: 0.5, reason: 'the Python code scored it' })
   })
 
-  it('stands in a multi grader beside others', async () => {
+  it('works in a multi grader beside others', async () => {
     const checked = checkGrader({
       type: 'multi',
       graders: {
@@ -210,11 +210,11 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     ['sys.exit', doing('import sys', 'sys.exit(0)'), 'SystemExit: 0'],
     ['KeyboardInterrupt', doing('raise KeyboardInterrupt'), 'KeyboardInterrupt'],
     ['what cannot be shown', `class E(Exception):\n    __module__ = property(1)\n${doing('raise E')}`, ''],
-  ])('that comes to %s is flagged as failed', async (_what, source, said) => {
+  ])('that ends with %s is flagged as failed', async (_what, source, said) => {
     expect(await graded(source)).toMatchObject(saying(said))
   })
 
-  it('tells nothing of the item and the sample, and 2,000 characters at most', async () => {
+  it('reports nothing of the item and the sample, and at most 2,000 characters', async () => {
     const { errors, reason } = await graded(doing("raise ValueError(item['note'] + ' | ' + sample['output_text'])"))
     const details = errors.python_grader_runtime_error_details
     expect(details).toContain('ValueError: […] | […]')
@@ -229,7 +229,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(long.errors.python_grader_runtime_error_details).toContain('line 2, in grade')
   })
 
-  it('that does not end is killed, and nothing of it is left', async () => {
+  it('that does not end is killed, with all its processes', async () => {
     const before = new Set(descendants())
     const stubborn = doing('import signal', 'signal.signal(signal.SIGTERM, signal.SIG_IGN)', 'while True: pass')
     const running = graded(stubborn, { seconds: 2 })
@@ -248,7 +248,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     await expect.poll(() => [...seen].filter(isAlive)).toEqual([])
   })
 
-  it('is killed when the signal aborts, be it running or waiting', async () => {
+  it('is killed when the signal aborts, running or waiting', async () => {
     const one = createPythonRunner({ concurrency: 1 })
     const [first, second] = [new AbortController(), new AbortController()]
     const endless = { type: 'python', source: doing('while True: pass') } as const
@@ -268,12 +268,12 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     ['os._exit', doing('import os', 'os._exit(0)')],
     ['os._exit with a code', doing('import os', 'os._exit(7)')],
     ['os.abort', doing('import os', 'os.abort()')],
-  ])('that ends its process with %s is flagged as crashed', async (_how, source) => {
+  ])('that exits with %s is flagged as crashed', async (_how, source) => {
     const { score, errors } = await graded(source)
     expect({ score, errors }).toEqual({ score: null, errors: serverError('Crashed') })
   })
 
-  it('cannot make a score of NaN by replacing what it is checked with', async () => {
+  it('cannot turn NaN into a score by replacing functions', async () => {
     const source = [
       'import builtins, json, math, os, sys, traceback',
       'math.isfinite = lambda x: True',
@@ -286,7 +286,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(await graded(source)).toMatchObject({ score: null, errors: { python_grader_runtime_error: true } })
   })
 
-  it('that writes on every channel says no more than it could return', async () => {
+  it('that writes to every file descriptor achieves no more than by returning', async () => {
     const shouting = [
       'import os',
       'for channel in range(300):',
@@ -302,7 +302,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(await graded(`${infinite}\nos._exit(0)`)).toMatchObject({ errors: serverError('ResultUnreadable') })
   })
 
-  it('waits for its turn: of twenty no more run at once than may', async () => {
+  it('waits for its turn: of twenty gradings at most the limit run at once', async () => {
     const three = createPythonRunner({ concurrency: 3 })
     const source = doing(
       'import time',
@@ -337,7 +337,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     await Promise.all(stopped)
   })
 
-  it('imports the packages of the interpreter that it is told to use', async () => {
+  it('imports the packages of the configured interpreter', async () => {
     const home = mkdtempSync(join(tmpdir(), 'venv-'))
     const python = interpreter.found ? interpreter.command : ''
     const showVersion = 'import sys; print("%d.%d" % sys.version_info[:2])'

@@ -2,8 +2,8 @@ import postgres from 'postgres'
 import { z } from 'zod'
 import { startEmbedded } from '../../src/postgres/embedded/embedded.ts'
 
-// Starts the embedded database as a server process does, says where on one line, and stops it on SIGTERM. Told to
-// write, it inserts rows one by one and prints the id of each once it is committed.
+// Starts the embedded database as a server process does, prints its address on one line, and stops it on SIGTERM. With
+// `write` it inserts rows one by one and prints the id of each after its commit.
 const { write, ...options } = z
   .object({ dir: z.string(), bases: z.array(z.string()), write: z.boolean() })
   .parse(JSON.parse(process.argv[2] ?? ''))

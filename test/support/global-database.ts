@@ -18,7 +18,7 @@ declare module 'vitest' {
 
 const prefix = `sk_test_${createHash('sha256').update(hostname()).digest('hex').slice(0, 6)}_`
 
-/** Prepares the server for all test files: that of TEST_DATABASE_URL, else an embedded one that is thrown away. */
+/** Prepares the server for all test files: that of TEST_DATABASE_URL, or a temporary embedded one. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await sweepFolders()
   const { TEST_DATABASE_URL } = process.env
@@ -56,7 +56,7 @@ async function startServer(url: string | undefined): Promise<{ url: string; stop
   }
 }
 
-/** Drops the test databases of this machine's runs, told apart by the id of the process that made them. */
+/** Drops test databases of this machine whose process, by the id in their name, is unwanted. */
 async function dropWhere(sql: postgres.Sql, unwanted: (pid: number) => boolean): Promise<void> {
   const found = await sql<
     { name: string }[]

@@ -2,19 +2,19 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { z } from 'zod'
 
-/** Stands between a database's clients and its server, and can keep to itself what passes. */
+/** A proxy in front of a database that can hold back what passes. */
 export interface HoldingProxy {
   readonly url: string
   /**
-   * From now on keeps the bytes in this direction of each connection in which a client says `word`, from that message on,
-   * and of all new ones when there is no word. What was kept for the server stays for it when the client hangs up.
+   * From now on holds back the bytes in this direction of each connection on which a client sends `word`, from that message
+   * on, and of all new connections when there is no word. Bytes for the server are kept when the client disconnects.
    */
   hold(direction: 'to server' | 'to client', word?: string): void
   /** Holds no further connection. */
   pass(): void
   /** How many connections have been held so far. */
   readonly held: number
-  /** Hands on what was kept, late; resolves once the server has answered each of these connections. */
+  /** Delivers the bytes that were kept for the server; resolves once the server has answered each of these connections. */
   release(): Promise<void>
   close(): Promise<void>
 }
@@ -76,7 +76,7 @@ export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
           const answer = once(server, 'data')
           for (const chunk of kept) server.write(chunk)
           await answer
-          // Whatever else it is still saying.
+          // The rest of its answer.
           server.end()
           await once(server, 'close')
         }),

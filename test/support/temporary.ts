@@ -7,7 +7,7 @@ import { findPostmaster } from '../../src/postgres/embedded/postmaster.ts'
 
 const prefix = 'scorekeeper-test-'
 
-/** Makes a folder for this process that every user can go through; remove it with `removeFolder`. */
+/** Makes a folder for this process that every user can enter; remove it with `removeFolder`. */
 export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`))
   chmodSync(folder, 0o711)
@@ -26,11 +26,11 @@ export async function removeFolder(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
-/** Removes what test runs left behind that were killed. */
+/** Removes the folders of test runs that were killed. */
 export async function sweepFolders(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN
-    // Another user's folder refuses: it is theirs to sweep.
+    // The folder of another user cannot be removed; it is theirs to sweep.
     if (pid > 0 && !isAlive(pid)) await removeFolder(join(tmpdir(), name)).catch(() => {})
   }
 }

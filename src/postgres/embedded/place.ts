@@ -124,10 +124,9 @@ export function makeDataDirectory(dir: string): boolean {
     return isNew
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(
-      `DATA_DIR was "${dir}"; it must be a directory that can be made and that this user may write to: ${reason}`,
-      { cause },
-    )
+    throw new Error(`DATA_DIR was "${dir}"; it must be a directory that this user can create and write to: ${reason}`, {
+      cause,
+    })
   }
 }
 

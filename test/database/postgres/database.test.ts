@@ -24,7 +24,7 @@ afterAll(async () => {
 })
 
 describe('a database', () => {
-  it('takes dates and JSON through raw SQL and through drizzle at the same time', async () => {
+  it('accepts dates and JSON through raw SQL and through drizzle at the same time', async () => {
     const { sql, db } = database
     const at = new Date('2026-01-02T03:04:05.678Z')
     const writes = Array.from({ length: 100 }, (_, n) =>
@@ -48,7 +48,7 @@ describe('a database', () => {
     expect(row).toEqual({ right: 'object', wrong: 'string' })
   })
 
-  it('works without prepared statements, and with settings in its address that are for other libraries', async () => {
+  it('works without prepared statements, and with parameters of other client libraries in its address', async () => {
     const url = `${testDatabase.url}?channel_binding=prefer&pgbouncer=true&schema=public&connect_timeout=3`
     const unprepared = openDatabase({ url, poolSize: 1, prepare: false, name: 'unprepared' })
     expect(await unprepared.sql`select current_setting('application_name') as name`).toEqual([{ name: 'unprepared' }])
@@ -72,23 +72,23 @@ describe('a database', () => {
   })
 })
 
-describe('a database that is away', () => {
-  it('refuses at once and serves again as soon as it is back', async () => {
+describe('a database that is unavailable', () => {
+  it('fails queries at once, and answers them as soon as it is available again', async () => {
     const proxy = await startProxy(testDatabase.url)
     const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 2 })
     await sql`select 1`
-    await proxy.away()
+    await proxy.block()
     for (const query of [() => sql`select 1`, () => db.select().from(events), () => sql.begin((tx) => tx`select 1`)]) {
       expect(await failureOf(query())).toSatisfy(isUnavailable)
     }
-    await proxy.back()
+    await proxy.unblock()
     expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
     expect(await db.execute(fragment`select 1 as one`)).toEqual([{ one: 1 }])
     await close()
-    await proxy.away()
+    await proxy.block()
   })
 
-  it('fails the queries that were running when it went', async () => {
+  it('fails the queries that were running when it became unavailable', async () => {
     const proxy = await startProxy(testDatabase.url)
     const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 2 })
     const running = [
@@ -97,9 +97,9 @@ describe('a database that is away', () => {
       failureOf(sql.begin((tx) => tx`select pg_sleep(60)`)),
     ]
     await proxy.busy(3)
-    await proxy.away()
+    await proxy.block()
     for (const error of await Promise.all(running)) expect(error).toSatisfy(isUnavailable)
-    await proxy.back()
+    await proxy.unblock()
     for (const _again of [1, 2]) {
       const pause = () => [
         sql`select pg_sleep(0.05)`,
@@ -109,10 +109,10 @@ describe('a database that is away', () => {
       expect(await Promise.all(pause())).toHaveLength(3)
     }
     await close()
-    await proxy.away()
+    await proxy.block()
   })
 
-  it('fails a query when the connection is accepted and nothing is ever said', async () => {
+  it('fails a query when the connection is accepted and nothing is ever sent', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const { sql, close } = openDatabase({ url: `postgres://nobody@127.0.0.1:${portOf(silent)}/none`, poolSize: 1 })
@@ -121,7 +121,7 @@ describe('a database that is away', () => {
     silent.close()
   })
 
-  it('fails a query when a proxy accepts the connection and hangs up', async () => {
+  it('fails a query when a proxy accepts the connection and closes it', async () => {
     const closing = createServer((socket) => socket.end()).listen(0, '127.0.0.1')
     await once(closing, 'listening')
     const { sql, close } = openDatabase({ url: `postgres://nobody@127.0.0.1:${portOf(closing)}/none`, poolSize: 1 })
@@ -131,96 +131,99 @@ describe('a database that is away', () => {
     closing.close()
   })
 
-  it('fails a query when the connection is lost before it was wholly set up', async () => {
+  it('fails a query when the connection is lost during its setup', async () => {
     const proxy = await startProxy(testDatabase.url, { fatal: 'typarray' })
     const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 1 })
     for (const query of [() => sql`select 1`, () => db.execute(fragment`select 1`)]) {
       expect(await failureOf(query())).toSatisfy(isUnavailable)
     }
     await close()
-    await proxy.away()
+    await proxy.block()
   })
 
-  it.each(['crashed', 'was stopped'])('comes back whole after it %s three times under load', async (went) => {
-    const proxy = await startProxy(testDatabase.url, { crashes: went === 'crashed' })
-    const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 5 })
-    const kinds = [
-      () => sql`select 1`,
-      () => db.execute(fragment`select 1`),
-      () => sql.begin(async (tx) => [await tx`select 1`, await sleep(3), await tx`select 2`]),
-      () =>
-        db.transaction(async (tx) => {
-          await tx.execute(fragment`select 1`)
-          await sleep(3)
-          await tx.execute(fragment`select 2`)
-        }),
-    ]
-    let isOver = false
-    const failures: unknown[] = []
-    const clients = Array.from({ length: 60 }, async (_, n) => {
-      for (const ask = kinds[n % kinds.length]; ask && !isOver; ) {
-        await ask().then(undefined, (error: unknown) => failures.push(error)) // and asks again at once
+  it.each(['crashed', 'was stopped'])(
+    'uses all its connections again after it %s three times under load',
+    async (event) => {
+      const proxy = await startProxy(testDatabase.url, { crashes: event === 'crashed' })
+      const { sql, db, close } = openDatabase({ url: proxy.url, poolSize: 5 })
+      const kinds = [
+        () => sql`select 1`,
+        () => db.execute(fragment`select 1`),
+        () => sql.begin(async (tx) => [await tx`select 1`, await sleep(3), await tx`select 2`]),
+        () =>
+          db.transaction(async (tx) => {
+            await tx.execute(fragment`select 1`)
+            await sleep(3)
+            await tx.execute(fragment`select 2`)
+          }),
+      ]
+      let isOver = false
+      const failures: unknown[] = []
+      const clients = Array.from({ length: 60 }, async (_, n) => {
+        for (const ask = kinds[n % kinds.length]; ask && !isOver; ) {
+          await ask().then(undefined, (error: unknown) => failures.push(error))
+        }
+      })
+      for (let round = 0; round < 3; round += 1) {
+        await sleep(100)
+        await proxy.block()
+        await sleep(100)
+        await proxy.unblock()
       }
-    })
-    for (let round = 0; round < 3; round += 1) {
-      await sleep(100)
-      await proxy.away()
-      await sleep(100)
-      await proxy.back()
-    }
-    await sleep(600)
-    isOver = true
-    await Promise.all(clients)
-    expect(failures.length).toBeGreaterThan(0)
-    expect(failures.filter((error) => !isUnavailable(error))).toEqual([])
-    const answers = Array.from({ length: 20 }, () => [
-      sql`select pg_sleep(0.05)`,
-      db.execute(fragment`select pg_sleep(0.05)`),
-    ])
-    expect(await Promise.all(answers.flat())).toHaveLength(40)
-    await close()
-    await proxy.away()
-  })
+      await sleep(600)
+      isOver = true
+      await Promise.all(clients)
+      expect(failures.length).toBeGreaterThan(0)
+      expect(failures.filter((error) => !isUnavailable(error))).toEqual([])
+      const answers = Array.from({ length: 20 }, () => [
+        sql`select pg_sleep(0.05)`,
+        db.execute(fragment`select pg_sleep(0.05)`),
+      ])
+      expect(await Promise.all(answers.flat())).toHaveLength(40)
+      await close()
+      await proxy.block()
+    },
+  )
 
-  it('fails what is asked of a reserved connection that was lost', async () => {
+  it('fails queries on a reserved connection that was lost', async () => {
     const { sql, close } = openDatabase({ url: testDatabase.url, poolSize: 1 })
     const reserved = await sql.reserve()
     const [backend] = await reserved<{ pid: number }[]>`select pg_backend_pid() as pid`
     await database.sql`select pg_terminate_backend(${backend?.pid ?? 0})`
-    await sleep(50) // until it has heard of it
+    await sleep(50) // until the client has noticed
     for (const query of [() => reserved`select 1`, () => reserved`select 2`]) {
       expect(await failureOf(query())).toSatisfy(isUnavailable)
     }
     await close()
   })
 
-  it('comes back whole though a query was just being sent when it went', async () => {
+  it('uses all its connections again although a query was being sent when it became unavailable', async () => {
     const proxy = await startProxy(testDatabase.url, { crashes: false })
     const { sql, close } = openDatabase({ url: proxy.url, poolSize: 2 })
     const [one, other] = [await sql.reserve(), await sql.reserve()]
-    // Both connections end in the same instant; the first to fail asks at the other, which has not yet heard of it.
+    // Both connections are lost at the same time; the first to fail uses the other one, which has not noticed yet.
     const failures = [
       failureOf(one`select pg_sleep(60)`.catch(() => other`select 1`)),
       failureOf(other`select pg_sleep(60)`.catch(() => one`select 1`)),
     ]
     await proxy.busy(2)
-    await proxy.away()
+    await proxy.block()
     for (const error of await Promise.all(failures)) expect(error).toSatisfy(isUnavailable)
-    await proxy.back()
+    await proxy.unblock()
     expect(await Promise.all([sql`select pg_sleep(0.05)`, sql`select pg_sleep(0.05)`])).toHaveLength(2)
     await close()
-    await proxy.away()
+    await proxy.block()
   })
 
-  it('never runs outside of its transaction what a lost transaction still wanted to do', async () => {
+  it('never runs the remaining statements of a lost transaction outside of it', async () => {
     const proxy = await startProxy(testDatabase.url)
     const { sql, close } = openDatabase({ url: proxy.url, poolSize: 1 })
     await sql`create table if not exists stray (a int)`
     let later: unknown
     const lost = sql.begin(async (tx) => {
       await tx`insert into stray values (1)`
-      await proxy.away()
-      await proxy.back()
+      await proxy.block()
+      await proxy.unblock()
       await sql`select 1` // takes the connection that the transaction had
       later = await failureOf(tx`insert into stray values (2)`)
     })
@@ -228,18 +231,18 @@ describe('a database that is away', () => {
     await expect.poll(() => later).toSatisfy(isUnavailable)
     expect(await sql`select * from stray`).toEqual([])
     await close()
-    await proxy.away()
+    await proxy.block()
   })
 
-  it('is known by a connection that an administrator ended', async () => {
+  it('is recognised by a connection that an administrator has terminated', async () => {
     const { sql } = database
     const ended = failureOf(sql.begin((tx) => tx`select pg_terminate_backend(pg_backend_pid())`))
     expect(await ended).toSatisfy(isUnavailable)
-    await sleep(50) // until the pool has heard of it
+    await sleep(50) // until the pool has noticed
     expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
   })
 
-  it('is not what a wrong query, a broken rule or an error of our own says', async () => {
+  it('is not assumed after an invalid query, a violated constraint or an error of our own', async () => {
     const { sql, db } = database
     await sql`insert into events (name) values ('taken')`
     expect(await failureOf(sql`select nonsense`)).not.toSatisfy(isUnavailable)
@@ -268,17 +271,17 @@ function portOf(server: Server): number {
 
 interface Proxy {
   url: string
-  /** Cuts all connections and refuses new ones. */
-  away(): Promise<void>
+  /** Closes all connections and refuses new ones. */
+  block(): Promise<void>
   /** Listens again on the same port. */
-  back(): Promise<void>
-  /** Waits until that many connections have been made and their queries had time to arrive. */
+  unblock(): Promise<void>
+  /** Waits until this many connections exist and their queries have had time to arrive. */
   busy(connections: number): Promise<void>
 }
 
 /**
- * Stands between a client and the real server, so that the server can go away and come back at one
- * address: by a crash, or by being stopped. A connection in which a client says `fatal` is cut.
+ * A proxy between a client and the real server, which makes the server unavailable and available again at one address, by a
+ * crash or by being stopped. It closes a connection on which a client sends `fatal`.
  */
 async function startProxy(
   target: string,
@@ -304,12 +307,12 @@ async function startProxy(
   url.host = `127.0.0.1:${ownPort}`
   return {
     url: url.href,
-    async away() {
+    async block() {
       server.close()
       for (const socket of sockets) crashes ? socket.resetAndDestroy() : socket.destroy()
       if (server.listening) await once(server, 'close')
     },
-    async back() {
+    async unblock() {
       server.listen(ownPort, '127.0.0.1')
       await once(server, 'listening')
     },

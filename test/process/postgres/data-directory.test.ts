@@ -13,9 +13,9 @@ beforeAll(() => {
 afterAll(() => removeFolder(folder))
 
 const unusable = (dir: string) =>
-  `DATA_DIR was "${dir}"; it must be a directory that can be made and that this user may write to: `
+  `DATA_DIR was "${dir}"; it must be a directory that this user can create and write to: `
 
-/** Does something as a user who may not do everything, as root may. */
+/** Runs work as an ordinary user, also when the tests run as root. */
 function asNobody<Result>(work: () => Result): Result {
   const isRoot = process.geteuid?.() === 0
   if (isRoot) process.seteuid?.(65534)
@@ -27,32 +27,32 @@ function asNobody<Result>(work: () => Result): Result {
 }
 
 describe('DATA_DIR', () => {
-  it('is made with its parents where it is missing', () => {
+  it('is created with its parents if it does not exist', () => {
     const dir = join(folder, 'a', 'b')
     expect(makeDataDirectory(dir)).toBe(true)
     expect(existsSync(dir)).toBe(true)
     expect(makeDataDirectory(dir)).toBe(false)
   })
 
-  it('is named, with what it was and should be, when it is a file or lies in one', () => {
+  it('is named with its value and what it should be when it is a file or is inside one', () => {
     const file = join(folder, 'file')
     writeFileSync(file, '')
     expect(() => makeDataDirectory(file)).toThrow(`${unusable(file)}${file} is not a directory`)
     expect(() => makeDataDirectory(join(file, 'x'))).toThrow(`${unusable(join(file, 'x'))}${file} is not a directory`)
   })
 
-  it.runIf(existsSync('/proc/self'))('is named when nothing can be made there, and that at once', () => {
+  it.runIf(existsSync('/proc/self'))('is named at once when nothing can be created there', () => {
     expect(() => makeDataDirectory('/proc/x/y')).toThrow(`${unusable('/proc/x/y')}ENOENT`)
   })
 
-  it('is named when this user may not make it', () => {
+  it('is named when this user may not create it', () => {
     const closed = join(folder, 'closed')
     mkdirSync(closed, { mode: 0o555 })
     const dir = join(closed, 'data')
     expect(() => asNobody(() => makeDataDirectory(dir))).toThrow(`${unusable(dir)}EACCES`)
   })
 
-  it('that cannot be used ends the server with one line', async () => {
+  it('ends the server with one line when it cannot be used', async () => {
     const file = join(folder, 'server-file')
     writeFileSync(file, '')
     const server = spawnServer(folder, { DATA_DIR: file, PORT: '0' })

@@ -44,7 +44,7 @@ afterEach(async () => {
 afterAll(() => removeFolder(folder))
 
 describe('the embedded database', () => {
-  it('starts in a clone that only its user can enter, and says where the data lie', async () => {
+  it('starts in a clone that only its user can enter, and says where the data are', async () => {
     const clone = makeClone('private')
     chmodSync(clone, 0o700)
     const embedded = await start(clone)
@@ -56,7 +56,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('keeps the data in the clone where its user can reach that, and runs as the owner of the clone', async () => {
+  it('keeps the data in the clone if its user can enter it, and runs as the owner of the clone', async () => {
     const clone = makeClone('owned')
     const owner = isRoot ? someUser() : process.getuid?.()
     if (owner !== undefined) chownSync(clone, owner, process.getgid?.() ?? owner)
@@ -66,7 +66,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('takes a directory that is relative to where the process runs', async () => {
+  it('accepts a directory that is relative to the working directory', async () => {
     const clone = makeClone('relative')
     const embedded = await start(relative(process.cwd(), clone))
     expect(isAbsolute(embedded.where)).toBe(true)
@@ -74,7 +74,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('runs for two clones at once, beside whoever has port 5432', async () => {
+  it('runs for two clones at once, also when port 5432 is in use', async () => {
     const server = createServer().on('error', () => {})
     server.listen(5432, '127.0.0.1')
     const clones = await Promise.all([start(makeClone('one')), start(makeClone('two'))])
@@ -85,7 +85,7 @@ describe('the embedded database', () => {
     server.close()
   })
 
-  it('lets nobody in without the password, and listens on the loopback address alone', async () => {
+  it('refuses connections without the password, and listens on the loopback address alone', async () => {
     const embedded = await start(makeClone('closed'))
     const wrong = new URL(embedded.url)
     wrong.password = 'guess'
@@ -98,7 +98,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('is one server for all who start it in one clone at the same instant', async () => {
+  it('is one server for all processes that start it in one clone at the same time', async () => {
     const clone = makeClone('shared')
     const urls = await Promise.all([startProcess(clone), startProcess(clone)].map(({ lines }) => lines.next()))
     const more = await Promise.all(Array.from({ length: 4 }, () => start(clone)))
@@ -106,7 +106,7 @@ describe('the embedded database', () => {
     await Promise.all(more.map((embedded) => embedded.stop()))
   })
 
-  it('is stopped by the last one out', async () => {
+  it('is stopped by the last process that releases it', async () => {
     const clone = makeClone('leaving')
     const [first, second] = await Promise.all([start(clone), start(clone)])
     await first.stop()
@@ -116,7 +116,7 @@ describe('the embedded database', () => {
     expect(findPostmaster(join(second.where, 'data'))).toBeUndefined()
   })
 
-  it('starts again for those who come while it is being stopped', async () => {
+  it('starts again for processes that arrive while it is being stopped', async () => {
     const clone = makeClone('crossing')
     let embedded = await start(clone)
     for (let round = 0; round < 3; round += 1) {
@@ -127,7 +127,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('goes on after a SIGKILL of the process, is found again, and has every row that was committed', async () => {
+  it('keeps running after a SIGKILL of its process, is found again, and has every committed row', async () => {
     const clone = makeClone('killed')
     const { child, lines } = startProcess(clone, true)
     const { value: url } = await lines.next()
@@ -140,7 +140,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('has every row that was committed when the database server was killed as well', async () => {
+  it('has every committed row when the database server was killed as well', async () => {
     const clone = makeClone('crashed')
     const { child, lines } = startProcess(clone, true)
     await lines.next()
@@ -156,7 +156,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('is not confused by a process that was given the id of a dead server', async () => {
+  it('starts when another process has got the id of a dead server', async () => {
     const clone = makeClone('reborn')
     const { where } = await stopped(clone)
     writeFileSync(
@@ -168,7 +168,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('refuses files of another version, and a place that is not its own', async () => {
+  it('refuses files of another version, and a directory of another user', async () => {
     const old = makeClone('old')
     const { where } = await stopped(old)
     writeFileSync(join(where, 'data', 'PG_VERSION'), '17\n')
@@ -179,14 +179,14 @@ describe('the embedded database', () => {
     await expect(start(strange)).rejects.toThrow('is not a directory that belongs to user')
   })
 
-  it('says what the log says when it does not start', async () => {
+  it('reports what its log says when it does not start', async () => {
     const clone = makeClone('broken')
     const { where } = await stopped(clone)
     appendFileSync(join(where, 'data', 'postgresql.conf'), '\nno_such_setting = 1\n')
     await expect(start(clone)).rejects.toThrow('unrecognized configuration parameter "no_such_setting"')
   })
 
-  it('asks for DATABASE_URL where the platform has no binary', async () => {
+  it('recommends DATABASE_URL when the platform has no binary', async () => {
     const start = startEmbedded({ dir: join(folder, 'nowhere', '.data'), platform: 'sunos-sparc' })
     await expect(start).rejects.toMatchObject({
       code: 'embedded_unavailable',
@@ -194,7 +194,7 @@ describe('the embedded database', () => {
     })
   })
 
-  it('asks for DATABASE_URL where the binary does not run', async () => {
+  it('recommends DATABASE_URL when the binary does not run', async () => {
     const root = join(folder, 'foreign')
     mkdirSync(join(root, 'native', 'bin'), { recursive: true })
     writeFileSync(join(root, 'native', 'bin', 'postgres'), 'for another machine', { mode: 0o755 })
@@ -216,7 +216,7 @@ describe('the embedded database', () => {
   })
 })
 
-/** The id of a user with a name who is neither root nor nobody. */
+/** The id of a named user other than root and nobody. */
 function someUser(): number | undefined {
   const ids = readFileSync('/etc/passwd', 'utf8')
     .split('\n')

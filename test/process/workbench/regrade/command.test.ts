@@ -16,9 +16,7 @@ const tsx = import.meta.resolve('tsx')
 const database = useDatabase()
 let folder: string
 
-beforeEach(async () => {
-  return async () => {}
-})
+beforeEach(() => database.sql`truncate items, rollouts, tool_calls, grades`)
 beforeAll(() => {
   folder = makeFolder()
 })

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { parseExactly, stringifyExactly, withExactIntegers } from './exact-json.ts'
 
 /** How many arrays and objects may stand inside one another in JSON that is let in. */
 export const maxJsonDepth = 100
@@ -20,7 +21,8 @@ export function storable(text: string): string {
 }
 
 /**
- * Parses JSON text into a value that Postgres can store and that is nested at most {@link maxJsonDepth} deep.
+ * Parses JSON text into a value that Postgres can store and that is nested at most {@link maxJsonDepth} deep. Integers that
+ * a number would round are bigints, see {@link parseExactly}.
  *
  * Throws a `SyntaxError` with the parser's message, or one that says that the nesting is too deep; a `RangeError` for a
  * number beyond ±1.8e308, which would be an infinite one to a tool and null in what is recorded, and for more than a
@@ -29,7 +31,8 @@ export function storable(text: string): string {
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
   if (mayBeDeep(text) || mayBeWide.test(text)) checkJson(value)
-  return suspiciousEscape.test(text) ? storableJson(value) : value
+  const exact = withExactIntegers(value, text)
+  return suspiciousEscape.test(text) ? storableJson(exact) : exact
 }
 
 /** {@link storable} for every string and key of a JSON value. */
@@ -42,8 +45,8 @@ export function storableJson(value: unknown): unknown {
 
 /** JSON text of a value as Postgres can store it: {@link storable} for every string and key of what it is as JSON. */
 export function storableText(value: unknown): string {
-  const text = JSON.stringify(value)
-  return suspiciousEscape.test(text) ? JSON.stringify(storableJson(JSON.parse(text))) : text
+  const text = stringifyExactly(value) ?? 'null'
+  return suspiciousEscape.test(text) ? (stringifyExactly(storableJson(parseExactly(text))) ?? 'null') : text
 }
 
 /** Whether JSON text has enough brackets to be nested too deep; most has not, and then its value need not be walked. */
@@ -85,6 +88,7 @@ function checkJson(value: unknown): void {
  * @example canonicalJson({ b: 1, a: [true] }) // '{"a":[true],"b":1}'
  */
 export function canonicalJson(value: unknown): string {
+  if (typeof value === 'bigint') return String(value)
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (!isFields(value)) return JSON.stringify(value) ?? 'null'
   let text = ''

@@ -40,7 +40,7 @@ function errorOf({ type, message, code, stack, cause, errors }: LoggableError): 
 
 /** Every text and number in a JSON value, as it may stand in a message: as it is, and as JSON writes it. */
 function leavesOf(content: unknown, leaves: Set<string> = new Set()): Set<string> {
-  if (typeof content === 'number') leaves.add(String(content))
+  if (typeof content === 'number' || typeof content === 'bigint') leaves.add(String(content))
   else if (typeof content === 'string') {
     if (content.trim() === '') return leaves
     leaves.add(content)

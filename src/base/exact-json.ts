@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto'
+
+// Node 20 gives no access to a number's text while it parses, and writes no bigint. Both are done by marks here, and only
+// where a text or a value has such an integer.
+
+const manyDigits = /\d{16}/
+const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs
+
+/**
+ * Parses JSON text, with a `bigint` for every integer that a JavaScript number would round. All others stay numbers.
+ *
+ * Throws a `SyntaxError` with the parser's message.
+ *
+ * @example parseExactly('[1, 9007199254740993]') // [1, 9007199254740993n]
+ */
+export function parseExactly(text: string): unknown {
+  return withExactIntegers(JSON.parse(text), text)
+}
+
+/** The same value with a `bigint` for every integer that was rounded when `text` was parsed into it. */
+export function withExactIntegers(value: unknown, text: string): unknown {
+  if (!manyDigits.test(text)) return value
+  // A string of the text cannot begin with what is drawn now.
+  const mark = randomUUID()
+  let isRounded = false
+  const marked = text.replaceAll(textOrNumber, (token) => {
+    if (!isRoundedInteger(token)) return token
+    isRounded = true
+    return `"${mark}${token}"`
+  })
+  if (!isRounded) return value
+  return JSON.parse(marked, (_, one: unknown) => {
+    return typeof one === 'string' && one.startsWith(mark) ? BigInt(one.slice(mark.length)) : one
+  })
+}
+
+/** Rounded is what would be written with other digits, as 1152921504606846976, which is exact as a number too. */
+function isRoundedInteger(token: string): boolean {
+  return /^-?\d{16,309}$/.test(token) && Number.isFinite(Number(token)) && String(Number(token)) !== token
+}
+
+/**
+ * JSON text of a value that may hold bigints, which become the integers that they are. Undefined for what is nothing as JSON,
+ * as `JSON.stringify` has it.
+ *
+ * @example stringifyExactly({ id: 9007199254740993n }) // '{"id":9007199254740993}'
+ */
+export function stringifyExactly(value: unknown): string | undefined {
+  if (!holdsBigint(value, 0)) return JSON.stringify(value)
+  const mark = randomUUID()
+  const text = JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${mark}${one}` : one))
+  return text.replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')
+}
+
+/** No JSON that is let in is nested deeper. */
+const deepest = 200
+
+function holdsBigint(value: unknown, depth: number): boolean {
+  if (typeof value === 'bigint') return true
+  if (typeof value !== 'object' || value === null || depth > deepest) return false
+  for (const inner of Array.isArray(value) ? value : Object.values(value))
+    if (holdsBigint(inner, depth + 1)) return true
+  return false
+}
+
+/** An integer that a JavaScript number would round, and where it stands, as `.lines[0].id`. */
+export interface FoundBigint {
+  readonly path: string
+  readonly value: bigint
+}
+
+/** The first bigint in a value; undefined where it has none. */
+export function bigintIn(value: unknown, depth = 0): FoundBigint | undefined {
+  if (typeof value === 'bigint') return { path: '', value }
+  if (typeof value !== 'object' || value === null || depth > deepest) return undefined
+  if (Array.isArray(value)) {
+    for (const [at, inner] of value.entries()) {
+      const found = bigintIn(inner, depth + 1)
+      if (found !== undefined) return { ...found, path: `[${at}]${found.path}` }
+    }
+    return undefined
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    const found = bigintIn(inner, depth + 1)
+    if (found !== undefined) return { ...found, path: `.${key}${found.path}` }
+  }
+  return undefined
+}

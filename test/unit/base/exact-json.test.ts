@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { bigintIn, parseExactly, stringifyExactly } from '../../../src/base/exact-json.ts'
+import { contentHash, maxJsonDepth, parseJson, storableText } from '../../../src/base/json.ts'
+
+const big = '9007199254740993'
+const next = '9007199254740992'
+
+describe('an integer that a number would round', () => {
+  it.each([big, `-${big}`, '1152921504606846976', '123456789012345678901234567890', '1000000000000000000000'])(
+    'is parsed and written as it is: %s',
+    (digits) => {
+      expect(parseExactly(digits)).toBe(BigInt(digits))
+      expect(stringifyExactly(parseExactly(`{"a":[${digits}]}`))).toBe(`{"a":[${digits}]}`)
+      expect(storableText(parseJson(`{"a":"\\ud800","b":${digits}}`))).toBe(`{"a":"\uFFFD","b":${digits}}`)
+    },
+  )
+
+  it.each(['9007199254740992', '1e300', '0.1234567890123456789', '12345678901234567.5', '-1'])(
+    'is no other number: %s stays a number',
+    (digits) => expect(parseExactly(digits)).toBe(Number(digits)),
+  )
+
+  it('is not looked for in texts', () => {
+    const text = `{"${big}":"${big}","b":"\\"${big}","c":"\\\\"}`
+    expect(parseExactly(`[${text},${big}]`)).toEqual([JSON.parse(text), BigInt(big)])
+    expect(stringifyExactly([big, BigInt(big)])).toBe(`["${big}",${big}]`)
+  })
+
+  it('makes another hash than its neighbour', () => {
+    expect(contentHash(parseJson(`{"id":${big}}`))).not.toBe(contentHash(parseJson(`{"id":${next}}`)))
+    expect(contentHash(parseJson(`{"id":${big}}`))).toBe(contentHash(parseJson(` { "id" : ${big} } `)))
+  })
+
+  it('is found with its place', () => {
+    expect(bigintIn(parseExactly(`{"lines":[{"id":1},{"id":${big}}]}`))).toEqual({
+      path: '.lines[1].id',
+      value: BigInt(big),
+    })
+    expect(bigintIn({ a: [1, null, 'x'] })).toBeUndefined()
+  })
+
+  it('keeps what a key may do to a parser', () =>
+    expect(Object.keys(Object(parseExactly(`{"__proto__":${big},"a":1}`)))).toEqual(['__proto__', 'a']))
+
+  it('lets nothing in that is too deep or too large', () => {
+    const deep = '['.repeat(maxJsonDepth + 1) + big + ']'.repeat(maxJsonDepth + 1)
+    expect(() => parseJson(deep)).toThrow('nested deeper')
+    expect(() => parseJson('['.repeat(100_000) + big + ']'.repeat(100_000))).toThrow('nested deeper')
+    expect(() => parseJson('9'.repeat(400))).toThrow(RangeError)
+  })
+})
+
+it('texts of JSON with such integers come out as they went in', () => {
+  const integer = fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n })
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(integer, fc.string(), fc.boolean(), fc.constant(null), tie('list'), tie('object')),
+    list: fc.array(tie('any'), { maxLength: 4 }),
+    object: fc.dictionary(fc.string(), tie('any'), { maxKeys: 4 }),
+  })).any
+  fc.assert(
+    fc.property(value, (one) => {
+      const text = stringifyExactly(one)
+      expect(stringifyExactly(parseExactly(text ?? ''))).toBe(text)
+    }),
+    { numRuns: 500 },
+  )
+})

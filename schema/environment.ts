@@ -4,7 +4,7 @@ import { defineEnvironment } from '../src/kit/define.ts'
 const message = z.looseObject({ role: z.string(), content: z.unknown().optional() })
 
 /** A label as datasets write it: text, or a bare number. */
-const label = z.union([z.string().trim().min(1, 'is empty'), z.number()]).transform(String)
+const label = z.union([z.string().trim().min(1, 'is empty'), z.number(), z.bigint()]).transform(String)
 
 /**
  * The dataset of the example: financial questions with one answer each. Change this page to what an item of yours is.

@@ -34,19 +34,25 @@ export function withExactIntegers(value: unknown, text: string): unknown {
   })
 }
 
-/** Rounded is what would be written with other digits, as 1152921504606846976, which is exact as a number too. */
+/** Rounded is what would be written with other digits: 1152921504606846976 too, which is exact as a number. */
 function isRoundedInteger(token: string): boolean {
-  return /^-?\d{16,309}$/.test(token) && Number.isFinite(Number(token)) && String(Number(token)) !== token
+  return /^-?\d{16,309}$/.test(token) && Number.isFinite(Number(token)) && digitsOf(Number(token)) !== token
+}
+
+/** The digits of a whole number as Postgres stores them: 1e+21 written out. */
+function digitsOf(number: number): string {
+  const [mantissa = '', exponent = '0'] = String(number).split('e')
+  const [whole = '', fraction = ''] = mantissa.split('.')
+  return whole + fraction.padEnd(Number(exponent), '0')
 }
 
 /**
- * JSON text of a value that may hold bigints, which become the integers that they are. Undefined for what is nothing as JSON,
- * as `JSON.stringify` has it.
+ * JSON text of a value that may hold bigints, which become the integers that they are; `null` for what is nothing as JSON.
  *
  * @example stringifyExactly({ id: 9007199254740993n }) // '{"id":9007199254740993}'
  */
-export function stringifyExactly(value: unknown): string | undefined {
-  if (!holdsBigint(value, 0)) return JSON.stringify(value)
+export function stringifyExactly(value: unknown): string {
+  if (!holdsBigint(value, 0)) return JSON.stringify(value) ?? 'null'
   const mark = randomUUID()
   const text = JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${mark}${one}` : one))
   return text.replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')

@@ -201,6 +201,7 @@ const typeName = (expected: string) => typeNames[expected] ?? `a valid ${expecte
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Number.isNaN(value)) return 'not a number'
+  if (typeof value === 'bigint') return 'an integer that only a string holds exactly'
   return typeName(Array.isArray(value) ? 'array' : typeof value)
 }
 

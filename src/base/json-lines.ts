@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { z } from 'zod'
+import { parseExactly } from './exact-json.ts'
 import { describeIssues, showingValues } from './issues.ts'
 
 /** Where a line stands in its file. */
@@ -173,7 +174,7 @@ async function startsAsGzip(file: string): Promise<boolean> {
 
 function parsed(text: string): { readonly value: unknown } | { readonly problem: string; readonly detail: string } {
   try {
-    return { value: JSON.parse(text) }
+    return { value: parseExactly(text) }
   } catch (error) {
     return { problem: 'is not JSON', detail: error instanceof Error ? error.message : String(error) }
   }

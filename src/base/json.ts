@@ -45,7 +45,7 @@ export function storableJson(value: unknown): unknown {
 
 /** JSON text of a value as Postgres can store it: {@link storable} for every string and key of what it is as JSON. */
 export function storableText(value: unknown): string {
-  const text = stringifyExactly(value) ?? 'null'
+  const text = stringifyExactly(value)
   return suspiciousEscape.test(text) ? (stringifyExactly(storableJson(parseExactly(text))) ?? 'null') : text
 }
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { bigintIn, type FoundBigint } from '../base/exact-json.ts'
 import { contentHash } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
+import { shorten } from '../base/shorten.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { RequestError } from '../kit/errors.ts'
 import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from '../ledger/calls/call.ts'
@@ -79,6 +81,8 @@ export function createCaller(settings: CallerSettings): Caller {
     const tool = tools.get(call.tool)
     if (tool === undefined) return refuse(call, 'unknown_tool', unknownTool(call.tool, [...tools.keys()]))
     if (!args.readable) return refuse(call, 'invalid_arguments', `the arguments are not JSON: ${args.reason}`)
+    const rounded = bigintIn(args.value)
+    if (rounded !== undefined) return refuse(call, 'invalid_arguments', unfitInteger(rounded))
     const seconds = tool.timeoutSeconds ?? settings.toolSeconds
     const late = () => new RequestError(504, 'tool_timed_out', `the tool "${tool.name}" took longer than ${seconds} s`)
     const run: Run = { call, isNew, seconds, late }
@@ -144,4 +148,9 @@ function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): To
   if (outcome === 'ok' || outcome === 'refused') return { rolloutId, callId, outcome, output, replayed }
   const message = 'an earlier attempt at this call is not settled yet; try again'
   throw new RequestError(503, 'call_unsettled', message, { details: facts, retryAfterSeconds: 2 })
+}
+
+function unfitInteger({ path, value }: FoundBigint): string {
+  const name = shorten(path.replace(/^\./, '') || 'the value', 200)
+  return `invalid arguments: ${name} is ${shorten(String(value), 60)}, and a number keeps whole numbers up to 9007199254740991 alone; send it as a string`
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stringifyExactly } from '../base/exact-json.ts'
 import type { Log } from '../base/log.ts'
 import { type CallIdentity, type CallRecord, ItemMismatchError, type Recorded } from '../ledger/calls/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -150,7 +151,7 @@ function firstOf(waiting: ReadonlyMap<string, ReadonlyMap<string, Pending>>): re
 }
 
 function sizeOf({ arguments: args, item }: CallRecord): number {
-  return JSON.stringify([args, item]).length
+  return stringifyExactly([args, item]).length
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { bigintIn, stringifyExactly } from '../base/exact-json.ts'
 import { describeIssues, hidingValues, showingValues } from '../base/issues.ts'
 import { checkTimeout } from './check-timeout.ts'
 import { type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
@@ -174,7 +175,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
 
 function textOf(output: ToolOutput): string {
   if (typeof output === 'string') return output
-  const text: string | undefined = JSON.stringify(output)
+  const text: string | undefined = bigintIn(output) === undefined ? JSON.stringify(output) : stringifyExactly(output)
   if (text === undefined) throw new TypeError('the tool returned nothing that can be written as text or JSON')
   return text
 }

@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { Options, PostgresType, Sql, TransactionSql } from 'postgres'
+import { parseExactly, stringifyExactly } from '../base/exact-json.ts'
 import { driverAddress } from './address.ts'
 import { postgres } from './driver.ts'
 import { driverMark } from './driver-repairs.ts'
@@ -49,6 +50,9 @@ export function silenceFor(
   return { sql: 15, db: Math.max(toolSeconds, ...named.map(({ timeoutSeconds = 0 }) => timeoutSeconds)) + 10 }
 }
 
+/** As the library has it, but for integers that a number would round. */
+const json: PostgresType = { to: 114, from: [114, 3802], serialize: stringifyExactly, parse: parseExactly }
+
 /** The ledger batches its statements, so it needs few connections, and fewer ones keep Postgres's caches warmer. */
 const mostOfLedger = 4
 
@@ -72,6 +76,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       // The longest wait of a query before it tries to connect to a server that was unavailable.
       backoff: (attempts: number) => Math.min(0.05 * 2 ** Math.min(attempts, 10), 0.5),
       onnotice() {},
+      types: { json },
       connection: { application_name: name },
     }
     return readingCommitted(postgres(address.url, settings))

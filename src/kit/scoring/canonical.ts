@@ -1,3 +1,5 @@
+import { parseExactly } from '../../base/exact-json.ts'
+
 /** Deeper than this, two values are taken for equal: no call needs it, and unbounded recursion could be made to crash. */
 const DEEPEST = 64
 
@@ -15,7 +17,7 @@ export const canonical = (value: unknown): string => write(unpack(value), 0)
 export const unpack = (value: unknown): unknown => {
   if (typeof value !== 'string' || !/^\s*[{[]/u.test(value)) return value
   try {
-    return JSON.parse(value)
+    return parseExactly(value)
   } catch {
     return value
   }

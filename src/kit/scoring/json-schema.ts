@@ -1,6 +1,7 @@
 import { Ajv, type Options } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { bigintIn } from '../../base/exact-json.ts'
 import { canonical } from './canonical.ts'
 import { compilePattern } from './pattern.ts'
 import type { Score } from './score.ts'
@@ -39,7 +40,7 @@ export const schemaScorer = (schema: Readonly<Record<string, unknown>> | boolean
     const read = typeof candidate === 'string' ? readJson(candidate) : { json: true as const, value: candidate }
     if (!read.json) return { score: 0, reason: read.reason }
     if (isDeep(read.value)) return { score: 0, reason: `nested deeper than ${DEEPEST} levels` }
-    if (validate(read.value) === true) return { score: 1, reason: 'fits the schema' }
+    if (validate(withoutBigints(read.value)) === true) return { score: 1, reason: 'fits the schema' }
     const [error] = validate.errors ?? []
     return { score: 0, reason: `${error?.instancePath || 'the value'} ${error?.message ?? 'does not fit the schema'}` }
   }
@@ -69,6 +70,14 @@ const makeAjv = (schema: Readonly<Record<string, unknown>> | boolean): Ajv => {
       !wanted || new Set(list.map((element) => canonical([element]))).size === list.length,
   })
   return ajv
+}
+
+/** To the validator, an integer beyond 2^53 is a number like any other. */
+function withoutBigints(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  if (bigintIn(value) === undefined || typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutBigints)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutBigints(inner)]))
 }
 
 const isDeep = (value: unknown): boolean => {

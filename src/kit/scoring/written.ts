@@ -1,3 +1,5 @@
+import { parseExactly } from '../../base/exact-json.ts'
+
 /** What stands in a text's only code fence, or the text itself; trimmed. */
 const unfence = (text: string): string => {
   const trimmed = text.trim()
@@ -16,7 +18,7 @@ export const readJson = (text: string): { json: true; value: unknown } | { json:
   const inside = unfence(text)
   if (inside === '') return { json: false, reason: 'empty answer' }
   try {
-    return { json: true, value: JSON.parse(inside) }
+    return { json: true, value: parseExactly(inside) }
   } catch {
     return { json: false, reason: 'not JSON' }
   }

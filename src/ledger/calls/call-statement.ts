@@ -1,3 +1,4 @@
+import { stringifyExactly } from '../../base/exact-json.ts'
 import type { Statement } from '../statement.ts'
 import { type Budget, budgetCode, type CallRecord, noItemHash, type StoredCall } from './call.ts'
 
@@ -13,7 +14,7 @@ export type WrittenRow = { readonly n: number; readonly seq: number; readonly at
 
 /** A record as {@link callStatement} takes it: JSON text, made once. */
 export function recordText(record: CallRecord): string {
-  return JSON.stringify({
+  return textOf({
     rollout_id: record.rolloutId,
     call_id: record.callId,
     item_hash: record.itemHash,
@@ -28,6 +29,11 @@ export function recordText(record: CallRecord): string {
     started_at: record.startedAt,
     finished_at: record.finishedAt,
   })
+}
+
+/** JSON text, which keeps integers as the trainer sent them. */
+export function textOf(value: unknown): string {
+  return stringifyExactly(value ?? null)
 }
 
 /**
@@ -46,7 +52,7 @@ export function callStatement(
   budget: Budget | undefined,
 ): Statement {
   const input = `[${texts.map((text, n) => `{"n":${n},${text.slice(1)}`).join(',')}]`
-  const newItems = JSON.stringify([...items].map(([hash, content]) => ({ hash, content: content ?? null })))
+  const newItems = textOf([...items].map(([hash, content]) => ({ hash, content: content ?? null })))
   const limit = String(budget?.calls ?? 2147483647)
   return { text, values: [input, newItems, limit, budget?.refusal ?? '', budgetCode, new Date().toISOString()] }
 }
@@ -131,7 +137,7 @@ export function revival(record: CallRecord): Statement {
       record.rolloutId,
       record.callId,
       record.tool,
-      JSON.stringify(record.arguments ?? null),
+      textOf(record.arguments),
       record.outcome,
       record.output,
       record.code,

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { createBatcher } from '../batch.ts'
 import type { KnownItems } from '../known-items.ts'
@@ -101,5 +102,5 @@ function isOpen(call: StoredCall, record: CallRecord): boolean {
 }
 
 function sizeOf(item: unknown): number {
-  return JSON.stringify(item ?? null).length
+  return stringifyExactly(item ?? null).length
 }

@@ -1,3 +1,4 @@
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { storableText } from '../../base/json.ts'
 import { type Statement, sqlState } from '../statement.ts'
 import { type CallIdentity, type CallRecord, noItemHash, type StoredCall } from './call.ts'
@@ -55,7 +56,7 @@ export function insertCall(record: CallRecord, limit: number, state: unknown): S
   const { rolloutId, callId, itemHash, tool, arguments: args, outcome, output, startedAt } = record
   const storedState = state === undefined ? null : storableText(state)
   const times = [startedAt.toISOString(), new Date().toISOString()]
-  const values = [rolloutId, itemHash, storedState, callId, tool, JSON.stringify(args ?? null), outcome, output]
+  const values = [rolloutId, itemHash, storedState, callId, tool, stringifyExactly(args ?? null), outcome, output]
   return { text: insertion, values: [...values, ...times, String(limit)] }
 }
 
@@ -112,7 +113,7 @@ const stateUpdate = `
 
 /** Stores an item unless it is stored already. */
 export function keepItem(hash: string, content: unknown): Statement {
-  return { text: itemInsertion, values: [hash, JSON.stringify(content ?? null)] }
+  return { text: itemInsertion, values: [hash, stringifyExactly(content ?? null)] }
 }
 
 const itemInsertion = `

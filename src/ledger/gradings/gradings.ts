@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { storableText } from '../../base/json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { createBatcher } from '../batch.ts'
@@ -104,7 +105,10 @@ export function createGradingRecorder(
   const run = async (gradings: readonly GradingRecord[]): Promise<readonly Written[]> => {
     const unknown = knownItems.missing(gradings)
     const items = [...unknown].map(([hash, content]) => ({ hash, content: content ?? null }))
-    const statement = { text: writing, values: [`[${gradings.map(textOf).join(',')}]`, JSON.stringify(items)] }
+    const statement = {
+      text: writing,
+      values: [`[${gradings.map(textOf).join(',')}]`, stringifyExactly(items)],
+    }
     const rows = await retried(() => execute<{ n: number; how: Written }>(sql, statement))
     knownItems.add(unknown.keys())
     const results: Written[] = []

@@ -1,3 +1,4 @@
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { parseJson } from '../../base/json.ts'
 import type { TrajectoryCall } from '../../kit/trajectory.ts'
 import { stepInto } from './template-path.ts'
@@ -36,7 +37,7 @@ function hasElements(value: unknown): value is readonly unknown[] {
 
 function chatToolCall({ callId, tool, arguments: given }: TrajectoryCall) {
   // The ledger keeps arguments that are not valid JSON as the text that the model wrote.
-  const text = typeof given === 'string' ? given : JSON.stringify(given)
+  const text = typeof given === 'string' ? given : stringifyExactly(given)
   return { id: callId, type: 'function', function: { name: tool, arguments: text } }
 }
 

@@ -1,3 +1,4 @@
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { lookUp, parsePath, type Subject, type TemplatePath } from './template-path.ts'
 
 /** What is wrong with a template, and where. */
@@ -122,7 +123,7 @@ export function renderTemplate(template: string, subject: Subject): Rendered {
   let text = ''
   for (const part of parts) {
     const value = typeof part === 'string' ? ({ found: true, value: part } as const) : lookUp(part, subject)
-    if (value.found) text += typeof value.value === 'string' ? value.value : (JSON.stringify(value.value) ?? 'null')
+    if (value.found) text += typeof value.value === 'string' ? value.value : stringifyExactly(value.value)
     else if (typeof part !== 'string' && !missing.some(({ path }) => path.text === part.text)) {
       if (missing.length === maxMissing) break
       missing.push({ path: part, why: value.why })

@@ -1,4 +1,5 @@
 import { withDeadline } from '../../base/deadline.ts'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { parseJson } from '../../base/json.ts'
 import { retryAfterMs } from '../../base/retry-after.ts'
 import type { AllowedAddress } from './addresses.ts'
@@ -68,7 +69,7 @@ export function createOutbound({ allowed, seconds, maxBytes, resolve = systemRes
   ) => {
     let url = allowedUrl(address, allowed)
     let headers = sentHeaders(given)
-    const bytes = Buffer.from(JSON.stringify(body) ?? 'null')
+    const bytes = Buffer.from(stringifyExactly(body))
     for (let redirects = 0; ; redirects += 1) {
       const addresses = await addressesOf(url, resolve)
       signal.throwIfAborted()

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { createSlots } from '../concurrency.ts'
 import type { NoAnswer, Runners } from '../openai-graders/runners.ts'
 import type { Subject } from '../openai-graders/template-path.ts'
@@ -148,7 +149,7 @@ function inputOf(source: string, subject: Partial<Subject>, settings: PythonSett
   }
   const { landlock = true } = settings
   try {
-    return JSON.stringify({ source, sample: subject.sample ?? {}, item: subject.item ?? {}, limits, landlock })
+    return stringifyExactly({ source, sample: subject.sample ?? {}, item: subject.item ?? {}, limits, landlock })
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import type { Caller } from '../../core/calls.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { pathHere } from '../../runtime/outbound/addresses.ts'
@@ -65,7 +66,7 @@ async function runElsewhere(outbound: ToolRunSettings['outbound'], address: stri
   const { server_url: _, headers, id, call_id = `call_${randomUUID()}`, ...rest } = body
   const sent = { type: 'function_call', id: id ?? `fc_${call_id}`, call_id, ...rest }
   const given = body.arguments
-  const text = typeof given === 'string' ? given : JSON.stringify(given ?? {})
+  const text = typeof given === 'string' ? given : stringifyExactly(given ?? {})
   const answered = await outbound
     .post(address, { ...sent, arguments: text }, { headers: headers ?? {} })
     .catch((error: unknown) => {

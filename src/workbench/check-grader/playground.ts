@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { defaultLimits } from '../../base/limits.ts'
 import { version } from '../../base/version.ts'
 import type { Tool } from '../../kit/define-tool.ts'
@@ -82,7 +83,7 @@ export function createPlay(database: Database, tools: readonly Tool[], budget: n
     const response = await app.request('/tools', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...names, arguments: JSON.stringify(call.arguments ?? {}), item }),
+      body: stringifyExactly({ ...names, arguments: stringifyExactly(call.arguments ?? {}), item }),
     })
     const text = await response.text()
     if (response.ok) return

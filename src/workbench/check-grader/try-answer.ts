@@ -1,4 +1,5 @@
 import { withDeadline } from '../../base/deadline.ts'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { checkedGrade } from '../../core/checked-grade.ts'
 import type { Grader, GraderContext } from '../../kit/define-grader.ts'
 import { RequestError, UngradableError } from '../../kit/errors.ts'
@@ -133,7 +134,7 @@ export function describedCall({ tool, arguments: args, output, outcome }: Sketch
 
 const toolsOf = (calls: readonly SketchedCall[]) =>
   calls.map(({ tool, arguments: args }, at) => ({
-    ...{ id: `call_${at + 1}`, type: 'function', function: { name: tool, arguments: JSON.stringify(args) } },
+    ...{ id: `call_${at + 1}`, type: 'function', function: { name: tool, arguments: stringifyExactly(args) } },
   }))
 
 function readJson(text: string): unknown {

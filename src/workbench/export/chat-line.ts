@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import type { ExportedCall, ExportedRollout } from '../../ledger/reports/exported.ts'
 
 const itemShape = z.looseObject({
@@ -71,7 +72,7 @@ function argumentsText(recorded: unknown): string | undefined {
   const value = typeof recorded === 'string' ? parsed(recorded) : recorded
   if (value === null || value === '') return '{}'
   const read = object.safeParse(value)
-  return read.success ? JSON.stringify(read.data) : undefined
+  return read.success ? stringifyExactly(read.data) : undefined
 }
 
 function parsed(text: string): unknown {

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import type { ExportedRollout } from '../../ledger/reports/exported.ts'
 import { readExported } from '../../ledger/reports/exported.ts'
 import type { ExportCursor, ExportFilter } from '../../ledger/reports/exported-subjects.ts'
@@ -56,7 +57,7 @@ export function exportRollouts(run: ExportRun): Promise<Exported> {
     for await (const page of pages) {
       const written = page.flatMap((rollout) => {
         const line = lineOf(rollout, run)
-        if (typeof line !== 'string') return [JSON.stringify(line)]
+        if (typeof line !== 'string') return [stringifyExactly(line)]
         skipped[line] = (skipped[line] ?? 0) + 1
         return []
       })

@@ -1,3 +1,4 @@
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { maxBodyBytes } from '../simulate/send.ts'
 import type { Check, Desk } from './desk.ts'
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
@@ -10,7 +11,7 @@ const callBytes = 8_000
 export function bodyCheck({ wire, items: [item], tools: [tool], headers }: Desk): Check {
   const { name, arguments: args } = tool
   const call = (bytes: number) => {
-    const room = bytes - Buffer.byteLength(JSON.stringify(item)) - callBytes
+    const room = bytes - Buffer.byteLength(stringifyExactly(item)) - callBytes
     return wire.call({
       tool: name,
       arguments: args,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import type { DatasetItem } from '../simulate/agent.ts'
 import { type Sent, send } from '../simulate/send.ts'
 
@@ -79,7 +80,7 @@ export function createWire(settings: WireSettings): Wire {
     count()
     const began = performance.now()
     const { timeoutSeconds, signal } = settings
-    const content = body === undefined ? undefined : JSON.stringify(body)
+    const content = body === undefined ? undefined : stringifyExactly(body)
     const answer = await send(url, content, { headers, timeoutSeconds }, signal)
     signal.throwIfAborted()
     return { ...answer, ...ids, ms: performance.now() - began }
@@ -92,7 +93,7 @@ export function createWire(settings: WireSettings): Wire {
     get: (path) => ask(`${settings.url}${path}`, undefined),
     call({ tool, arguments: args, item, rollout = newRollout(), callId = `call_${randomUUID()}`, headers }) {
       const ids = { callId, id: `fc_${callId}` }
-      const text = typeof args === 'string' ? args : JSON.stringify(args)
+      const text = typeof args === 'string' ? args : stringifyExactly(args)
       const names = { type: 'function_call', id: ids.id, call_id: callId, name: tool, trace_id: rollout }
       return ask(settings.toolUrl(tool), { ...names, arguments: text, item }, headers, ids)
     },

@@ -1,3 +1,4 @@
+import { stringifyExactly } from '../../base/exact-json.ts'
 import type { ComparedRow } from '../../ledger/reports/regrading-comparison.ts'
 
 const columns = [
@@ -29,7 +30,7 @@ export function csvLine(row: ComparedRow): string {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'number') return String(value)
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = typeof value === 'string' ? value : stringifyExactly(value)
   // A spreadsheet would run a cell that begins with one of these: https://owasp.org/www-community/attacks/CSV_Injection
   const tame = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
   return /[",\r\n\t']/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { maxBodyBytes, send } from './send.ts'
 
 /** The kinds of faults that a simulation can inject. */
@@ -75,7 +76,7 @@ export async function deliver(
   signal: AbortSignal,
 ): Promise<Delivered> {
   const began = performance.now()
-  const content = JSON.stringify(body)
+  const content = stringifyExactly(body)
   const done = (status: number, text: string, rest: Partial<Delivered> = {}): Delivered => {
     const ms = performance.now() - began
     return { status, text, ms, attempts: 1, errors: [], repeats: 0, differences: 0, ...rest }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { contentHash } from '../../base/json.ts'
 import { estimateTokens } from '../../kit/scoring/conduct/output-length.ts'
 import {
@@ -67,7 +68,7 @@ export async function playRollout(
 
   const callOne = async ({ tool, arguments: args }: WantedCall): Promise<string> => {
     const callId = `call_${randomUUID()}`
-    const text = typeof args === 'string' ? args : JSON.stringify(args)
+    const text = typeof args === 'string' ? args : stringifyExactly(args)
     const ids = { id: `fc_${randomUUID()}`, call_id: callId, trace_id: rollout }
     const body = { type: 'function_call', ...ids, name: tool, arguments: text, item }
     try {
@@ -187,7 +188,7 @@ function parsed(text: string): unknown {
 /** The sample of a grading, as a trainer sends it; `format` is the item's `response_format`. */
 function sampleOf({ text, reasoningSummary }: Answer, calls: readonly CallTrace[], format: unknown) {
   const tools = calls.map((call) => {
-    const args = typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments)
+    const args = typeof call.arguments === 'string' ? call.arguments : stringifyExactly(call.arguments)
     return { id: call.call_id, type: 'function', function: { name: call.tool, arguments: args } }
   })
   const message = { role: 'assistant', content: text, tool_calls: [] }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { open, truncate } from 'node:fs/promises'
 import { z } from 'zod'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { readJsonLines } from '../../base/json-lines.ts'
 
 /** One tool call as the trainer saw it. */
@@ -75,7 +76,7 @@ export async function openTraceFile(path: string, onRollout: (trace: RolloutTrac
     write(trace) {
       // One at a time: concurrent writes could interleave.
       last = last.then(async () => {
-        await file.appendFile(`${JSON.stringify(trace)}\n`)
+        await file.appendFile(`${stringifyExactly(trace)}\n`)
       })
       return last
     },

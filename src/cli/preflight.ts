@@ -2,17 +2,17 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import type { ReadItem } from '../kit/define.ts'
-import { totalOf, verdictLines } from '../workbench/preflight/lines.ts'
 import { preflight } from '../workbench/preflight/preflight.ts'
-import { isPublicHost } from '../workbench/preflight/public-host.ts'
+import { isPublicHost } from '../workbench/preflight/recognise.ts'
 import type { PreflightSettings, PreflightView } from '../workbench/preflight/settings.ts'
+import { totalOf, verdictText } from '../workbench/preflight/verdict.ts'
 import { saysYes } from './ask.ts'
 import { address, amount, header, list, toolArguments, trainerHeaders, whole, wholeOrNone } from './options.ts'
 import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
 import { progressView } from './progress.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
-/** What {@link preflightCommand} needs to know of the user's environment. */
+/** The parts of the user's environment that {@link preflightCommand} needs. */
 export interface PreflightDeps {
   readonly env: NodeJS.ProcessEnv
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
@@ -22,7 +22,7 @@ export interface PreflightDeps {
 const optionsShape = playersShape.extend({
   dataset: z.string(),
   validation: z.string().optional(),
-  grader: z.string(),
+  grader: z.union([z.string(), z.literal(false)]),
   tools: z.string(),
   header: z.record(z.string(), z.string()).optional(),
   tool: z.array(z.string()).default([]),
@@ -31,7 +31,7 @@ const optionsShape = playersShape.extend({
   reference: z.string().optional(),
   range: z
     .tuple([z.number(), z.number()])
-    .refine(([least, most]) => least < most, 'It must be the least score and then a greater one.'),
+    .refine(([least, most]) => least < most, 'It must be the least score, a comma, and a greater score.'),
   most: z.number().max(1),
   rate: z.number().positive(),
   seconds: z.number(),
@@ -55,51 +55,53 @@ Examples:
   scorekeeper preflight http://localhost:8000 --dataset .data/generated-train.jsonl --validation .data/generated-dev.jsonl
   SCOREKEEPER_KEY=… scorekeeper preflight https://tools.example.com --dataset train.jsonl --agents example/agents.ts --yes
   scorekeeper preflight https://other.example.com --dataset train.jsonl --budget 20 --call 'search={"query":"revenue"}'
+  scorekeeper preflight https://other.example.com --dataset train.jsonl --grader /v2/score     # or --no-grader
   scorekeeper preflight http://localhost:8000 --dataset train.jsonl --seconds 0 --burst 0      # without the load
 
-Tools are really called: leave out with --tool what must not be. Whatever it sends has a trace_id that begins with
-preflight_. Exit code 0: nothing failed. 1: something did. 2: the command is wrong.
+Tools are really called: use --tool to exclude tools that must not be. Every trace_id that it sends begins with preflight_.
+Exit code 0: no check failed. 1: a check failed. 2: wrong usage.
 `
 
-/** The command that goes through everything that can be known before a training job. */
+/** The command that checks everything that can be checked before a training job. */
 export function preflightCommand(deps: PreflightDeps): Command {
   const command = new Command('preflight')
-    .summary('check a server, a dataset and a grader before a job is paid for')
+    .summary('check a server, a dataset and a grader before you pay for a job')
     .description(
-      'Goes through what spoils training jobs, one verdict each (pass, warn, fail, skip), with why and what to do: the ' +
+      'Checks what spoils training jobs, with a verdict (pass, warn, fail, skip), a reason and advice for each: the ' +
         'address, the key, every tool, retries, the budget, the grader, the dataset, a load.',
     )
-    .argument('<url>', 'the server, Scorekeeper or another one', address)
+    .argument('<url>', 'the address of the server, a Scorekeeper or another one', address)
     .requiredOption('--dataset <file>', 'the training set, JSON Lines, plain or gzip')
     .option('--validation <file>', 'the validation set')
-    .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
-    .option('--tools <path>', 'where tools are, {name} for the name', '/tools/{name}')
-    .option('--header <header>', '"name: value", sent with every request; may be given again', header)
-    .option('--tool <names>', 'call these tools alone, separated by commas', list)
-    .option('--call <tool=json>', 'what a tool is called with; may be given again', toolArguments)
+    .option('--grader <name>', 'the grader at /graders/NAME, or at this path if it begins with / (default: /grade)', '')
+    .option('--no-grader', 'the server has no grader: the trainer grades elsewhere')
+    .option('--tools <path>', 'the path of tools, with {name} for the name', '/tools/{name}')
+    .option('--header <header>', '"name: value", sent with every request; may be repeated', header)
+    .option('--tool <names>', 'call only these tools, separated by commas', list)
+    .option('--call <tool=json>', 'the arguments to call a tool with; may be repeated', toolArguments)
     .option(
       '--budget <n>',
-      'how many calls a rollout may make (default: of a Scorekeeper that of this folder, else what is seen)',
+      'how many calls a rollout may make (default: for a Scorekeeper that of this project, else what is observed)',
       whole,
     )
-    .option('--reference <field>', 'the item’s field that says what is right')
+    .option('--reference <field>', 'the item’s field with the right answer')
     .option('--range <least,most>', 'the range of the score', (text) => list(text).map(Number), [0, 1])
-    .option('--most <share>', 'the most that an answer which says nothing may earn, of the range', amount, 0.25)
+    .option('--most <share>', 'the most that a degenerate answer may earn, as a share of the range', amount, 0.25)
     .option('--rate <n>', 'requests a second of the steady load', amount, 50)
     .option('--seconds <n>', 'how long the steady load lasts; 0 for none', amount, 60)
-    .option('--burst <n>', 'rollouts that start in one moment; 0 for none', wholeOrNone, 500)
-    .option('--no-grade-load', 'a load of calls alone: a grader that asks a judge costs money')
-    .option('--max-p99 <seconds>', 'the longest that 99 of 100 answers may take at the steady rate', amount, 10)
+    .option('--burst <n>', 'rollouts that start at the same time; 0 for none', wholeOrNone, 500)
+    .option('--no-grade-load', 'a load of calls only: a grader that calls a judge costs money')
+    .option('--max-p99 <seconds>', 'limit on the 99th percentile of response times at the steady rate', amount, 10)
     .option('--max-burst-p99 <seconds>', 'the same in the burst', amount, 60)
     .option('--max-errors <share>', 'the share of requests that may fail, 0 to 1', amount, 0.001)
-    .option('--agents <file>', 'a module that exports `agents`: they play a few rollouts of some items')
+    .option('--agents <file>', 'a module that exports `agents`, which play a few rollouts of some items')
   return playersOptions(command)
-    .option('--items <n>', 'items that agents play', whole, 10)
-    .option('--group <n>', 'rollouts of each item, for each agent', whole, 4)
-    .option('--max-steps <n>', 'max_episode_steps: the steps of a rollout', whole, 20)
+    .option('--items <n>', 'how many items agents play', whole, 10)
+    .option('--group <n>', 'how many rollouts each agent plays of each item', whole, 4)
+    .option('--max-steps <n>', 'max_episode_steps: the maximum number of steps in a rollout', whole, 20)
     .option('--seed <text>', 'the same seed draws the same', 'scorekeeper')
-    .option('--timeout <seconds>', 'how long an answer may take', amount, 60)
-    .option('--yes', 'do not ask before a load on a public address')
+    .option('--timeout <seconds>', 'the timeout of a request', amount, 60)
+    .option('--yes', 'do not ask before sending a load to a public address')
     .option('--json', 'print the verdicts as JSON')
     .addHelpText('after', examples)
     .action(async (url: string, given: unknown, command: Command) => {
@@ -115,7 +117,8 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
   interruptible('preflight', async (signal) => {
     const stop = new AbortController()
     const { agents } = await playersOf(options, env, stop)
-    const { dataset, validation, tools, grader, tool: only, call: calls, budget, reference, range } = options
+    const { dataset, validation, tools, tool: only, call: calls, budget, reference, range } = options
+    const grader = options.grader === false ? undefined : options.grader
     const { timeout: timeoutSeconds, most: mostForNothing, items, group, maxSteps, seed } = options
     const settings: PreflightSettings = {
       ...{ url, dataset, validation, tools, grader, only, calls, budget, ownBudget, reference, range, mostForNothing },
@@ -143,7 +146,7 @@ function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
   const isColoured = process.stdout.isTTY === true && process.stdout.hasColors()
   return {
     onVerdict(verdict) {
-      if (!json) process.stdout.write(`${verdictLines(verdict, isColoured)}\n`)
+      if (!json) process.stdout.write(`${verdictText(verdict, isColoured)}\n`)
     },
     onPlan(requests) {
       process.stderr.write(`At most ${requests.toLocaleString('en-US')} requests will be sent.\n`)
@@ -155,7 +158,7 @@ function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
     async mayPress(host, requests) {
       if (yes) return true
       if (!process.stdin.isTTY || !process.stderr.isTTY) return false
-      const question = `${host} is a public address. Send it ${requests.toLocaleString('en-US')} requests now, some hundreds at once? [y/N] `
+      const question = `${host} is a public address. Send ${requests.toLocaleString('en-US')} requests to it now, some hundreds at once? [y/N] `
       return await saysYes(question, { input: process.stdin, output: process.stderr }, signal)
     },
   }

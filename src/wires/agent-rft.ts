@@ -78,7 +78,8 @@ export function agentRft(settings: AgentRftSettings): Hono {
     const answer = await call(request)
     c.header('x-rollout-id', headerValue(answer.rolloutId))
     if (answer.replayed) c.header('x-replayed', 'true')
-    const { callId, output } = answer
+    const { callId, outcome, output } = answer
+    c.header('x-outcome', outcome)
     return c.json({ type: 'function_call_output', call_id: callId, id: body.id ?? `fc_${callId}`, output })
   })
 

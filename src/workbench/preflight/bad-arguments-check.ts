@@ -1,41 +1,58 @@
-import { type Check, type Desk, firstOf } from './desk.ts'
+import { type Check, type CheckContext, firstOf } from './check.ts'
 import { badArguments } from './example-arguments.ts'
 import { fail, pass, warn } from './verdict.ts'
-import { type Answer, isPage, outputOf, told } from './wire.ts'
+import { type Answer, isOk, isPage, outputOf, told } from './wire.ts'
 
-/** Arguments that do not fit come back as something that a model can read, and try again. */
-export function badArgumentsCheck({ wire, items: [item], tools }: Desk): Check {
-  const tried = tools.flatMap((tool) => badArguments(tool.parameters).map(([what, text]) => ({ tool, what, text })))
+/** Arguments that do not fit are answered with something that a model can read, so that it can try again. */
+export function badArgumentsCheck({ wire, items: [item], tools, isScorekeeper }: CheckContext): Check {
+  const tried = tools.flatMap((tool) => badArguments(tool.parameters).map((bad) => ({ tool, ...bad })))
   return {
     name: 'bad arguments',
-    requests: tried.length,
+    requests: tried.length + tools.length,
     async run() {
+      const usual = new Map<string, string | undefined>()
+      if (!isScorekeeper) {
+        for (const { name, arguments: args } of tools) {
+          usual.set(name, outputOf(await wire.call({ tool: name, arguments: args, item })))
+        }
+      }
       const unread: string[] = []
-      const inside: string[] = []
-      for (const { tool, what, text } of tried) {
+      const taken: string[] = []
+      const odd: string[] = []
+      for (const { tool, what, text, mayPass } of tried) {
         const answer = await wire.call({ tool: tool.name, arguments: text, item })
         const problem = problemOf(answer)
-        if (problem !== undefined) unread.push(`${tool.name}, called with ${what}, ${problem}`)
-        else if (hasStack(answer)) inside.push(`${tool.name}, called with ${what}, shows the model where its code is`)
+        const called = `${tool.name}, called with ${what},`
+        if (problem !== undefined) unread.push(`${called} ${problem}`)
+        else if (hasStack(answer)) odd.push(`${called} shows the model where its code is`)
+        else if (mayPass || !isOk(answer) || isScorekeeper) continue
+        else if (outputOf(answer) === usual.get(tool.name)) taken.push(`${called} answers as if nothing were wrong`)
+        else if (!isComplaint(outputOf(answer) ?? '')) odd.push(`${called} does not say that anything is wrong`)
       }
-      const [bad, odd] = [firstOf(unread), firstOf(inside)]
-      if (bad !== undefined) {
-        return [
-          fail('bad arguments', bad, 'answer 200, or a 4xx, with a sentence that says what was wrong and what to try'),
-        ]
+      const advice = 'answer 200, or a 4xx, with a sentence that says what was wrong and what to try'
+      const [bad, accepted, strange] = [firstOf(unread), firstOf(taken), firstOf(odd)]
+      if (bad !== undefined) return [fail('bad arguments', bad, advice)]
+      if (accepted !== undefined) return [fail('bad arguments', accepted, advice)]
+      if (strange !== undefined) {
+        return [warn('bad arguments', strange, 'answer with a sentence that says what was wrong; log stack traces')]
       }
-      if (odd !== undefined) return [warn('bad arguments', odd, 'answer with a sentence; keep the trace for your log')]
       return [pass('bad arguments', 'a model reads what was wrong')]
     },
   }
 }
+
+/** Words with which a tool says what is wrong. */
+const complaint =
+  /\b(?:errors?|invalid|must|required|requires?|expected|unknown|cannot|can't|missing|not|no|without|try|takes?|wrong|bad|malformed|say)\b/i
+
+const isComplaint = (output: string) => complaint.test(output)
 
 function problemOf(answer: Answer): string | undefined {
   if ('failed' in answer) return `gives ${told(answer)}`
   const { status, text } = answer
   if (status >= 500) return `answers ${told(answer)}: a trainer tries again, then discards the rollout`
   if (status >= 300 && status < 400) return `answers ${told(answer)}`
-  if (isPage(answer)) return `answers ${told(answer)}, which no model can read`
+  if (isPage(answer)) return `answers ${told(answer)}, which a model cannot read`
   const read = status < 300 ? outputOf(answer) : text
   return (read ?? '').trim() === '' ? `answers ${told(answer)} with nothing to read` : undefined
 }

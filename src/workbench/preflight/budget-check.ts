@@ -1,25 +1,28 @@
-import type { Check, Desk } from './desk.ts'
+import type { Check, CheckContext } from './check.ts'
 import { fail, pass, skip, warn } from './verdict.ts'
 import { type Answer, outputOf, statusOf } from './wire.ts'
 
-/** So many calls are sent at once, or a few more than the budget. */
+/** How many calls are sent at once, unless the budget is larger. */
 const parallel = 40
 const beyond = 10
 
-/** What is known of the budget beforehand. */
+/** What is known about the budget. */
 export interface BudgetOptions {
-  /** How many calls a rollout may make; undefined where nobody says. */
+  /** How many calls a rollout may make; undefined if it is not known. */
   readonly budget: number | undefined
-  /** The budget of this folder, which another server need not have. */
+  /** The budget of this project, which another server need not have. */
   readonly ownBudget: number | undefined
 }
 
 /**
- * Of forty calls of one rollout that come at once, as many are admitted as the budget says; where nobody says, as many as
- * of forty that come one after another. An admitted call is known by its output, which is that of the same call in a rollout
- * of its own; or, where a tool says something else when it is called again, by not being the refusal with which forty end.
+ * Of forty concurrent calls of one rollout, the budget admits its number; if the budget is not known, as many as of forty
+ * sequential calls. An admitted call is recognized by its output, which is that of the same call in a rollout of its own;
+ * or, if the output of a tool changes when it is called again, by not being the refusal with which forty calls end.
  */
-export function budgetCheck({ wire, items: [item], tools: [tool] }: Desk, { budget, ownBudget }: BudgetOptions): Check {
+export function budgetCheck(
+  { wire, items: [item], tools: [tool] }: CheckContext,
+  { budget, ownBudget }: BudgetOptions,
+): Check {
   const call = { tool: tool.name, arguments: tool.arguments, item }
   const most = Math.max(parallel, (budget ?? 0) + beyond)
   return {
@@ -33,14 +36,14 @@ export function budgetCheck({ wire, items: [item], tools: [tool] }: Desk, { budg
         return [
           skip(
             'budget',
-            `all of ${most} calls of a rollout are admitted: no budget is seen`,
-            'say with --budget what it is',
+            `all ${most} calls of a rollout are admitted: there seems to be no budget`,
+            'state it with --budget',
           ),
         ]
       }
       if (budget === undefined && wanted === 1) {
-        const why = `${tool.name} says something else when it is called again: a budget cannot be told from that`
-        return [skip('budget', why, 'say with --budget what it is')]
+        const why = `the output of ${tool.name} changes when it is called again: a budget cannot be recognized`
+        return [skip('budget', why, 'state it with --budget')]
       }
       const rollout = wire.newRollout()
       const answers = await Promise.all(Array.from({ length: most }, () => wire.call({ ...call, rollout })))
@@ -55,12 +58,10 @@ export function budgetCheck({ wire, items: [item], tools: [tool] }: Desk, { budg
         const why = `${of}; the budget is ${budget}`
         return [admitted === budget ? pass('budget', why) : fail('budget', why, advice)]
       }
-      const why = `${of}, and ${wanted} of as many that came one after another`
+      const why = `${of}, and ${wanted} of as many sequential ones`
       if (admitted !== wanted) return [fail('budget', why, advice)]
       if (ownBudget === undefined || ownBudget === wanted) return [pass('budget', why)]
-      return [
-        warn('budget', `${why}; the budget of this folder is ${ownBudget}`, 'say with --budget which one is meant'),
-      ]
+      return [warn('budget', `${why}; the budget of this project is ${ownBudget}`, 'state the right one with --budget')]
 
       async function callsInTurn(): Promise<readonly Answer[]> {
         const inTurn: Answer[] = []
@@ -72,11 +73,11 @@ export function budgetCheck({ wire, items: [item], tools: [tool] }: Desk, { budg
   }
 }
 
-const advice = 'count the calls of a rollout where no two can count at once, such as in the database'
+const advice = 'count the calls of a rollout atomically, for example in the database'
 
 const isBroken = (answer: Answer) => statusOf(answer) === 0 || statusOf(answer) >= 500
 
-/** What the last of many calls of a rollout are told alike; undefined where that is what the first was told, or they differ. */
+/** The equal answer to the last of many calls of a rollout; undefined if they differ, or equal that to the first. */
 function refusalOf(alone: readonly Answer[], inTurn: readonly Answer[]): string | undefined {
   const [last, before] = inTurn.slice(-2).map(keyOf)
   return last === before && !alone.map(keyOf).includes(last ?? '') ? last : undefined
@@ -87,7 +88,7 @@ function admittedOf(alone: readonly Answer[], answers: readonly Answer[], refusa
   if (refusal !== undefined) return outputs.filter((output) => output !== refusal).length
   const [known, other] = alone.map(keyOf)
   if (known === other) return outputs.filter((output) => output === known).length
-  // The tool says something else each time: what is said most often is that the budget is used up.
+  // If the output changes each time, the most frequent one is the refusal.
   const counts = new Map<string, number>()
   for (const output of outputs) counts.set(output, (counts.get(output) ?? 0) + 1)
   const most = Math.max(...counts.values())

@@ -6,14 +6,14 @@ import { readRow } from '../dataset/row.ts'
 import { type DatasetItem, datasetItem, type ToolDefinition } from '../simulate/agent.ts'
 import type { Outcome, Verdict } from './verdict.ts'
 
-/** Which files are checked, and by what. */
+/** Which files are checked, and against what. */
 export interface DatasetCheckOptions {
   readonly file: string
   readonly validation: string | undefined
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
-  /** The tools that the server says it has; undefined where it does not say. */
+  /** The tools that the server says it has; undefined if it does not say. */
   readonly tools: readonly ToolDefinition[] | undefined
-  /** What is checked is not this folder's environment: only what every trainer wants of an item is looked at. */
+  /** Whether the server is not of this project: then only what every trainer requires of an item is checked. */
   readonly isForeign: boolean
   readonly signal: AbortSignal
 }
@@ -21,7 +21,7 @@ export interface DatasetCheckOptions {
 const mostNamed = 1
 const mostTokens = 32_000
 
-/** What `dataset check` says, with the tools that the server has now. */
+/** The verdicts of `dataset check`, with the tools that the server has now. */
 export async function datasetVerdicts(options: DatasetCheckOptions): Promise<readonly Verdict[]> {
   const { file, validation, tools, isForeign, signal } = options
   const offered = (tools ?? []).map(({ function: { name, description, parameters } }) => ({
@@ -42,11 +42,11 @@ function unknowable(check: string, isSilent: boolean, isForeign: boolean): Verdi
   const skipped = (why: string): Verdict => ({ check: `dataset: ${check}`, outcome: 'skip', why })
   if (check === 'tools' && isSilent) return skipped('the server does not say which tools it has')
   if (check === 'references' && isForeign)
-    return skipped('the server is not of this folder, whose items alone are known')
+    return skipped('the server is not of this project, so its items are not known')
   return undefined
 }
 
-/** Which part of a foreign item is the reference, only usual names can tell. */
+/** The reference of a foreign item is recognized by its usual names only. */
 function readerOf({ readItem, isForeign }: Pick<DatasetCheckOptions, 'readItem' | 'isForeign'>) {
   if (!isForeign) return readItem
   return (item: unknown): ReadItem<unknown, unknown> => {
@@ -56,10 +56,10 @@ function readerOf({ readItem, isForeign }: Pick<DatasetCheckOptions, 'readItem' 
   }
 }
 
-/** The fields under which datasets keep what is right. */
+/** The fields in which datasets usually keep the right answer. */
 export const usualReferences = ['reference_answer', 'target', 'answer', 'label', 'expected', 'solution', 'reference']
 
-/** The first rows of a dataset that are items, at most so many; its bad lines are named by its own check. */
+/** The first rows of a dataset that are items; its bad lines are named by its own check. */
 export async function firstItems(file: string, most: number): Promise<readonly DatasetItem[]> {
   const items: DatasetItem[] = []
   for await (const { text } of readLines(file)) {
@@ -71,7 +71,7 @@ export async function firstItems(file: string, most: number): Promise<readonly D
   return items
 }
 
-/** The fields of an item that are its reference: those whose value stands in it as the environment reads it, or usual ones. */
+/** The fields of an item that are its reference: those whose value occurs in the reference that the environment reads, or usual ones. */
 export function referenceFieldsOf(
   item: DatasetItem,
   { readItem, isForeign }: Pick<DatasetCheckOptions, 'readItem' | 'isForeign'>,

@@ -18,8 +18,8 @@ const schemaShape = z.looseObject({
 })
 
 /**
- * Makes a value that a JSON Schema likely takes: the schema's own example, default or first choice where it has one, else the
- * least of its type, texts made of `words`. Objects have what is required of them; all they may have where that is not said.
+ * Makes a value that likely fits a JSON Schema: the schema's own example, default or first choice if it has one, else the
+ * smallest of its type, with texts made of `words`. Objects have their required properties, or all if `required` is absent.
  */
 export function exampleOf(schema: unknown, words: string): unknown {
   const read = schemaShape.safeParse(schema)
@@ -52,15 +52,49 @@ function objectOf({ properties = {}, required }: z.infer<typeof schemaShape>, wo
   return Object.fromEntries(wanted.map(([name, schema]) => [name, exampleOf(schema, words)]))
 }
 
-/** Arguments that no tool should take: no JSON, none of those that it has, and each of the wrong type. */
-export function badArguments(parameters: unknown): readonly (readonly [what: string, text: string])[] {
+/**
+ * The arguments of a tool with every required text replaced; undefined if it takes no text.
+ *
+ * @param args the arguments that fit the tool
+ */
+export function textArguments(parameters: unknown, args: unknown, text: string): unknown {
   const properties = schemaShape.safeParse(parameters).data?.properties ?? {}
+  const given = z.record(z.string(), z.unknown()).safeParse(args).data ?? {}
+  const optional = Object.keys(properties).filter((name) => typesOf(properties[name]).includes('string'))
+  const names = Object.keys(given).filter((name) => typeof given[name] === 'string')
+  const replaced = names.length > 0 ? names : optional.slice(0, 1)
+  if (replaced.length === 0) return undefined
+  return { ...given, ...Object.fromEntries(replaced.map((name) => [name, text])) }
+}
+
+const typesOf = (schema: unknown): readonly string[] => {
+  const type = schemaShape.safeParse(schema).data?.type
+  return typeof type === 'string' ? [type] : (type ?? [])
+}
+
+/** Arguments that no tool should accept, with what is wrong about them. */
+export function badArguments(parameters: unknown): readonly BadArguments[] {
+  const { properties = {}, required } = schemaShape.safeParse(parameters).data ?? {}
   const wrong = Object.entries(properties).map(([name, schema]) => [name, wrongFor(schema)])
-  return [
-    ['no JSON', '{"'],
-    ['arguments that it does not have', '{"no_such_argument": 1}'],
-    ['arguments of the wrong type', JSON.stringify(Object.fromEntries(wrong))],
+  const bad: BadArguments[] = [
+    { what: 'arguments that are not JSON', text: '{"' },
+    // Without required arguments, unknown ones may be ignored.
+    { what: 'unknown arguments', text: '{"no_such_argument": 1}', mayPass: (required ?? []).length === 0 },
   ]
+  if (wrong.length > 0) {
+    bad.push({ what: 'arguments of the wrong type', text: JSON.stringify(Object.fromEntries(wrong)) })
+  }
+  bad.push({ what: 'a list instead of an object', text: '[1]' })
+  return bad
+}
+
+/** Arguments that do not fit a tool. */
+export interface BadArguments {
+  readonly what: string
+  /** What is sent as the arguments. */
+  readonly text: string
+  /** Whether a tool may ignore what is wrong with them. */
+  readonly mayPass?: boolean
 }
 
 const wrongFor = (schema: unknown) => (schemaShape.safeParse(schema).data?.type === 'object' ? 7 : { wrong: true })

@@ -1,26 +1,28 @@
 import { degenerateAnswers } from '../check-grader/answer-attacks.ts'
 import { saysTheSame } from '../check-grader/references.ts'
 import type { DatasetItem } from '../simulate/agent.ts'
-import { type Check, type Desk, firstOf } from './desk.ts'
-import { scoreOf } from './score.ts'
+import { type Check, type CheckContext, firstOf } from './check.ts'
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
-import type { Wire } from './wire.ts'
+import { scoreOf, type Wire } from './wire.ts'
 
-/** What a grader is checked with. */
+/** Options of {@link graderCheck}. */
 export interface GraderCheckOptions {
   /** The least and the greatest score. */
   readonly range: readonly [number, number]
-  /** What a right answer to each item says, in the order of the items; undefined where nobody knows. */
+  /** A right answer to each item, in the order of the items; undefined if none is known. */
   readonly references: readonly (string | undefined)[]
-  /** The most that an answer which says nothing may earn in the mean, as a share of the range. */
+  /** The most that a degenerate answer may earn on average, as a share of the range. */
   readonly mostForNothing: number
 }
 
-/** So many items are graded for each of the checks. */
+/** How many items are graded for each check. */
 const itemsGraded = 4
 
-/** The grader gives a finite number in its range, the same each time, and little for answers that say nothing. */
-export function graderCheck({ wire, items }: Desk, { range, references, mostForNothing }: GraderCheckOptions): Check {
+/** The grader returns a finite number in its range, the same each time, and little for degenerate answers. */
+export function graderCheck(
+  { wire, items }: CheckContext,
+  { range, references, mostForNothing }: GraderCheckOptions,
+): Check {
   const chosen = items.slice(0, itemsGraded)
   const attacks = degenerateAnswers({
     rows: items.map((item) => ({ item, answers: [] })),
@@ -68,7 +70,7 @@ export function graderCheck({ wire, items }: Desk, { range, references, mostForN
 
 type Score = (item: DatasetItem, output: string, rollout?: string) => Promise<number | undefined>
 
-/** Grades, and keeps what was wrong and what the same answer earned each time. */
+/** Grades, and keeps the problems and the scores of equal answers. */
 function gradings(wire: Wire, range: readonly [number, number]) {
   const problems: string[] = []
   const known = new Map<DatasetItem, Map<string, Set<number>>>()
@@ -106,7 +108,7 @@ function gradingVerdict(problems: readonly string[]): Verdict {
   return fail(
     'score',
     problem,
-    'answer 200 with { "score": 0.5 }; 5xx where there is nothing to say, so that it is no zero',
+    'answer 200 with { "score": 0.5 }; answer 5xx if there is no score, so that it does not become a zero',
   )
 }
 
@@ -115,7 +117,7 @@ function sameTwice(problems: readonly string[], differing: string | undefined): 
     return fail(
       'same score',
       differing,
-      'take chance out of the grader, or ask its judge at temperature 0 and keep what it said',
+      'remove randomness from the grader, or call its judge at temperature 0 and store its answers',
     )
   }
   if (problems.length > 0) return skip('same score', 'gradings were not answered with a score')
@@ -129,7 +131,7 @@ interface Earned {
   readonly mostForNothing: number
 }
 
-/** What a right answer should earn at least, as a share of the range. */
+/** The least that a right answer should earn, as a share of the range. */
 const leastForRight = 0.5
 
 function degenerate({ earned, fullMarks, range: [least, most], mostForNothing }: Earned): Verdict {
@@ -138,19 +140,15 @@ function degenerate({ earned, fullMarks, range: [least, most], mostForNothing }:
   const best = shares.toSorted((a, b) => b.share - a.share)[0]
   if (best === undefined) return skip('empty answers', 'gradings were not answered with a score')
   const right = fullMarks === undefined ? '' : `; the reference itself earns ${share(fullMarks).toFixed(2)}`
-  const why = `of ${shares.length} answers that say nothing, ${best.name} earns most: ${best.share.toFixed(2)} of the range${right}`
+  const why = `of ${shares.length} degenerate answers, ${best.name} earns most: ${best.share.toFixed(2)} of the range${right}`
   if (best.share > mostForNothing) {
-    return fail(
-      'empty answers',
-      why,
-      'look at it with `scorekeeper grader check`: a policy finds what pays without the work',
-    )
+    return fail('empty answers', why, 'run `scorekeeper grader check`: a policy finds what pays without the work')
   }
   if (fullMarks !== undefined && share(fullMarks) < leastForRight) {
     return warn(
       'empty answers',
       why,
-      'see why a right answer earns so little; calls that are missing may be the reason',
+      'find out why a right answer earns so little; the missing calls may be the reason',
     )
   }
   return pass('empty answers', why)

@@ -1,29 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import type { DatasetItem } from '../simulate/agent.ts'
-import { type Check, type Desk, firstOf } from './desk.ts'
+import { type Check, type CheckContext, firstOf } from './check.ts'
 import { badArguments } from './example-arguments.ts'
 import { fail, pass, skip } from './verdict.ts'
 import { statusOf, told } from './wire.ts'
 
-/** Fields that belong to the trainer or are what a model is asked: a tool may show them. */
-const asked = ['messages', 'tools', 'response_format']
+/** Fields that belong to the trainer or that the model sees anyway: a tool may show them. */
+const visible = ['messages', 'tools', 'response_format']
 
 /**
- * No tool shows the reference to the model. A word that nobody knows is put into the fields of the reference, and looked for
- * in what tools say, to good arguments and to bad ones.
+ * No tool shows the reference to the model. A random word is put into the fields of the reference, and looked for in the
+ * outputs of tools, for good arguments and for bad ones.
  */
-export function leakCheck({ wire, items: [item], tools }: Desk, referenceFields: readonly string[]): Check {
-  const fields = referenceFields.filter((field) => field in item && !asked.includes(field))
+export function leakCheck({ wire, items: [item], tools }: CheckContext, referenceFields: readonly string[]): Check {
+  const fields = referenceFields.filter((field) => field in item && !visible.includes(field))
   const tried = tools.flatMap((tool) => [
     { tool, args: tool.arguments, isGood: true },
-    ...badArguments(tool.parameters).map(([, text]) => ({ tool, args: text, isGood: false })),
+    ...badArguments(tool.parameters).map(({ text }) => ({ tool, args: text, isGood: false })),
   ])
   return {
     name: 'reference',
     requests: fields.length === 0 ? 0 : tried.length,
     async run() {
       if (fields.length === 0)
-        return [skip('reference', 'which field of an item is the reference, nobody says', 'name it with --reference')]
+        return [
+          skip('reference', 'it is not known which field of an item is the reference', 'name it with --reference'),
+        ]
       const word = `canary-${randomUUID()}`
       const marked: DatasetItem = { ...item, ...Object.fromEntries(fields.map((field) => [field, word])) }
       const shown: string[] = []
@@ -38,10 +40,10 @@ export function leakCheck({ wire, items: [item], tools }: Desk, referenceFields:
       const leak = firstOf([...new Set(shown)])
       const unknown = firstOf(silent)
       if (leak === undefined && unknown !== undefined) {
-        const why = `${unknown} where the reference says something else: whether it would show it is not known`
-        return [skip('reference', why, 'look yourself, or say with --call what the tool takes')]
+        const why = `${unknown} when the reference is changed: whether it would show the reference is not known`
+        return [skip('reference', why, 'test it yourself, or pass arguments with --call')]
       }
-      if (leak === undefined) return [pass('reference', `no tool shows what ${fields.join(', ')} says`)]
+      if (leak === undefined) return [pass('reference', `no tool shows the value of ${fields.join(', ')}`)]
       return [
         fail(
           'reference',

@@ -1,58 +1,95 @@
+import { lookup } from 'node:dns/promises'
 import { z } from 'zod'
-import { type ToolDefinition, toolDefinition } from '../simulate/agent.ts'
+import { isPublic as isPublicAddress } from '../../runtime/outbound/public-network.ts'
+import { type DatasetItem, type ToolDefinition, toolDefinition } from '../simulate/agent.ts'
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
-import { jsonOf, statusOf, type Wire } from './wire.ts'
+import { type Answer, jsonOf, statusOf, told, type Wire } from './wire.ts'
 
-/** What a server says of itself. */
+/** What a server says about itself. */
 export interface Recognised {
-  /** False where it cannot be reached, so that nothing else can be known. */
+  /** False if it cannot be reached, so that nothing else can be known. */
   readonly isReachable: boolean
   readonly isScorekeeper: boolean
-  /** Its tools; undefined where it does not say. */
+  /** Whether it has a grader at the given address. */
+  readonly hasGrader: boolean
+  /** Its tools; undefined if it does not say. */
   readonly tools: readonly ToolDefinition[] | undefined
   readonly verdicts: readonly Verdict[]
 }
 
-/** So many requests {@link recognise} sends. */
-export const recognisingRequests = 2
+/** How many requests {@link recognise} sends. */
+export const recognisingRequests = 3
 
 const description = z.looseObject({ info: z.looseObject({ title: z.string() }) })
 
-/** Finds out whether the server can be reached, whether its clock is right, and what it says of itself. */
-export async function recognise(wire: Wire, url: URL, isPublic: boolean): Promise<Recognised> {
+/** What {@link recognise} needs. */
+export interface RecogniseOptions {
+  readonly url: URL
+  readonly isPublic: boolean
+  /** Where the grader should be; undefined if there is none. */
+  readonly graderUrl: string | undefined
+  readonly item: DatasetItem
+}
+
+/** Finds out whether the server can be reached, whether its clock is right, and what it says about itself. */
+export async function recognise(wire: Wire, { url, isPublic, graderUrl, item }: RecogniseOptions): Promise<Recognised> {
   const asked = Date.now()
   const listed = await wire.get('/tools')
   const heard = Date.now()
   if ('failed' in listed) {
     const why = listed.failed === 'timed_out' ? 'it does not answer in time' : `it cannot be reached: ${listed.cause}`
-    const tls = url.protocol === 'https:' ? ', that its certificate is of a public authority and of that name' : ''
-    const advice = `see that the address is right, that the server runs${tls}, and that nothing stands between`
-    return { isReachable: false, isScorekeeper: false, tools: undefined, verdicts: [fail('reachable', why, advice)] }
+    const tls =
+      url.protocol === 'https:' ? ', that its certificate is valid for that name and issued by a public authority' : ''
+    const advice = `check that the address is right, that the server runs${tls}, and that no firewall blocks it`
+    return {
+      isReachable: false,
+      isScorekeeper: false,
+      hasGrader: false,
+      tools: undefined,
+      verdicts: [fail('reachable', why, advice)],
+    }
   }
   const described = await wire.get('/openapi.json')
   const tools = statusOf(listed) === 200 ? z.array(toolDefinition).min(1).safeParse(jsonOf(listed)).data : undefined
   const { title } = description.safeParse(jsonOf(described)).data?.info ?? {}
   const verdicts = [reachable(url, isPublic), clock(listed.headers.get('date'), asked, heard)]
-  return { isReachable: true, isScorekeeper: title === 'Scorekeeper', tools, verdicts }
+  const missing = graderUrl === undefined ? undefined : missingGrader(graderUrl, await wire.grade({ output: '', item }))
+  if (missing !== undefined) verdicts.push(missing)
+  const hasGrader = graderUrl !== undefined && missing === undefined
+  return { isReachable: true, isScorekeeper: title === 'Scorekeeper', hasGrader, tools, verdicts }
 }
 
 function reachable(url: URL, isPublic: boolean): Verdict {
-  if (url.protocol === 'https:') return pass('reachable', 'it answers over TLS, with a certificate that is trusted')
-  if (!isPublic) return pass('reachable', 'it answers, without TLS, at an address that is not public')
-  const why = 'it answers without TLS: the key and every item travel readable'
-  return fail('reachable', why, 'serve it by https; trainers take no other address')
+  if (url.protocol === 'https:') return pass('reachable', 'it answers over TLS, with a trusted certificate')
+  if (!isPublic) return pass('reachable', 'it answers without TLS, at an address that is not public')
+  const why = 'it answers without TLS: the key and every item are sent unencrypted'
+  return fail('reachable', why, 'serve it over https; trainers accept no other address')
 }
 
-/** Seconds by which a clock may be wrong; tokens that expire are refused, or taken too long, by a clock that is. */
+/** How many seconds a clock may be wrong; a wrong clock refuses valid tokens, or accepts expired ones. */
 const mostSkew = { good: 30, bad: 300 }
+
+/** The verdict on an address where there is no grader; undefined if there may be one. */
+function missingGrader(graderUrl: string, answer: Answer): Verdict | undefined {
+  if (![404, 405].includes(statusOf(answer))) return undefined
+  const why = `there is no grader at ${new URL(graderUrl).pathname}: ${told(answer)}`
+  return fail('grader', why, 'state its name or path with --grader, or use --no-grader if the trainer grades elsewhere')
+}
 
 function clock(date: string | null, asked: number, heard: number): Verdict {
   const said = Date.parse(date ?? '')
-  if (Number.isNaN(said)) return skip('clock', 'the server does not say what time it has')
-  // What it says is cut to the second, and was said between the two.
+  if (Number.isNaN(said)) return skip('clock', 'the server does not send its time')
+  // Its time is truncated to the second, and was sent between the two.
   const seconds = said + 1000 < asked ? (asked - said) / 1000 : said > heard ? (said - heard) / 1000 : 0
-  if (seconds <= mostSkew.good) return pass('clock', 'its clock is that of this machine')
+  if (seconds <= mostSkew.good) return pass('clock', 'its clock agrees with that of this machine')
   const why = `its clock and that of this machine are ${Math.round(seconds).toLocaleString('en-US')} s apart`
-  const advice = 'set both by NTP: tokens that expire are refused by a clock that is wrong'
+  const advice = 'synchronize both with NTP: a server with a wrong clock refuses valid tokens'
   return seconds > mostSkew.bad ? fail('clock', why, advice) : warn('clock', why, advice)
+}
+
+/** Whether any address of a host is on the public internet; true if its addresses are not known. */
+export async function isPublicHost(hostname: string): Promise<boolean> {
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const found = await lookup(host, { all: true }).catch(() => undefined)
+  return found === undefined || found.some(({ address }) => isPublicAddress(address))
 }

@@ -1,32 +1,32 @@
 import type { ReadItem } from '../../kit/define.ts'
 import type { Agent } from '../simulate/agent.ts'
+import type { ToolSources } from './known-tools.ts'
 import type { LoadOptions } from './load-check.ts'
-import type { ToolSources } from './tools.ts'
 import type { Verdict } from './verdict.ts'
 
-/** What a server and a dataset are checked by. */
+/** How a server and a dataset are checked. */
 export interface PreflightSettings extends Pick<ToolSources, 'only' | 'calls'> {
   readonly url: string
   /** The headers that the trainer will send. */
   readonly headers: Readonly<Record<string, string>>
-  /** Where tools are below the address, `{name}` for the name. */
+  /** The path of tools below the address, with `{name}` for the name. */
   readonly tools: string
-  /** The grader's name; empty for the default one. */
-  readonly grader: string
+  /** The grader's name, or its path if it begins with `/`; empty for the default one, undefined if there is none. */
+  readonly grader: string | undefined
   readonly timeoutSeconds: number
   readonly dataset: string
   readonly validation: string | undefined
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
-  /** How many calls a rollout may make; undefined where it was not said. */
+  /** How many calls a rollout may make; undefined if it is not stated. */
   readonly budget: number | undefined
-  /** The budget of this folder, which holds where the server is a Scorekeeper. */
+  /** The budget of this project, which applies if the server is a Scorekeeper. */
   readonly ownBudget: number | undefined
   readonly range: readonly [number, number]
   readonly mostForNothing: number
-  /** The item's field that says what is right; undefined where it was not said. */
+  /** The item's field with the right answer; undefined if it is not stated. */
   readonly reference: string | undefined
   readonly load: Omit<LoadOptions, 'onRequest'>
-  /** Who plays a few rollouts beforehand, and how many. */
+  /** Which agents play rollouts before the job, and how many. */
   readonly baseline: {
     readonly agents: readonly Agent[]
     readonly items: number
@@ -39,13 +39,13 @@ export interface PreflightSettings extends Pick<ToolSources, 'only' | 'calls'> {
   readonly signal: AbortSignal
 }
 
-/** Who is told how it goes, and asked. */
+/** Receives the progress, and answers questions. */
 export interface PreflightView {
   onVerdict(verdict: Verdict): void
-  /** Told how many requests will be sent at most, before the first of them, the two aside that ask who the server is. */
+  /** Called with the maximum number of requests, those that recognized the server included. */
   onPlan(requests: number): void
-  /** A check begins that takes long, in so many steps. */
+  /** A long check begins; it has this many steps. */
   onLong(name: string, steps: number): { readonly add: (amount: number) => void; readonly end: () => void }
-  /** Whether a public address may be pressed so hard. */
+  /** Whether a load may be sent to a public address. */
   mayPress(host: string, requests: number): Promise<boolean>
 }

@@ -4,20 +4,20 @@ import { stringifyExactly } from '../../base/exact-json.ts'
 import type { DatasetItem } from '../simulate/agent.ts'
 import { type Sent, send } from '../simulate/send.ts'
 
-/** How the server under check is spoken to. */
+/** The address of the checked server, and how requests are sent to it. */
 export interface WireSettings {
-  /** The address, without a slash at its end. */
+  /** The address, without a trailing slash. */
   readonly url: string
   /** The headers that the trainer will send, the key among them. */
   readonly headers: Readonly<Record<string, string>>
   readonly toolUrl: (tool: string) => string
   readonly graderUrl: string
-  /** How long an answer may take, in seconds. */
+  /** The timeout of a request, in seconds. */
   readonly timeoutSeconds: number
   readonly signal: AbortSignal
 }
 
-/** A tool call as it is sent; what is left out is made up. */
+/** A tool call to send; ids that are left out are generated. */
 export interface SentCall {
   readonly tool: string
   /** JSON text, or a value. */
@@ -25,11 +25,11 @@ export interface SentCall {
   readonly item: DatasetItem
   readonly rollout?: string
   readonly callId?: string
-  /** In place of those that the trainer will send. */
+  /** Replace the headers that the trainer will send. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A grading as it is sent; what is left out is made up. */
+/** A grading to send; a rollout id that is left out is generated. */
 export interface SentGrading {
   readonly output: string
   readonly item: DatasetItem
@@ -37,30 +37,30 @@ export interface SentGrading {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An answer, or why there is none, and how long it took. */
+/** An answer, or the reason why there is none, and how long it took. */
 export type Answer = Sent & { readonly ms: number; readonly callId: string; readonly id: string }
 
-/** Speaks to the server under check, and counts what it sends. */
+/** Sends requests to the checked server, and counts them. */
 export interface Wire {
   get(path: string): Promise<Answer>
   call(call: SentCall): Promise<Answer>
   grade(grading: SentGrading): Promise<Answer>
-  /** A rollout's id that nobody had. */
+  /** A fresh rollout id. */
   newRollout(): string
-  /** Counts a request that somebody else is about to send. Throws {@link TooMuch} where it is one more than was announced. */
+  /** Counts a request that is sent elsewhere. Throws {@link TooMuch} if it exceeds the announced number. */
   count(): void
-  /** How many requests may be sent from here on. */
+  /** Sets how many requests may be sent from now on. */
   announce(requests: number): void
-  /** How many were sent. */
+  /** How many requests were sent. */
   readonly sent: number
 }
 
-/** More would have been sent than was announced: that is a fault of the check, and it was not sent. */
+/** Thrown instead of sending a request beyond the announced number. */
 export class TooMuch extends Error {
   override readonly name = 'TooMuch'
 }
 
-/** Opens a wire on which nothing may be sent until it is announced. */
+/** Opens a wire on which requests must be announced before they are sent. */
 export function createWire(settings: WireSettings): Wire {
   const run = randomUUID().slice(0, 8)
   let rollouts = 0
@@ -118,14 +118,28 @@ export function createWire(settings: WireSettings): Wire {
   }
 }
 
+/** What an output begins with that refuses a call. */
+const refusal =
+  /^\W*(?:errors?|invalid|unknown|unrecogni[sz]ed|no such|not found|cannot|can't|could not|unable|missing|failed|failure|bad request|exception|traceback|there is no|does not exist|the arguments)\b/i
+
+/** Whether a tool did what it was called for, as far as the answer shows. */
+export function isOk(answer: Answer): boolean {
+  const status = statusOf(answer)
+  const output = outputOf(answer)
+  if ('failed' in answer || status < 200 || status >= 300 || output === undefined || isPage(answer)) return false
+  const outcome = answer.headers.get('x-outcome')
+  if (outcome !== null) return outcome === 'ok'
+  return !refusal.test(output) && !/^\s*\{\s*"error"/.test(output)
+}
+
 const outputShape = z.looseObject({ output: z.string() })
 
-/** The `output` of a tool call's answer; undefined where it has none. */
+/** The `output` of the answer to a tool call; undefined if it has none. */
 export function outputOf(answer: Answer): string | undefined {
   return 'failed' in answer ? undefined : outputShape.safeParse(jsonOf(answer)).data?.output
 }
 
-/** The body of an answer read as JSON; undefined where it is none. */
+/** The body of an answer read as JSON; undefined if it is not JSON. */
 export function jsonOf(answer: Answer): unknown {
   if ('failed' in answer || answer.text === undefined) return undefined
   try {
@@ -135,7 +149,7 @@ export function jsonOf(answer: Answer): unknown {
   }
 }
 
-/** What an answer was, in a few words: `503`, `200 with a page of HTML`, `302 to https://…`, `no answer (ECONNRESET)`. */
+/** Describes an answer in a few words: `503`, `200 with a page of HTML`, `302 to https://…`, `no answer (ECONNRESET)`. */
 export function told(answer: Answer): string {
   if ('failed' in answer) return answer.failed === 'timed_out' ? 'no answer in time' : `no answer (${answer.cause})`
   const { status, headers } = answer
@@ -143,10 +157,31 @@ export function told(answer: Answer): string {
   return `${status}${location === null ? '' : ` to ${location}`}${isPage(answer) ? ' with a page of HTML' : ''}`
 }
 
-/** Whether an answer is a page for people, such as a proxy's error. */
+/** Whether an answer is an HTML page, such as a proxy's error. */
 export function isPage(answer: Answer): boolean {
   return !('failed' in answer) && /^\s*<(?:!doctype|html|head|body)\b/i.test(answer.text ?? '')
 }
 
-/** The HTTP status; 0 where there was no answer. */
+/** The HTTP status; 0 if there was no answer. */
 export const statusOf = (answer: Answer): number => ('failed' in answer ? 0 : answer.status)
+
+const scoreShape = z.looseObject({ score: z.unknown() })
+
+/** The score in the answer to a grading, or what is wrong with it. */
+export function scoreOf(
+  answer: Answer,
+  [least, most]: readonly [number, number],
+): { readonly score: number } | { readonly problem: string } {
+  const status = statusOf(answer)
+  if (status === 0) return { problem: told(answer) }
+  if (status !== 200) return { problem: `answers ${told(answer)}` }
+  if (isPage(answer)) return { problem: `answers ${told(answer)}` }
+  const body = scoreShape.safeParse(jsonOf(answer))
+  if (!body.success) return { problem: `answers 200 without a score that can be read` }
+  const { score } = body.data
+  if (typeof score !== 'number') return { problem: `gives the score ${JSON.stringify(score)}, which is not a number` }
+  if (!Number.isFinite(score)) return { problem: `gives the score ${score}` }
+  return score >= least && score <= most
+    ? { score }
+    : { problem: `gives the score ${score}, which is not from ${least} to ${most}` }
+}

@@ -83,7 +83,7 @@ const cases: Readonly<Record<string, Case>> = {
   'answers with another call_id': {
     fault: toolsAnswer((answer) => ({ ...answer, call_id: 'call_0' })),
     fails: ['contract'],
-    says: 'look answers with the call_id "call_0", not with that of the call',
+    says: 'look answers with the call_id "call_0" instead of that of the call',
   },
   'answers with another id': {
     fault: toolsAnswer((answer) => ({ ...answer, id: 7 })),
@@ -95,12 +95,12 @@ const cases: Readonly<Record<string, Case>> = {
       args === '{"word":"What the colour thing number"}' ? { ...answer, output: { text: answer['output'] } } : answer,
     ),
     fails: ['contract', 'budget'],
-    says: 'look answers with an output that is no string',
+    says: 'look answers with an output that is not a string',
   },
   'ignores the key': {
     fault: (request, next) => next(withKey(request)),
     fails: ['wrong token', 'no token'],
-    says: 'with a wrong key a tool answers 200, as if it were the right one',
+    says: 'with a wrong key a tool answers 200, as with the right one',
   },
   'looks at the key of tools alone': {
     fault: (request, next) => next(isGrading(request) ? withKey(request) : request),
@@ -123,14 +123,14 @@ const cases: Readonly<Record<string, Case>> = {
       return changedAnswer(await next(asNew), (answer) => ({ ...answer, call_id, id }))
     },
     fails: ['retries'],
-    says: 'look, sent again after its answer, is not said to be a replay (and 1 more): it may have run twice',
+    says: 'look, sent again after its answer, is not marked as a replay (and 1 more): it may have run twice',
   },
   'answers a call that is sent again otherwise': {
     fault: toolsAnswer((answer) =>
       `${answer['output']}`.startsWith('There is one page') ? { ...answer, output: randomUUID() } : answer,
     ),
     fails: ['retries'],
-    says: 'look, sent again after its answer, is answered otherwise',
+    says: 'look, sent again after its answer, gets another answer',
   },
   'admits an eleventh call': { budget: 11, fails: ['budget'], says: '11 were admitted; the budget is 10' },
   'answers bad arguments with an error of its own': {
@@ -142,7 +142,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     // The refusal of the budget goes the same way.
     fails: ['bad arguments', 'budget'],
-    says: 'look, called with no JSON, answers 500: a trainer tries again',
+    says: 'look, called with arguments that are not JSON, answers 500: a trainer tries again',
   },
   'answers 200 with an error page': {
     fault: async (request, next) => {
@@ -162,7 +162,7 @@ const cases: Readonly<Record<string, Case>> = {
   'gives the score as a string': {
     fault: scores((score) => ({ score: `${score}` })),
     fails: ['score'],
-    says: 'gives the score "1", which is no number',
+    says: 'gives the score "1", which is not a number',
   },
   'gives NaN': {
     fault: scores((score) => (score === 1 ? { score } : '{ "score": NaN }')),
@@ -224,7 +224,7 @@ const cases: Readonly<Record<string, Case>> = {
       return new Response((await response.text()).replace('Looks something up.', 'Looks it up.'))
     },
     fails: ['dataset: tools'],
-    says: 'the description of look is not the server’s'.replace('’', "'"),
+    says: "the description of look differs from the server's",
   },
   'lacks a tool that the dataset names': {
     fault: async (request, next) =>
@@ -232,7 +232,7 @@ const cases: Readonly<Record<string, Case>> = {
         ? new Response('?', { status: 404 })
         : next(request),
     fails: ['contract', 'retries', 'budget', '1 MB'],
-    says: 'look is not there: 404',
+    says: 'look does not exist: 404',
   },
   'is slow': {
     fault: async (request, next) => {
@@ -266,7 +266,7 @@ describe('preflight', () => {
     const { verdicts, told, of } = await checked(settingsFor(server, files))
     await server.close()
     expect([of('fail'), of('warn'), of('skip')]).toEqual([[], [], ['baseline']])
-    expect(verdicts.map(({ check }) => check)).toHaveLength(31)
+    expect(verdicts.map(({ check }) => check)).toHaveLength(34)
     expect(told).toEqual(verdicts)
   })
 

@@ -66,13 +66,13 @@ describe('the command preflight', () => {
     expect(ran.err).toMatch(/^At most [\d,]+ requests will be sent\.$/m)
   }, 60_000)
 
-  it('prints a line a verdict with what to do, and ends with 1 when one fails', async () => {
+  it('prints one line a verdict with advice, and exits with 1 if a check fails', async () => {
     const ran = await scorekeeper(['preflight', url, ...files(), '--seconds', '0', '--burst', '0', '--budget', '7'], {
       SCOREKEEPER_KEY: 'another-key-of-that-length',
     })
     expect(ran.code).toBe(1)
     expect(ran.out).toMatch(/^fail {2}token {19}a tool refuses the key with 401/m)
-    expect(ran.out).toMatch(/^ {30}→ see that the server knows this key/m)
+    expect(ran.out).toMatch(/^ {30}→ check that the server knows this key/m)
     expect(ran.out).not.toContain('contract')
     expect(ran.out).toMatch(/\nfail: \d+ passed, \d+ warnings, \d+ failed, \d+ not known; [\d,]+ requests sent\n$/)
   }, 60_000)

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,10 +21,20 @@ type Answers = (body: Body, request: Request) => Response | undefined | Promise<
 const load = { rate: 20, seconds: 0, isGraded: true, burst: 0, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 }
 const headers = { authorization: `Bearer ${key}` }
 
+const isWord = (body: Body) => String(body['arguments']).includes('"word":"')
+
+/** A copy of a dataset whose rows define other tools. */
+function withTools(dataset: string, tools: readonly unknown[]): string {
+  const file = join(dataset, '..', 'other-tools.jsonl')
+  const rows = readFileSync(dataset, 'utf8').trim().split('\n')
+  writeFileSync(file, rows.map((row) => JSON.stringify({ ...JSON.parse(row), tools })).join('\n'))
+  return file
+}
+
 const said = ({ call_id, id }: Body, output: unknown) =>
   Response.json({ type: 'function_call_output', call_id, id, output })
 
-/** Checks a server that is no Scorekeeper: sound, but for what is given. */
+/** Checks a server that is not a Scorekeeper and is sound except for what is given. */
 async function checkedServer(
   { tool, grader }: { readonly tool?: Answers; readonly grader?: Answers },
   rest: Partial<PreflightSettings> = {},
@@ -41,7 +53,7 @@ async function checkedServer(
 }
 
 describe('preflight of another server', () => {
-  it('counts a budget of a tool that says something else when it is called again in a rollout', async () => {
+  it('counts the budget with a tool whose output changes when it is called again in a rollout', async () => {
     const counting = (most: number): Answers => {
       const calls = new Map<unknown, number>()
       return (body) => {
@@ -58,12 +70,12 @@ describe('preflight of another server', () => {
     })
     expect((await checkedServer({ tool: counting(10) }))('budget')).toMatchObject({
       outcome: 'pass',
-      why: expect.stringContaining('10 were admitted, and 10 of as many'),
+      why: expect.stringContaining('10 were admitted, and 10 of as many sequential ones'),
     })
     expect((await checkedServer({ tool: counting(99) }))('budget')).toMatchObject({ outcome: 'skip' })
   })
 
-  it('does not take for accepted a key that is answered with a redirect or an error', async () => {
+  it('does not consider a key accepted if the answer is a redirect or an error', async () => {
     const away = () => new Response(null, { status: 302, headers: { location: 'https://login.example.com/' } })
     const redirected = await checkedServer({ tool: away })
     expect(redirected('token')).toMatchObject({
@@ -74,7 +86,140 @@ describe('preflight of another server', () => {
     expect(broken('token')).toMatchObject({ outcome: 'skip', why: expect.stringContaining('the grader answers 500') })
   })
 
-  it('knows nothing of a leak where the item is not taken with another reference', async () => {
+  it('does not consider a key accepted by a 404 of the grader, and sees that the grader is missing', async () => {
+    const missing = await checkedServer({ grader: () => new Response('?', { status: 404 }) })
+    expect(missing('grader')).toMatchObject({
+      outcome: 'fail',
+      why: 'there is no grader at /grade: 404',
+      advice: expect.stringContaining('--no-grader'),
+    })
+    expect(missing('token')).toMatchObject({ outcome: 'pass', why: 'the key is accepted, by tools' })
+    expect([missing('score')?.outcome, missing('same score')]).toEqual(['skip', undefined])
+    const deep = await checkedServer({ tool: () => new Response('?', { status: 404 }) })
+    expect(deep('token')).toMatchObject({ outcome: 'skip', why: expect.stringContaining('a tool answers 404') })
+  })
+
+  it('finds a grader at another path, and asks none where there is none', async () => {
+    const graded: string[] = []
+    const server = await listen(async (request) => {
+      const { pathname } = new URL(request.url)
+      if (pathname === '/v2/score') graded.push(pathname)
+      if (pathname === '/v2/score') return Response.json({ score: 0 })
+      if (!pathname.startsWith('/tools/')) return new Response('?', { status: 404 })
+      return said(await bodyOf(request), 'a page')
+    })
+    const run = async (grader: string | undefined) =>
+      (await checked(settingsFor(server, files, { load: { ...load, burst: 10 }, grader }))).verdicts
+    const elsewhere = await run('/v2/score')
+    expect(elsewhere.find(({ check }) => check === 'score')?.outcome).toBe('pass')
+    const before = graded.length
+    const without = await run(undefined)
+    await server.close()
+    expect([before > 10, graded.length]).toEqual([true, before])
+    expect(without.filter(({ check }) => ['grader', 'burst'].includes(check)).map(({ outcome }) => outcome)).toEqual([
+      'pass',
+    ])
+  })
+
+  it('fails bad arguments that are answered like good ones, a list too, and warns about other results', async () => {
+    const same = await checkedServer({})
+    expect(same('bad arguments')).toMatchObject({
+      outcome: 'fail',
+      why: expect.stringContaining('answers as if nothing were wrong (and 3 more)'),
+    })
+    const lists = await checkedServer({
+      tool: (body) => (body['arguments'] === '[1]' || isWord(body) ? undefined : said(body, 'error: say a word')),
+    })
+    expect(lists('bad arguments')).toMatchObject({
+      outcome: 'fail',
+      why: 'look, called with a list instead of an object, answers as if nothing were wrong',
+    })
+    const vague = await checkedServer({ tool: (body) => (isWord(body) ? undefined : said(body, 'another page')) })
+    expect(vague('bad arguments')).toMatchObject({ outcome: 'warn' })
+  })
+
+  it('only warns if the type of an answer is missing', async () => {
+    const untyped = await checkedServer({
+      tool: (body) => Response.json({ call_id: body['call_id'], id: body['id'], output: 'a page' }),
+    })
+    expect(untyped('contract')).toMatchObject({ outcome: 'warn', why: 'look leaves out "type"' })
+    const other = await checkedServer({
+      tool: ({ call_id, id }) => Response.json({ type: 'text', call_id, id, output: 'a page' }),
+    })
+    expect(other('contract')).toMatchObject({ outcome: 'fail' })
+  })
+
+  it('sees a tool that ignores its argument, and one that has results for a folder that does not exist', async () => {
+    const ignoring = await checkedServer({})
+    expect(ignoring('arguments')).toMatchObject({
+      outcome: 'warn',
+      why: 'look answers the same, whatever its argument word says',
+    })
+    const list =
+      (answer: (path: string) => string): Answers =>
+      (body) =>
+        said(body, answer(/"path":"([^"]*)"/.exec(String(body['arguments']))?.[1] ?? ''))
+    const calls = { only: ['list'], calls: { list: { path: 'a/b' } } }
+    const inventing = await checkedServer({ tool: list((path) => `${path}/2014\n${path}/2015`) }, calls)
+    expect(inventing('arguments')).toMatchObject({
+      outcome: 'warn',
+      why: expect.stringMatching(/^list has results for path = "no-such-\w+", which does not exist$/),
+    })
+    const honest = await checkedServer(
+      { tool: list((path) => (path === 'a/b' ? 'a/b/2014' : `there is no folder ${path}`)) },
+      calls,
+    )
+    expect(honest('arguments')).toMatchObject({ outcome: 'pass' })
+  })
+
+  it('calls a tool with a path that another tool found, and counts only successful calls as load', async () => {
+    const opened: string[] = []
+    const tools = ['search', 'cat'].map((name) => ({
+      type: 'function',
+      function: {
+        name,
+        description: name,
+        parameters: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
+      },
+    }))
+    const files2 = withTools(files.dataset, tools)
+    const server = (canOpen: boolean) =>
+      listen(async (request) => {
+        if (request.method === 'GET') return new Response('?', { status: 404 })
+        if (request.url.endsWith('/grade')) return Response.json({ score: 0 })
+        const body = await bodyOf(request)
+        const text = /"text":"([^"]*)"/.exec(String(body['arguments']))?.[1]
+        if (text === undefined) return said(body, 'error: a text is missing')
+        if (request.url.endsWith('/search')) return said(body, `1. ACME/2014/page_3 says ${text}`)
+        if (text !== 'ACME/2014/page_3' || !canOpen) return said(body, `error: no such document ${text}`)
+        opened.push(text)
+        return said(body, 'a page')
+      })
+    const look = async (canOpen: boolean, only: readonly string[] = []) => {
+      const served = await server(canOpen)
+      const pressed = { ...load, burst: 20 }
+      const { verdicts } = await checked(
+        settingsFor(served, { dataset: files2, validation: undefined }, { load: pressed, only }),
+      )
+      await served.close()
+      return (check: string) => verdicts.find((verdict) => verdict.check === check)
+    }
+    const found = await look(true)
+    expect(opened.length).toBeGreaterThan(10)
+    expect([found('contract')?.outcome, found('burst')?.outcome]).toEqual(['pass', 'pass'])
+    const lost = await look(false)
+    expect(lost('contract')).toMatchObject({
+      outcome: 'warn',
+      why: expect.stringContaining('no call of cat succeeded: error: no such document'),
+    })
+    expect(lost('burst')?.outcome).toBe('pass')
+    expect((await look(false, ['cat']))('burst')).toMatchObject({
+      outcome: 'warn',
+      why: expect.stringContaining('only 0 of 20 calls succeeded'),
+    })
+  })
+
+  it('skips the leak check if the item is refused with another reference', async () => {
     const strict = await checkedServer({
       tool: ({ item }) =>
         JSON.stringify(item).includes('canary') ? new Response('no such answer', { status: 422 }) : undefined,
@@ -82,7 +227,7 @@ describe('preflight of another server', () => {
     expect(strict('reference')).toMatchObject({ outcome: 'skip', why: expect.stringContaining('look answers 422') })
   })
 
-  it('knows nothing of 1 MB where the item is not taken with another field', async () => {
+  it('skips the check of 1 MB if the item is refused with another field', async () => {
     const strict = await checkedServer({
       tool: ({ item }) =>
         JSON.stringify(item).includes('padding') ? new Response('no such field', { status: 422 }) : undefined,
@@ -118,7 +263,7 @@ describe('preflight of another server', () => {
     60_000,
   )
 
-  it('finds a call that is answered, and broken when it is sent again', async () => {
+  it('finds a call that is answered, and fails when it is sent again', async () => {
     const seen = new Set<unknown>()
     const twice = await checkedServer({
       tool: ({ call_id: id }) => {
@@ -133,7 +278,7 @@ describe('preflight of another server', () => {
     })
   })
 
-  it('warns of a stack trace that the model would read, as text or in JSON', async () => {
+  it('warns about a stack trace that the model would read, as text or in JSON', async () => {
     const { stack = '' } = new Error('bad word')
     const isBad = ({ arguments: args }: Body) => !String(args).includes('"word":"')
     const text = await checkedServer({
@@ -153,12 +298,12 @@ describe('the command preflight', () => {
     [['--range', '1,0'], 'range'],
     [['--max-errors', '5'], 'maxErrors'],
     [['--timeout', '0'], 'timeout'],
-  ])('does not take %j', async (args, message) => {
+  ])('refuses %j', async (args, message) => {
     const ran = await scorekeeper(['preflight', 'http://localhost:1', '--dataset', files.dataset, ...args])
     expect([ran.code, ran.err]).toEqual([2, expect.stringContaining(message)])
   })
 
-  it('takes no address with a query, behind which it would write paths', async () => {
+  it('refuses an address with a query, to which it would append paths', async () => {
     const ran = await scorekeeper(['preflight', 'http://localhost:1/api?code=1', '--dataset', files.dataset])
     expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('--header')])
   })
@@ -168,14 +313,14 @@ describe('the command preflight', () => {
     ['Yes\n', true],
     ['\n', false],
     ['no\n', false],
-  ])('takes %j for %s', async (typed, expected) => {
+  ])('takes the answer %j as %s', async (typed, expected) => {
     const input = new PassThrough()
     const asking = saysYes('Now?', { input, output: new PassThrough() }, new AbortController().signal)
     input.write(typed)
     expect(await asking).toBe(expected)
   })
 
-  it('takes the end of the input for a no, and ends when it is stopped while it asks', async () => {
+  it('takes the end of the input as a no, and ends when it is interrupted while it asks', async () => {
     const input = new PassThrough()
     const asking = saysYes('Now?', { input, output: new PassThrough() }, new AbortController().signal)
     input.end()
@@ -188,7 +333,7 @@ describe('the command preflight', () => {
 })
 
 describe('the tools of a server', () => {
-  it('are asked of nobody that its address leads to, who would get the key', async () => {
+  it('are not requested from an address that it redirects to, which would get the key', async () => {
     const asked: string[] = []
     const other = await listen(async (request) => {
       asked.push(request.headers.get('x-functions-key') ?? 'none')

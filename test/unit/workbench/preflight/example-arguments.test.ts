@@ -22,13 +22,14 @@ describe('arguments that are made up', () => {
     const example = exampleOf(parameters, 'revenue of the year')
     expect([fits(example), fits.errors]).toEqual([true, null])
     expect(schema.safeParse(example).success).toBe(true)
-    const [notJson = ['', '']] = badArguments(parameters)
-    expect(() => JSON.parse(notJson[1])).toThrow()
+    const texts = new Map(badArguments(parameters).map(({ what, text }) => [what, text]))
+    expect(() => JSON.parse(texts.get('arguments that are not JSON') ?? '{}')).toThrow()
+    expect(texts.get('a list instead of an object')).toBe('[1]')
     if (Object.keys(schema.shape).length === 0) return
-    expect(schema.safeParse(JSON.parse(badArguments(parameters)[2]?.[1] ?? '')).success).toBe(false)
+    expect(schema.safeParse(JSON.parse(texts.get('arguments of the wrong type') ?? '')).success).toBe(false)
   })
 
-  it('are the schema’s own example where it has one, and words where nothing is known', () => {
+  it('are the schema’s own example if it has one, and words if nothing is known', () => {
     expect(exampleOf({ type: 'string', examples: ['OAK/2014'] }, 'x')).toBe('OAK/2014')
     expect(exampleOf({ type: 'string', default: 'usual' }, 'x')).toBe('usual')
     expect(exampleOf(undefined, 'x')).toBe('x')

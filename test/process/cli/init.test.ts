@@ -27,9 +27,11 @@ const template: Readonly<Record<string, string>> = {
   'example/corpus.ts': 'export {}\n',
   'tools/search.ts': 'export {}\n',
   'tools/index.ts': "export { search } from './search.ts'\n",
+  'graders/index.ts': 'export {}\n',
   'schema/migrations/0000_pages.sql': 'create table pages ()\n',
   'starters/blank/README.md': 'Mine. See [docs](../../docs/a.md) and [tools](tools/index.ts).\n',
   'starters/blank/tools/index.ts': "import { kit } from '../../../src/kit.ts'\nimport { b } from '../schema/b.ts'\n",
+  'starters/blank/graders/index.ts': 'export {}\n',
   'starters/blank/schema/b.ts': "export const b = new URL('../../../src/kit.ts', import.meta.url)\n",
   'starters/other/tools/index.ts': 'export {}\n',
 }
@@ -70,7 +72,7 @@ afterEach(() => removeFolder(folder))
 describe('the command init', () => {
   it('deletes the example, puts the starter in its place, and leaves the rest as it was', async () => {
     const { code, out } = await init(['--yes'])
-    expect([code, out]).toEqual([0, expect.stringContaining('3 files of starters/blank are in place')])
+    expect([code, out]).toEqual([0, expect.stringContaining('4 files of starters/blank are in place')])
     expect(
       ['example', 'starters', 'tools/search.ts', 'schema/migrations'].filter((path) => existsSync(join(folder, path))),
     ).toEqual([])
@@ -92,7 +94,9 @@ describe('the command init', () => {
   it('says what it deletes, and changes nothing unless the answer is yes', async () => {
     const { code, out } = await init([], 'n\n')
     expect(code).toBe(1)
-    expect(out).toMatch(/ {2}example\/ +1 file\n {2}starters\/ +4 files\n {2}tools\/ +2 files\n {2}schema\/ +1 file\n/)
+    expect(out).toMatch(
+      / {2}example\/ +1 file\n {2}starters\/ +5 files\n {2}tools\/ +2 files\n {2}graders\/ +1 file\n {2}schema\/ +1 file\n/,
+    )
     expect((await git('status', '--porcelain')).stdout).toBe('')
     expect((await init([], '')).code).toBe(1)
     expect((await git('status', '--porcelain')).stdout).toBe('')
@@ -112,6 +116,45 @@ describe('the command init', () => {
   ])('says which starters there are: %j', async (args, message) => {
     const { code, err } = await init([...args, '--yes'])
     expect([code, err]).toEqual([1, expect.stringContaining(message)])
+  })
+
+  it('leaves a repository into which the commands of docs/update.md merge a newer template', async () => {
+    const page = readFileSync(new URL('../../../docs/update.md', import.meta.url), 'utf8')
+    const commands = (page.match(/^ {4}git .*$/gm) ?? [])
+      .map((line) => line.trim())
+      .filter((line) => !/ remote /.test(line))
+    expect(commands).toHaveLength(5)
+    await git('branch', 'upstream')
+    await init(['--yes'])
+    await git('add', '-A')
+    await git('commit', '-qm', 'mine')
+    const base = (await git('rev-parse', 'HEAD')).stdout.trim()
+    await git('checkout', '-q', 'upstream')
+    put('src/kit.ts', 'export const kit = 2\n')
+    put('example/corpus.ts', 'export const newer = 1\n')
+    put('starters/blank/tools/index.ts', 'export const newer = 1\n')
+    put('tools/index.ts', 'export const newer = 1\n')
+    put('tools/another.ts', 'export const newer = 1\n')
+    put('README.md', 'A newer template.\n')
+    put('demo/x.ts', 'export {}\n')
+    await git('add', '-A')
+    await git('commit', '-qm', 'newer')
+    await git('checkout', '-q', base)
+    put('demo/agents.ts', 'export {}\n')
+    await git('add', '-A')
+    await git('commit', '-qm', 'agents')
+    await git('update-ref', 'refs/remotes/upstream/main', 'refs/heads/upstream')
+    for (const command of commands.slice(1)) {
+      const words = command.replaceAll('"', '').split(' ')
+      const message = words.indexOf('-m')
+      const args = message < 0 ? words.slice(1) : [...words.slice(1, message + 1), words.slice(message + 1).join(' ')]
+      const merges = args[0] === 'merge'
+      if (merges) await expect(git(...args)).rejects.toThrow()
+      else await git(...args)
+    }
+    const { stdout } = await git('diff', '--stat', '--name-status', 'HEAD^')
+    expect(stdout).toBe('M\tsrc/kit.ts\n')
+    expect((await git('status', '--porcelain')).stdout).toBe('')
   })
 
   it('is done once', async () => {

@@ -1,10 +1,10 @@
 import { canonicalJson, contentHash } from '../../base/json.ts'
 import { RequestError } from '../../kit/errors.ts'
 
-/** How a tool call ended, or that it has not. */
+/** How a tool call ended, or that it still runs. */
 export type Outcome = 'running' | 'ok' | 'refused' | 'failed'
 
-/** Which call it is, of what, for which item: what is known before anything runs. */
+/** What is known of a call before it runs. */
 export interface CallIdentity {
   readonly rolloutId: string
   readonly callId: string
@@ -15,7 +15,7 @@ export interface CallIdentity {
   readonly item: unknown
 }
 
-/** What is to be written of a call, unless the ledger has it already. */
+/** A call to be recorded, unless it is already. */
 export interface CallRecord extends CallIdentity {
   readonly outcome: Outcome
   readonly output: string
@@ -29,11 +29,11 @@ export interface CallRecord extends CallIdentity {
    * is the same failure, not another attempt.
    */
   readonly finishedAt?: Date
-  /** For `running`: the token that may settle it and for how many seconds it holds without renewal. */
+  /** For `running`: the token that may settle it, and how long that holds without renewal, in seconds. */
   readonly claim?: { readonly token: string; readonly leaseSeconds: number }
 }
 
-/** A call as it stands in the ledger. */
+/** A recorded call. */
 export interface StoredCall {
   readonly rolloutId: string
   readonly callId: string
@@ -44,20 +44,20 @@ export interface StoredCall {
   readonly outcome: Outcome
   readonly output: string
   readonly code: string | null
-  /** 1, and one more for each run after a failure or a death. */
+  /** 1, and one more for each run after a failure or the death of its owner. */
   readonly attempt: number
   readonly claim: string | null
-  /** For `running`: the lease has run out, so whoever asks next may take the call over. */
+  /** For `running`: the lease has run out, so the next request may take the call over. */
   readonly lapsed: boolean
 }
 
-/** What writing a call came to: it stands there by this very record, or it stood there before. */
+/** The result of recording a call: `replayed` if it was recorded before. */
 export interface Recorded {
   readonly call: StoredCall
   readonly replayed: boolean
 }
 
-/** How many calls a rollout may make and what the model reads when they are used up. */
+/** How many calls a rollout may make, and what the model reads when they are used up. */
 export interface Budget {
   readonly calls: number
   readonly refusal: string

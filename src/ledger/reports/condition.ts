@@ -1,17 +1,17 @@
 /** How a field is compared with a value. */
 export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>='
 
-/** What is asked of a rollout; `score`, `part`, `outcome`, `version` and `code` are those of one grading of it. */
+/** A condition on a rollout; `score`, `part`, `outcome`, `version` and `code` are those of one of its gradings. */
 export type Condition =
   | { readonly field: 'score' | 'calls'; readonly is: Comparison; readonly value: number }
   | { readonly field: 'part'; readonly part: string; readonly is: Comparison; readonly value: number }
   | { readonly field: 'outcome' | 'version' | 'code' | 'tool'; readonly is: '=' | '!='; readonly value: string }
 
 /**
- * The SQL of a condition. What is not there equals nothing: of that `!=` alone holds.
+ * The SQL of a condition. A missing value equals nothing: for it, only `!=` holds.
  *
- * @param given makes a parameter of a value, and gives its place
- * @param of the names of a grading's row, and of the column that has the rollout's id
+ * @param given adds a value to the parameters and returns its placeholder
+ * @param names the alias of the grading's row, and the column with the rollout's id
  */
 export function conditionText(
   condition: Condition,

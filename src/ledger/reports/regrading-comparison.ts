@@ -2,10 +2,9 @@ import type { Sql, TransactionSql } from 'postgres'
 import { type GraderCode, type RegradingFilter, subjectsQuery } from './regrading-filter.ts'
 
 /**
- * Puts what was graded again beside what it was before into the table `compared`, which is there until the transaction
- * ends, and hands that transaction on. All of it is as one moment saw it, and none of it is held by this process. A row a
- * subject: the columns of {@link subjectsQuery} without their `before_` score and `after_` score being anything but
- * `before` and `after`.
+ * Writes the re-gradings beside the earlier gradings into the temporary table `compared`, from one snapshot, and calls
+ * `work` with the transaction in which the table exists. One row per subject, with the columns of {@link subjectsQuery};
+ * `before_score` and `after_score` are called `before` and `after`.
  */
 export async function withComparison<Result>(
   sql: Sql,
@@ -25,7 +24,7 @@ export async function withComparison<Result>(
   return result.value
 }
 
-/** What became of one rollout: a row of the table for spreadsheets. */
+/** How the score of one rollout changed: a row for spreadsheets. */
 export interface ComparedRow {
   readonly rollout_id: string
   readonly sample_hash: string

@@ -1,43 +1,43 @@
 import { type Condition, conditionText } from './condition.ts'
 
-/** The grader whose re-gradings are meant, and its code today. */
+/** A grader and its current code. */
 export interface GraderCode {
   readonly grader: string
   readonly version: string
-  /** Null where the grader's files are not known. */
+  /** Null if the grader's files are unknown. */
   readonly codeHash: string | null
 }
 
-/** Which recorded rollouts are meant. */
+/** Selects recorded rollouts. */
 export interface RegradingFilter {
-  /** Those whose grading was first asked for at this moment or later. */
+  /** Those whose grading was first requested at this time or later. */
   readonly since?: Date | undefined
-  /** Those whose grading was first asked for before this moment. */
+  /** Those whose grading was first requested before this time. */
   readonly until?: Date | undefined
   /** The first digits of their item's hash. */
   readonly item?: string | undefined
-  /** All of these hold. */
+  /** Those for which all of these hold. */
   readonly conditions?: readonly Condition[]
-  /** The first so many of them, the oldest first. */
+  /** The most rollouts; the oldest ones. */
   readonly limit?: number | undefined
 }
 
-/** Text of SQL and the values of its parameters, all of them texts. */
+/** SQL and the values of its parameters, all of them texts. */
 export interface SubjectsQuery {
-  /** A select of the columns that {@link subjectsQuery} names. */
+  /** Selects the columns that {@link subjectsQuery} names. */
   readonly text: string
   readonly values: readonly (string | null)[]
 }
 
 /**
- * The select of what is to be graded again: one row for each sample of a rollout that a trainer asked any grading for, by
- * the first row that says so. Columns: `id` of that row, `rollout_id`, `sample_hash`, `item_hash`; `before_id`,
- * `before_outcome`, `before_score` of the earlier grading by this grader: the one that the trainer was sent, else the
- * latest score of other code, else the latest without a score; `after_id`, `after_outcome`, `after_score` of the one by
- * today's code: its score, else its latest failure. Null where there is none. Ordered by `id`.
+ * Selects what to grade again: one row for each sample of a rollout for which a trainer requested any grading. Columns:
+ * `id`, `rollout_id`, `sample_hash`, `item_hash` of the first such grading; `before_id`, `before_outcome`, `before_score`
+ * of the earlier grading by this grader, which is the one that the trainer was sent, else the latest score by other code,
+ * else the latest without a score; `after_id`, `after_outcome`, `after_score` of the grading by the current code, which is
+ * its score, else its latest failure. Null if there is none. Ordered by `id`.
  *
- * @param after those with a greater id alone
- * @param most so many rows of them
+ * @param after selects only greater ids
+ * @param most the most rows
  */
 export function subjectsQuery(
   code: GraderCode,

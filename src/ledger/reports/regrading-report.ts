@@ -1,22 +1,23 @@
 import type { TransactionSql } from 'postgres'
 import type { GraderCode } from './regrading-filter.ts'
 
-/** A change by less is the arithmetic's, not the grader's. */
+/** A smaller change is a rounding error. */
 const tolerance = 1e-9
 const buckets = 10
 
-/** What re-grading came to so far, counted by the database over the table `compared`. */
+/** The results of a re-grading so far, counted by the database over the table `compared`. */
 export type RegradingReport = Awaited<ReturnType<typeof readReport>>
 
 /**
  * Reads the report in the transaction of `withComparison`.
  *
- * `compared` counts the rollouts that have a score of both, and the means, the changes, `spearman` (the correlation of
- * the ranks, equal scores having the mean of their ranks; null where one side is all the same), the histogram and the
- * movers are of these; so are the means of the parts, each of those that have it. `spread` is the number of groups, the rollouts of one item, whose scores are not all the same.
+ * `compared` counts the rollouts with a score before and after. Of these are the means, the changes, the histogram, the
+ * movers, the means of the parts (each over the rollouts that have it), and `spearman`: the correlation of the ranks, where
+ * equal scores have the mean of their ranks; null if all scores of one side are equal. `spread` counts the groups, the
+ * rollouts of one item, whose scores differ.
  *
- * @param movers so many of those that changed most
- * @param range least and greatest score; undefined where they say nothing
+ * @param movers how many of those that changed most
+ * @param range least and greatest score; undefined if the grader's range is unbounded
  */
 export async function readReport(
   tx: TransactionSql,
@@ -80,7 +81,7 @@ interface Counted {
   readonly greatest: number | null
 }
 
-/** Spearman's rank correlation is Pearson's of the ranks, ties having the mean of theirs. */
+/** Spearman's rank correlation is Pearson's correlation of the ranks, where ties have their mean rank. */
 async function readSpearman(tx: TransactionSql): Promise<number | null> {
   const [row] = await tx<{ spearman: number | null }[]>`
     select corr(was, is_now) as spearman from (
@@ -91,7 +92,7 @@ async function readSpearman(tx: TransactionSql): Promise<number | null> {
   return row?.spearman ?? null
 }
 
-/** A group without spread teaches nothing. */
+/** A trainer learns nothing from a group without spread. */
 async function readSpread(tx: TransactionSql) {
   const [row] = await tx<{ groups: number; before: number; after: number }[]>`
     select count(*)::int as groups, count(*) filter (where was > ${tolerance})::int as before,
@@ -103,7 +104,7 @@ async function readSpread(tx: TransactionSql) {
   return row ?? { groups: 0, before: 0, after: 0 }
 }
 
-/** Whose scores are compared with. */
+/** Where the earlier scores come from. */
 async function readSources(tx: TransactionSql) {
   return await tx<{ source: 'trainer' | 'regrade'; version: string; code_hash: string | null; count: number }[]>`
     select g.source, g.version, g.code_hash, count(*)::int as count
@@ -112,7 +113,7 @@ async function readSources(tx: TransactionSql) {
     group by 1, 2, 3 order by 4 desc limit 20`
 }
 
-/** Why there is no score, with one of each. */
+/** Why there is no score, with one example of each reason. */
 async function readCodes(tx: TransactionSql) {
   return await tx<
     {
@@ -150,7 +151,7 @@ async function readParts(tx: TransactionSql) {
     group by name order by count(*) desc, name limit 50`
 }
 
-/** How many scores lie in each tenth between the ends, and in each pair of tenths before and after. */
+/** Counts the scores in each tenth of the range, and in each pair of tenths before and after. */
 async function readHistogram(tx: TransactionSql, from: number, to: number) {
   const rows = await tx<{ was: number; is_now: number; count: number }[]>`
     select least(greatest(width_bucket(before, ${from}::float8, ${to}::float8, ${buckets}::int), 1), ${buckets}::int) as was,
@@ -212,7 +213,7 @@ async function readMovers(tx: TransactionSql, most: number) {
     order by abs(c.after - c.before) desc, c.id`
 }
 
-/** Earlier gradings under the version of today by code of another day. */
+/** Earlier gradings under the current version by other code. */
 async function readOtherCode(tx: TransactionSql, version: string, codeHash: string) {
   return await tx<{ code_hash: string; source: 'trainer' | 'regrade'; count: number }[]>`
     select g.code_hash, g.source, count(*)::int as count

@@ -5,27 +5,27 @@ import { createBatcher } from '../batch.ts'
 import { execute, retried } from '../statement.ts'
 import { type GraderCode, type RegradingFilter, subjectsQuery } from './regrading-filter.ts'
 
-/** A sample of a rollout that is to be graded again. */
+/** A sample of a rollout to grade again. */
 export interface RegradingSubject {
   /** The id of the trainer's first grading of it. */
   readonly id: number
   readonly rolloutId: string
   readonly sampleHash: string
-  /** Whether today's code has given it a score already. */
+  /** Whether the current code has already scored it. */
   readonly isDone: boolean
 }
 
-/** What a {@link RegradingSubject} is graded by, beside its rollout. */
+/** What a {@link RegradingSubject} is graded with, beside its rollout. */
 export interface SubjectContent {
   readonly sample: unknown
   readonly item: unknown
-  /** Whether today's code has given it a score meanwhile. */
+  /** Whether the current code has scored it meanwhile. */
   readonly isDone: boolean
 }
 
 /**
- * Reads what is to be graded again in pages of `size`, the oldest first: each begins after the last id of the one before,
- * so no more than a page is held. Scored ones are among them.
+ * Reads what to grade again in pages of `size`, the oldest first, those that are already scored included. Each page begins
+ * after the last id of the previous one, so no more than one page is held in memory.
  */
 export async function* subjectPages(
   sql: Sql,
@@ -53,7 +53,7 @@ export async function* subjectPages(
   }
 }
 
-/** How many there are to be graded again, and how many of them have a score of today's code. */
+/** Counts the subjects, and those of them that the current code has scored. */
 export async function countSubjects(sql: Sql, code: GraderCode, filter: RegradingFilter) {
   const { text, values } = subjectsQuery(code, filter)
   type Row = { all: string; done: string }
@@ -71,8 +71,8 @@ const reading = `
     and d.version = $3::text and coalesce(d.code_hash, '') = $4::text and d.source = 'regrade' and d.outcome = 'scored'`
 
 /**
- * Gives the function that reads a subject's sample and item, those asked for together in one statement; undefined for what
- * was deleted meanwhile.
+ * Creates the function that reads a subject's sample and item, those requested together in one statement; undefined for
+ * one that was deleted meanwhile.
  */
 export function createSubjectReader(sql: Sql, { grader, version, codeHash }: GraderCode) {
   type Row = { n: number; sample: unknown; item: unknown; has_item: boolean; done: boolean }
@@ -85,13 +85,13 @@ export function createSubjectReader(sql: Sql, { grader, version, codeHash }: Gra
     }
     return found
   }
-  // Few at a time, because each may be of megabytes.
+  // Few at a time, because each may have megabytes.
   const together = { maxEntries: 32, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
   const read = createBatcher<number, Found>({ run, ...together, concernsAll: isUnavailable })
   return async (id: number): Promise<SubjectContent | undefined> => (await read(id)).content
 }
 
-/** A grading that was made again. */
+/** A re-grading, to be recorded. */
 export interface Regraded {
   /** The id of the trainer's first grading of the sample. */
   readonly subject: number
@@ -99,14 +99,14 @@ export interface Regraded {
   /** The score; null unless scored. */
   readonly score: number | null
   readonly parts: Readonly<Record<string, number>> | null
-  /** Why, for a person. */
+  /** The reason, for people. */
   readonly reason: string | null
   /** A stable code; null when scored. */
   readonly code: string | null
   readonly durationMs: number
 }
 
-// A rollout that retention deletes meanwhile is locked first, or gone: nothing is left behind of it.
+// The rollout's row is locked first, so that nothing of a rollout is left that retention deletes meanwhile.
 const writing = `
   with input as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as i(
@@ -124,8 +124,8 @@ const writing = `
   on conflict do nothing`
 
 /**
- * Gives the function that records a grading made again, those that arrive together in one statement; with a score of the
- * same code there already, nothing. No other row is touched.
+ * Creates the function that records a re-grading, those that arrive together in one statement; it records nothing if a
+ * score of the same code exists. No other row is touched.
  */
 export function createRegradingRecorder(sql: Sql, { grader, version, codeHash }: GraderCode) {
   const run = async (regraded: readonly Regraded[]): Promise<readonly true[]> => {

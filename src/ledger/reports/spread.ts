@@ -1,16 +1,16 @@
 import type { Sql } from 'postgres'
 import { execute } from '../statement.ts'
 
-/** Whose scores are looked at, and when one counts as solved. */
+/** Selects scores, and says when an item counts as solved. */
 export interface SpreadQuery {
   readonly grader: string
-  /** This version alone, re-gradings too; the trainer's gradings under all versions when it is left out. */
+  /** Only this version, re-gradings included; if left out, the trainer's gradings under all versions. */
   readonly version?: string | undefined
-  /** Gradings made at this moment or later. */
+  /** Gradings made at this time or later. */
   readonly since?: Date | undefined
-  /** Gradings made before this moment: those of the base model, where training began then. */
+  /** Gradings made before this time: those of the base model if training began then. */
   readonly until?: Date | undefined
-  /** The least score of a rollout that has solved its item. */
+  /** The least score of a rollout that solves its item. */
   readonly solvedAt: number
 }
 
@@ -20,15 +20,15 @@ export interface Spread {
   /** Rollouts that did not solve their item. */
   readonly failing: number
   readonly items: number
-  /** Items with two rollouts and more: only these can have a spread. */
+  /** Items with at least two rollouts: only these can have a spread. */
   readonly groups: number
   /** Groups in which all scores are equal: a trainer learns nothing from them. */
   readonly withoutSpread: number
   readonly neverSolved: number
   readonly alwaysSolved: number
-  /** The mean over the groups of the scores' standard deviation within; null where there are no groups. */
+  /** The mean over the groups of the standard deviation of their scores; null if there are no groups. */
   readonly meanDeviation: number | null
-  /** Groups that teach nothing or were never solved, those with most rollouts first, ten at most. */
+  /** Groups without spread or never solved, those with most rollouts first, at most ten. */
   readonly worthALook: readonly SpreadGroup[]
 }
 
@@ -36,7 +36,7 @@ export interface Spread {
 export interface SpreadGroup {
   /** The item's hash. */
   readonly item: string
-  /** The item; null where it has been deleted. */
+  /** The item; null if it has been deleted. */
   readonly content: unknown
   readonly rollouts: number
   /** Rollouts that did not solve it. */

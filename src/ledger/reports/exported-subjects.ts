@@ -1,38 +1,38 @@
 import type { Sql } from 'postgres'
 import { type Condition, conditionText } from './condition.ts'
 
-/** What became of a rollout: of its grading, or `open` where none was asked for yet. */
+/** The outcome of a rollout's grading, or `open` if none was requested yet. */
 export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
 
-/** Which recorded rollouts are exported. */
+/** Selects the rollouts to export. */
 export interface ExportFilter {
   /** One rollout, by its id. */
   readonly rollout?: string | undefined
-  /** Those first graded with one of the outcomes at this moment or later; where open ones are wanted, those first called. */
+  /** Those first graded with one of the outcomes at this time or later; if open ones are included, those that began then. */
   readonly since?: Date | undefined
-  /** Those before this moment. */
+  /** Those before this time. */
   readonly until?: Date | undefined
   /** The first digits of their item's hash. */
   readonly item?: string | undefined
-  /** Whose score counts; any grader's where it is left out. */
+  /** The grader whose score counts; any if left out. */
   readonly grader?: string | undefined
   readonly minScore?: number | undefined
   readonly maxScore?: number | undefined
   readonly outcomes: readonly ExportedOutcome[]
-  /** All of these hold, of the grading that counts. */
+  /** All of these hold for the grading that counts. */
   readonly conditions?: readonly Condition[]
-  /** Of each item so many rollouts with the greatest scores alone, the earlier ones of equal ones. */
+  /** How many rollouts of each item, those with the greatest scores; of equal scores, the earlier ones. */
   readonly bestOf?: number | undefined
   readonly limit?: number | undefined
 }
 
-/** A place between two rollouts: behind the one that has this moment, as text with its microseconds, and this id. */
+/** A position between two rollouts: after the one with this timestamp, in text, and this id. */
 export interface ExportCursor {
   readonly at: string
   readonly rollout: string
 }
 
-/** A rollout that is exported, by what is asked of it. */
+/** A rollout to export. */
 export interface Subject {
   readonly rollout: string
   readonly at: string
@@ -41,7 +41,7 @@ export interface Subject {
   readonly score: number | null
 }
 
-/** The name by which an export is known to another one: it writes nothing that could come late. */
+/** The application name of an export, by which others ignore it: it records no rollouts. */
 export const exporter = 'scorekeeper export'
 
 /**
@@ -80,7 +80,7 @@ export async function readHorizon(sql: Sql): Promise<string> {
   return horizon
 }
 
-/** The select of the rollouts that are exported, in the order of their moments: a {@link Subject} a row. */
+/** Selects the rollouts to export, in the order of their timestamps; each row is a {@link Subject}. */
 export function subjectsText(
   { rollout, since, until, item, grader, minScore, maxScore, outcomes, conditions = [], bestOf, limit }: ExportFilter,
   horizon: string,
@@ -89,7 +89,7 @@ export function subjectsText(
   const values: string[] = []
   const given = (value: string | number) => `$${values.push(String(value))}::text`
   const byGrader = grader === undefined ? '' : `and g.grader = ${given(grader)}`
-  // A rollout's place is that from which on it is one of these: what is scored later than it failed is not behind the cursor then.
+  // A rollout's timestamp is that of its first wanted outcome: one that is scored after it failed must not lie before a cursor.
   const wanted = `and g.outcome in (${outcomes.map(given).join(', ')})`
   const isByStart = outcomes.includes('open')
   const place = isByStart ? 'r.created_at' : 'coalesce(f.created_at, r.created_at)'
@@ -127,7 +127,7 @@ export function subjectsText(
     ...(after === undefined ? [] : [`(at, rollout) > (${given(after.at)}::timestamptz, ${given(after.rollout)})`]),
   ]
   const text = `
-    select rollout, ${momentText('at')} as at, sample_hash, outcome, score from (
+    select rollout, ${timestampText('at')} as at, sample_hash, outcome, score from (
       select *${ranked} from (
         select r.id as rollout, r.item_hash, ${place} as at, g.sample_hash,
           coalesce(g.outcome, 'open') as outcome, g.score
@@ -150,5 +150,7 @@ export function subjectsText(
   return { text, values }
 }
 
-/** SQL that writes a moment as ISO 8601 in UTC, to the millisecond, as all moments of the ledger are kept. */
-export const momentText = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+/** SQL that formats a timestamp as ISO 8601 in UTC, with the milliseconds that the ledger keeps. */
+export function timestampText(column: string): string {
+  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+}

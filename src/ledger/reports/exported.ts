@@ -4,10 +4,10 @@ import {
   type ExportedOutcome,
   type ExportFilter,
   exporter,
-  momentText,
   readHorizon,
   type Subject,
   subjectsText,
+  timestampText,
 } from './exported-subjects.ts'
 
 /** A tool call as it was recorded. */
@@ -41,19 +41,19 @@ export interface ExportedGrading {
   readonly created_at: string
 }
 
-/** A recorded rollout, whole. */
+/** A recorded rollout with all that belongs to it. */
 export interface ExportedRollout {
   readonly rollout: string
-  /** Its moment: when it was first graded with a wanted outcome; its first call where open ones are wanted. */
+  /** When it was first graded with a wanted outcome; if open ones are included, when it began. */
   readonly at: string
   readonly created_at: string
   readonly item_hash: string
   readonly item: unknown
   readonly state: unknown
   readonly outcome: ExportedOutcome
-  /** That which counts: sent to the trainer, the latest; null unless scored. */
+  /** The latest score that was sent to the trainer; null unless scored. */
   readonly score: number | null
-  /** The hash of the sample that counts; null for an open rollout. */
+  /** The hash of that grading's sample; null for an open rollout. */
   readonly sample_hash: string | null
   readonly calls: readonly ExportedCall[]
   readonly gradings: readonly ExportedGrading[]
@@ -61,18 +61,18 @@ export interface ExportedRollout {
   readonly samples: Readonly<Record<string, unknown>>
 }
 
-/** What {@link readExported} hands over. */
+/** What {@link readExported} passes on. */
 export interface Exporting {
   /** How many rollouts there are. */
   readonly count: number
-  /** Rollouts from this moment on are left for another time: a transaction that may still record some runs since then. */
+  /** Rollouts from this time on are left for a later export: a running transaction may still record earlier ones. */
   readonly horizon: string
   readonly pages: AsyncIterable<readonly ExportedRollout[]>
 }
 
 /**
- * Reads recorded rollouts in the order of their moments, `size` at a time, as one moment saw them. What comes later is
- * behind all of them, so that a cursor goes on without a rollout lost or twice, also while others are recorded.
+ * Reads recorded rollouts in the order of their timestamps, `size` at a time, from one snapshot. Rollouts that are recorded
+ * later come after all of them, so that an export that continues at a cursor misses none and repeats none.
  */
 export async function readExported<Result>(
   sql: Sql,
@@ -80,7 +80,7 @@ export async function readExported<Result>(
   { after, size }: { readonly after: ExportCursor | undefined; readonly size: number },
   work: (exporting: Exporting) => Promise<Result>,
 ): Promise<Result> {
-  // Before the snapshot: what is committed between the two is in it, and what was asked after it would miss that.
+  // Before the snapshot, so that the snapshot contains whatever commits between the two.
   const horizon = await readHorizon(sql)
   const result = await sql.begin('isolation level repeatable read read only', async (tx) => {
     await tx`set local application_name = ${tx.unsafe(`'${exporter}'`)}`
@@ -103,17 +103,17 @@ async function* pagesOf(tx: TransactionSql, size: number): AsyncGenerator<readon
 }
 
 const details = `
-  select r.id as rollout, ${momentText('r.created_at')} as created_at, r.item_hash, i.content as item, r.state,
+  select r.id as rollout, ${timestampText('r.created_at')} as created_at, r.item_hash, i.content as item, r.state,
     coalesce((
       select jsonb_agg(jsonb_build_object('seq', c.seq, 'call_id', c.call_id, 'tool', c.tool, 'arguments', c.arguments,
         'output', c.output, 'outcome', c.outcome, 'code', c.code, 'attempt', c.attempt,
-        'started_at', ${momentText('c.started_at')}, 'finished_at', ${momentText('c.finished_at')}) order by c.seq)
+        'started_at', ${timestampText('c.started_at')}, 'finished_at', ${timestampText('c.finished_at')}) order by c.seq)
       from tool_calls c where c.rollout_id = r.id
     ), '[]') as calls,
     coalesce((
       select jsonb_agg(jsonb_build_object('id', g.id, 'grader', g.grader, 'version', g.version, 'code_hash', g.code_hash,
         'source', g.source, 'sample_hash', g.sample_hash, 'outcome', g.outcome, 'score', g.score, 'parts', g.parts,
-        'reason', g.reason, 'code', g.code, 'duration_ms', g.duration_ms, 'created_at', ${momentText('g.created_at')})
+        'reason', g.reason, 'code', g.code, 'duration_ms', g.duration_ms, 'created_at', ${timestampText('g.created_at')})
         order by g.id)
       from grades g where g.rollout_id = r.id
     ), '[]') as gradings,

@@ -208,11 +208,11 @@ describe('a file that is no grader', () => {
     [
       'open.json',
       check('{{item.x', ''),
-      /^graders\/open\.json is no grader.*grader\.input: this "\{\{" is never closed/,
+      /^graders\/open\.json is not a valid grader.*grader\.input: this "\{\{" is never closed/,
     ],
     ['odd name.json', equal, /^graders\/odd name\.json cannot be an address: name it with letters/],
     ['half.json', '{"type": ', /^graders\/half\.json is not JSON: /],
-    ['none.json', '[]', /^graders\/none\.json is no grader.*grader: /],
+    ['none.json', '[]', /^graders\/none\.json is not a valid grader.*grader: /],
   ])('is told with its name and what is wrong: %s', (name, content, message) => {
     expect(() => readJsonGraders(written({ [name]: content }))).toThrow(message)
   })

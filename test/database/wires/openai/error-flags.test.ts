@@ -84,7 +84,7 @@ const run = async (at: Served, grader: unknown, sample = 'the sample', item: unk
 }
 
 describe('a flag of graders/run', () => {
-  it('is raised by nothing where all is well, whoever is asked', async () => {
+  it('is not raised by any service without an error', async () => {
     const none = graderErrors()
     expect(await run(full, endpoint('/high'))).toMatchObject({ reward: 12.5, errors: none })
     expect(await run(full, labelling)).toMatchObject({ reward: 1, errors: none })
@@ -97,7 +97,7 @@ describe('a flag of graders/run', () => {
     })
   })
 
-  it('formula_parse_error: the formula makes no finite number', async () => {
+  it('formula_parse_error: the formula gives no finite number', async () => {
     const grader = { type: 'multi', graders: { a: check('a', 'b') }, calculate_output: '1 / a' }
     expect(await run(full, grader)).toMatchObject({
       reward: null,
@@ -106,18 +106,18 @@ describe('a flag of graders/run', () => {
     })
   })
 
-  it('sample_parse_error: the sample is not what was asked for, and that is worth 0', async () => {
+  it('sample_parse_error: the sample lacks what the template reads, which scores 0', async () => {
     const grader = check('{{sample.output_json.x}}')
     expect(await run(full, grader, 'no JSON')).toMatchObject({ reward: 0, flags: ['sample_parse_error'] })
   })
 
-  it('truncated_observation_error: what is to be graded is too long', async () => {
+  it('truncated_observation_error: the text to be graded is too long', async () => {
     const grader = check('{{sample.output_text}}'.repeat(30))
     const answer = await run(full, grader, 'x'.repeat(100_000))
     expect(answer).toMatchObject({ reward: null, flags: ['truncated_observation_error'] })
   })
 
-  it('invalid_variable_error: the item has not what a template asks of it; missing is never rendered as nothing', async () => {
+  it('invalid_variable_error: the item lacks what a template reads; a missing path is never rendered as nothing', async () => {
     const answer = await run(full, check('{{item.answer.deep[0]}}', ''), 'x', { answer: {} })
     expect(answer).toMatchObject({ reward: null, flags: ['invalid_variable_error'] })
     expect(answer.metadata.reason).toContain('item.answer.deep[0] is missing')
@@ -127,7 +127,7 @@ describe('a flag of graders/run', () => {
     expect(await run(full, endpoint('/busy'))).toMatchObject({ reward: null, flags: ['unresponsive_reward_error'] })
   })
 
-  it('other_error: an endpoint may not be asked, or gave no score', async () => {
+  it('other_error: an endpoint is not allowed, or gave no score', async () => {
     expect(await run(full, endpoint('/text'))).toMatchObject({ reward: null, flags: ['other_error'] })
     expect(await run(bare, endpoint('/high'))).toMatchObject({ reward: null, flags: ['other_error'] })
     const metadata = { type: 'endpoint', name: 'e', url: 'http://169.254.169.254/latest/meta-data/' }
@@ -140,7 +140,7 @@ describe('a flag of graders/run', () => {
     expect(answer.errors.python_grader_server_error_type).toBe('Python graders are off')
   })
 
-  it('python_grader_runtime_error: the code threw, and its details say what; on a machine without Python it cannot', async () => {
+  it('python_grader_runtime_error: the code raised an exception, which the details show; not without Python', async () => {
     const source = 'def grade(sample, item):\n  return len(sample["output_text"]) + 1 / item["more"]'
     const answers = [
       await run(full, python(source), 'four', { more: 2 }),
@@ -157,7 +157,7 @@ describe('a flag of graders/run', () => {
     }
   })
 
-  it('model_grader_server_error: there is no judge, or it cannot be asked, and the details say why', async () => {
+  it('model_grader_server_error: no judge is configured, or it could not be asked, and the details say why', async () => {
     const without = await run(bare, scoring('m'))
     expect(without).toMatchObject({ reward: null, flags: ['model_grader_server_error'] })
     expect(without.errors.model_grader_server_error_details).toBe('no judging model is configured')
@@ -166,7 +166,7 @@ describe('a flag of graders/run', () => {
     expect(gone.errors.model_grader_server_error_details).toContain('404')
   })
 
-  it('model_grader_refusal_error: the judge refused', async () => {
+  it('model_grader_refusal_error: the judge declined to answer', async () => {
     expect(await run(full, scoring('refuses'))).toMatchObject({ reward: null, flags: ['model_grader_refusal_error'] })
   })
 
@@ -174,7 +174,7 @@ describe('a flag of graders/run', () => {
     expect(await run(full, scoring('rambles'))).toMatchObject({ reward: null, flags: ['model_grader_parse_error'] })
   })
 
-  it('of a grader within a multi grader is the multi grader’s, whose score is that of the rest if its formula needs it not', async () => {
+  it('of a grader inside a multi grader is raised for the whole, which still has a score if its formula does not use that grader', async () => {
     const graders = { judged: scoring('gone'), exact: check('a', 'a') }
     const both = { type: 'multi', graders, calculate_output: '(judged + exact) / 2' }
     const sub_rewards = { judged: null, exact: 1 }

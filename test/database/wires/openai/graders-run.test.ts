@@ -60,7 +60,7 @@ const equal: StringCheckGrader = {
 }
 
 describe('graders/run by the official client', () => {
-  it('answers in full what OpenAI answers, for a grader of the SDK’s own types', async () => {
+  it('gives the complete answer of OpenAI for a grader of the SDK’s types', async () => {
     const run = await server.client.fineTuning.alpha.graders.run({
       ...{ grader: equal, model_sample: '42', item: { answer: '42' } },
     })
@@ -76,7 +76,7 @@ describe('graders/run by the official client', () => {
     expect(answer.metadata.reason).toBe('the input does not equal the reference')
   })
 
-  it.each(['/v1', '/openai/v1', '/openai'])('is there under %s, with a query string or without', async (base) => {
+  it.each(['/v1', '/openai/v1', '/openai'])('exists under %s, with or without a query string', async (base) => {
     const settings = { apiKey: 'none', maxRetries: 0 }
     const plain = new OpenAI({ ...settings, baseURL: `${server.origin}${base}` })
     const query = { 'api-version': '2025-04-01-preview' }
@@ -91,7 +91,7 @@ describe('graders/run by the official client', () => {
     }
   })
 
-  it('is there for Azure’s client by its endpoint', async () => {
+  it('works with Azure’s client and its endpoint', async () => {
     const client = new AzureOpenAI({
       ...{ endpoint: server.origin, apiKey: 'none', apiVersion: '2025-04-01-preview', maxRetries: 0 },
     })
@@ -99,7 +99,7 @@ describe('graders/run by the official client', () => {
     expect(run.reward).toBe(0)
   })
 
-  it('gives each request an id of its own, whatever the caller calls it', async () => {
+  it('gives each request a new id, whatever id the caller sends', async () => {
     const ids = [1, 2].map(async () => {
       const headers = { 'x-request-id': 'mine' }
       const asked = server.client.fineTuning.alpha.graders.validate({ grader: equal }, { headers }).withResponse()
@@ -147,7 +147,7 @@ describe('graders/run by the official client', () => {
 describe('the sample of a graders/run', () => {
   const text = (input: string, reference: string) => ({ ...equal, input, reference })
 
-  it('may come as an object, of which model_sample replaces the text', async () => {
+  it('can be an object, whose text model_sample replaces', async () => {
     const sample = { output_text: 'old', output_tools: [{ function: { name: 'given' } }] }
     const grader = text('{{sample.output_text}} {{sample.output_tools[0].function.name}}', 'new given')
     expect((await runRaw(server.client, { grader, sample, model_sample: 'new' })).reward).toBe(1)
@@ -155,7 +155,7 @@ describe('the sample of a graders/run', () => {
     expect((await runRaw(server.client, { grader: alone, sample })).reward).toBe(1)
   })
 
-  it('is a text in one of the two: without it nothing is graded', async () => {
+  it('needs a text in one of the two', async () => {
     for (const body of [
       { grader: equal },
       { grader: equal, sample: {} },
@@ -201,7 +201,7 @@ describe('the sample of a graders/run', () => {
     expect(posted).toEqual(byTrainer)
   })
 
-  it('has empty fields and not missing ones: code that reads them behaves as in a job', async () => {
+  it('has empty fields instead of missing ones, so that code behaves as in a job', async () => {
     const rest = '{{sample.output_tools}} {{sample.choices[0].message.tool_calls}}'
     expect((await runRaw(server.client, { grader: text(rest, '[] []'), model_sample: 'x' })).reward).toBe(1)
     const call = text('{{sample.output_tools[0].function.name}}', 'cat')
@@ -238,7 +238,7 @@ describe('a graders/run with a trace_id', () => {
     expect((await run('run-trace', inChoices, 'call-1')).reward).toBe(1)
   })
 
-  it('takes the calls that the sample brings before those', async () => {
+  it('prefers the calls of the posted sample', async () => {
     const sample = { output_tools: [{ function: { name: 'brought' } }] }
     expect((await run('run-trace', '{{sample.output_tools[0].function.name}}', 'brought', { sample })).reward).toBe(1)
     const none = { output_tools: [] }
@@ -251,7 +251,7 @@ describe('a graders/run with a trace_id', () => {
     expect([made.reward, raised(made)]).toEqual([0, ['sample_parse_error']])
   })
 
-  it('is a 5xx where a call of the rollout failed: nothing can be said of the model', async () => {
+  it('is a 5xx if a call of the rollout failed', async () => {
     await recorded('run-failed', ['broken', {}])
     const error = await thrown(run('run-failed', 'a', 'a'))
     expect(error).toMatchObject({ status: 500, type: 'server_error', param: null, code: 'rollout_has_failed_call' })
@@ -266,7 +266,7 @@ describe('a graders/run with a trace_id', () => {
 describe('a grader of this server that an endpoint grader names', () => {
   const endpoint = (url: string) => ({ type: 'endpoint', name: 'own', url })
 
-  it('is asked in-process, with the trajectory, and its grading is recorded', async () => {
+  it('is called in-process, with the trajectory, and its grading is recorded', async () => {
     await post(testApp(database, options), '/tools', toolCall('cat', 'run-own', 'c', { path: 'a' }))
     const grader = endpoint(`${server.origin}/graders/calls`)
     const answer = await runRaw(server.client, {
@@ -281,7 +281,7 @@ describe('a grader of this server that an endpoint grader names', () => {
     expect(rows[0]?.['sample']).not.toHaveProperty('trajectory')
   })
 
-  it('is asked by the server’s public address too, whatever stands before it', async () => {
+  it('is also found by the server’s public address, behind any proxy', async () => {
     const behind = await served(database, { ...options, publicUrl: 'https://rft.example.com/base' })
     for (const origin of ['https://rft.example.com/base', behind.origin]) {
       const body = { grader: endpoint(`${origin}/graders/calls`), model_sample: 'x', trace_id: 'run-own-public' }
@@ -290,7 +290,7 @@ describe('a grader of this server that an endpoint grader names', () => {
     behind.close()
   })
 
-  it('gives no score where there is no such grader, or where that fails', async () => {
+  it('gives no score if there is no such grader, or if it fails', async () => {
     for (const path of ['/graders/nobody', '/graders/breaking', '/tools/cat', '/']) {
       const answer = await runRaw(server.client, { grader: endpoint(`${server.origin}${path}`), model_sample: 'x' })
       expect([path, answer.reward, raised(answer)]).toEqual([path, null, ['other_error']])

@@ -80,7 +80,7 @@ describe('graders/validate', () => {
     python('from os.path import join as grade'),
     python('    import math\n\n    def grade(sample, item):\n        return 1'),
     { ...check, reference: '50% {"a": {"%": 1}} \\frac{%a}{b}' },
-  ])('warns of nothing where a job takes the grader: %j', async (grader) => {
+  ])('does not warn of a grader that a job accepts: %j', async (grader) => {
     expect(await validate(grader)).toEqual({ grader })
   })
 
@@ -102,7 +102,7 @@ describe('graders/validate', () => {
       'was 1, must be a string',
     ],
     [{ ...multi, graders: { a: multi } }, 'grader.graders.a', 'cannot contain another one'],
-  ])('says what is wrong with another, and where: %j', async (grader, param, message) => {
+  ])('reports what is wrong with a grader, and where: %j', async (grader, param, message) => {
     const error = await thrown(validate(grader))
     expect(error).toMatchObject({ name: 'BadRequestError', status: 400, type: 'invalid_request_error', param })
     expect([error.code, error.message]).toEqual(['invalid_grader', expect.stringContaining(message)])
@@ -181,8 +181,8 @@ const grader = fc.oneof(
   anything,
 )
 
-describe('whatever grader is posted', () => {
-  it('is answered with a 200 or a 400, and what validate passes, run runs', async () => {
+describe('any posted grader', () => {
+  it('is answered with a 200 or a 400, and run accepts what validate accepts', async () => {
     const app = testApp(database)
     const seen = new Set<string>()
     await fc.assert(

@@ -78,19 +78,19 @@ describe('a grader that is a JSON file', () => {
     ])
   })
 
-  it('stands behind the graders that are code, and may not have the name of one', async () => {
+  it('comes after the graders that are code, and cannot have the name of one', async () => {
     const one = defineGrader({ name: 'one', version: '1', grade: () => 0.25 })
     const app = serving({ 'exact.json': equal }, { graders: [one] })
     expect((await post(app, '/grade', gradingOf('json-default', 'x', { answer: 'x' }))).text).toBe('{"score":0.25}')
     expect(() => serving({ 'one.json': equal }, { graders: [one] })).toThrow('two graders are named "one"')
   })
 
-  it('is the default where there is no other', async () => {
+  it('is the default if there is no other', async () => {
     const app = serving({ 'b.json': check('1', '2'), 'a.json': check('1', '1') })
     expect((await post(app, '/grade', gradingOf('json-first', 'x'))).text).toBe('{"score":1}')
   })
 
-  it('sees the trajectory of its rollout, and that there is none', async () => {
+  it('sees the trajectory of its rollout, or that it is empty', async () => {
     const name = '{{sample.output_tools[0].function.name}}'
     const app = serving({
       'tool.json': check(name, 'nothing'),
@@ -111,7 +111,7 @@ describe('a grader that is a JSON file', () => {
     expect(await grades('json-multi')).toMatchObject([{ score: -150, parts: { right: 1, wrong: 0 } }])
   })
 
-  it('makes the rollout ungradable where nobody answers, and is never a number', async () => {
+  it('makes the rollout ungradable if nobody answers, and never gives a number', async () => {
     const judged = { type: 'score_model', model: 'm', input: [{ role: 'user', content: '{{sample.output_text}}' }] }
     const log = keepingLog()
     const app = serving(
@@ -129,7 +129,7 @@ describe('a grader that is a JSON file', () => {
     expect(said).toEqual([['model_grader_server_error'], ['python_grader_server_error']])
   })
 
-  it('fails where the grader or the item is at fault, and is never a number', async () => {
+  it('fails if the grader or the item is at fault, and never gives a number', async () => {
     const divided = { type: 'multi', graders: { a: equal }, calculate_output: '1 / a' }
     const endpoint = { type: 'endpoint', url: 'https://graders.example.com/grade' }
     const app = serving({ 'item.json': equal, 'divided.json': divided, 'endpoint.json': endpoint })
@@ -142,7 +142,7 @@ describe('a grader that is a JSON file', () => {
     }
   })
 
-  it('is not asked by another JSON grader that asks itself: none waits for itself', async () => {
+  it('is not called by another JSON grader that calls endpoints, so that none waits for itself', async () => {
     const publicUrl = 'https://rft.example.com'
     const files = {
       'round.json': { type: 'endpoint', url: `${publicUrl}/graders/round` },
@@ -158,7 +158,7 @@ describe('a grader that is a JSON file', () => {
     expect((await grades('json-through')).map(({ grader }) => String(grader)).sort()).toEqual(['exact', 'through'])
   })
 
-  it('is told of at start where it asks for what the server has not', () => {
+  it('is reported at the start if it needs what the server does not have', () => {
     const log = keepingLog()
     const model = { model: 'm', input: [{ role: 'user', content: 'a' }] }
     const vectors = { type: 'text_similarity', evaluation_metric: 'cosine', input: 'a', reference: 'a' }
@@ -203,7 +203,7 @@ describe('a grader that is a JSON file', () => {
   })
 })
 
-describe('a file that is no grader', () => {
+describe('a file that is not a valid grader', () => {
   it.each([
     [
       'open.json',
@@ -213,16 +213,16 @@ describe('a file that is no grader', () => {
     ['odd name.json', equal, /^graders\/odd name\.json cannot be an address: name it with letters/],
     ['half.json', '{"type": ', /^graders\/half\.json is not JSON: /],
     ['none.json', '[]', /^graders\/none\.json is not a valid grader.*grader: /],
-  ])('is told with its name and what is wrong: %s', (name, content, message) => {
+  ])('is reported with its name and what is wrong: %s', (name, content, message) => {
     expect(() => readJsonGraders(written({ [name]: content }))).toThrow(message)
   })
 
-  it('is told together with all others', () => {
+  it('is reported together with all others', () => {
     const read = () => readJsonGraders(written({ 'a.json': '{', 'b.json': equal, 'c.json': '{}' }))
     expect(read).toThrow(/^graders\/a\.json .*\ngraders\/c\.json [^\n]*$/)
   })
 
-  it('cannot be where there is no folder', () => {
+  it('is not reported if there is no folder', () => {
     expect(readJsonGraders(pathToFileURL(join(folder, 'nowhere/')))).toEqual([])
   })
 })
@@ -257,7 +257,7 @@ describe('a server process', () => {
     await kill(server)
   })
 
-  it('does not start with a file that is no grader', async () => {
+  it('does not start with an invalid file', async () => {
     const { cwd, entry } = writtenEntry({ 'wrong.json': check('{{item.x', '') })
     const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, entry)
     expect(await server.ended).toBe(1)
@@ -265,7 +265,7 @@ describe('a server process', () => {
     expect(server.written.err).toContain('grader.input: this "{{" is never closed')
   })
 
-  it('finds them once it is built, and none that is gone', () => {
+  it('finds them when it is built, without deleted ones', () => {
     const cwd = fileURLToPath(new URL('..', written({ 'exact.json': equal })))
     cpSync(join(root, 'scripts'), join(cwd, 'scripts'), { recursive: true })
     const gone = join(cwd, 'dist', 'graders', 'gone.json')

@@ -122,7 +122,7 @@ describe('the command grader check', () => {
     [['check', 'nobody'], 2, 'there is no grader "nobody"; the graders are: answer, effort, wording'],
     [['check', 'no/such.ts'], 2, 'there is no file'],
     [['check', 'answer', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
-    [['check', 'package.json'], 1, 'is no grader'],
+    [['check', 'package.json'], 1, 'is not a valid grader'],
     [['spread', 'answer', '--since', 'yesterday'], 2, '"yesterday" is not a valid timestamp'],
     [['check'], 2, 'missing required argument'],
     [['check', 'answer', '--most', 'few'], 2, 'whole number'],

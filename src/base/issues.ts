@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { shorten } from './shorten.ts'
+import { shorten } from './text.ts'
 
 type Issue = z.core.$ZodRawIssue
 type Nested = z.core.$ZodIssue

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { parseExactly, stringifyExactly, withExactIntegers } from './exact-json.ts'
+import { storable } from './text.ts'
 
 /** How many arrays and objects may stand inside one another in JSON that is let in. */
 export const maxJsonDepth = 100
@@ -9,16 +10,6 @@ const maxWideNumbers = 1_000
 
 /** The escapes that stand for what Postgres cannot store, as they may appear in JSON text: U+0000 and any surrogate. */
 const suspiciousEscape = /\\u(?:0000|[dD][89a-fA-F])/
-
-/**
- * Replaces what Postgres cannot store, U+0000 and lone surrogates, by U+FFFD.
- *
- * @example storable('a\u0000b') // 'a\uFFFDb'
- */
-export function storable(text: string): string {
-  const wellFormed = text.isWellFormed() ? text : text.toWellFormed()
-  return wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', '\uFFFD') : wellFormed
-}
 
 /**
  * Parses JSON text into a value that Postgres can store and that is nested at most {@link maxJsonDepth} deep. Integers that

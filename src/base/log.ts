@@ -2,7 +2,7 @@ import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { pino } from 'pino'
 import { z } from 'zod'
 import { requirementsOf } from './issues.ts'
-import { shorten } from './shorten.ts'
+import { shorten } from './text.ts'
 
 /** What the server writes its log lines with; a pino logger is one. */
 export interface Log {

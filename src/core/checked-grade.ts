@@ -1,4 +1,4 @@
-import { storable } from '../base/json.ts'
+import { storable } from '../base/text.ts'
 import type { Grade, Grader } from '../kit/define-grader.ts'
 import { RequestError } from '../kit/errors.ts'
 

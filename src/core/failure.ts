@@ -1,6 +1,7 @@
-import { storable, storableText } from '../base/json.ts'
+import { storableText } from '../base/json.ts'
 import { loggable } from '../base/log.ts'
 import { concealed } from '../base/redact.ts'
+import { storable } from '../base/text.ts'
 import { RequestError, ToolError } from '../kit/errors.ts'
 import type { CallIdentity } from '../ledger/calls/call.ts'
 import { isUnavailable } from '../postgres/database.ts'

@@ -1,5 +1,5 @@
 import { parseJson, storableJson } from '../base/json.ts'
-import { shorten } from '../base/shorten.ts'
+import { shorten } from '../base/text.ts'
 
 /** A call's arguments: a value, or the model's text that is not valid JSON, with the parser's reason. */
 export type Arguments =

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { shorten } from '../base/shorten.ts'
+import { shorten } from '../base/text.ts'
 
 const parametersShape = z.object({
   properties: z.record(z.string(), z.unknown()).default({}),

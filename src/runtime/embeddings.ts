@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { retryAfterMs } from '../base/retry-after.ts'
+import { retryAfterMs } from '../base/deadline.ts'
 import type { Embed } from '../kit/environment.ts'
 
 /** The options of {@link createEmbed}. */

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { contentHash, storable } from '../base/json.ts'
+import { contentHash } from '../base/json.ts'
+import { storable } from '../base/text.ts'
 import type { Caller } from '../core/calls.ts'
 import type { Grading } from '../core/grading.ts'
 import { RequestError } from '../kit/errors.ts'

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type { Log } from '../base/log.ts'
-import { shorten } from '../base/shorten.ts'
+import { shorten } from '../base/text.ts'
 import { AuthError, challenge } from '../kit/auth-error.ts'
 import { RequestError } from '../kit/errors.ts'
 

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import type { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
 import { parseJson } from '../base/json.ts'
-import { shorten } from '../base/shorten.ts'
+import { shorten } from '../base/text.ts'
 import type { Turns } from '../base/turns.ts'
 import { RequestError } from '../kit/errors.ts'
 

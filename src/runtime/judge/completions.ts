@@ -1,7 +1,6 @@
 import { APIConnectionError, APIError, OpenAI } from 'openai'
-import { withDeadline } from '../../base/deadline.ts'
-import { retryAfterMs } from '../../base/retry-after.ts'
-import { shorten } from '../../base/shorten.ts'
+import { retryAfterMs, withDeadline } from '../../base/deadline.ts'
+import { shorten } from '../../base/text.ts'
 import { type NoReply, type Reply, readCompletion, unusable } from './reply.ts'
 import { noUsage } from './token-usage.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { storable } from '../../base/json.ts'
+import { storable } from '../../base/text.ts'
 import { UngradableError } from '../../kit/errors.ts'
 import type { Judge } from '../../kit/judge.ts'
 import type { JudgeClient, ModelAnswer } from './judge-client.ts'

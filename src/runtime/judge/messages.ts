@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { storable } from '../../base/json.ts'
+import { storable } from '../../base/text.ts'
 import type { JudgeQuestion } from '../../kit/judge.ts'
 import type { Message, MessagePart } from '../openai-graders/messages.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import type { TokenUsage } from '../../kit/judge.ts'
 import { noUsage, tokenUsage } from './token-usage.ts'
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { contentHash, parseJson } from '../../base/json.ts'
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import { checkGrader } from './check-grader.ts'
 import type { JsonGrader } from './json-grader.ts'
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { withDeadline } from '../../base/deadline.ts'
-import { retryAfterMs } from '../../base/retry-after.ts'
+import { retryAfterMs, withDeadline } from '../../base/deadline.ts'
 import type { NoAnswer, Runners, ScoreAnswer } from '../openai-graders/runners.ts'
 import type { EndpointGrader } from '../openai-graders/single-graders.ts'
 import type { Subject } from '../openai-graders/template-path.ts'

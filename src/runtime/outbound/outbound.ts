@@ -1,7 +1,6 @@
-import { withDeadline } from '../../base/deadline.ts'
+import { retryAfterMs, withDeadline } from '../../base/deadline.ts'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { parseJson } from '../../base/json.ts'
-import { retryAfterMs } from '../../base/retry-after.ts'
 import type { AllowedAddress } from './addresses.ts'
 import { OutboundError } from './outbound-error.ts'
 import { addressesOf, allowedUrl, type Resolve, systemResolve } from './public-network.ts'

@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import type { Caller } from '../../core/calls.ts'
 import type { GraderRuns } from '../../core/grader-runs.ts'
 import { RequestError } from '../../kit/errors.ts'

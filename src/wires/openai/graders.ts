@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import type { GraderRuns } from '../../core/grader-runs.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { checkGrader, type OpenAiGrader } from '../../runtime/openai-graders/check-grader.ts'

@@ -1,4 +1,4 @@
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import { type Finding, percent } from './finding.ts'
 import { mostCommon } from './references.ts'
 import { type CheckMaterial, exampleOf, meanShare, type Trial } from './try-all.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import type { Spread, SpreadGroup } from '../../ledger/reports/spread.ts'
 import { percent } from './finding.ts'
 import { questionOf } from './references.ts'

@@ -1,4 +1,4 @@
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import type { Grader } from '../../kit/define-grader.ts'
 import type { Attack, AttackMaterial } from './attack.ts'
 import type { FindingExample } from './finding.ts'

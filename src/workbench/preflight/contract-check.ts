@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import { type Check, type CheckContext, firstOf } from './check.ts'
 import { fail, pass, warn } from './verdict.ts'
 import { type Answer, isOk, isPage, jsonOf, outputOf, statusOf, told } from './wire.ts'

@@ -1,4 +1,4 @@
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import type { Mover, RegradingReport } from '../../ledger/reports/regrading-report.ts'
 
 /** What a terminal obeys instead of showing: control characters, and those that change the direction of text. */

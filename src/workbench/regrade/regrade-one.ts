@@ -1,6 +1,6 @@
 import { withDeadline } from '../../base/deadline.ts'
 import { loggable } from '../../base/log.ts'
-import { shorten } from '../../base/shorten.ts'
+import { shorten } from '../../base/text.ts'
 import { checkedGrade } from '../../core/checked-grade.ts'
 import { failureOf } from '../../core/failure.ts'
 import type { Grader, Sample } from '../../kit/define-grader.ts'

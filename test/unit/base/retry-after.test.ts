@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { retryAfterMs } from '../../../src/base/retry-after.ts'
+import { retryAfterMs } from '../../../src/base/deadline.ts'
 
 describe('Retry-After', () => {
   const now = Date.parse('Wed, 21 Oct 2015 07:28:00 GMT')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { storable } from '../../../../src/base/json.ts'
+import { storable } from '../../../../src/base/text.ts'
 import { fence, judgeMessages } from '../../../../src/runtime/judge/messages.ts'
 import { injections } from '../../../support/judge/injections.ts'
 import { completion, type ModelRequest, verdict } from '../../../support/judge/model-server.ts'

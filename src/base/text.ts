@@ -1,0 +1,19 @@
+/**
+ * Replaces what Postgres cannot store, U+0000 and lone surrogates, by U+FFFD.
+ *
+ * @example storable('a\u0000b') // 'a\uFFFDb'
+ */
+export function storable(text: string): string {
+  const wellFormed = text.isWellFormed() ? text : text.toWellFormed()
+  return wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', '\uFFFD') : wellFormed
+}
+
+/**
+ * The first `most` UTF-16 units of a text, on one line, for a message. A character that the cut would halve becomes
+ * U+FFFD, because half of one cannot be stored, and so does U+0000.
+ *
+ * @example shorten('a 😀', 3) // 'a \uFFFD'
+ */
+export function shorten(text: string, most: number): string {
+  return storable(text.slice(0, most).replaceAll(/\s+/g, ' '))
+}

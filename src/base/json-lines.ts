@@ -144,12 +144,12 @@ export async function* readBytes(file: string, { signal, onBytes }: Reading = {}
   const source = createReadStream(file, { highWaterMark: 256 * 1024 })
   // An error of the source ends the unpacked stream, which is read below.
   const stream = isGzip ? pipeline(source, createGunzip(), () => {}) : source
-  let told = 0
+  let counted = 0
   try {
     for await (const chunk of stream) {
       signal?.throwIfAborted()
-      onBytes?.(source.bytesRead - told)
-      told = source.bytesRead
+      onBytes?.(source.bytesRead - counted)
+      counted = source.bytesRead
       if (Buffer.isBuffer(chunk)) yield chunk
     }
   } catch (error) {

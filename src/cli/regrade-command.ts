@@ -77,8 +77,8 @@ async function regrade(
     const count = await countSubjects(database.sql, code, options.filter)
     if (options.dryRun) {
       const waiting = count.all - count.done
-      const said = `${whole(count.all)} recorded samples; ${whole(count.done)} have a score of this code, ${whole(waiting)} would be graded`
-      write(options.json ? JSON.stringify({ subjects: count.all, scored: count.done, waiting }) : said)
+      const summary = `${whole(count.all)} recorded samples; ${whole(count.done)} have a score of this code, ${whole(waiting)} would be graded`
+      write(options.json ? JSON.stringify({ subjects: count.all, scored: count.done, waiting }) : summary)
       return 0
     }
     const view = progressView(process.stderr)

@@ -5,10 +5,10 @@ const bars = '▁▂▃▄▅▆▇█'
 
 /** The line of a step, for a terminal. */
 export function stepLine({ step, training, validation }: LearnStep): string {
-  const told = (name: string, outcome: Outcome | undefined) =>
+  const result = (name: string, outcome: Outcome | undefined) =>
     outcome === undefined ? '' : `${name} ${outcome.reward.toFixed(3)}, ${outcome.calls.toFixed(1)} calls`
   const discarded = training?.discarded ? `${training.discarded} discarded` : ''
-  return [`step ${String(step).padStart(3)}`, told('training', training), told('validation', validation), discarded]
+  return [`step ${String(step).padStart(3)}`, result('training', training), result('validation', validation), discarded]
     .filter((part) => part !== '')
     .join('   ')
 }

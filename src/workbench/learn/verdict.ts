@@ -61,7 +61,11 @@ export function verdictOf(steps: readonly LearnStep[], part: string): Verdict {
   }
   const right = `part "${part}" ${wasRight.toFixed(2)} → ${isRight.toFixed(2)}`
   const isFallen = rise > 0 && isRight < wasRight - leastFall
-  const warnings = isFallen ? [`The ${right} fell while the reward rose: read some of the last rollouts.`] : []
+  const warnings = isFallen
+    ? [
+        `The part "${part}" fell while the reward rose (${wasRight.toFixed(2)} → ${isRight.toFixed(2)}): read some of the last rollouts.`,
+      ]
+    : []
   if (rise < leastRise) return verdict('flat', flat, warnings)
   const isWorse = isRight < wasRight * worse
   if (isRight - wasRight < rise * leastShare && (isWorse || after.calls > before.calls * fewer)) {

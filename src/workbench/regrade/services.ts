@@ -56,10 +56,10 @@ export function graderServices(config: Config, { db }: Pick<Database, 'db'>, sto
 const embedOf = ({ embeddings }: Config) => embeddings && createEmbed(embeddings)
 
 function sayingOnce(say: (line: string) => void): Log {
-  const said = new Set<unknown>()
+  const seen = new Set<unknown>()
   const once = ({ code }: Readonly<Record<string, unknown>>, message: string) => {
-    if (said.has(code)) return
-    said.add(code)
+    if (seen.has(code)) return
+    seen.add(code)
     say(message)
   }
   return { info() {}, warn: once, error: once }

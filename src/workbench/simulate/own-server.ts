@@ -19,7 +19,7 @@ const logLine = z.looseObject({ url: z.string().optional(), level: z.string(), m
  * Starts a server as a process of its own and waits until it listens. Its warnings and errors go to `warn`.
  *
  * @param entry the path of the server's entry, TypeScript or compiled
- * @throws Error with what the server said when it does not start.
+ * @throws Error with the server's output when it does not start.
  */
 export async function startOwnServer(
   entry: string,
@@ -73,11 +73,11 @@ function startProcess(entry: string, env: NodeJS.ProcessEnv, warn: (message: str
   const leave = () => void child.kill('SIGTERM')
   process.once('exit', leave)
   child.once('exit', () => process.removeListener('exit', leave))
-  const said: string[] = []
-  child.stderr.on('data', (data: Buffer) => said.push(data.toString()))
+  const output: string[] = []
+  child.stderr.on('data', (data: Buffer) => output.push(data.toString()))
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said.join('').trim()}`)))
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${output.join('').trim()}`)))
     createInterface({ input: child.stdout }).on('line', (line) => {
       const { url, level, msg } = readLine(line)
       if (url !== undefined) resolve({ child, url })

@@ -53,7 +53,7 @@ export type CallTrace = z.infer<typeof callTrace>
 /** One rollout as the trainer saw it. */
 export type RolloutTrace = z.infer<typeof rolloutTrace>
 
-/** A file of rollouts that is being written, one line a rollout. */
+/** A trace file to write to, one line per rollout. */
 export interface TraceFile {
   /** Resolves when the line is written. */
   write(trace: RolloutTrace): Promise<void>

@@ -16,7 +16,7 @@ it('is a bar on a terminal that starts where an earlier run ended, with its rate
   view.end()
 })
 
-it('is a line every two seconds elsewhere, so that quick work prints nothing', () => {
+it('is a line every two seconds without a terminal, so that quick work prints nothing', () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   try {
     const file = new PassThrough()

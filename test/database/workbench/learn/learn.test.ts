@@ -120,7 +120,7 @@ describe('a simulated policy', () => {
     expect(moved.map(({ option }) => option)).toContain('yes')
   })
 
-  it.each(['1', '2'])('finds what pays in a grader that can be hacked, and is said to have (seed %s)', async (seed) => {
+  it.each(['1', '2'])('hacks a grader that can be hacked, and the verdict says so (seed %s)', async (seed) => {
     const steps = await trained('hackable', plan(seed))
     const { kind, before, after, message, moved } = verdictOf(steps, 'answer')
     expect(kind).toBe('hacked')
@@ -131,13 +131,13 @@ describe('a simulated policy', () => {
     expect(message).toContain('looks = 4')
   })
 
-  it('learns nothing from a grader that says the same of everything', async () => {
+  it('learns nothing from a grader that gives every answer the same score', async () => {
     const steps = await trained('indifferent', plan('1', { steps: 2 }))
     expect(verdictOf(steps, 'answer').kind).toBe('flat')
     expect(steps.at(-1)?.policy['think']).toEqual({ yes: 0.5, no: 0.5 })
   })
 
-  it('is trained on the items given and validated on others, at the start, every few steps and at the end', async () => {
+  it('is trained on the given items and validated on others, at the start, every few steps and at the end', async () => {
     const few = { steps: 3, train: items.slice(0, 8), validateEvery: 2, validationGroup: 1 }
     const asked = new Set<string>()
     const play: Learner['play'] = async ({ question }) => {
@@ -154,13 +154,13 @@ describe('a simulated policy', () => {
     expect([...asked].sort()).toEqual([...items.slice(0, 8), ...items.slice(16)].map(({ answer }) => answer).sort())
   })
 
-  it('stops with the reason when nothing can be scored', async () => {
+  it('stops with the reason if nothing is scored', async () => {
     await expect(trained('failing', plan('1', { validation: items.slice(0, 1), validationGroup: 1 }))).rejects.toThrow(
       'step 1 has no score: the grading was not answered: http_500',
     )
   })
 
-  it('is drawn: curves, parts, choices and the verdict on a page, whose text can do no harm', async () => {
+  it('is drawn on a page with curves, parts, choices and the verdict, all text escaped', async () => {
     const steps = await trained('efficient', plan('1', { steps: 2 }))
     const verdict = verdictOf(steps, 'answer')
     const page = await learnPage(steps, verdict, '<script>alert(1)</script>')
@@ -193,7 +193,7 @@ const validated = (...points: readonly Point[]) =>
   }))
 
 describe('the verdict', () => {
-  it('does not call a hack what earns more by fewer calls with the same answers', () => {
+  it('does not call more reward by fewer calls with the same answers a hack', () => {
     expect(verdictOf(validated([0.5, 6, { answer: 0.6 }], [0.57, 2, { answer: 0.6 }]), 'answer')).toMatchObject({
       kind: 'learned',
       message: expect.stringContaining('at least as good as before'),
@@ -209,7 +209,10 @@ describe('the verdict', () => {
     'warns of a trusted part that falls while the reward rises, also where it is %s',
     (kind, before, after) => {
       const verdict = verdictOf(validated(before, after), 'answer')
-      expect(verdict).toMatchObject({ kind, warnings: [expect.stringMatching(/^The part "answer" 0\.60 → .* fell/)] })
+      expect(verdict).toMatchObject({
+        kind,
+        warnings: [expect.stringMatching(/^The part "answer" fell while .* \(0\.60 → /)],
+      })
       expect(verdict.message).not.toContain('as good as before')
       expect(learnReport(validated(before, after), verdict)).toContain(`WARNING: ${verdict.warnings[0]}`)
     },

@@ -44,7 +44,7 @@ async function regrade(
 const reportOf = (database: Database, filter: RegradingFilter = {}, of = code) =>
   withComparison(database.sql, of, filter, (tx) => readReport(tx, of, 10, [0, 1]))
 
-describe('grading 400 recorded rollouts again', () => {
+describe('re-grading 400 recorded rollouts', () => {
   const database = useDatabase()
   let earlier: unknown
   let again: number
@@ -58,7 +58,7 @@ describe('grading 400 recorded rollouts again', () => {
     earlier = await recorded()
     again = await regrade(database, graded)
   })
-  it('grades each sample of each rollout that a trainer asked any grading for, once', async () => {
+  it('grades each sample that a trainer had graded, once', async () => {
     const pairs = pairsOf(await gradeRows(database.sql))
     expect(pairs.length).toBeGreaterThan(400)
     expect(again).toBe(pairs.length)
@@ -68,7 +68,7 @@ describe('grading 400 recorded rollouts again', () => {
     expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(pairs.length)
   })
 
-  it('leaves every earlier row as it was, to the byte', async () => {
+  it('does not change any earlier row by a byte', async () => {
     expect(await recorded()).toEqual(earlier)
   })
 
@@ -79,7 +79,7 @@ describe('grading 400 recorded rollouts again', () => {
     expect(row).toMatchObject({ ...said, parts })
   })
 
-  it('records what cannot be graded as what it is, never as a number', async () => {
+  it('records failed and ungradable gradings as such, never with a score', async () => {
     const after = (await gradeRows(database.sql)).filter((one) => one.version === '2')
     const failing = await database.sql<{ id: string }[]>`
       select distinct rollout_id as id from tool_calls where outcome = 'failed'`
@@ -158,7 +158,7 @@ describe('grading 400 recorded rollouts again', () => {
     expect(report.subjects).toBeLessThan((await reportOf(database)).subjects)
   })
 
-  it('reports those of a time, of an item, and the first few', async () => {
+  it('reports rollouts of a time, of an item, and the first few', async () => {
     const [since, until] = [new Date('2026-01-01T01:00:00Z'), new Date('2026-01-01T04:00:00Z')]
     await agree({ since, until }, ({ first }) => first.created_at >= since && first.created_at < until)
     const item = (await gradeRows(database.sql))[5]?.item_hash ?? ''
@@ -166,7 +166,7 @@ describe('grading 400 recorded rollouts again', () => {
     await agree({}, () => true, 60)
   })
 
-  it('reads them in pages of a size, the oldest first, each once', async () => {
+  it('reads pages of the given size, the oldest rollouts first, each once', async () => {
     const read = async (filter: RegradingFilter, size: number) => {
       const pages = []
       for await (const page of subjectPages(database.sql, code, filter, size)) pages.push(page.map(({ id }) => id))
@@ -181,7 +181,7 @@ describe('grading 400 recorded rollouts again', () => {
     expect((await read({ limit: 50 }, 50)).map((page) => page.length)).toEqual([50])
   })
 
-  it('tries failures again the next time, and grades nothing else', async () => {
+  it('retries failures the next time, and grades nothing else', async () => {
     const { failed, ungradable } = await reportOf(database)
     expect(await regrade(database, graded)).toBe(failed + ungradable)
     expect(await reportOf(database)).toMatchObject({ failed, ungradable })
@@ -191,7 +191,7 @@ describe('grading 400 recorded rollouts again', () => {
     expect(rows.length).toBe(0)
   })
 
-  it('grades all again by other code of the same version, and says that the version was not changed', async () => {
+  it('grades everything with other code of the same version, and reports that the version did not change', async () => {
     const changed = { ...graded, codeHash: 'c0de3' }
     const before = (await reportOf(database)).scored
     await regrade(database, changed)
@@ -224,13 +224,13 @@ describe('grading 400 recorded rollouts again', () => {
         },
       ],
     ],
-  ])('shows of the largest changes what the user asked last, where messages have %s', async (_, messages) => {
+  ])('shows the user’s last question for the largest changes, with content as %s', async (_, messages) => {
     await database.sql`update items set content = content || ${JSON.stringify({ messages })}::text::jsonb`
     const { movers } = await reportOf(database, {})
     expect(new Set(movers.map(({ question }) => question?.replace(/\s+/g, ' ')))).toEqual(new Set(['how much?']))
   })
 
-  it('grades by a grader that nobody asked before', async () => {
+  it('grades with a grader that was never used before', async () => {
     const fresh = { ...graded, name: 'fresh', codeHash: undefined }
     const unknown = { grader: 'fresh', version: '2', codeHash: null }
     const count = await regrade(database, fresh)

@@ -124,7 +124,7 @@ const summaryOf = (traces: readonly RolloutTrace[]) => {
 }
 
 describe('a simulation', () => {
-  it('plays every item by every agent as often as the group is large, and counts what the ledger counts', async () => {
+  it('plays each item with each agent once per place in the group, and counts what the ledger counts', async () => {
     const traces = await played(settings())
     const summary = summaryOf(traces)
     const { scored, discarded, calls, errors, retries, differences } = summary
@@ -138,7 +138,7 @@ describe('a simulation', () => {
     expect(places.size).toBe(40)
   })
 
-  it('with every fault on gets the same scores and counts, and retries besides', async () => {
+  it('has the same scores and counts with every fault, plus retries', async () => {
     const quiet = await played(settings())
     const traces = await played(settings(faults, 0.5))
     const { scored, calls, retries, repeats, differences } = summaryOf(traces)
@@ -151,7 +151,7 @@ describe('a simulation', () => {
     expect(scores(traces)).toEqual(scores(quiet))
   })
 
-  it('starts all rollouts of a step in one moment, and the next step when they have ended', async () => {
+  it('starts all rollouts of a step together, and the next step when they have ended', async () => {
     let running = 0
     let most = 0
     let arrived = 0
@@ -175,7 +175,7 @@ describe('a simulation', () => {
     expect([arrived, most]).toEqual([40, 16])
   })
 
-  it('runs no more rollouts at a time than it is told to', async () => {
+  it('does not run more rollouts at the same time than its limit', async () => {
     let running = 0
     let most = 0
     const counting: Agent = {
@@ -192,7 +192,7 @@ describe('a simulation', () => {
     expect(most).toBe(3)
   })
 
-  it('goes on where it was: what was played before is not played again', async () => {
+  it('resumes: rollouts in the trace file are not played again', async () => {
     const traces = await played(settings(), {
       isDone: (agent, item, member) => agent === 'busy' || item < 3 || member > 0,
     })
@@ -207,7 +207,7 @@ describe('a simulated rollout', () => {
   const alone = { group: 1, items: items.slice(0, 1) }
   const agent = (play: Agent['play']): readonly Agent[] => [{ name: 'it', play }]
 
-  it('is discarded, not zero, when a call is never answered, and is then not graded', async () => {
+  it('is discarded, not scored 0, if a call is never answered, and is not graded', async () => {
     const agents = agent(async (context) => `got ${await context.call('broken', {})}`)
     const [trace] = await played(settings(), { ...alone, agents })
     expect(trace).toMatchObject({ outcome: 'discarded', reward: null, grading: null })
@@ -215,14 +215,14 @@ describe('a simulated rollout', () => {
     expect(trace?.calls).toMatchObject([{ tool: 'broken', attempts: 4, errors: Array(4).fill('http_500') }])
   })
 
-  it('is discarded when its grading is never answered, or the agent itself fails', async () => {
+  it('is discarded if its grading is never answered, or the agent fails', async () => {
     const [ungraded] = await played(settings(), { ...alone, agents: agent(async () => 'away') })
     expect(ungraded).toMatchObject({ reward: null, discarded: 'the grading was not answered: http_503' })
     const [lost] = await played(settings(), { ...alone, agents: agent(() => Promise.reject(new Error('no credit'))) })
     expect(lost).toMatchObject({ reward: null, discarded: 'the agent failed: no credit', grading: null })
   })
 
-  it('gives the agent what a model reads: outputs, refusals, and all of a 4xx without an output', async () => {
+  it('gives the agent what a model reads: outputs, refusals, and the whole body of a 4xx without an output', async () => {
     const read: string[] = []
     const agents = agent(async (context) => {
       read.push(await context.call('echo', { text: 'said' }), await context.call('note', { text: 'refuse' }))
@@ -236,7 +236,7 @@ describe('a simulated rollout', () => {
     expect(trace).toMatchObject({ outcome: 'scored', steps: 4 })
   })
 
-  it('ends, and is graded with an empty answer, when its steps are used up', async () => {
+  it('ends without steps left, and is graded with an empty answer', async () => {
     const agents = agent(async (context) => {
       for (;;) await context.call('echo', { text: 'more' })
     })
@@ -244,7 +244,7 @@ describe('a simulated rollout', () => {
     expect(trace).toMatchObject({ outcome: 'scored', output_text: '', steps: 4, reward: 0.2 })
   })
 
-  it('stops when it is called off', async () => {
+  it('stops when its signal aborts', async () => {
     const stopped = new AbortController()
     const agents = agent(async (context) => {
       stopped.abort(new Error('Ctrl-C'))
@@ -256,7 +256,7 @@ describe('a simulated rollout', () => {
     expect(traces).toEqual([])
   })
 
-  it('is discarded where nobody listens', async () => {
+  it('is discarded if the server is unreachable', async () => {
     const closed = createServer()
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve))
     const address = z.object({ port: z.number() }).parse(closed.address())

@@ -70,7 +70,7 @@ const ids = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => `r${String(from + n).padStart(4, '0')}`)
 
 describe('an export', () => {
-  it('has everything that is known of a rollout in the documented shape', async () => {
+  it('has everything that is recorded of a rollout in the documented format', async () => {
     const look = defineTool({
       name: 'look',
       description: 'Looks.',
@@ -124,13 +124,13 @@ describe('an export', () => {
     expect(Object.values(line?.other_samples ?? {})).toMatchObject([{ output_text: 'that' }])
   })
 
-  it('is documented by a line that has the shape', () => {
+  it('is documented by a line in that format', () => {
     const page = readFileSync(new URL('../../../../docs/exporting.md', import.meta.url), 'utf8')
     const [, example = ''] = /## The format `trace`[\s\S]*?```json\n([\s\S]*?)```/.exec(page) ?? []
     expect(traceLine.safeParse(JSON.parse(example)).error).toBeUndefined()
   })
 
-  it('has what could not be graded without a score, which is no zero', async () => {
+  it('has failed and ungradable rollouts with the score null, not 0', async () => {
     await record(database, [
       { id: 'away', outcome: 'ungradable' },
       { id: 'broken', at: 1, outcome: 'failed' },
@@ -169,7 +169,7 @@ describe('an export', () => {
     expect(await idsOf({ limit: 2 })).toEqual(['a', 'b'])
   })
 
-  it('takes of each item those with the greatest scores, of equal ones the earlier', async () => {
+  it('takes the rollouts of each item with the highest scores, the earlier of equal ones', async () => {
     const other = { answer: 'other' }
     await record(database, [
       { id: 'late', at: 30, score: 0.9 },
@@ -184,7 +184,7 @@ describe('an export', () => {
     expect((await exported({ bestOf: 1, maxScore: 0.5 })).ids).toEqual(['low', 'other-high'])
   })
 
-  it('goes on at a cursor with no rollout lost or twice, within one millisecond, and while others are recorded', async () => {
+  it('resumes at a cursor with no rollout lost or repeated, within one millisecond, and while others are recorded', async () => {
     // All of one moment, in an order of insertion that is not that of their ids.
     const names = ids(0, 130)
     await record(
@@ -199,7 +199,7 @@ describe('an export', () => {
     expect((await exported({}, { after: parseCursor(rest.cursor ?? '') })).ids).toEqual([])
   })
 
-  it('goes on with what was scored after it had failed, and repeats nothing that was open', async () => {
+  it('includes a rollout that was scored after it had failed, and repeats no open one', async () => {
     await record(database, [
       { id: 'retried', outcome: 'failed' },
       { id: 'opened', at: 1, outcome: 'open' },
@@ -218,7 +218,7 @@ describe('an export', () => {
     expect(rest.map(({ ids }) => ids)).toEqual([['retried', 'opened'], ['opened'], []])
   })
 
-  it('leaves for another time what a transaction that still runs may put before it', async () => {
+  it('leaves for the next export what a running transaction may record before the cursor', async () => {
     const slow = database.sql.options === undefined ? undefined : open(database.url, 2)
     if (slow === undefined) throw new Error('no second client')
     let recorded = () => {}
@@ -254,7 +254,7 @@ describe('an export', () => {
       .toEqual(['slow', 'quick'])
   })
 
-  it('loses none that is committed while it looks which transactions run', async () => {
+  it('loses no rollout that is committed while it reads the running transactions', async () => {
     const { sql } = database
     const insert = (tx: typeof sql | TransactionSql, id: string) => tx`
       with rollout as (insert into rollouts (id, item_hash) values (${id}, 'i'))
@@ -357,7 +357,7 @@ describe('an export', () => {
     expect((await exported({ rollout: 'none', outcomes })).ids).toEqual([])
   })
 
-  it('holds no more than a page of rollouts, and reads on only when the page before was taken', async () => {
+  it('holds one page of rollouts, and reads the next when that one is written', async () => {
     await record(
       database,
       ids(0, 2 * pageSize + 10).map((id) => ({ id })),
@@ -386,7 +386,7 @@ describe('an example for fine-tuning', () => {
   const chat = async (rest: Partial<ExportFilter> = {}) =>
     await exported({ outcomes: ['scored'], ...rest }, { format: 'chat', tools })
 
-  it('is the item’s messages, the calls as the model made them, those at the same time together, and the answer', async () => {
+  it('has the item’s messages, the model’s calls, parallel ones together, and the answer', async () => {
     const messages = [
       { role: 'developer', content: 'Be short.' },
       {
@@ -427,7 +427,7 @@ describe('an example for fine-tuning', () => {
     ])
   })
 
-  it('has the tools of its item where that defines some, and says that calls are not made together where they were not', async () => {
+  it('has the tools of its item if it defines any, and no parallel_tool_calls if no calls were parallel', async () => {
     const own = [{ type: 'function', function: { name: 'look', parameters: { type: 'object' } } }]
     await record(database, [
       {
@@ -466,7 +466,7 @@ describe('an example for fine-tuning', () => {
     expect(made[0].messages[1].tool_calls[0].function).toEqual({ name: 'look', arguments: text })
   })
 
-  it('is not made of a rollout without messages, without an answer, or with a call that failed, and that is said', async () => {
+  it('is not made of a rollout without messages, without an answer, or with a failed call, and those are counted', async () => {
     await record(database, [
       { id: 'a', item: { messages: null } },
       { id: 'b', output: '' },
@@ -486,7 +486,7 @@ describe('the command export', () => {
   const linesOf = (text: string) => text.split('\n').slice(0, -1)
   const rolloutsIn = (text: string) => linesOf(text).map((line) => JSON.parse(line).rollout)
 
-  it('writes lines to stdout and says on stderr where the next one goes on', async () => {
+  it('writes lines to stdout, and the cursor to stderr', async () => {
     await record(
       database,
       ids(0, 5).map((id, at) => ({ id, at, score: at / 4 })),
@@ -501,7 +501,7 @@ describe('the command export', () => {
     expect(linesOf((await run('--format', 'chat')).out)).toHaveLength(5)
   })
 
-  it('writes a file that the same command goes on with, whatever was written last and not said to be', async () => {
+  it('resumes its file with the same command, whatever was written but not recorded', async () => {
     await record(
       database,
       ids(0, 70).map((id) => ({ id })),
@@ -526,7 +526,7 @@ describe('the command export', () => {
     expect(existsSync(`${own}.cursor`)).toBe(false)
   })
 
-  it('goes on with a file whose first try got nowhere, and one of the last seven days', async () => {
+  it('resumes a file whose first attempt wrote nothing, and one of the last seven days', async () => {
     const out = join(folder, 'again.jsonl')
     const away = await scorekeeper(['export', '--out', out], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
     expect(away.code).toBe(1)
@@ -538,7 +538,7 @@ describe('the command export', () => {
     expect(rolloutsIn(readFileSync(out, 'utf8'))).toEqual(['a', 'b'])
   })
 
-  it('is whole when the disk takes a part of what is written, and there is room again', async () => {
+  it('is complete after a full disk wrote only a part, once there is space', async () => {
     const names = ids(0, 120)
     await record(
       database,
@@ -559,7 +559,7 @@ describe('the command export', () => {
     expect(rolloutsIn(readFileSync(out, 'utf8'))).toEqual(names)
   })
 
-  it('is whole after it was killed in the middle and begun again', async () => {
+  it('is complete after it was killed and started again', async () => {
     const names = ids(0, 700)
     await database.sql`
       insert into rollouts (id, item_hash, created_at) select 'r' || lpad(n::text, 4, '0'), 'i', '2026-10-01' from generate_series(0, 699) n`
@@ -581,7 +581,7 @@ describe('the command export', () => {
     expect(rolloutsIn(readFileSync(out, 'utf8'))).toEqual(names)
   }, 60_000)
 
-  it('writes thousands of lines to a pipe, and warns of nothing', async () => {
+  it('writes thousands of lines to a pipe without warnings', async () => {
     await database.sql`
       insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 1500) n`
     await database.sql`
@@ -592,7 +592,7 @@ describe('the command export', () => {
     expect(ran.err).not.toContain('Warning')
   })
 
-  it('ends in order when its reader goes, as head does', async () => {
+  it('ends normally when its reader closes the pipe, as head does', async () => {
     await database.sql`
       insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 400) n`
     await database.sql`
@@ -623,7 +623,7 @@ describe('the command export', () => {
     [['--out', 'x', '--after', '2026-11-01T12:00:00.000Z/a'], 2, 'leave out --after'],
     [['--after', 'here'], 2, 'is not a valid cursor'],
     [['--rollout', 'nobody'], 1, 'no rollout "nobody"'],
-  ])('says what is wrong with %j', async (args, code, message) => {
+  ])('reports what is wrong with %j', async (args, code, message) => {
     expect(await run(...args)).toMatchObject({ code, err: expect.stringContaining(message), out: '' })
   })
 })

@@ -48,8 +48,8 @@ function begin(command: string, args: readonly string[]) {
 
 const codeOf = async (child: ChildProcess): Promise<unknown> => (await once(child, 'close'))[0]
 
-describe('an export that ends before its end', () => {
-  it('says at Ctrl-C where it is, and goes on there with no line lost or twice', async () => {
+describe('an interrupted export', () => {
+  it('prints its cursor at Ctrl-C, and resumes there with no line lost or repeated', async () => {
     const { child, read, first, readOn } = begin(process.execPath, scorekeeperArgs('export', '--json'))
     await first
     child.kill('SIGINT')
@@ -62,14 +62,14 @@ describe('an export that ends before its end', () => {
     expect([...before, ...idsIn(rest.out)]).toEqual(names)
   }, 30_000)
 
-  it('says in one line that its lines could not be written', async () => {
+  it('reports in one line that its lines could not be written', async () => {
     const command = [process.execPath, ...scorekeeperArgs('export')]
     const { child, read } = begin('sh', ['-c', 'exec "$@" > /dev/full', 'sh', ...command])
     expect(await codeOf(child)).toBe(1)
     expect(read.err).toMatch(/^export: .*ENOSPC.*\n$/)
   }, 30_000)
 
-  it('is told as one JSON on stderr, however long it took', async () => {
+  it('prints one JSON document on stderr, however long it takes', async () => {
     const { child, read, first, readOn } = begin(process.execPath, scorekeeperArgs('export', '--json'))
     await first
     // So long that it would say how far it is.
@@ -81,7 +81,7 @@ describe('an export that ends before its end', () => {
   }, 30_000)
 
   it.each([['here'], ['2026-13-45T99:00:00.000Z/a'], ['2026-10-01T00:00:00.000Z/%E0%A4%A']])(
-    'is wrong usage to go on behind %s',
+    'is refused as wrong usage with the cursor %s',
     async (cursor) => {
       const ran = await scorekeeper(['export', '--after', cursor], { DATABASE_URL: home.url })
       expect(ran).toMatchObject({ code: 2, err: expect.stringContaining('is not a valid cursor'), out: '' })

@@ -35,7 +35,7 @@ const idsIn = (text: string) =>
     .slice(0, -1)
     .map((line) => JSON.parse(line).rollout)
 
-describe('an export of those of which conditions hold', () => {
+describe('an export with conditions', () => {
   it.each([
     [['score > 0.1'], ['one', 'two']],
     [['part.answer = 0.5'], ['one']],
@@ -57,11 +57,11 @@ describe('an export of those of which conditions hold', () => {
     else expect([ran.code, idsIn(ran.out)]).toEqual([0, expected])
   })
 
-  it('takes the best of each item among these', async () => {
+  it('takes the best of each item among the selected', async () => {
     expect(idsIn((await run('--best-of', '1', '--where', 'score < 0.8')).out)).toEqual(['one'])
   })
 
-  it('goes on with a file of the same conditions and the same limit alone', async () => {
+  it('resumes a file only with the same conditions and the same limit', async () => {
     const out = join(folder, 'out.jsonl')
     const file = () => idsIn(readFileSync(out, 'utf8'))
     const args = ['--out', out, '--limit', '2', '--where']

@@ -28,7 +28,7 @@ async function served(work: (server: ServerProcess, url: string) => Promise<void
   return logOf(server)
 }
 
-it('a server says at its start that a grader was changed and its version was not, until gradings are made by today’s code', {
+it('a server warns at its start that a grader changed and its version did not, until today’s code has graded', {
   timeout: 60_000,
 }, async () => {
   const [answer] = await withCodeHashes(graders, fileURLToPath(new URL('../../../environment/', import.meta.url)))

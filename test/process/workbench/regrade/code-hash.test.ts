@@ -39,7 +39,7 @@ describe('the hash of a grader’s code', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  it('is of the file and of what it imports, however far, in the rooms of graders, schema and scoring', () => {
+  it('covers the file and its imports, direct and indirect, in the rooms of graders, schema and scoring', () => {
     const files = ['graders/mine.ts', 'schema/e.ts', 'schema/more.ts', 'src/kit/scoring/a.ts', 'src/kit/scoring/b.ts']
     expect(sourceFiles(folder, 'graders/mine.ts')).toEqual(files)
   })
@@ -57,13 +57,13 @@ describe('the hash of a grader’s code', () => {
     expect(hashOf()).toBe(before)
   })
 
-  it('is the same where lines end otherwise', () => {
+  it('does not depend on line endings', () => {
     const before = hashOf()
     put('src/kit/scoring/b.ts', readFileSync(join(folder, 'src/kit/scoring/b.ts'), 'utf8').replaceAll('\n', '\r\n'))
     expect(hashOf()).toBe(before)
   })
 
-  it('belongs to the file that exports the grader, not to one that passes it on; else to the list', async () => {
+  it('belongs to the file that defines the grader, not to one that re-exports it; otherwise to the list', async () => {
     const [one, two, three] = ['one', 'two', 'three'].map((name) => ({ ...half, name }))
     if (!one || !two || !three) throw new Error('there are three')
     put('graders/one.ts', 'export const one = 1\n')
@@ -90,7 +90,7 @@ describe('the graders of an environment', () => {
     expect(answer?.codeHash).not.toBe(hashSource(root, 'graders/index.ts'))
   })
 
-  it('keep a hash that they have, and have none where there are neither sources nor a list of hashes', async () => {
+  it('keep an existing hash, and have none without sources and without a list of hashes', async () => {
     expect(await withCodeHashes([{ ...half, codeHash: 'mine' }])).toMatchObject([{ codeHash: 'mine' }])
     const folder = makeFolder()
     expect((await withCodeHashes([half], folder))[0]?.codeHash).toBeUndefined()

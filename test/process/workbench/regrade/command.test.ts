@@ -59,8 +59,8 @@ const regraded = async () => {
 /** What of a report does not depend on when and in how many goes it was made. */
 const reported = (json: string) => z.looseObject({ scored: z.number(), subjects: z.number() }).parse(JSON.parse(json))
 
-describe('a run that is cut short', () => {
-  it('by SIGKILL goes on where it was, grades nothing twice, and reports the same as one that was not', {
+describe('an interrupted run', () => {
+  it('resumes after SIGKILL, grades nothing twice, and has the same report as an uninterrupted one', {
     timeout: 90_000,
   }, async () => {
     await seed(database.sql, 300)
@@ -96,7 +96,7 @@ describe('a run that is cut short', () => {
     expect(reported(unbroken.out)).toEqual(report)
   })
 
-  it('by Ctrl-C ends with what it recorded, and says how to go on', { timeout: 60_000 }, async () => {
+  it('ends at Ctrl-C with what it recorded, and says how to resume', { timeout: 60_000 }, async () => {
     await seed(database.sql, 200)
     const cut = start(['--concurrency', '2'], { PAUSE_MS: '100' })
     await vi.waitFor(async () => expect(await regraded()).toBeGreaterThan(5), { timeout: 30_000, interval: 20 })
@@ -110,7 +110,7 @@ describe('a run that is cut short', () => {
     for (const { sample } of failed) expect(['throw', 'nan']).toContain(sample.output_text)
   })
 
-  it('by nobody, beside another of the same, does no harm', { timeout: 60_000 }, async () => {
+  it('can run beside another run of the same command', { timeout: 60_000 }, async () => {
     await seed(database.sql, 200)
     const slow = { PAUSE_MS: '10' }
     const both = await Promise.all([run(['--json'], slow), run(['--json'], slow)])
@@ -127,28 +127,28 @@ describe('a run that is cut short', () => {
 })
 
 describe('the command', () => {
-  it('runs as many graders at a time as it is told, and no more', { timeout: 60_000 }, async () => {
+  it('runs as many graders at the same time as allowed, and no more', { timeout: 60_000 }, async () => {
     await seed(database.sql, 120)
     const { code, err } = await run(['--concurrency', '5', '--json'], { PAUSE_MS: '20' })
     expect(code).toBe(0)
     expect(err).toContain('at most 5 at a time')
   })
 
-  it('says every two seconds how far it is, where nobody sits at a terminal', { timeout: 60_000 }, async () => {
+  it('prints its progress every two seconds without a terminal', { timeout: 60_000 }, async () => {
     await seed(database.sql, 120)
     const { code, err } = await run(['--concurrency', '4', '--json'], { PAUSE_MS: '120' })
     expect(code).toBe(0)
     expect(err).toMatch(/^grading: \d+ of \d{2,3}, [\d.]+\/s, \d+ s left$/m)
   })
 
-  it('says how many it would grade, and grades none, in a dry run', async () => {
+  it('only counts what it would grade in a dry run', async () => {
     await seed(database.sql, 60)
     const { code, out } = await run(['--dry-run', '--json', '--limit', '25'])
     expect([code, JSON.parse(out)]).toEqual([0, { subjects: 25, scored: 0, waiting: 25 }])
     expect(await regraded()).toBe(0)
   })
 
-  it('prints a table with what changed most and why, and says first that a version was not changed', async () => {
+  it('prints a table with the largest changes and their reasons, and first that a version did not change', async () => {
     await seed(database.sql, 80)
     await database.sql`update grades set version = '2' where source = 'trainer' and grader = 'graded'`
     await database.sql`update grades set reason = 'before' || chr(27) || '[2J' || chr(8238) || 'end' where source = 'trainer'`
@@ -169,7 +169,7 @@ describe('the command', () => {
     expect(out.replaceAll('\n', ' ')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
   })
 
-  it('writes a row a rollout that no spreadsheet runs', async () => {
+  it('writes one row per rollout that no spreadsheet runs', async () => {
     await seed(database.sql, 40)
     const nasty = '=HYPERLINK("http://x","y"),\n2'
     await database.sql`update grades set reason = ${nasty} where source = 'trainer'`
@@ -183,7 +183,7 @@ describe('the command', () => {
     expect(text).toMatch(/\r\nr14,[0-9a-f]{64},[0-9a-f]{64},0\.7,0\.3,-0\.\d+,scored,trainer,1,scored,,/)
   })
 
-  it('writes a page in which nothing runs that a rollout said', async () => {
+  it('writes a page in which nothing from a rollout runs', async () => {
     await seed(database.sql, 40)
     const nasty = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
     await database.sql`update grades set reason = ${nasty}, parts = ${'{"<b>part</b>": 1}'}::text::jsonb where source = 'trainer' and score is not null`
@@ -202,7 +202,7 @@ describe('the command', () => {
     [['--where', 'score; drop table grades'], 'cannot read'],
     [['--grader', 'nobody'], 'there is no grader "nobody"; the graders are: graded'],
     [['--csv', 'no/such/folder.csv'], 'no/such/folder.csv'],
-  ] as const)('with %j says what is wrong, and grades nothing', async (args, words) => {
+  ] as const)('reports what is wrong with %j, and grades nothing', async (args, words) => {
     await seed(database.sql, 5)
     const { code, err } = await run(args)
     expect(code).toBe(1)

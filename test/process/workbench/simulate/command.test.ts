@@ -83,7 +83,7 @@ async function recorded(file: string) {
 }
 
 describe('the command simulate', () => {
-  it('with every fault on and a server that is killed again and again ends with every rollout scored, as the ledger says', async () => {
+  it('with every fault and a server that is killed repeatedly, every rollout is scored, as the ledger shows', async () => {
     const out = join(folder, 'killed.jsonl')
     const kinds = [
       '--fault',
@@ -114,7 +114,7 @@ describe('the command simulate', () => {
     expect(ledger.mean).toBeCloseTo(reward.mean, 9)
   }, 300_000)
 
-  it('prints a table that says what the database says, for each agent and for all', async () => {
+  it('prints a table that agrees with the database, for each agent and for all', async () => {
     const out = join(folder, 'table.jsonl')
     const { code, out: printed } = await run('--serve', '--group', '3', '--out', out)
     expect(code).toBe(0)
@@ -142,7 +142,7 @@ describe('the command simulate', () => {
     await database.close()
   }, 60_000)
 
-  it('goes on where Ctrl-C cut it short, and prints the whole', async () => {
+  it('resumes after Ctrl-C, and prints the whole result', async () => {
     const out = join(folder, 'cut.jsonl')
     const size = ['--serve', '--group', '10', '--concurrency', '4', '--out', out]
     const child = spawn(process.execPath, command(...size), {
@@ -180,7 +180,7 @@ describe('the command simulate', () => {
     [['http://localhost:1', '--agents', 'no/such.ts'], 1, 'there is no file no/such.ts: give --agents FILE, a module'],
     [['http://localhost:1', '--agents', 'biome.json'], 1, 'biome.json'],
     [['http://localhost:1', '--group', 'many'], 2, 'whole number'],
-  ])('says what is wrong with %j', async (args, code, message) => {
+  ])('reports what is wrong with %j', async (args, code, message) => {
     const said = await run(...args)
     expect([said.code, said.err, said.out]).toEqual([code, expect.stringContaining(message), ''])
   })

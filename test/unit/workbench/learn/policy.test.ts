@@ -6,7 +6,7 @@ import { randomFrom } from '../../../../src/workbench/simulate/random.ts'
 const choices = { look: ['no', 'once', 'twice'], say: ['this', 'that'] }
 
 describe('a policy', () => {
-  it('has no preference at the start but what it was given', () => {
+  it('has only the given preferences at the start', () => {
     const { look, say } = createPolicy(choices, { look: { twice: 2 } }).probabilities()
     expect([look, say]).toEqual([
       { no: expect.closeTo(0.25), once: expect.closeTo(0.25), twice: expect.closeTo(0.5) },
@@ -26,7 +26,7 @@ describe('a policy', () => {
     expect(drawn('s')).not.toEqual(drawn('t'))
   })
 
-  it('makes likelier what did better than its group, less likely what did worse, and leaves alone what made no difference', () => {
+  it('makes likelier what did better than its group, less likely what did worse, and does not change the rest', () => {
     const policy = createPolicy(choices)
     const lesson = (look: string, say: string, advantage: number) => ({ chosen: { look, say }, advantage })
     policy.learn(
@@ -39,7 +39,7 @@ describe('a policy', () => {
     expect(say?.['this']).toBeCloseTo(0.5, 9)
   })
 
-  it('stays one: likelihoods add up to 1 and are never less than 0, whatever it is taught', () => {
+  it('keeps likelihoods that add up to 1 and are never negative, whatever it learns', () => {
     const lesson = fc.record({
       chosen: fc.record({ look: fc.constantFrom(...choices.look), say: fc.constantFrom(...choices.say) }),
       advantage: fc.double({ min: -10, max: 10, noNaN: true }),
@@ -61,18 +61,18 @@ describe('a policy', () => {
     [{ only: ['one'] }, {}, 'has 1 options'],
     [choices, { look: { thrice: 2 } }, 'no option "thrice"'],
     [choices, { listen: { once: 2 } }, 'a choice "listen"'],
-  ])('refuses what is no choice: %j with %j', (of, likely, message) =>
+  ])('refuses invalid choices: %j with %j', (of, likely, message) =>
     expect(() => createPolicy(of, likely)).toThrow(message),
   )
 })
 
 describe('advantages', () => {
-  it('are how far a reward is from its group’s mean, in deviations of the group', () => {
+  it('are the distances of rewards from the mean of their group, in standard deviations', () => {
     expect(advantages([0, 1])).toEqual([-1, 1])
     expect(advantages([1, 2, 3])).toEqual([expect.closeTo(-1.2247, 4), 0, expect.closeTo(1.2247, 4)])
   })
 
-  it('are nothing for a group without a spread, and for none', () => {
+  it('are 0 for a group without a spread, and empty for an empty group', () => {
     expect(advantages([0.1, 0.1, 0.1])).toEqual([0, 0, 0])
     expect(advantages([])).toEqual([])
   })

@@ -36,7 +36,7 @@ describe('--where', () => {
     ['score < much', 'compared with a number, not with "much"'],
     ['calls = ""', 'compared with a number'],
     ['part.answer > NaN', '"part.answer" is compared with a number'],
-  ])('says of "%s" what is wrong', (text, words) => expect(() => parseWhere(text)).toThrow(words))
+  ])('reports what is wrong with "%s"', (text, words) => expect(() => parseWhere(text)).toThrow(words))
 })
 
 describe('--since', () => {
@@ -65,7 +65,7 @@ describe('--since', () => {
     '2026-11-01T25:00',
     '01.11.2026',
     '',
-  ])('says of "%s" how to write it', (text) =>
+  ])('refuses "%s", and shows how to write a timestamp', (text) =>
     expect(() => parseTimestamp(text, now)).toThrow('is not a valid timestamp: write 2026-11-01'),
   )
 })
@@ -83,14 +83,14 @@ describe('the options', () => {
     await expect(command.parseAsync(args, { from: 'user' })).rejects.toThrow()
     return said
   }
-  it('are told what is wrong with them', async () => {
+  it('are refused with what is wrong with them', async () => {
     expect(await refused('--item', "'; --")).toContain('hash of an item')
     expect(await refused('--limit', '0')).toContain('whole number')
     expect(await refused('--concurrency', '1001')).toContain('from 1 to 1000')
     expect(await refused('--since', 'soon')).toContain('is not a valid timestamp')
   })
 
-  it('join what several --where say', async () => {
+  it('combine several --where', async () => {
     let filter: unknown
     const command = commandWith(async (options) => {
       filter = options.filter.conditions
@@ -118,7 +118,7 @@ describe('a line of CSV', () => {
     before_reason: 'plain',
     after_reason: null,
   }
-  it('has numbers as they are, quotes doubled, and nothing for null', () => {
+  it('has plain numbers, doubled quotes, and nothing for null', () => {
     expect(csvLine({ ...row, before_reason: 'a "b", c' })).toBe(
       'r,i,s,-0.5,,-1e-7,scored,trainer,1,failed,,"{""a"":1}",,"a ""b"", c",\r\n',
     )

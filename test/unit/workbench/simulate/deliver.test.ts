@@ -55,7 +55,7 @@ const settings = (fault?: Fault): DeliverySettings => {
 const { signal } = new AbortController()
 
 describe('a request of the simulated trainer', () => {
-  it('is sent as JSON with the headers given, and what is below 500 is an answer', async () => {
+  it('is sent as JSON with the given headers, and a status below 500 is an answer', async () => {
     const { url } = await serve((request, response, _, body) => {
       response.statusCode = 404
       response.end(
@@ -67,7 +67,7 @@ describe('a request of the simulated trainer', () => {
     expect(JSON.parse(text)).toEqual(['POST', 'application/json', 'Bearer key', '{"a":1}'])
   })
 
-  it('is tried three times more after a 5xx, a lost connection or a time-out, with the very same body', async () => {
+  it('is retried three times after a 5xx, a lost connection or a timeout, with the same body', async () => {
     const { url, bodies } = await serve((_, response, turn) => {
       if (turn === 1) response.writeHead(503).end()
       else if (turn === 2) response.destroy()
@@ -78,7 +78,7 @@ describe('a request of the simulated trainer', () => {
     expect(bodies).toEqual(Array.from({ length: 4 }, () => '{"call_id":"c"}'))
   })
 
-  it('waits before its retry beside as many others as there are', async () => {
+  it('can wait for its retry beside any number of others', async () => {
     const held: ServerResponse[] = []
     // All are turned away in one moment, so that all wait together.
     const { url } = await serve((_, response, turn) => {
@@ -100,7 +100,7 @@ describe('a request of the simulated trainer', () => {
     expect([all.map(({ text }) => text), warnings]).toEqual([Array.from({ length: 20 }, () => 'ok'), []])
   })
 
-  it('is given up after the fourth attempt, saying what each failed of', async () => {
+  it('fails after the fourth attempt, with the cause of each', async () => {
     const { url, bodies } = await serve((_, response, turn) => response.writeHead(499 + turn).end())
     const failed = await deliver(url, {}, settings(), signal).catch((error: unknown) => error)
     expect(failed).toBeInstanceOf(NotDelivered)
@@ -108,7 +108,7 @@ describe('a request of the simulated trainer', () => {
     expect(bodies).toHaveLength(4)
   })
 
-  it('is a 413 for the model where it or its answer is larger than 1 MB, and such a request is not sent', async () => {
+  it('is a 413 for the model if it or its answer is larger than 1 MB, and is not sent if it is', async () => {
     const { url, bodies } = await serve((_, response) => response.end('x'.repeat(maxBodyBytes + 1)))
     expect(await deliver(url, 'x'.repeat(maxBodyBytes), settings(), signal)).toMatchObject({ status: 413, attempts: 1 })
     expect(bodies).toHaveLength(0)
@@ -123,7 +123,7 @@ describe('a request of the simulated trainer', () => {
     expect([later.text, later.repeats, later.differences]).toEqual(['3', 1, 0])
   })
 
-  it('is sent twice at once as an overlap: the second arrives while the first is not answered', async () => {
+  it('is sent twice as an overlap: the second arrives before the first is answered', async () => {
     const both = gate()
     const held: ServerResponse[] = []
     const { url } = await serve((_, response) => {
@@ -136,13 +136,13 @@ describe('a request of the simulated trainer', () => {
     expect(await delivered).toMatchObject({ text: 'same', attempts: 1, repeats: 1, differences: 0 })
   })
 
-  it('loses its connection on purpose as a drop, and is then tried again', async () => {
+  it('is retried after the connection is closed as a drop', async () => {
     // Answers come after the latest moment of the cut, which may also come before the request is there at all.
     const { url } = await serve((_, response) => void setTimeout(() => response.end('ok'), 50))
     expect(await deliver(url, 1, settings('drop'), signal)).toMatchObject({ text: 'ok', errors: ['connection_lost'] })
   })
 
-  it('has its answer read slowly, and whole', async () => {
+  it('can read its answer slowly, and completely', async () => {
     const { url } = await serve((_, response) => {
       response.write('a'.repeat(100_000))
       response.end('b')
@@ -151,7 +151,7 @@ describe('a request of the simulated trainer', () => {
     expect([text.length, text.at(-1)]).toEqual([100_001, 'b'])
   })
 
-  it('follows no redirect and ends at once when it is called off', async () => {
+  it('does not follow redirects, and ends when its signal aborts', async () => {
     const { url } = await serve(
       (_, response, turn) => void (turn === 1 && response.writeHead(302, { location: '/' }).end()),
     )

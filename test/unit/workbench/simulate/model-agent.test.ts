@@ -53,7 +53,7 @@ const answerOf = async (played: Promise<string | Answer>) => {
 }
 
 describe('an agent that is a model', () => {
-  it('is asked with the item’s messages, the tools, and what the settings say', async () => {
+  it('gets the item’s messages, the tools and the settings', async () => {
     const { server, played } = await play([{ output: [say.text('94')] }], context().context)
     expect((await answerOf(played)).text).toBe('94')
     expect(server.requests).toMatchObject([
@@ -69,7 +69,7 @@ describe('an agent that is a model', () => {
     ])
   })
 
-  it('has its calls of one turn made together, and reads its own reasoning, its calls and their outputs', async () => {
+  it('has the calls of one turn made together, and gets its reasoning, its calls and their outputs back', async () => {
     const turns = [
       { output: [say.reasoning('Look.'), say.call('c1', 'search', { q: 1 }), say.call('c2', 'search', { q: 2 })] },
       { output: [say.reasoning('Found.'), say.text('94')], usage: [100, 7] as const },
@@ -88,13 +88,13 @@ describe('an agent that is a model', () => {
     expect(answer).toEqual({ text: '94', inputTokens: 110, outputTokens: 12, reasoningSummary: 'Look.\nFound.' })
   })
 
-  it('ends with what it said when it wants to call more than it has steps for', async () => {
+  it('ends with its last text if it calls tools without steps left', async () => {
     const { together, context: at } = context({ stepsLeft: () => 0 })
     const { played } = await play([{ output: [say.text('so far'), say.call('c', 'search', {})] }], at)
     expect([(await answerOf(played)).text, together]).toEqual(['so far', []])
   })
 
-  it('that refuses has answered', async () => {
+  it('answers with its refusal', async () => {
     const { played } = await play([{ output: [say.refusal('I will not.')] }], context().context)
     expect((await answerOf(played)).text).toBe('I will not.')
   })
@@ -102,7 +102,7 @@ describe('an agent that is a model', () => {
   it.each([
     ['as a job has it', { type: 'json_schema', json_schema: { name: 'n', schema: { type: 'object' }, strict: true } }],
     ['as the API has it', { type: 'json_schema', name: 'n', schema: { type: 'object' }, strict: true }],
-  ])('is asked for the form that the item asks for, %s', async (_, format) => {
+  ])('answers in the format of the item, %s', async (_, format) => {
     const { server, played } = await play([{ output: [say.text('{}')] }], context({ format }).context)
     await played
     expect(server.requests[0]?.text).toEqual({
@@ -110,7 +110,7 @@ describe('an agent that is a model', () => {
     })
   })
 
-  it('is asked again after a rate limit, a 5xx and a lost connection, as soon as it may', async () => {
+  it('is retried after a rate limit, a 5xx and a lost connection, as soon as it is allowed', async () => {
     const limited = { status: 429, headers: { 'retry-after-ms': '1' } }
     const { server, played } = await play(
       [limited, { status: 500 }, 'hang up', { output: [say.text('94')] }],
@@ -127,7 +127,7 @@ describe('an agent that is a model', () => {
     await expect(played).rejects.toThrow(message)
   })
 
-  it('is asked no more than so many at a time', async () => {
+  it('does not get more requests at the same time than its limit', async () => {
     const two = gate()
     let running = 0
     let most = 0
@@ -148,7 +148,7 @@ describe('an agent that is a model', () => {
   it.each([
     ['tokens', { tokens: 30 }, 'the limit of 30 tokens for the model is reached'],
     ['money', { dollars: 0.00004, dollarsPerMillion: { input: 1, output: 2 } }, 'the limit of $0.00004'],
-  ])('is asked nothing more when its %s are used up, and says so once', async (_, limits, message) => {
+  ])('gets no request after its limit of %s, which is reported once', async (_, limits, message) => {
     const { agent, server, spending, reached, played } = await play(
       () => ({ output: [say.text('94')] }),
       context().context,

@@ -29,7 +29,7 @@ describe('the best of k', () => {
 })
 
 describe('a distribution', () => {
-  it('keeps count, mean and deviation, and every quantile to one part in a hundred', () => {
+  it('keeps count, mean and deviation, and each quantile to within one percent', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 1e-3, max: 1e6, noNaN: true }), { minLength: 1 }), (numbers) => {
         const held = distribution()
@@ -46,7 +46,7 @@ describe('a distribution', () => {
     )
   })
 
-  it('says nothing of nothing', () => expect(distribution().quantile(0.5)).toBeNaN())
+  it('has no quantile without numbers', () => expect(distribution().quantile(0.5)).toBeNaN())
 })
 
 const call = {
@@ -83,7 +83,7 @@ const summaryOf = (...traces: readonly RolloutTrace[]) => {
 }
 
 describe('the summary of a simulation', () => {
-  it('does not count a discarded rollout as a zero', () => {
+  it('does not count a discarded rollout as a reward of 0', () => {
     const discarded = {
       outcome: 'discarded',
       reward: null,
@@ -99,7 +99,7 @@ describe('the summary of a simulation', () => {
     expect([scored, lost, reward.mean, discarded_because]).toEqual([1, 1, 1, { 'the grader answered 422': 1 }])
   })
 
-  it('tells the items that teach something from those whose rollouts all earn the same', () => {
+  it('distinguishes groups with a spread from those whose rollouts all have the same reward', () => {
     const rewards = [[0, 0], [1, 1], [0.5, 0.5], [0, 1], [1]]
     const traces = rewards.flatMap((group, item) => group.map((reward, member) => trace({ item, member, reward })))
     expect(summaryOf(...traces).items).toEqual({
@@ -110,7 +110,7 @@ describe('the summary of a simulation', () => {
     })
   })
 
-  it('calls a group unsolved that earns nothing, though no other earns anything either', () => {
+  it('counts a group at the least even if every reward is 0', () => {
     const traces = [0, 1].map((member) => trace({ member, reward: 0 }))
     expect(summaryOf(...traces).items).toMatchObject({
       without_spread: 1,
@@ -119,7 +119,7 @@ describe('the summary of a simulation', () => {
     })
   })
 
-  it('counts retries, what was sent again, differences and errors by what they are, of calls and gradings alike', () => {
+  it('counts retries, repeats, differences and errors by cause, of calls and of gradings', () => {
     const failed = { ...sent, attempts: 3, errors: ['http_503', 'timed_out'] }
     const wrong = { ...sent, status: 401, repeats: 1, differences: 1 }
     const summary = summaryOf(
@@ -129,7 +129,7 @@ describe('the summary of a simulation', () => {
     expect([summary.calls, summary.retries, summary.repeats, summary.differences]).toEqual([2, 3, 1, 1])
   })
 
-  it('draws rewards in ten bars, wider where rewards are', () => {
+  it('draws rewards in ten bars, over a wider range if the rewards need it', () => {
     expect(summaryOf(trace({ reward: 0 }), trace({ reward: 1 }), trace({ reward: 0.05 })).reward.histogram).toEqual({
       from: 0,
       to: 1,
@@ -138,7 +138,7 @@ describe('the summary of a simulation', () => {
     expect(summaryOf(trace({ reward: -3 }), trace({ reward: 2 })).reward.histogram).toMatchObject({ from: -3, to: 2 })
   })
 
-  it('is a table with a column an agent, the best first, and one for all', () => {
+  it('is a table with one column per agent, the best first, and one for all', () => {
     const good = summaryOf(trace({}))
     const bad = summaryOf(trace({ reward: 0.25 }))
     const table = simulationTable(

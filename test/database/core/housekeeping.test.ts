@@ -21,7 +21,7 @@ const record = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord =
   ...more,
 })
 
-it('records the calls of dead owners as failed, without being asked, and says so', async () => {
+it('records the calls of dead owners as failed on its own, and logs it', async () => {
   const log = keepingLog()
   await ledger.record(record('dead', { outcome: 'running', claim: { token: 'gone', leaseSeconds: 0.05 } }))
   await ledger.record(record('alive', { outcome: 'running', claim: { token: 'held', leaseSeconds: 600 } }))
@@ -35,7 +35,7 @@ it('records the calls of dead owners as failed, without being asked, and says so
   await expect.poll(() => log.lines.map(({ facts }) => facts)).toEqual([{ code: 'lease_expired', calls: 1 }])
 })
 
-it('deletes old rollouts, without being asked, and says so', async () => {
+it('deletes old rollouts on its own, and logs it', async () => {
   const log = keepingLog()
   for (const rollout of ['old', 'young']) await ledger.record(record(rollout))
   await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'old'`

@@ -24,7 +24,7 @@ const record = (rolloutId: string, callId: string, more: Partial<CallRecord> = {
 })
 
 describe('calls that arrive together', () => {
-  it('are recorded by one statement while the one before is under way', async () => {
+  it('are recorded by one statement while the previous one runs', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const records = Array.from({ length: 100 }, (_, n) => ledger.record(record(`together-${n % 20}`, `c${n}`)))
     const stored = await Promise.all(records)
@@ -36,7 +36,7 @@ describe('calls that arrive together', () => {
     expect(counted).toEqual({ transactions: 1, calls: 100 })
   })
 
-  it('do not suffer from a bad row among them', async () => {
+  it('are recorded although one row among them is bad', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const bad = record('bad', 'c', { output: 'a \u0000 that Postgres cannot store' })
     const settled = await Promise.allSettled([
@@ -50,7 +50,7 @@ describe('calls that arrive together', () => {
     expect(row).toEqual({ calls: 20, counted: 20 })
   })
 
-  it('go one after the other when they are the same call: the second sees what the first has done', async () => {
+  it('are recorded one after the other if they are the same call: the second sees what the first has done', async () => {
     const sent: string[] = []
     const counting = new Proxy(database.sql, {
       get(target, property) {
@@ -96,7 +96,7 @@ describe('calls that arrive together', () => {
 })
 
 describe('a batch that is not answered in time', () => {
-  it('fails with what waits behind it, unsent, and does not hold up the next one; its late answer is nobody’s', async () => {
+  it('fails with what waits behind it, unsent, and does not delay the next one; its late answer is ignored', async () => {
     const held = gate()
     const sent: string[][] = []
     const batched = createBatcher<string, string>({
@@ -119,7 +119,7 @@ describe('a batch that is not answered in time', () => {
 })
 
 describe('a batch that finds the database unavailable after a long time', () => {
-  it('fails with what has waited as long, and what has just arrived is sent', async () => {
+  it('fails with what has waited as long, and sends what has just arrived', async () => {
     const held = gate()
     const sent: string[][] = []
     const batched = createBatcher<string, string>({
@@ -147,7 +147,7 @@ describe('a batch that finds the database unavailable after a long time', () => 
 })
 
 describe('the promise that an item is stored once', () => {
-  it('holds by the hash of its content, whatever the order of its keys and whoever sends it', async () => {
+  it('identifies an item by the hash of its content, whatever the order of its keys and on every replica', async () => {
     const tool = defineTool({ name: 't', description: 'T.', input: z.object({}), effects: 'none', run: () => 'ok' })
     const elsewhere = open(database.url)
     const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
@@ -201,7 +201,7 @@ describe('the promise of retention', () => {
     expect(left).toEqual({ calls: 0, grades: 0, young: 1, traffic: 50 })
   })
 
-  it('waits for no rollout that a call is just being written to, nor for an item that is just being used', async () => {
+  it('skips a rollout that a call is being written to, and an item that is being used', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     for (const name of ['busy', 'free']) {
       await ledger.record(record(`old-and-${name}`, 'c', { itemHash: name, item: { question: name } }))
@@ -221,7 +221,7 @@ describe('the promise of retention', () => {
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
   })
 
-  it('leaves an old rollout whose database call runs, and the grading sees all of its calls', async () => {
+  it('skips an old rollout whose database call runs, so that the grading sees all of its calls', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const head = { description: 'Acts.', input: z.object({}) }
     const held = gate()
@@ -290,7 +290,7 @@ describe('the promise of retention', () => {
     expect([...calls]).toEqual([{ call_id: 'b', seq: 1 }])
   })
 
-  it('leaves an old rollout whose call runs, so that the call is settled and not made again', async () => {
+  it('skips an old rollout whose external call runs, so that the call is settled and not made again', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const held = gate()
     const attempts: number[] = []

@@ -48,9 +48,9 @@ const tools = {
   external: defineTool({ ...head, effects: 'external', run: () => 'done' }),
 }
 
-describe('a call whose commit is under way', () => {
+describe('a call that is being committed', () => {
   it.each(['none', 'database', 'external'] as const)(
-    'is not answered before that has happened, with effects %s',
+    'is not answered before it is committed, with effects %s',
     async (effects) => {
       const commits = await holdCommits()
       let answered = 0
@@ -65,7 +65,7 @@ describe('a call whose commit is under way', () => {
     },
   )
 
-  it('is on the disk then, unless the operator wants it otherwise: no connection asks for less', async () => {
+  it('is on the disk then, unless the operator has configured otherwise: no connection lowers synchronous_commit', async () => {
     const setting = query`select source from pg_settings where name = 'synchronous_commit'`
     const ask = defineTool({
       ...head,
@@ -80,7 +80,7 @@ describe('a call whose commit is under way', () => {
     }
   })
 
-  it('stands there once when another replica records it at that moment, and both give the same answer', async () => {
+  it('is recorded once if another replica records it at the same time, and both give the same answer', async () => {
     const reading = (output: string) => [defineTool({ ...head, effects: 'none', run: () => output })]
     const commits = await holdCommits()
     const call = toolCall('act', 'at-once', 'a')
@@ -96,7 +96,7 @@ describe('a call whose commit is under way', () => {
 })
 
 describe('a call with database effects that cannot be recorded', () => {
-  it('leaves neither its effects nor its change of state, and the retry does both once', async () => {
+  it('leaves neither effects nor a change of state, and the retry does both once', async () => {
     await database.sql`alter table tool_calls add constraint unwritable check (call_id <> 'unwritable' or outcome <> 'ok')`
     const write = defineTool({
       ...head,
@@ -122,7 +122,7 @@ describe('a call with database effects that cannot be recorded', () => {
 })
 
 describe('the same grading on two replicas at once', () => {
-  it('has the score that was recorded first, for both, and only that is kept', async () => {
+  it('is answered with the score that was recorded first, on both, and only that is kept', async () => {
     const held = gate()
     const grader = (grade: () => number | Promise<number>) => [defineGrader({ name: 'g', version: '1', grade })]
     const here = testApp(database, { graders: grader(() => held.pass().then(() => 0.1)) })

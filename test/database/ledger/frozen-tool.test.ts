@@ -24,7 +24,7 @@ afterAll(async () => {
   await home.drop()
 })
 
-it('a replica that is frozen while its tools run gives their locks back, in the midst of a statement or between two', async () => {
+it('a replica that is frozen while its tools run loses their locks, during a statement and between two', async () => {
   const held = gate()
   const head = { name: 'write', description: 'Writes.', input: z.object({}) }
   const stuck = defineTool({

@@ -47,7 +47,7 @@ afterAll(async () => {
 })
 
 describe('a replica that is frozen when it is about to commit', () => {
-  it('soon holds up neither the calls of its rollouts on other replicas nor what is recorded with them', async () => {
+  it('soon delays neither the calls of its rollouts on other replicas nor what is recorded with them', async () => {
     const head = { description: 'Acts.', input: z.object({}) }
     const tools = [
       defineTool({

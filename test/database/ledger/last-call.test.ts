@@ -9,7 +9,7 @@ import { useDatabase } from '../../support/database.ts'
 const database = useDatabase()
 const elsewhere = database.another()
 
-it('the last call of the budget is not refused because a retry of it failed elsewhere while it ran', async () => {
+it('the last call of the budget is not refused because a retry of it failed on another replica while it ran', async () => {
   const held = gate()
   const head = { description: 'Writes.', input: z.object({}), effects: 'database' } as const
   const read = defineTool({ ...head, name: 'read', effects: 'none', run: () => 'read' })

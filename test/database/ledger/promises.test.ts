@@ -152,7 +152,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     expect((await post(app, '/grade', gradingOf(rollout, 'x'))).body).toEqual({ score: 1 })
   })
 
-  it('three outcomes, never mixed: records what is the model’s fault as refused and tells it why', async () => {
+  it('three outcomes, never mixed: records a fault of the model as refused and says why', async () => {
     const head = { name: 'picky', description: 'Refuses.', input: z.object({ path: z.string() }) }
     const work = () => {
       throw new ToolError('no document at "x"; use list')
@@ -183,7 +183,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     ])
   })
 
-  it('three outcomes, never mixed: gives a call up when its time is up, and says so as 504', async () => {
+  it('three outcomes, never mixed: answers 504 when a call’s time is up', async () => {
     const head = { name: 'endless', description: 'Never ends.', input: z.object({}), timeoutSeconds: 0.05 }
     const aborted: boolean[] = []
     const work = ({ signal }: { signal: AbortSignal }) => {

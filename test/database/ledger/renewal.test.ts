@@ -4,7 +4,7 @@ import { useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
 
-it('renews claims without waiting for one that is just being settled, and takes none for lost but those that are', async () => {
+it('renews claims without waiting for one that is being settled, and reports only lost claims as lost', async () => {
   const { sql } = database
   await sql`
     insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, claim, lease_until, started_at)

@@ -46,7 +46,7 @@ describe('two replicas that get the same call at once', () => {
     expect(runs).toEqual(['here'])
   })
 
-  it('run a tool with database effects on one of them, for the other waits for the lock and finds the record', async () => {
+  it('run a tool with database effects on one of them: the other waits for the lock and finds the record', async () => {
     const held = gate()
     let runs = 0
     const tool = defineTool({
@@ -92,7 +92,7 @@ describe('two replicas that get the same call at once', () => {
 
 describe('a grading on one replica while a call commits on another', () => {
   // Where it is stopped while the call commits: before its first statement has an answer, and before its second.
-  it.each(['grades', 'rollouts'])('is shown the call when it was reading %s at that moment', async (table) => {
+  it.each(['grades', 'rollouts'])('sees the call if it was reading %s at that time', async (table) => {
     const rollout = `commits-${table}`
     const graders = [
       defineGrader({ name: 'calls', version: '1', range: [0, 9], grade: ({ trajectory }) => trajectory.length }),
@@ -126,7 +126,7 @@ async function waitingLookups(): Promise<number> {
 }
 
 describe('a claim on a call with external effects', () => {
-  it('is taken over when its owner died, and the tool is told that this is a second attempt', async () => {
+  it('is taken over after its owner died, and the tool is told that this is a second attempt', async () => {
     const attempts: number[] = []
     const tool = defineTool({
       ...head,
@@ -154,7 +154,7 @@ describe('a claim on a call with external effects', () => {
     expect(late).toBe(false)
   })
 
-  it('is neither taken over nor waited for by another call with its id, not even when its owner died', async () => {
+  it('is neither taken over nor waited for by another call with its id, even after its owner died', async () => {
     const tool = defineTool({ ...head, input: z.looseObject({}), effects: 'external', run: () => 'acted' })
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const call = { rolloutId: 'not-taken', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
@@ -185,7 +185,7 @@ describe('a claim on a call with external effects', () => {
     expect(await outcomes('kept-alive')).toEqual([{ outcome: 'ok', attempt: 1 }])
   })
 
-  it('that nobody takes over is recorded as failed by housekeeping, and then its rollout is ungradable', async () => {
+  it('is recorded as failed by housekeeping if no retry takes it over, and then its rollout is ungradable', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const call = { rolloutId: 'expired', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
     const claim = { token: 'gone', leaseSeconds: 0.05 }
@@ -197,7 +197,7 @@ describe('a claim on a call with external effects', () => {
     expect(graded.body.error?.code).toBe('rollout_has_failed_call')
   })
 
-  it('is given back when the server stops before the tool has ended, so that a retry need not wait for the lease', async () => {
+  it('is released when the server stops before the tool has ended, so that a retry need not wait for the lease', async () => {
     const held = gate()
     const stopping = new AbortController()
     const attempts: number[] = []

@@ -55,8 +55,8 @@ function counting() {
   return { counted, tool }
 }
 
-describe('a database that says nothing to a statement', () => {
-  it('is given up by that connection alone, and the statement ends there too', async () => {
+describe('a database that does not answer a statement', () => {
+  it('costs that connection alone, and the statement is cancelled on the server too', async () => {
     const { sql, db } = database
     const slow = [failureOf(sql`select pg_sleep(60)`), failureOf(db.execute(query`select pg_sleep(60)`))]
     for (const failure of await Promise.all(slow)) expect(failure).toSatisfy(isUnavailable)
@@ -67,7 +67,7 @@ describe('a database that says nothing to a statement', () => {
     await expect.poll(async () => (await asleep()).length, { timeout: 10_000 }).toBe(0)
   })
 
-  it('is not given up while it answers, however long that takes altogether', async () => {
+  it('keeps its connection while it answers, however long that takes altogether', async () => {
     const { sql } = database
     const busy = sql.begin(async (tx) => {
       for (let turn = 0; turn < 5; turn += 1) {
@@ -79,7 +79,7 @@ describe('a database that says nothing to a statement', () => {
     expect(await busy).toBe('done')
   })
 
-  it('fails whoever waits for a connection, together and not one after the other, when there is none', async () => {
+  it('fails all that wait for a connection together, not one after the other, if there is none', async () => {
     proxy.hold('to client')
     const { sql, db } = database
     const waiting = Array.from({ length: 200 }, () => [
@@ -92,8 +92,8 @@ describe('a database that says nothing to a statement', () => {
   })
 })
 
-describe('a call whose record may or may not have been committed', () => {
-  it('is answered by what stands there, when only the answer of the database was lost', async () => {
+describe('a call whose commit is unknown', () => {
+  it('is answered with what is recorded if only the answer of the database was lost', async () => {
     const { tool, counted } = counting()
     const app = testApp(database, { tools: [tool] })
     proxy.hold('to client', 'seen-1')
@@ -106,7 +106,7 @@ describe('a call whose record may or may not have been committed', () => {
     expect([...(await storedOf('answer-lost'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
   })
 
-  it('is found by the statement that wrote it, which runs again by itself and stands for both', async () => {
+  it('is found by the statement that wrote it when that runs again', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     proxy.hold('to client', 'seen-1')
     const call = { rolloutId: 'found', callId: 'a', tool: 'read', arguments: {}, itemHash: 'hash', item: {} }
@@ -146,7 +146,7 @@ describe('a call whose record may or may not have been committed', () => {
     await expect.poll(async () => [...(await storedOf('failed-once'))]).toEqual([{ ...failed, attempt: 2 }])
   })
 
-  it('runs again when it was not committed, and a statement that arrives after all changes nothing', async () => {
+  it('runs again if it was not committed, and a statement that arrives late changes nothing', async () => {
     const { tool, counted } = counting()
     const app = testApp(database, { tools: [tool] })
     proxy.hold('to server', 'seen-1')
@@ -165,7 +165,7 @@ describe('a call whose record may or may not have been committed', () => {
     expect([again.body.output, again.headers.get('x-replayed'), counted.runs]).toEqual(['seen-2', 'true', 2])
   })
 
-  it('stands there once, whether it or the failure that was answered is written first', async () => {
+  it('is recorded once, whether it or the failure that was answered is written first', async () => {
     const { tool, counted } = counting()
     const app = testApp(database, { tools: [tool] })
     proxy.hold('to server', 'seen-1')
@@ -179,8 +179,8 @@ describe('a call whose record may or may not have been committed', () => {
   })
 })
 
-describe('a tool in whose transaction the database falls silent', () => {
-  it('holds no connection after its time, and what it had written is undone', async () => {
+describe('a tool in whose transaction the database stops answering', () => {
+  it('holds no connection after its time, and what it has written is undone', async () => {
     await elsewhere.sql`create table written (what text)`
     const write = defineTool({
       ...{ name: 'write', description: 'Writes.', input: z.object({ what: z.string() }), timeoutSeconds: 0.2 },
@@ -210,7 +210,7 @@ describe('a tool in whose transaction the database falls silent', () => {
   })
 })
 
-describe('a grading whose record may or may not have been committed', () => {
+describe('a grading whose commit is unknown', () => {
   it('is recorded once, with a score or without', async () => {
     const graders = [
       defineGrader({

@@ -35,7 +35,7 @@ it('answers a call that waits for a lock, and a grading that waits for that call
   await held
 })
 
-it('answers a grading for which the database takes too long', async () => {
+it('answers a grading with a 5xx if the database takes too long', async () => {
   const app = testApp(database, { tools, graders, limits: { answerSeconds: 0.2 } })
   const { pass, open: release, reached } = gate()
   const held = database.sql.begin(async (tx) => {

@@ -47,7 +47,7 @@ describe('a tool with database effects', () => {
     expect(await things()).toEqual(['apple', 'pear'])
   })
 
-  it('leaves nothing behind when it refuses or fails', async () => {
+  it('leaves nothing behind if it refuses or fails', async () => {
     const buy = defineTool({
       ...head,
       effects: 'database',
@@ -127,13 +127,13 @@ describe('a tool with database effects', () => {
     held.open()
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(await things()).not.toContain('zombie')
-    // At once and by the server, not when Postgres itself has lost its patience.
+    // At once and by the server, not by a timeout of Postgres.
     const cancelled = { code: '57014', message: expect.stringContaining('user request') }
     expect(late).toMatchObject([cancelled, { code: 'TRANSACTION_ENDED' }])
     await small.close()
   })
 
-  it('can do nothing then by a nested transaction or by a statement made before, either', async () => {
+  it('can do nothing then through a nested transaction or an earlier statement either', async () => {
     const [held, other] = [gate(), gate()]
     const late: Promise<unknown>[] = []
     const attempt = (statement: PromiseLike<unknown>) => {
@@ -186,7 +186,7 @@ describe('a tool with database effects', () => {
     await small.close()
   })
 
-  it('is undone when its connection is killed under it, and the retry does it once', async () => {
+  it('is undone if its connection is killed, and the retry does it once', async () => {
     const held = gate()
     let attempts = 0
     const buy = defineTool({
@@ -213,7 +213,7 @@ describe('a tool with database effects', () => {
     await vi.waitFor(async () => expect((await things()).filter((thing) => thing === 'killed')).toHaveLength(1), 15_000)
   })
 
-  it('does not hold up the record of other calls while it runs', async () => {
+  it('does not delay the recording of other calls while it runs', async () => {
     const held = gate()
     const buy = defineTool({ ...head, effects: 'database', run: () => held.pass().then(() => 'bought') })
     const look = defineTool({ ...head, name: 'look', effects: 'none', run: () => 'seen' })
@@ -232,7 +232,7 @@ describe('a tool with database effects', () => {
 })
 
 describe('a tool with external effects', () => {
-  it('changes the state when it is settled', async () => {
+  it('changes the state when its call is settled', async () => {
     const act = defineTool({
       ...head,
       name: 'act',

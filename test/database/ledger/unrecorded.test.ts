@@ -14,8 +14,8 @@ const failed = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord =
   ...more,
 })
 
-describe('failed calls that the database does not take', () => {
-  it('are recorded as soon as it does, though one of them never is', async () => {
+describe('failed calls that cannot be recorded', () => {
+  it('are recorded as soon as the database accepts them, although one of them never is', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const unrecorded = createUnrecorded(ledger, keepingLog(), { everySeconds: 0.05, holdSeconds: 0 })
     await unrecorded.record(failed('never', { code: 'a \u0000 that Postgres cannot store' }))
@@ -30,7 +30,7 @@ describe('failed calls that the database does not take', () => {
     expect(unrecorded.has('never')).toBe(true)
   })
 
-  it('are answered for once they are recorded, so that no other replica can grade their rollout meanwhile', async () => {
+  it('are answered once they are recorded, so that no other replica can grade their rollout meanwhile', async () => {
     const log = keepingLog()
     const tool = defineTool({
       ...{ name: 'fails', description: 'Fails.', input: z.object({}), effects: 'none' },
@@ -49,7 +49,7 @@ describe('failed calls that the database does not take', () => {
     expect(graded.body.error?.code).toBe('rollout_has_failed_call')
   })
 
-  it('answer every request that waits for the same call', async () => {
+  it('answer every request that waits for them', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const unrecorded = createUnrecorded(ledger, keepingLog(), { everySeconds: 0.05, holdSeconds: 15 })
     await database.sql`alter table tool_calls add constraint away check (rollout_id <> 'awaited twice')`
@@ -61,7 +61,7 @@ describe('failed calls that the database does not take', () => {
     expect(unrecorded.has('awaited twice')).toBe(false)
   })
 
-  it('are kept up to a size and forgotten beyond it, which is logged', async () => {
+  it('are kept up to a size and dropped beyond it, which is logged', async () => {
     const log = keepingLog()
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const unrecorded = createUnrecorded(ledger, log, { everySeconds: 60, holdSeconds: 0, maxBytes: 10_000 })

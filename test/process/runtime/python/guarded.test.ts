@@ -7,6 +7,7 @@ import { confinements, environment } from '../../../../src/runtime/python/interp
 import {
   createPythonRunner,
   findInterpreter,
+  type Interpreter,
   type PythonSettings,
 } from '../../../../src/runtime/python/python-runner.ts'
 
@@ -290,19 +291,30 @@ describe.runIf(interpreter.found && onLinux).each(ways)('the kernel, %s', (_way,
   })
 })
 
-describe.runIf(interpreter.found && onLinux)('namespaces, if the machine allows them', () => {
-  const apart = interpreter.found && ['bubblewrap', 'namespaces'].includes(interpreter.confinement.isolation)
-  // The code cannot open files in /proc, but it can read where its links point.
-  it.each(['net', 'ipc', 'pid'])('have their own %s, otherwise the server’s', async (kind) => {
-    const own = await said(['import os', `raise Exception(os.readlink("/proc/self/ns/${kind}"))`])
-    expect(own).toContain(`${kind}:[`)
-    expect(own.includes(readlinkSync(`/proc/self/ns/${kind}`))).toBe(!apart)
-  })
+const withoutBubblewrap = { confinements: confinements(asRoot).filter(({ isolation }) => isolation !== 'bubblewrap') }
+const unwrapped = await findInterpreter(withoutBubblewrap)
+const found: [string, PythonSettings, Interpreter][] = [
+  ['with bubblewrap if it is installed', {}, interpreter],
+  ['without bubblewrap', withoutBubblewrap, unwrapped],
+]
+describe.runIf(interpreter.found && onLinux).each(found)(
+  'namespaces, if the machine allows them, %s',
+  (_, settings, way) => {
+    const apart = way.found && ['bubblewrap', 'namespaces'].includes(way.confinement.isolation)
+    // The code cannot open files in /proc, but it can read where its links point.
+    it.each(['net', 'ipc', 'pid'])('have their own %s, otherwise the server’s', async (kind) => {
+      const own = await said(['import os', `raise Exception(os.readlink("/proc/self/ns/${kind}"))`], settings)
+      expect(own).toContain(`${kind}:[`)
+      expect(own.includes(readlinkSync(`/proc/self/ns/${kind}`))).toBe(!apart)
+    })
 
-  it('contain only the process of the grading', async () => {
-    expect(await said(['import os', 'return os.getpid()'])).toMatch(apart ? /^scored [12]$/ : /^scored \d{2,}$/)
-  })
-})
+    it('contain only the process of the grading', async () => {
+      expect(await said(['import os', 'return os.getpid()'], settings)).toMatch(
+        apart ? /^scored [12]$/ : /^scored \d{2,}$/,
+      )
+    })
+  },
+)
 
 const wrapped = interpreter.found && interpreter.confinement.isolation === 'bubblewrap'
 describe.runIf(wrapped)('bubblewrap, if it is installed', () => {

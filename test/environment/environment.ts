@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 
 /** A label as datasets write it: text, or a number. */
-const label = z.union([z.string().trim().min(1, 'is empty'), z.number()]).transform(String)
+const label = z.union([z.string().trim().min(1, 'is empty'), z.number(), z.bigint()]).transform(String)
 
 /** The environment that the tests serve: questions about invented reports, each with one figure as its answer. */
 export const environment = defineEnvironment({

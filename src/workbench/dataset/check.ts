@@ -79,7 +79,7 @@ async function checkSet(
       }
       const number = places.numberOf(line)
       const add = (check: DatasetCheck, reason: string) => findings(check).add(file, line.line, reason)
-      const checked = checkRow(read, line.bytes, settings)
+      const checked = checkRow(read.row, line.bytes, settings)
       for (const { check, reason, isDoubt } of checked.problems) {
         add(check, reason)
         if (isDoubt) doubts.set(check, (doubts.get(check) ?? 0) + 1)
@@ -91,9 +91,9 @@ async function checkSet(
       if (checked.hasMessages) counts.withMessages += 1
       if (checked.hasReference) counts.withReference += 1
       if (!Array.isArray(read.row['messages'])) continue
-      const key = itemKey(read)
+      const key = itemKey(read.row)
       const sameItem = seen.items.firstOf(key, number)
-      const sameRow = seen.rows.firstOf(rowKey(read, checked.reference), number)
+      const sameRow = seen.rows.firstOf(rowKey(read.row, checked.reference), number)
       if (sameRow !== undefined) add('duplicates', `it is the same as ${places.nameOf(sameRow)}`)
       else if (sameItem !== undefined) add('contradictions', `it asks what ${places.nameOf(sameItem)} asks`)
       const other = others?.find(key)

@@ -1,12 +1,13 @@
 import { createHash, hash } from 'node:crypto'
 import { join } from 'node:path'
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { canonicalJson } from '../../base/json.ts'
 import { type Reading, readLines } from '../../base/json-lines.ts'
 import type { ToolDefinition } from '../../kit/tool-definitions.ts'
 import { createDigests } from './digests.ts'
 import { createFindings } from './findings.ts'
 import { BadRowsError, type Manifest, type WrittenSet } from './manifest.ts'
-import { exactJson, itemKey, type ReadRow, type Row, readRow, rowKey } from './row.ts'
+import { itemKey, type Row, readRow, rowKey } from './row.ts'
 import { type CheckedRow, checkRow, foreignTools, maxRowBytes, type RowRules } from './row-checks.ts'
 import { type AtomicFile, writeAtomically } from './write-atomically.ts'
 
@@ -70,9 +71,9 @@ export async function prepareDataset(settings: PrepareSettings): Promise<Manifes
         if (bad.count > 0 && !settings.skipBad) continue
         rows += 1
         digest.update(`${line.text}\n`)
-        const key = itemKey(read)
+        const key = itemKey(read.row)
         const isNew = seen.items.firstOf(key, rows) === undefined
-        const isDuplicate = seen.rows.firstOf(rowKey(read, read.reference), rows) !== undefined
+        const isDuplicate = seen.rows.firstOf(rowKey(read.row, read.reference), rows) !== undefined
         if (isDuplicate) done.duplicates += 1
         if (isDuplicate && settings.dropDuplicates) continue
         const side = validation && shareOf(seed, key) < validationShare ? validation : train
@@ -118,7 +119,8 @@ async function closed({
 }
 
 /** A row with its tools, as it is written. */
-interface UsableRow extends ReadRow {
+interface UsableRow {
+  readonly row: Row
   readonly text: string
   readonly reference: unknown
   /** Whether it defined other tools before. */
@@ -136,11 +138,11 @@ function usableRow(
   const read = readRow(line.text)
   if ('problem' in read) return read
   const rules = { readItem: settings.readItem, tools: settings.tools, mostTokens: Number.MAX_VALUE }
-  const checked = checkRow(read, line.bytes, rules)
+  const checked = checkRow(read.row, line.bytes, rules)
   const problem =
     checked.problems.find(({ check }) => fatal.has(check))?.reason ?? problemOf(read.row, checked, settings)
   if (problem !== undefined) return { problem }
-  const { text, isReplaced } = withTools(line.text, read, settings.tools)
+  const { text, isReplaced } = withTools(line.text, read.row, settings.tools)
   if (Buffer.byteLength(text) > maxRowBytes) return { problem: 'with its tools it is larger than 1 MB' }
   return { ...read, text, isReplaced, reference: checked.reference }
 }
@@ -159,12 +161,12 @@ const shareOf = (seed: string, key: string) =>
   hash('sha256', JSON.stringify([seed, key]), 'buffer').readUInt32BE(0) / 2 ** 32
 
 /** The row's text with the tools; if it defines none yet, or these, the rest stays as it was written, to the byte. */
-function withTools(text: string, { exact }: ReadRow, tools: readonly ToolDefinition[]) {
-  const written = exact['tools']
+function withTools(text: string, row: Row, tools: readonly ToolDefinition[]) {
+  const written = row['tools']
   if (written === undefined) {
     const open = text.trimEnd().slice(0, -1).trimEnd()
     return { text: `${open.trimStart()},"tools":${JSON.stringify(tools)}}`, isReplaced: false }
   }
   if (canonicalJson(written) === canonicalJson(tools)) return { text: text.trim(), isReplaced: false }
-  return { text: exactJson({ ...exact, tools }), isReplaced: true }
+  return { text: stringifyExactly({ ...row, tools }), isReplaced: true }
 }

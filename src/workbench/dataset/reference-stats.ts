@@ -66,7 +66,12 @@ export function createReferenceTable(): ReferenceTable {
         const text = String(value)
         stats.values.add(text)
         stats.lengths.add(text.length)
-        if (typeof value === 'number' || (text.trim() !== '' && Number.isFinite(Number(text)))) stats.numbers += 1
+        if (
+          typeof value === 'number' ||
+          typeof value === 'bigint' ||
+          (text.trim() !== '' && Number.isFinite(Number(text)))
+        )
+          stats.numbers += 1
       }
     },
   }

@@ -2,7 +2,7 @@
 export interface ReferenceValue {
   /** For example `answer`, or `sources[0].path`. */
   readonly path: string
-  readonly value: string | number | boolean
+  readonly value: string | number | bigint | boolean
 }
 
 /** A reference with more values than this is not searched to its end. */
@@ -17,7 +17,12 @@ export function referenceValues(reference: unknown): readonly ReferenceValue[] {
       for (const [at, inner] of value.entries()) visit(inner, `${path}[${at}]`)
     } else if (typeof value === 'object' && value !== null) {
       for (const [name, inner] of Object.entries(value)) visit(inner, path === '' ? name : `${path}.${name}`)
-    } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+    } else if (
+      typeof value === 'string' ||
+      typeof value === 'number' ||
+      typeof value === 'bigint' ||
+      typeof value === 'boolean'
+    ) {
       found.push({ path: path === '' ? 'the reference' : path, value })
     }
   }

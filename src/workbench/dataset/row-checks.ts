@@ -1,10 +1,11 @@
+import { bigintIn } from '../../base/exact-json.ts'
 import { describeIssues, hidingValues } from '../../base/issues.ts'
 import { canonicalJson } from '../../base/json.ts'
 import type { ReadItem } from '../../kit/define.ts'
 import { estimateTokens } from '../../kit/scoring/conduct/output-length.ts'
 import type { ToolDefinition } from '../../kit/tool-definitions.ts'
 import { isWithin, labelProblem, leakedValue, referenceValues } from './references.ts'
-import { type ReadRow, type Row, type RowMessage, type RowTool, rowMessages, rowTool, textOfMessage } from './row.ts'
+import { type Row, type RowMessage, type RowTool, rowMessages, rowTool, textOfMessage } from './row.ts'
 
 /** The checks that look at a single row. */
 export type RowCheck =
@@ -57,7 +58,7 @@ export interface RowProblem {
 export const maxRowBytes = 1_000_000
 
 /** Checks one row on its own; `bytes` is the length of its line. */
-export function checkRow({ row, rounded }: ReadRow, bytes: number, rules: RowRules): CheckedRow {
+export function checkRow(row: Row, bytes: number, rules: RowRules): CheckedRow {
   const problems: RowProblem[] = []
   const add = (check: RowCheck, reason: string | undefined, isDoubt = false) => {
     if (reason !== undefined) problems.push({ check, reason, isDoubt })
@@ -69,7 +70,8 @@ export function checkRow({ row, rounded }: ReadRow, bytes: number, rules: RowRul
   const reference = item.fits ? item.reference : undefined
   if (!item.fits) add('references', item.message)
   checkReference(reference, messages, rules, add)
-  if (rounded !== undefined) add('numbers', `it has the integer ${rounded}`)
+  const large = bigintIn(row)
+  if (large !== undefined) add('numbers', `${large.path.slice(1)} is the integer ${large.value}`)
   if (bytes > maxRowBytes) add('size', `it has ${bytes.toLocaleString('en-US')} bytes`)
   const tokens = tokensOf(messages ?? [], tools)
   if (tokens > rules.mostTokens) add('tokens', `it has about ${tokens.toLocaleString('en-US')} tokens`)
@@ -95,7 +97,7 @@ function checkReference(
   const odd = values.map((one) => ({ ...one, problem: labelProblem(one.value) }))
   const label = odd.find(({ problem }) => problem === 'broken') ?? odd.find(({ problem }) => problem === 'doubtful')
   if (label !== undefined)
-    add('labels', `${label.path} is ${JSON.stringify(label.value)}`, label.problem === 'doubtful')
+    add('labels', `${label.path} is ${JSON.stringify(String(label.value))}`, label.problem === 'doubtful')
   if (messages === undefined) return
   const text = messages.map(textOfMessage).join('\n')
   const searched = values.filter(({ path }) => !ignoredFields.some((field) => isWithin(path, field)))

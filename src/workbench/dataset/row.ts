@@ -1,52 +1,20 @@
 import { z } from 'zod'
+import { parseExactly } from '../../base/exact-json.ts'
 import { canonicalJson } from '../../base/json.ts'
 
-/** A row of a dataset as it was read: a JSON object. */
+/** A row of a dataset as it was read: a JSON object, with a bigint for every integer that a number would round. */
 export type Row = Readonly<Record<string, unknown>>
-
-/** A row, with the same row in which every integer that JavaScript would round is text, exactly as it was written. */
-export interface ReadRow {
-  readonly row: Row
-  readonly exact: Row
-  /** The first integer that JavaScript would round; undefined if there is none. */
-  readonly rounded: string | undefined
-}
 
 const rowShape = z.record(z.string(), z.unknown())
 
 /** Reads the row of a line, or says why the line has none. */
-export function readRow(text: string): ReadRow | { readonly problem: string } {
+export function readRow(text: string): { readonly row: Row } | { readonly problem: string } {
   try {
-    const row = rowShape.safeParse(JSON.parse(text))
-    if (!row.success) return { problem: 'is JSON, but not an object' }
-    const [exactText, rounded] = withExactIntegers(text)
-    const exact = rounded === undefined ? row.data : rowShape.parse(JSON.parse(exactText))
-    return { row: row.data, exact, rounded }
+    const row = rowShape.safeParse(parseExactly(text))
+    return row.success ? { row: row.data } : { problem: 'is JSON, but not an object' }
   } catch {
     return { problem: `is not valid JSON${syntaxProblem(text)}` }
   }
-}
-
-const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs
-
-/** The text with integers that a JavaScript number cannot hold written as strings, and the first of these integers. */
-function withExactIntegers(text: string): readonly [text: string, first: string | undefined] {
-  if (!/\d{16}/.test(text)) return [text, undefined]
-  let first: string | undefined
-  const exact = text.replaceAll(textOrNumber, (token) => {
-    if (!/^-?\d{16,}$/.test(token) || String(BigInt(Number(token))) === token) return token
-    first ??= token
-    return `"${integerMark}${token}"`
-  })
-  return [exact, first]
-}
-
-/** A private-use character: a text of a row does not begin with it. */
-const integerMark = '\uE000'
-
-/** JSON text of a row whose integers are exact, as {@link ReadRow} has it. */
-export function exactJson(row: Row): string {
-  return JSON.stringify(row).replaceAll(new RegExp(`"${integerMark}(-?\\d+)"`, 'g'), '$1')
 }
 
 /** What Python and JavaScript write that is not JSON. */
@@ -104,18 +72,17 @@ export function textOfMessage({ content }: RowMessage): string {
  * The identity of a row's item: its messages, ignoring white space and the order of keys. The rows of one item belong to
  * the same side of a split.
  */
-export function itemKey({ exact }: ReadRow): string {
-  return canonicalJson(withEvenSpaces(exact['messages']))
+export function itemKey(row: Row): string {
+  return canonicalJson(withEvenSpaces(row['messages']))
 }
 
 /**
- * The identity of a row: two rows are duplicates if all their fields except `id` and `tools` are equal, or their messages
- * and what the environment reads as their reference.
+ * The identity of a row: two rows are duplicates if their messages and references are equal, or, without a reference, all
+ * their fields except `id` and `tools`.
  */
-export function rowKey({ exact, rounded }: ReadRow, reference: unknown): string {
-  const { id: _, tools: __, ...rest } = exact
-  // A reference that the environment read holds rounded numbers: the fields as written tell such rows apart.
-  const compared = reference === undefined || rounded !== undefined ? rest : { messages: exact['messages'], reference }
+export function rowKey(row: Row, reference: unknown): string {
+  const { id: _, tools: __, ...rest } = row
+  const compared = reference === undefined ? rest : { messages: row['messages'], reference }
   return canonicalJson(withEvenSpaces(compared))
 }
 

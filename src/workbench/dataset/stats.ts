@@ -75,7 +75,8 @@ function measureRow(row: Row, stats: DatasetStats): void {
   for (const [name, value] of Object.entries(row)) {
     const field = kept(stats.fields, name, () => ({ rows: 0, kinds: new Map() }))
     if (value !== null) field.rows += 1
-    const kind = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value
+    const kind =
+      value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value === 'bigint' ? 'number' : typeof value
     field.kinds.set(kind, (field.kinds.get(kind) ?? 0) + 1)
   }
   const messages = rowMessages.safeParse(row['messages']).data ?? []

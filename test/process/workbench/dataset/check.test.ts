@@ -62,7 +62,7 @@ describe('dataset check', () => {
     ['labels', 'fail', row(20, { reference_answer: '#REF!' }), /reference_answer is "#REF!"/],
     ['labels', 'fail', row(20, { reference_answer: '#DIV/0!' }), /reference_answer is "#DIV\/0!"/],
     ['labels', 'warn', row(20, { reference_answer: 'N/A' }), /reference_answer is "N\/A"/],
-    ['numbers', 'warn', numbered('9007199254740993'), /it has the integer 9007199254740993$/],
+    ['numbers', 'warn', numbered('9007199254740993'), /^id is the integer 9007199254740993$/],
     ['duplicates', 'fail', row(3, { id: 'another', tools: rules.tools }), /it is the same as .*rows\.jsonl, line 4$/],
     ['contradictions', 'warn', row(3, { reference_answer: '77' }), /it asks what .*rows\.jsonl, line 4 asks/],
     [

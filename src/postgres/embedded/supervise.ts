@@ -51,7 +51,7 @@ export async function supervise(
     restarts.push(Date.now())
     const next = await join(programs)
     if (next.url !== url) {
-      await next.sql.end({ timeout: 1 })
+      await release(next, programs)
       throw new Error(`another program took its port ${new URL(url).port}; start again`)
     }
     hold = next

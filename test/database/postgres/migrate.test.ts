@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isMigrated, type MigrationFolders, migrate, migrationFolders } from '../../../src/postgres/migrate.ts'
+import { openServerDatabase } from '../../../src/postgres/open-database.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { makeFolder, removeFolder } from '../../support/temporary.ts'
 
@@ -135,22 +136,27 @@ describe('a database of the one chain that came before', () => {
   const contentOf = async (): Promise<unknown[]> =>
     await Promise.all([...tables, ...more].map((table) => sql`select * from ${sql(table)} order by 1, 2`))
 
-  beforeEach(() => restore('one-chain.sql', database.url))
+  let folders: MigrationFolders
+
+  beforeEach(async () => {
+    await restore('one-chain.sql', database.url)
+    folders = { ...migrationFolders, environment: documents() }
+  })
 
   it('is taken over once by ten replicas that start together, with every row as it was', async () => {
     const before = await contentOf()
     for (const rows of before) expect(rows).not.toHaveLength(0)
-    expect(await isMigrated(sql)).toBe(false)
-    await Promise.all(Array.from({ length: 10 }, () => migrate(database.url)))
-    expect(await isMigrated(sql)).toBe(true)
+    expect(await isMigrated(sql, folders)).toBe(false)
+    await Promise.all(Array.from({ length: 10 }, () => migrate(database.url, folders)))
+    expect(await isMigrated(sql, folders)).toBe(true)
     expect(await ledgerTimes()).toEqual(journalOf(migrationFolders.ledger))
     // Later migrations may have added columns.
     expect(await contentOf()).toMatchObject(before)
   })
 
-  it('gives the same schema as a new database', async () => {
+  it('gives the ledger the same schema as a new database', async () => {
     const fresh = await createTestDatabase({ migrated: false })
-    await Promise.all([migrate(database.url), migrate(fresh.url)])
+    await Promise.all([migrate(database.url, folders), migrate(fresh.url, folders)])
     const other = postgres(fresh.url, { max: 1, onnotice() {} })
     expect(await schemaOf(sql)).toEqual(await schemaOf(other))
     await other.end()
@@ -160,18 +166,15 @@ describe('a database of the one chain that came before', () => {
   it('still satisfies a replica of that version, whose journal keeps its five entries', async () => {
     const before = await environmentTimes()
     expect(before).toHaveLength(5)
-    await migrate(database.url)
+    await migrate(database.url, folders)
     expect(await environmentTimes()).toEqual(before)
   })
 
   it('takes later migrations of both chains', async () => {
-    await migrate(database.url)
+    await migrate(database.url, folders)
     const later = {
       ledger: chain([[1_900_000_000_000, 'alter table grades add column later text']], migrationFolders.ledger),
-      environment: chain(
-        [[1_900_000_000_001, 'alter table pages add column later text']],
-        migrationFolders.environment,
-      ),
+      environment: chain([[1_900_000_000_001, 'alter table pages add column later text']], folders.environment),
     }
     await migrate(database.url, later)
     expect(await isMigrated(sql, later)).toBe(true)
@@ -182,11 +185,11 @@ describe('a database of the one chain that came before', () => {
 
   it('serves a repository that still has the ledger’s migrations in its own folder, as does a new database', async () => {
     const environment = chain([[1_900_000_000_000, 'create table bookings ()']], migrationFolders.ledger)
-    const folders = { ...migrationFolders, environment }
+    const own = { ...migrationFolders, environment }
     await sql`delete from drizzle.__drizzle_migrations where created_at in (1795379346236, 1795387651617)`
     const fresh = await createTestDatabase({ migrated: false })
-    for (const url of [database.url, fresh.url]) await migrate(url, folders)
-    expect([await exists('bookings'), await isMigrated(sql, folders)]).toEqual([true, true])
+    for (const url of [database.url, fresh.url]) await migrate(url, own)
+    expect([await exists('bookings'), await isMigrated(sql, own)]).toEqual([true, true])
     await fresh.drop()
   })
 })
@@ -218,7 +221,7 @@ describe('a database of another environment', () => {
   })
 
   it('is refused with what was found and what to do, which then works', async () => {
-    await migrate(database.url)
+    await migrate(database.url, { ...migrationFolders, environment: documents() })
     const blank = folders([])
     const failure = await migrate(database.url, blank).catch(String)
     expect(failure).toBe(
@@ -231,6 +234,18 @@ describe('a database of another environment', () => {
     await sql.unsafe(String(failure).split('and run: ')[1] ?? '')
     await migrate(database.url, blank)
     expect(await isMigrated(sql, blank)).toBe(true)
+  })
+
+  it('is refused by whatever opens it, in one sentence that names the database', async () => {
+    await migrate(database.url)
+    await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('other', 1700000000000)`
+    const opened = openServerDatabase({ databaseUrl: database.url, dataDir: '', poolSize: 1, prepare: true })
+    const { host } = new URL(database.url)
+    await expect(opened).rejects.toThrow(
+      `cannot use the Postgres at ${host}, which DATABASE_URL names: the database belongs to another environment: its ` +
+        'journal drizzle.__drizzle_migrations has 1 migration that schema/migrations does not have, with created_at ' +
+        '1700000000000 (2023-11-14T22:13Z)',
+    )
   })
 
   it('is refused too when it comes from the one chain', async () => {
@@ -255,8 +270,15 @@ function chain(entries: readonly Entry[], after?: string): string {
   return home
 }
 
+/** The two migrations of the environment that the one chain had, by their times; {@link restore} brings their tables. */
+function documents(): string {
+  const times = [1_795_379_346_236, 1_795_387_651_617]
+  return chain(times.map((time) => [time, 'select 1'] as const))
+}
+
 function readJournal(home: string): { readonly when: number; readonly tag: string }[] {
-  return JSON.parse(readFileSync(join(home, 'meta', '_journal.json'), 'utf8')).entries
+  const path = join(home, 'meta', '_journal.json')
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).entries : []
 }
 
 const journalOf = (home: string): number[] => readJournal(home).map(({ when }) => when)
@@ -269,15 +291,16 @@ async function restore(dump: string, url: string): Promise<void> {
   await connection.end()
 }
 
-/** The columns, constraints and indexes of all tables. */
+/** The columns, constraints and indexes of the ledger's tables. */
 async function schemaOf(client: postgres.Sql): Promise<unknown[]> {
+  const tables = ['items', 'rollouts', 'tool_calls', 'grades']
   return await Promise.all([
     client`
       select table_name, column_name, data_type, column_default, is_nullable, is_identity
-      from information_schema.columns where table_schema = 'public' order by 1, 2`,
-    client`select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2`,
+      from information_schema.columns where table_name in ${client(tables)} order by 1, 2`,
+    client`select tablename, indexname, indexdef from pg_indexes where tablename in ${client(tables)} order by 1, 2`,
     client`
       select conrelid::regclass::text as table, conname, pg_get_constraintdef(oid) as definition
-      from pg_constraint where connamespace = 'public'::regnamespace order by 1, 2`,
+      from pg_constraint where conrelid::regclass::text in ${client(tables)} order by 1, 2`,
   ])
 }

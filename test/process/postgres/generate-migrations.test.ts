@@ -52,6 +52,19 @@ export const bookings = pgTable('bookings', { room: text('room').primaryKey() })
     expect(sqlFiles('src/ledger/migrations')).toEqual(ledger)
   })
 
+  it('writes nothing and does not fail where the environment has no tables', async () => {
+    rmSync(join(folder, 'schema'), { recursive: true })
+    mkdirSync(join(folder, 'schema'))
+    writeFileSync(
+      join(folder, 'schema', 'environment.ts'),
+      `import { z } from 'zod'
+import { defineEnvironment } from '../src/kit/define.ts'
+export const environment = defineEnvironment({ task: z.object({}), reference: z.object({}), state: z.object({}) })\n`,
+    )
+    expect(await generate('migrations')).toContain('No schema changes')
+    expect(sqlFiles('schema/migrations')).toEqual([])
+  })
+
   it('is not needed by a build: an environment without tables has no folder of migrations', async () => {
     rmSync(join(folder, 'schema'), { recursive: true })
     mkdirSync(join(folder, 'graders'))

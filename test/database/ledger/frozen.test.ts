@@ -22,7 +22,7 @@ beforeAll(async () => {
     const server = connect(Number(port || 5432), hostname)
     let isFrozen = false
     client.on('data', (chunk) => {
-      if (frozen < 2 && chunk.includes('commit')) {
+      if (frozen < 2 && chunk.includes('commit\0')) {
         isFrozen = true
         frozen += 1
       }

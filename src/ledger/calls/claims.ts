@@ -53,14 +53,16 @@ const lock = `
   select set_config('idle_in_transaction_session_timeout', '5000', true),
     pg_advisory_xact_lock(hashtextextended($1::text, 0))`
 
-const settling = (claim: Claim, { outcome, output, code, cause }: ClaimEnd): Statement => ({
-  text: `
+function settling(claim: Claim, { outcome, output, code, cause }: ClaimEnd): Statement {
+  return {
+    text: `
     update tool_calls
     set outcome = $1::text, output = $2::text, code = $3::text, cause = $7::text::jsonb, claim = null, lease_until = null, finished_at = now()
     where rollout_id = $4::text and call_id = $5::text and outcome = 'running' and claim = $6::text
     returning 1`,
-  values: [outcome, output, code, claim.rolloutId, claim.callId, claim.token, cause ?? null],
-})
+    values: [outcome, output, code, claim.rolloutId, claim.callId, claim.token, cause ?? null],
+  }
+}
 
 /**
  * Extends the leases of these claims to `seconds` from now, and resolves with the tokens of those that still hold. A claim

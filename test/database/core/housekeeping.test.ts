@@ -16,8 +16,16 @@ beforeAll(async () => {
 afterEach(() => end())
 
 const record = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
-  ...{ rolloutId, callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} },
-  ...{ outcome: 'ok', output: '', code: null, startedAt: new Date() },
+  rolloutId,
+  callId: 'a',
+  tool: 'act',
+  arguments: {},
+  itemHash: 'x',
+  item: {},
+  outcome: 'ok',
+  output: '',
+  code: null,
+  startedAt: new Date(),
   ...more,
 })
 

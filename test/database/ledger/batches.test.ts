@@ -105,7 +105,11 @@ describe('a batch that is not answered in time', () => {
         if (sent.length === 1) await held.pass()
         return entries
       },
-      ...{ maxEntries: 2, maxBytes: 10, sizeOf: (entry) => entry.length, concernsAll: () => false, seconds: 0.05 },
+      maxEntries: 2,
+      maxBytes: 10,
+      sizeOf: (entry) => entry.length,
+      concernsAll: () => false,
+      seconds: 0.05,
     })
     const frozen = ['a', 'b', 'c'].map((entry) => batched(entry).catch(String))
     await held.reached
@@ -295,7 +299,9 @@ describe('the promise of retention', () => {
     const held = gate()
     const attempts: number[] = []
     const act = defineTool({
-      ...{ name: 'act', description: 'Acts.', input: z.object({}) },
+      name: 'act',
+      description: 'Acts.',
+      input: z.object({}),
       effects: 'external',
       async run({ attempt }) {
         attempts.push(attempt)

@@ -28,7 +28,8 @@ it('a replica that is frozen while its tools run loses their locks, during a sta
   const held = gate()
   const head = { name: 'write', description: 'Writes.', input: z.object({}) }
   const stuck = defineTool({
-    ...{ ...head, timeoutSeconds: 2 },
+    ...head,
+    timeoutSeconds: 2,
     effects: 'database',
     async run({ tx, callId }) {
       if (callId === 'busy') await tx.execute(query`select pg_sleep(600)`)

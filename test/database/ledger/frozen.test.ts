@@ -51,7 +51,8 @@ describe('a replica that is frozen when it is about to commit', () => {
     const head = { description: 'Acts.', input: z.object({}) }
     const tools = [
       defineTool({
-        ...{ ...head, name: 'write' },
+        ...head,
+        name: 'write',
         effects: 'database',
         async run({ tx, callId }) {
           await tx.execute(query`insert into effects values (${callId})`)
@@ -59,7 +60,8 @@ describe('a replica that is frozen when it is about to commit', () => {
         },
       }),
       defineTool({
-        ...{ ...head, name: 'act' },
+        ...head,
+        name: 'act',
         effects: 'external',
         run({ updateState }) {
           updateState((state) => void state.notes.push('acted'))

@@ -39,7 +39,8 @@ it('a call that began as the last of the budget is undone and refused when anoth
   const head = { description: 'Writes.', input: z.object({}) }
   await database.sql`create table effects (call text)`
   const write = defineTool({
-    ...{ ...head, name: 'write' },
+    ...head,
+    name: 'write',
     effects: 'database',
     async run({ tx, callId }) {
       await tx.execute(query`insert into effects values (${callId})`)

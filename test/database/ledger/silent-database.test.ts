@@ -45,7 +45,9 @@ const storedOf = (rollout: string) =>
 function counting() {
   const counted = { runs: 0 }
   const tool = defineTool({
-    ...{ name: 'read', description: 'Reads.', input: z.object({}) },
+    name: 'read',
+    description: 'Reads.',
+    input: z.object({}),
     effects: 'none',
     run() {
       counted.runs += 1
@@ -183,7 +185,10 @@ describe('a tool in whose transaction the database stops answering', () => {
   it('holds no connection after its time, and what it has written is undone', async () => {
     await elsewhere.sql`create table written (what text)`
     const write = defineTool({
-      ...{ name: 'write', description: 'Writes.', input: z.object({ what: z.string() }), timeoutSeconds: 0.2 },
+      name: 'write',
+      description: 'Writes.',
+      input: z.object({ what: z.string() }),
+      timeoutSeconds: 0.2,
       effects: 'database',
       async run({ input, tx }) {
         await tx.execute(query`insert into written values (${input.what})`)

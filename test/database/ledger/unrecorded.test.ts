@@ -9,8 +9,16 @@ import { useDatabase } from '../../support/database.ts'
 const database = useDatabase()
 
 const failed = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
-  ...{ rolloutId, callId: 'a', tool: 't', arguments: {}, itemHash: 'hash', item: {} },
-  ...{ outcome: 'failed', output: '', code: 'tool_failed', startedAt: new Date() },
+  rolloutId,
+  callId: 'a',
+  tool: 't',
+  arguments: {},
+  itemHash: 'hash',
+  item: {},
+  outcome: 'failed',
+  output: '',
+  code: 'tool_failed',
+  startedAt: new Date(),
   ...more,
 })
 
@@ -33,7 +41,10 @@ describe('failed calls that cannot be recorded', () => {
   it('are answered once they are recorded, so that no other replica can grade their rollout meanwhile', async () => {
     const log = keepingLog()
     const tool = defineTool({
-      ...{ name: 'fails', description: 'Fails.', input: z.object({}), effects: 'none' },
+      name: 'fails',
+      description: 'Fails.',
+      input: z.object({}),
+      effects: 'none',
       run: () => {
         throw new Error('broken')
       },

@@ -22,12 +22,12 @@ export function tokenCommand(env: NodeJS.ProcessEnv): Command {
     .description('Makes a token (a JWT signed with JWT_SECRET) for a caller of this server.')
     .option(
       '--scope <scopes>',
-      `what the caller may do, joined by commas: ${allScopes.join(', ')}; may be given again (default: tools,grade)`,
+      `what the caller may do, separated by commas: ${allScopes.join(', ')}; may be repeated (default: tools,grade)`,
       (scope, before: string[] = []) => [...before, scope],
     )
-    .option('--days <n>', 'for how many days it is valid: 1 to 3650', '30')
-    .option('--subject <name>', 'whose it is, for the log', 'token')
-    .option('--json', 'print token, subject, scopes and end as JSON')
+    .option('--days <n>', 'how many days it is valid: 1 to 3650', '30')
+    .option('--subject <name>', 'the name of its owner, for the log', 'token')
+    .option('--json', 'print token, subject, scopes and expiry as JSON')
     .allowExcessArguments()
     .addHelpText(
       'after',
@@ -36,32 +36,32 @@ Examples:
   scorekeeper token --scope tools,grade --days 30 --subject my-trainer
   npm run --silent token -- --scope read
 
-JWT_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment or from the file .env here; without a JWT_SECRET
-a random one is made and written to .env. The token alone goes to stdout, all else to stderr.
+JWT_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment or from the .env file in this folder; without a JWT_SECRET
+a random one is generated and written to .env. Only the token is written to stdout, everything else to stderr.
 `,
     )
     .action(async (given: object, command: Command) => {
-      const wishes = readWishes({ scope: ['tools,grade'], ...given }, command)
+      const options = readOptions({ scope: ['tools,grade'], ...given }, command)
       try {
-        await makeToken(wishes, env)
+        await makeToken(options, env)
       } catch (error) {
-        process.stderr.write(`${messageOf(error)}\nscorekeeper token --help says how.\n`)
+        process.stderr.write(`${messageOf(error)}\nSee scorekeeper token --help.\n`)
         process.exitCode = exitCodes.failed
       }
     })
 }
 
-interface Wishes {
+interface TokenOptions {
   readonly scopes: readonly Scope[]
   readonly days: number
   readonly subject: string
   readonly json: boolean
 }
 
-function readWishes(given: unknown, command: Command): Wishes {
+function readOptions(given: unknown, command: Command): TokenOptions {
   try {
     const [extra] = command.args
-    if (extra !== undefined) throw new Error(`"${extra}" is no option of token`)
+    if (extra !== undefined) throw new Error(`"${extra}" is not an argument of token`)
     const { scope, days, subject, json } = optionsShape.parse(given)
     return {
       scopes: labelled('--scope', () => parseScopes(scope.join(','))),
@@ -97,7 +97,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-async function readIfThere(path: string): Promise<string> {
+async function readIfExists(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
@@ -115,8 +115,8 @@ async function keepSecret(path: string, content: string, secret: string): Promis
   }
 }
 
-async function makeToken(wishes: Wishes, env: NodeJS.ProcessEnv): Promise<void> {
-  const content = await readIfThere('.env')
+async function makeToken(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<void> {
+  const content = await readIfExists('.env')
   const set = Object.entries(env).filter(([, value]) => value !== '')
   const given: NodeJS.ProcessEnv = { ...parseEnv(content), ...Object.fromEntries(set) }
   const { JWT_SECRET = '' } = given
@@ -125,23 +125,23 @@ async function makeToken(wishes: Wishes, env: NodeJS.ProcessEnv): Promise<void> 
   if (!jwt?.secret) throw new Error('JWT_SECRET: is missing')
 
   const issuedAt = new Date()
-  const expiresAt = new Date(issuedAt.getTime() + wishes.days * 24 * 60 * 60 * 1000)
-  const token = await signToken({ ...jwt, secret: jwt.secret }, { ...wishes, issuedAt, expiresAt })
+  const expiresAt = new Date(issuedAt.getTime() + options.days * 24 * 60 * 60 * 1000)
+  const token = await signToken({ ...jwt, secret: jwt.secret }, { ...options, issuedAt, expiresAt })
   if (fresh !== undefined) {
     await keepSecret('.env', content, fresh)
     process.stderr.write(
-      'There was no JWT_SECRET, so a new one was added to .env. Restart a server that runs: it knows the secret from its\n' +
-        'next start on, and then asks every caller for a token or key. A server elsewhere needs the same JWT_SECRET.\n\n',
+      'JWT_SECRET was not set, so a new one was added to .env. Restart the server: from its next start it uses the secret\n' +
+        'and requires a token or key of every caller. A server elsewhere needs the same JWT_SECRET.\n\n',
     )
   }
-  if (wishes.json) {
-    const { subject, scopes } = wishes
+  if (options.json) {
+    const { subject, scopes } = options
     process.stdout.write(`${JSON.stringify({ token, subject, scopes, expiresAt })}\n`)
     return
   }
   process.stdout.write(`${token}\n`)
   process.stderr.write(
-    `subject  ${wishes.subject}\nscopes   ${wishes.scopes.join(', ')}\n` +
-      `expires  ${expiresAt.toISOString()} (in ${wishes.days} days)\nheader   Authorization: Bearer <the token above>\n`,
+    `subject  ${options.subject}\nscopes   ${options.scopes.join(', ')}\n` +
+      `expires  ${expiresAt.toISOString()} (in ${options.days} days)\nheader   Authorization: Bearer <the token above>\n`,
   )
 }

@@ -1,5 +1,5 @@
 import { exitCodes, runProgram } from './run-program.ts'
 import { tokenCommand } from './token-command.ts'
 
-// What calls npm run token has always read 1 as "no".
+// Scripts that call npm run token expect 1 for wrong usage.
 await runProgram(tokenCommand(process.env), exitCodes.failed)

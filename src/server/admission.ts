@@ -2,11 +2,11 @@ import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { requestId } from '../wires/http.ts'
 
-/** Counts what is in flight, and turns away what would be too much. */
+/** Counts the requests in flight and refuses those that do not fit. */
 export interface Admission {
   /** How many requests have begun and are not answered yet. */
   readonly inFlight: number
-  /** Whether requests were turned away and a tenth of the room is not free again yet. */
+  /** Whether requests were refused, and a tenth of the capacity is not free again yet. */
   readonly isOverloaded: boolean
   /**
    * Runs `work`, or, when there is no room, returns a 503 with `Retry-After` before any of the body is read: an unread body
@@ -19,15 +19,15 @@ const body = JSON.stringify({
   error: {
     code: 'overloaded',
     message: 'the server has more requests than it can hold; try again',
-    // What OpenAI's SDKs read besides: whose address was called has not been looked at.
+    // What OpenAI's SDKs read besides; the address has not been looked at.
     type: 'server_error',
     param: null,
   },
 })
 
 /**
- * Makes the count: at most `maxRequestsInFlight` requests, and at most `maxBytesInFlight` bytes of their bodies, a body of
- * unannounced length counting as the longest that is accepted.
+ * Admits at most `maxRequestsInFlight` requests, with at most `maxBytesInFlight` bytes in their bodies; a body of
+ * unannounced length counts as the longest that is accepted.
  */
 export function createAdmission(
   limits: Pick<Limits, 'maxRequestsInFlight' | 'maxBytesInFlight' | 'maxBodyBytes'>,
@@ -36,22 +36,22 @@ export function createAdmission(
   const { maxRequestsInFlight, maxBytesInFlight, maxBodyBytes } = limits
   let requests = 0
   let bytes = 0
-  let turnedAway = 0
+  let refused = 0
 
   const leave = (size: number): void => {
     requests -= 1
     bytes -= size
-    if (turnedAway === 0 || requests > maxRequestsInFlight * 0.9 || bytes > maxBytesInFlight * 0.9) return
-    log.warn({ code: 'overload_over', turnedAway }, `there is room again; ${turnedAway} requests were turned away`)
-    turnedAway = 0
+    if (refused === 0 || requests > maxRequestsInFlight * 0.9 || bytes > maxBytesInFlight * 0.9) return
+    log.warn({ code: 'overload_over', refused }, `there is room again; ${refused} requests were refused`)
+    refused = 0
   }
-  const turnAway = (): Response => {
-    if (turnedAway === 0) {
-      log.error({ code: 'overloaded', requests, bytes }, 'too many requests are in flight: new ones are turned away')
+  const refuse = (): Response => {
+    if (refused === 0) {
+      log.error({ code: 'overloaded', requests, bytes }, 'too many requests are in flight: new ones are refused')
     }
-    turnedAway += 1
-    // Not all at the same moment again.
-    const retryAfter = String(1 + (turnedAway % 3))
+    refused += 1
+    // Not all at the same time again.
+    const retryAfter = String(1 + (refused % 3))
     return new Response(body, {
       status: 503,
       headers: { 'content-type': 'application/json', 'retry-after': retryAfter, 'x-request-id': requestId() },
@@ -71,11 +71,11 @@ export function createAdmission(
       return requests
     },
     get isOverloaded() {
-      return turnedAway > 0
+      return refused > 0
     },
     admit(headers, work) {
       const size = sizeOf(headers, maxBodyBytes)
-      if (requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)) return turnAway()
+      if (requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)) return refuse()
       requests += 1
       bytes += size
       return counted(size, work)
@@ -83,7 +83,7 @@ export function createAdmission(
   }
 }
 
-/** What a body may come to: it is not read further than the most that is accepted. */
+/** The most bytes of a body that are read. */
 function sizeOf(headers: Headers, maxBodyBytes: number): number {
   const length = headers.get('content-length')
   if (length === null) return headers.has('transfer-encoding') ? maxBodyBytes : 0

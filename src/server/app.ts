@@ -47,16 +47,16 @@ export interface AppDeps {
   readonly limits: Limits
   /** The version of the server, for its description. */
   readonly version: string
-  /** Whether the database has all migrations; throws when it is away. */
+  /** Whether the database has all migrations; throws when it is unavailable. */
   readonly isMigrated: () => Promise<boolean>
   readonly embed?: Embed | undefined
   /** Asked by graders; without it a grader that asks makes its rollout ungradable. */
   readonly judge?: Judge | undefined
-  /** Graders that are files of OpenAI's grader JSON; they stand behind the others. */
+  /** Graders that are files in OpenAI's JSON format; they come after the others. */
   readonly jsonGraders?: readonly JsonGrader[]
   /** What graders in OpenAI's format ask judging models and Python with. */
   readonly runners?: RunnersSettings['more']
-  /** The way out to addresses that requests and graders name; closed when it is left out. */
+  /** Sends to addresses that requests and graders name; refuses all of them when it is left out. */
   readonly outbound?: Outbound | undefined
   /** The address at which others reach this server. */
   readonly publicUrl?: string | undefined
@@ -64,11 +64,11 @@ export interface AppDeps {
   readonly now?: () => number
   /** Aborted when the server stops and has no more time for what runs. */
   readonly stopping?: AbortSignal
-  /** Whether the server is about to stop, so that it is not to be sent anything new. */
+  /** Whether the server is about to stop, so that no new requests should be sent to it. */
   readonly isDraining?: () => boolean
   /** What is in flight; counted here when it is left out. */
   readonly admission?: Admission
-  /** Takes what is to be done last of all, when nothing runs any more. */
+  /** Registers work to be done last, when nothing runs any more. */
   readonly atEnd?: (work: () => Promise<void>) => void
 }
 
@@ -90,7 +90,7 @@ export function createApp(deps: AppDeps): Hono {
     stopping = new AbortController().signal,
   } = deps
   const { isDraining = () => false, admission = createAdmission(limits, log) } = deps
-  // Every call that runs listens to it.
+  // Every running call listens to it.
   setMaxListeners(0, stopping)
   const { publicUrl, jsonGraders = [], outbound = createOutbound({ allowed: [], seconds: 1, maxBytes: 1 }) } = deps
   const { maxBodyBytes, maxOutputBytes, toolSeconds, graderSeconds, answerSeconds, waitSeconds, holdSeconds } = limits
@@ -128,7 +128,7 @@ export function createApp(deps: AppDeps): Hono {
     requireScope(await deps.authenticate(request.headers), ...anyOf)
   }
 
-  // An address with a slash behind it is the same.
+  // A trailing slash makes no difference.
   const app = new Hono({ strict: false })
   // First of all, so that refusing a request costs nothing else.
   app.post('*', async (c, next) => await admission.admit(c.req.raw.headers, next))
@@ -140,14 +140,17 @@ export function createApp(deps: AppDeps): Hono {
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
-    if (isDraining()) throw new RequestError(503, 'server_stopping', 'the server stops', { retryAfterSeconds: 2 })
+    if (isDraining()) throw new RequestError(503, 'server_stopping', 'the server is stopping', { retryAfterSeconds: 2 })
     if (admission.isOverloaded) {
       throw new RequestError(503, 'overloaded', 'more requests are in flight than fit', { retryAfterSeconds: 2 })
     }
     const late = () =>
       new RequestError(503, 'database_unavailable', 'the database does not answer', { retryAfterSeconds: 2 })
     const migrated = await withDeadline({ seconds: 3, late }, deps.isMigrated).catch((cause: unknown) => {
-      throw new RequestError(503, 'database_unavailable', 'the database is away', { cause, retryAfterSeconds: 2 })
+      throw new RequestError(503, 'database_unavailable', 'the database is unavailable', {
+        cause,
+        retryAfterSeconds: 2,
+      })
     })
     if (migrated) return c.json({ status: 'ready' })
     throw new RequestError(503, 'database_not_migrated', 'the database lacks migrations', { retryAfterSeconds: 5 })
@@ -160,7 +163,8 @@ export function createApp(deps: AppDeps): Hono {
     await allow(c.req.raw, 'tools', 'grade', 'read')
     return c.json(openApi(deps.tools, [...graders.values()], deps.version))
   })
-  for (const path of ['/healthz', '/readyz', '/openapi.json']) app.all(path, onlyBy('GET, HEAD'))
+  // Not `all`, with which Hono would no longer answer a GET synchronously.
+  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/healthz', '/readyz', '/openapi.json'], onlyBy('GET, HEAD'))
   // What a load balancer asks, and OPTIONS *.
   app.options('/', onlyBy('GET, HEAD, POST'))
 

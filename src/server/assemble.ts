@@ -30,7 +30,7 @@ export interface AssemblySettings {
   readonly budget: number | undefined
 }
 
-/** A server's app, before it is told of the life of its process. */
+/** A server's app, before it is connected to its process. */
 export interface Assembly {
   readonly makeApp: ServeSettings['makeApp']
   /** Asks judging models; undefined where none is configured. */

@@ -35,9 +35,9 @@ export interface Config {
   readonly dataDir: string
   readonly logLevel: (typeof logLevels)[number]
   readonly limits: Limits
-  /** How long a stopping server lets running requests go on, in seconds. */
+  /** How long a stopping server waits for running requests, in seconds. */
   readonly drainSeconds: number
-  /** For how many of these seconds it still takes connections, while `/readyz` says no already. */
+  /** For how many of these seconds it still accepts connections, while `/readyz` already answers 503. */
   readonly drainDelaySeconds: number
   /** Rollouts older than this many days are deleted; `undefined` keeps them. */
   readonly retentionDays: number | undefined
@@ -61,7 +61,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the settings of the server from environment variables; an empty one counts as not set.
+ * Reads the settings of the server from environment variables; an empty variable counts as not set.
  *
  * @param others what else is wrong, for one list of all
  * @throws ConfigError with one line for each variable that is wrong.
@@ -127,7 +127,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
   }
   if (isOpen(auth) && !isLoopback(config.host)) {
     throw new ConfigError(
-      `HOST was "${config.host}", which others can reach, while no key is configured; set API_KEYS, JWT_SECRET or JWT_JWKS_URL, or HOST=127.0.0.1`,
+      `HOST was "${config.host}", which other machines can reach, while no key is configured; set API_KEYS, JWT_SECRET or JWT_JWKS_URL, or HOST=127.0.0.1`,
     )
   }
   return config

@@ -1,15 +1,15 @@
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** The connections of a server, for the time when it wants to lose them without cutting anybody off. */
+/** The connections of a server, so that it can close them without interrupting a request. */
 export interface Connections {
-  /** Whether an answer can still be written on this one that has nothing to do with the one under way. */
+  /** Whether an answer can still be written on this one without mixing with an answer in progress. */
   isFree(socket: Socket): boolean
-  /** Has every answer from now on say that its connection closes after it, those under way included. */
+  /** From now on every answer, those in progress included, announces that its connection closes. */
   closeAfterAnswers(): void
   /**
-   * Closes those on which nothing is asked, nor has been for `quietMs`, from now until the server has no more: a client
-   * whose request is on its way when its idle connection closes cannot know whether it was heard.
+   * Closes each connection once it has been idle for `quietMs`, until none is left. A client whose request is on its way
+   * while its idle connection closes cannot know whether the request was received.
    */
   closeQuiet(quietMs: number): void
 }
@@ -20,7 +20,7 @@ interface Connection {
   quietSince: number
 }
 
-/** Watches the connections of a server that does not listen yet. */
+/** Tracks the connections of a server that is not listening yet. */
 export function watchConnections(server: Server): Connections {
   const connections = new Map<Socket, Connection>()
   let isClosing = false
@@ -28,7 +28,7 @@ export function watchConnections(server: Server): Connections {
     connections.set(socket, { response: undefined, bytesRead: 0, quietSince: performance.now() })
     socket.once('close', () => connections.delete(socket))
   })
-  // Before the one that answers.
+  // Before the listener that answers.
   server.prependListener('request', ({ socket }, response) => {
     const connection = connections.get(socket)
     if (connection !== undefined) connection.response = response

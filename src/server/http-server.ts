@@ -4,8 +4,8 @@ import { getRequestListener, RequestError as TargetError } from '@hono/node-serv
 import type { Hono } from 'hono'
 import { type Connections, watchConnections } from './connections.ts'
 
-/** For how long a peer may keep the server waiting, in seconds. */
-export interface Patience {
+/** How long a peer may keep the server waiting, in seconds. */
+export interface PeerTimeouts {
   /** For the head of a request. */
   readonly head: number
   /** For all of a request. */
@@ -16,24 +16,24 @@ export interface Patience {
   readonly idle: number
 }
 
-// Load balancers keep idle connections for a minute: what they use again must not be closing.
-const defaultPatience: Patience = { head: 30, request: 60, answer: 60, idle: 75 }
+// Load balancers keep idle connections for a minute: one that they reuse must not be closing.
+const defaultTimeouts: PeerTimeouts = { head: 30, request: 60, answer: 60, idle: 75 }
 
 /**
- * Makes an HTTP server, not listening yet, that waits for no peer for ever: who sends too slowly, or does not take the
- * answer, is cut off. How long an answer is being made is not its business.
+ * Makes an HTTP server that is not listening yet. It disconnects peers that send too slowly or do not read the answer; it
+ * sets no limit on how long an answer takes to be made.
  */
 export function createHttpServer(
   fetch: Hono['fetch'],
-  patience: Patience = defaultPatience,
+  timeouts: PeerTimeouts = defaultTimeouts,
 ): { readonly server: Server; readonly connections: Connections } {
   const serverOptions = {
-    headersTimeout: patience.head * 1000,
-    requestTimeout: patience.request * 1000,
-    keepAliveTimeout: patience.idle * 1000,
-    // Without a host it is refused below, in words.
+    headersTimeout: timeouts.head * 1000,
+    requestTimeout: timeouts.request * 1000,
+    keepAliveTimeout: timeouts.idle * 1000,
+    // A missing host is refused below, with a message.
     requireHostHeader: false,
-    connectionsCheckingInterval: Math.min(5_000, patience.head * 1000),
+    connectionsCheckingInterval: Math.min(5_000, timeouts.head * 1000),
   }
   const listener = getRequestListener(fetch, { errorHandler: refused })
   const server = createServer(serverOptions, (request, response) => {
@@ -45,13 +45,13 @@ export function createHttpServer(
   })
   const connections = watchConnections(server)
 
-  server.timeout = patience.answer * 1000
+  server.timeout = timeouts.answer * 1000
   server.on('timeout', (socket: Socket) => {
-    // Between requests another time-out holds; and nothing moves while a tool runs, but then nothing is to be taken either.
+    // Between requests another timeout applies. While a tool runs no bytes move either, but then none wait to be read.
     if (socket.timeout !== server.timeout || socket.writableLength > 0) socket.destroy()
   })
   server.on('checkExpectation', (_, response) => {
-    const body = errorJson('expectation_failed', 'no other expectation than 100-continue is met')
+    const body = errorJson('expectation_failed', 'only the expectation 100-continue is supported')
     response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -61,7 +61,7 @@ export function createHttpServer(
   return { server, connections }
 }
 
-/** The answer to a request whose host or target is none, so that the app cannot be asked. */
+/** The answer to a request whose host or target is invalid, so that the app cannot handle it. */
 function refused(error: unknown): Response {
   const body =
     error instanceof TargetError
@@ -73,20 +73,24 @@ function refused(error: unknown): Response {
 
 const errorJson = (code: string, message: string) => JSON.stringify({ error: { code, message } })
 
-/** A request that never became one, answered as HTTP. */
+/** The answer to bytes that are not a valid request. */
 function refusalOf(code = ''): string {
-  const [status, name, message] = refusals[code] ?? ['400 Bad Request', 'bad_request', 'this is no HTTP request']
+  const [status, name, message] = refusals[code] ?? [
+    '400 Bad Request',
+    'bad_request',
+    'this is not a valid HTTP request',
+  ]
   const body = errorJson(name, message)
   const retry = status.startsWith('503') ? 'retry-after: 1\r\n' : ''
   return `HTTP/1.1 ${status}\r\n${retry}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
 }
 
 const refusals: Readonly<Record<string, readonly [status: string, code: string, message: string]>> = {
-  // Not a 408, which a trainer would show to the model: a slow network, or a process that was frozen, is neither's fault.
+  // Not a 408, which a trainer would show to the model: a slow network or a frozen process is not the model's fault.
   ERR_HTTP_REQUEST_TIMEOUT: [
     '503 Service Unavailable',
     'request_timed_out',
-    'the request did not come in time; try again',
+    'the request did not arrive in time; try again',
   ],
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'headers_too_large', 'the headers are too large'],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Payload Too Large', 'body_too_large', 'the extensions of a chunk are too large'],

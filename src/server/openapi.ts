@@ -59,7 +59,7 @@ const get = (summary: string, more: Readonly<Record<string, unknown>> = {}) => (
   responses: { 200: { description: 'OK', ...json({}) }, ...more },
 })
 
-/** The description of the server's addresses as an OpenAPI 3.1 document, made from the schemas that are in force. */
+/** The description of the server's addresses as an OpenAPI 3.1 document, made from the schemas in use. */
 export function openApi(tools: readonly Tool[], graders: readonly Grader[], version: string) {
   const body = (schema: z.ZodType) => {
     const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
@@ -69,7 +69,7 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
   const grading = body(gradingBody)
   const reused = { 409: failure('The `call_id` stands for another call.') }
   const unknown = { 404: failure('There is no such grader.') }
-  const away = { 503: failure('The database is away or not migrated.') }
+  const away = { 503: failure('The database is unavailable or not migrated.') }
   const toolPaths = tools.map(({ name, description, parameters }) => [
     `/tools/${name}`,
     { post: { ...post(description, call, toolAnswer, reused), 'x-arguments': parameters } },
@@ -91,7 +91,7 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
       ...Object.fromEntries(graderPaths),
       ...sdkPaths(body, toolAnswer),
       '/openapi.json': { get: { ...get('This description.'), security } },
-      '/healthz': { get: get('The process lives.') },
+      '/healthz': { get: get('The process is running.') },
       '/readyz': { get: get('The database answers and is migrated.', away) },
     },
     components: {

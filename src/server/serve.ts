@@ -11,30 +11,30 @@ import { createHttpServer } from './http-server.ts'
 
 /** What {@link serve} needs. */
 export interface ServeSettings {
-  /** Makes the app with what it is to know of the server's life. */
+  /** Makes the app, connected to the state of the process. */
   readonly makeApp: (life: Required<Pick<AppDeps, 'stopping' | 'isDraining' | 'admission' | 'atEnd'>>) => Hono
   readonly limits: Limits
   readonly log: Log
   readonly host: string
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number
-  /** How long a stopping server lets running requests go on, in seconds. */
+  /** How long a stopping server waits for running requests, in seconds. */
   readonly drainSeconds: number
-  /** For how many of these it still takes connections, while `/readyz` says no already. */
+  /** For how many of these it still accepts connections, while `/readyz` already answers 503. */
   readonly drainDelaySeconds: number
   readonly onListening: (port: number) => void
   readonly onError: (error: Error) => void
 }
 
 /**
- * How many new connections the system keeps until they are accepted, if it allows as many. A job's rollouts begin at
- * once, each with several connections: those beyond Node's 511 would try again after one second, then three, then seven.
+ * How many new connections the system queues until they are accepted, if it allows as many. A job's rollouts begin at
+ * once, each with several connections: those beyond Node's 511 would retry after one second, then three, then seven.
  */
-const knockers = 4_096
+const backlog = 4_096
 
 /**
- * Serves an app on a socket. Gives the function that stops in order: what has begun is answered, or, when the time for
- * that is over, is told to stop, gives its claims back and is answered with a 503. It resolves once nothing runs any more.
+ * Serves an app on a socket. Returns the function that stops it gracefully: running requests are answered, or, when their
+ * time is over, aborted, so that they release their claims and are answered with a 503. It resolves once nothing runs.
  */
 export function serve(settings: ServeSettings): () => Promise<void> {
   const { makeApp, limits, log, drainSeconds, drainDelaySeconds } = settings
@@ -47,7 +47,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const { server, connections } = createHttpServer(app.fetch)
   server.on('error', settings.onError)
   const { port, host } = settings
-  server.listen({ port, host, backlog: knockers }, () => {
+  server.listen({ port, host, backlog }, () => {
     const address = server.address()
     settings.onListening(typeof address === 'object' && address !== null ? address.port : settings.port)
   })
@@ -56,13 +56,15 @@ export function serve(settings: ServeSettings): () => Promise<void> {
     isDraining = true
     connections.closeAfterAnswers()
     const over = setTimeout(() => {
-      stopping.abort(new RequestError(503, 'server_stopping', 'the server stops; try again', { retryAfterSeconds: 2 }))
-      // Time to say so; then what does not listen is cut off.
+      stopping.abort(
+        new RequestError(503, 'server_stopping', 'the server is stopping; try again', { retryAfterSeconds: 2 }),
+      )
+      // Time to answer so; then requests that ignore the abort are cut off.
       setTimeout(() => server.closeAllConnections(), 2_000)
     }, drainSeconds * 1000)
-    // Also without a delay whoever knocks already is let in.
+    // Even without a delay, connections that already wait are accepted.
     await sleep(drainDelaySeconds * 1000)
-    await everyoneIn(server)
+    await acceptWaiting(server)
     const closed = close(server)
     connections.closeQuiet(Math.min(1_000, drainSeconds * 500))
     await closed
@@ -73,31 +75,31 @@ export function serve(settings: ServeSettings): () => Promise<void> {
 }
 
 /**
- * Resolves once nobody waits to be accepted, or after two seconds: whose connection the system has taken and whose request
- * may be on it already, would be cut off when the server stops listening.
+ * Resolves once no connection waits to be accepted, or after two seconds. One that the system has queued may carry a request
+ * already, and would be cut off when the server stops listening.
  */
-async function everyoneIn(server: Server): Promise<void> {
+async function acceptWaiting(server: Server): Promise<void> {
   const end = performance.now() + 2_000
-  let knocked = true
-  const knock = () => {
-    knocked = true
+  let hasNew = true
+  const onConnection = () => {
+    hasNew = true
   }
-  server.on('connection', knock)
-  while (knocked && performance.now() < end) {
-    knocked = false
-    // More than a turn of the loop, each of which may accept but one.
+  server.on('connection', onConnection)
+  while (hasNew && performance.now() < end) {
+    hasNew = false
+    // More than one turn of the event loop, each of which may accept only one.
     await sleep(20)
   }
-  server.off('connection', knock)
+  server.off('connection', onConnection)
 }
 
-/** Stops listening, and resolves once the last connection is closed; the one of HTTP would cut off the idle ones at once. */
+/** Stops listening, and resolves once the last connection is closed. HTTP's own `close` would cut off idle ones at once. */
 const close = (server: Server) =>
   new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
   })
 
-/** Waits for what still runs though nobody waits for its answer; once it was told to stop, for three seconds more. */
+/** Waits for work whose client has gone; after the abort, for three more seconds. */
 async function emptied(admission: Admission, stopping: AbortSignal): Promise<void> {
   for (let turns = 0; admission.inFlight > 0 && turns < 60; await sleep(50)) if (stopping.aborted) turns += 1
 }

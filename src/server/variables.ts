@@ -25,7 +25,7 @@ const address = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
-/** A password with a "/" in it that is not percent-encoded ends the host too early: a part of it would be shown as one. */
+/** An unencoded "/" in a password ends the host too early, and part of the password would be shown as the host. */
 const isWhole = (text: string) => {
   const { pathname, hash, search } = new URL(text)
   return !pathname.includes('@') && !hash.includes('@') && !(pathname === '' && search.includes('@'))
@@ -36,7 +36,7 @@ const databaseAddress = address(['postgres:', 'postgresql:']).refine(isWhole, {
 })
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
-/** The environment variables, each as text; what they must be is what a message says of a wrong one. */
+/** The environment variables, each as text; the schemas' messages say what each must be. */
 export const variables = z
   .object({
     PORT: whole(0, 65_535).default(8000),

@@ -14,8 +14,8 @@ import { sampleBody } from './sample.ts'
 const longestName = 256
 
 /**
- * Trainers leave ids out, send them empty or null, and some send numbers. A number that JavaScript rounds is refused:
- * two rollouts would be one.
+ * Trainers leave ids out or send them empty or null, and some send numbers. A number that JavaScript rounds is refused,
+ * because two rollouts would become one.
  */
 const id = z
   .union(
@@ -48,11 +48,11 @@ export const toolCallBody = z.object({
 /** The body of a grading. */
 export const gradingBody = z.object({ sample: sampleBody, item, trace_id: id })
 
-/** What this protocol is served with. */
+/** What this wire is served with. */
 export interface AgentRftSettings extends BodyLimits {
   readonly call: Caller['call']
   readonly grade: Grading['grade']
-  /** Lets a request pass that may use the scope, or throws. */
+  /** Throws unless the caller has the scope. */
   readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<void>
   readonly respond: ErrorResponder
 }
@@ -101,7 +101,7 @@ export function agentRft(settings: AgentRftSettings): Hono {
   return app
 }
 
-/** The name in the address, which may spell a U+0000 as no body can that was read; undefined where it has none. */
+/** The name in the address, in which U+0000 may be encoded; undefined if it has none. */
 function nameIn(c: Context): string | undefined {
   const name = c.req.param('name')
   if (name === undefined || name.length <= longestName) return name && storable(name)

@@ -4,29 +4,28 @@ import { shorten } from '../base/text.ts'
 import { AuthError, challenge } from '../kit/auth-error.ts'
 import { RequestError } from '../kit/errors.ts'
 
-/** How an error is told. */
+/** How an error is answered. */
 export interface ErrorResponse {
-  /** A 4xx carries its message as `output` too, which is where a model reads. */
+  /** Whether a 4xx carries its message as `output` too, which is what a model reads. */
   readonly forModel?: boolean
   /** As OpenAI's SDKs read it. */
   readonly shape?: 'openai'
-  /** What the answer calls the request, for the log. */
+  /** The id of the request in the answer, for the log. */
   readonly requestId?: string
 }
 
 /** Turns an error into `{ "error": { "code", "message" } }` with its status, and into one line of the log. */
 export type ErrorResponder = (c: Context, error: Error, options?: ErrorResponse) => Response
 
-/** The same trouble is said once in this many seconds, then with the number of times that it was not said. */
+/** The same error is logged once in this many seconds, then with the number of repetitions. */
 const quietSeconds = 60
 
-/** What ruins a training run without anybody noticing: the trainer shows these to the model and goes on. */
+/** Statuses that can ruin a training run unnoticed: the trainer shows them to the model and continues. */
 const loud: ReadonlySet<number> = new Set([401, 403, 409, 422])
 
 /**
- * Makes the responder. Failures of ours are logged as errors, one line each; so are wrong tokens and items that do not
- * fit, but once a minute and not once a call; other faults of the caller's as warnings. With `forModel` a 4xx carries
- * its message as `output` too, which is where a model reads.
+ * Makes the responder. The server's failures are logged as errors, one line each; so are invalid tokens and items that
+ * do not fit, but once a minute instead of once a call; other faults of the caller are logged as warnings.
  */
 export function createErrorResponder(log: Log, now: () => number): ErrorResponder {
   const said = new Map<string, { readonly at: number; unsaid: number }>()
@@ -70,7 +69,7 @@ export interface OpenAiError {
   readonly error: {
     readonly message: string
     readonly type: 'invalid_request_error' | 'server_error'
-    /** What of the request was wrong, as a path: `grader.input`; null where it was nothing in particular. */
+    /** The part of the request that is wrong, as a path such as `grader.input`; null if there is none. */
     readonly param: string | null
     readonly code: string
   }

@@ -28,7 +28,7 @@ export interface LogLine {
   readonly facts: Readonly<Record<string, unknown>>
 }
 
-/** A log that keeps its lines. */
+/** A log that records its lines. */
 export function keepingLog(): Log & { readonly lines: LogLine[] } {
   const lines: LogLine[] = []
   const at = (level: LogLine['level']) => (facts: Readonly<Record<string, unknown>>, message: string) =>
@@ -64,7 +64,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     authenticate: options.authenticate ?? (async () => anonymous),
     log: options.log ?? keepingLog(),
     redact: options.redact,
-    // Tests of a database that is away need not be held up.
+    // Tests of an unavailable database should not wait longer.
     limits: { ...defaultLimits, holdSeconds: 0.2, ...options.limits },
     version: 'test',
     isMigrated: () => isMigrated(database.sql),
@@ -115,7 +115,7 @@ export function gradingOf(rollout: string, output: string, item: unknown = {}) {
   return { sample: { choices: [], output_text: output, output_json: null, output_tools: [] }, item, trace_id: rollout }
 }
 
-/** A promise with its handles, to hold work at a known point and let it go: proof of an interleaving. */
+/** Holds work at a known point until it is opened, to prove an interleaving. */
 export function gate() {
   let open = () => {}
   let arrive = () => {}
@@ -126,13 +126,13 @@ export function gate() {
     arrive = resolve
   })
   return {
-    /** Called by the work: says that it is here, and waits. */
+    /** Called by the work: signals that it has arrived, and waits. */
     async pass(): Promise<void> {
       arrive()
       await opened
     },
     open: () => open(),
-    /** Resolves once the work is here. */
+    /** Resolves once the work has arrived. */
     reached,
   }
 }

@@ -11,8 +11,8 @@ import { anonymous } from '../../src/server/auth/principal.ts'
 import { serve } from '../../src/server/serve.ts'
 import { defineTool } from './app.ts'
 
-// A replica with a tool of each kind, served and stopped as the server is. The one that acts outside does not end in its
-// first attempt before it is told to.
+// A replica with a tool of each kind, served and stopped like the server. The first attempt of the external one does not
+// end until it is aborted.
 const { url, drainSeconds, drainDelaySeconds } = z
   .object({ url: z.string(), drainSeconds: z.coerce.number(), drainDelaySeconds: z.coerce.number() })
   .parse({

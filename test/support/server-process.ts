@@ -49,7 +49,7 @@ export function logOf({ written }: ServerProcess) {
   return lines.map((line) => logLine.parse(JSON.parse(line)))
 }
 
-/** Waits until it says where it listens, and gives that address. */
+/** Waits until it logs its address, and returns that. */
 export async function addressOf(server: ServerProcess): Promise<string> {
   const { written } = server
   const saysIt = () => expect(`${written.out}${written.err}`).toContain('listening on')

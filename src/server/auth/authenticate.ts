@@ -23,18 +23,18 @@ export interface AuthenticatorDeps {
   readonly warn?: (message: string) => void
 }
 
-/** The most characters that a key or token may have: more is refused unread. */
+/** The most characters that a key or token may have; a longer one is refused unread. */
 export const longestToken = 8192
 
-/** Tells whether nobody needs a key: such a server belongs on a loopback address. */
+/** Whether no key is needed; such a server belongs on a loopback address. */
 export function isOpen(settings: AuthSettings): boolean {
   return settings.keys.length === 0 && settings.jwt === undefined
 }
 
 /**
- * Makes the function that says who calls, from a request's headers: from `Authorization: Bearer TOKEN` (or the token
- * alone), or from one of the settings' `keyHeaders`. Where several of them hold something, one that is good is enough.
- * On an open server everybody may do everything.
+ * Makes the function that identifies the caller from a request's headers: from `Authorization: Bearer TOKEN` (or the token
+ * alone), or from one of the settings' `keyHeaders`. If several of them hold something, one valid key is enough.
+ * On an open server every caller may do everything.
  *
  * @throws AuthError `missing_token`, `invalid_token`, `expired_token` (401), `keys_unavailable` (503).
  */
@@ -69,7 +69,7 @@ export function createAuthenticator(
       try {
         return await identify(candidate)
       } catch (error) {
-        // Where one token cannot be judged now, no other's fault may turn the answer into a 401.
+        // If one token cannot be checked now, an invalid other one must not turn the answer into a 401.
         const undecided = error instanceof AuthError && error.code === 'keys_unavailable'
         if (failure === undefined || undecided) failure = error
       }
@@ -85,7 +85,7 @@ interface Presented {
 
 function readTokens(headers: Headers, keyHeaders: readonly string[]): Presented[] {
   return ['authorization', ...keyHeaders].flatMap((header) => {
-    // The headers come trimmed; what else counts as white space somewhere is part of the token here.
+    // Headers arrive trimmed; other white space is part of the token.
     const token = headers.get(header)?.replace(/^bearer(?:[ \t]+|$)/i, '') ?? ''
     return token === '' ? [] : [{ header, token }]
   })
@@ -98,7 +98,7 @@ const keyParameters: ReadonlySet<string> = new Set([
 
 /**
  * Refuses a request that carries a key in its address, where every log on the way would keep it. It goes by the
- * parameter's name (`key`, `api_key`, `access_token`, `code`, … in any spelling), whatever its value is.
+ * parameter's name (`key`, `api_key`, `access_token`, `code`, … in any spelling), whatever its value.
  *
  * @param search a URL's query, with or without its `?`
  * @throws AuthError `invalid_token` (401) that names the parameter.

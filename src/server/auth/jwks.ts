@@ -3,11 +3,11 @@ import { AuthError } from '../../kit/auth-error.ts'
 
 /** After this many milliseconds the keys are fetched again, so that a key that was withdrawn stops working. */
 export const keysFreshMs = 10 * 60_000
-/** For this many milliseconds the last fetched keys go on while their address does not answer. */
+/** For this many milliseconds the last fetched keys stay in use while their address does not answer. */
 export const keysUsableMs = 24 * 60 * 60_000
 /** The address is asked at most once in this many milliseconds, whatever callers send. */
 export const keysCooldownMs = 5_000
-/** For this many milliseconds the address may take to answer, its last byte included. */
+/** How many milliseconds the address may take to answer, including the last byte. */
 export const keysTimeoutMs = 5_000
 
 /** What {@link createRemoteKeys} needs from outside. */
@@ -16,32 +16,32 @@ export interface RemoteKeysDeps {
   readonly fetch?: FetchImplementation
   /** {@link keysTimeoutMs} when left out. */
   readonly timeoutMs?: number | undefined
-  /** Told once for each fetch that failed, so that an operator hears of it while the cached keys go on. */
+  /** Called once for each failed fetch, so that an operator learns of it while the cached keys are still in use. */
   readonly warn?: (message: string) => void
 }
 
 /** The public keys behind a JWKS address. */
 export interface RemoteKeys {
-  /** Finds the key of a token among the keys at hand; never fetches when there are some. */
+  /** Finds the key of a token among the cached keys; fetches only if there are none. */
   readonly resolve: JWTVerifyGetKey
   /** Counts the successful fetches. */
   fetches(): number
   /** Resolves when there are usable keys; throws AuthError `keys_unavailable` when there are none. */
   ready(): Promise<void>
   /**
-   * Looks for keys newer than those of fetch number `seen`: true when there are, false when the address said so little
-   * ago that there are none; throws AuthError `keys_unavailable` when it does not answer, since then nobody can know.
+   * Looks for keys newer than those of fetch number `seen`: true if there are, false if the address was asked too recently
+   * to be asked again. Throws AuthError `keys_unavailable` if it does not answer, because then it cannot be known.
    */
   renew(seen: number): Promise<boolean>
 }
 
 /**
- * Keeps the keys of a JWKS address. One fetch at a time, shared by all who wait. While the address answers, keys older
- * than {@link keysFreshMs} are renewed before use; while it does not, the cached ones go on up to
- * {@link keysUsableMs} and callers wait for no further attempt.
+ * Caches the keys of a JWKS address, with one fetch at a time that all callers share. While the address answers, keys older
+ * than {@link keysFreshMs} are renewed before use; while it does not, the cached ones are used for up to
+ * {@link keysUsableMs}, and callers wait for no further attempt.
  */
 export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
-  // jose drops its keys at the end of their age even when no new ones can be had, so ageing is done here instead.
+  // jose drops expired keys even if no new ones can be fetched, so their age is handled here instead.
   const set = createRemoteJWKSet(url, {
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: Number.POSITIVE_INFINITY,
@@ -102,12 +102,12 @@ export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
   }
 }
 
-/** The 503 for a token that cannot be judged because the keys cannot be had. */
+/** The 503 for a token that cannot be checked because the keys are unavailable. */
 export function unavailable(cause: unknown): AuthError {
   return new AuthError(
     'keys_unavailable',
     "The token could not be checked: the server cannot get the issuer's keys (JWT_JWKS_URL) right now.",
-    'Try again in a few seconds; the token may well be good.',
+    'Try again in a few seconds; the token may be valid.',
     { cause, retryAfterSeconds: keysCooldownMs / 1000 },
   )
 }
@@ -120,9 +120,10 @@ function reasonOf(error: Error): string {
 export const largestKeysBytes = 1024 * 1024
 
 /**
- * Makes a fetch that reads a whole answer of at most `most` bytes, and none that is no 200, so that whoever answers cannot fill the memory.
+ * Makes a fetch that reads answers of at most `most` bytes, and only those with status 200, so that an issuer cannot fill the
+ * memory.
  *
- * The function throws an Error that names the limit when the answer is larger; the rest of it is left unread.
+ * The function throws an Error that names the limit if the answer is larger, and leaves the rest unread.
  */
 export function boundedFetch(fetch: FetchImplementation = globalThis.fetch, most = largestKeysBytes) {
   return async (...request: Parameters<FetchImplementation>): Promise<Response> => {

@@ -6,7 +6,7 @@ import { createRemoteKeys, type RemoteKeys, type RemoteKeysDeps, unavailable } f
 import { impliedScopes, isScope, type Principal, type Scope } from './principal.ts'
 import { createVerifiedTokens, digestOf } from './verified-tokens.ts'
 
-/** The algorithm of tokens signed with the shared secret: no other is accepted with it. */
+/** The algorithm of tokens signed with the shared secret; no other is accepted with it. */
 export const secretAlgorithms: readonly string[] = ['HS256']
 
 /** The algorithms of tokens signed with a key from the JWKS address: asymmetric ones only. */
@@ -15,10 +15,10 @@ export const jwksAlgorithms: readonly string[] = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
 
-/** By how many seconds the clocks of issuer and server may differ. */
+/** How many seconds the clocks of issuer and server may differ by. */
 export const clockToleranceSeconds = 5
 
-/** How JWTs are checked: with a secret, with the keys of an address, or with either. */
+/** How JWTs are verified: with a secret, with the keys of an address, or with either. */
 export interface JwtSettings {
   /** The shared secret, at least 32 bytes. A KeyObject because printing one shows nothing. */
   readonly secret?: KeyObject
@@ -28,15 +28,15 @@ export interface JwtSettings {
   readonly issuer?: string
   /** What `aud` must be or hold. */
   readonly audience?: string
-  /** Narrows the algorithms that are accepted; it can never move one from one kind of key to the other. */
+  /** Narrows the accepted algorithms; it never allows an algorithm for another kind of key. */
   readonly algorithms?: readonly string[]
 }
 
 /**
- * Makes the function that checks a JWT and says whose it is: signature, algorithm, `exp` (required), `nbf`, and `iss`
+ * Makes the function that verifies a JWT and returns its owner: signature, algorithm, `exp` (required), `nbf`, and `iss`
  * and `aud` where the settings name them. A token's `alg` chooses which key may check it, and each kind of key has its own
- * algorithms, so that a public key is never taken for a secret. A token that was found good is not verified again until
- * its time is over or the keys of the address were fetched anew.
+ * algorithms, so that a public key is never taken for a secret. A valid token is not verified again until
+ * it expires or the keys of the address are fetched again.
  *
  * @throws AuthError `invalid_token` or `expired_token` (401) for the token's faults, `keys_unavailable` (503) for ours.
  */
@@ -90,13 +90,13 @@ export function createJwtVerifier(settings: JwtSettings, deps: RemoteKeysDeps): 
   }
 }
 
-/** What a token says, and the number of the fetch whose keys have confirmed it; undefined for the secret. */
+/** A token's claims, and the number of the fetch whose keys verified it; undefined for the secret. */
 interface Verified {
   readonly payload: JWTPayload
   readonly fetched: number | undefined
 }
 
-/** The rule by which jose judges `nbf` and `exp`, which are seconds since 1970. */
+/** The rule that jose applies to `nbf` and `exp`, which are seconds since 1970. */
 function isTimely({ from, until }: { readonly from: number; readonly until: number }, now: Date): boolean {
   const seconds = Math.floor(now.getTime() / 1000)
   return from <= seconds + clockToleranceSeconds && until > seconds - clockToleranceSeconds
@@ -121,7 +121,7 @@ async function verifyByJwks(
   }
 }
 
-/** A token without `kid` may fit several keys, as during a rotation: then each is tried. */
+/** A token without `kid` may match several keys, as during a rotation; each is tried. */
 async function verifyByAny(token: string, keys: RemoteKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
   try {
     return (await jwtVerify(token, keys.resolve, options)).payload
@@ -156,17 +156,17 @@ function principalOf(payload: JWTPayload): Principal {
   return { subject: sub.slice(0, 200), scopes: impliedScopes(granted) }
 }
 
-/** What to do about a JWT that is not accepted. */
+/** What to do about a JWT that is refused. */
 const jwtHint =
   'Send a valid token as "Authorization: Bearer TOKEN"; npm run token -- --scope tools,grade --days 30 makes one.'
 
 /**
- * Says what went wrong with a JWT in words for its sender: the token's faults become `invalid_token` or `expired_token`,
- * a key that cannot be had or used becomes `keys_unavailable`. Claims and token stay out of the message.
+ * Turns a verification error into one for the sender: faults of the token become `invalid_token` or `expired_token`, a key
+ * that is unavailable or unusable becomes `keys_unavailable`. The message contains neither claims nor the token.
  */
 function toAuthError(error: unknown): AuthError {
   if (error instanceof AuthError) return error
-  // A key that cannot be used is the issuer's or the operator's fault, and says nothing about the token.
+  // An unusable key is the issuer's or the operator's fault and says nothing about the token.
   const keyIsBad = error instanceof errors.JWKSInvalid || error instanceof errors.JWKInvalid
   if (!(error instanceof errors.JOSEError) || keyIsBad) return unavailable(error)
   const details = { reason: error.code }
@@ -185,10 +185,10 @@ function problemOf(error: errors.JOSEError): string {
     if (error.claim === 'nbf') return 'The token is not valid yet ("nbf" lies ahead); compare the two clocks.'
     if (error.claim === 'iss') return 'The token\'s "iss" is not the issuer that this server expects (JWT_ISSUER).'
     if (error.claim === 'aud') return 'The token\'s "aud" is not the audience that this server expects (JWT_AUDIENCE).'
-    return `The token's claim "${error.claim}" is not acceptable.`
+    return `The token's claim "${error.claim}" is not accepted.`
   }
-  if (error instanceof errors.JWKSNoMatchingKey) return "None of the issuer's keys is the one that the token names."
-  if (error instanceof errors.JWSSignatureVerificationFailed) return "The token's signature does not fit."
+  if (error instanceof errors.JWKSNoMatchingKey) return 'The issuer does not publish the key that the token names.'
+  if (error instanceof errors.JWSSignatureVerificationFailed) return "The token's signature is not valid."
   return 'The token is not a well-formed JWT.'
 }
 

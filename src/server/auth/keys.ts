@@ -1,8 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { Principal } from './principal.ts'
-import { allScopes, impliedScopes, isScope, type Scope, trainerScopes } from './principal.ts'
+import { allScopes, impliedScopes, isScope, type Principal, type Scope, trainerScopes } from './principal.ts'
 
-/** A static key as the server keeps it: never the key itself. */
+/** A static key as the server keeps it, which is never the key itself. */
 export interface ApiKey {
   /** For logs. Two keys may share a name, as the old and the new one do during a rotation. */
   readonly name: string
@@ -14,10 +13,10 @@ export interface ApiKey {
 /** The fewest characters that a key given by value may have. */
 export const shortestKey = 16
 
-/** What hashing a variable gives that was not set. */
+/** The hash of an empty string, as of a variable that was not set. */
 const hashOfNothing = hash('sha256', '')
 
-const NAME = /^[A-Za-z0-9._-]{1,64}$/
+const namePattern = /^[A-Za-z0-9._-]{1,64}$/
 
 /**
  * Reads the value of `API_KEYS`: entries separated by white space or commas, each one of
@@ -27,8 +26,8 @@ const NAME = /^[A-Za-z0-9._-]{1,64}$/
  *     NAME:SCOPE+SCOPE=KEY         the same with a name, which the log shows
  *
  * where KEY is the key itself (at least 16 visible ASCII characters, no comma) or `sha256:` and the 64 hex digits of its
- * SHA-256. A KEY may hold `:` and may end in `=` as base64 does; one with `=` inside needs its scopes in front, since
- * what stands before an entry's first inner `=` is read as its scopes.
+ * SHA-256. A KEY may hold `:` and may end in `=` as base64 does; one with `=` inside needs its scopes in front, because
+ * the text before an entry's first inner `=` is read as its scopes.
  *
  * @throws Error that says what is wrong with which entry (counted from 1), and never shows a key.
  * @example parseApiKeys('trainer:tools+grade=correct-horse-battery, admin=sha256:9f86…')
@@ -52,15 +51,15 @@ function parseEntry(entry: string, number: number): ApiKey {
   const label = entry.slice(0, split)
   const colon = label.indexOf(':')
   const name = colon === -1 ? `key-${number}` : label.slice(0, colon)
-  // Whatever stands here may be part of a key by mistake, so that no message may show it.
-  if (!NAME.test(name)) {
+  // This text may be part of a key by mistake, so no message may show it.
+  if (!namePattern.test(name)) {
     throw new Error(`entry ${number}: the name before ":" must be 1 to 64 letters, digits, dots, dashes or underscores`)
   }
   const words = label.slice(colon + 1).split('+')
   const scopes = words.filter(isScope)
   if (scopes.length !== words.length) {
     throw new Error(
-      `entry ${number}: what stands before "=" is not a list of scopes joined by "+" (${allScopes.join(', ')}); ` +
+      `entry ${number}: the text before "=" is not a list of scopes joined by "+" (${allScopes.join(', ')}); ` +
         'a key that itself holds "=" needs its scopes in front, as in tools+grade=KEY',
     )
   }
@@ -72,7 +71,7 @@ function digestOf(value: string, number: number): string {
     const hex = value.slice('sha256:'.length).toLowerCase()
     if (!/^[0-9a-f]{64}$/.test(hex)) throw new Error(`entry ${number}: "sha256:" must be followed by 64 hex digits`)
     if (hex === hashOfNothing)
-      throw new Error(`entry ${number}: "sha256:" is followed by the hash of nothing, which is no key`)
+      throw new Error(`entry ${number}: "sha256:" is followed by the hash of an empty string, which is not a key`)
     return hex
   }
   if (!/^[\x21-\x7e]*$/.test(value)) {
@@ -85,8 +84,8 @@ function digestOf(value: string, number: number): string {
 }
 
 /**
- * Makes the function that finds whose key a caller sent, or undefined. It hashes what was sent and compares the digest
- * with every key's in constant time, the first that fits or not, so that how long it takes says nothing about any key.
+ * Makes the function that finds the owner of a presented key, or undefined. It hashes the key and compares the digest with
+ * every known one in constant time, even after a match, so that its duration reveals nothing about any key.
  *
  * @param equal compares two digests of 32 bytes without ending early
  */

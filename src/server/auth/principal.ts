@@ -6,10 +6,10 @@ export type Scope = 'tools' | 'grade' | 'read' | 'admin'
 /** Every scope, in the order in which messages list them. */
 export const allScopes: readonly Scope[] = ['tools', 'grade', 'read', 'admin']
 
-/** What a key without scopes of its own may do: what a trainer needs during a run. */
+/** The scopes of a key that names none: what a trainer needs during a run. */
 export const trainerScopes: readonly Scope[] = ['tools', 'grade']
 
-/** Tells whether a word is the name of a scope. */
+/** Whether a word is the name of a scope. */
 export function isScope(word: string): word is Scope {
   return allScopes.some((scope) => scope === word)
 }
@@ -17,7 +17,7 @@ export function isScope(word: string): word is Scope {
 /**
  * Reads a list of scopes such as `tools,grade`, `tools+grade` or `tools grade`.
  *
- * @throws Error that names the word that is no scope, or says that there is none at all.
+ * @throws Error that names the first word that is not a scope, or says that there are none.
  */
 export function parseScopes(text: string): Scope[] {
   const words = text.split(/[\s,+]+/).filter((word) => word !== '')
@@ -30,7 +30,7 @@ export function parseScopes(text: string): Scope[] {
   return [...scopes]
 }
 
-/** All that a holder of these scopes may do: the same scopes, or every one of them when `admin` is among them. */
+/** Everything that a holder of these scopes may do: the same scopes, or all of them if `admin` is among them. */
 export function impliedScopes(scopes: Iterable<Scope>): ReadonlySet<Scope> {
   const granted = new Set(scopes)
   return granted.has('admin') ? new Set(allScopes) : granted
@@ -43,11 +43,11 @@ export interface Principal {
   readonly scopes: ReadonlySet<Scope>
 }
 
-/** Who everybody is on a server without keys: may do everything. */
+/** Every caller of a server without keys; may do everything. */
 export const anonymous: Principal = { subject: 'anonymous', scopes: new Set(allScopes) }
 
 /**
- * Lets a caller pass who holds at least one of the scopes, or `admin`.
+ * Checks that a caller holds at least one of the scopes, or `admin`.
  *
  * @throws AuthError `insufficient_scope` (403) that names what is needed and what the caller has.
  * @example requireScope(principal, 'read', 'grade')

@@ -7,7 +7,7 @@ import { type ApiKey, parseApiKeys } from './keys.ts'
 /** The headers in which a key may come when `API_KEY_HEADERS` does not say otherwise. */
 export const defaultKeyHeaders: readonly string[] = ['x-functions-key', 'api-key', 'x-api-key']
 
-/** The fewest bytes of `JWT_SECRET`: as many as HS256's own digest has. */
+/** The fewest bytes of `JWT_SECRET`: the length of an HS256 digest. */
 export const shortestSecretBytes = 32
 
 const list = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '')
@@ -47,7 +47,7 @@ const jwksUrl = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-/** Whoever can change the keys on their way can sign tokens, so that plain http must not leave the house. */
+/** Whoever can change the keys in transit can sign tokens, so plain http is allowed on private networks only. */
 function isTrustworthy(url: URL): boolean {
   if (url.protocol === 'https:') return true
   const name = url.hostname
@@ -79,8 +79,8 @@ export const secretAuthVariables: ReadonlySet<string> = new Set(['API_KEYS', 'JW
 
 /**
  * Reads who may call from the environment variables `API_KEYS`, `API_KEY_HEADERS`, `JWT_SECRET`, `JWT_JWKS_URL`,
- * `JWT_ISSUER`, `JWT_AUDIENCE` and `JWT_ALGORITHMS`. An empty variable counts as not set. The settings hold no secret that
- * printing them would show.
+ * `JWT_ISSUER`, `JWT_AUDIENCE` and `JWT_ALGORITHMS`. An empty variable counts as not set. Printing the settings shows no
+ * secret.
  *
  * @throws Error with one line for each variable that is wrong, which names it, and shows its value unless it is secret.
  */
@@ -103,7 +103,7 @@ export function readAuthSettings(env: NodeJS.ProcessEnv): AuthSettings {
   }
 }
 
-/** Refuses settings without effect: each is a check that the operator believes to be there. */
+/** Refuses settings without effect, because the operator relies on the check that each of them asks for. */
 function refuseIdleSettings({ secret, jwksUrl, issuer, audience, algorithms }: JwtSettings): void {
   const idle = [issuer && 'JWT_ISSUER', audience && 'JWT_AUDIENCE', algorithms && 'JWT_ALGORITHMS'].find(Boolean)
   if (idle && !secret && !jwksUrl) throw new Error(`${idle}: has no effect without JWT_SECRET or JWT_JWKS_URL; set one`)

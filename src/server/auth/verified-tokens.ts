@@ -1,18 +1,18 @@
 import { hash } from 'node:crypto'
 import type { Principal } from './principal.ts'
 
-/** A token that was found good. */
+/** A token that was verified. */
 export interface VerifiedToken {
   readonly principal: Principal
   /** Its `nbf` in seconds since 1970; minus infinity without one. */
   readonly from: number
   /** Its `exp` in seconds since 1970. */
   readonly until: number
-  /** The number of the fetch whose keys have confirmed it; undefined when the shared secret did. */
+  /** The number of the fetch whose keys verified it; undefined if the shared secret did. */
   readonly fetched: number | undefined
 }
 
-/** The tokens that were found good, by their digest: never a token itself, never one that was refused. */
+/** Verified tokens, by their digest: never a token itself, never one that was refused. */
 export interface VerifiedTokens {
   find(digest: string): VerifiedToken | undefined
   keep(digest: string, token: VerifiedToken): void
@@ -21,12 +21,12 @@ export interface VerifiedTokens {
   size(): number
 }
 
-/** The most tokens that are remembered. */
+/** How many tokens are cached at most. */
 export const mostVerifiedTokens = 10_000
 
 /**
- * Remembers at most `most` tokens; one more makes it forget the one that has been there longest. Whether a token is still
- * good is for its user to say: nothing here looks at a clock.
+ * Caches at most `most` tokens; one more evicts the oldest. The user decides whether a token is still valid: nothing here
+ * looks at a clock.
  */
 export function createVerifiedTokens(most: number = mostVerifiedTokens): VerifiedTokens {
   const tokens = new Map<string, VerifiedToken>()
@@ -42,7 +42,7 @@ export function createVerifiedTokens(most: number = mostVerifiedTokens): Verifie
   }
 }
 
-/** What a token is remembered by: its SHA-256, in which nobody can steer towards another token's place. */
+/** The key of a token in the cache: its SHA-256, for which no second token can be constructed. */
 export function digestOf(token: string): string {
   return hash('sha256', token, 'base64')
 }

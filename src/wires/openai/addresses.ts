@@ -11,7 +11,7 @@ import { type BodyLimits, readBody, turnOf } from '../read-body.ts'
 import { graderBody, graderRunBody, readGrader, runPosted } from './graders.ts'
 import { runTool, toolRunBody } from './tool-run.ts'
 
-/** Below these stand the addresses that OpenAI's SDKs call: OpenAI's own, Azure's newer and Azure's older one. */
+/** The prefixes of the addresses that OpenAI's SDKs call: OpenAI's own, Azure's newer one and Azure's older one. */
 export const openAiBases = ['/v1', '/openai/v1', '/openai'] as const
 
 /** What these addresses are served with. */
@@ -19,14 +19,14 @@ export interface OpenAiAddressesSettings extends BodyLimits {
   readonly runs: GraderRuns
   readonly call: Caller['call']
   readonly outbound: Pick<Outbound, 'post'>
-  /** The address at which others reach this server; undefined where it was not told. */
+  /** The address at which others reach this server; undefined if it is not configured. */
   readonly publicUrl: string | undefined
-  /** Lets a request pass that may use the scope, or throws. */
+  /** Throws unless the caller has the scope. */
   readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<void>
   readonly respond: ErrorResponder
 }
 
-/** What is known of a request of these addresses. */
+/** The context of a request to these addresses. */
 interface Known {
   Variables: { requestId: string }
 }
@@ -40,7 +40,7 @@ export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> 
   const reachedAt = (c: Context) => [...(publicUrl === undefined ? [] : [publicUrl]), new URL(c.req.url).origin]
   const app = new Hono<Known>()
   app.onError((error, c) => {
-    // The SDKs would try a 409 again, which ours never mends.
+    // The SDKs retry a 409, which would not help here.
     if (error instanceof RequestError && error.status === 409) c.header('x-should-retry', 'false')
     return respond(c, error, { shape: 'openai', requestId: c.get('requestId') })
   })
@@ -79,7 +79,7 @@ export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> 
   }
   for (const base of openAiBases) {
     app.all(`${base}/*`, (c) => {
-      const message = `${c.req.method} ${shorten(c.req.path, 200)} is none of the API's addresses that this server has`
+      const message = `${c.req.method} ${shorten(c.req.path, 200)} is not an address of the API that this server implements`
       throw new RequestError(404, 'not_found', message)
     })
   }

@@ -30,7 +30,7 @@ export const graderBody = z.object({ grader: z.unknown().optional() })
 
 type RunBody = z.infer<typeof graderRunBody>
 
-/** Reads the grader of a body; throws a `RequestError`, 400, whose `param` says what of it is wrong. */
+/** Reads the grader of a body; throws a `RequestError`, 400, whose `param` names the part that is wrong. */
 export function readGrader({ grader }: { readonly grader?: unknown }): OpenAiGrader {
   const checked = checkGrader(grader)
   if (checked.ok) return checked.grader
@@ -38,8 +38,8 @@ export function readGrader({ grader }: { readonly grader?: unknown }): OpenAiGra
 }
 
 /**
- * Answers `graders/run`. `reward` is null, never 0, where there is no score for reasons that are not the model's: the flags
- * and the reason say which. `metadata.reason` is this server's own.
+ * Answers `graders/run`. `reward` is null, never 0, if there is no score for a reason that is not the model's fault: the
+ * flags and the reason say which. `metadata.reason` is an extension of this server.
  *
  * @see https://platform.openai.com/docs/api-reference/graders/run
  */

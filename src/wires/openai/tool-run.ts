@@ -20,7 +20,7 @@ type ToolRunBody = z.infer<typeof toolRunBody>
 export interface ToolRunSettings {
   readonly call: Caller['call']
   readonly outbound: Pick<Outbound, 'post'>
-  /** The addresses at which this server is reached. */
+  /** The addresses at which this server is reachable. */
   readonly reachedAt: readonly string[]
 }
 
@@ -37,8 +37,8 @@ export interface ToolRun {
 }
 
 /**
- * Calls a tool by its `server_url`. One of this server, or none, is served in-process through the verb, with all that holds
- * for a call; any other is asked through `outbound`, which refuses what is not allowed, and is not recorded here.
+ * Calls a tool by its `server_url`. An address of this server, or none, is served in-process like any other call. Another
+ * address is called through `outbound`, which refuses addresses that are not allowed, and the call is not recorded here.
  *
  * Throws a `RequestError`: 400 with a `param` for an address that is refused, 5xx for a server that failed.
  */
@@ -77,7 +77,7 @@ async function runElsewhere(outbound: ToolRunSettings['outbound'], address: stri
   throw new RequestError(500, 'tool_server_failed', 'the tool server answered without an "output" that is a string')
 }
 
-/** What another server's failure is to the caller: what another try would not mend is a 400, the rest a 5xx. */
+/** Translates another server's failure: one that a retry would not change is a 400, the rest is a 5xx. */
 function failureOf({ reason, message, status = 0 }: OutboundError): RequestError {
   if (reason === 'refused') return wrong('server_url', 'server_url_refused', `server_url: ${message}`)
   if (reason === 'timed_out') return new RequestError(504, 'tool_server_timed_out', message)

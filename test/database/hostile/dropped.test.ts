@@ -60,7 +60,7 @@ describe('a connection that is dropped', () => {
     },
   )
 
-  it('in the midst of the body: nothing ran, nothing is recorded, and the retry is the first', async () => {
+  it('in the middle of the body: nothing ran, nothing is recorded, and the retry is the first attempt', async () => {
     const { tool, door, runs } = held('database')
     door.open()
     const { port, close } = await listening(tool)

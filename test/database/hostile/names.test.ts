@@ -87,7 +87,7 @@ describe('a name', () => {
     expect((await ask(app, `/graders/${encodeURIComponent(`x${name}`)}`, calling(grading))).status).toBe(404)
   })
 
-  it('in an address with more slashes or with dot segments is no address of the server', async () => {
+  it('in an address with more slashes or with dot segments is not found', async () => {
     const app = arena.replica()
     for (const path of ['/tools/a/b', '/tools//list', '/tools/../../etc/passwd', '/tools/%2e%2e/list']) {
       expect([path, (await ask(app, path, calling({}))).status]).toEqual([path, 404])

@@ -54,7 +54,7 @@ async function beginRequest(port: number, head: string, begin = '{"beg'): Promis
 }
 
 describe('a server with as many requests in flight as it may have', () => {
-  it('turns further ones away before their bodies are read, and those in flight finish', async () => {
+  it('refuses further ones before their bodies are read, and finishes those in flight', async () => {
     const { held, counted, log, port, ask, call } = await startServer({ maxRequestsInFlight: 3 })
     const running = ['full-1', 'full-2', 'full-3'].map((rollout) => call(rollout))
     await expect.poll(() => counted.running).toBe(3)
@@ -76,14 +76,14 @@ describe('a server with as many requests in flight as it may have', () => {
     for (const { status, body } of await Promise.all(running)) expect([status, body.output]).toEqual([200, 'done'])
     expect((await ask('/readyz')).status).toBe(200)
     expect((await call('full-4')).status).toBe(200)
-    const said = log.lines.filter(({ facts }) => 'requests' in facts || 'turnedAway' in facts)
-    expect(said.map(({ level, facts }) => [level, facts['code'], facts['turnedAway']])).toEqual([
+    const said = log.lines.filter(({ facts }) => 'requests' in facts || 'refused' in facts)
+    expect(said.map(({ level, facts }) => [level, facts['code'], facts['refused']])).toEqual([
       ['error', 'overloaded', undefined],
       ['warn', 'overload_over', 3],
     ])
   })
 
-  it('counts the bytes of bodies too, and takes one of unannounced length for the longest', async () => {
+  it('counts the bytes of bodies too, and assumes the maximum for one of unannounced length', async () => {
     const limits = { maxBytesInFlight: 10_000, maxBodyBytes: 6_000 }
     const { held, counted, port, call } = await startServer(limits)
     const running = [call('bytes-1', 'x'.repeat(5_000))]
@@ -97,7 +97,7 @@ describe('a server with as many requests in flight as it may have', () => {
     expect((await call('bytes-2', 'x'.repeat(5_000))).status).toBe(200)
   })
 
-  it('is not there yet with 500 calls that wait for something outside and a burst of 3,000 others', async () => {
+  it('is not reached by 500 calls that wait for an external service and a burst of 3,000 others', async () => {
     const held = gate()
     const running = { calls: 0 }
     const wait = defineTool({

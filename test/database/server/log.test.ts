@@ -16,7 +16,7 @@ const notes = pgTable('notes', { note: text('note'), length: integer('length') }
 const answer = 'the-answer-that-nobody-may-read'
 
 describe('what the log says of a failure', () => {
-  it('says what happened and where, and nothing of the rows that it happened to', async () => {
+  it('says what happened and where, and nothing about the rows concerned', async () => {
     const held = gate()
     const log = keepingLog()
     const tools = [
@@ -68,7 +68,7 @@ describe('what the log says of a failure', () => {
     expect(JSON.stringify(log.lines.map(({ facts: { cause: _, ...facts } }) => facts))).not.toContain(answer)
   })
 
-  it('says it of what has no end, of several errors at once and of what is no error', () => {
+  it('handles endless messages, several errors at once, and thrown values that are not errors', () => {
     const endless = new Error('again')
     endless.cause = endless
     const depth = ({ cause }: LoggableError): number => (cause === undefined ? 1 : 1 + depth(cause))

@@ -6,7 +6,7 @@ import { parseEnv } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { readAuthSettings } from '../../../src/server/auth/settings.ts'
-import { bearer, turnedAway } from '../../support/auth/turned-away.ts'
+import { authErrorOf, bearer } from '../../support/auth/auth-error.ts'
 import { compiled } from '../../support/scorekeeper.ts'
 
 describe('npm run token', { timeout: 60_000 }, () => {
@@ -35,7 +35,7 @@ describe('npm run token', { timeout: 60_000 }, () => {
   }
   const env = () => readFile(join(folder, '.env'), 'utf8')
 
-  it('makes a secret where there is none, keeps it in a .env that only its owner reads, and its token lets in', async () => {
+  it('creates a missing secret in a .env file that only its owner can read, and its token is accepted', async () => {
     const made = await run(['--scope', 'tools,grade', '--days', '30', '--subject', 'my-trainer'])
     expect(made.code).toBe(0)
     expect(made.stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)
@@ -48,7 +48,7 @@ describe('npm run token', { timeout: 60_000 }, () => {
     const principal = await createAuthenticator(settings)(bearer(made.stdout.trim()))
     expect([principal.subject, ...principal.scopes]).toEqual(['my-trainer', 'tools', 'grade'])
     const later = createAuthenticator(settings, { now: () => new Date(Date.now() + 31 * 24 * 60 * 60 * 1000) })
-    expect((await turnedAway(later(bearer(made.stdout.trim())))).code).toBe('expired_token')
+    expect((await authErrorOf(later(bearer(made.stdout.trim())))).code).toBe('expired_token')
 
     const again = await run(['--scope', 'admin'])
     expect(again.stderr).not.toContain('new one')

@@ -49,7 +49,7 @@ describe('after a storm', () => {
     await target.isWell()
   })
 
-  it('of connections that are dropped in the midst of a body or before the answer', async () => {
+  it('of connections that are dropped in the middle of a body or before the answer', async () => {
     const spelt = whole('/tools', call)
     await Promise.all(
       Array.from({ length: 150 }, (_, n) =>

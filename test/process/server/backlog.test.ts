@@ -14,7 +14,7 @@ const allowed = () => {
   }
 }
 
-it('keeps the new connections of a burst waiting, though it cannot accept one of them yet', async () => {
+it('queues the new connections of a burst while it cannot accept any of them', async () => {
   const home = await createTestDatabase()
   const folder = makeFolder()
   const server = spawnServer(folder, { DATABASE_URL: home.url, PORT: '0' })

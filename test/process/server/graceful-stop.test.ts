@@ -61,7 +61,7 @@ const effectsOf = async (rollout: string) =>
   )
 
 describe('a server that is told to stop under load', () => {
-  it('answers all that had begun, says on each connection that it closes, and exits with 0', async () => {
+  it('answers every request that had begun, announces on each connection that it closes, and exits with 0', async () => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '15' })
     const counted = { before: 0, after: 0 }
     let isStopping = false
@@ -110,7 +110,7 @@ describe('a server that is told to stop under load', () => {
     expect(written).toEqual({ effects: writes, rollouts: writes })
   })
 
-  it('answers whose connection the system has taken, though the server has not accepted it yet', async () => {
+  it('answers connections that the system has queued but the server has not accepted yet', async () => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '15' })
     // While it is frozen its system takes connections and what is sent on them; the signal is there before it accepts one.
     child.kill('SIGSTOP')
@@ -150,7 +150,7 @@ describe('a server that is told to stop under load', () => {
     },
   )
 
-  it('still takes connections for a while, if that is wished, though it says that it is not ready', async () => {
+  it('still accepts connections for a while, if configured, while it reports that it is not ready', async () => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '10', DRAIN_DELAY_SECONDS: '2' })
     child.kill('SIGTERM')
     const ready = () => ask(undefined, `${url}/readyz`)

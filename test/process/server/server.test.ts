@@ -94,7 +94,7 @@ const somebodyWaits = () =>
     .toBeGreaterThan(0)
 
 describe('the server process', () => {
-  it('says where it listens, serves a rollout over a socket, and ends in order on SIGTERM', async () => {
+  it('logs its address, serves a rollout over a socket, and stops gracefully on SIGTERM', async () => {
     const server = await start()
     const { url, child, written, ended } = server
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
@@ -117,7 +117,7 @@ describe('the server process', () => {
     expect(lines.at(-1)?.msg).toContain('stopping')
   })
 
-  it('finishes the request that runs when it is told to stop, takes no other, and exits with 0', async () => {
+  it('finishes the running request when it is told to stop, accepts no other, and exits with 0', async () => {
     const { url, child, ended } = await start()
     // The record of the call waits for this lock, so that the request is known to run.
     const release = await lock('tool_calls')
@@ -147,7 +147,7 @@ describe('the server process', () => {
     expect(await ended).toBe(0)
   })
 
-  it('stays until the failures are recorded that the database has not heard of yet', async () => {
+  it('does not exit before the failures are recorded that the database does not have yet', async () => {
     const server = await start({ DRAIN_SECONDS: '0.2' })
     await database.sql`alter table tool_calls add constraint away check (call_id <> 'handed-in')`
     const answer = postTo(`${server.url}/tools/list`, call('handed-in', { path: '' }))
@@ -163,7 +163,7 @@ describe('the server process', () => {
     expect([...rows]).toEqual([{ outcome: 'failed' }])
   })
 
-  it('serves whoever has a key, on all addresses', async () => {
+  it('serves any caller with a key, on all addresses', async () => {
     const key = 'a-key-of-sixteen-characters'
     const { url, written } = await start({ HOST: '0.0.0.0', API_KEYS: key })
     const at = url.replace('0.0.0.0', '127.0.0.1')

@@ -52,7 +52,7 @@ async function ask(url: string, path: string, body: object) {
 }
 
 describe('a server whose environment has settings', () => {
-  it('gives them to tools and graders, and never writes their values to its log', async () => {
+  it('passes them to tools and graders, and never writes their values to its log', async () => {
     const server = start('runs', 'server', secrets, { DATABASE_URL: home.url, PORT: '0', MAX_MAILS: '7' })
     const url = await addressOf(server)
     const called = await ask(url, '/tools/sent_to', toolCall('sent_to', 's-1', 'c-1'))

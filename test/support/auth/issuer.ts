@@ -21,10 +21,10 @@ export async function makeIssuerKey(alg: string, kid?: string, at = new Date()):
   }
 }
 
-/** An issuer that publishes keys at an address of this machine, and can fall silent and come back on the same port. */
+/** An issuer that publishes keys on this machine, and can stop and restart on the same port. */
 export interface Issuer {
   readonly url: URL
-  /** How often the address was asked. */
+  /** How often the address was requested. */
   asked(): number
   publish(...keys: readonly IssuerKey[]): void
   /** Answers with this body and status from now on, until `publish`. */

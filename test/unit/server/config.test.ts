@@ -19,7 +19,7 @@ function problemOf(env: Record<string, string>): string {
 }
 
 describe('the settings', () => {
-  it('are these when no variable is set, or all are empty', () => {
+  it('have these defaults if no variable is set, or all are empty', () => {
     const defaults = {
       isProduction: false,
       isUnderNpm: false,
@@ -53,7 +53,7 @@ describe('the settings', () => {
     for (const name of examples) expect(exampleSettings.map(([each]) => each)).toContain(name)
   })
 
-  it('do not mind variables of others', () => {
+  it('ignore variables of other programs', () => {
     expect(loadConfig({ PATH: '/bin', PORTS: 'x', NODE_ENV: 'test' })).toEqual(loadConfig({}))
   })
 })
@@ -144,7 +144,7 @@ describe('a variable', () => {
     expect(problem).not.toContain('hunter2')
   })
 
-  it('is complained about together with all others that are wrong, a line each', () => {
+  it('is reported together with all others that are wrong, one line each', () => {
     const problem = problemOf({ PORT: 'x', LOG_LEVEL: 'loud', JWT_SECRET: 'short', RETENTION_DAYS: '0' })
     expect(problem.split('\n').map((line) => line.split(/[ :]/)[0])).toEqual([
       'PORT',
@@ -158,7 +158,7 @@ describe('a variable', () => {
 describe('an embeddings endpoint', () => {
   const url = 'http://localhost:11434/v1'
 
-  it('has an address and a model, and a key if it wants one', () => {
+  it('has an address and a model, and optionally a key', () => {
     const { embeddings } = loadConfig({ EMBEDDINGS_URL: url, EMBEDDINGS_MODEL: 'm' })
     expect(embeddings).toEqual({ url, model: 'm', apiKey: undefined })
     const keyed = loadConfig({ EMBEDDINGS_URL: url, EMBEDDINGS_MODEL: 'm', EMBEDDINGS_API_KEY: 'k' })
@@ -185,7 +185,7 @@ describe('a judge', () => {
     })
   })
 
-  it('may have a key, models that are asked instead of others, a cap and a time-out', () => {
+  it('may have a key, replacements for models, a limit and a timeout', () => {
     const more = {
       JUDGE_API_KEY: 'k',
       JUDGE_MODELS: 'a=b, c = d,',

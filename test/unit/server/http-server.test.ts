@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createHttpServer, type Patience } from '../../../src/server/http-server.ts'
+import { createHttpServer, type PeerTimeouts } from '../../../src/server/http-server.ts'
 import { gate } from '../../support/app.ts'
 
 const closers: (() => void)[] = []
@@ -12,8 +12,8 @@ afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
 
-/** A server of little patience, with a route that reads, one that waits at a gate and one that says much. */
-async function startServer(patience: Partial<Patience> = {}) {
+/** A server of little timeouts, with a route that reads, one that waits at a gate and one that says much. */
+async function startServer(timeouts: Partial<PeerTimeouts> = {}) {
   const held = gate()
   const app = new Hono()
   app.post('/read', async (c) => c.text(await c.req.text()))
@@ -22,7 +22,7 @@ async function startServer(patience: Partial<Patience> = {}) {
     return c.text('answered')
   })
   app.get('/much', (c) => c.text('x'.repeat(50_000_000)))
-  const { server } = createHttpServer(app.fetch, { head: 60, request: 60, answer: 60, idle: 60, ...patience })
+  const { server } = createHttpServer(app.fetch, { head: 60, request: 60, answer: 60, idle: 60, ...timeouts })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = z.object({ port: z.number() }).parse(server.address())
@@ -56,17 +56,17 @@ describe('the HTTP server', () => {
     ['whose head never ends', 'POST /read HTTP/1.1\r\nhost: x\r\n'],
     ['whose body never ends', 'POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc'],
     ['whose chunks never end', 'POST /read HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
-  ])('gives up a request %s, as one that may come again', async (_, text) => {
+  ])('answers a request %s with a status that is retried', async (_, text) => {
     const { say } = await startServer({ head: 0.3, request: 0.3 })
     expect(await heardOn(say(text))).toMatch(late)
   })
 
-  it('gives up a connection on which nothing is ever asked', async () => {
+  it('closes a connection on which no request ever arrives', async () => {
     const { say } = await startServer({ head: 0.3, request: 0.3 })
     expect(await heardOn(say(''))).toMatch(/^(HTTP\/1\.1 503 .*)?$/s)
   })
 
-  it('gives up who does not take the answer, and not who takes it slowly', async () => {
+  it('disconnects a client that does not read the answer, and not one that reads it slowly', async () => {
     const { server, say } = await startServer({ answer: 1 })
     const accepted = once(server, 'connection')
     const deaf = say('GET /much HTTP/1.1\r\nhost: x\r\n\r\n')
@@ -80,13 +80,13 @@ describe('the HTTP server', () => {
     for await (const chunk of slow) {
       const before = bytes
       bytes += z.instanceof(Buffer).parse(chunk).byteLength
-      // Twenty times a pause that is shorter than the server's patience, which takes longer than that altogether.
+      // Twenty times a pause that is shorter than the server's timeouts, which takes longer than that altogether.
       if (Math.floor(bytes / 2_500_000) > Math.floor(before / 2_500_000)) await sleep(100)
     }
     expect(bytes).toBeGreaterThan(50_000_000)
   })
 
-  it('does not mind how long an answer takes to be made', async () => {
+  it('sets no limit on how long an answer takes to be made', async () => {
     const { held, say } = await startServer({ answer: 0.2, idle: 0.2, head: 0.2, request: 0.2 })
     const socket = say('POST /wait HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n')
     const heard = heardOn(socket)

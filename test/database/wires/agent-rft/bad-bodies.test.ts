@@ -49,7 +49,7 @@ describe('a body that cannot be used', () => {
     ['a surrogate in UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
     ['an overlong form', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
     ['a character that is cut off', Buffer.from('{"item":"\u20ac').subarray(0, -1)],
-  ])('because it is no UTF-8 (%s) is a 400, whether its length is announced or not', async (_, bytes) => {
+  ])('because it is not UTF-8 (%s) is a 400, whether its length is announced or not', async (_, bytes) => {
     const announced = { 'content-length': String(bytes.length) }
     for (const headers of [announced, { 'transfer-encoding': 'chunked' }]) {
       const response = await app().request('/tools/echo', { method: 'POST', headers, body: new Uint8Array(bytes) })
@@ -74,7 +74,7 @@ describe('a body that cannot be used', () => {
     )
   })
 
-  it('is not quoted, for the answer may stand in it', async () => {
+  it('is not quoted, because it may contain the answer', async () => {
     for (const text of ['{"reference_answer":"94.0",?}', '{"item":{"reference_answer":94.0,nope}}', 'x 94.0']) {
       expect((await post(app(), '/tools/echo', text)).text).not.toContain('94')
     }
@@ -119,7 +119,7 @@ describe('a body that cannot be used', () => {
 
 describe('an output over the limit', () => {
   it.each(['none', 'database', 'external'] as const)(
-    'of a tool with effects %s is refused in words',
+    'of a tool with effects %s is refused with an explanation',
     async (effects) => {
       const head = { name: 'long', description: 'Says much.', input: z.object({ n: z.number() }) }
       const run = ({ input }: { input: { n: number } }) => '"'.repeat(input.n)

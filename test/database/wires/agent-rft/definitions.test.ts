@@ -103,7 +103,7 @@ const sdkPaths = ['/v1', '/openai/v1', '/openai'].flatMap((base) =>
 )
 
 describe('GET /openapi.json', () => {
-  it('is an OpenAPI 3.1 document of all addresses, whose references lead somewhere', async () => {
+  it('is an OpenAPI 3.1 document of all addresses, whose references resolve', async () => {
     const text = await (await app().request('/openapi.json')).text()
     const document = openApi31.parse(JSON.parse(text))
     expect(Object.keys(document.paths).sort()).toEqual(
@@ -175,7 +175,7 @@ describe('a server', () => {
     expect((await app().request('/readyz', { method: 'HEAD' })).status).toBe(200)
   })
 
-  it('refuses to be made of two tools or two graders of one name', () => {
+  it('refuses two tools or two graders with the same name', () => {
     expect(() => testApp(database, { tools: [search, nothing, search] })).toThrow('two tools are named "search"')
     expect(() => testApp(database, { graders: [one, one] })).toThrow('two graders are named "one"')
   })

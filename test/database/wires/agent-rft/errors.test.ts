@@ -29,7 +29,7 @@ function guarded(now?: () => number) {
 const call = toolCall('look', 'errors', 'a')
 const grading = gradingOf('errors', 'x')
 
-describe('an address that is none', () => {
+describe('an unknown address', () => {
   it.each([
     ['GET', '/'],
     ['POST', '/'],
@@ -117,7 +117,7 @@ describe('a caller', () => {
     expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
   })
 
-  it('with a wrong token is a 401 that is said loudly, without the token, once a minute with a count', async () => {
+  it('with an invalid token is a 401 that is logged as an error, without the token, once a minute with a count', async () => {
     let now = 0
     const { app, log } = guarded(() => now)
     const wrong = 'a-key-with-a-typo-in-it'

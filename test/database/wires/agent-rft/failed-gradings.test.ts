@@ -53,12 +53,12 @@ describe('a grader that gives', () => {
       'judge_not_configured',
     ],
     [
-      'what it asks is away',
-      () => Promise.reject(new UngradableError(503, 'simulator_away', 'away')),
-      'simulator_away',
+      'the service that it calls is unavailable',
+      () => Promise.reject(new UngradableError(503, 'simulator_unavailable', 'away')),
+      'simulator_unavailable',
     ],
   ])(
-    'nothing because %s leaves the rollout ungradable, which is no failure of its own and no number',
+    'nothing because %s leaves the rollout ungradable, which is neither a failure nor a score',
     async (why, ask, code) => {
       const grade = async (context: Asking) => (await ask(context)).score
       const app = testApp(database, { graders: [defineGrader({ name: 'asking', version: '1', grade })] })

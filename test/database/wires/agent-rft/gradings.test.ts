@@ -150,7 +150,7 @@ describe('a grading', () => {
     expect([status, headers.get('x-rollout-id')]).toEqual([200, expect.stringMatching(/^rollout_.{36}$/)])
   })
 
-  it('comes after the calls: the grader sees them in order with arguments, outputs and the state', async () => {
+  it('waits for the calls: the grader sees them in order with arguments, outputs and the state', async () => {
     const note = defineTool({
       name: 'note',
       description: 'Notes.',
@@ -205,7 +205,7 @@ describe('the promise of being graded once: the same grading again', () => {
     expect(await grades('again')).toHaveLength(1)
   })
 
-  it('at the same moment runs the grader once', async () => {
+  it('sent concurrently runs the grader once', async () => {
     const { runs, replica } = counting()
     const asked = Array.from({ length: 8 }, () => post(replica, '/grade', gradingOf('burst', 'x')))
     expect(new Set((await Promise.all(asked)).map(({ text }) => text))).toEqual(new Set(['{"score":0.1}']))

@@ -120,7 +120,7 @@ describe('a tool call', () => {
     }
   })
 
-  it('with the id of another call of the rollout is refused, loudly, and the first one stays', async () => {
+  it('with the id of another call of the rollout is refused and logged as an error, and the first call is kept', async () => {
     const log = keepingLog()
     const replica = testApp(database, { tools: [say, other], log })
     await post(replica, '/tools/say', toolCall('say', 'reused', 'a', { text: 'first' }))
@@ -136,7 +136,7 @@ describe('a tool call', () => {
   })
 
   it.each(['none', 'database', 'external'] as const)(
-    'with effects %s and the id of a call that failed is refused as well: it is no other attempt at that one',
+    'with effects %s and the id of a failed call is refused too: it is not another attempt at that call',
     async (effects) => {
       const failing = defineTool({
         ...{ name: 'failing', description: 'Fails.', input: z.object({}), effects: 'none' },

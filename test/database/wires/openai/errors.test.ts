@@ -34,7 +34,7 @@ const type = 'invalid_request_error'
 describe.each(bases)('under %s', (base) => {
   const ask = (key: string, { path, body }: { path: string; body: object }) => clientAt(base, key).post(path, { body })
 
-  it('who has no key, or one without the scope, is turned away in OpenAI’s shape', async () => {
+  it('without a key, or with one that lacks the scope, is refused in OpenAI’s shape', async () => {
     for (const address of [run, validate, tool]) {
       const error = await thrown(ask('no-key-of-any-kind', address))
       expect(error).toMatchObject({
@@ -95,7 +95,7 @@ describe('an address of the SDKs', () => {
     expect([response.status, await response.json()]).toMatchObject([401, { error: { type, code: 'invalid_token' } }])
   })
 
-  it('tells of a call id that stands for another call, and that trying again is no use', async () => {
+  it('reports a call id that belongs to another call, and that a retry does not help', async () => {
     const call = (name: string) => ({ path: tool.path, body: { name, call_id: 'reused', trace_id: 'errors-reused' } })
     let tries = 0
     const counting: typeof fetch = (...request) => {

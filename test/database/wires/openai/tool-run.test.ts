@@ -119,7 +119,7 @@ describe('tool/run of a tool of this server', () => {
 })
 
 describe('tool/run of a tool elsewhere', () => {
-  it('asks an address of the list, with the headers that were given and none of the caller’s', async () => {
+  it('calls a listed address with the given headers and none of the caller’s', async () => {
     const headers = { authorization: 'Bearer of-the-tool', 'x-functions-key': 'theirs' }
     const made = await run({
       server_url: `${elsewhere.origin}/tools/add`,

@@ -42,7 +42,7 @@ function thaw(): void {
 }
 
 describe('a server whose database is frozen', () => {
-  it('answers every call and grading with a 503 that may be retried, and goes on by itself when that is over', async () => {
+  it('answers every call and grading with a 503 that may be retried, and recovers by itself', async () => {
     const head = { description: 'D.', input: z.object({}) }
     const tools = [
       defineTool({ ...head, name: 'none', effects: 'none', run: () => 'none' }),

@@ -8,14 +8,14 @@ import {
 } from '../../../../src/server/auth/authenticate.ts'
 import { requireScope } from '../../../../src/server/auth/principal.ts'
 import { readAuthSettings } from '../../../../src/server/auth/settings.ts'
-import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
+import { authErrorOf, bearer } from '../../../support/auth/auth-error.ts'
 
 const KEY = 'correct-horse-battery-staple'
 const settings: AuthSettings = readAuthSettings({ API_KEYS: `trainer:tools=${KEY} reader:read=${KEY}-2` })
 const authenticate = createAuthenticator(settings)
 
 describe('a server without keys', () => {
-  it('is open: everybody may do everything, whatever they send', async () => {
+  it('is open: every caller may do everything, whatever they send', async () => {
     const open = readAuthSettings({})
     expect(isOpen(open)).toBe(true)
     expect(isOpen(settings)).toBe(false)
@@ -42,10 +42,10 @@ describe('a key in a header', () => {
   it('is found in the headers that API_KEY_HEADERS names, and only there', async () => {
     const own = createAuthenticator(readAuthSettings({ API_KEYS: KEY, API_KEY_HEADERS: 'X-Trainer-Key, X-Other' }))
     expect((await own(new Headers({ 'x-trainer-key': KEY }))).subject).toBe('key-1')
-    expect((await turnedAway(own(new Headers({ 'x-api-key': KEY })))).code).toBe('missing_token')
+    expect((await authErrorOf(own(new Headers({ 'x-api-key': KEY })))).code).toBe('missing_token')
   })
 
-  it('is enough, even when another header holds something that is none', async () => {
+  it('is enough, even if another header contains an invalid one', async () => {
     const both = new Headers({ authorization: 'Basic dXNlcjpwYXNz', 'x-api-key': KEY })
     expect((await authenticate(both)).subject).toBe('trainer')
   })
@@ -59,14 +59,14 @@ describe('a key in a header', () => {
     ['the key twice', { 'x-api-key': `${KEY}, ${KEY}` }, 'invalid_token', /"x-api-key" is not of the form/],
     ['a JWT', { authorization: 'Bearer e30.e30.e30' }, 'invalid_token', /holds a JWT, but/],
   ])('is missing or wrong: %s', async (_, headers, code, message) => {
-    const error = await turnedAway(authenticate(new Headers(headers)))
+    const error = await authErrorOf(authenticate(new Headers(headers)))
     expect(error).toMatchObject({ code, status: 401 })
     expect(error.message).toMatch(message)
     expect(error.hint).toContain('x-functions-key, api-key, x-api-key')
   })
 
   it('is refused unread when it is longer than any token', async () => {
-    const error = await turnedAway(authenticate(bearer('a'.repeat(8193))))
+    const error = await authErrorOf(authenticate(bearer('a'.repeat(8193))))
     expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
     expect(error.message).toContain('longer than 8192 characters')
   })
@@ -74,7 +74,7 @@ describe('a key in a header', () => {
   it('is never part of an error', async () => {
     const secret = 'not-the-key-but-nearly-so'
     for (const value of [secret, `Basic ${secret}`, `${secret}.${secret}.${secret}`]) {
-      const error = await turnedAway(authenticate(new Headers({ 'x-api-key': value })))
+      const error = await authErrorOf(authenticate(new Headers({ 'x-api-key': value })))
       expect(JSON.stringify([error.message, error.hint, error.details, error.stack, error.cause])).not.toContain(secret)
     }
   })
@@ -87,16 +87,16 @@ describe('a key in a header', () => {
 })
 
 describe('scopes', () => {
-  it('let pass who has one of those asked for', async () => {
+  it('admit a caller that has one of those required', async () => {
     const trainer = await authenticate(bearer(KEY))
     expect(() => requireScope(trainer, 'tools')).not.toThrow()
     expect(() => requireScope(trainer, 'grade', 'tools')).not.toThrow()
   })
 
-  it('turn away everybody else with 403, naming what is needed and what is there', async () => {
+  it('refuse every other caller with 403, naming what is required and what is present', async () => {
     const reader = await authenticate(bearer(`${KEY}-2`))
     const attempt = Promise.resolve().then(() => requireScope(reader, 'tools', 'grade'))
-    const error = await turnedAway(attempt)
+    const error = await authErrorOf(attempt)
     expect(error).toMatchObject({ code: 'insufficient_scope', status: 403 })
     expect(error.message).toContain('needs the scope "tools" or "grade"; the token in use has only "read"')
   })
@@ -106,7 +106,7 @@ describe('a key in the address', () => {
   it.each(['?key=x', '?api_key=x', 'API-Key=x', '?q=1&access_token=x', '?code=x', '?x-functions-key=', '?a%70ikey=x'])(
     'is refused: %s',
     async (search) => {
-      const error = await turnedAway(Promise.resolve().then(() => refuseKeyInUrl(search)))
+      const error = await authErrorOf(Promise.resolve().then(() => refuseKeyInUrl(search)))
       expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
       expect(error.message).toContain('in the address')
     },
@@ -119,9 +119,9 @@ describe('a key in the address', () => {
     },
   )
 
-  it('does not let anybody in: only headers are read', async () => {
+  it('is never accepted: only headers are read', async () => {
     const request = new Request(`http://localhost/tools/cat?subscription-key=${KEY}`)
-    expect((await turnedAway(authenticate(request.headers))).code).toBe('missing_token')
+    expect((await authErrorOf(authenticate(request.headers))).code).toBe('missing_token')
   })
 })
 

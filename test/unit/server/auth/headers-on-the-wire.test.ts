@@ -44,7 +44,7 @@ describe('on the wire, a key', () => {
     ['in a header in other letters', [`aUTHORIZATION: bEARER ${KEY}`]],
     ['with blanks around it', [`Authorization:  \t Bearer \t ${KEY} \t`]],
     ['in the second of two different headers', ['Authorization: Bearer wrong-wrong-wrong-1', `X-Api-Key: ${KEY}`]],
-  ])('lets in %s', async (_, lines) => {
+  ])('is accepted: %s', async (_, lines) => {
     expect(await statusFor(lines)).toBe(200)
   })
 
@@ -88,11 +88,11 @@ describe('on the wire, a key', () => {
     ['that is empty', ['Authorization: Bearer ', 'x-api-key: ']],
     ['that is a comma, as between empty entries of API_KEYS', ['Authorization: Bearer ,', 'x-api-key: ,,']],
     ['that is an entry of API_KEYS with its name', [`Authorization: Bearer old:read=${KEY}-old`]],
-  ])('does not let in %s', async (_, lines) => {
+  ])('is refused: %s', async (_, lines) => {
     expect(await statusFor(lines)).toBe(401)
   })
 
-  it('in the address is refused even beside a right one in a header, and its own is not read', async () => {
+  it('in the address is refused even beside a valid one in a header, and is not read', async () => {
     for (const name of ['key', 'api_key', 'access_token', 'code', 'Authorization']) {
       expect(await statusFor([`x-api-key: ${KEY}`], `/tools?${name}=${KEY}`)).toBe(401)
     }

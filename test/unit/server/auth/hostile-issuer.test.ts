@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { keysFreshMs, largestKeysBytes } from '../../../../src/server/auth/jwks.ts'
+import { authErrorOf, bearer } from '../../../support/auth/auth-error.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
-import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
 let key: IssuerKey
 let token: string
@@ -83,7 +83,7 @@ const attacks: readonly [string, (response: ServerResponse) => void, RegExp][] =
 const patienceFor = (attack: unknown) => (attack === silence || attack === halfAnAnswer ? 300 : 10_000)
 
 describe('an issuer that answers with', () => {
-  it.each(attacks)('%s gives no keys: 503, and not for ever', async (_, attack, reason) => {
+  it.each(attacks)('%s gives no keys: 503, until it recovers', async (_, attack, reason) => {
     let clock = Date.now()
     const warnings: string[] = []
     const deps = {
@@ -93,7 +93,7 @@ describe('an issuer that answers with', () => {
     }
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } }, deps)
     answer = attack
-    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(reason)
     answer = good
@@ -115,7 +115,7 @@ describe('an issuer that answers with', () => {
     expect(asked).toBe(before + 1)
   })
 
-  it('a key that cannot be a key beside a good one does no harm to the good one', async () => {
+  it('an invalid key beside a valid one does not affect the valid one', async () => {
     answer = (response) => response.end(JSON.stringify({ keys: [{ kty: 'EC', kid: 'other' }, { kty: 'x' }, key.jwk] }))
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } })
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')

@@ -3,8 +3,8 @@ import { EncryptJWT, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator, longestToken } from '../../../../src/server/auth/authenticate.ts'
 import { requireScope } from '../../../../src/server/auth/principal.ts'
+import { authErrorOf, bearer } from '../../../support/auth/auth-error.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
-import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
 const text = 'a shared secret of more than 32 bytes'
 const secret = createSecretKey(text, 'utf8')
@@ -22,12 +22,12 @@ function forge(header: unknown, payload: unknown = claims): string {
 const bySecret = createAuthenticator({ keys: [], keyHeaders: [], jwt: { secret } })
 
 const refusedBy = async (authenticate: ReturnType<typeof createAuthenticator>, token: string) => {
-  const error = await turnedAway(authenticate(bearer(token)))
+  const error = await authErrorOf(authenticate(bearer(token)))
   expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
   return error
 }
 
-describe('a token signed rightly with the secret is refused all the same', () => {
+describe('a token with a valid signature of the secret is still refused', () => {
   it.each([
     ['when it says that it is not signed', { alg: 'none' }],
     ['when it spells the algorithm otherwise', { alg: 'hs256' }],
@@ -114,7 +114,7 @@ describe('claims', () => {
 
   it('give no more than they name: a token for reading may not call tools', async () => {
     const reader = await bySecret(bearer(forge({ alg: 'HS256' }, { ...claims, scope: 'read' })))
-    const error = await turnedAway(Promise.resolve().then(() => requireScope(reader, 'tools', 'grade')))
+    const error = await authErrorOf(Promise.resolve().then(() => requireScope(reader, 'tools', 'grade')))
     expect(error).toMatchObject({ code: 'insufficient_scope', status: 403 })
   })
 
@@ -186,7 +186,7 @@ describe('a token for the keys of an address', () => {
     const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'small', alg: 'RS256' }
     const weak = await startIssuer({ jwk, sign: async () => token })
     const careful = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: weak.url } })
-    expect((await turnedAway(careful(bearer(token)))).code).toBe('keys_unavailable')
+    expect((await authErrorOf(careful(bearer(token)))).code).toBe('keys_unavailable')
     await weak.stop()
   })
 

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { createRemoteKeys, keysCooldownMs, keysFreshMs, keysUsableMs } from '../../../../src/server/auth/jwks.ts'
 import { readAuthSettings } from '../../../../src/server/auth/settings.ts'
+import { authErrorOf, bearer } from '../../../support/auth/auth-error.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
-import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
 const DAY_SECONDS = 24 * 60 * 60
 
@@ -56,7 +56,7 @@ describe('the keys of a JWKS address', () => {
     issuer.publish(fresh)
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
     clock += keysFreshMs
-    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
+    expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 
   it('rotate without kid: each key that fits is tried, and new ones are looked for', async () => {
@@ -72,11 +72,11 @@ describe('the keys of a JWKS address', () => {
     issuer.publish(second, third)
     clock += keysCooldownMs
     await authenticate(bearer(await long(third)))
-    expect(await turnedAway(authenticate(bearer(await long(first))))).toMatchObject({ code: 'invalid_token' })
+    expect(await authErrorOf(authenticate(bearer(await long(first))))).toMatchObject({ code: 'invalid_token' })
     expect(issuer.asked()).toBe(2)
   })
 
-  it('rotate: who looked among the old keys while the new ones arrived looks again without asking', async () => {
+  it('rotate: a lookup among the old keys during which new ones arrived is repeated without another fetch', async () => {
     const keys = createRemoteKeys(issuer.url, { now: () => new Date(clock) })
     await keys.ready()
     const seen = keys.fetches()
@@ -87,20 +87,20 @@ describe('the keys of a JWKS address', () => {
     expect(issuer.asked()).toBe(2)
   })
 
-  it('are not asked for again at every token with an unknown kid, which gets a 401', async () => {
+  it('are not fetched again for every token with an unknown kid, which gets a 401', async () => {
     const authenticate = start()
     await authenticate(bearer(await long(old)))
     clock += keysCooldownMs
     for (let count = 0; count < 20; count += 1) {
       const stranger = await fresh.sign({}, { kid: `unknown-${count}` })
-      const error = await turnedAway(authenticate(bearer(stranger)))
+      const error = await authErrorOf(authenticate(bearer(stranger)))
       expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
-      expect(error.message).toContain("None of the issuer's keys")
+      expect(error.message).toContain("The issuer does not publish the key")
     }
     expect(issuer.asked()).toBe(2)
   })
 
-  it('go on from the cache while the address does not answer, for a day', async () => {
+  it('are used from the cache while the address does not answer, for a day', async () => {
     const authenticate = start()
     const token = await long(old)
     await authenticate(bearer(token))
@@ -111,16 +111,16 @@ describe('the keys of a JWKS address', () => {
     }
     expect(warnings[0]).toMatch(/JWT_JWKS_URL: http:\/\/127\.0\.0\.1:\d+\/jwks\.json gave no keys \(.+\)/)
     clock += keysUsableMs
-    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
     await issuer.restart()
   })
 
-  it('that were never seen make a 503 with a time to retry, not a 401, and recover by themselves', async () => {
+  it('that were never fetched cause a 503 with Retry-After, not a 401, until the address recovers', async () => {
     await issuer.stop()
     const authenticate = start()
     const token = await long(old)
     for (let count = 0; count < 5; count += 1) {
-      const error = await turnedAway(authenticate(bearer(token)))
+      const error = await authErrorOf(authenticate(bearer(token)))
       expect(error).toMatchObject({ code: 'keys_unavailable', status: 503, retryAfterSeconds: 5 })
     }
     expect(warnings).toHaveLength(1)
@@ -129,13 +129,13 @@ describe('the keys of a JWKS address', () => {
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
   })
 
-  it('may hold an unknown kid while the address does not answer: 503, since nobody can know', async () => {
+  it('may contain an unknown kid while the address does not answer: 503, because it cannot be known', async () => {
     const authenticate = start()
     await authenticate(bearer(await long(old)))
     await issuer.stop()
     clock += keysCooldownMs
     for (let count = 0; count < 2; count += 1) {
-      const error = await turnedAway(authenticate(bearer(await long(fresh))))
+      const error = await authErrorOf(authenticate(bearer(await long(fresh))))
       expect(error).toMatchObject({ code: 'keys_unavailable', status: 503 })
     }
     expect((await authenticate(bearer(await long(old)))).subject).toBe('issuer-client')
@@ -149,9 +149,9 @@ describe('the keys of a JWKS address', () => {
     await issuer.stop()
     clock += keysCooldownMs
     const forged = `${token.slice(0, token.lastIndexOf('.'))}.${'A'.repeat(86)}`
-    expect(await turnedAway(authenticate(bearer(forged)))).toMatchObject({ code: 'invalid_token', status: 401 })
+    expect(await authErrorOf(authenticate(bearer(forged)))).toMatchObject({ code: 'invalid_token', status: 401 })
     const expired = await old.sign({ exp: Math.floor(clock / 1000) - 60 })
-    expect(await turnedAway(authenticate(bearer(expired)))).toMatchObject({ code: 'expired_token', status: 401 })
+    expect(await authErrorOf(authenticate(bearer(expired)))).toMatchObject({ code: 'expired_token', status: 401 })
     await issuer.restart()
   })
 
@@ -160,7 +160,7 @@ describe('the keys of a JWKS address', () => {
     [200, 'not json'],
     [200, '{"keys":7}'],
     [302, ''],
-  ])('are not replaced by an answer that is none: %i %s', async (status, body) => {
+  ])('are not replaced by an invalid answer: %i %s', async (status, body) => {
     const authenticate = start()
     const token = await long(old)
     await authenticate(bearer(token))
@@ -168,12 +168,12 @@ describe('the keys of a JWKS address', () => {
     clock += keysFreshMs
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
     expect(warnings).toHaveLength(1)
-    expect(await turnedAway(start()(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    expect(await authErrorOf(start()(bearer(token)))).toMatchObject({ code: 'keys_unavailable', status: 503 })
   })
 
-  it('that cannot be used are the issuer’s fault: 503', async () => {
+  it('that are unusable are the issuer’s fault: 503', async () => {
     issuer.answer(200, JSON.stringify({ keys: [{ ...old.jwk, x: 'AAAA' }] }))
-    expect(await turnedAway(start()(bearer(await long(old))))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    expect(await authErrorOf(start()(bearer(await long(old))))).toMatchObject({ code: 'keys_unavailable', status: 503 })
   })
 
   it('are not needed by callers with an API key', async () => {
@@ -181,7 +181,7 @@ describe('the keys of a JWKS address', () => {
     const authenticate = start(issuer.url, 'correct-horse-battery-staple')
     expect((await authenticate(bearer('correct-horse-battery-staple'))).subject).toBe('key-1')
     const both = new Headers({ authorization: 'Bearer wrong-wrong-wrong', 'x-api-key': await long(old) })
-    expect(await turnedAway(authenticate(both))).toMatchObject({ code: 'keys_unavailable', status: 503 })
+    expect(await authErrorOf(authenticate(both))).toMatchObject({ code: 'keys_unavailable', status: 503 })
     await issuer.restart()
   })
 })

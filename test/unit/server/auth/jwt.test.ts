@@ -4,8 +4,8 @@ import { exportSPKI, importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { signToken } from '../../../../src/server/auth/jwt.ts'
+import { authErrorOf, bearer } from '../../../support/auth/auth-error.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
-import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
 const secret = createSecretKey('a shared secret of more than 32 bytes', 'utf8')
 const now = Math.floor(Date.now() / 1000)
@@ -68,12 +68,12 @@ describe('a token signed with the secret', () => {
     ['a time that is yet to come', { ...right, nbf: now + 60 }, 'invalid_token', /not valid yet/],
     ['an end beyond all dates', { ...right, exp: -1e300 }, 'expired_token', /expired/],
   ])('is refused with %s', async (_, claims, code, message) => {
-    const error = await turnedAway(strict(bearer(await sign(claims))))
+    const error = await authErrorOf(strict(bearer(await sign(claims))))
     expect(error).toMatchObject({ code, status: 401 })
     expect(error.message).toMatch(message)
   })
 
-  it('ends when its time is over, by the clock that was given', async () => {
+  it('expires by the given clock', async () => {
     const token = await sign({ exp: now + 60 })
     const at = (seconds: number) =>
       createAuthenticator(
@@ -82,15 +82,15 @@ describe('a token signed with the secret', () => {
       )
     expect((await at(0)(bearer(token))).subject).toBe('me')
     expect((await at(63)(bearer(token))).subject).toBe('me')
-    expect((await turnedAway(at(66)(bearer(token)))).code).toBe('expired_token')
+    expect((await authErrorOf(at(66)(bearer(token)))).code).toBe('expired_token')
   })
 
   it('is refused when another secret signed it', async () => {
     const other = createSecretKey('another shared secret of over 32 bytes', 'utf8')
     const token = await new SignJWT({ exp: now + 60 }).setProtectedHeader({ alg: 'HS256' }).sign(other)
-    const error = await turnedAway(plain(bearer(token)))
+    const error = await authErrorOf(plain(bearer(token)))
     expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
-    expect(error.message).toContain('signature does not fit')
+    expect(error.message).toContain('signature is not valid')
   })
 
   it.each(['none', 'None', 'NONE', '', 'HS512', 'RS256', 'ES256', 'toString', 7, null])(
@@ -99,7 +99,7 @@ describe('a token signed with the secret', () => {
       const body = `${encode({ alg })}.${encode({ scope: 'admin', exp: now + 60 })}`
       const mac = createHmac('sha256', secret).update(body).digest('base64url')
       for (const token of [`${body}.`, `${body}.${mac}`]) {
-        expect(await turnedAway(plain(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
+        expect(await authErrorOf(plain(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
       }
     },
   )
@@ -107,10 +107,10 @@ describe('a token signed with the secret', () => {
   it('is refused when it demands an extension that is not known here', async () => {
     const body = `${encode({ alg: 'HS256', crit: ['x'], x: 1 })}.${encode({ scope: 'admin', exp: now + 60 })}`
     const token = `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
-    expect(await turnedAway(plain(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
+    expect(await authErrorOf(plain(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 
-  it('never survives a change, and never makes the server fail, whatever is changed', async () => {
+  it('is refused after any change, and no change makes the server fail', async () => {
     const token = await sign({})
     const change = fc.tuple(fc.nat(token.length - 1), fc.stringMatching(/^[A-Za-z0-9._-]{0,5}$/))
     await fc.assert(
@@ -118,7 +118,7 @@ describe('a token signed with the secret', () => {
         const changed = token.slice(0, at) + piece + token.slice(at + piece.length)
         fc.pre(!sameToken(changed, token))
         const outcome = await plain(bearer(changed)).then(
-          () => 'let in',
+          () => 'accepted',
           (error: unknown) => error,
         )
         expect(outcome).toMatchObject({ status: 401 })
@@ -128,7 +128,7 @@ describe('a token signed with the secret', () => {
 
   it('never shows in an error', async () => {
     for (const token of [await sign({ exp: now - 60 }), await sign({ nbf: now + 60 }), `${await sign({})}x`]) {
-      const error = await turnedAway(plain(bearer(token)))
+      const error = await authErrorOf(plain(bearer(token)))
       const shown = JSON.stringify([error.message, error.details, error.stack, String(error.cause)])
       for (const part of token.split('.')) expect(shown).not.toContain(part)
     }
@@ -163,7 +163,7 @@ describe('a token signed with a key of the JWKS address', () => {
         const forged = await new SignJWT({ scope: 'admin', exp: now + 60 })
           .setProtectedHeader({ alg: 'HS256', kid: 'rsa' })
           .sign(Buffer.from(forger))
-        expect(await turnedAway(authenticate(bearer(forged)))).toMatchObject({ code: 'invalid_token', status: 401 })
+        expect(await authErrorOf(authenticate(bearer(forged)))).toMatchObject({ code: 'invalid_token', status: 401 })
       }
     }
   })
@@ -173,7 +173,7 @@ describe('a token signed with a key of the JWKS address', () => {
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: issuer.url } })
     const evil = await startIssuer(attacker)
     for (const header of [{ jwk: attacker.jwk }, { jku: evil.url.href }, { x5u: evil.url.href }]) {
-      const error = await turnedAway(authenticate(bearer(await attacker.sign({ scope: 'admin' }, header))))
+      const error = await authErrorOf(authenticate(bearer(await attacker.sign({ scope: 'admin' }, header))))
       expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
     }
     expect(evil.asked()).toBe(0)
@@ -188,7 +188,7 @@ describe('a token signed with a key of the JWKS address', () => {
 
   it('is refused when JWT_ALGORITHMS leaves its algorithm out', async () => {
     const jwt = { jwksUrl: issuer.url, algorithms: ['ES256'] }
-    const error = await turnedAway(createAuthenticator({ keys: [], keyHeaders: [], jwt })(bearer(await rsa.sign())))
+    const error = await authErrorOf(createAuthenticator({ keys: [], keyHeaders: [], jwt })(bearer(await rsa.sign())))
     expect(error.message).toContain('accepted: ES256')
   })
 
@@ -198,6 +198,6 @@ describe('a token signed with a key of the JWKS address', () => {
   ])('is refused when it was made for another %s', async (_, expected) => {
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: issuer.url, ...expected } })
     const token = await rsa.sign({ iss: 'https://evil.example', aud: 'other' })
-    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
+    expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 })

@@ -52,7 +52,7 @@ describe('API_KEYS', () => {
     ['schlüssel-mit-umlaut', /entry 1.*visible ASCII/],
     [`${KEY} admin=sha256:${sha256(KEY)}`, /entry 2 is the same key as entry 1/],
     [' , ', /holds no key/],
-    [`${KEY} sha256:${sha256('')}`, /entry 2.*hash of nothing/],
+    [`${KEY} sha256:${sha256('')}`, /entry 2.*hash of an empty string/],
   ])('refuses %s and says what is wrong with which entry', (text, message) => {
     expect(() => parseApiKeys(text)).toThrow(message)
   })
@@ -74,7 +74,7 @@ describe('API_KEYS', () => {
 describe('finding the owner of a key', () => {
   const find = createKeyFinder(parseApiKeys(`old:tools=${KEY}-old new:tools=${KEY}-new boss:admin=${KEY}-boss`))
 
-  it('takes the old and the new key alike during a rotation', () => {
+  it('accepts both the old and the new key during a rotation', () => {
     expect(find(`${KEY}-old`)?.subject).toBe('old')
     expect(find(`${KEY}-new`)?.subject).toBe('new')
   })
@@ -96,7 +96,7 @@ describe('how long finding the owner of a key takes', () => {
     ['first', 'second', 'third', 'fourth'].map((word) => `${word}:read=${KEY}-${word}`).join(' '),
   )
 
-  it('is the same for every key and for none: each digest is compared, whole and with all the others', () => {
+  it('is the same for every key and for none: every digest is compared in full', () => {
     const compared: [number, number][] = []
     const find = createKeyFinder(keys, (one, other) => {
       compared.push([one.length, other.length])
@@ -109,7 +109,7 @@ describe('how long finding the owner of a key takes', () => {
     }
   })
 
-  it('rests on the comparison of Node that does not end early', () => {
+  it("uses Node's constant-time comparison", () => {
     const source = readFileSync(new URL('../../../../src/server/auth/keys.ts', import.meta.url), 'utf8')
     const finder = source.slice(source.indexOf('export function createKeyFinder'))
     expect(finder).toMatch(/equal: .* = timingSafeEqual,/)

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { keysCooldownMs, keysFreshMs } from '../../../../src/server/auth/jwks.ts'
 import { createVerifiedTokens, digestOf, mostVerifiedTokens } from '../../../../src/server/auth/verified-tokens.ts'
+import { authErrorOf, bearer } from '../../../support/auth/auth-error.ts'
 import { type Issuer, type IssuerKey, makeIssuerKey, startIssuer } from '../../../support/auth/issuer.ts'
-import { bearer, turnedAway } from '../../../support/auth/turned-away.ts'
 
 const secret = createSecretKey('a shared secret of more than 32 bytes', 'utf8')
 const start = 1_800_000_000
@@ -14,7 +14,7 @@ const sign = (claims: Record<string, unknown>) =>
     .setProtectedHeader({ alg: 'HS256' })
     .sign(secret)
 
-describe('a token of the secret that was found good', () => {
+describe('a verified token of the secret', () => {
   let seconds: number
   let authenticate: ReturnType<typeof createAuthenticator>
   beforeEach(() => {
@@ -23,7 +23,7 @@ describe('a token of the secret that was found good', () => {
     authenticate = createAuthenticator({ keys: [], keyHeaders: ['x-api-key'], jwt: { secret } }, deps)
   })
 
-  it('is not verified again: the same caller comes out', async () => {
+  it('is not verified again and has the same owner', async () => {
     const token = await sign({})
     const first = await authenticate(bearer(token))
     expect(await authenticate(bearer(token))).toBe(first)
@@ -31,7 +31,7 @@ describe('a token of the secret that was found good', () => {
     expect(await authenticate(bearer(await sign({ jti: 'other' })))).not.toBe(first)
   })
 
-  it('is refused to the second when its time is over, as if it had never been seen', async () => {
+  it('is refused to the second once it has expired, like a new one', async () => {
     const token = await sign({})
     for (const age of [0, 59, 64]) {
       seconds = start + age
@@ -39,7 +39,7 @@ describe('a token of the secret that was found good', () => {
     }
     for (const age of [65, 66, 1_000]) {
       seconds = start + age
-      expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'expired_token', status: 401 })
+      expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'expired_token', status: 401 })
     }
   })
 
@@ -47,34 +47,34 @@ describe('a token of the secret that was found good', () => {
     const token = await sign({ nbf: start })
     await authenticate(bearer(token))
     seconds = start - 6
-    expect((await turnedAway(authenticate(bearer(token)))).message).toContain('not valid yet')
+    expect((await authErrorOf(authenticate(bearer(token)))).message).toContain('not valid yet')
     seconds = start - 5
     expect((await authenticate(bearer(token))).subject).toBe('me')
   })
 
-  it('lends nothing to a token that differs from it in one character', async () => {
+  it('does not affect a token that differs from it in one character', async () => {
     const token = await sign({})
     await authenticate(bearer(token))
     for (const at of [5, token.indexOf('.') + 5, token.lastIndexOf('.') + 5]) {
       const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
-      expect((await turnedAway(authenticate(bearer(changed)))).status).toBe(401)
+      expect((await authErrorOf(authenticate(bearer(changed)))).status).toBe(401)
     }
   })
 })
 
 describe('a token that was refused', () => {
-  it('is judged anew each time: it is let in once its time has come', async () => {
+  it('is verified again each time, and accepted once it is valid', async () => {
     let seconds = start
     const deps = { now: () => new Date(seconds * 1000) }
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { secret } }, deps)
     const token = await sign({ nbf: start + 30 })
-    expect((await turnedAway(authenticate(bearer(token)))).code).toBe('invalid_token')
+    expect((await authErrorOf(authenticate(bearer(token)))).code).toBe('invalid_token')
     seconds = start + 30
     expect((await authenticate(bearer(token))).subject).toBe('me')
   })
 })
 
-describe('a token of a published key that was found good', () => {
+describe('a verified token of a published key', () => {
   let old: IssuerKey
   let fresh: IssuerKey
   let issuer: Issuer
@@ -100,23 +100,23 @@ describe('a token of a published key that was found good', () => {
     expect(issuer.asked()).toBe(1)
   })
 
-  it('is refused once its key was withdrawn and the keys have come of age', async () => {
+  it('is refused once its key was withdrawn and the cached keys are stale', async () => {
     const authenticate = begin()
     const token = await long(old)
     await authenticate(bearer(token))
     issuer.publish(fresh)
     clock += keysFreshMs
-    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
+    expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 
-  it('is refused as soon as somebody else’s token has made the server look and find its key withdrawn', async () => {
+  it('is refused as soon as another token made the server fetch the keys and its key was withdrawn', async () => {
     const authenticate = begin()
     const token = await long(old)
     await authenticate(bearer(token))
     issuer.publish(fresh)
     clock += keysCooldownMs
     await authenticate(bearer(await long(fresh)))
-    expect(await turnedAway(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
+    expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 
   it('is refused when another key has taken the name of its key', async () => {
@@ -125,10 +125,10 @@ describe('a token of a published key that was found good', () => {
     await authenticate(bearer(token))
     issuer.publish(await makeIssuerKey('ES256', 'old'))
     clock += keysFreshMs
-    expect((await turnedAway(authenticate(bearer(token)))).message).toContain('signature does not fit')
+    expect((await authErrorOf(authenticate(bearer(token)))).message).toContain('signature is not valid')
   })
 
-  it('is verified again after a fetch that still has its key, and goes on', async () => {
+  it('is verified again after a fetch that still has its key, and stays valid', async () => {
     const authenticate = begin()
     const token = await long(old)
     const first = await authenticate(bearer(token))
@@ -141,8 +141,8 @@ describe('a token of a published key that was found good', () => {
   })
 })
 
-describe('the memory for tokens', () => {
-  it('is bounded under a flood of distinct good tokens, and forgets the oldest first', () => {
+describe('the cache of tokens', () => {
+  it('is bounded under a flood of distinct valid tokens, and evicts the oldest first', () => {
     const tokens = createVerifiedTokens()
     const entry = { principal: { subject: 'me', scopes: new Set<never>() }, from: 0, until: 1, fetched: undefined }
     const flood = Array.from({ length: mostVerifiedTokens + 100 }, (_, index) => digestOf(`token ${index}`))
@@ -153,7 +153,7 @@ describe('the memory for tokens', () => {
     expect(there.lastIndexOf(false)).toBe(99)
   })
 
-  it('holds a token by its digest, which says nothing of it', () => {
+  it('identifies a token by its digest, which reveals nothing of it', () => {
     expect(digestOf('a.b.c')).toMatch(/^[A-Za-z0-9+/]{43}=$/)
   })
 })

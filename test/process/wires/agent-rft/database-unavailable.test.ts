@@ -80,8 +80,8 @@ function toolsAt(held: { pass(): Promise<void> }) {
 
 const kinds = ['none', 'database', 'external'] as const
 
-describe('a server whose database is away', () => {
-  it('answers 503 with Retry-After, lives but is not ready, and goes on by itself once it is back', async () => {
+describe('a server whose database is unavailable', () => {
+  it('answers 503 with Retry-After, is alive but not ready, and recovers by itself', async () => {
     const held = gate()
     held.open()
     const log = keepingLog()
@@ -117,7 +117,7 @@ describe('a server whose database is away', () => {
   })
 
   it.each(kinds)(
-    'fails or keeps a call with effects %s that ran when it went, and never grades the gap',
+    'fails or keeps a call with effects %s that was running when it stopped, and never grades the gap',
     async (kind) => {
       const held = gate()
       const { tools } = toolsAt(held)
@@ -141,7 +141,7 @@ describe('a server whose database is away', () => {
     },
   )
 
-  it('remembers every call that failed meanwhile, also one that would have been refused', async () => {
+  it('remembers every call that failed meanwhile, even one that would have been refused', async () => {
     const held = gate()
     held.open()
     const app = testApp(database, { tools: toolsAt(held).tools, graders: [one] })

@@ -1,10 +1,10 @@
 import { expect } from 'vitest'
 import { AuthError } from '../../../src/kit/auth-error.ts'
 
-/** Awaits the AuthError that a promise must end in. */
-export async function turnedAway(attempt: Promise<unknown>): Promise<AuthError> {
+/** Awaits the AuthError that a promise must reject with. */
+export async function authErrorOf(attempt: Promise<unknown>): Promise<AuthError> {
   const outcome: unknown = await attempt.then(
-    () => 'let in',
+    () => 'accepted',
     (error: unknown) => error,
   )
   expect(outcome).toBeInstanceOf(AuthError)

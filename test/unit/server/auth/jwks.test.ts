@@ -95,7 +95,7 @@ describe('the keys of a JWKS address', () => {
       const stranger = await fresh.sign({}, { kid: `unknown-${count}` })
       const error = await authErrorOf(authenticate(bearer(stranger)))
       expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
-      expect(error.message).toContain("The issuer does not publish the key")
+      expect(error.message).toContain('The issuer does not publish the key')
     }
     expect(issuer.asked()).toBe(2)
   })

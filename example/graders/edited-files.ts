@@ -2,10 +2,9 @@ import { posix } from 'node:path'
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import { RequestError } from '../../src/kit/errors.ts'
-import { unpack } from '../../src/kit/scoring/canonical.ts'
 import type { TrajectoryCall } from '../../src/kit/scoring/conduct/trajectory.ts'
 import { scoreSet } from '../../src/kit/scoring/sets.ts'
-import { readList } from '../../src/kit/scoring/written.ts'
+import { readList, unpack } from '../../src/kit/scoring/written.ts'
 
 const { defineGrader } = defineEnvironment({
   task: z.object({ issue: z.string() }),

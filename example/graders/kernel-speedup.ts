@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import { UngradableError } from '../../src/kit/errors.ts'
-import { unpack } from '../../src/kit/scoring/canonical.ts'
 import { stripPython } from '../../src/kit/scoring/python-code.ts'
+import { unpack } from '../../src/kit/scoring/written.ts'
 import { problemIn } from './kernel/allowed-code.ts'
 
 const name = z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u)

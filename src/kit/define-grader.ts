@@ -1,6 +1,5 @@
 import { describeIssues, hidingValues } from '../base/issues.ts'
-import { checkTimeout } from './check-timeout.ts'
-import { type Db, type Embed, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
+import { checkTimeout, type Db, type Embed, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { Judgement, JudgeQuestion } from './judge.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { TrajectoryCall } from './trajectory.ts'

@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import { bigintIn, stringifyExactly } from '../base/exact-json.ts'
 import { describeIssues, hidingValues, showingValues } from '../base/issues.ts'
-import { checkTimeout } from './check-timeout.ts'
-import { type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
+import { shorten } from '../base/text.ts'
+import { checkTimeout, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
-import { describeParameters } from './signature.ts'
 import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
 
 /** What a tool returns: text for the model as it is, anything else as JSON. */
@@ -192,4 +191,34 @@ function parametersOf(name: string, input: z.ZodObject): Record<string, unknown>
   } catch (cause) {
     throw new Error(`the input of the tool "${name}" has no JSON Schema, which models need`, { cause })
   }
+}
+
+const parametersShape = z.object({
+  properties: z.record(z.string(), z.unknown()).default({}),
+  required: z.array(z.string()).default([]),
+})
+const propertyShape = z.object({ type: z.string().optional(), enum: z.array(z.unknown()).optional() })
+
+/**
+ * What a tool takes, in one line for a model whose arguments did not fit, and which of the given it does not know.
+ *
+ * @example describeParameters('search', parameters, { q: 'x' }) // 'search takes {"query": string}, and no "q"'
+ */
+export function describeParameters(name: string, parameters: unknown, given: unknown): string {
+  const read = parametersShape.safeParse(parameters)
+  if (!read.success) return `see the definition of ${name}`
+  const { properties, required } = read.data
+  const fields = Object.entries(properties).map(
+    ([field, schema]) => `${JSON.stringify(field)}${required.includes(field) ? '' : '?'}: ${typeOf(schema)}`,
+  )
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+  const unknown = isObject ? Object.keys(given).filter((key) => !Object.hasOwn(properties, key)) : []
+  const others = unknown.slice(0, 3).map((key) => JSON.stringify(shorten(key, 40)))
+  return `${name} takes {${shorten(fields.join(', '), 500)}}${others.length > 0 ? `, and no ${others.join(', ')}` : ''}`
+}
+
+function typeOf(schema: unknown): string {
+  const read = propertyShape.safeParse(schema)
+  if (!read.success) return 'any'
+  return read.data.enum?.map((value) => JSON.stringify(value)).join(' | ') ?? read.data.type ?? 'any'
 }

@@ -1,8 +1,7 @@
 import type { Context } from 'hono'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
-import { AuthError, challenge } from '../kit/auth-error.ts'
-import { RequestError } from '../kit/errors.ts'
+import { AuthError, challenge, RequestError } from '../kit/errors.ts'
 
 /** How an error is answered. */
 export interface ErrorResponse {

@@ -1,5 +1,5 @@
 import { parseFormula } from './formula/formula.ts'
-import { plainCharacters } from './plain-text.ts'
+import { plainCharacters } from './undress.ts'
 
 /** What an arithmetic expression comes to. */
 export type Arithmetic =

@@ -1,6 +1,5 @@
-import { canonical } from './canonical.ts'
 import type { Score } from './score.ts'
-import { readJson } from './written.ts'
+import { canonical, readJson } from './written.ts'
 
 /** Deeper than this a value is compared as a whole: unbounded recursion could be made to crash. */
 const DEEPEST = 32

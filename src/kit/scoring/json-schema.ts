@@ -2,11 +2,10 @@ import { Ajv, type Options } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { bigintIn } from '../../base/exact-json.ts'
-import { canonical } from './canonical.ts'
 import { compilePattern } from './pattern.ts'
 import type { Score } from './score.ts'
-import { LONGEST_COUNTED } from './too-long.ts'
-import { readJson } from './written.ts'
+import { LONGEST_COUNTED } from './score.ts'
+import { canonical, readJson } from './written.ts'
 
 /** A schema that refers to itself is checked by recursion, which deep nesting could make to crash. */
 const DEEPEST = 60

@@ -1,8 +1,7 @@
-import { plainCharacters } from './plain-text.ts'
 import { type Quantity, type Value, valueAt } from './quantities/quantity.ts'
 import { type Token, tokenize } from './quantities/tokens.ts'
 import { suffixUnitAt } from './quantities/units.ts'
-import { undress } from './undress.ts'
+import { plainCharacters, undress } from './undress.ts'
 
 /** A number or a range in a text, or a word or sign that is part of neither. */
 export type Item = { readonly kind: 'text'; readonly text: string } | Value

@@ -1,6 +1,6 @@
-import { findText } from './find-text.ts'
 import type { Score } from './score.ts'
-import { LONGEST_COUNTED, tooLong } from './too-long.ts'
+import { LONGEST_COUNTED, tooLong } from './score.ts'
+import { findText } from './string-match.ts'
 
 const mostPhrases = 1_000
 

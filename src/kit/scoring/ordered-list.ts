@@ -1,6 +1,6 @@
 import type { Score } from './score.ts'
+import { LONGEST_ALIGNED, tooLong } from './score.ts'
 import { commonLength } from './similarity/common-length.ts'
-import { LONGEST_ALIGNED, tooLong } from './too-long.ts'
 
 /**
  * Scores a list whose order matters (steps, a ranking, a route): twice the length of the longest common subsequence of the

@@ -1,4 +1,3 @@
-import { findText } from './find-text.ts'
 import type { Score } from './score.ts'
 
 /**
@@ -33,3 +32,40 @@ export const scoreLike = (candidate: string, reference: string): Score =>
  */
 export const scoreIlike = (candidate: string, reference: string): Score =>
   scoreLike(candidate.toLowerCase(), reference.toLowerCase())
+
+/**
+ * Where a text first stands in another, in UTF-16 units, or -1: of all places, the first that `fits` takes. An empty text
+ * stands at 0. Linear in both lengths whatever they are, which `String.indexOf` is not.
+ *
+ * Source: Knuth, Morris and Pratt, "Fast pattern matching in strings", 1977.
+ *
+ * @example findText('abcabd', 'abd') // 3
+ */
+export const findText = (text: string, wanted: string, fits: (start: number) => boolean = () => true): number => {
+  if (wanted === '') return fits(0) ? 0 : -1
+  const shorter = bordersOf(wanted)
+  let matched = 0
+  for (let at = 0; at < text.length; at += 1) {
+    matched = extend(wanted, shorter, matched, text.charCodeAt(at))
+    if (matched < wanted.length) continue
+    const start = at + 1 - wanted.length
+    if (fits(start)) return start
+    matched = shorter[matched] ?? 0
+  }
+  return -1
+}
+
+/** For each number of units that match: how many still do when one unit more does not. */
+const bordersOf = (wanted: string): Int32Array => {
+  const shorter = new Int32Array(wanted.length + 1)
+  for (let at = 1; at < wanted.length; at += 1) {
+    shorter[at + 1] = extend(wanted, shorter, shorter[at] ?? 0, wanted.charCodeAt(at))
+  }
+  return shorter
+}
+
+const extend = (wanted: string, shorter: Int32Array, matched: number, unit: number): number => {
+  let length = matched
+  while (length > 0 && wanted.charCodeAt(length) !== unit) length = shorter[length] ?? 0
+  return wanted.charCodeAt(length) === unit ? length + 1 : length
+}

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { contentHash } from '../../base/json.ts'
-import { LONGEST_COUNTED, tooLong } from '../../kit/scoring/too-long.ts'
+import { LONGEST_COUNTED, tooLong } from '../../kit/scoring/score.ts'
 import type { NoAnswer, Similarity } from './runners.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { findText } from '../../kit/scoring/find-text.ts'
+import { findText } from '../../kit/scoring/string-match.ts'
 import { type Graded, scored, unfilled, unscored } from './graded.ts'
 import { renderMessages } from './messages.ts'
 import type { LabelAnswer, NoAnswer, Runners, ScoreAnswer } from './runners.ts'

@@ -1,6 +1,5 @@
 import type { Score } from '../../kit/scoring/score.ts'
-import { scoreBleu } from '../../kit/scoring/similarity/bleu.ts'
-import { scoreGleu } from '../../kit/scoring/similarity/gleu.ts'
+import { scoreBleu, scoreGleu } from '../../kit/scoring/similarity/bleu.ts'
 import { scoreMeteor } from '../../kit/scoring/similarity/meteor.ts'
 import { scoreRouge } from '../../kit/scoring/similarity/rouge.ts'
 import { scoreRatio } from '../../kit/scoring/similarity/similarity.ts'

@@ -1,5 +1,5 @@
 import type { FetchImplementation } from 'jose'
-import { AuthError } from '../../kit/auth-error.ts'
+import { AuthError } from '../../kit/errors.ts'
 import { createJwtVerifier, type JwtSettings } from './jwt.ts'
 import { type ApiKey, createKeyFinder } from './keys.ts'
 import { anonymous, type Principal } from './principal.ts'

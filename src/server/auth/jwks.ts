@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, customFetch, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
-import { AuthError } from '../../kit/auth-error.ts'
+import { AuthError } from '../../kit/errors.ts'
 
 /** After this many milliseconds the keys are fetched again, so that a key that was withdrawn stops working. */
 export const keysFreshMs = 10 * 60_000

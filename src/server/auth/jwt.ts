@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
-import { AuthError } from '../../kit/auth-error.ts'
+import { AuthError } from '../../kit/errors.ts'
 import { createRemoteKeys, type RemoteKeys, type RemoteKeysDeps, unavailable } from './jwks.ts'
 import { impliedScopes, isScope, type Principal, type Scope } from './principal.ts'
 import { createVerifiedTokens, digestOf } from './verified-tokens.ts'

@@ -1,4 +1,4 @@
-import { AuthError } from '../../kit/auth-error.ts'
+import { AuthError } from '../../kit/errors.ts'
 
 /** What a caller may do; `admin` may do everything. */
 export type Scope = 'tools' | 'grade' | 'read' | 'admin'

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { AuthError } from '../../../src/kit/auth-error.ts'
+import { AuthError } from '../../../src/kit/errors.ts'
 
 /** Awaits the AuthError that a promise must reject with. */
 export async function authErrorOf(attempt: Promise<unknown>): Promise<AuthError> {

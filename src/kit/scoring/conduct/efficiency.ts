@@ -1,5 +1,5 @@
-import { canonical, unpack } from '../canonical.ts'
 import type { Score } from '../score.ts'
+import { canonical, unpack } from '../written.ts'
 
 /** What a task costs. */
 export interface EfficiencyOptions {

@@ -1,4 +1,4 @@
-import { canonical, unpack } from '../canonical.ts'
+import { canonical, unpack } from '../written.ts'
 
 /** As much of a recorded tool call as the trajectory scorers look at. */
 export interface TrajectoryCall {

@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import { LONGEST_COUNTED, tooLong } from '../too-long.ts'
+import { LONGEST_COUNTED, tooLong } from '../score.ts'
 import { stem } from './porter.ts'
 import { splitWords } from './words.ts'
 

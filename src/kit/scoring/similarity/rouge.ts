@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import { LONGEST_ALIGNED, LONGEST_COUNTED, tooLong } from '../too-long.ts'
+import { LONGEST_ALIGNED, LONGEST_COUNTED, tooLong } from '../score.ts'
 import { commonLength } from './common-length.ts'
 import { countGrams } from './words.ts'
 

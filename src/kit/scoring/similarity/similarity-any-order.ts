@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import { tooLong } from '../too-long.ts'
+import { tooLong } from '../score.ts'
 import { codesOf, scoreRatio } from './similarity.ts'
 import { partRatio, wordsPartRatio, wordsRatio } from './word-ratios.ts'
 

@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import { LONGEST_ALIGNED, tooLong } from '../too-long.ts'
+import { LONGEST_ALIGNED, tooLong } from '../score.ts'
 import { commonLength } from './common-length.ts'
 
 /**

@@ -3,8 +3,8 @@
 import { z } from 'zod'
 import { defineEnvironment } from '../../../../src/kit/define.ts'
 import { UngradableError } from '../../../../src/kit/errors.ts'
-import { unpack } from '../../../../src/kit/scoring/canonical.ts'
 import { stripPython } from '../../../../src/kit/scoring/python-code.ts'
+import { unpack } from '../../../../src/kit/scoring/written.ts'
 
 const { defineGrader } = defineEnvironment({
   task: z.object({ instructions: z.string() }),

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { scoreBleu } from '../../../../src/kit/scoring/similarity/bleu.ts'
-import { scoreGleu } from '../../../../src/kit/scoring/similarity/gleu.ts'
+import { scoreBleu, scoreGleu } from '../../../../src/kit/scoring/similarity/bleu.ts'
 import { countGrams } from '../../../../src/kit/scoring/similarity/words.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
 import { expectCapped, expectProperFor, expectSymmetric, text } from '../../../support/scoring/texts.ts'

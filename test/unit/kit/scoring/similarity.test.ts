@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bestWindow } from '../../../../src/kit/scoring/similarity/best-window.ts'
 import { commonLength } from '../../../../src/kit/scoring/similarity/common-length.ts'
 import { scoreRatio } from '../../../../src/kit/scoring/similarity/similarity.ts'
 import { scoreWRatio } from '../../../../src/kit/scoring/similarity/similarity-any-order.ts'
-import { partRatio } from '../../../../src/kit/scoring/similarity/word-ratios.ts'
+import { bestWindow, partRatio } from '../../../../src/kit/scoring/similarity/word-ratios.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
 import { expectCapped, expectProperFor, expectSymmetric, text } from '../../../support/scoring/texts.ts'
 

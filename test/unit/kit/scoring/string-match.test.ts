@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { findText } from '../../../../src/kit/scoring/find-text.ts'
-import { scoreExact, scoreIlike, scoreLike } from '../../../../src/kit/scoring/string-match.ts'
+import { findText, scoreExact, scoreIlike, scoreLike } from '../../../../src/kit/scoring/string-match.ts'
 import { expectProperFor, text } from '../../../support/scoring/texts.ts'
 
 describe('string_check', () => {

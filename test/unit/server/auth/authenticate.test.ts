@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AuthError, challenge } from '../../../../src/kit/auth-error.ts'
+import { AuthError, challenge } from '../../../../src/kit/errors.ts'
 import {
   type AuthSettings,
   createAuthenticator,

@@ -61,7 +61,7 @@ export type AuthErrorCode =
   | 'insufficient_scope'
   | 'keys_unavailable'
 
-const STATUS = {
+const status = {
   missing_token: 401,
   invalid_token: 401,
   expired_token: 401,
@@ -79,7 +79,7 @@ export class AuthError extends RequestError {
   readonly hint: string
 
   constructor(code: AuthErrorCode, problem: string, hint: string, options: RequestErrorOptions = {}) {
-    super(STATUS[code], code, `${problem} ${hint}`, options)
+    super(status[code], code, `${problem} ${hint}`, options)
     this.hint = hint
   }
 }

@@ -13,7 +13,7 @@ export type Arithmetic =
     }
   | { readonly ok: false; readonly reason: string }
 
-const LONGEST = 1_000
+const longest = 1_000
 
 interface Fraction {
   readonly numerator: bigint
@@ -30,8 +30,8 @@ interface Fraction {
  *
  * @example evaluateArithmetic('(25 + 3) × 4') // { ok: true, numerator: 112n, denominator: 1n, numbers: [25n, 3n, 4n] }
  */
-export const evaluateArithmetic = (text: string): Arithmetic => {
-  if (text.length > LONGEST) return { ok: false, reason: `longer than ${LONGEST} characters` }
+export function evaluateArithmetic(text: string): Arithmetic {
+  if (text.length > longest) return { ok: false, reason: `longer than ${longest} characters` }
   const written = plainSigns(text)
   // A formula may have names, powers, decimals and functions: all that it has besides is taken out before it is read.
   const strange = /[^\d+\-*/()\s]|\*\*/u.exec(written)
@@ -57,7 +57,7 @@ export const evaluateArithmetic = (text: string): Arithmetic => {
   return value === undefined ? { ok: false, reason: 'no number' } : { ok: true, ...value, numbers }
 }
 
-const plainSigns = (text: string): string => {
+function plainSigns(text: string): string {
   let plain = plainCharacters(text)
   for (let before = ''; before !== plain; ) {
     before = plain
@@ -69,7 +69,7 @@ const plainSigns = (text: string): string => {
     .replace(/\\div(?![a-z])|[÷:]/gu, '/')
 }
 
-const combine = (left: Fraction, sign: string, right: Fraction): Fraction => {
+function combine(left: Fraction, sign: string, right: Fraction): Fraction {
   const { numerator: a, denominator: b } = left
   const { numerator: c, denominator: d } = right
   if (sign === '*') return lowest(a * c, b * d)
@@ -78,11 +78,13 @@ const combine = (left: Fraction, sign: string, right: Fraction): Fraction => {
   return lowest(a * d, b * c)
 }
 
-const lowest = (numerator: bigint, denominator: bigint): Fraction => {
+function lowest(numerator: bigint, denominator: bigint): Fraction {
   let [divisor, rest] = [size(denominator), size(numerator)]
   while (rest > 0n) [divisor, rest] = [rest, divisor % rest]
   const sign = denominator < 0n ? -divisor : divisor
   return { numerator: numerator / sign, denominator: denominator / sign }
 }
 
-const size = (value: bigint): bigint => (value < 0n ? -value : value)
+function size(value: bigint): bigint {
+  return value < 0n ? -value : value
+}

@@ -2,17 +2,17 @@ import type { Score } from './score.ts'
 import { canonical, readJson } from './written.ts'
 
 /** Deeper than this a value is compared as a whole: unbounded recursion could be made to crash. */
-const DEEPEST = 32
+const deepest = 32
 
 /** How fields are to be compared. */
 export interface FieldOptions {
   /** Whether fields that the reference does not have count as wrong ones. */
-  strict?: boolean
+  readonly strict?: boolean
   /**
    * Scorers, from 0 to 1, of single fields by their JSON pointer (RFC 6901), as `/total` or `/lines/0/price`; what lies
    * below such a field is theirs. Without one a field is right when it is the same JSON value.
    */
-  fields?: Readonly<Record<string, (candidate: unknown, reference: unknown) => number>>
+  readonly fields?: Readonly<Record<string, (candidate: unknown, reference: unknown) => number>>
 }
 
 /**
@@ -29,7 +29,7 @@ export interface FieldOptions {
  *
  * @example scoreFields('{"name":"Acme","total":3}', { name: 'Acme', total: 4 }).score // 0.5
  */
-export const scoreFields = (candidate: unknown, reference: unknown, options: FieldOptions = {}): Score => {
+export function scoreFields(candidate: unknown, reference: unknown, options: FieldOptions = {}): Score {
   const read = typeof candidate === 'string' ? readJson(candidate) : { json: true as const, value: candidate }
   if (!read.json) return { score: 0, reason: read.reason }
   const scorers = new Map(Object.entries(options.fields ?? {}))
@@ -46,7 +46,7 @@ export const scoreFields = (candidate: unknown, reference: unknown, options: Fie
 
   const compare = (given: Field, wanted: unknown, pointer: string, depth: number): void => {
     const scorer = scorers.get(pointer)
-    const fields = scorer === undefined && depth < DEEPEST ? fieldsOf(wanted) : new Map<string, unknown>()
+    const fields = scorer === undefined && depth < deepest ? fieldsOf(wanted) : new Map<string, unknown>()
     if (fields.size === 0) {
       const score = scorer ?? ((one: unknown, other: unknown) => Number(isSame(one, other)))
       count(given.there ? score(given.value, wanted) : 0, given.there, pointer)
@@ -75,13 +75,16 @@ export const scoreFields = (candidate: unknown, reference: unknown, options: Fie
 
 type Field = { there: true; value: unknown } | { there: false }
 
-const fieldsOf = (value: unknown): Map<string, unknown> =>
-  new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
+function fieldsOf(value: unknown): Map<string, unknown> {
+  return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
+}
 
 /** In a list, so that a text is not taken for the JSON that it may hold. */
-const isSame = (one: unknown, other: unknown): boolean => canonical([one]) === canonical([other])
+function isSame(one: unknown, other: unknown): boolean {
+  return canonical([one]) === canonical([other])
+}
 
-const countFields = (value: unknown): number => {
+function countFields(value: unknown): number {
   const left = [value]
   let count = 0
   while (left.length > 0) {
@@ -92,4 +95,6 @@ const countFields = (value: unknown): number => {
   return count
 }
 
-const round = (count: number): number => Math.round(count * 100) / 100
+function round(count: number): number {
+  return Math.round(count * 100) / 100
+}

@@ -4,11 +4,11 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { bigintIn } from '../../base/exact-json.ts'
 import { compilePattern } from './pattern.ts'
 import type { Score } from './score.ts'
-import { LONGEST_COUNTED } from './score.ts'
+import { longestCounted } from './score.ts'
 import { canonical, readJson } from './written.ts'
 
 /** A schema that refers to itself is checked by recursion, which deep nesting could make to crash. */
-const DEEPEST = 60
+const deepest = 60
 
 /**
  * Makes a scorer of answers that must fit a JSON Schema: 1 for one that does, 0 for one that does not, or is no JSON. Make
@@ -30,22 +30,22 @@ const DEEPEST = 60
  * fits('{"total":3}').score // 1
  * fits('{}') // { score: 0, reason: "the value must have required property 'total'" }
  */
-export const schemaScorer = (schema: Readonly<Record<string, unknown>> | boolean): ((candidate: unknown) => Score) => {
+export function schemaScorer(schema: Readonly<Record<string, unknown>> | boolean): (candidate: unknown) => Score {
   const validate = makeAjv(schema).compile(schema)
   return (candidate) => {
-    if (typeof candidate === 'string' && candidate.length > LONGEST_COUNTED) {
-      return { score: 0, reason: `longer than ${LONGEST_COUNTED} characters` }
+    if (typeof candidate === 'string' && candidate.length > longestCounted) {
+      return { score: 0, reason: `longer than ${longestCounted} characters` }
     }
     const read = typeof candidate === 'string' ? readJson(candidate) : { json: true as const, value: candidate }
     if (!read.json) return { score: 0, reason: read.reason }
-    if (isDeep(read.value)) return { score: 0, reason: `nested deeper than ${DEEPEST} levels` }
+    if (isDeep(read.value)) return { score: 0, reason: `nested deeper than ${deepest} levels` }
     if (validate(withoutBigints(read.value)) === true) return { score: 1, reason: 'fits the schema' }
     const [error] = validate.errors ?? []
     return { score: 0, reason: `${error?.instancePath || 'the value'} ${error?.message ?? 'does not fit the schema'}` }
   }
 }
 
-const makeAjv = (schema: Readonly<Record<string, unknown>> | boolean): Ajv => {
+function makeAjv(schema: Readonly<Record<string, unknown>> | boolean): Ajv {
   const options: Options = {
     strict: false,
     logger: false,
@@ -79,9 +79,9 @@ function withoutBigints(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutBigints(inner)]))
 }
 
-const isDeep = (value: unknown): boolean => {
+function isDeep(value: unknown): boolean {
   let level = [value]
-  for (let depth = 0; depth <= DEEPEST; depth += 1) {
+  for (let depth = 0; depth <= deepest; depth += 1) {
     level = level.flatMap((element) => (typeof element === 'object' && element !== null ? Object.values(element) : []))
     if (level.length === 0) return false
   }

@@ -1,5 +1,5 @@
 import type { Score } from './score.ts'
-import { LONGEST_COUNTED, tooLong } from './score.ts'
+import { longestCounted, tooLong } from './score.ts'
 import { findText } from './string-match.ts'
 
 const mostPhrases = 1_000
@@ -42,7 +42,7 @@ export function scoreMentions(
     throw new RangeError('nothing is wanted: give at least one phrase with words in it, and weights of 0 or more')
   }
   const all = plain.map(({ phrase }) => phrase)
-  const refused = tooLong(candidate, all.join(''), LONGEST_COUNTED)
+  const refused = tooLong(candidate, all.join(''), longestCounted)
   if (refused !== undefined) return refused
   const text = plainly(denied ? candidate : withoutDenials(candidate, all))
   const found = plain.filter(({ phrase }) => mentions(text, phrase))

@@ -1,5 +1,5 @@
 import type { Score } from './score.ts'
-import { LONGEST_ALIGNED, tooLong } from './score.ts'
+import { longestAligned, tooLong } from './score.ts'
 import { commonLength } from './similarity/common-length.ts'
 
 /**
@@ -12,8 +12,8 @@ import { commonLength } from './similarity/common-length.ts'
  *
  * @example scoreOrderedList(['a', 'c', 'b'], ['a', 'b', 'c']).score // 2/3: one of them out of place
  */
-export const scoreOrderedList = (candidate: readonly string[], reference: readonly string[]): Score => {
-  const refused = tooLong(candidate, reference, LONGEST_ALIGNED)
+export function scoreOrderedList(candidate: readonly string[], reference: readonly string[]): Score {
+  const refused = tooLong(candidate, reference, longestAligned)
   if (refused !== undefined) return refused
   const common = commonLength(candidate, reference)
   const inPlace = candidate.filter((element, at) => at < reference.length && element === reference[at]).length

@@ -2,19 +2,19 @@ import { RE2JS, RE2JSException } from 're2js'
 import type { Score } from './score.ts'
 
 /** A longer pattern compiles into a program that makes each character of the text dear. */
-const LONGEST_PATTERN = 1_000
-const LONGEST_TEXT = 100_000
+const longestPattern = 1_000
+const longestText = 100_000
 
 /** How a pattern is to be read. */
 export interface PatternOptions {
   /** Whether the pattern has to match all of the text, not only a part of it. */
-  whole?: boolean
+  readonly whole?: boolean
   /** Whether upper and lower case are the same. */
-  ignoreCase?: boolean
+  readonly ignoreCase?: boolean
   /** Whether `.` matches a line break too. */
-  dotAll?: boolean
+  readonly dotAll?: boolean
   /** Whether `^` and `$` match at line breaks too. */
-  multiline?: boolean
+  readonly multiline?: boolean
 }
 
 /**
@@ -30,9 +30,9 @@ export interface PatternOptions {
  *
  * @example scorePattern('The answer is 42.', String.raw`\b4\d\b`).score // 1
  */
-export const scorePattern = (candidate: string, pattern: string, options: PatternOptions = {}): Score => {
+export function scorePattern(candidate: string, pattern: string, options: PatternOptions = {}): Score {
   const compiled = compilePattern(pattern, options)
-  if (candidate.length > LONGEST_TEXT) return { score: 0, reason: `longer than ${LONGEST_TEXT} characters` }
+  if (candidate.length > longestText) return { score: 0, reason: `longer than ${longestText} characters` }
   const matched = options.whole ? compiled.matches(candidate) : compiled.matcher(candidate).find()
   const extent = options.whole ? 'all of the text' : 'the text'
   return matched
@@ -41,9 +41,9 @@ export const scorePattern = (candidate: string, pattern: string, options: Patter
 }
 
 /** Compiles a pattern for linear-time matching; throws as {@link scorePattern} does. */
-export const compilePattern = (pattern: string, options: PatternOptions = {}): RE2JS => {
-  if (pattern.length > LONGEST_PATTERN) {
-    throw new RangeError(`the pattern has ${pattern.length} characters; at most ${LONGEST_PATTERN} can be run`)
+export function compilePattern(pattern: string, options: PatternOptions = {}): RE2JS {
+  if (pattern.length > longestPattern) {
+    throw new RangeError(`the pattern has ${pattern.length} characters; at most ${longestPattern} can be run`)
   }
   const flags =
     (options.ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) |

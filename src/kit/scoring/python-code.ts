@@ -21,7 +21,7 @@ const opening = /(?<![\p{L}\p{N}_])([rbuft]{0,2})("""|'''|"|')/iuy
  * @see https://docs.python.org/3/reference/lexical_analysis.html
  * @example stripPython('x = f(1)  # reference') // { ok: true, code: 'x = f(1)  ' }
  */
-export const stripPython = (text: string, { keepStrings = false }: StripOptions = {}): PythonCode => {
+export function stripPython(text: string, { keepStrings = false }: StripOptions = {}): PythonCode {
   const kept: string[] = []
   for (let at = 0; at < text.length; ) {
     const start = stringAt(text, at)
@@ -50,7 +50,7 @@ interface Start {
   readonly formatted: boolean
 }
 
-const stringAt = (text: string, at: number): Start | undefined => {
+function stringAt(text: string, at: number): Start | undefined {
   opening.lastIndex = at
   const found = opening.exec(text)
   if (found === null) {
@@ -63,7 +63,7 @@ const stringAt = (text: string, at: number): Start | undefined => {
 }
 
 /** Where a string ends, after its quotes; or why that cannot be said. */
-const endOf = (text: string, { quotes, inside, formatted }: Start): number | string => {
+function endOf(text: string, { quotes, inside, formatted }: Start): number | string {
   let braces = 0
   for (let at = inside; at < text.length; at += 1) {
     const character = text[at]

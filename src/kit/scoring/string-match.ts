@@ -6,10 +6,11 @@ import type { Score } from './score.ts'
  *
  * @example scoreExact('Paris', 'paris').score // 0
  */
-export const scoreExact = (candidate: string, reference: string): Score =>
-  candidate === reference
+export function scoreExact(candidate: string, reference: string): Score {
+  return candidate === reference
     ? { score: 1, reason: 'equals the reference' }
     : { score: 0, reason: candidate === '' ? 'empty answer' : 'is not the reference' }
+}
 
 /**
  * Scores 1 when the candidate contains the reference, in the same case, anywhere, within words too: the operation `like` of
@@ -19,10 +20,11 @@ export const scoreExact = (candidate: string, reference: string): Score =>
  *
  * @example scoreLike('It is Paris.', 'Paris').score // 1
  */
-export const scoreLike = (candidate: string, reference: string): Score =>
-  findText(candidate, reference) >= 0
+export function scoreLike(candidate: string, reference: string): Score {
+  return findText(candidate, reference) >= 0
     ? { score: 1, reason: 'contains the reference' }
     : { score: 0, reason: candidate === '' ? 'empty answer' : 'does not contain the reference' }
+}
 
 /**
  * Scores as {@link scoreLike} does, but upper and lower case are the same: the operation `ilike` of OpenAI's
@@ -30,8 +32,9 @@ export const scoreLike = (candidate: string, reference: string): Score =>
  *
  * @example scoreIlike('PARIS!', 'paris').score // 1
  */
-export const scoreIlike = (candidate: string, reference: string): Score =>
-  scoreLike(candidate.toLowerCase(), reference.toLowerCase())
+export function scoreIlike(candidate: string, reference: string): Score {
+  return scoreLike(candidate.toLowerCase(), reference.toLowerCase())
+}
 
 /**
  * Where a text first stands in another, in UTF-16 units, or -1: of all places, the first that `fits` takes. An empty text
@@ -41,7 +44,7 @@ export const scoreIlike = (candidate: string, reference: string): Score =>
  *
  * @example findText('abcabd', 'abd') // 3
  */
-export const findText = (text: string, wanted: string, fits: (start: number) => boolean = () => true): number => {
+export function findText(text: string, wanted: string, fits: (start: number) => boolean = () => true): number {
   if (wanted === '') return fits(0) ? 0 : -1
   const shorter = bordersOf(wanted)
   let matched = 0
@@ -56,7 +59,7 @@ export const findText = (text: string, wanted: string, fits: (start: number) => 
 }
 
 /** For each number of units that match: how many still do when one unit more does not. */
-const bordersOf = (wanted: string): Int32Array => {
+function bordersOf(wanted: string): Int32Array {
   const shorter = new Int32Array(wanted.length + 1)
   for (let at = 1; at < wanted.length; at += 1) {
     shorter[at + 1] = extend(wanted, shorter, shorter[at] ?? 0, wanted.charCodeAt(at))
@@ -64,7 +67,7 @@ const bordersOf = (wanted: string): Int32Array => {
   return shorter
 }
 
-const extend = (wanted: string, shorter: Int32Array, matched: number, unit: number): number => {
+function extend(wanted: string, shorter: Int32Array, matched: number, unit: number): number {
   let length = matched
   while (length > 0 && wanted.charCodeAt(length) !== unit) length = shorter[length] ?? 0
   return wanted.charCodeAt(length) === unit ? length + 1 : length

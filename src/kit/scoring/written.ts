@@ -1,7 +1,7 @@
 import { parseExactly } from '../../base/exact-json.ts'
 
 /** What stands in a text's only code fence, or the text itself; trimmed. */
-const unfence = (text: string): string => {
+function unfence(text: string): string {
   const trimmed = text.trim()
   if (!trimmed.startsWith('```') || !trimmed.endsWith('```') || trimmed.length < 6) return trimmed
   const inside = trimmed.slice(3, -3)
@@ -14,7 +14,7 @@ const unfence = (text: string): string => {
  *
  * @example readJson('```json\n{"a":1}\n```') // { json: true, value: { a: 1 } }
  */
-export const readJson = (text: string): { json: true; value: unknown } | { json: false; reason: string } => {
+export function readJson(text: string): { json: true; value: unknown } | { json: false; reason: string } {
   const inside = unfence(text)
   if (inside === '') return { json: false, reason: 'empty answer' }
   try {
@@ -35,7 +35,7 @@ export const readJson = (text: string): { json: true; value: unknown } | { json:
  * @example readList('- `src/a.ts`\n- src/b.ts') // ['src/a.ts', 'src/b.ts']
  * @example readList('E11.9, I10; Z79.4') // ['E11.9', 'I10', 'Z79.4']
  */
-export const readList = (text: string): string[] => {
+export function readList(text: string): string[] {
   const read = readJson(text)
   if (read.json && Array.isArray(read.value) && read.value.every(isPlain)) return undressed(read.value.map(String))
   const lines = bare(unfence(text))
@@ -45,18 +45,21 @@ export const readList = (text: string): string[] => {
 }
 
 /** Without what stands around the whole for the eye, what introduces it and what ends it: none of these is an element. */
-const bare = (text: string): string =>
-  text
+function bare(text: string): string {
+  return text
     .replace(/^\$?\\boxed\{([^{}]*)\}\$?\.?$/su, '$1')
     .replace(/^\*\*([^*]*)\*\*\.?$/su, '$1')
     .replace(/^(?:final )?answer:\s*/iu, '')
     .replace(/^\[([^[\]{}]*)\]\.?$/su, '$1')
     .replace(/(?<=[\p{L}\p{N}`])\.$/u, '')
+}
 
-const isPlain = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number'
+function isPlain(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number'
+}
 
-const undressed = (elements: readonly string[]): string[] =>
-  elements
+function undressed(elements: readonly string[]): string[] {
+  return elements
     .map((element) =>
       element
         .trim()
@@ -64,9 +67,10 @@ const undressed = (elements: readonly string[]): string[] =>
         .trim(),
     )
     .filter((element) => element !== '')
+}
 
 /** Deeper than this, two values are taken for equal: no call needs it, and unbounded recursion could be made to crash. */
-const DEEPEST = 64
+const deepest = 64
 
 /**
  * Writes a JSON value so that two equal values give the same text, whatever the order of their keys. A string that is
@@ -76,10 +80,12 @@ const DEEPEST = 64
  *
  * @example canonical({ b: 1, a: [2] }) === canonical('{"a":[2],"b":1}') // true
  */
-export const canonical = (value: unknown): string => write(unpack(value), 0)
+export function canonical(value: unknown): string {
+  return write(unpack(value), 0)
+}
 
 /** The value that a JSON string of an object or a list stands for; any other value as it is. */
-export const unpack = (value: unknown): unknown => {
+export function unpack(value: unknown): unknown {
   if (typeof value !== 'string' || !/^\s*[{[]/u.test(value)) return value
   try {
     return parseExactly(value)
@@ -88,10 +94,10 @@ export const unpack = (value: unknown): unknown => {
   }
 }
 
-const write = (value: unknown, depth: number): string => {
+function write(value: unknown, depth: number): string {
   if (typeof value === 'bigint') return String(value)
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
-  if (depth >= DEEPEST) return '"…"'
+  if (depth >= deepest) return '"…"'
   if (Array.isArray(value)) return `[${value.map((element) => write(element, depth + 1)).join(',')}]`
   const fields = Object.entries(value)
     .filter(([, field]) => field !== undefined)

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { contentHash } from '../../base/json.ts'
-import { LONGEST_COUNTED, tooLong } from '../../kit/scoring/score.ts'
+import { longestCounted, tooLong } from '../../kit/scoring/score.ts'
 import type { NoAnswer, Similarity } from './runners.ts'
 
 /**
@@ -79,7 +79,7 @@ export function cosineBy(vectorsOf: VectorsOf, warn: ((error: unknown) => void) 
     signal.throwIfAborted()
     if (reference.trim() === '') return noAnswer({ other_error: true }, 'the reference is empty')
     if (input.trim() === '') return 0
-    const long = tooLong(input, reference, LONGEST_COUNTED)
+    const long = tooLong(input, reference, longestCounted)
     if (long !== undefined) return long.score
     let vectors: readonly Vector[]
     try {

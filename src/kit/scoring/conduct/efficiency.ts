@@ -4,9 +4,9 @@ import { canonical, unpack } from '../written.ts'
 /** What a task costs. */
 export interface EfficiencyOptions {
   /** How many calls a good solution needs: a whole number from 0 to the budget. */
-  needed: number
+  readonly needed: number
   /** How many calls a rollout may make. */
-  budget: number
+  readonly budget: number
 }
 
 /**
@@ -21,10 +21,10 @@ export interface EfficiencyOptions {
  * @example
  * scoreEfficiency(fourDifferentCalls, { needed: 2, budget: 10 }).score // 0.75: two of eight too many
  */
-export const scoreEfficiency = (
+export function scoreEfficiency(
   calls: readonly { tool: string; arguments: unknown }[],
   { needed, budget }: EfficiencyOptions,
-): Score => {
+): Score {
   if (!Number.isInteger(needed) || !Number.isInteger(budget) || needed < 0 || needed > budget) {
     throw new RangeError(
       `needed and budget must be whole numbers with 0 ≤ needed ≤ budget, not ${needed} and ${budget}`,
@@ -38,7 +38,7 @@ export const scoreEfficiency = (
   return { score, reason: reasonOf(calls.length, repeated, needless), parts: { calls: calls.length, repeated } }
 }
 
-const reasonOf = (calls: number, repeated: number, needless: number): string => {
+function reasonOf(calls: number, repeated: number, needless: number): string {
   const made = `${calls} ${calls === 1 ? 'call' : 'calls'}`
   if (needless === 0) return `${made}, none needless`
   return repeated === 0

@@ -11,11 +11,11 @@ export interface LengthSample {
 /** What a length costs, in tokens. */
 export interface LengthOptions {
   /** Up to here it costs nothing: 0 or more. */
-  free: number
+  readonly free: number
   /** From here on nothing is left: more than `free`. */
-  most: number
+  readonly most: number
   /** Counts the tokens of a text; without it {@link estimateTokens}. */
-  count?: (text: string) => number
+  readonly count?: (text: string) => number
 }
 
 /**
@@ -26,7 +26,9 @@ export interface LengthOptions {
  *
  * @example estimateTokens('The answer is 42.') // 5
  */
-export const estimateTokens = (text: string): number => Math.ceil(Buffer.byteLength(text) / 4)
+export function estimateTokens(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / 4)
+}
 
 /**
  * Scores how short the answer is: 1 up to `free` tokens, and from there linearly down to 0 at `most`. `parts.tokens` is
@@ -36,19 +38,20 @@ export const estimateTokens = (text: string): number => Math.ceil(Buffer.byteLen
  *
  * @example scoreOutputLength(sample, { free: 50, most: 250 }).score // 0.5 for 150 tokens
  */
-export const scoreOutputLength = (sample: LengthSample, options: LengthOptions): Score =>
-  scoreLength(sample.output_text, 'the answer', options)
+export function scoreOutputLength(sample: LengthSample, options: LengthOptions): Score {
+  return scoreLength(sample.output_text, 'the answer', options)
+}
 
 /**
  * Scores how short the summary of the model's reasoning is, as {@link scoreOutputLength} does; undefined where the
  * sample has none, since that says nothing about how much was thought.
  */
-export const scoreReasoningLength = (sample: LengthSample, options: LengthOptions): Score | undefined => {
+export function scoreReasoningLength(sample: LengthSample, options: LengthOptions): Score | undefined {
   const summary = readSummary(sample.output_reasoning_summary)
   return summary === undefined ? undefined : scoreLength(summary, 'the reasoning summary', options)
 }
 
-const scoreLength = (text: string, what: string, { free, most, count = estimateTokens }: LengthOptions): Score => {
+function scoreLength(text: string, what: string, { free, most, count = estimateTokens }: LengthOptions): Score {
   if (!(free >= 0 && free < most && Number.isFinite(most))) {
     throw new RangeError(`free and most must be numbers with 0 ≤ free < most, not ${free} and ${most}`)
   }
@@ -58,7 +61,7 @@ const scoreLength = (text: string, what: string, { free, most, count = estimateT
   return { score, reason: `${what} has ${tokens} tokens${beyond}`, parts: { tokens } }
 }
 
-const readSummary = (summary: unknown): string | undefined => {
+function readSummary(summary: unknown): string | undefined {
   if (typeof summary === 'string') return summary
   if (!Array.isArray(summary)) return undefined
   const texts = summary.map((part: unknown) =>

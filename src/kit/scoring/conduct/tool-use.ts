@@ -2,7 +2,7 @@ import type { Score } from '../score.ts'
 import { type CallPattern, type TrajectoryCall, usedTool } from './trajectory.ts'
 
 /** The table of steps and calls is as large as their product. */
-const MOST_STEPS = 100
+const mostSteps = 100
 
 /**
  * Scores what share of the wanted calls a trajectory has: for each pattern a successful call of that tool with arguments
@@ -10,7 +10,7 @@ const MOST_STEPS = 100
  *
  * @example scoreUsed(trajectory, [{ tool: 'search' }, { tool: 'cat', arguments: { path } }]).score // 0.5 without the cat
  */
-export const scoreUsed = (calls: readonly TrajectoryCall[], wanted: readonly CallPattern[]): Score => {
+export function scoreUsed(calls: readonly TrajectoryCall[], wanted: readonly CallPattern[]): Score {
   if (wanted.length === 0) throw new RangeError('no call is wanted: give at least one pattern')
   const missing = wanted.filter((pattern) => !usedTool(calls, pattern))
   const found = wanted.length - missing.length
@@ -28,7 +28,7 @@ export const scoreUsed = (calls: readonly TrajectoryCall[], wanted: readonly Cal
  *
  * @example scoreNotUsed(trajectory, [{ tool: 'delete_account' }]).score
  */
-export const scoreNotUsed = (calls: readonly TrajectoryCall[], forbidden: readonly CallPattern[]): Score => {
+export function scoreNotUsed(calls: readonly TrajectoryCall[], forbidden: readonly CallPattern[]): Score {
   const made = calls.filter((call) => forbidden.some((pattern) => usedTool([{ ...call, outcome: 'ok' }], pattern)))
   const [first] = made
   return {
@@ -47,9 +47,9 @@ export const scoreNotUsed = (calls: readonly TrajectoryCall[], forbidden: readon
  *
  * @example scoreUsedInOrder(trajectory, [{ tool: 'get_order' }, { tool: 'cancel_order', arguments: { id: 7 } }]).score
  */
-export const scoreUsedInOrder = (calls: readonly TrajectoryCall[], steps: readonly CallPattern[]): Score => {
-  if (steps.length === 0 || steps.length > MOST_STEPS) {
-    throw new RangeError(`there are ${steps.length} steps; give between 1 and ${MOST_STEPS}`)
+export function scoreUsedInOrder(calls: readonly TrajectoryCall[], steps: readonly CallPattern[]): Score {
+  if (steps.length === 0 || steps.length > mostSteps) {
+    throw new RangeError(`there are ${steps.length} steps; give between 1 and ${mostSteps}`)
   }
   // For each step, the longest series among the calls so far that uses no later step.
   let taken = steps.map(() => 0)
@@ -76,11 +76,11 @@ export const scoreUsedInOrder = (calls: readonly TrajectoryCall[], steps: readon
  *
  * @example scoreRead(trajectory, [gold_path], { tool: 'cat', argument: 'path' }).score
  */
-export const scoreRead = (
+export function scoreRead(
   calls: readonly TrajectoryCall[],
   documents: readonly string[],
   { tool, argument }: { tool: string; argument: string },
-): Score => {
+): Score {
   const { score, parts } = scoreUsed(
     calls,
     documents.map((document) => ({ tool, arguments: { [argument]: document } })),
@@ -93,7 +93,7 @@ export const scoreRead = (
   }
 }
 
-const describe = (pattern: CallPattern): string => {
+function describe(pattern: CallPattern): string {
   const written = pattern.arguments === undefined ? '' : ` with ${JSON.stringify(pattern.arguments)}`
   const text = `${pattern.tool ?? 'any tool'}${written}`
   return text.length > 80 ? `${text.slice(0, 79)}…` : text

@@ -2,18 +2,18 @@ import { canonical, unpack } from '../written.ts'
 
 /** As much of a recorded tool call as the trajectory scorers look at. */
 export interface TrajectoryCall {
-  tool: string
-  arguments: unknown
+  readonly tool: string
+  readonly arguments: unknown
   /** `ok`, `refused` or `failed`; only an `ok` call has done anything. */
-  outcome: string
-  output: string
+  readonly outcome: string
+  readonly output: string
 }
 
 /** Which calls to look for; what is left out may be anything. */
 export interface CallPattern {
-  tool?: string
+  readonly tool?: string
   /** Fields that the arguments must have, with the values they must have there; further fields do not matter. */
-  arguments?: Readonly<Record<string, unknown>>
+  readonly arguments?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -22,15 +22,16 @@ export interface CallPattern {
  *
  * @example usedTool(trajectory, { arguments: { path: 'ACME/2014/page_15' } }) // was this page read, by whatever tool?
  */
-export const usedTool = (calls: readonly TrajectoryCall[], pattern: CallPattern): boolean =>
-  calls.some(
+export function usedTool(calls: readonly TrajectoryCall[], pattern: CallPattern): boolean {
+  return calls.some(
     (call) =>
       call.outcome === 'ok' &&
       (pattern.tool === undefined || call.tool === pattern.tool) &&
       hasFields(unpack(call.arguments), pattern.arguments ?? {}),
   )
+}
 
-const hasFields = (value: unknown, wanted: Readonly<Record<string, unknown>>): boolean => {
+function hasFields(value: unknown, wanted: Readonly<Record<string, unknown>>): boolean {
   const fields = new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
   return Object.entries(wanted).every(
     ([name, field]) => fields.has(name) && canonical(fields.get(name)) === canonical(field),

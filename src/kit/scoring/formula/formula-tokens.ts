@@ -54,7 +54,11 @@ function match(pattern: RegExp, formula: string, at: number): string | undefined
   return pattern.exec(formula)?.[0]
 }
 
-const skip = (formula: string, at: number) => at + (match(space, formula, at)?.length ?? 0)
+function skip(formula: string, at: number): number {
+  return at + (match(space, formula, at)?.length ?? 0)
+}
 
 /** How a token is told to a person. */
-export const told = (token: Token) => (token.kind === 'end' ? 'the end' : `"${token.text}"`)
+export function told(token: Token): string {
+  return token.kind === 'end' ? 'the end' : `"${token.text}"`
+}

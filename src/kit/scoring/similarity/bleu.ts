@@ -1,8 +1,8 @@
 import type { Score } from '../score.ts'
-import { LONGEST_COUNTED, tooLong } from '../score.ts'
+import { longestCounted, tooLong } from '../score.ts'
 import { countGrams, splitWords } from './words.ts'
 
-const LONGEST_GRAM = 4
+const longestGram = 4
 
 /**
  * BLEU of one text against one reference, as NLTK's `sentence_bleu` has it without smoothing: the geometric mean of the
@@ -19,15 +19,15 @@ const LONGEST_GRAM = 4
  *
  * @example scoreBleu('the quick brown fox jumps', 'the quick brown fox jumped').score // 0.6687
  */
-export const scoreBleu = (candidate: string, reference: string): Score => {
-  const refused = tooLong(candidate, reference, LONGEST_COUNTED)
+export function scoreBleu(candidate: string, reference: string): Score {
+  const refused = tooLong(candidate, reference, longestCounted)
   if (refused !== undefined) return refused
   const ours = splitWords(candidate)
   const theirs = splitWords(reference)
-  const precisions = countGrams(ours, theirs, LONGEST_GRAM).map((count) => count.shared / Math.max(1, count.candidate))
+  const precisions = countGrams(ours, theirs, longestGram).map((count) => count.shared / Math.max(1, count.candidate))
   const brevity = ours.length === 0 ? 0 : Math.min(1, Math.exp(1 - theirs.length / ours.length))
   const missing = precisions.indexOf(0)
-  const mean = precisions.reduce((product, precision) => product * precision, 1) ** (1 / LONGEST_GRAM)
+  const mean = precisions.reduce((product, precision) => product * precision, 1) ** (1 / longestGram)
   const shares = Object.fromEntries(precisions.map((precision, at) => [`precision${at + 1}`, precision]))
   return {
     score: brevity * mean,
@@ -36,8 +36,9 @@ export const scoreBleu = (candidate: string, reference: string): Score => {
   }
 }
 
-const reasonOf = (ours: number, theirs: number): string =>
-  `4 words in a row agree${ours < theirs ? `; ${ours} words where the reference has ${theirs}` : ''}`
+function reasonOf(ours: number, theirs: number): string {
+  return `4 words in a row agree${ours < theirs ? `; ${ours} words where the reference has ${theirs}` : ''}`
+}
 
 /**
  * GLEU of one text against one reference, as NLTK's `sentence_gleu` has it: of all 1- to 4-grams of both texts, those in
@@ -52,11 +53,11 @@ const reasonOf = (ours: number, theirs: number): string =>
  *
  * @example scoreGleu('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair').score // 3 of 14: 0.2143
  */
-export const scoreGleu = (candidate: string, reference: string): Score => {
-  const refused = tooLong(candidate, reference, LONGEST_COUNTED)
+export function scoreGleu(candidate: string, reference: string): Score {
+  const refused = tooLong(candidate, reference, longestCounted)
   if (refused !== undefined) return refused
   const total = { shared: 0, candidate: 0, reference: 0 }
-  for (const count of countGrams(splitWords(candidate), splitWords(reference), LONGEST_GRAM)) {
+  for (const count of countGrams(splitWords(candidate), splitWords(reference), longestGram)) {
     total.shared += count.shared
     total.candidate += count.candidate
     total.reference += count.reference

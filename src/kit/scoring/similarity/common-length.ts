@@ -1,6 +1,6 @@
 /** As many bits of a 32-bit integer as can be added twice, with a carry, without leaving 32 bits. */
-const BITS = 30
-const ALL = 2 ** BITS - 1
+const bits = 30
+const all = 2 ** bits - 1
 
 /**
  * The length of the longest common subsequence of two lists; elements are equal as `Map` keys are.
@@ -11,7 +11,7 @@ const ALL = 2 ** BITS - 1
  *
  * @example commonLength([...'brown'], [...'bear']) // 2
  */
-export const commonLength = <Element>(one: readonly Element[], other: readonly Element[]): number => {
+export function commonLength<Element>(one: readonly Element[], other: readonly Element[]): number {
   const shortest = Math.min(one.length, other.length)
   let before = 0
   while (before < shortest && one[before] === other[before]) before += 1
@@ -21,12 +21,12 @@ export const commonLength = <Element>(one: readonly Element[], other: readonly E
   return before + after + between
 }
 
-const countCommon = <Element>(one: readonly Element[], other: readonly Element[]): number => {
+function countCommon<Element>(one: readonly Element[], other: readonly Element[]): number {
   if (one.length === 0 || other.length === 0) return 0
-  const words = Math.ceil(one.length / BITS)
+  const words = Math.ceil(one.length / bits)
   const masks = maskOf(one, words)
   // A bit of the row is 0 where the common subsequence grows.
-  const row = new Int32Array(words).fill(ALL)
+  const row = new Int32Array(words).fill(all)
   for (const element of other) {
     const mask = masks(element)
     if (mask === undefined) continue
@@ -35,19 +35,19 @@ const countCommon = <Element>(one: readonly Element[], other: readonly Element[]
       const cells = row[at] ?? 0
       const both = cells & (mask[at] ?? 0)
       const sum = cells + both + carry
-      carry = sum >>> BITS
-      row[at] = (sum & ALL) | (cells - both)
+      carry = sum >>> bits
+      row[at] = (sum & all) | (cells - both)
     }
   }
   let common = 0
   for (let at = 0; at < one.length; at += 1) {
-    if (((row[Math.floor(at / BITS)] ?? 0) & (1 << (at % BITS))) === 0) common += 1
+    if (((row[Math.floor(at / bits)] ?? 0) & (1 << (at % bits))) === 0) common += 1
   }
   return common
 }
 
 /** Where an element stands in a list, as bits. */
-const maskOf = <Element>(list: readonly Element[], words: number) => {
+function maskOf<Element>(list: readonly Element[], words: number) {
   const places = new Map<Element, number[]>()
   for (const [at, element] of list.entries()) {
     const known = places.get(element)
@@ -57,7 +57,7 @@ const maskOf = <Element>(list: readonly Element[], words: number) => {
   const kept = new Map<Element, Int32Array>()
   const draw = (mask: Int32Array, at: readonly number[]) => {
     for (const place of at)
-      mask[Math.floor(place / BITS)] = (mask[Math.floor(place / BITS)] ?? 0) | (1 << (place % BITS))
+      mask[Math.floor(place / bits)] = (mask[Math.floor(place / bits)] ?? 0) | (1 << (place % bits))
     return mask
   }
   const scratch = new Int32Array(words)
@@ -73,7 +73,7 @@ const maskOf = <Element>(list: readonly Element[], words: number) => {
       kept.set(element, mask)
       return mask
     }
-    for (const place of drawn) scratch[Math.floor(place / BITS)] = 0
+    for (const place of drawn) scratch[Math.floor(place / bits)] = 0
     drawn = mine
     return draw(scratch, mine)
   }

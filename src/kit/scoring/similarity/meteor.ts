@@ -1,12 +1,12 @@
 import type { Score } from '../score.ts'
-import { LONGEST_COUNTED, tooLong } from '../score.ts'
+import { longestCounted, tooLong } from '../score.ts'
 import { stem } from './porter.ts'
 import { splitWords } from './words.ts'
 
 /** How much more recall counts than precision: the harmonic mean's weight of recall. */
-const RECALL_WEIGHT = 0.9
+const recallWeight = 0.9
 /** What a candidate loses, at most, for saying the reference's words in another order. */
-const ORDER_WEIGHT = 0.5
+const orderWeight = 0.5
 
 /**
  * METEOR of one text against one reference, as NLTK's `meteor_score` has it with its default weights but without
@@ -23,8 +23,8 @@ const ORDER_WEIGHT = 0.5
  *
  * @example scoreMeteor('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair').score // 0.375
  */
-export const scoreMeteor = (candidate: string, reference: string): Score => {
-  const refused = tooLong(candidate, reference, LONGEST_COUNTED)
+export function scoreMeteor(candidate: string, reference: string): Score {
+  const refused = tooLong(candidate, reference, longestCounted)
   if (refused !== undefined) return refused
   const ours = splitWords(candidate.toLowerCase())
   const theirs = splitWords(reference.toLowerCase())
@@ -36,12 +36,12 @@ export const scoreMeteor = (candidate: string, reference: string): Score => {
   const reason = `${matched} of ${ours.length} words are among the reference's ${theirs.length}, in ${chunks} chunks`
   const parts = { precision, recall, chunks }
   if (matched === 0) return { score: 0, reason: 'no word in common', parts }
-  const mean = (precision * recall) / (RECALL_WEIGHT * precision + (1 - RECALL_WEIGHT) * recall)
-  return { score: mean * (1 - ORDER_WEIGHT * (chunks / matched) ** 3), reason, parts }
+  const mean = (precision * recall) / (recallWeight * precision + (1 - recallWeight) * recall)
+  return { score: mean * (1 - orderWeight * (chunks / matched) ** 3), reason, parts }
 }
 
 /** For each of our words the place of its partner among theirs, or undefined. */
-const pair = (ours: readonly string[], theirs: readonly string[]): readonly (number | undefined)[] => {
+function pair(ours: readonly string[], theirs: readonly string[]): readonly (number | undefined)[] {
   const partners: (number | undefined)[] = ours.map(() => undefined)
   const taken = new Set<number>()
   for (const form of [(word: string) => word, stem]) {
@@ -65,5 +65,6 @@ const pair = (ours: readonly string[], theirs: readonly string[]): readonly (num
 }
 
 /** Runs of neighbours in both texts. */
-const countChunks = (partners: readonly (number | undefined)[]): number =>
-  partners.filter((partner, at) => partner !== undefined && partners[at - 1] !== partner - 1).length
+function countChunks(partners: readonly (number | undefined)[]): number {
+  return partners.filter((partner, at) => partner !== undefined && partners[at - 1] !== partner - 1).length
+}

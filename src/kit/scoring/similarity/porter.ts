@@ -5,19 +5,19 @@ const rules = (text: string) =>
     return { suffix, replacement }
   })
 
-const IRREGULAR: ReadonlyMap<string, string> = new Map(
+const irregularStems: ReadonlyMap<string, string> = new Map(
   rules(
     'sky>sky skies>sky dying>die lying>lie tying>tie news>news innings>inning inning>inning outings>outing ' +
       'outing>outing cannings>canning canning>canning howe>howe proceed>proceed exceed>exceed succeed>succeed',
   ).map((rule) => [rule.suffix, rule.replacement]),
 )
 
-const DOUBLE = rules(
+const double = rules(
   'ational>ate tional>tion enci>ence anci>ance izer>ize bli>ble alli>al entli>ent eli>e ousli>ous ization>ize ' +
     'ation>ate ator>ate alism>al iveness>ive fulness>ful ousness>ous aliti>al iviti>ive biliti>ble fulli>ful',
 )
-const THIRD = rules('icate>ic ative> alize>al iciti>ic ical>ic ful> ness>')
-const FOURTH = rules(
+const third = rules('icate>ic ative> alize>al iciti>ic ical>ic ful> ness>')
+const fourth = rules(
   'al> ance> ence> er> ic> able> ible> ant> ement> ment> ent> ion> ou> ism> ate> iti> ous> ive> ize>',
 )
 
@@ -33,22 +33,22 @@ const FOURTH = rules(
  *
  * @example stem('generously') // 'gener'
  */
-export const stem = (word: string): string => {
-  const irregular = IRREGULAR.get(word)
+export function stem(word: string): string {
+  const irregular = irregularStems.get(word)
   if (irregular !== undefined) return irregular
   if (word.length <= 2) return word
   const base = withoutTense(withoutPlural(word))
   const turned = base.length > 2 && base.endsWith('y') && shape(base).at(-2) === 'c' ? `${base.slice(0, -1)}i` : base
-  return withoutLast(withoutFourth(replace(withoutDouble(turned), THIRD)))
+  return withoutLast(withoutFourth(replace(withoutDouble(turned), third)))
 }
 
-const withoutPlural = (word: string): string => {
+function withoutPlural(word: string): string {
   if (word.endsWith('ies')) return word.slice(0, word.length === 4 ? -1 : -2)
   if (word.endsWith('sses')) return word.slice(0, -2)
   return word.endsWith('s') && !word.endsWith('ss') ? word.slice(0, -1) : word
 }
 
-const withoutTense = (word: string): string => {
+function withoutTense(word: string): string {
   if (word.endsWith('ied')) return word.slice(0, word.length === 4 ? -1 : -2)
   if (word.endsWith('eed')) return measure(word.slice(0, -3)) > 0 ? word.slice(0, -1) : word
   const rest = word.endsWith('ed') ? word.slice(0, -2) : word.endsWith('ing') ? word.slice(0, -3) : ''
@@ -58,28 +58,28 @@ const withoutTense = (word: string): string => {
   return measure(rest) === 1 && endsShort(rest) ? `${rest}e` : rest
 }
 
-const withoutDouble = (word: string): string => {
+function withoutDouble(word: string): string {
   // What -ally leaves may end in one of the suffixes again: conditionally, conditional, condition.
   if (word.endsWith('alli') && measure(word.slice(0, -4)) > 0) return withoutDouble(word.slice(0, -2))
   if (word.endsWith('logi')) return measure(word.slice(0, -3)) > 0 ? word.slice(0, -1) : word
-  return replace(word, DOUBLE)
+  return replace(word, double)
 }
 
-const replace = (word: string, list: typeof DOUBLE): string => {
+function replace(word: string, list: typeof double): string {
   const rule = list.find(({ suffix }) => word.endsWith(suffix))
   if (rule === undefined) return word
   const rest = word.slice(0, -rule.suffix.length)
   return measure(rest) > 0 ? rest + rule.replacement : word
 }
 
-const withoutFourth = (word: string): string => {
-  const rule = FOURTH.find(({ suffix }) => word.endsWith(suffix))
+function withoutFourth(word: string): string {
+  const rule = fourth.find(({ suffix }) => word.endsWith(suffix))
   if (rule === undefined) return word
   const rest = word.slice(0, -rule.suffix.length)
   return measure(rest) > 1 && (rule.suffix !== 'ion' || /[st]$/u.test(rest)) ? rest : word
 }
 
-const withoutLast = (word: string): string => {
+function withoutLast(word: string): string {
   const rest = word.slice(0, -1)
   const silent = word.endsWith('e') && (measure(rest) > 1 || (measure(rest) === 1 && !endsShort(rest)))
   const base = silent ? rest : word
@@ -87,7 +87,7 @@ const withoutLast = (word: string): string => {
 }
 
 /** A c for each consonant and a v for each vowel; y is a vowel after a consonant. */
-const shape = (word: string): string => {
+function shape(word: string): string {
   let vowel = true
   let letters = ''
   for (let at = 0; at < word.length; at += 1) {
@@ -99,8 +99,11 @@ const shape = (word: string): string => {
 }
 
 /** How often vowels are followed by consonants. */
-const measure = (word: string): number => shape(word).split('vc').length - 1
+function measure(word: string): number {
+  return shape(word).split('vc').length - 1
+}
 
 /** Whether a word ends as hop, hil and at do: there a silent e is missing, or belongs. */
-const endsShort = (word: string): boolean =>
-  (/cvc$/u.test(shape(word)) && !/[wxy]$/u.test(word)) || shape(word) === 'vc'
+function endsShort(word: string): boolean {
+  return (/cvc$/u.test(shape(word)) && !/[wxy]$/u.test(word)) || shape(word) === 'vc'
+}

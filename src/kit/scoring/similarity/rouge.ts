@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import { LONGEST_ALIGNED, LONGEST_COUNTED, tooLong } from '../score.ts'
+import { longestAligned, longestCounted, tooLong } from '../score.ts'
 import { commonLength } from './common-length.ts'
 import { countGrams } from './words.ts'
 
@@ -19,8 +19,8 @@ export type RougeKind = 1 | 2 | 3 | 4 | 5 | 'L'
  *
  * @example scoreRouge('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair', 2).score // 0.25
  */
-export const scoreRouge = (candidate: string, reference: string, kind: RougeKind): Score => {
-  const refused = tooLong(candidate, reference, kind === 'L' ? LONGEST_ALIGNED : LONGEST_COUNTED)
+export function scoreRouge(candidate: string, reference: string, kind: RougeKind): Score {
+  const refused = tooLong(candidate, reference, kind === 'L' ? longestAligned : longestCounted)
   if (refused !== undefined) return refused
   const ours = wordsOf(candidate)
   const theirs = wordsOf(reference)
@@ -37,4 +37,6 @@ export const scoreRouge = (candidate: string, reference: string, kind: RougeKind
   }
 }
 
-const wordsOf = (text: string): readonly string[] => text.toLowerCase().match(/[a-z0-9]+/gu) ?? []
+function wordsOf(text: string): readonly string[] {
+  return text.toLowerCase().match(/[a-z0-9]+/gu) ?? []
+}

@@ -4,10 +4,10 @@ import { codesOf, scoreRatio } from './similarity.ts'
 import { partRatio, wordsPartRatio, wordsRatio } from './word-ratios.ts'
 
 /** Comparing a text with all parts of another takes more than comparing two whole ones: a tenth of a second at worst. */
-const LONGEST_PARTED = 5_000
+const longestParted = 5_000
 
 /** What words in any order are worth, compared with the texts as they are. */
-const ANY_ORDER = 0.95
+const anyOrder = 0.95
 
 /**
  * How alike two texts are when it does not matter much in which order, how often, or among what else the words stand:
@@ -31,20 +31,20 @@ const ANY_ORDER = 0.95
  *
  * @example scoreWRatio('mets vs braves', 'braves vs mets').score // 0.95
  */
-export const scoreWRatio = (candidate: string, reference: string): Score => {
-  const refused = tooLong(candidate, reference, LONGEST_PARTED)
+export function scoreWRatio(candidate: string, reference: string): Score {
+  const refused = tooLong(candidate, reference, longestParted)
   if (refused !== undefined) return refused
   if (candidate === '' || reference === '') return { score: 0, reason: 'an empty text', parts: {} }
   const whole = scoreRatio(candidate, reference).score
   const [one, other] = [codesOf(candidate).length, codesOf(reference).length]
   const longer = Math.max(one, other) / Math.min(one, other)
-  if (longer < 1.5) return best({ whole, words: ANY_ORDER * wordsRatio(candidate, reference) })
+  if (longer < 1.5) return best({ whole, words: anyOrder * wordsRatio(candidate, reference) })
   const scale = longer <= 8 ? 0.9 : 0.6
   const part = scale * partRatio(candidate, reference)
-  return best({ whole, part, words: ANY_ORDER * scale * wordsPartRatio(candidate, reference) })
+  return best({ whole, part, words: anyOrder * scale * wordsPartRatio(candidate, reference) })
 }
 
-const best = (parts: { whole: number; part?: number; words: number }): Score => {
+function best(parts: { whole: number; part?: number; words: number }): Score {
   const score = Math.max(parts.whole, parts.part ?? 0, parts.words)
   const how = parts.whole === score ? 'as a whole' : parts.part === score ? 'in a part' : 'in the words, in any order'
   return { score, reason: score === 0 ? 'nothing in common' : `most alike ${how}`, parts }

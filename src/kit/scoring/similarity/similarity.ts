@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import { LONGEST_ALIGNED, tooLong } from '../score.ts'
+import { longestAligned, tooLong } from '../score.ts'
 import { commonLength } from './common-length.ts'
 
 /**
@@ -12,8 +12,8 @@ import { commonLength } from './common-length.ts'
  *
  * @example scoreRatio('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair').score // 34/45: 0.7556
  */
-export const scoreRatio = (candidate: string, reference: string): Score => {
-  const refused = tooLong(candidate, reference, LONGEST_ALIGNED)
+export function scoreRatio(candidate: string, reference: string): Score {
+  const refused = tooLong(candidate, reference, longestAligned)
   if (refused !== undefined) return refused
   const [ours, theirs] = [codesOf(candidate), codesOf(reference)]
   const common = commonLength(ours, theirs)
@@ -26,5 +26,6 @@ export const scoreRatio = (candidate: string, reference: string): Score => {
 }
 
 /** The code points of a text: what the reference implementations call its characters. */
-export const codesOf = (text: string): readonly number[] =>
-  Array.from(text, (character) => character.codePointAt(0) ?? 0)
+export function codesOf(text: string): readonly number[] {
+  return Array.from(text, (character) => character.codePointAt(0) ?? 0)
+}

@@ -6,7 +6,7 @@ import { splitWords } from './words.ts'
  * How alike the shorter text is to the part of the longer that is most like it, from 0 to 1: RapidFuzz's `partial_ratio`
  * divided by 100. Two empty texts: 1; one: 0.
  */
-export const partRatio = (one: string, other: string): number => {
+export function partRatio(one: string, other: string): number {
   const [shorter = [], longer = []] = [codesOf(one), codesOf(other)].sort((some, more) => some.length - more.length)
   if (longer.length === 0) return 1
   const found = bestWindow(shorter, longer)
@@ -17,14 +17,14 @@ export const partRatio = (one: string, other: string): number => {
  * How alike the words of two texts are, whatever their order, from 0 to 1: RapidFuzz's `token_ratio` divided by 100, the
  * better of `token_sort_ratio` (the words sorted) and `token_set_ratio` (each word once; what both have counts as equal).
  */
-export const wordsRatio = (one: string, other: string): number => {
+export function wordsRatio(one: string, other: string): number {
   const [ours, theirs] = [splitWords(one), splitWords(other)]
   const [mine, yours] = [joined(ours), joined(theirs)]
   const inOrder = mine.length + yours.length === 0 ? 1 : 1 - distance(mine, yours) / (mine.length + yours.length)
   return Math.max(inOrder, setRatio(new Set(ours), new Set(theirs)))
 }
 
-const setRatio = (ours: ReadonlySet<string>, theirs: ReadonlySet<string>): number => {
+function setRatio(ours: ReadonlySet<string>, theirs: ReadonlySet<string>): number {
   if (ours.size === 0 || theirs.size === 0) return 0
   const [mine, yours] = [joined(without(ours, theirs)), joined(without(theirs, ours))]
   const shared = joined([...ours].filter((word) => theirs.has(word))).length
@@ -42,7 +42,7 @@ const setRatio = (ours: ReadonlySet<string>, theirs: ReadonlySet<string>): numbe
  * How alike the words of the shorter text are to a part of the longer's, whatever their order, from 0 to 1: RapidFuzz's
  * `partial_token_ratio` divided by 100. A single word in common: 1.
  */
-export const wordsPartRatio = (one: string, other: string): number => {
+export function wordsPartRatio(one: string, other: string): number {
   const [ours, theirs] = [splitWords(one), splitWords(other)]
   const [mine, yours] = [new Set(ours), new Set(theirs)]
   if (ours.some((word) => yours.has(word))) return 1
@@ -52,18 +52,24 @@ export const wordsPartRatio = (one: string, other: string): number => {
     : Math.max(all, partRatio(sorted([...mine]), sorted([...yours])))
 }
 
-const without = (words: ReadonlySet<string>, others: ReadonlySet<string>): string[] =>
-  [...words].filter((word) => !others.has(word))
+function without(words: ReadonlySet<string>, others: ReadonlySet<string>): string[] {
+  return [...words].filter((word) => !others.has(word))
+}
 
-const distance = (one: readonly number[], other: readonly number[]): number =>
-  one.length + other.length - 2 * commonLength(one, other)
+function distance(one: readonly number[], other: readonly number[]): number {
+  return one.length + other.length - 2 * commonLength(one, other)
+}
 
-const joined = (words: readonly string[]): readonly number[] => codesOf(sorted(words))
+function joined(words: readonly string[]): readonly number[] {
+  return codesOf(sorted(words))
+}
 
-const sorted = (words: readonly string[]): string => [...words].sort(byCodePoint).join(' ')
+function sorted(words: readonly string[]): string {
+  return [...words].sort(byCodePoint).join(' ')
+}
 
 /** Python sorts by code point; JavaScript by UTF-16 unit puts 😀 before ﬁ. */
-const byCodePoint = (one: string, other: string): number => {
+function byCodePoint(one: string, other: string): number {
   const [ours, theirs] = [codesOf(one), codesOf(other)]
   const at = ours.findIndex((code, place) => code !== theirs[place])
   return at < 0 ? ours.length - theirs.length : (ours[at] ?? 0) - (theirs[at] ?? -1)
@@ -80,7 +86,7 @@ const byCodePoint = (one: string, other: string): number => {
  *
  * @example bestWindow([1, 2], [0, 1, 2, 3]) // 1
  */
-export const bestWindow = (shorter: readonly number[], longer: readonly number[]): number => {
+export function bestWindow(shorter: readonly number[], longer: readonly number[]): number {
   const width = shorter.length
   if (width === 0) return 0
   const starts = combThreads(shorter, longer)
@@ -101,7 +107,7 @@ export const bestWindow = (shorter: readonly number[], longer: readonly number[]
 }
 
 /** For each column of `across`, the column where the thread that leaves the table there came in; negative: a row. */
-const combThreads = (down: readonly number[], across: readonly number[]): Int32Array => {
+function combThreads(down: readonly number[], across: readonly number[]): Int32Array {
   const columns = Int32Array.from(across)
   const threads = Int32Array.from(across, (_, at) => at)
   for (const [row, element] of down.entries()) {

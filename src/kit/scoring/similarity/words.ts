@@ -1,15 +1,17 @@
 /** What Python's `str.split()` takes for white space: the reference implementations are written in Python. */
-const WHITE = new RegExp(`[\\p{White_Space}${String.fromCharCode(0x1c)}-${String.fromCharCode(0x1f)}]+`, 'u')
+const white = new RegExp(`[\\p{White_Space}${String.fromCharCode(0x1c)}-${String.fromCharCode(0x1f)}]+`, 'u')
 
 /** The words of a text as Python's `str.split()` finds them: punctuation stays with its word, no word is empty. */
-export const splitWords = (text: string): string[] => text.split(WHITE).filter((word) => word !== '')
+export function splitWords(text: string): string[] {
+  return text.split(white).filter((word) => word !== '')
+}
 
 /** How many n-grams of one length two lists of words have. */
 export interface GramCounts {
   /** In both; an n-gram that one has three times and the other twice counts twice. */
-  shared: number
-  candidate: number
-  reference: number
+  readonly shared: number
+  readonly candidate: number
+  readonly reference: number
 }
 
 /**
@@ -18,11 +20,11 @@ export interface GramCounts {
  *
  * @example countGrams(['a', 'b'], ['a', 'c'], 2)[0] // { shared: 1, candidate: 2, reference: 2 }
  */
-export const countGrams = (
+export function countGrams(
   candidate: readonly string[],
   reference: readonly string[],
   longest: number,
-): readonly GramCounts[] => {
+): readonly GramCounts[] {
   const names = new Map<string, number>()
   const words = [candidate, reference].map((list) => list.map((word) => nameOf(names, word)))
   let grams = words.map((list) => [...list])
@@ -40,14 +42,14 @@ export const countGrams = (
 }
 
 /** A small number for each different key, in the order of their first appearance. */
-const nameOf = <Key>(names: Map<Key, number>, key: Key): number => {
+function nameOf<Key>(names: Map<Key, number>, key: Key): number {
   const known = names.get(key)
   if (known !== undefined) return known
   names.set(key, names.size)
   return names.size - 1
 }
 
-const countShared = (ours: readonly number[], theirs: readonly number[]): number => {
+function countShared(ours: readonly number[], theirs: readonly number[]): number {
   const left = new Map<number, number>()
   for (const gram of theirs) left.set(gram, (left.get(gram) ?? 0) + 1)
   let shared = 0

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { stringifyExactly } from '../../base/exact-json.ts'
+import { parseExactly, stringifyExactly } from '../../base/exact-json.ts'
 import type { ExportedCall, ExportedRollout } from '../../ledger/reports/exported.ts'
 
 const itemShape = z.looseObject({
@@ -78,7 +78,7 @@ function argumentsText(recorded: unknown): string | undefined {
 function parsed(text: string): unknown {
   if (text.trim() === '') return ''
   try {
-    return JSON.parse(text)
+    return parseExactly(text)
   } catch {
     return undefined
   }

@@ -109,7 +109,7 @@ describe('the verdict on a curve of reward, part answer and calls', () => {
   })
 })
 
-describe('a simulated policy', () => {
+describe('a simulated policy', { timeout: 60_000 }, () => {
   it.each(['1', '2'])('learns from an efficient grader to be right with fewer calls (seed %s)', async (seed) => {
     const steps = await trained('efficient', plan(seed))
     const { kind, before, after, moved } = verdictOf(steps, 'answer')

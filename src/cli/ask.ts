@@ -1,20 +1,20 @@
 import { createInterface } from 'node:readline/promises'
 
-/** Where a person is asked. */
+/** The streams of the terminal at which a person answers. */
 export interface Terminal {
   readonly input: NodeJS.ReadableStream
   readonly output: NodeJS.WritableStream
 }
 
 /**
- * Asks a person, and gives whether the answer is yes; an end of the input, as Ctrl-D makes it, is none. Ctrl-C goes to the
- * process, as when nothing is asked.
+ * Asks a person, and returns whether the answer is yes. The end of the input, as by Ctrl-D, is a no. Ctrl-C interrupts the
+ * process as usual.
  *
- * Throws the signal's reason when that aborts.
+ * @throws the signal's reason when it aborts.
  */
 export async function saysYes(question: string, { input, output }: Terminal, signal: AbortSignal): Promise<boolean> {
   const asking = createInterface({ input, output })
-  // The terminal gives its Ctrl-C to whoever asks, not to the process.
+  // While a question is open, readline receives Ctrl-C instead of the process.
   asking.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
   const ended = new AbortController()
   asking.once('close', () => ended.abort())

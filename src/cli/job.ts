@@ -106,9 +106,14 @@ function readPlan(given: Record<string, unknown>, { env, tools, graders, budget 
   const { url, maxEpisodeSteps = budget ?? 10 } = options
   const plan: JobPlan = {
     platform: options.for,
-    ...{ model: options.model, suffix: options.suffix, seed: options.jobSeed },
-    ...{ trainingFile: options.trainingFile, validationFile: options.validationFile },
-    ...{ url: url.replace(/\/+$/, ''), toolPath: options.toolPath, maxEpisodeSteps },
+    model: options.model,
+    suffix: options.suffix,
+    seed: options.jobSeed,
+    trainingFile: options.trainingFile,
+    validationFile: options.validationFile,
+    url: url.replace(/\/+$/, ''),
+    toolPath: options.toolPath,
+    maxEpisodeSteps,
     tools: options.tools === undefined ? tools : options.tools.map((name) => known('tool', name, tools)),
     headers: jobHeaders(options.header, env),
     grader: graderOf(options, graders()),

@@ -121,14 +121,23 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
     const grader = options.grader === false ? undefined : options.grader
     const { timeout: timeoutSeconds, most: mostForNothing, items, group, maxSteps, seed } = options
     const settings: PreflightSettings = {
-      ...{ url, dataset, validation, tools, grader, only, calls, budget, ownBudget, reference, range, mostForNothing },
-      ...{
-        headers: trainerHeaders(env, options.header),
-        timeoutSeconds,
-        readItem,
-        isPublicHost,
-        load: { ...options, isGraded: options.gradeLoad },
-      },
+      url,
+      dataset,
+      validation,
+      tools,
+      grader,
+      only,
+      calls,
+      budget,
+      ownBudget,
+      reference,
+      range,
+      mostForNothing,
+      headers: trainerHeaders(env, options.header),
+      timeoutSeconds,
+      readItem,
+      isPublicHost,
+      load: { ...options, isGraded: options.gradeLoad },
       baseline: { agents, items, group, maxSteps, seed },
       signal: AbortSignal.any([signal, stop.signal]),
     }
@@ -155,7 +164,7 @@ function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
       const view = progressView(process.stderr, { isPercent: true })
       return { add: view.bar(name, steps).add, end: view.end }
     },
-    async mayPress(host, requests) {
+    async mayLoad(host, requests) {
       if (yes) return true
       if (!process.stdin.isTTY || !process.stderr.isTTY) return false
       const question = `${host} is a public address. Send ${requests.toLocaleString('en-US')} requests to it now, some hundreds at once? [y/N] `

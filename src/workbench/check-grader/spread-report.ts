@@ -19,7 +19,7 @@ export function spreadReport(spread: Spread): string {
   return [
     ...lines,
     `without a spread, which teach nothing: ${of(withoutSpread)}`,
-    `never solved: ${of(neverSolved)}; look whether the item, its label or the grader is wrong before you leave them out`,
+    `never solved: ${of(neverSolved)}; check whether the item, its label or the grader is wrong before you remove them`,
     `always solved: ${of(alwaysSolved)}; they cost rollouts and teach nothing`,
     `mean standard deviation within a group: ${meanDeviation?.toFixed(3) ?? '–'}`,
     ...(worthALook.length === 0 ? [] : ['', 'worth a look, the largest groups first:']),
@@ -31,12 +31,12 @@ function lineOf({ item, content, rollouts, failing, least, most }: SpreadGroup):
   const solved = failing === rollouts ? 'never solved' : failing === 0 ? 'always solved' : 'some solved'
   const scores = least === most ? `all ${least.toFixed(2)}` : `${least.toFixed(2)} to ${most.toFixed(2)}`
   const asked = z.record(z.string(), z.unknown()).safeParse(content)
-  const question = asked.success ? shorten(questionOf(asked.data), 70) : 'the item is deleted'
+  const question = asked.success ? shorten(questionOf(asked.data), 70) : 'the item was deleted'
   return `  ${item.slice(0, 12)}  ${rollouts} rollouts, ${scores}, ${solved}: ${question}`
 }
 
 function adviceOn(failing: number): string {
   if (failing > 0.9) return ': too hard to learn from; begin with easier items, or give partial credit'
-  if (failing < 0.1) return ': hardly anything is left to be learned'
+  if (failing < 0.1) return ': there is hardly anything left to learn'
   return ''
 }

@@ -134,7 +134,9 @@ export function describedCall({ tool, arguments: args, output, outcome }: Sketch
 
 const toolsOf = (calls: readonly SketchedCall[]) =>
   calls.map(({ tool, arguments: args }, at) => ({
-    ...{ id: `call_${at + 1}`, type: 'function', function: { name: tool, arguments: stringifyExactly(args) } },
+    id: `call_${at + 1}`,
+    type: 'function',
+    function: { name: tool, arguments: stringifyExactly(args) },
   }))
 
 function readJson(text: string): unknown {

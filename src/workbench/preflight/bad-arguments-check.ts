@@ -1,7 +1,7 @@
 import { type Check, type CheckContext, firstOf } from './check.ts'
 import { badArguments } from './example-arguments.ts'
 import { fail, pass, warn } from './verdict.ts'
-import { type Answer, isOk, isPage, outputOf, told } from './wire.ts'
+import { type Answer, describeAnswer, isOk, isPage, outputOf } from './wire.ts'
 
 /** Arguments that do not fit are answered with something that a model can read, so that it can try again. */
 export function badArgumentsCheck({ wire, items: [item], tools, isScorekeeper }: CheckContext): Check {
@@ -48,13 +48,13 @@ const complaint =
 const isComplaint = (output: string) => complaint.test(output)
 
 function problemOf(answer: Answer): string | undefined {
-  if ('failed' in answer) return `gives ${told(answer)}`
+  if ('failed' in answer) return `gives ${describeAnswer(answer)}`
   const { status, text } = answer
-  if (status >= 500) return `answers ${told(answer)}: a trainer tries again, then discards the rollout`
-  if (status >= 300 && status < 400) return `answers ${told(answer)}`
-  if (isPage(answer)) return `answers ${told(answer)}, which a model cannot read`
+  if (status >= 500) return `answers ${describeAnswer(answer)}: a trainer tries again, then discards the rollout`
+  if (status >= 300 && status < 400) return `answers ${describeAnswer(answer)}`
+  if (isPage(answer)) return `answers ${describeAnswer(answer)}, which a model cannot read`
   const read = status < 300 ? outputOf(answer) : text
-  return (read ?? '').trim() === '' ? `answers ${told(answer)} with nothing to read` : undefined
+  return (read ?? '').trim() === '' ? `answers ${describeAnswer(answer)} with nothing to read` : undefined
 }
 
 const hasStack = (answer: Answer) =>

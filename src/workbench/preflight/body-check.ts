@@ -2,7 +2,7 @@ import { stringifyExactly } from '../../base/exact-json.ts'
 import { maxBodyBytes } from '../simulate/send.ts'
 import type { Check, CheckContext } from './check.ts'
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
-import { type Answer, isPage, statusOf, told } from './wire.ts'
+import { type Answer, describeAnswer, isPage, statusOf } from './wire.ts'
 
 /** Space for the call itself in a body of 1 MB. */
 const callBytes = 8_000
@@ -39,7 +39,7 @@ const unfit = [400, 422]
 function largest(answer: Answer, usual: Answer): Verdict {
   const status = statusOf(answer)
   if (status >= 200 && status < 300) return pass('1 MB', 'a call of 1 MB is answered')
-  const why = `a call of 1 MB is answered with ${told(answer)}`
+  const why = `a call of 1 MB is answered with ${describeAnswer(answer)}`
   if (unfit.includes(status)) {
     const of =
       status === statusOf(usual) ? 'as a small one is' : 'perhaps because of the field preflight_padding in its item'
@@ -58,7 +58,7 @@ function largest(answer: Answer, usual: Answer): Verdict {
 
 function larger(answer: Answer): Verdict {
   const status = statusOf(answer)
-  const why = `a call of 2 MB is answered with ${told(answer)}`
+  const why = `a call of 2 MB is answered with ${describeAnswer(answer)}`
   if (status >= 200 && status < 300) return pass('2 MB', `${why}, which is more than trainers send`)
   if (status >= 400 && status < 500 && !isPage(answer)) return pass('2 MB', why)
   const advice = 'answer 413 with a sentence: anything but a 4xx is retried, and discards the rollout'

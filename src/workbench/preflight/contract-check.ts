@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { shorten } from '../../base/text.ts'
 import { type Check, type CheckContext, firstOf } from './check.ts'
 import { fail, pass, warn } from './verdict.ts'
-import { type Answer, isOk, isPage, jsonOf, outputOf, statusOf, told } from './wire.ts'
+import { type Answer, describeAnswer, isOk, isPage, jsonOf, outputOf, statusOf } from './wire.ts'
 
 const answerShape = z.looseObject({
   type: z.unknown().optional(),
@@ -26,7 +26,7 @@ export function contractCheck({ wire, items: [item], tools }: CheckContext): Che
         const problem = problemOf(answer)
         if (problem !== undefined) wrong.push(`${tool.name} ${problem}`)
         else if (statusOf(answer) !== 200)
-          refused.push(`${tool.name} answers ${told(answer)} to ${JSON.stringify(tool.arguments)}`)
+          refused.push(`${tool.name} answers ${describeAnswer(answer)} to ${JSON.stringify(tool.arguments)}`)
         else if (outputOf(answer) === '') empty.push(`the output of ${tool.name} is empty`)
         else if (!isOk(answer))
           refused.push(`no call of ${tool.name} succeeded: ${shorten(outputOf(answer) ?? '', 100)}`)
@@ -52,13 +52,13 @@ export function contractCheck({ wire, items: [item], tools }: CheckContext): Che
 
 /** Why a trainer would reject the answer to a call; undefined if it would not, or if it is a 4xx. */
 function problemOf(answer: Answer): string | undefined {
-  if ('failed' in answer) return `gives ${told(answer)}`
-  if (answer.status === 404 || answer.status === 405) return `does not exist: ${told(answer)}`
+  if ('failed' in answer) return `gives ${describeAnswer(answer)}`
+  if (answer.status === 404 || answer.status === 405) return `does not exist: ${describeAnswer(answer)}`
   if (answer.status >= 500 || answer.status < 200 || (answer.status >= 300 && answer.status < 400)) {
-    return `answers ${told(answer)}`
+    return `answers ${describeAnswer(answer)}`
   }
   if (answer.text === undefined) return 'answers with more than 1 MB, which the model never sees'
-  if (isPage(answer)) return `answers ${told(answer)}, which the model would read`
+  if (isPage(answer)) return `answers ${describeAnswer(answer)}, which the model would read`
   if (answer.status >= 400) return undefined
   const body = answerShape.safeParse(jsonOf(answer))
   if (!body.success) return `answers ${answer.status} with a body that is not a JSON object`

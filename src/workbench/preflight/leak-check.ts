@@ -3,7 +3,7 @@ import type { DatasetItem } from '../simulate/agent.ts'
 import { type Check, type CheckContext, firstOf } from './check.ts'
 import { badArguments } from './example-arguments.ts'
 import { fail, pass, skip } from './verdict.ts'
-import { statusOf, told } from './wire.ts'
+import { describeAnswer, statusOf } from './wire.ts'
 
 /** Fields that belong to the trainer or that the model sees anyway: a tool may show them. */
 const visible = ['messages', 'tools', 'response_format']
@@ -35,7 +35,7 @@ export function leakCheck({ wire, items: [item], tools }: CheckContext, referenc
         if (!('failed' in answer) && answer.text?.includes(word))
           shown.push(`${tool.name} shows the model what the reference says`)
         if (isGood && !(statusOf(answer) >= 200 && statusOf(answer) < 300))
-          silent.push(`${tool.name} answers ${told(answer)}`)
+          silent.push(`${tool.name} answers ${describeAnswer(answer)}`)
       }
       const leak = firstOf([...new Set(shown)])
       const unknown = firstOf(silent)

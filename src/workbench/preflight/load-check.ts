@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { distribution } from '../simulate/distribution.ts'
 import type { Check, CheckContext } from './check.ts'
 import { fail, pass, type Verdict, warn } from './verdict.ts'
-import { type Answer, isOk, isPage, outputOf, scoreOf, statusOf, told } from './wire.ts'
+import { type Answer, describeAnswer, isOk, isPage, outputOf, scoreOf, statusOf } from './wire.ts'
 
 /** How much is sent, and the limits on the answers. */
 export interface LoadOptions {
@@ -120,14 +120,14 @@ const overload = [401, 403, 408, 429]
 function callProblem(answer: Answer): string | undefined {
   const status = statusOf(answer)
   const isLost = status < 200 || status >= 500 || (status >= 300 && status < 400)
-  if (isLost || overload.includes(status) || isPage(answer)) return told(answer)
-  return status < 300 && outputOf(answer) === undefined ? `${told(answer)} without an output` : undefined
+  if (isLost || overload.includes(status) || isPage(answer)) return describeAnswer(answer)
+  return status < 300 && outputOf(answer) === undefined ? `${describeAnswer(answer)} without an output` : undefined
 }
 
 /** A rollout without a score is discarded. */
 function gradingProblem(answer: Answer): string | undefined {
   if (!('problem' in scoreOf(answer, [-Number.MAX_VALUE, Number.MAX_VALUE]))) return undefined
-  return statusOf(answer) === 200 && !isPage(answer) ? '200 without a score' : told(answer)
+  return statusOf(answer) === 200 && !isPage(answer) ? '200 without a score' : describeAnswer(answer)
 }
 
 /** With a greater share of refused calls the load says little: a refusal costs the server less than a result. */

@@ -134,7 +134,7 @@ async function checkServer(
   }
   await run(lightChecks(context, options))
   if (isEnd) return tell(skip('all other checks', 'the key is refused'))
-  if (heavy.length === 0 || !isPublic || (await view.mayPress(new URL(settings.url).host, sumOf(heavy)))) {
+  if (heavy.length === 0 || !isPublic || (await view.mayLoad(new URL(settings.url).host, sumOf(heavy)))) {
     return await run(heavy)
   }
   for (const { name } of heavy) {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { isPublic as isPublicAddress } from '../../runtime/outbound/public-network.ts'
 import { type DatasetItem, type ToolDefinition, toolDefinition } from '../simulate/agent.ts'
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
-import { type Answer, jsonOf, statusOf, told, type Wire } from './wire.ts'
+import { type Answer, describeAnswer, jsonOf, statusOf, type Wire } from './wire.ts'
 
 /** What a server says about itself. */
 export interface Recognised {
@@ -33,9 +33,9 @@ export interface RecogniseOptions {
 
 /** Finds out whether the server can be reached, whether its clock is right, and what it says about itself. */
 export async function recognise(wire: Wire, { url, isPublic, graderUrl, item }: RecogniseOptions): Promise<Recognised> {
-  const asked = Date.now()
+  const sentAt = Date.now()
   const listed = await wire.get('/tools')
-  const heard = Date.now()
+  const receivedAt = Date.now()
   if ('failed' in listed) {
     const why = listed.failed === 'timed_out' ? 'it does not answer in time' : `it cannot be reached: ${listed.cause}`
     const tls =
@@ -52,7 +52,7 @@ export async function recognise(wire: Wire, { url, isPublic, graderUrl, item }: 
   const described = await wire.get('/openapi.json')
   const tools = statusOf(listed) === 200 ? z.array(toolDefinition).min(1).safeParse(jsonOf(listed)).data : undefined
   const { title } = description.safeParse(jsonOf(described)).data?.info ?? {}
-  const verdicts = [reachable(url, isPublic), clock(listed.headers.get('date'), asked, heard)]
+  const verdicts = [reachable(url, isPublic), clock(listed.headers.get('date'), sentAt, receivedAt)]
   const missing = graderUrl === undefined ? undefined : missingGrader(graderUrl, await wire.grade({ output: '', item }))
   if (missing !== undefined) verdicts.push(missing)
   const hasGrader = graderUrl !== undefined && missing === undefined
@@ -72,15 +72,15 @@ const mostSkew = { good: 30, bad: 300 }
 /** The verdict on an address where there is no grader; undefined if there may be one. */
 function missingGrader(graderUrl: string, answer: Answer): Verdict | undefined {
   if (![404, 405].includes(statusOf(answer))) return undefined
-  const why = `there is no grader at ${new URL(graderUrl).pathname}: ${told(answer)}`
+  const why = `there is no grader at ${new URL(graderUrl).pathname}: ${describeAnswer(answer)}`
   return fail('grader', why, 'state its name or path with --grader, or use --no-grader if the trainer grades elsewhere')
 }
 
-function clock(date: string | null, asked: number, heard: number): Verdict {
-  const said = Date.parse(date ?? '')
-  if (Number.isNaN(said)) return skip('clock', 'the server does not send its time')
+function clock(date: string | null, sentAt: number, receivedAt: number): Verdict {
+  const time = Date.parse(date ?? '')
+  if (Number.isNaN(time)) return skip('clock', 'the server does not send its time')
   // Its time is truncated to the second, and was sent between the two.
-  const seconds = said + 1000 < asked ? (asked - said) / 1000 : said > heard ? (said - heard) / 1000 : 0
+  const seconds = time + 1000 < sentAt ? (sentAt - time) / 1000 : time > receivedAt ? (time - receivedAt) / 1000 : 0
   if (seconds <= mostSkew.good) return pass('clock', 'its clock agrees with that of this machine')
   const why = `its clock and that of this machine are ${Math.round(seconds).toLocaleString('en-US')} s apart`
   const advice = 'synchronize both with NTP: a server with a wrong clock refuses valid tokens'

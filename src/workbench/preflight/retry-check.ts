@@ -1,6 +1,6 @@
 import { type Check, type CheckContext, firstOf } from './check.ts'
 import { fail, pass, skip, warn } from './verdict.ts'
-import { type Answer, outputOf, statusOf, told } from './wire.ts'
+import { type Answer, describeAnswer, outputOf, statusOf } from './wire.ts'
 
 /** A call that is sent again, later or at the same time, gets the same answer and does not run again. */
 export function retryCheck({ wire, items: [item], tools, isScorekeeper }: CheckContext): Check {
@@ -21,8 +21,8 @@ export function retryCheck({ wire, items: [item], tools, isScorekeeper }: CheckC
           const broken = answers.find((answer) => statusOf(answer) === 0 || statusOf(answer) >= 500)
           // While it runs, a server may answer 5xx; once it is answered, the answer must be known.
           if (broken === second && statusOf(first) === 200 && when === late)
-            differs.push(`${tool}, sent again ${when}, gives ${told(broken)}`)
-          else if (broken !== undefined) failed.push(`${tool}, sent again ${when}, gives ${told(broken)}`)
+            differs.push(`${tool}, sent again ${when}, gives ${describeAnswer(broken)}`)
+          else if (broken !== undefined) failed.push(`${tool}, sent again ${when}, gives ${describeAnswer(broken)}`)
           else if (textOf(first) !== textOf(second)) differs.push(`${tool}, sent again ${when}, gets another answer`)
           else if (!answers.some(isReplay)) again.push(`${tool}, sent again ${when}, is not marked as a replay`)
           else replays += 1
@@ -44,4 +44,4 @@ export function retryCheck({ wire, items: [item], tools, isScorekeeper }: CheckC
 }
 
 const isReplay = (answer: Answer) => !('failed' in answer) && answer.headers.get('x-replayed') === 'true'
-const textOf = (answer: Answer) => outputOf(answer) ?? told(answer)
+const textOf = (answer: Answer) => outputOf(answer) ?? describeAnswer(answer)

@@ -47,5 +47,5 @@ export interface PreflightView {
   /** A long check begins; it has this many steps. */
   onLong(name: string, steps: number): { readonly add: (amount: number) => void; readonly end: () => void }
   /** Whether a load may be sent to a public address. */
-  mayPress(host: string, requests: number): Promise<boolean>
+  mayLoad(host: string, requests: number): Promise<boolean>
 }

@@ -1,6 +1,6 @@
 import type { Check, CheckContext } from './check.ts'
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
-import { type Answer, statusOf, told } from './wire.ts'
+import { type Answer, describeAnswer, statusOf } from './wire.ts'
 
 type Headers = Readonly<Record<string, string>>
 
@@ -46,7 +46,7 @@ const isRefused = ({ answer }: Asked) => statusOf(answer) === 401 || statusOf(an
 function accepted(asked: readonly Asked[]): Verdict {
   const refusal = asked.find(isRefused)
   if (refusal === undefined) return unlessBroken(asked)
-  const why = `${refusal.by} refuses the key with ${told(refusal.answer)}: the model would read that instead of the output`
+  const why = `${refusal.by} refuses the key with ${describeAnswer(refusal.answer)}: the model would read that instead of the output`
   const advice = 'check that the server knows this key, and that the key may use tools and graders'
   return { ...fail('token', why, advice), isEnd: true }
 }
@@ -58,7 +58,7 @@ function unlessBroken(asked: readonly Asked[]): Verdict {
     return pass('token', `the key is accepted, by ${asked.length > 1 ? 'tools and by the grader' : 'tools'}`)
   }
   const status = statusOf(broken.answer)
-  const why = `${broken.by} answers ${told(broken.answer)}: whether it accepts the key is not known`
+  const why = `${broken.by} answers ${describeAnswer(broken.answer)}: whether it accepts the key is not known`
   if (status < 300 || status >= 400) return skip('token', why, 'check the address, and that it answers')
   return fail('token', why, 'use the address behind the redirect; if it is a login page, the key is not accepted')
 }
@@ -78,11 +78,11 @@ function withoutKey(asked: readonly Asked[], isPublic: boolean): Verdict {
 function refused(check: string, what: string, asked: readonly Asked[]): Verdict {
   const found = asked.find((one) => !isRefused(one))
   if (found === undefined) {
-    const answers = asked.map(({ by, answer }) => `${by} answers ${told(answer)}`)
+    const answers = asked.map(({ by, answer }) => `${by} answers ${describeAnswer(answer)}`)
     return pass(check, `with ${what} ${answers.join(' and ')}`)
   }
   const status = statusOf(found.answer)
-  const why = `with ${what} ${found.by} answers ${told(found.answer)}`
+  const why = `with ${what} ${found.by} answers ${describeAnswer(found.answer)}`
   if (status >= 200 && status < 300) {
     return fail(check, `${why}, as with the right one`, 'check the key before anything else; answer 401')
   }

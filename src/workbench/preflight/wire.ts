@@ -150,7 +150,7 @@ export function jsonOf(answer: Answer): unknown {
 }
 
 /** Describes an answer in a few words: `503`, `200 with a page of HTML`, `302 to https://…`, `no answer (ECONNRESET)`. */
-export function told(answer: Answer): string {
+export function describeAnswer(answer: Answer): string {
   if ('failed' in answer) return answer.failed === 'timed_out' ? 'no answer in time' : `no answer (${answer.cause})`
   const { status, headers } = answer
   const location = status >= 300 && status < 400 ? headers.get('location') : null
@@ -173,9 +173,9 @@ export function scoreOf(
   [least, most]: readonly [number, number],
 ): { readonly score: number } | { readonly problem: string } {
   const status = statusOf(answer)
-  if (status === 0) return { problem: told(answer) }
-  if (status !== 200) return { problem: `answers ${told(answer)}` }
-  if (isPage(answer)) return { problem: `answers ${told(answer)}` }
+  if (status === 0) return { problem: describeAnswer(answer) }
+  if (status !== 200) return { problem: `answers ${describeAnswer(answer)}` }
+  if (isPage(answer)) return { problem: `answers ${describeAnswer(answer)}` }
   const body = scoreShape.safeParse(jsonOf(answer))
   if (!body.success) return { problem: `answers 200 without a score that can be read` }
   const { score } = body.data

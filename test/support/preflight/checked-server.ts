@@ -117,7 +117,7 @@ export function settingsFor(
 }
 
 /** Runs the checks and gives what they came to. */
-export async function checked(settings: PreflightSettings, mayPress = true) {
+export async function checked(settings: PreflightSettings, mayLoad = true) {
   const planned: number[] = []
   const told: Verdict[] = []
   const asked: string[] = []
@@ -125,9 +125,9 @@ export async function checked(settings: PreflightSettings, mayPress = true) {
     onVerdict: (verdict) => void told.push(verdict),
     onPlan: (requests) => void planned.push(requests),
     onLong: () => ({ add() {}, end() {} }),
-    mayPress: async (host) => {
+    mayLoad: async (host) => {
       asked.push(host)
-      return mayPress
+      return mayLoad
     },
   })
   const of = (outcome: Verdict['outcome']) =>

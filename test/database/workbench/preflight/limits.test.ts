@@ -36,7 +36,7 @@ const knowing: Agent = {
   },
 }
 
-describe('preflight', () => {
+describe('preflight', { timeout: 60_000 }, () => {
   it('counts its requests, and sends no more than it announced', async () => {
     const server = await serveWith(database)
     const baseline = { agents: [knowing], items: 3, group: 2, maxSteps: 4, seed: '1' }
@@ -171,7 +171,7 @@ describe('preflight', () => {
         const { call_id, id, trace_id } = await bodyOf(request)
         const before = counts.get(trace_id) ?? 0
         if (!isHasty) counts.set(trace_id, before + 1)
-        await new Promise((resolve) => setTimeout(resolve, 5))
+        await new Promise((resolve) => setTimeout(resolve, isHasty ? 50 : 5))
         if (isHasty) counts.set(trace_id, before + 1)
         const output = before < most ? 'a page' : 'the budget is used up'
         return Response.json({ type: 'function_call_output', call_id, id, output })
@@ -189,7 +189,7 @@ describe('preflight', () => {
     })
     expect(await look(await counting(10, true))).toMatchObject({
       outcome: 'fail',
-      why: expect.stringContaining('40 were admitted'),
+      why: expect.stringMatching(/ (?:1[1-9]|[234]\d) were admitted, and 10 of as many/),
     })
     expect(await look(await counting(99, false))).toMatchObject({ outcome: 'skip' })
   })

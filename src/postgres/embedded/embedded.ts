@@ -14,6 +14,8 @@ export interface EmbeddedOptions {
   readonly durable?: boolean
   /** The platform of the PostgreSQL package; this machine's when left out. */
   readonly platform?: string
+  /** How often the server is restarted within five minutes before it counts as failed; 10 when left out. */
+  readonly maxRestarts?: number
   /** Called when the server stops by itself, when it runs again, and when it cannot be restarted. */
   readonly onEvent?: (event: EmbeddedEvent) => void
 }
@@ -44,13 +46,14 @@ export interface Embedded {
  * await embedded.stop()
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { bases = systemBases, durable = true, platform = `${process.platform}-${process.arch}`, onEvent } = options
+  const { bases = systemBases, durable = true, platform = `${process.platform}-${process.arch}` } = options
+  const { maxRestarts = 10, onEvent = () => {} } = options
   // Absolute, because PostgreSQL's programs run in another working directory.
   const dir = resolve(options.dir)
   const identity = await chooseIdentity(dir)
   const binaries = await prepareBinaries(findPackage(platform), identity, bases)
   const where = await findPlace(dir, identity, bases)
   const cluster = await openCluster(where, binaries, identity, durable)
-  const { url, stop } = await supervise({ cluster, binaries, identity }, onEvent ?? (() => {}))
+  const { url, stop } = await supervise({ cluster, binaries, identity }, maxRestarts, onEvent)
   return { url, where, stop }
 }

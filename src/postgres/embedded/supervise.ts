@@ -24,15 +24,18 @@ interface Hold {
 const holdersLock = 7_720_331
 const maxStartMilliseconds = 120_000
 const maxFailedStarts = 5
-const maxRestarts = 10
 const restartWindowMilliseconds = 5 * 60_000
 
 /** 0.1 s, doubled each time, 5 s at most. */
 const backOff = (turn: number): number => Math.min(100 * 2 ** turn, 5_000)
 
-/** Starts the server or finds it running, and restarts it when it stops by itself, until `stop`. */
+/**
+ * Starts the server or finds it running, and restarts it when it stops by itself, until `stop`; at most `maxRestarts` times
+ * within five minutes.
+ */
 export async function supervise(
   programs: Programs,
+  maxRestarts: number,
   onEvent: (event: EmbeddedEvent) => void,
 ): Promise<{ url: string; stop(): Promise<void> }> {
   const { cluster } = programs

@@ -520,7 +520,7 @@ describe('the command export', () => {
     expect([other.code, other.err]).toEqual([1, expect.stringContaining('with other options')])
     const own = join(folder, 'own.jsonl')
     writeFileSync(own, 'mine\n')
-    expect(await run('--out', own)).toMatchObject({ code: 1, err: expect.stringContaining('is there already') })
+    expect(await run('--out', own)).toMatchObject({ code: 1, err: expect.stringContaining('exists, but') })
     expect(readFileSync(own, 'utf8')).toBe('mine\n')
     expect(existsSync(`${own}.cursor`)).toBe(false)
   })

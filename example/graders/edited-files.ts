@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import { RequestError } from '../../src/kit/errors.ts'
-import type { TrajectoryCall } from '../../src/kit/scoring/conduct/trajectory.ts'
+import type { ScoredCall } from '../../src/kit/scoring/conduct/trajectory.ts'
 import { scoreSet } from '../../src/kit/scoring/sets.ts'
 import { readList, unpack } from '../../src/kit/scoring/written.ts'
 
@@ -49,7 +49,7 @@ export const editedFiles = defineGrader({
 })
 
 /** Only edits that took effect. */
-function editsOf(trajectory: readonly TrajectoryCall[]): string[] {
+function editsOf(trajectory: readonly ScoredCall[]): string[] {
   return trajectory.flatMap((call) => {
     const read = editArguments.safeParse(unpack(call.arguments))
     return call.outcome === 'ok' && editing.includes(call.tool) && read.success ? [read.data.path] : []

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import { RequestError } from '../../src/kit/errors.ts'
 import { scoreNotUsed } from '../../src/kit/scoring/conduct/tool-use.ts'
-import { type TrajectoryCall, usedTool } from '../../src/kit/scoring/conduct/trajectory.ts'
+import { type ScoredCall, usedTool } from '../../src/kit/scoring/conduct/trajectory.ts'
 import { scoreFields } from '../../src/kit/scoring/json-fields.ts'
 import { scoreMentions } from '../../src/kit/scoring/mentions.ts'
 import { unpack } from '../../src/kit/scoring/written.ts'
@@ -109,7 +109,7 @@ function fewestOptionalFirst<Wanted extends ExpectedAction>(wanted: readonly Wan
 }
 
 /** Whether a call does what is expected, and nothing besides. */
-function isExactly(call: TrajectoryCall, wanted: ExpectedAction): boolean {
+function isExactly(call: ScoredCall, wanted: ExpectedAction): boolean {
   const given = z.record(z.string(), z.unknown()).safeParse(unpack(call.arguments))
   const known = new Set([...Object.keys(wanted.arguments), ...wanted.optional])
   return usedTool([call], wanted) && given.success && Object.keys(given.data).every((name) => known.has(name))

@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import type { TrajectoryCall } from './trajectory.ts'
+import type { ScoredCall } from './trajectory.ts'
 
 /** How many calls a rollout may make; what is left out is not limited. */
 export interface CallBudget {
@@ -18,7 +18,7 @@ export interface CallBudget {
  *
  * @example scoreBudget(trajectory, { calls: 10, tools: { search: 3 } }).score
  */
-export function scoreBudget(calls: readonly Pick<TrajectoryCall, 'tool'>[], budget: CallBudget): Score {
+export function scoreBudget(calls: readonly Pick<ScoredCall, 'tool'>[], budget: CallBudget): Score {
   const tools = Object.entries(budget.tools ?? {}).map(([tool, limit]) => ({
     of: ` of ${tool}`,
     limit,
@@ -45,7 +45,7 @@ export function scoreBudget(calls: readonly Pick<TrajectoryCall, 'tool'>[], budg
  *
  * @example scoreErrorsAnswered(trajectory) // { score: 0.5, reason: '1 of 2 errors unanswered, of cat', … }
  */
-export function scoreErrorsAnswered(calls: readonly Pick<TrajectoryCall, 'tool' | 'outcome'>[]): Score {
+export function scoreErrorsAnswered(calls: readonly Pick<ScoredCall, 'tool' | 'outcome'>[]): Score {
   const lastSuccess = new Map<string, number>()
   for (const [at, call] of calls.entries()) if (call.outcome === 'ok') lastSuccess.set(call.tool, at)
   const errors = calls.filter((call) => call.outcome !== 'ok').length

@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts'
-import { type CallPattern, type TrajectoryCall, usedTool } from './trajectory.ts'
+import { type CallPattern, type ScoredCall, usedTool } from './trajectory.ts'
 
 /** The table of steps and calls is as large as their product. */
 const mostSteps = 100
@@ -10,7 +10,7 @@ const mostSteps = 100
  *
  * @example scoreUsed(trajectory, [{ tool: 'search' }, { tool: 'cat', arguments: { path } }]).score // 0.5 without the cat
  */
-export function scoreUsed(calls: readonly TrajectoryCall[], wanted: readonly CallPattern[]): Score {
+export function scoreUsed(calls: readonly ScoredCall[], wanted: readonly CallPattern[]): Score {
   if (wanted.length === 0) throw new RangeError('no call is wanted: give at least one pattern')
   const missing = wanted.filter((pattern) => !usedTool(calls, pattern))
   const found = wanted.length - missing.length
@@ -28,7 +28,7 @@ export function scoreUsed(calls: readonly TrajectoryCall[], wanted: readonly Cal
  *
  * @example scoreNotUsed(trajectory, [{ tool: 'delete_account' }]).score
  */
-export function scoreNotUsed(calls: readonly TrajectoryCall[], forbidden: readonly CallPattern[]): Score {
+export function scoreNotUsed(calls: readonly ScoredCall[], forbidden: readonly CallPattern[]): Score {
   const made = calls.filter((call) => forbidden.some((pattern) => usedTool([{ ...call, outcome: 'ok' }], pattern)))
   const [first] = made
   return {
@@ -47,7 +47,7 @@ export function scoreNotUsed(calls: readonly TrajectoryCall[], forbidden: readon
  *
  * @example scoreUsedInOrder(trajectory, [{ tool: 'get_order' }, { tool: 'cancel_order', arguments: { id: 7 } }]).score
  */
-export function scoreUsedInOrder(calls: readonly TrajectoryCall[], steps: readonly CallPattern[]): Score {
+export function scoreUsedInOrder(calls: readonly ScoredCall[], steps: readonly CallPattern[]): Score {
   if (steps.length === 0 || steps.length > mostSteps) {
     throw new RangeError(`there are ${steps.length} steps; give between 1 and ${mostSteps}`)
   }
@@ -77,7 +77,7 @@ export function scoreUsedInOrder(calls: readonly TrajectoryCall[], steps: readon
  * @example scoreRead(trajectory, [gold_path], { tool: 'cat', argument: 'path' }).score
  */
 export function scoreRead(
-  calls: readonly TrajectoryCall[],
+  calls: readonly ScoredCall[],
   documents: readonly string[],
   { tool, argument }: { tool: string; argument: string },
 ): Score {

@@ -1,13 +1,8 @@
+import type { TrajectoryCall } from '../../trajectory.ts'
 import { canonical, unpack } from '../written.ts'
 
-/** As much of a recorded tool call as the trajectory scorers look at. */
-export interface TrajectoryCall {
-  readonly tool: string
-  readonly arguments: unknown
-  /** `ok`, `refused` or `failed`; only an `ok` call has done anything. */
-  readonly outcome: string
-  readonly output: string
-}
+/** The fields of a recorded call that the scorers read. Only an `ok` call has done anything. */
+export type ScoredCall = Pick<TrajectoryCall, 'tool' | 'arguments' | 'outcome' | 'output'>
 
 /** Which calls to look for; what is left out may be anything. */
 export interface CallPattern {
@@ -22,7 +17,7 @@ export interface CallPattern {
  *
  * @example usedTool(trajectory, { arguments: { path: 'ACME/2014/page_15' } }) // was this page read, by whatever tool?
  */
-export function usedTool(calls: readonly TrajectoryCall[], pattern: CallPattern): boolean {
+export function usedTool(calls: readonly ScoredCall[], pattern: CallPattern): boolean {
   return calls.some(
     (call) =>
       call.outcome === 'ok' &&

@@ -2,9 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scoreBudget, scoreErrorsAnswered } from '../../../../src/kit/scoring/conduct/conduct.ts'
 import { scoreNotUsed, scoreRead, scoreUsed, scoreUsedInOrder } from '../../../../src/kit/scoring/conduct/tool-use.ts'
+import type { ScoredCall } from '../../../../src/kit/scoring/conduct/trajectory.ts'
 import { expectProper } from '../../../support/scoring/texts.ts'
 
-const call = (tool: string, args: unknown = {}, outcome = 'ok') => ({ tool, arguments: args, outcome, output: '' })
+const call = (tool: string, args: unknown = {}, outcome: ScoredCall['outcome'] = 'ok'): ScoredCall => ({
+  tool,
+  arguments: args,
+  outcome,
+  output: '',
+})
 
 const trajectory = [
   call('search', { query: 'revenue' }),
@@ -100,7 +106,7 @@ it('gives proper scores for every trajectory', () => {
     fc.record({
       tool: fc.constantFrom('search', 'cat', '__proto__'),
       arguments: fc.oneof(fc.anything(), fc.constant({ path: 'a' })),
-      outcome: fc.constantFrom('ok', 'refused', 'failed'),
+      outcome: fc.constantFrom<ScoredCall['outcome'][]>('ok', 'refused', 'failed'),
       output: fc.string(),
     }),
   )

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { usedTool } from '../../../../src/kit/scoring/conduct/trajectory.ts'
+import { type ScoredCall, usedTool } from '../../../../src/kit/scoring/conduct/trajectory.ts'
 
-const read = { tool: 'cat', arguments: { path: 'ACME/2014/page_15', raw: true }, outcome: 'ok', output: 'text' }
+const read: ScoredCall = {
+  tool: 'cat',
+  arguments: { path: 'ACME/2014/page_15', raw: true },
+  outcome: 'ok',
+  output: 'text',
+}
 
 describe('looking for a call in a trajectory', () => {
   it('finds a successful call by its tool, by some of its arguments, or by both', () => {
@@ -19,7 +24,8 @@ describe('looking for a call in a trajectory', () => {
   })
 
   it('does not count a call that was refused or failed', () => {
-    for (const outcome of ['refused', 'failed']) expect(usedTool([{ ...read, outcome }], { tool: 'cat' })).toBe(false)
+    for (const outcome of ['refused', 'failed'] as const)
+      expect(usedTool([{ ...read, outcome }], { tool: 'cat' })).toBe(false)
   })
 
   it('reads arguments that are JSON text, and compares objects by content', () => {

@@ -121,7 +121,7 @@ function problemsOf(
   return [...new Set(problems)]
 }
 
-/** What a missing setting must be: what is said of an empty text says more than "must be a string". */
+/** What a missing setting must be; the message for an empty text says more than "must be a string". */
 function whenMissing(shape: z.ZodRawShape, name: string): string | undefined {
   const field = shape[name]
   const empty = field === undefined ? undefined : z.safeParse(field, '', requirements)
@@ -135,7 +135,7 @@ function holdsSecret(text: string): boolean {
   return `${username}${password}${search}` !== ''
 }
 
-/** Shorter texts are not hidden, nor are `true` and `false`: too much that is no setting looks like them. */
+/** Shorter texts are not hidden, nor are `true` and `false`, because they occur in unrelated text too often. */
 const shortestHidden = 4
 
 function hiddenIn(text: string): string[] {

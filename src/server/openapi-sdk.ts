@@ -32,7 +32,7 @@ const scores = { type: 'object', additionalProperties: nullable('number') }
 const runAnswer = object({
   reward: {
     ...nullable('number'),
-    description: 'null, never 0, where nothing can be said of the model; see `errors`.',
+    description: "null, never 0, if there is no score for a reason that is not the model's fault; see `errors`.",
   },
   metadata: object({
     name: { type: 'string' },
@@ -76,7 +76,7 @@ export function sdkPaths(bodyOf: (schema: z.ZodType) => object, toolAnswer: unkn
     },
   })
   const ofCalls = {
-    409: failure('The `call_id` stands for another call.'),
+    409: failure('The `call_id` belongs to another call.'),
     422: failure('The item does not fit the environment.'),
   }
   const required = ['grader']

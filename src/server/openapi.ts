@@ -67,8 +67,8 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
   }
   const call = body(toolCallBody)
   const grading = body(gradingBody)
-  const reused = { 409: failure('The `call_id` stands for another call.') }
-  const unknown = { 404: failure('There is no such grader.') }
+  const reused = { 409: failure('The `call_id` belongs to another call.') }
+  const unknown = { 404: failure('The grader does not exist.') }
   const away = { 503: failure('The database is unavailable or not migrated.') }
   const toolPaths = tools.map(({ name, description, parameters }) => [
     `/tools/${name}`,

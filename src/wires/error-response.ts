@@ -27,17 +27,17 @@ const loud: ReadonlySet<number> = new Set([401, 403, 409, 422])
  * do not fit, but once a minute instead of once a call; other faults of the caller are logged as warnings.
  */
 export function createErrorResponder(log: Log, now: () => number): ErrorResponder {
-  const said = new Map<string, { readonly at: number; unsaid: number }>()
+  const logged = new Map<string, { readonly at: number; repeated: number }>()
 
   const isQuiet = (key: string): number | undefined => {
-    const last = said.get(key)
+    const last = logged.get(key)
     if (last !== undefined && now() - last.at < quietSeconds * 1000) {
-      last.unsaid += 1
+      last.repeated += 1
       return undefined
     }
-    if (said.size > 1_000) said.clear()
-    said.set(key, { at: now(), unsaid: 0 })
-    return last?.unsaid ?? 0
+    if (logged.size > 1_000) logged.clear()
+    logged.set(key, { at: now(), repeated: 0 })
+    return last?.repeated ?? 0
   }
 
   return (c, error, options = {}) => {

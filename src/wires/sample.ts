@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 const part = z.union([
   z.object({ type: z.enum(['text', 'output_text']), text: z.string() }).transform(({ text }) => text),
-  // Such as a refusal or an image, which are no text of the answer.
+  // A refusal or an image, for example, which are not part of the text.
   z.unknown().transform(() => ''),
 ])
 const content = z.union([z.string(), z.array(part).transform((parts) => parts.join(''))])
@@ -12,8 +12,8 @@ const choice = z.union([
 ])
 
 /**
- * What a model said: `output_text`, or the content of the first choice where that is null, empty or missing. Undefined where
- * neither says anything.
+ * What a model said: `output_text`, or the content of the first choice if that is null, empty or missing. Undefined if
+ * neither contains a text.
  *
  * @example outputText({ output_text: null, choices: [{ message: { content: '94' } }] }) // '94'
  */
@@ -31,7 +31,7 @@ const list = z
 
 /**
  * The sample of a grading; only `output_text` is always there. It is null or empty when the model said nothing. Where it is
- * missing, and no choice has it, what the model said is unknown, and a score would be one of something else.
+ * missing and no choice has it, the answer of the model is unknown, so the grading is refused.
  */
 export const sampleBody = z
   .looseObject({

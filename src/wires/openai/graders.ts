@@ -18,8 +18,8 @@ export const graderRunBody = z
     trace_id: toolCallBody.shape.trace_id,
   })
   .transform(({ model_sample, sample, ...rest }, context) => {
-    const said = sample?.['output_text']
-    const output_text = model_sample ?? outputText(sample ?? {}) ?? said
+    const given = sample?.['output_text']
+    const output_text = model_sample ?? outputText(sample ?? {}) ?? given
     if (typeof output_text === 'string') return { ...rest, sample: { ...sample, output_text } }
     context.addIssue({ code: 'custom', path: ['model_sample'], message: 'is missing, must be a string' })
     return z.NEVER

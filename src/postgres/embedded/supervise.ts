@@ -4,7 +4,7 @@ import { postgres } from '../driver.ts'
 import { userName } from './cluster.ts'
 import { findPostmaster, type Programs, reasonInLog, startPostmaster, stopPostmaster } from './postmaster.ts'
 
-/** What happened to an embedded server that nobody stopped. */
+/** An event of an embedded server that stopped by itself. */
 export interface EmbeddedEvent {
   /** `embedded_postgres_failed` is the last one: the server could not be restarted. */
   readonly code: 'embedded_postgres_stopped' | 'embedded_postgres_restarted' | 'embedded_postgres_failed'

@@ -13,6 +13,8 @@ import { sampleBody } from './sample.ts'
 /** The most UTF-16 units of an id and of a name: two ids and more must fit into one row of an index. */
 const longestName = 256
 
+const tooManyDigits = 'has more digits than a number keeps; send it as a string'
+
 /**
  * Trainers leave ids out or send them empty or null, and some send numbers. A number that JavaScript rounds is refused,
  * because two rollouts would become one.
@@ -21,7 +23,8 @@ const id = z
   .union(
     [
       z.string().max(longestName),
-      z.number().refine(Number.isSafeInteger, 'has more digits than a number keeps; send it as a string'),
+      z.number().refine(Number.isSafeInteger, tooManyDigits),
+      z.bigint().refine(() => false, tooManyDigits),
     ],
     `must be a string of at most ${longestName} characters`,
   )

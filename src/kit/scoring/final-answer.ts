@@ -1,3 +1,4 @@
+import { stringifyExactly } from '../../base/exact-json.ts'
 import { readJson } from './written.ts'
 
 /** What is looked for in a text; nothing is unless it is named. */
@@ -105,7 +106,7 @@ function readField(text: string, field: string): Reading {
   if (!read.json || typeof read.value !== 'object' || read.value === null) return undefined
   const found = Object.entries(read.value).find(([key]) => key === field)
   if (found === undefined || found[1] === null) return undefined
-  return oneOf([typeof found[1] === 'string' ? found[1] : JSON.stringify(found[1])], 'fields')
+  return oneOf([typeof found[1] === 'string' ? found[1] : stringifyExactly(found[1])], 'fields')
 }
 
 function readBoxes(text: string): Reading {
@@ -138,6 +139,12 @@ function readLine(text: string): Reading {
     return /^[\s*_#>]{0,10}(?:the )?(?:final )?answer(?: is)?[\s*_]{0,6}[:=](.*)$/iu.exec(line)?.[1]
   })
   if (lines.at(-1) === undefined) return undefined
-  const answers = lines.flatMap((line) => line?.replace(/^\s*\*\*/u, '') ?? [])
+  const answers = lines.flatMap((line) => (line === undefined ? [] : withoutBold(line)))
   return oneOf(answers, 'answer lines')
+}
+
+/** Without the rest of a pair of asterisks that opened before the label. */
+function withoutBold(text: string): string {
+  const opened = text.replace(/^\s*\*\*/u, '').trim()
+  return opened.endsWith('**') && !opened.slice(0, -2).includes('**') ? opened.slice(0, -2) : opened
 }

@@ -150,7 +150,9 @@ function isNoise(pair: Pair, difference: bigint, largest: bigint): boolean {
 /** Half a unit away from zero rounds up, as 11.5 to 12; what lies under it by IEEE-754 noise alone does so too. */
 function roundsTo(precise: bigint, rounded: bigint, unit: bigint): boolean {
   const doubled = 2n * (precise - rounded)
-  return doubled < unit && doubled * tenTo(12) >= -unit * tenTo(12) - 2n * rounded
+  // Without the second bound, the noise of a number of 13 digits would be larger than its last digit.
+  const noise = smaller(2n * rounded, unit * tenTo(9))
+  return doubled < unit && doubled * tenTo(12) >= -unit * tenTo(12) - noise
 }
 
 function mismatch(pairs: readonly Pair[], percent: boolean): string {
@@ -177,6 +179,10 @@ function size(value: bigint): bigint {
 function larger(one: bigint, other: bigint): bigint {
   if (one > other) return one
   return other
+}
+
+function smaller(one: bigint, other: bigint): bigint {
+  return one < other ? one : other
 }
 
 function tenTo(power: number): bigint {

@@ -66,6 +66,17 @@ describe('a body that cannot be used', () => {
     expect([status, body.output]).toEqual([200, '\u20ac'])
   })
 
+  it('says of a number as an id that it has too many digits, whether JavaScript rounds it or not', async () => {
+    for (const digits of ['9007199254740992', '9007199254740993']) {
+      const response = await app().request('/tools/echo', { method: 'POST', body: `{"trace_id":${digits}}` })
+      expect(await response.json()).toMatchObject({
+        error: {
+          message: 'the body does not fit: body.trace_id: has more digits than a number keeps; send it as a string',
+        },
+      })
+    }
+  })
+
   it('names the field and what is expected there', async () => {
     const { body } = await post(app(), '/tools/echo', { trace_id: {}, arguments: 5 })
     expect(body.output).toBe(

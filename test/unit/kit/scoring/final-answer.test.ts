@@ -56,6 +56,7 @@ describe('an answer in a form', () => {
     expect(finalAnswer('{"answer": "14%"}', { field: 'answer' })).toEqual(one('14%'))
     expect(finalAnswer('```json\n{"answer": 14}\n```', { field: 'answer' })).toEqual(one('14'))
     expect(finalAnswer('{"answer": [1, 2]}', { field: 'answer' })).toEqual(one('[1,2]'))
+    expect(finalAnswer('{"answer": 9007199254740993}', { field: 'answer' })).toEqual(one('9007199254740993'))
     expect(finalAnswer('{"result": 14}', { field: 'answer' })).toEqual(noForm)
     expect(finalAnswer('{"a": 14}', { field: 'toString' })).toEqual(noForm)
     expect(finalAnswer('14', { field: 'answer' })).toEqual(noForm)
@@ -64,6 +65,8 @@ describe('an answer in a form', () => {
   it('is read from a last line', () => {
     expect(finalAnswer('7 times 2.\nAnswer: 14', { line: true })).toEqual(one('14'))
     expect(finalAnswer('**Final answer:** 14', { line: true })).toEqual(one('14'))
+    expect(finalAnswer('**Final answer: 14**', { line: true })).toEqual(one('14'))
+    expect(finalAnswer('Final answer: **14**', { line: true })).toEqual(one('14'))
     expect(finalAnswer('Answer: 14\nI am sure.', { line: true })).toEqual(noForm)
     expect(finalAnswer('The answer is 14', { line: true })).toEqual(noForm)
   })

@@ -80,7 +80,7 @@ describe('the policy that ships', () => {
     async (seed) => {
       const { kind, message, before, after, moved } = await verdict('contains', seed)
       const says = expect.stringMatching(
-        /^The reward rose (without the answers getting better|while the answers got worse)/,
+        /^The reward rose (without an improvement of the answers|while the answers got worse)/,
       )
       expect([kind, message]).toEqual(['hacked', says])
       expect(after.reward).toBeGreaterThan(before.reward + 0.1)

@@ -70,12 +70,12 @@ describe('groups that are worth a look', () => {
     expect(sizes).toEqual(sizes.toSorted((a, b) => b - a))
   })
 
-  it('are told without what has been deleted', async () => {
+  it('are reported without deleted items', async () => {
     await database.sql`delete from tool_calls`
     await database.sql`delete from rollouts`
     await database.sql`delete from items`
     const spread = await readSpread(database.sql, { grader: 'other', solvedAt })
     expect(spread.worthALook[0]).toMatchObject({ failing: 0, content: null })
-    expect(spreadReport(spread)).toContain('always solved: the item is deleted')
+    expect(spreadReport(spread)).toContain('always solved: the item was deleted')
   })
 })

@@ -2,19 +2,19 @@ import type { Agent, AgentContext } from '../src/workbench/simulate/agent.ts'
 import { computeAnswer, formatAnswer, unitOf } from './corpus/answers.ts'
 import { parseQuestion } from './corpus/questions.ts'
 
-/** Reads up to four of the pages that a search finds, until one of them fits the question, and computes from that. */
+/** Reads up to four of the pages found, until one matches the question, and computes the answer from it. */
 const careful: Agent = {
   name: 'careful',
   play: async (context) => (await lookThrough(context, 4, isAbout(context.question))) ?? 'unknown',
 }
 
-/** Takes the first page that a search finds, whatever company it is about. */
+/** Takes the first page found, whichever company it is about. */
 const hasty: Agent = {
   name: 'hasty',
   play: async (context) => (await lookThrough(context, 1, () => true)) ?? '0',
 }
 
-/** Knows what the careful one knows, but looks around first, and reads what it has read. */
+/** As good as the careful one, but makes needless calls first. */
 const rambling: Agent = {
   name: 'rambling',
   async play(context) {
@@ -26,13 +26,13 @@ const rambling: Agent = {
   },
 }
 
-/** Calls nothing and says what sounds right. */
+/** Calls no tool and answers with what sounds plausible. */
 const guessing: Agent = {
   name: 'guessing',
   play: async ({ question }) => (/^(was|did)\b|\b(was|did) \S+ (higher|increase)/.test(question) ? 'yes' : '12.5%'),
 }
 
-/** The scripted agents of the demo, of different skill. They read questions and pages, never the reference. */
+/** The scripted agents of the demo, of different skill. They see questions and pages, never the reference. */
 export const agents: readonly Agent[] = [careful, hasty, rambling, guessing]
 
 /** Searches, reads at most `most` of the pages found, and answers from the first that fits and holds an answer. */
@@ -71,7 +71,7 @@ export const tableIn = (page: string) =>
         .map((cell) => cell.trim()),
     )
 
-/** Whether a page has the words of what a question says beside its core: the company, the report, the occasion. */
+/** Checks whether a page mentions the company, the report and the occasion that a question names. */
 export function isAbout(question: string): (page: string) => boolean {
   const [, before = ''] = /^((?:for|at|as) [^,]+) , /.exec(question) ?? []
   const [, after = ''] = / , ((?:for|at|after|when|under) .+?)\s*\??$/.exec(question) ?? []

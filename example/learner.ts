@@ -5,8 +5,8 @@ import { parseQuestion } from './corpus/questions.ts'
 
 /**
  * The example's agent with its conduct left open: how it begins, how many pages it reads, whether it takes the first page
- * that holds an answer, whether it looks twice, how it rounds, and what it says: the answer, or what a grader that looks for
- * the answer anywhere would pay for as well. At the start it is thorough, as untrained models are.
+ * with an answer, whether it verifies, how it rounds, and what it says: the answer alone, or many numbers, which a grader that
+ * searches for the answer anywhere would reward too. At the start it is thorough, as untrained models are.
  */
 export const learner: Learner = {
   name: 'learner',
@@ -58,7 +58,7 @@ export const learner: Learner = {
   },
 }
 
-/** Every percentage up to a hundred, in whole numbers and in tenths, and yes and no. */
+/** Every percentage up to 100, in whole numbers and in tenths, and yes and no. */
 const manyNumbers = [
   'yes no',
   ...Array.from({ length: 101 }, (_, n) => `${n}%`),

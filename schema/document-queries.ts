@@ -12,13 +12,13 @@ export interface Document {
   readonly after: readonly string[]
 }
 
-/** Reads the page at an exact path; undefined when there is none. */
+/** Reads the page at an exact path; undefined if it does not exist. */
 export async function findDocument(db: PostgresJsDatabase, path: string): Promise<Document | undefined> {
   const [document] = await findDocuments(db, [path])
   return document
 }
 
-/** Reads the pages at these paths, in their order; those that are not there are left out. */
+/** Reads the pages at these paths, in their order, without those that do not exist. */
 export async function findDocuments(db: PostgresJsDatabase, paths: readonly string[]): Promise<Document[]> {
   if (paths.length === 0) return []
   const rows = await db
@@ -35,15 +35,15 @@ export async function findDocuments(db: PostgresJsDatabase, paths: readonly stri
 }
 
 /**
- * The entries of a directory in natural order, directories with a slash at the end; none when there is no such
- * directory. `AAL` is not the parent of what is under `AALX/`.
+ * The entries of a directory in natural order, directories with a slash at the end; empty if there is no such
+ * directory. `AAL` is not the parent of `AALX/2014`.
  *
  * @param directory a path without slashes around it, or '' for the top.
  */
 export async function listDirectory(db: PostgresJsDatabase, directory: string): Promise<string[]> {
   const parent = storable(directory)
   const prefix = parent === '' ? '' : `${parent}/`
-  // Bytes compare as the index on them does; 0x30 is what follows the slash.
+  // Bytes compare in the order of the index; 0x30 follows the slash.
   const inside =
     prefix === ''
       ? sql`true`
@@ -60,7 +60,7 @@ export async function listDirectory(db: PostgresJsDatabase, directory: string): 
   return rows.map((row) => row.entry).sort((a, b) => natural.compare(name(a), name(b)) || (a < b ? -1 : 1))
 }
 
-/** Paths of pages that may have been meant by a wrong one: other case, other slashes, with or without an ending. */
+/** Paths that a wrong path may have meant: with other case, other slashes, with or without an extension. */
 export async function findNearPaths(db: PostgresJsDatabase, path: string): Promise<string[]> {
   const bare = (text: string) =>
     text

@@ -16,24 +16,24 @@ import {
 const bits = customType<{ data: string }>({ dataType: () => 'bit varying' })
 
 /**
- * The report pages that the example's tools read. A page has prose, one table, and prose again; `path` is what tools
- * know it by, and its first part and its year are the `company` and the `year` that a question may name.
+ * The report pages that the example's tools read. A page has prose, one table, and prose again; tools address it by
+ * `path`, whose first part and year are the `company` and the `year` that a question may name.
  */
 export const pages = pgTable(
   'pages',
   {
     path: text('path').primaryKey(),
-    /** What the search index calls the page. */
+    /** The page's number in the search index. */
     id: integer('id').notNull().unique().generatedAlwaysAsIdentity(),
     company: text('company').notNull(),
     year: integer('year'),
     title: text('title').notNull(),
-    /** Sentences, one a line. */
+    /** One sentence per line. */
     textBefore: text('text_before').notNull(),
     tableRows: jsonb('table_rows').$type<string[][]>().notNull(),
-    /** Sentences, one a line. */
+    /** One sentence per line. */
     textAfter: text('text_after').notNull(),
-    /** Whether the page is fictional or somebody's: the two are not to be mixed unasked. Null when nobody knows. */
+    /** Whether the page is fictional or imported: the two must not be mixed by accident. Null if unknown. */
     origin: text('origin', { enum: ['generated', 'imported'] }),
   },
   (table) => [
@@ -43,8 +43,8 @@ export const pages = pgTable(
 )
 
 /**
- * The inverted index: for each word and pair of words, how telling it is (`idf`), the pages that have it, and its weight
- * on each of them.
+ * The inverted index: for each word and pair of words, its `idf`, the pages that have it, and its weight on each of
+ * them.
  */
 export const searchTerms = pgTable('search_terms', {
   term: text('term').primaryKey(),
@@ -61,20 +61,20 @@ export const searchPages = pgTable('search_pages', {
   year: integer('year'),
 })
 
-/** Words that tell one company's pages from all others, learnt from the pages; `strength` is in (0, 1]. */
+/** Words that distinguish one company's pages from all others, learned from the pages; `strength` is in (0, 1]. */
 export const companyTerms = pgTable(
   'company_terms',
   { term: text('term').notNull(), company: text('company').notNull(), strength: real('strength').notNull() },
   (table) => [primaryKey({ columns: [table.term, table.company] })],
 )
 
-/** The vectors of the pages, of length 1; `signs` has one bit a dimension, for a fast first choice without pgvector. */
+/** The vectors of the pages, of length 1; `signs` has one bit per dimension, for a fast first choice without pgvector. */
 export const pageVectors = pgTable('page_vectors', {
   pageId: integer('page_id')
     .primaryKey()
     .references(() => pages.id, { onDelete: 'cascade' }),
   model: text('model').notNull(),
-  /** Of the text that was embedded, so that only a changed page is embedded again. */
+  /** The hash of the embedded text, so that only changed pages are embedded again. */
   textHash: text('text_hash').notNull(),
   vector: real('vector').array().notNull(),
   signs: bits('signs').notNull(),

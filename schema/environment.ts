@@ -3,13 +3,13 @@ import { defineEnvironment } from '../src/kit/define.ts'
 
 const message = z.looseObject({ role: z.string(), content: z.unknown().optional() })
 
-/** A label as datasets write it: text, or a bare number. */
+/** A label as datasets write it: text or a number. */
 const label = z.union([z.string().trim().min(1, 'is empty'), z.number(), z.bigint()]).transform(String)
 
 /**
- * The dataset of the example: financial questions with one answer each. Change this page to what an item of yours is.
+ * The dataset of the example: financial questions with one answer each. Change this file to describe your items.
  *
- * `target` is the other name under which public numeric datasets keep their label.
+ * Some public datasets call the label `target`.
  */
 export const environment = defineEnvironment({
   task: z.object({ messages: z.array(message).default([]) }),

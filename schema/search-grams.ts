@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 
 /**
- * What of a text is searched for: lower case, `1,234` as `1234`, and no punctuation but the point in a number, because
- * Postgres's parser would take `u.s` for a host name and `-5` for another number than `5`. `2019s` is how the public
+ * The searchable form of a text: lower case, `1,234` as `1234`, and no punctuation but the point in a number, because
+ * Postgres's parser reads `u.s` as a host name and `-5` as another number than `5`. `2019s` is how the public
  * FinQA texts write ’s.
  */
 const plain = (text: SQL): SQL => sql`
@@ -16,7 +16,7 @@ const plain = (text: SQL): SQL => sql`
  * The words of a text in order, as a table expression with the columns `word` and `position`: stemmed, without stop
  * words.
  *
- * @param text an SQL expression of type text, of at most some 500 kB.
+ * @param text an SQL expression of type text, of at most about 500 kB.
  */
 export const wordsOf = (text: SQL): SQL => sql`(
   select lexeme as word, position

@@ -5,13 +5,13 @@ import { wordsOf } from './search-grams.ts'
 import { storable } from './storable.ts'
 
 /**
- * What the parts of a score are worth beside each other, in units of BM25 (a good page scores 20 to 40). Chosen on the
- * 4,094 training questions of FinQA; its development questions were only measured on.
+ * The weights of the parts of a score, in units of BM25 (a good page scores 20 to 40). Chosen on the
+ * 4,094 training questions of FinQA; its development questions were used for measuring only.
  */
 export const ranking = {
-  /** A pair of neighbouring words, beside its two words, which count 1 each. */
+  /** A pair of neighbouring words, in addition to the two words, which count 1 each. */
   pair: 0.6,
-  /** A word that most questions have and that says little about the page. */
+  /** A word that most questions contain and that says little about the page. */
   commonWord: 0.5,
   /** Stems, as Postgres's English stemmer writes them. */
   commonWords:
@@ -20,13 +20,13 @@ export const ranking = {
   year: { '-1': 1.5, '0': 6, '1': 3.5, '2': 1.5 },
   /** The company that the query names. */
   company: 8,
-  /** How many pages, best by words alone, the year and the company are weighed for. */
+  /** For how many pages, the best by words alone, the year and the company are considered. */
   considered: 400,
-  /** Fusion of two rankings: a page at rank r of one gets 1 / (fusion + r) of it. */
+  /** Fusion of two rankings: a page at rank r gets 1 / (fusion + r). */
   fusion: 60,
   /** How many pages of each ranking are fused. */
   fused: 100,
-  /** How many pages are compared exactly, when signs alone choose them. */
+  /** How many pages are compared exactly after signs have chosen them. */
   compared: 200,
 } as const
 
@@ -35,12 +35,12 @@ const hitRow = z.object({ path: z.string(), score: z.number() })
 /** A ranked page; a higher `score` is better, and scores of different queries do not compare. */
 export type SearchHit = z.output<typeof hitRow>
 
-/** What is searched for. */
+/** A query. */
 export interface SearchQuery {
   readonly query: string
-  /** The query's vector from the model of the index; with it, an index that has vectors searches by both. */
+  /** The query's vector from the model of the index; with it, an index with vectors ranks by both. */
   readonly vector?: readonly number[] | undefined
-  /** At most this many pages, 10 when left out. */
+  /** At most this many pages; 10 by default. */
   readonly limit?: number
 }
 
@@ -73,16 +73,16 @@ const indexRow = z.object({
   pgvector: z.boolean(),
 })
 
-/** What the search index covers; `current` is false when pages were changed after it was built. */
+/** What the search index covers; `current` is false if pages have changed since it was built. */
 export type IndexStatus = z.output<typeof indexRow>
 
-/** Reads the state of the search index; undefined when it was never built. */
+/** Reads the state of the search index; undefined if it was never built. */
 export async function readIndex(db: PostgresJsDatabase): Promise<IndexStatus | undefined> {
   const [row] = await db.execute(sql`select pages, terms, current, model, dimensions, pgvector from search_index`)
   return row === undefined ? undefined : indexRow.parse(row)
 }
 
-/** The statement that gives `path` and `score` of the best pages by words. */
+/** The statement that returns `path` and `score` of the best pages by words. */
 function lexical(query: string, limit: number): SQL {
   return sql`
     with words as materialized ${wordsOf(sql`${storable(query)}::text`)},
@@ -131,7 +131,7 @@ function yearBonus(query: string): SQL {
   return sql`case year - ${Math.max(...years)}::int ${sql.join(cases, sql` `)} else 0 end`
 }
 
-/** Words in capitals, which may be what the paths call a company. */
+/** Words in capitals, which may be the name of a company in paths. */
 function tickersIn(query: string): string[] {
   return [...new Set(query.match(/\b[A-Z][A-Z0-9.-]{0,9}\b/g) ?? [])]
 }
@@ -158,7 +158,7 @@ function hybrid(query: string, vector: readonly number[], index: IndexStatus, li
     limit ${limit}`
 }
 
-/** All pages compared by pgvector, exactly: 3,000 pages are too few for an approximate index to pay. */
+/** Compares all pages exactly with pgvector: 3,000 pages are too few for an approximate index. */
 const nearestByExtension = (vector: readonly number[]): SQL => sql`
   select page_id, -(dense <#> ${`[${vector.join()}]`}::vector) as nearness
   from page_vectors
@@ -166,8 +166,8 @@ const nearestByExtension = (vector: readonly number[]): SQL => sql`
   limit ${ranking.fused}`
 
 /**
- * Without pgvector: the pages whose signs differ least from the query's are compared exactly. With no more pages than
- * are compared this is the exact ranking; beyond, it is exact among the pages that it chose.
+ * Without pgvector: the pages whose signs differ least from the query's are compared exactly. If all pages
+ * are compared, this is the exact ranking; otherwise it is exact among the chosen pages.
  */
 const nearestBySigns = (vector: readonly number[]): SQL => sql`
   select page_id, (
@@ -182,5 +182,5 @@ const nearestBySigns = (vector: readonly number[]): SQL => sql`
   order by nearness desc
   limit ${ranking.fused}`
 
-/** One bit a dimension: whether the vector points its way. */
+/** One bit per dimension: whether the component is positive. */
 export const signsOf = (vector: readonly number[]): string => vector.map((x) => (x > 0 ? '1' : '0')).join('')

@@ -32,11 +32,11 @@ export const list = defineTool({
   },
 })
 
-/** What is there instead: the nearest parent that exists, and its entries that begin alike. */
+/** Advice for a wrong path: the nearest parent that exists, or entries with a similar beginning. */
 async function nearest(path: string, entriesOf: (directory: string) => Promise<string[]>): Promise<string> {
   const parts = path.split('/')
   let there: string | undefined
-  // From the top, for what has no parent is not there either: a path of 500 parts must not be 500 queries.
+  // From the top, stopping at the first parent that does not exist: a path of 500 parts must not cause 500 queries.
   for (let depth = 1; depth < parts.length; depth += 1) {
     const parent = parts.slice(0, depth).join('/')
     if ((await entriesOf(parent)).length === 0) break

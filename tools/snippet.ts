@@ -4,9 +4,9 @@ import { formatRow } from './format-document.ts'
 const longest = 240
 
 /**
- * The part of a page that has most of a query's words: a line of prose or a row of the table with the table's head,
- * at most 240 characters; empty when there is nothing but the title, which is not said again. Words are compared by their
- * beginnings, which is near enough to stems for choosing a line.
+ * The part of a page that has the most words of a query: a line of prose, or a row of the table with the table's head, at
+ * most 240 characters; empty if the page has only its title, which is not repeated. Words are compared by their beginnings,
+ * which is close enough to stems for choosing a line.
  */
 export function snippetOf({ title, before, table, after }: Document, query: string): string {
   const sought = new Set(beginnings(query))
@@ -31,7 +31,7 @@ export function snippetOf({ title, before, table, after }: Document, query: stri
   return cut(best.text.replace(/\s+/g, ' ').trim(), sought)
 }
 
-/** What a line says beyond the title: nothing where it is the title, the rest of it where the title is its beginning. */
+/** A line without the title: empty if it is the title, the rest if it begins with the title. */
 function withoutTitle(line: string, title: string): string {
   const flat = line.replace(/\s+/g, ' ').trim()
   if (flat === title) return ''
@@ -39,7 +39,7 @@ function withoutTitle(line: string, title: string): string {
   return `…${flat.slice(title.length - 1).trimStart()}`
 }
 
-/** Cuts a text to where it begins to speak of what is sought. */
+/** Cuts a text so that it begins shortly before the first word of the query. */
 function cut(text: string, sought: ReadonlySet<string>): string {
   if (text.length <= longest) return text
   const first = [...text.matchAll(/[\p{L}\p{N}.]+/gu)].find(([word]) => beginnings(word).some((one) => sought.has(one)))

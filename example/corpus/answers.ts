@@ -1,14 +1,14 @@
 import { type Asked, answerForms, type Unit } from './questions.ts'
 
-/** A table as it stands on a page: the head first, labels in the first column. */
+/** A table of a page: the head first, labels in the first column. */
 export type Cells = readonly (readonly string[])[]
 
 /** An answer as a number (a share of 1 for a percentage), or as yes and no. */
 export type Answer = number | boolean
 
 /**
- * Computes what a question asks from the table of a page; undefined when the table has no such row or column, which is
- * how a reader knows that this is the wrong page.
+ * Computes the answer to a question from the table of a page; undefined if the table has no such row or column, because it
+ * is the wrong page.
  */
 export function computeAnswer(asked: Asked, cells: Cells): Answer | undefined {
   const [head = [], ...rows] = cells
@@ -70,7 +70,7 @@ export function computeAnswer(asked: Asked, cells: Cells): Answer | undefined {
   }
 }
 
-/** The number in a cell; parentheses are a minus. Undefined for a cell that holds none. */
+/** The number in a cell; parentheses are a minus sign. Undefined for a cell without a number. */
 export function parseCell(cell: string | undefined): number | undefined {
   const text = cell?.replace(/[$,%\s]/g, '') ?? ''
   const bare = text.replace(/^\((.*)\)$/, '-$1')
@@ -81,7 +81,7 @@ export function parseCell(cell: string | undefined): number | undefined {
  * An answer in full precision, in the form that the question asks for: `12.3456%`, `yes`, a plain number, or an amount
  * with its unit where the question names none.
  *
- * @param unit in what the amounts of the table are.
+ * @param unit the unit of the table's amounts.
  */
 export function formatAnswer(asked: Asked, answer: Answer, unit: Unit): string {
   if (typeof answer === 'boolean') return answer ? 'yes' : 'no'
@@ -96,7 +96,7 @@ export function formatAnswer(asked: Asked, answer: Answer, unit: Unit): string {
   }
 }
 
-/** In what the amounts of a page are, by what it says above its table. */
+/** The unit of a page's amounts, as the prose above the table names it. */
 export function unitOf(text: string): Unit {
   return /\bin thousands\b/i.test(text) ? 'thousands' : 'millions'
 }

@@ -4,7 +4,7 @@ import type { Occasion } from './prose.ts'
 import { type Asked, answerForms, phrasings, renderQuestion } from './questions.ts'
 import type { Random } from './random.ts'
 
-/** A question of the generated set, its label as a person would write it, and where it is answered. */
+/** A generated question, its label as a person would write it, and the page that answers it. */
 export interface Question {
   readonly id: string
   readonly question: string
@@ -23,7 +23,7 @@ export interface AskedPage {
   readonly occasion: Occasion
 }
 
-/** Of five questions two name company and year, one each of them alone, and one neither. */
+/** Of five questions, two name company and year, two name one of them, and one names neither. */
 const mentions = [
   { company: true, year: true },
   { company: true, year: true },
@@ -54,7 +54,7 @@ function askOnce(page: AskedPage, id: string, random: Random): Question | undefi
   const templates = phrasings[timeless.kind].filter(
     (template) =>
       (mention.year ? template.includes('{y') || !hasYears(timeless.kind) : !template.includes('{y')) &&
-      // Whoever counts in thousands is asked in thousands: nobody writes `$ 206,588 thousand`.
+      // A company that reports in thousands is asked in thousands: `$ 206,588 thousand` would be unnatural.
       (template.includes('{unit}') || company.unit === 'millions' || answerForms[timeless.kind] !== 'amount'),
   )
   const [template] = random.shuffle(templates)
@@ -99,7 +99,7 @@ function askOnce(page: AskedPage, id: string, random: Random): Question | undefi
 
 const hasYears = (kind: Asked['kind']) => phrasings[kind].some((template) => template.includes('{y'))
 
-/** As people name a company: in full, in small letters, by its ticker, or by its first word, which others share. */
+/** A company's name as people write it: in full, in lower case, by its ticker, or by its first word, which others share. */
 function nameOf({ name, ticker }: Company, random: Random): string {
   const root = name.split(' ')[0] ?? name
   return random.pick([
@@ -113,7 +113,7 @@ function nameOf({ name, ticker }: Company, random: Random): string {
   ])
 }
 
-/** An answer as somebody who made the dataset would have written it: rounded, and not always alike. */
+/** An answer as the maker of a dataset would write it: rounded, in varying forms. */
 function label(asked: Asked, answer: Answer, random: Random): string {
   if (typeof answer === 'boolean') return answer ? 'yes' : 'no'
   switch (answerForms[asked.kind]) {
@@ -132,7 +132,7 @@ function label(asked: Asked, answer: Answer, random: Random): string {
   }
 }
 
-/** With so many digits, or with more where two people could round differently. */
+/** Rounded to this many digits, or to more where the rounding would be ambiguous. */
 function fixed(value: number, digits: number): string {
   const scaled = Math.abs(value) * 10 ** digits
   if (digits < 6 && Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-6) return fixed(value, digits + 1)

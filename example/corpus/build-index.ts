@@ -5,19 +5,19 @@ import { wordsOf } from '../../schema/search-grams.ts'
 import type { OnProgress } from './progress.ts'
 
 /**
- * How a page's text becomes weights. `k1` and `b` are BM25's; a word in the table counts for `table` in the prose. From
- * `allPairs` pages on, a pair of words that only one page has is left out: it is three terms in four and finds next to
- * nothing.
+ * How a page's text becomes weights. `k1` and `b` are BM25's; a word in the table counts as `table` in the prose. From
+ * `allPairs` pages on, pairs of words that only one page has are left out: they are three quarters of all terms and find
+ * next to nothing.
  */
 const bm25 = { k1: 1.2, b: 0.5, table: 4, allPairs: 500 }
 
-/** When a word tells a company: on how many of its pages, on which share of them, and how rarely on others. */
+/** When a word identifies a company: on how many and which share of its pages, and how rarely on others. */
 const telling = { pages: 3, ofItsPages: 0.2, ofTheWord: 0.3, againstOthers: 0.9 }
 
 const pagesAtOnce = 200
 
 /**
- * Builds the search index from the pages, all of it or nothing; searches go on with the former index meanwhile.
+ * Builds the search index from the pages in one transaction; searches use the previous index meanwhile.
  *
  * BM25 as in Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with Lucene's
  * idf, which is never negative.

@@ -6,21 +6,21 @@ import { signsOf } from '../../schema/search.ts'
 import type { Embed } from '../../src/kit/environment.ts'
 import type { OnProgress } from './progress.ts'
 
-/** How many pages are asked for and committed together. */
+/** How many pages are embedded and committed together. */
 const pagesAtOnce = 64
 
-/** Of each page as much is embedded as models commonly read: some 6,000 tokens of figures. */
+/** How much of a page is embedded: what models commonly accept, about 6,000 tokens of figures. */
 const longestText = 12_000
 
-/** Where vectors come from, and the name of the model, which tells whether those there are of the same. */
+/** Where vectors come from, and the name of the model, by which existing vectors are recognised. */
 export interface VectorSource {
   readonly embed: Embed
   readonly model: string
 }
 
 /**
- * Computes the vectors of all pages that have none of this model for their present text, batch by batch, each
- * committed: what was computed before a stop is not computed again. The index knows of them when all are there.
+ * Computes the vectors of all pages that have none of this model for their current text, in batches that are each
+ * committed, so that an interrupted run resumes. The index uses vectors once all pages have one.
  *
  * @throws what `embed` throws; Error when vectors of one model differ in length or are all zeros.
  */
@@ -87,7 +87,7 @@ async function finish(db: PostgresJsDatabase, model: string): Promise<void> {
   await db.execute(sql`analyze page_vectors`)
 }
 
-/** Whether pgvector can be used here: installed already, or there to be installed by us. */
+/** Whether pgvector can be used: it is installed, or can be installed with our rights. */
 async function hasPgvector(db: PostgresJsDatabase): Promise<boolean> {
   const rows = await db.execute(sql`select 1 from pg_available_extensions where name = 'vector'`)
   if (rows.length === 0) return false
@@ -95,7 +95,7 @@ async function hasPgvector(db: PostgresJsDatabase): Promise<boolean> {
     await db.execute(sql`create extension if not exists vector`)
     return true
   } catch {
-    // Not ours to install: search does without.
+    // We may not install it: search works without it.
     return false
   }
 }
@@ -108,6 +108,6 @@ function embeddedText(page: typeof pages.$inferSelect): string {
 
 function unitVector(vector: readonly number[]): number[] {
   const length = Math.hypot(...vector)
-  if (!(length > 0) || !Number.isFinite(length)) throw new Error('the endpoint gave a vector that has no direction')
+  if (!(length > 0) || !Number.isFinite(length)) throw new Error('the endpoint returned a vector without a direction')
   return vector.map((x) => x / length)
 }

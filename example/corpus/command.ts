@@ -18,12 +18,12 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
   const filling = (command: Command) =>
     command
       .option('--replace', 'empty the corpus first')
-      .option('--mix', 'leave fictional and imported pages side by side')
-      .option('--json', 'print what came of it as JSON')
+      .option('--mix', 'keep fictional and imported pages side by side')
+      .option('--json', 'print the result as JSON')
   const run = async (order: CorpusOrder, json: boolean) => {
     try {
       const code = await runCorpus(order, loadConfig(env), json)
-      // What was interrupted may still wait, for an embedding for example.
+      // An interrupted command may still be waiting, for example for an embedding.
       if (code === exitCodes.interrupted) process.exit(code)
       process.exitCode = code
     } catch (error) {
@@ -41,7 +41,7 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
     .addCommand(
       filling(new Command('generate'))
         .summary('fictional pages, and questions about them')
-        .description('Generates fictional pages and questions about them; finds them there the second time.')
+        .description('Generates fictional pages and questions about them. A second run changes nothing.')
         .option('--seed <n>', 'the same seed makes the same pages', whole, 1)
         .option('--pages <n>', 'how many pages (default: 2,800)', whole)
         .addHelpText('after', '\nExamples:\n  npm run corpus -- generate --pages 500\n')
@@ -54,7 +54,7 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
       filling(new Command('import'))
         .summary('pages and questions from files')
         .description(
-          'Imports FinQA’s JSON, or JSON Lines of pages or questions, plain or gzip. Goes on where it was stopped.',
+          'Imports FinQA’s JSON, or JSON Lines of pages or questions, plain or gzip. Resumes after an interruption.',
         )
         .argument('<files...>', 'the files')
         .addHelpText('after', '\nExamples:\n  npm run corpus -- import train.json dev.json\n')
@@ -65,8 +65,8 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
     )
     .addCommand(
       new Command('status')
-        .summary('what is there')
-        .description('Says what pages are there, and how search finds them.')
+        .summary('what the database has')
+        .description('Shows which pages the database has, and how search finds them.')
         .option('--json', 'print it as JSON')
         .addHelpText('after', '\nExamples:\n  npm run corpus -- status\n')
         .action((given: unknown) => run({ command: 'status' }, optionsShape.parse(given).json)),

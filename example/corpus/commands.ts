@@ -22,14 +22,14 @@ export interface Job {
   readonly write: (line: string) => void
 }
 
-/** What a command did, and what is there now, for a program to read. */
+/** What a command did, and what the database has now, for a program to read. */
 export interface CorpusReport {
   readonly where: string
-  /** Pages that were read: new ones, changed ones, and those that were there as they are. */
+  /** Pages that were read: new, changed and unchanged ones. */
   readonly pages?: { readonly added: number; readonly changed: number; readonly unchanged: number }
   /** The datasets that were written. */
   readonly datasets?: readonly { readonly path: string; readonly questions: number }[]
-  /** Records that were of no use, by file and reason. */
+  /** Records that were skipped, by file and reason. */
   readonly skipped?: readonly { readonly file: string; readonly reason: string; readonly count: number }[]
   readonly there: {
     readonly pages: number
@@ -37,20 +37,20 @@ export interface CorpusReport {
     readonly generated: number
     readonly imported: number
   }
-  /** What search works with; null without an index. */
+  /** The state of the search index; null without one. */
   readonly index: Awaited<ReturnType<typeof readStatus>>['index'] | null
 }
 
-/** What is to become of pages of the other kind that are there: by default nothing is mixed. */
+/** What happens to existing pages of the other kind; by default, nothing is mixed. */
 interface Keeping {
   readonly replace: boolean
   readonly mix: boolean
 }
 
 /**
- * Generates the fictional corpus, or finds it there.
+ * Generates the fictional corpus unless it exists.
  *
- * @throws Error when imported pages are there and neither `replace` nor `mix` says what is to become of them.
+ * @throws Error if there are imported pages and neither `replace` nor `mix` is set.
  */
 export async function runGenerate(
   job: Job,
@@ -62,8 +62,8 @@ export async function runGenerate(
   const { imported } = await countOrigins(database.db)
   if (imported > 0 && !mix) {
     throw new Error(
-      `${database.where} has ${countPages(imported)} of an import, and fictional ones would mix with them; ` +
-        'give --replace to remove them all first, --mix to have both, or another DATA_DIR or DATABASE_URL',
+      `${database.where} has ${countPages(imported)} of an import, which would be mixed with fictional ones; ` +
+        'give --replace to remove them first, --mix to keep both, or another DATA_DIR or DATABASE_URL',
     )
   }
   const made = await ensureGeneratedCorpus(database, {
@@ -75,7 +75,7 @@ export async function runGenerate(
   progress.end()
   const all = made.added + made.changed + made.unchanged
   if (made.worked) write(`${all} pages (${counts(made)}) in ${seconds(began)}, in ${database.where}`)
-  else write(`all ${all} pages are there already, and indexed, in ${database.where}`)
+  else write(`all ${all} pages exist and are indexed, in ${database.where}`)
   const definitions = toolDefinitions(tools)
   const datasets: { path: string; questions: number }[] = []
   for (const [name, questions] of [
@@ -92,9 +92,9 @@ export async function runGenerate(
 }
 
 /**
- * Imports files and says what became of each of their records.
+ * Imports files and reports what happened to their records.
  *
- * @throws Error when nothing in them was of use.
+ * @throws Error if no record could be used.
  */
 export async function runImport(
   job: Job,
@@ -113,11 +113,11 @@ export async function runImport(
   const all = done.added + done.changed + done.unchanged
   if (done.removed > 0) {
     write(
-      `removed ${countPages(done.removed)} of the fictional corpus first; --mix leaves them beside the imported ones`,
+      `removed ${countPages(done.removed)} of the fictional corpus first; --mix keeps them beside the imported ones`,
     )
   }
   write(`${all} pages (${counts(done)}) in ${seconds(began)}, in ${database.where}`)
-  if (done.repeated > 0) write(`${done.repeated} records repeated a page that came before, as they do`)
+  if (done.repeated > 0) write(`${done.repeated} records repeated an earlier page, which is normal`)
   for (const { file, reason, count, where } of done.skipped) {
     write(`skipped ${count} of ${file}: ${reason} (${where.join(', ')}${count > where.length ? ', …' : ''})`)
   }
@@ -125,13 +125,13 @@ export async function runImport(
   for (const { count, path } of written) write(`${count} questions in ${path}`)
   const { generated, imported } = await countOrigins(database.db)
   if (generated > 0 && imported > 0) {
-    write(`MIXED: ${countPages(generated)} here are fictional and ${imported} are imported; --replace starts afresh`)
+    write(`MIXED: ${countPages(generated)} are fictional and ${imported} are imported; --replace removes the old ones`)
   } else if (generated > 0 && all === 0) {
-    write(`the ${countPages(generated)} here are fictional; import the pages that your questions are about`)
+    write(`all ${countPages(generated)} are fictional; import the pages that your questions are about`)
   }
   await writeIndexLine(job)
   const isOfUse = all > 0 || [...done.questions.values()].some((asked) => asked.length > 0)
-  if (!isOfUse) throw new Error('nothing in these files was of use; see above')
+  if (!isOfUse) throw new Error('no record in these files could be used; see above')
   const { added, changed, unchanged } = done
   return {
     ...(await stateOf(database)),
@@ -141,7 +141,7 @@ export async function runImport(
   }
 }
 
-/** Says what is in the database. */
+/** Prints what the database has. */
 export async function runStatus(job: Job): Promise<CorpusReport> {
   const { pages, companies } = await readStatus(job.database.db)
   job.write(`${pages} pages of ${companies} companies in ${job.database.where}`)
@@ -158,8 +158,8 @@ async function stateOf({ db, where }: ServerDatabase): Promise<Pick<CorpusReport
 
 async function writeIndexLine({ database, write }: Job): Promise<void> {
   const { index } = await readStatus(database.db)
-  if (index === undefined) return write('search: no index yet')
-  const state = index.current ? '' : '; PAGES CHANGED SINCE: generate or import again'
+  if (index === undefined) return write('search: there is no index yet')
+  const state = index.current ? '' : '; PAGES HAVE CHANGED SINCE: generate or import again'
   const words = `${index.pages} pages, ${index.terms} words and pairs of words`
   if (index.model === null) return write(`search: lexical, ${words}${state}`)
   const how = index.pgvector ? 'compared by pgvector' : 'compared without pgvector'
@@ -168,11 +168,11 @@ async function writeIndexLine({ database, write }: Job): Promise<void> {
 
 function vectorsOf({ embeddings }: Config): VectorSource | undefined {
   if (embeddings === undefined) return undefined
-  // An import has time: it waits for an endpoint that a rollout would not wait for.
+  // An import may wait longer for an endpoint than a rollout.
   return { model: embeddings.model, embed: createEmbed({ ...embeddings, attempts: 8 }) }
 }
 
 const counts = ({ added, changed, unchanged }: { added: number; changed: number; unchanged: number }) =>
-  `${added} new, ${changed} changed, ${unchanged} as they were`
+  `${added} new, ${changed} changed, ${unchanged} unchanged`
 
 const seconds = (began: number) => `${((performance.now() - began) / 1000).toFixed(1)} s`

@@ -11,12 +11,12 @@ export interface Company {
   readonly sector: Sector
   /** Three or four, of the sector's. */
   readonly segments: readonly string[]
-  /** What it calls its revenue, and other words of its own. */
+  /** Its own words for revenue and other rows. */
   readonly revenue: string
   readonly overhead: string
   readonly plan: string
   readonly peers: string
-  /** In what amounts are written: millions with one decimal, or whole thousands. */
+  /** The unit of its amounts: millions with one decimal, or whole thousands. */
   readonly unit: 'millions' | 'thousands'
   /** Revenue of the first year in tenths of a million. */
   readonly size: number
@@ -46,8 +46,8 @@ const cities = [
 const suffixes = ['', '', ' Group', ' Partners', ' Holdings', ' International'] as const
 
 /**
- * The companies of a seed: several share the first word of their names, and some differ in the last alone, with tickers
- * as close.
+ * The companies of a seed: several share the first word of their names, and some differ only in the last, with similar
+ * tickers.
  *
  * @param count how many, at most 180.
  */
@@ -95,7 +95,7 @@ function makeCompany(seed: number, ticker: string, name: string, sector: Sector)
 const planWord = (random: Random) =>
   random.pick(['stock incentive', 'long-term incentive', 'equity award', 'omnibus compensation', 'key employee share'])
 
-/** Two to four capitals of the name that nobody has yet; at worst with a letter of the root in between. */
+/** An unused ticker of two to four capitals of the name, if necessary with a letter of its root in between. */
 function tickerOf(name: string, taken: ReadonlySet<string>): string {
   const words = name.toUpperCase().split(' ')
   const [root = ''] = words

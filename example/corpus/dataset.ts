@@ -14,7 +14,7 @@ const instruction =
   'Answer the question from the reports. Find the page with search or list and read it with cat, at most ten tool ' +
   'calls. End with the answer alone: a number with its unit or percent sign, or yes or no.'
 
-/** Makes the row of a question: what the model is told, and the label that only graders see. */
+/** Makes the row of a question: the messages for the model, and the label that only graders see. */
 export function datasetRow<Rest extends { id: string; question: string; reference_answer: string }>({
   id,
   question,
@@ -27,7 +27,7 @@ export function datasetRow<Rest extends { id: string; question: string; referenc
   return { id, messages, ...rest }
 }
 
-/** Writes rows as JSON Lines, whole or not at all, each with the definitions of the tools where some are given. */
+/** Writes rows as JSON Lines, atomically, each with the definitions of the tools if there are any. */
 export async function writeDataset(path: string, rows: readonly object[], tools?: readonly object[]): Promise<string> {
   makeDataDirectory(dirname(path))
   const lines = rows.map((row) => `${JSON.stringify(tools ? { ...row, tools } : row)}\n`)

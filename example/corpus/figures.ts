@@ -3,7 +3,7 @@ import { randomOf } from './random.ts'
 
 /**
  * A company's figures in whole units of its reports: tenths of a million, or thousands. The same year always has the
- * same figure, on whichever page and in whichever year's report it stands, and parts add up to their totals.
+ * same figure on every page and in every report, and parts add up to their totals.
  */
 export interface Figures {
   /** A figure that grows or shrinks from year to year around `share` of revenue. */
@@ -11,7 +11,7 @@ export interface Figures {
   revenue(year: number): number
   /** A total split into `count` parts that add up to it, alike from year to year. */
   split(name: string, total: number, count: number, year: number): number[]
-  /** Net income: what is left of revenue. */
+  /** Net income: the rest of revenue. */
   netIncome(year: number): number
   costs(year: number): number
   overhead(year: number): number

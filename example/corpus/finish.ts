@@ -6,7 +6,7 @@ import { buildIndex } from './build-index.ts'
 import { buildVectors, type VectorSource } from './build-vectors.ts'
 import type { OnProgress } from './progress.ts'
 
-/** What the corpus in the database is ready for. */
+/** The state of the corpus in the database. */
 export interface CorpusStatus {
   readonly pages: number
   readonly companies: number
@@ -23,8 +23,8 @@ export async function readStatus(db: PostgresJsDatabase): Promise<CorpusStatus> 
 }
 
 /**
- * Builds what is missing after pages were loaded: the search index, and the vectors where there is an endpoint for
- * them. Does nothing, and says so by `false`, when both are up to date.
+ * Builds what is missing after pages were loaded: the search index, and the vectors if there is an endpoint. Returns
+ * `false` if both are up to date.
  */
 export async function finishCorpus(
   db: PostgresJsDatabase,

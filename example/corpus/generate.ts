@@ -9,7 +9,7 @@ import { shareSheets } from './share-sheets.ts'
 import type { Place, Sheet } from './sheets.ts'
 import { statementSheets } from './statement-sheets.ts'
 
-/** What is generated: the same seed and size always give the same pages and questions. */
+/** The options of a generated corpus: the same seed and size always give the same pages and questions. */
 export interface GenerateOptions {
   /** Any whole number; 1 when left out. */
   readonly seed?: number
@@ -28,12 +28,11 @@ export const sizes = { least: 20, most: 6_000, usual: 2_800 }
 
 const questionsAPage = 1.43
 const sheets = [...statementSheets, ...noteSheets, ...shareSheets]
-/** A company fills the pages of all its years from so many kinds, so that its reports resemble each other. */
+/** How many kinds of pages a company uses for all its years, so that its reports resemble each other. */
 const kindsOfACompany = 9
 
 /**
- * Generates fictional report pages, and questions whose answers stand on them. Nothing in it is taken from anywhere:
- * names, figures and sentences come from the seed.
+ * Generates fictional report pages, and questions that they answer. All names, figures and sentences come from the seed.
  *
  * @throws RangeError when `pages` is out of range.
  */
@@ -69,7 +68,7 @@ export function generateCorpus({ seed = 1, pages: size = sizes.usual }: Generate
   return { pages: made.pages, questions: askedOnce(made.questions) }
 }
 
-/** Leaves out questions that are asked of several pages: nobody could know which is meant. */
+/** Leaves out questions that several pages would answer, because they are ambiguous. */
 function askedOnce(questions: readonly Question[]): Question[] {
   const times = new Map<string, number>()
   for (const { question } of questions) times.set(question, (times.get(question) ?? 0) + 1)

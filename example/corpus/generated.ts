@@ -17,17 +17,17 @@ export interface EnsureOptions {
 
 /** What it found or made. */
 export interface Ensured extends Loaded {
-  /** All questions about the generated pages, and which of them are kept apart from training. */
+  /** All questions about the generated pages; `dev` and `train` split them. */
   readonly questions: readonly Question[]
   readonly dev: readonly Question[]
   readonly train: readonly Question[]
-  /** False when everything was there already. */
+  /** False if everything existed already. */
   readonly worked: boolean
 }
 
 /**
- * Sees to it that the generated corpus is in the database and searchable; pages of other origin stay. Stopped half-way,
- * it goes on where it was.
+ * Ensures that the generated corpus is in the database and searchable; pages of other origin stay. Resumes after an
+ * interruption.
  */
 export async function ensureGeneratedCorpus(
   database: { readonly db: PostgresJsDatabase },
@@ -46,7 +46,7 @@ export async function ensureGeneratedCorpus(
   }
   onProgress({ stage: 'load', done: pages.length, total: pages.length })
   const finished = await finishCorpus(db, { vectors, onProgress })
-  // By report, so that no page and no figure of the one set is in the other.
+  // By report, so that the two sets share no page and no figure.
   const apart = ({ gold_path }: Question) => randomOf('dev', ...gold_path.split('/').slice(0, 2)).next() < 1 / 6
   return {
     ...loaded,

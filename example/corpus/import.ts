@@ -11,7 +11,7 @@ import type { OnProgress } from './progress.ts'
 import { readValues } from './read-values.ts'
 import { type ImportedQuestion, understand } from './records.ts'
 
-/** What was left out of a file for one reason: how often, and where the first times. */
+/** What was left out of a file for one reason: how often, and the first places. */
 export interface Skipped {
   readonly file: string
   readonly reason: string
@@ -21,11 +21,11 @@ export interface Skipped {
 
 /** What an import did. */
 export interface Imported extends Loaded {
-  /** Records that only repeated a page, as FinQA's do for each question about it. */
+  /** Records that repeated a page, as FinQA's do for each question about it. */
   repeated: number
   /** The questions of each file, in its order, whose pages are in the database. */
   readonly questions: ReadonlyMap<string, ImportedQuestion[]>
-  /** Fictional pages that were removed, for these to take their place. */
+  /** Fictional pages that these replaced. */
   removed: number
   readonly skipped: readonly Skipped[]
 }
@@ -33,9 +33,9 @@ export interface Imported extends Loaded {
 /** What {@link importFiles} takes. */
 export interface ImportOptions {
   readonly files: readonly string[]
-  /** Removes all pages that are there before, once there is a first page to take their place. */
+  /** Removes all existing pages before the first new one is stored. */
   readonly replace?: boolean
-  /** Leaves fictional pages beside the imported ones, instead of removing them before the first. */
+  /** Keeps fictional pages beside the imported ones, instead of removing them before the first. */
   readonly mix?: boolean
   readonly vectors?: VectorSource | undefined
   readonly onProgress?: OnProgress
@@ -44,10 +44,10 @@ export interface ImportOptions {
 const placesShown = 5
 
 /**
- * Imports pages and questions from files, in batches that are each committed: stopped half-way and begun again, it finds
- * what is there unchanged and goes on. The search index is built last.
+ * Imports pages and questions from files, in batches that are each committed, so that an interrupted import resumes. The
+ * search index is built last.
  *
- * @throws Error naming the file that cannot be read; what came before it is kept.
+ * @throws Error that names the file that cannot be read; the files before it are kept.
  */
 export async function importFiles(
   db: PostgresJsDatabase,
@@ -102,7 +102,7 @@ export async function importFiles(
         if (batch.length >= pagesABatch) await flush()
       } else if (earlier === content) done.repeated += 1
       else {
-        skip(file, `another text for a page that came before${question ? ', with its question' : ''}`, where)
+        skip(file, `another text for an earlier page${question ? ', with its question' : ''}`, where)
         continue
       }
       if (question) asked.push({ question, where })

@@ -4,7 +4,7 @@ import { pages, searchIndex } from '../../schema/documents.ts'
 import type { Origin } from './origins.ts'
 import { type Page, placeOf, titleOf } from './page.ts'
 
-/** What became of a batch of pages. */
+/** The result of storing a batch of pages. */
 export interface Loaded {
   added: number
   changed: number
@@ -15,7 +15,7 @@ export interface Loaded {
 export const pagesABatch = 200
 
 /**
- * Stores pages, committed together; a page that is there with the same content is left alone. Paths must be distinct.
+ * Stores pages in one transaction; a page with the same content is left alone. Paths must be distinct.
  *
  * The index is marked as out of date in the same transaction when anything changed.
  */

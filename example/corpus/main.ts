@@ -2,5 +2,5 @@ import { exitCodes, runProgram } from '../../src/cli/run-program.ts'
 import { readEnvironment } from '../../src/server/config.ts'
 import { corpusCommand } from './command.ts'
 
-// What calls npm run corpus has always read 1 as "no".
+// Scripts that call `npm run corpus` rely on 1 for wrong usage.
 await runProgram(corpusCommand(readEnvironment()), exitCodes.failed)

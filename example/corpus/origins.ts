@@ -2,10 +2,10 @@ import { eq, sql } from 'drizzle-orm'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { pages, searchIndex } from '../../schema/documents.ts'
 
-/** Where a page comes from: made from a seed, or read from somebody's file. */
+/** Where a page comes from: generated from a seed, or imported from a file. */
 export type Origin = 'generated' | 'imported'
 
-/** Counts the pages of each origin; those that were stored before origins were noted are in neither. */
+/** Counts the pages of each origin; pages from before origins were recorded are in neither. */
 export async function countOrigins(db: PostgresJsDatabase): Promise<Readonly<Record<Origin, number>>> {
   const [counted] = await db
     .select({
@@ -16,7 +16,7 @@ export async function countOrigins(db: PostgresJsDatabase): Promise<Readonly<Rec
   return counted ?? { generated: 0, imported: 0 }
 }
 
-/** Removes the fictional pages and says how many; the index is out of date afterwards. */
+/** Removes the fictional pages and returns their number; the index is out of date afterwards. */
 export async function removeGenerated(db: PostgresJsDatabase): Promise<number> {
   return db.transaction(async (tx) => {
     const removed = await tx.delete(pages).where(eq(pages.origin, 'generated')).returning({ path: pages.path })

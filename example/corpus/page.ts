@@ -5,7 +5,7 @@ const line = z
   .union([z.string(), z.number(), z.boolean(), z.null()])
   .transform((value) => storable(value === null ? '' : String(value)))
 
-/** A report page as datasets write it, under the name that they give its path. */
+/** A report page as datasets write it. */
 export const pageRecord = z.object({
   pre_text: z.array(line).default([]),
   table: z.array(z.array(line)).default([]),
@@ -22,7 +22,7 @@ export function placeOf(path: string): { company: string; year: number | null } 
   return { company: parts.length > 1 ? (parts[0] ?? '') : '', year: year === undefined ? null : Number(year) }
 }
 
-/** One line that says what a page is about: its first sentence with words in it, at most 120 characters. */
+/** A title for a page: its first sentence that has words, at most 120 characters. */
 export function titleOf(page: Page): string {
   const lines = [...page.pre_text, ...page.post_text, ...page.table.map((row) => row.join(' '))]
   const telling = lines.find((each) => /\p{L}{3}.*\p{L}{3}/u.test(each)) ?? page.path

@@ -3,15 +3,15 @@ import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { pages } from '../../schema/documents.ts'
 import type { ImportedQuestion } from './records.ts'
 
-/** A question and where in its file it stands. */
+/** A question and its place in its file. */
 export interface AskedAt {
   readonly question: ImportedQuestion
   readonly where: string
 }
 
 /**
- * Keeps the questions of each file whose pages are in the database, and those that name none: to the others nobody can
- * find the answer. `leaveOut` hears of each of those.
+ * Keeps the questions of each file whose pages are in the database, and those that name no page. The others cannot be
+ * answered: `leaveOut` is called for each.
  */
 export async function keepPlaced(
   db: PostgresJsDatabase,

@@ -1,13 +1,13 @@
 import { type ProgressBar, progressView } from '../../src/cli/progress.ts'
 
-/** How far a long step is: `done` of `total` units of `stage`, where the total is known. */
+/** The progress of a long step: `done` of `total` units of `stage`, if the total is known. */
 export interface Progress {
   readonly stage: 'generate' | 'read' | 'load' | 'index' | 'embed' | 'play'
   readonly done: number
   readonly total: number | undefined
 }
 
-/** Called now and then with how far it is. */
+/** Called repeatedly with the progress. */
 export type OnProgress = (progress: Progress) => void
 
 /** Shows the progress of a command. */
@@ -26,7 +26,7 @@ const labels: Readonly<Record<Progress['stage'], string>> = {
   play: 'playing',
 }
 
-/** A bar for one stage after the other. */
+/** Shows a bar for each stage, one after the other. */
 export function showProgress(out: NodeJS.WriteStream): ProgressDisplay {
   const view = progressView(out, { isPercent: true, isAnnounced: true })
   let stage: Progress['stage'] | undefined

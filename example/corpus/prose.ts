@@ -2,7 +2,7 @@ import type { Company } from './companies.ts'
 import { type Random, randomOf } from './random.ts'
 import { amount, type Place, type Sheet } from './sheets.ts'
 
-/** Something that happened to a company in a year: its pages tell it, and questions may allude to it. */
+/** An event in a company's year, which its pages mention and questions may allude to. */
 export interface Occasion {
   readonly sentence: string
   /** How a question alludes to it, such as `after the purchase of Calvane Instruments`. */
@@ -42,7 +42,7 @@ const trades = [
 
 const coined = (random: Random) => `${random.pick(beginnings)}${random.pick(middles)}${random.pick(ends)}`
 
-/** The two things that happened to a company in a year. */
+/** The two events of a company's year. */
 export function occasionsOf(seed: number, company: Company, year: number): [Occasion, Occasion] {
   const random = randomOf(seed, company.ticker, 'occasions', year)
   const bought = `${coined(random)} ${random.pick(trades)}`
@@ -106,7 +106,7 @@ export function proseOf(place: Place, sheet: Sheet, occasion: Occasion): { befor
   return { before, after }
 }
 
-/** A sentence on a figure whose table is on another page. */
+/** A sentence about a figure whose table is on another page. */
 function aside({ company, figures, year, random }: Place): string {
   const [label, at] = random.pick([
     [company.revenue, figures.revenue],

@@ -1,7 +1,7 @@
 /** What a question asks of the table of a page: its kind, rows and columns by their labels, and years. */
 export interface Asked {
   readonly kind: QuestionKind
-  /** The row that is asked about, or the month or quarter that names it. */
+  /** The row of the question, or the month or quarter that names it. */
   readonly a: string
   /** The other row: what `a` is a part of, is added to or compared with. */
   readonly b?: string | undefined
@@ -11,11 +11,11 @@ export interface Asked {
   readonly y1?: number | undefined
   /** The later year; without it, and where two are needed, the two latest columns are meant. */
   readonly y2?: number | undefined
-  /** In what the answer is wanted, where the question says it. */
+  /** The unit of the answer, if the question names one. */
   readonly unit?: Unit | undefined
 }
 
-/** In what a table's amounts are. */
+/** The unit of a table's amounts. */
 export type Unit = 'millions' | 'thousands'
 
 /** The kinds of question, each with its own computation in {@link computeAnswer}. */
@@ -40,7 +40,7 @@ export const answerForms = {
 
 /**
  * How each kind is asked. `{a}`, `{b}` and `{c}` are labels of the table, `{y1}` and `{y2}` years, `{unit}` is
- * `millions` or `thousands`; {@link parseQuestion} reads a question by the very same phrasings. A label has none of the
+ * `millions` or `thousands`; {@link parseQuestion} reads a question with the same phrasings. A label has none of the
  * words ` to `, ` from `, ` was `, ` plus `, ` in `, ` for `, and no comma, so that each question reads one way.
  *
  * - `change`: (a in y2 − a in y1) / a in y1
@@ -137,8 +137,7 @@ export function renderQuestion(template: string, asked: Omit<Asked, 'kind'>): st
 }
 
 /**
- * Reads a question of the generated set: what it asks, whatever company, report or occasion it says before or after.
- * Undefined for a question of another kind.
+ * Reads what a generated question asks, whichever company, report or occasion it names. Undefined for other questions.
  *
  * @example parseQuestion('for calder steel , what was the ratio of debt to equity in 2012?')
  */

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { readBytes, readJsonLines } from '../../src/base/json-lines.ts'
 
-/** One value of a file: where it stands, and the value or what is wrong with it. */
+/** One value of a file: its place, and the value or what is wrong with it. */
 export type ReadValue = { readonly where: string } & ({ readonly value: unknown } | { readonly problem: string })
 
 /** Called with how many bytes of a file have been read, and how many it has. */

@@ -14,11 +14,11 @@ export interface ImportedQuestion {
 export interface Understood {
   readonly page?: Page
   readonly question?: ImportedQuestion
-  /** One reason for each thing that was left out. */
+  /** The reasons for what was left out. */
   readonly problems: readonly string[]
 }
 
-/** The longest page, in characters: what Postgres can index, with room to spare. */
+/** The longest page, in characters; well below what Postgres can index. */
 const longestPage = 300_000
 const longestPath = 300
 
@@ -45,7 +45,7 @@ const qaRecord = z.object({ question: z.string(), answer: label.nullish(), exe_a
  * Reads a record of any of the known shapes: FinQA's own (`filename`, texts, `table`, `qa`), a page of a corpus (`path`,
  * texts, `table`), a question (`question`, `reference_answer`, `gold_path`), or a dataset row (`messages`, …).
  *
- * @param where goes into the id of a question that has none.
+ * @param where becomes part of the id of a question without one.
  */
 export function understand(value: unknown, where: string): Understood {
   const read = record.safeParse(value)
@@ -63,13 +63,13 @@ export function understand(value: unknown, where: string): Understood {
   const problems: string[] = []
   const page = isPage ? understandPage(name, value, problems) : undefined
   if (qa?.success === false) problems.push(`a question of another shape: qa.${qa.error.issues[0]?.path.join('.')}`)
-  // The executed answer stands in for a label that somebody left empty.
+  // The executed answer replaces an empty label.
   const answers = [qa?.data?.answer, it.reference_answer, qa?.data?.exe_ans, it.exe_ans]
   const [answer] = answers.flatMap((each) => (each == null || each.trim() === '' ? [] : [each]))
   if (asked !== undefined && asked.trim() === '') problems.push('an empty question')
   else if (asked !== undefined && answer === undefined) problems.push('a question without an answer')
   else if (asked !== undefined && answer !== undefined) {
-    // Nobody can answer from a page that is not there.
+    // A question without its page cannot be answered.
     if (isPage && page === undefined && it.gold_path == null) {
       return { problems: [...problems, 'a question whose own page was left out'] }
     }

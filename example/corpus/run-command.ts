@@ -6,7 +6,7 @@ import type { Config } from '../../src/server/config.ts'
 import { type CorpusReport, type Job, runGenerate, runImport, runStatus } from './commands.ts'
 import { showProgress } from './progress.ts'
 
-/** What is asked of the corpus. */
+/** A command with its options. */
 export type CorpusOrder =
   | {
       readonly command: 'generate'
@@ -17,7 +17,7 @@ export type CorpusOrder =
   | { readonly command: 'import'; readonly files: readonly string[]; readonly keeping: Keeping }
   | { readonly command: 'status' }
 
-/** What is to become of pages of the other kind that are there. */
+/** What happens to existing pages of the other kind. */
 interface Keeping {
   readonly replace: boolean
   readonly mix: boolean

@@ -1,11 +1,11 @@
-/** A line of business: what its companies are called, what they sell, and what happens to them. */
+/** A line of business: the names of its companies, what they sell, and their events. */
 export interface Sector {
   readonly label: string
   readonly names: readonly [string, ...string[]]
   readonly segments: readonly string[]
-  /** What they own one more of every few years. */
+  /** What its companies buy every few years. */
   readonly sites: readonly [string, ...string[]]
-  /** What drives their business, each the end of a sentence. */
+  /** What drives the business; each completes a sentence. */
   readonly drivers: readonly [string, ...string[]]
 }
 

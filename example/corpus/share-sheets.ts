@@ -2,10 +2,10 @@ import type { Asked } from './questions.ts'
 import { randomOf } from './random.ts'
 import { grouped, type Place, type Sheet, yearSheet } from './sheets.ts'
 
-/** What concerns the shareholders: options, repurchases, prices, returns. */
+/** Pages for shareholders: options, repurchases, prices, returns. */
 export const shareSheets: readonly ((place: Place) => Sheet)[] = [compensation, repurchases, prices, returns]
 
-/** A share's price at some time of a year, in dollars. */
+/** A share's price at a point in a year, in dollars. */
 function price({ company, year }: Place, moment: string, back = 0): number {
   const level = 18 + (company.size % 60)
   return Math.round(100 * level * (0.75 + 0.5 * randomOf(company.ticker, 'price', moment, year - back).next())) / 100

@@ -6,13 +6,13 @@ import type { Random } from './random.ts'
 /** What a page is made of: a heading, a table, and what can be asked about it. */
 export interface Sheet {
   readonly heading: string
-  /** What stands before the table, beside the usual. */
+  /** Additional prose before the table. */
   readonly remarks: readonly string[]
   readonly head: readonly string[]
   readonly rows: readonly (readonly string[])[]
   /** Whether amounts are in the company's unit, so that the page says so. */
   readonly money: boolean
-  /** Everything that can be asked; years are left in where the table has columns for them. */
+  /** Everything that can be asked; with years where the table has columns for them. */
   readonly asks: readonly Asked[]
 }
 
@@ -30,7 +30,7 @@ export interface YearRow {
   readonly at: (year: number) => number
   /** The row that this one is a part of. */
   readonly of?: string
-  /** Nothing is asked about it on its own. */
+  /** It is not asked about on its own. */
   readonly quiet?: boolean
 }
 

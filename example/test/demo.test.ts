@@ -43,7 +43,7 @@ function play(dataDir: string) {
   return { said, stop, hasSaid }
 }
 
-/** Does what is asked of `curl` here, on a machine that has none. */
+/** Stands in for `curl`, which may not be installed. */
 const curl = `
 const [url, ...options] = process.argv.slice(1)
 const after = (flag) => options.flatMap((option, at) => (option === flag ? [options[at + 1]] : []))
@@ -52,7 +52,7 @@ const [body] = after('-d')
 fetch(url, body ? { method: 'POST', headers, body } : { headers }).then((response) => response.text()).then(console.log)
 `
 
-/** Runs commands in a shell and gives what they print. */
+/** Runs commands in a shell and returns their output. */
 async function shell(commands: string): Promise<string> {
   const child = spawn('sh', ['-c', `curl() { "$NODE" -e "$CURL" "$@"; }\n${commands}`], {
     env: { ...process.env, NODE: process.execPath, CURL: curl },
@@ -67,7 +67,7 @@ async function shell(commands: string): Promise<string> {
 }
 
 describe('the demo', () => {
-  it('makes its corpus, plays rollouts with retries over HTTP, prints who earned what, and says what to try next', async () => {
+  it('makes its corpus, plays rollouts with retries over HTTP, prints the rewards, and shows what to try next', async () => {
     const { said, stop, hasSaid } = play(join(folder, 'data'))
     await hasSaid('README.md shows')
     const table = said.out.split('\n').map((line) => line.trim().split(/\s{2,}/))
@@ -87,7 +87,7 @@ describe('the demo', () => {
       /80 rollouts, \d+ tool calls; [1-9]\d* requests were sent twice, .*: 0 answered differently/,
     )
 
-    // What it says to try works as it stands, again and again, and gives nobody cause to warn.
+    // The commands that it shows work as printed, more than once, and cause no warning.
     const lines = said.out.split('\n').map((line) => line.trim())
     const next = lines.slice(
       lines.findIndex((line) => line.startsWith('id=')),
@@ -106,7 +106,7 @@ describe('the demo', () => {
     expect(said.err).toBe('')
   }, 120_000)
 
-  it('leaves imported pages alone: it has a database of its own beside them', async () => {
+  it('leaves imported pages alone and uses a database of its own', async () => {
     const dataDir = join(folder, 'imported')
     const config = loadConfig({ DATA_DIR: dataDir })
     const before = await openServerDatabase(config)

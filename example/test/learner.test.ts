@@ -63,7 +63,7 @@ async function verdict(grader: string, seed: string) {
   return verdictOf(steps, 'answer')
 }
 
-describe('the policy that ships', () => {
+describe('the example’s learner', () => {
   it.each(['1'])(
     'earns more with fewer calls under the shipped grader (seed %s)',
     async (seed) => {

@@ -45,7 +45,7 @@ const definition = z.strictObject({
   }),
 })
 
-describe('what ships', () => {
+describe('the example', () => {
   it('offers search, list and cat, each as a row of the dataset lists a tool', async () => {
     const listed = z.array(definition).parse(await (await app().request('/tools')).json())
     expect(listed.map(({ function: { name, parameters } }) => [name, Object.keys(parameters.properties)])).toEqual([
@@ -55,7 +55,7 @@ describe('what ships', () => {
     ])
   })
 
-  it('answers a call of every tool with text, whatever arguments a model thinks of', async () => {
+  it('answers a call of every tool with text for any arguments', async () => {
     const odd = [
       {},
       { query: '' },
@@ -87,7 +87,7 @@ describe('what ships', () => {
     }
   })
 
-  it('leads from a question over the page to the score', async () => {
+  it('leads from a question to the page to the score', async () => {
     const rollout = (name: string, args: unknown) =>
       post(app(), `/tools/${name}`, { ...toolCallSample.request, name, call_id: name, arguments: JSON.stringify(args) })
     expect((await rollout('search', { query: 'revenue of Quill Harbor' })).body.output).toContain('QHBR/2012/page_4')
@@ -105,7 +105,7 @@ describe('what ships', () => {
     expect((await post(app(), '/grade', minimalGradingSample)).body).toEqual({ score: 1 })
   })
 
-  it('never scores an item without a label, but says which field is missing', async () => {
+  it('never scores an item without a label, and names the missing field', async () => {
     for (const item of [{}, { messages: [] }, { reference_answer: null }, { reference_answer: ' ' }]) {
       const { status, body } = await post(app(), '/grade', { ...gradingSample, item, trace_id: '' })
       expect([status, body.error?.code]).toEqual([422, 'item_misfit'])

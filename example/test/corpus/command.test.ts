@@ -50,13 +50,13 @@ const program = [compiled('example/corpus/main.js')]
 const run = (...args: string[]) => start(program, args).ended
 
 describe('npm run corpus', { timeout: 90_000 }, () => {
-  it('generates, finds it done the second time, and writes questions that search can find the pages of', async () => {
+  it('generates once, changes nothing the second time, and writes questions whose pages search finds', async () => {
     const first = await run('generate', '--pages', '200')
     expect(first).toMatchObject({ code: 0 })
-    expect(first.out).toContain('200 pages (200 new, 0 changed, 0 as they were)')
+    expect(first.out).toContain('200 pages (200 new, 0 changed, 0 unchanged)')
     expect(first.err).toContain('indexing')
     const second = await run('generate', '--pages', '200')
-    expect(second.out).toContain('all 200 pages are there already, and indexed')
+    expect(second.out).toContain('all 200 pages exist and are indexed')
     expect((await run('status')).out).toMatch(
       /^200 pages of 10 companies in the Postgres at .+\nof them 200 fictional, 0 imported\nsearch: lexical, 200 pages, /,
     )
@@ -79,7 +79,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     expect(bench.out).toMatch(/p50 \d+\.\d ms {3}p99 \d+\.\d ms/)
   })
 
-  it('goes on after a kill where it was', async () => {
+  it('resumes after a kill', async () => {
     await emptyCorpus(corpus.db)
     const { pages } = generateCorpus({ pages: 1_200 })
     const file = join(folder, 'pages.jsonl.gz')
@@ -97,14 +97,14 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
 
     const second = await run('import', file)
     expect(second).toMatchObject({ code: 0 })
-    const [, added, unchanged] = /\((\d+) new, 0 changed, (\d+) as they were\)/.exec(second.out) ?? []
+    const [, added, unchanged] = /\((\d+) new, 0 changed, (\d+) unchanged\)/.exec(second.out) ?? []
     expect(Number(unchanged)).toBeGreaterThanOrEqual(left.pages)
     expect(Number(added) + Number(unchanged)).toBe(1_200)
     expect(await readStatus(corpus.db)).toMatchObject({ pages: 1_200, index: { pages: 1_200, current: true } })
     expect(await searchPages(corpus.db, { query: 'goodwill' })).toHaveLength(10)
   })
 
-  it('reports what it skipped, and writes the questions it found as a dataset', async () => {
+  it('reports what it skipped, and writes the questions as a dataset', async () => {
     await emptyCorpus(corpus.db)
     const file = join(folder, 'some.json')
     const qa = { question: 'how many?', answer: '7' }
@@ -122,36 +122,36 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     })
   })
 
-  it('mixes fictional and imported pages only when it is told to', async () => {
+  it('mixes fictional and imported pages only with --mix', async () => {
     await emptyCorpus(corpus.db)
     const file = join(folder, 'real.jsonl')
     await writeFile(file, '{"path":"NEW/2010/page_1","pre_text":["seven"]}')
     await run('generate', '--pages', '20')
     const alone = await run('import', file)
-    expect(alone.out).toContain('removed 20 pages of the fictional corpus first; --mix leaves them')
+    expect(alone.out).toContain('removed 20 pages of the fictional corpus first; --mix keeps them')
     const refused = await run('generate', '--pages', '20')
     expect(refused.code).toBe(1)
     expect(refused.err).toMatch(
-      /^corpus: the Postgres at .* has 1 page of an import, .*give --replace .*, --mix to have both/,
+      /^corpus: the Postgres at .* has 1 page of an import, .*give --replace .*, --mix to keep both/,
     )
     expect((await run('generate', '--pages', '20', '--mix')).code).toBe(0)
-    expect((await run('import', file, '--mix')).out).toContain('MIXED: 20 pages here are fictional and 1 are imported')
+    expect((await run('import', file, '--mix')).out).toContain('MIXED: 20 pages are fictional and 1 are imported')
     expect((await run('generate', '--pages', '20', '--replace')).code).toBe(0)
     expect((await run('status')).out).toContain('of them 20 fictional, 0 imported')
   })
 
-  it('leaves with 1 when nothing in the files was of use, and says why', async () => {
+  it('exits with 1 if no record could be used, and says why', async () => {
     const file = join(folder, 'useless.jsonl')
     await writeFile(file, '{"path":"/NEW/page_1","pre_text":["seven"],"question":"how many?","reference_answer":"7"}')
     const { code, out, err } = await run('import', file)
     expect(code).toBe(1)
-    expect(err).toContain('corpus: nothing in these files was of use; see above')
+    expect(err).toContain('corpus: no record in these files could be used; see above')
     expect(out).toContain(`skipped 1 of ${file}: a path that is not like ACME/2014/page_15 (line 1)`)
     expect(out).toContain(`skipped 1 of ${file}: a question whose own page was left out (line 1)`)
     expect(existsSync(join(folder, 'useless-2.jsonl'))).toBe(false)
   })
 
-  it('computes vectors where an endpoint is configured, and search is hybrid', async () => {
+  it('computes vectors if an endpoint is configured, and search is hybrid', async () => {
     await emptyCorpus(corpus.db)
     const endpoint = await serveEmbeddings(
       (text) => [text.length, 1, 0],
@@ -170,7 +170,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     )
   })
 
-  it('says what is wrong with a command and leaves with 1', async () => {
+  it('says what is wrong with a command and exits with 1', async () => {
     expect(await run('reticulate')).toMatchObject({ code: 1, err: "error: unknown command 'reticulate'\n" })
     expect(await run('import')).toMatchObject({ code: 1, err: "error: missing required argument 'files'\n" })
     expect(await run('generate', '--seed', 'x')).toMatchObject({
@@ -181,7 +181,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     expect((await run()).err).toContain('import [options] <files...>')
   })
 
-  it('says what came of it as JSON', async () => {
+  it('prints the result as JSON', async () => {
     await emptyCorpus(corpus.db)
     const program = (...args: string[]) => start([compiled('example/corpus/main.js')], args).ended
     expect((await program('generate', '--pages', '20')).code).toBe(0)

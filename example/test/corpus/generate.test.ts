@@ -8,7 +8,7 @@ const { pages, questions } = generateCorpus()
 const pageAt = new Map(pages.map((page) => [page.path, page]))
 
 describe('the generated corpus', () => {
-  it('is the same for the same seed and another for another', () => {
+  it('is the same for the same seed and different for another seed', () => {
     const small = { seed: 7, pages: 60 }
     expect(generateCorpus(small)).toEqual(generateCorpus(small))
     expect(generateCorpus({ ...small, seed: 8 }).pages).not.toEqual(generateCorpus(small).pages)
@@ -46,11 +46,11 @@ describe('the generated corpus', () => {
     expect(bare.length / questions.length).toBeLessThan(0.3)
   })
 
-  it('asks no question of two pages, which nobody could tell apart', () => {
+  it('asks no question that two pages would answer', () => {
     expect(new Set(questions.map(({ question }) => question)).size).toBe(questions.length)
   })
 
-  it('asks only what can be read back and worked out from the page, and labels it as a rounded truth', () => {
+  it('asks only what can be parsed and computed from the page, and labels it with the rounded value', () => {
     for (const { question, reference_answer, gold_path, computation } of questions) {
       const asked = parseQuestion(question)
       const page = pageAt.get(gold_path)
@@ -77,7 +77,7 @@ describe('the generated corpus', () => {
     }
   })
 
-  it('tells the same figure of a year on every page of a company', () => {
+  it('has the same figure for a year on every page of a company', () => {
     const figures = new Map<string, string>()
     let compared = 0
     for (const { path, table } of pages) {
@@ -118,7 +118,7 @@ describe('the generated corpus', () => {
     expect(new Set(firstWords).size).toBeLessThan(40)
   })
 
-  it('refuses sizes it cannot make', () => {
+  it('refuses sizes out of range', () => {
     expect(() => generateCorpus({ pages: 5 })).toThrow(RangeError)
     expect(() => generateCorpus({ pages: 2.5 })).toThrow('20 to 6000')
   })

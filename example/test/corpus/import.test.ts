@@ -87,7 +87,7 @@ describe('an import', () => {
     ])
   })
 
-  it('leaves out questions whose pages are not there, and says how many and where', async () => {
+  it('leaves out questions whose pages are missing, and says how many and where', async () => {
     const asked = (id: string, gold_path: string) => ({ id, question: 'growth?', reference_answer: '9.1%', gold_path })
     const qa = { question: 'sum ?', answer: '23' }
     const records = [
@@ -102,12 +102,12 @@ describe('an import', () => {
     expect(done.skipped.map(({ reason, count, where }) => `${count} ${reason}: ${where.join(', ')}`)).toEqual([
       '1 a path that is not like ACME/2014/page_15: line 1',
       '1 a question whose own page was left out: line 1',
-      '1 another text for a page that came before, with its question: line 3',
+      '1 another text for an earlier page, with its question: line 3',
       '1 a question about a page that is not in the database: line 5',
     ])
   })
 
-  it('takes the place of fictional pages with its first page, unless both are wanted', async () => {
+  it('replaces fictional pages with its first page, unless both are wanted', async () => {
     const fictional = [{ path: 'ACME/2014/p', pre_text: ['made up'], table: [], post_text: [] }]
     const pages = await file('real.jsonl', lines([{ path: 'OAK/2014/p', ...texts, table }]))
     const question = { question: 'up?', reference_answer: '1', gold_path: 'ACME/2014/p' }
@@ -144,7 +144,7 @@ describe('an import', () => {
     expect(done.skipped.map(({ reason, count, where }) => `${count} ${reason}: ${where.join(', ')}`)).toEqual([
       '2 not JSON: line 2, line 14',
       '1 a path that is not like ACME/2014/page_15: line 3',
-      '1 another text for a page that came before: line 4',
+      '1 another text for an earlier page: line 4',
       '1 a page of another shape: table: line 5',
       '1 a page with nothing on it: line 6',
       '1 a page without a path: line 7',
@@ -157,7 +157,7 @@ describe('an import', () => {
     ])
   })
 
-  it('keeps text that Postgres cannot store, but for the characters it cannot', async () => {
+  it('keeps text except for the characters that Postgres cannot store', async () => {
     const path = await file(
       'odd.jsonl',
       '{"path":"OAK/2014/p","pre_text":["a\\u0000b \\ud800 c"],"table":[["x\\u0000",null,5]]}',
@@ -168,7 +168,7 @@ describe('an import', () => {
     expect(document?.table).toEqual([['x\u{FFFD}', '', '5']])
   })
 
-  it('done again finds everything as it was, and builds no index again', async () => {
+  it('changes nothing the second time, and does not rebuild the index', async () => {
     const path = await file('again.jsonl', lines([{ path: 'OAK/2014/p', ...texts, table }]))
     await take(path)
     const stages: Progress['stage'][] = []
@@ -177,7 +177,7 @@ describe('an import', () => {
     expect(stages).not.toContain('index')
   })
 
-  it('takes a changed page for the new one, and the index with it', async () => {
+  it('stores a changed page and rebuilds the index', async () => {
     await take(await file('one.jsonl', lines([{ path: 'OAK/2014/p', pre_text: ['about herrings'] }])))
     const done = await take(await file('two.jsonl', lines([{ path: 'OAK/2014/p', pre_text: ['about salmon'] }])))
     expect(done).toMatchObject({ added: 0, changed: 1, unchanged: 0 })
@@ -185,7 +185,7 @@ describe('an import', () => {
     expect(await searchPages(corpus.db, { query: 'salmon' })).toHaveLength(1)
   })
 
-  it('adds to what is there, or replaces it', async () => {
+  it('adds to existing pages, or replaces them', async () => {
     const one = await file('one.jsonl', lines([{ path: 'OAK/2014/p', pre_text: ['one'] }]))
     const two = await file('two.jsonl', lines([{ path: 'ELM/2014/p', pre_text: ['two'] }]))
     await take(one)
@@ -197,7 +197,7 @@ describe('an import', () => {
     expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { pages: 1, current: true } })
   })
 
-  it('names a file that cannot be read, and keeps what came before it', async () => {
+  it('names a file that cannot be read, and keeps the files before it', async () => {
     const good = await file('good.jsonl', lines([{ path: 'OAK/2014/p', pre_text: ['one'] }]))
     await expect(take(good, join(folder, 'missing.json'))).rejects.toThrow(/missing\.json: .*no such file/)
     const packed = gzipSync(

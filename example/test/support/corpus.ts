@@ -6,7 +6,7 @@ import { finishCorpus } from '../../corpus/finish.ts'
 import { loadPages } from '../../corpus/load.ts'
 import type { Page } from '../../corpus/page.ts'
 
-/** A database of a test's own, open, with these pages in it and indexed. */
+/** An open database of a test's own with these pages, indexed. */
 export async function createCorpus(pages: readonly Page[]): Promise<Database & { url: string; drop(): Promise<void> }> {
   const { url, drop } = await createTestDatabase()
   const database = openDatabase({ url, poolSize: 2 })
@@ -22,12 +22,12 @@ export async function createCorpus(pages: readonly Page[]): Promise<Database & {
   }
 }
 
-/** A page with so much prose, and a table where one is given. */
+/** A page with this prose and table. */
 export function page(path: string, prose: string, table: string[][] = []): Page {
   return { path, pre_text: [prose], table, post_text: [] }
 }
 
-/** Calls a tool that only reads, as the server does; what it throws is thrown. */
+/** Calls a tool that only reads, as the server does; throws what it throws. */
 export async function callTool(
   tool: Tool,
   args: unknown,

@@ -9,7 +9,7 @@ import { loadPages } from '../../corpus/load.ts'
 import { randomOf } from '../../corpus/random.ts'
 import { callTool, createCorpus, page } from '../support/corpus.ts'
 
-/** A model of two thoughts, flying and lending, that knows words which the pages do not use. */
+/** A model of two topics, flying and lending, that knows words which the pages do not use. */
 const thoughts = [/\b(airline|aircraft|plane|jet|fleet)s?\b/gi, /\b(loan|credit|bank|mortgage)s?\b/gi]
 const vectorOf = (text: string) => [...thoughts.map((words) => text.match(words)?.length ?? 0), 0.1]
 
@@ -39,7 +39,7 @@ describe('hybrid search', () => {
     expect(await callTool(search, { query: 'jets' }, corpus, embed())).toContain('no page has any of these words')
   })
 
-  it('keeps the vectors of an import that the endpoint broke off, and is still lexical', async () => {
+  it('keeps the vectors of an import that the endpoint interrupted, and is still lexical', async () => {
     refusing = true
     await expect(finish()).rejects.toThrow('no embeddings from')
     refusing = false
@@ -48,13 +48,13 @@ describe('hybrid search', () => {
     expect(await readIndex(corpus.db)).toMatchObject({ model: 'two-thoughts', dimensions: 3, current: true })
   })
 
-  it('finds by meaning what has none of the words', async () => {
+  it('finds a page by meaning that has none of the words', async () => {
     const output = await callTool(search, { query: 'jets' }, corpus, embed())
     expect(output.split('\n')[0]).toBe('1. FLY/2014/page_1')
     expect((await callTool(search, { query: 'banks' }, corpus, embed())).split('\n')[0]).toBe('1. BNK/2014/page_1')
   })
 
-  it('puts a page that both rankings have before one that one of them has', async () => {
+  it('ranks a page of both rankings above a page of one', async () => {
     const [first] = await searchPages(corpus.db, { query: 'loans and landing', vector: vectorOf('bank') })
     expect(first?.path).toBe('BNK/2014/page_1')
   })
@@ -63,7 +63,7 @@ describe('hybrid search', () => {
     expect(await callTool(search, { query: 'jets' }, corpus)).toContain('no page has any of these words')
   })
 
-  it('fails rather than ranking otherwise when the endpoint is away', async () => {
+  it('fails instead of ranking differently when the endpoint is unavailable', async () => {
     refusing = true
     await expect(callTool(search, { query: 'jets' }, corpus, embed())).rejects.toThrow('no embeddings from')
     refusing = false
@@ -74,7 +74,7 @@ describe('hybrid search', () => {
     await expect(searchPages(corpus.db, { query: 'jets', vector: [1, 0, Number.NaN] })).rejects.toThrow('dimensions')
   })
 
-  it('asks only about pages that changed, and about all for another model', async () => {
+  it('embeds only changed pages, and all of them for another model', async () => {
     const before = endpoint.requests.length
     await expect(finish()).resolves.toBe(false)
     expect(endpoint.requests).toHaveLength(before)

@@ -31,17 +31,17 @@ describe('list', () => {
     expect(await listing('')).toBe('😀/\nA/\nAAL/\nAAL_100%/\nMANY/\nZ/')
   })
 
-  it('takes slashes around a path for nothing', async () => {
+  it('ignores slashes around a path', async () => {
     for (const path of ['/', './', '.', ' ']) expect(await listing(path)).toBe(await listing(''))
     for (const path of ['/AAL', 'AAL/', '/AAL/', './AAL']) expect(await listing(path)).toBe('2014/\n2015/')
   })
 
-  it('does not take a directory for the beginning of another one’s name', async () => {
+  it('does not confuse a directory with another whose name it begins', async () => {
     expect(await listing('A')).toBe('2014/')
     expect(await listing('A/2014')).toBe('page_2.pdf')
   })
 
-  it('orders entries as people count', async () => {
+  it('orders entries with numbers naturally', async () => {
     expect(await listing('AAL/2014')).toBe('page_9.pdf\npage_10.pdf')
   })
 
@@ -49,25 +49,25 @@ describe('list', () => {
     expect(await listing('Z')).toBe('2014\n2014/')
   })
 
-  it('is bounded, and says how much more there is', async () => {
+  it('is bounded, and says how many more entries there are', async () => {
     const lines = (await listing('MANY/2014')).split('\n')
     expect(lines).toHaveLength(401)
     expect(lines.at(-1)).toBe('… and 50 more; search finds them')
   })
 
-  it('refuses the beginning of a name, and says what there is', async () => {
+  it('refuses the beginning of a name, and shows what exists', async () => {
     await expect(listing('AA')).rejects.toThrow('no directory "AA"; there is AAL/, AAL_100%/')
     await expect(listing('AAL/20')).rejects.toThrow('there is "AAL": list it')
     await expect(listing('AAL_1')).rejects.toThrow('AAL_100%/')
     await expect(listing('%')).rejects.toThrow('list an empty path')
   })
 
-  it('says what is in a directory whose name takes more than one unit a character', async () => {
+  it('lists a directory whose name has characters of two UTF-16 units', async () => {
     expect(await listing('😀')).toBe('2014/')
     expect(await listing('😀/2014')).toBe('page_1')
   })
 
-  it('asks no more of the database for a path of five hundred parts than for a wrong one of three', async () => {
+  it('makes no more queries for a path of five hundred parts than for a wrong one of three', async () => {
     const asked: string[] = []
     const db = drizzle(corpus.sql, { logger: { logQuery: (query) => void asked.push(query) } })
     await expect(callTool(list, { path: 'AAL/2014/x/'.concat('a/'.repeat(490)) }, { db })).rejects.toThrow(
@@ -82,20 +82,20 @@ describe('list', () => {
 })
 
 describe('cat', () => {
-  it('gives the whole page as text, with its table', async () => {
+  it('returns the whole page as text, with its table', async () => {
     expect(await reading('AAL/2014/page_9.pdf')).toBe(
       'AAL/2014/page_9.pdf\n\nwings and wheels\n\n|  | 2014 | 2013 |\n| fuel \\| oil | 1,234 | (5) |',
     )
   })
 
-  it('refuses a wrong path, and names the page that was meant where it can tell', async () => {
+  it('refuses a wrong path, and suggests the page that may be meant', async () => {
     await expect(reading('AAL/2014/page_9')).rejects.toThrow('did you mean "AAL/2014/page_9.pdf"?')
     await expect(reading('/aal/2014/Page_9.PDF')).rejects.toThrow('did you mean "AAL/2014/page_9.pdf"?')
     await expect(reading('AAL/2014')).rejects.toThrow('no page at "AAL/2014"; use list')
     await expect(reading("'; drop table pages; --")).rejects.toThrow('use list to see what is there, or search')
   })
 
-  it('does not take a path with a NUL to the database', async () => {
+  it('does not send a path with a NUL to the database', async () => {
     await expect(reading('AAL\0')).rejects.toThrow('no page at')
     await expect(listing('AAL\0')).rejects.toThrow('no directory')
   })

@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => corpus.drop())
 
 describe('search', () => {
-  it('gives up to ten ranked pages, each with path, title line and snippet, and no whole page', async () => {
+  it('returns up to ten ranked pages, each with path, title line and snippet', async () => {
     const output = await searching('operating leases')
     const lines = output.split('\n')
     expect(lines).toHaveLength(30)
@@ -50,28 +50,28 @@ describe('search', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(260)
   })
 
-  it('puts the year that is named before others, and the year after it next', async () => {
+  it('ranks the named year first, and the year after it next', async () => {
     const found = await paths('operating leases of Elmwood in 2012')
     expect(found[0]).toBe('ELM/2012/page_1')
     expect(found[1]).toBe('ELM/2013/page_1')
     expect((await paths('operating leases of Elmwood from 2012 to 2014'))[0]).toBe('ELM/2014/page_1')
   })
 
-  it('puts the company that is named before others, which it knows from the pages', async () => {
+  it('ranks the named company first, whose words it has learned from the pages', async () => {
     const found = await paths('what were the operating leases of ashgrove')
     expect(found.slice(0, 5).every((path) => path.startsWith('ASH/'))).toBe(true)
   })
 
-  it('knows a company by the name in its paths, written in capitals', async () => {
+  it('recognises a company by the name in its paths, written in capitals', async () => {
     expect((await paths('operating leases FIR 2013'))[0]).toBe('FIR/2013/page_1')
     expect((await paths('operating leases FIR')).slice(0, 5).every((path) => path.startsWith('FIR/'))).toBe(true)
   })
 
-  it('puts pairs of words above the same words apart', async () => {
+  it('ranks pairs of words above the same words apart', async () => {
     expect((await paths('defined contribution plan'))[0]).toBe('YEW/2014/page_8')
   })
 
-  it('finds words in other forms, whatever their case and the marks around them', async () => {
+  it('finds words in other forms, in any case and with any punctuation', async () => {
     expect((await paths('PENSION, matter!'))[0]).toMatch(/page_2$/)
   })
 
@@ -88,7 +88,7 @@ describe('search', () => {
     expect(await searching('the of and')).toContain('no page has any of these words')
   })
 
-  it('takes any text for words', async () => {
+  it('accepts any text as words', async () => {
     for (const query of [
       "'; drop table pages --",
       'a & b | !c:*',
@@ -100,7 +100,7 @@ describe('search', () => {
     }
   })
 
-  it('fails, and not the model, where the index is not built', async () => {
+  it('fails as the server’s fault if the index is not built', async () => {
     const { url, drop } = await createTestDatabase()
     const empty = openDatabase({ url, poolSize: 1 })
     await expect(callTool(search, { query: 'leases' }, empty)).rejects.toThrow(

@@ -9,20 +9,20 @@ const snippet = (lines: readonly string[], query: string, table: string[][] = []
 }
 
 describe('a snippet', () => {
-  it('is the line that has most of the query, and not the title again', () => {
+  it('is the line with the most words of the query, without the title', () => {
     const lines = ['Net revenue of the Oak company', 'Revenue rose with prices.', 'Dividends were paid.']
     expect(snippet(lines, 'net revenue of oak')).toBe('Revenue rose with prices.')
     expect(snippet(lines, 'dividends')).toBe('Dividends were paid.')
     expect(snippet(lines, 'nothing of this')).toBe('Revenue rose with prices.')
   })
 
-  it('goes on where a long first line was cut to become the title', () => {
+  it('continues where a long first line was cut to become the title', () => {
     const long = `Net revenue of the Oak company ${'and of many others '.repeat(8)}was 12 million`
     const { length } = titleOf({ path: 'p', pre_text: [long], table: [], post_text: [] })
     expect(snippet([long], 'net revenue million')).toBe(`…${long.slice(length - 1).trim()}`)
   })
 
-  it('is a row of the table with its head where there is no prose but the title', () => {
+  it('is a row of the table with its head if there is no prose but the title', () => {
     const table = [
       ['', '2014'],
       ['net revenue', '12'],
@@ -30,7 +30,7 @@ describe('a snippet', () => {
     expect(snippet(['Net revenue of Oak'], 'net revenue', table)).toBe('| | 2014 | | net revenue | 12 |')
   })
 
-  it('is empty where there is nothing but the title', () => {
+  it('is empty if there is only the title', () => {
     expect(snippet(['Net revenue of Oak'], 'net revenue')).toBe('')
   })
 })

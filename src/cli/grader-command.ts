@@ -62,7 +62,7 @@ const examples = `
 Examples:
   scorekeeper grader check finqa                               with graders/finqa.items.jsonl, or recorded items
   scorekeeper grader check finqa --items dev.jsonl             with the rows of a dataset
-  scorekeeper grader check example/graders/facts.ts            a file that exports a grader, or a JSON grader
+  scorekeeper grader check graders/mine.ts                     a file that exports a grader, or a JSON grader
   scorekeeper grader spread finqa --since 7d                   what recorded rollouts can teach
 
 A line of an items file is a row of a dataset, or { "item": …, "answers": [ { "output_text", "label", "trajectory" } ] } with

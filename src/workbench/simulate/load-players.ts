@@ -12,9 +12,11 @@ const moduleShape = z.looseObject({ agents: z.array(agentShape).min(1) })
 
 /** What to write where no module with agents, or no learner, is given or found. */
 export const playersAdvice = {
-  agents: 'give --agents FILE, a module that exports `agents`; the example’s is example/agents.ts',
+  agents:
+    'give --agents FILE, a module that exports `agents`, such as demo/agents.ts; the example’s is example/agents.ts',
   setup: 'a module beside the agents that exports `setup`',
-  learner: 'give --learner FILE, a module that exports `learner`; the example’s is example/learner.ts',
+  learner:
+    'give --learner FILE, a module that exports `learner`, such as demo/learner.ts; the example’s is example/learner.ts',
 } as const
 
 /**

@@ -132,9 +132,11 @@ function label(asked: Asked, answer: Answer, random: Random): string {
   }
 }
 
-/** Rounded to this many digits, or to more where the rounding would be ambiguous. */
+/** Rounded to this many digits, or to more where the rounding would be ambiguous or change the value by over 5 %. */
 function fixed(value: number, digits: number): string {
   const scaled = Math.abs(value) * 10 ** digits
-  if (digits < 6 && Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-6) return fixed(value, digits + 1)
+  const isTie = Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-6
+  const isCoarse = Math.abs(scaled - Math.round(scaled)) > 0.05 * scaled
+  if (digits < 6 && (isTie || isCoarse)) return fixed(value, digits + 1)
   return value.toFixed(digits).replace(/^-(?=[0.]+$)/, '')
 }

@@ -76,7 +76,7 @@ describe('the demo', () => {
     const cell = (row: string, agent: string) =>
       Number(table.find(([name]) => name === row)?.[1 + names.indexOf(agent)]?.split(' ')[0])
     const reward = (agent: string) => cell('reward, mean', agent)
-    const calls = (agent: string) => cell('calls a rollout', agent)
+    const calls = (agent: string) => cell('calls per rollout', agent)
     expect(names.map((agent) => cell('scored', agent)).sort()).toEqual([20, 20, 20, 20, 80])
     expect(reward('careful')).toBeGreaterThan(0.5)
     expect(reward('careful')).toBeGreaterThan(reward('rambling'))

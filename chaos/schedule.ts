@@ -1,4 +1,4 @@
-import { randomOf } from './random.ts'
+import { choicesBy, randomFrom } from '../src/workbench/simulate/random.ts'
 
 /** The faults, with their least and greatest duration in seconds; 0 for those without a duration. */
 export const faultKinds = {
@@ -42,7 +42,7 @@ const calm = 2
  * depends on the seed, and a fault that lasts may overlap the next ones.
  */
 export function scheduleOf(seed: string, minutes: number, replicas: number): readonly Fault[] {
-  const random = randomOf('faults', seed, replicas)
+  const random = choicesBy(randomFrom('chaos', 'faults', seed, replicas))
   const seconds = minutes * 60
   const gap = Math.min(apart, (seconds - calm) / kinds.length)
   const faults: Fault[] = []

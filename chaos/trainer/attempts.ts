@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Random } from '../random.ts'
+import type { Random } from '../../src/workbench/simulate/random.ts'
 import type { Life, Replica } from '../replica.ts'
 import type { Answer, Attempt } from '../seen.ts'
 import type { Post } from './post.ts'

@@ -1,4 +1,4 @@
-import { type Random, randomOf } from '../random.ts'
+import { choicesBy, type Random, randomFrom } from '../../src/workbench/simulate/random.ts'
 import type { ToolName } from '../seen.ts'
 import type { Behaviour } from '../served/behaviour.ts'
 
@@ -39,7 +39,7 @@ const behavioursByWeight: readonly (readonly [Behaviour, number])[] = [
 
 /** The plan of the rollout with this number, a pure function of its arguments. */
 export function planOf(seed: string, number: number): Plan {
-  const random = randomOf('rollout', seed, number)
+  const random = choicesBy(randomFrom('chaos', 'rollout', seed, number))
   const id = `chaos_${seed}_${number}`
   const name = (turn: number, nth: number) => `call_${turn}_${nth}`
   const crowd = random.chance(0.03)

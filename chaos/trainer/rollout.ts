@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { randomOf } from '../random.ts'
+import { choicesBy, randomFrom } from '../../src/workbench/simulate/random.ts'
 import type { SeenCall, SeenGrading, SeenRollout } from '../seen.ts'
 import { type Sender, sendPersistently } from './attempts.ts'
 import type { Plan, PlannedCall } from './plan.ts'
@@ -8,7 +8,7 @@ const item = (id: string) => ({ question: `what of group ${id.length}?`, answer:
 
 /** Plays a rollout as a trainer does, and adds what it sees to `rollout`. */
 export async function playRollout(sender: Sender, plan: Plan, rollout: SeenRollout): Promise<void> {
-  const random = randomOf('played', plan.id)
+  const random = choicesBy(randomFrom('chaos', 'played', plan.id))
 
   const call = async (planned: PlannedCall): Promise<boolean> => {
     const { callId, tool, behaviour, fits, early } = planned

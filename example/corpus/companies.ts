@@ -1,4 +1,5 @@
-import { type Random, randomOf } from './random.ts'
+import type { Random } from '../../src/workbench/simulate/random.ts'
+import { randomOf } from './random.ts'
 import { type Sector, sectors } from './sectors.ts'
 
 /** A fictional company, and how it writes its reports. */

@@ -1,5 +1,6 @@
+import type { Random } from '../../src/workbench/simulate/random.ts'
 import type { Company } from './companies.ts'
-import { type Random, randomOf } from './random.ts'
+import { randomOf } from './random.ts'
 import { amount, type Place, type Sheet } from './sheets.ts'
 
 /** An event in a company's year, which its pages mention and questions may allude to. */

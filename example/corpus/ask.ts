@@ -1,8 +1,8 @@
+import type { Random } from '../../src/workbench/simulate/random.ts'
 import { type Answer, type Cells, computeAnswer } from './answers.ts'
 import type { Company } from './companies.ts'
 import type { Occasion } from './prose.ts'
 import { type Asked, answerForms, phrasings, renderQuestion } from './questions.ts'
-import type { Random } from './random.ts'
 
 /** A generated question, its label as a person would write it, and the page that answers it. */
 export interface Question {

@@ -1,7 +1,7 @@
+import type { Random } from '../../src/workbench/simulate/random.ts'
 import type { Company } from './companies.ts'
 import type { Figures } from './figures.ts'
 import type { Asked } from './questions.ts'
-import type { Random } from './random.ts'
 
 /** What a page is made of: a heading, a table, and what can be asked about it. */
 export interface Sheet {

@@ -1,16 +1,16 @@
-/** A limit in time around something that may not keep it. */
+/** A time limit for asynchronous work. */
 export interface Deadline {
-  /** How long it may take, in seconds. */
+  /** How long the work may take, in seconds. */
   readonly seconds: number
-  /** Made when the time is up; what the work is rejected and its signal aborted with. */
+  /** Makes the error for a timeout: the rejection, and the abort reason of the work's signal. */
   readonly late: () => Error
-  /** The first of these that aborts aborts the work from outside: its reason becomes the rejection. */
+  /** When one of these aborts, the work is aborted too, and rejected with its reason. */
   readonly parents?: readonly AbortSignal[]
 }
 
 /**
- * Runs `work` until it ends, its time is up or a parent aborts, whichever is first. Work that ignores its signal goes on
- * for nobody: its result is dropped.
+ * Runs `work` until it settles, times out or a parent aborts, whichever is first. Work that ignores its signal keeps
+ * running, and its result is discarded.
  */
 export function withDeadline<Result>(
   { seconds, late, parents = [] }: Deadline,
@@ -18,31 +18,31 @@ export function withDeadline<Result>(
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const controller = new AbortController()
-    const over = () => {
+    const cleanUp = () => {
       clearTimeout(timer)
       for (const parent of parents) parent.removeEventListener('abort', stop)
     }
-    const giveUp = (reason: unknown) => {
-      over()
+    const abort = (reason: unknown) => {
+      cleanUp()
       reject(reason)
       controller.abort(reason)
     }
-    const stop = () => giveUp(parents.find(({ aborted }) => aborted)?.reason)
-    const timer = setTimeout(() => giveUp(late()), seconds * 1000)
+    const stop = () => abort(parents.find(({ aborted }) => aborted)?.reason)
+    const timer = setTimeout(() => abort(late()), seconds * 1000)
     if (parents.some(({ aborted }) => aborted)) return stop()
-    // Not AbortSignal.any, which leaves something behind in a parent for each signal that it ever made.
+    // AbortSignal.any would leak memory in a long-lived parent, for each signal that was derived from it.
     for (const parent of parents) parent.addEventListener('abort', stop, { once: true })
-    const end = <Value>(settle: (value: Value) => void) => {
+    const finish = <Value>(settle: (value: Value) => void) => {
       return (value: Value) => {
-        over()
+        cleanUp()
         settle(value)
       }
     }
-    work(controller.signal).then(end(resolve), end(reject))
+    work(controller.signal).then(finish(resolve), finish(reject))
   })
 }
 
-/** `Retry-After` in milliseconds from `now`: seconds, or a date. Undefined for what is neither. */
+/** Parses a `Retry-After` header, in seconds or as a date, into milliseconds from `now`. Undefined if it is neither. */
 export function retryAfterMs(header: string | null | undefined, now = Date.now()): number | undefined {
   if (header === null || header === undefined) return undefined
   const written = header.trim()

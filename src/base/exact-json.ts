@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 
-// Node 20 gives no access to a number's text while it parses, and writes no bigint. Both are done by marks here, and only
-// where a text or a value has such an integer.
+// Node 20 gives a reviver no access to the source text of a number, and cannot serialize a bigint. Such integers are
+// therefore replaced by marked strings, in the texts and values that have any.
 
 const manyDigits = /\d{16}/
 const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs
@@ -20,7 +20,7 @@ export function parseExactly(text: string): unknown {
 /** The same value with a `bigint` for every integer that was rounded when `text` was parsed into it. */
 export function withExactIntegers(value: unknown, text: string): unknown {
   if (!manyDigits.test(text)) return value
-  // A string of the text cannot begin with what is drawn now.
+  // Random and drawn after the text was received: no string in it can begin with the mark.
   const mark = randomUUID()
   let isRounded = false
   const marked = text.replaceAll(textOrNumber, (token) => {
@@ -34,12 +34,12 @@ export function withExactIntegers(value: unknown, text: string): unknown {
   })
 }
 
-/** Rounded is what would be written with other digits: 1152921504606846976 too, which is exact as a number. */
+/** True if the number is written with other digits: also for 1152921504606846976, which a double represents exactly. */
 function isRoundedInteger(token: string): boolean {
   return /^-?\d{16,309}$/.test(token) && Number.isFinite(Number(token)) && digitsOf(Number(token)) !== token
 }
 
-/** The digits of a whole number as Postgres stores them: 1e+21 written out. */
+/** The digits of an integer without an exponent, as Postgres stores them. */
 function digitsOf(number: number): string {
   const [mantissa = '', exponent = '0'] = String(number).split('e')
   const [whole = '', fraction = ''] = mantissa.split('.')
@@ -47,7 +47,7 @@ function digitsOf(number: number): string {
 }
 
 /**
- * JSON text of a value that may hold bigints, which become the integers that they are; `null` for what is nothing as JSON.
+ * Serializes a value to JSON, bigints as integers; `null` for a value that JSON cannot represent, such as `undefined`.
  *
  * @example stringifyExactly({ id: 9007199254740993n }) // '{"id":9007199254740993}'
  */
@@ -58,7 +58,7 @@ export function stringifyExactly(value: unknown): string {
   return text.replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')
 }
 
-/** No JSON that is let in is nested deeper. */
+/** Accepted JSON is never nested deeper. */
 const deepest = 200
 
 function holdsBigint(value: unknown, depth: number): boolean {
@@ -69,13 +69,13 @@ function holdsBigint(value: unknown, depth: number): boolean {
   return false
 }
 
-/** An integer that a JavaScript number would round, and where it stands, as `.lines[0].id`. */
+/** An integer that a JavaScript number would round, and its path, such as `.lines[0].id`. */
 export interface FoundBigint {
   readonly path: string
   readonly value: bigint
 }
 
-/** The first bigint in a value; undefined where it has none. */
+/** Finds the first bigint in a value. */
 export function bigintIn(value: unknown, depth = 0): FoundBigint | undefined {
   if (typeof value === 'bigint') return { path: '', value }
   if (typeof value !== 'object' || value === null || depth > deepest) return undefined

@@ -7,14 +7,14 @@ type Nested = z.core.$ZodIssue
 /** Pass this to `safeParse` for messages that are sentences for a model or a person and show the wrong value. */
 export const showingValues = { error: (issue: Issue) => sentence(issue, shown) }
 
-/** The same without the value: an item holds the answer, which must not be readable in a message. */
+/** The same without the value: an item holds the answer, which must not appear in a message. */
 export const hidingValues = { error: (issue: Issue) => sentence(issue, kindOf) }
 
-/** The same with nothing but what the value must be: "must be a number". */
+/** Only the requirement: "must be a number". */
 export const requirements = { error: (issue: Issue) => `must ${requirementOf(issue)}` }
 
 /**
- * Describes on one line which fields do not fit, what they were and what they must be, the first three of them.
+ * Describes the first three invalid fields on one line: their values and what they must be.
  *
  * @example describeIssues(error) // 'query: was 7, must be a string'
  */
@@ -29,8 +29,8 @@ export function describeIssues(error: z.ZodError, root = 'arguments'): string {
 }
 
 /**
- * Describes the issues of an error that zod worded itself, as one that a tool's own schema throws is: what each field must
- * be, without any values.
+ * Describes the issues of an error with zod's own messages, such as one thrown by a schema inside a tool: what each field
+ * must be, without any values.
  *
  * @example requirementsOf(error) // 'query: must be a string'
  */
@@ -46,7 +46,7 @@ export function requirementsOf(error: z.core.$ZodError): string {
 const pathOf = (path: readonly PropertyKey[]) =>
   path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
 
-/** Zod uses the author's own message where there is one, and asks for this one otherwise. */
+/** The message of an issue for which the schema's author gave none. */
 function sentence(issue: Issue, show: (value: unknown) => string): string {
   const value = wrongValue(issue)
   const must = issue.code === 'custom' ? 'is not accepted' : `must ${requirementOf(issue)}`
@@ -54,7 +54,7 @@ function sentence(issue: Issue, show: (value: unknown) => string): string {
   return `was ${show(value)}, ${issue.code === 'custom' ? 'which ' : ''}${must}`
 }
 
-/** The value that is wrong: an unknown discriminator is a field of the input, which the issue's path names. */
+/** The invalid value. For an unknown discriminator that is a field of the input, which the issue's path names. */
 function wrongValue(issue: Issue): unknown {
   const { input } = issue
   if (issue.code !== 'invalid_union' || typeof issue.discriminator !== 'string') return input
@@ -100,7 +100,7 @@ function reasonOf([first]: readonly Nested[]): string {
   return first === undefined ? '' : `: one ${pathOf(first.path)}${first.path.length > 0 ? ' ' : ''}${first.message}`
 }
 
-/** The alternatives of a union; a field that is wrong within one is named, because the rest of that one may fit. */
+/** The alternatives of a union. A field that is invalid within one is named, because the rest of it may be valid. */
 function oneOf(issue: Extract<Issue | Nested, { code: 'invalid_union' }>): string {
   const options: readonly unknown[] = 'options' in issue && Array.isArray(issue.options) ? issue.options : []
   if (options.length > 0) return `be one of ${options.map((option) => JSON.stringify(String(option))).join(', ')}`
@@ -205,7 +205,7 @@ function kindOf(value: unknown): string {
   return typeName(Array.isArray(value) ? 'array' : typeof value)
 }
 
-/** Lists and objects may be of any size, so only their kind is named. */
+/** Lists and objects may be large, so only their kind is named. */
 function shown(value: unknown): string {
   if (typeof value === 'string')
     return value.length > 60 ? `a string of ${value.length} characters` : JSON.stringify(value)

@@ -6,7 +6,7 @@ import type { z } from 'zod'
 import { parseExactly } from './exact-json.ts'
 import { describeIssues, showingValues } from './issues.ts'
 
-/** Where a line stands in its file. */
+/** The position of a line in its file. */
 interface Place {
   readonly file: string
   /** Its number, from 1; empty lines count. */
@@ -17,23 +17,23 @@ interface Place {
   readonly end: number
 }
 
-/** A line that is not empty: its text, or what is wrong with it. */
+/** A line that is not empty: its text, or why it cannot be read. */
 export type Line = Place &
   ({ readonly text: string; readonly problem?: undefined } | { readonly text?: undefined; readonly problem: string })
 
-/** A line of JSON Lines that is not empty: its value, or what is wrong with it. */
+/** A line of JSON Lines that is not empty: its value, or why it cannot be read. */
 export type JsonLine = Place &
   (
     | { readonly value: unknown; readonly problem?: undefined }
     | {
         readonly value?: undefined
         readonly problem: string
-        /** What the JSON parser says; undefined for another problem. */
+        /** The JSON parser's message; undefined for another problem. */
         readonly detail?: string | undefined
       }
   )
 
-/** How reading is cancelled and watched. */
+/** Cancellation and progress of reading. */
 export interface Reading {
   readonly signal?: AbortSignal | undefined
   /** Called with the number of further bytes read from the file on disk. */

@@ -2,22 +2,21 @@ import { hash } from 'node:crypto'
 import { parseExactly, stringifyExactly, withExactIntegers } from './exact-json.ts'
 import { storable } from './text.ts'
 
-/** How many arrays and objects may stand inside one another in JSON that is let in. */
+/** How deep arrays and objects may be nested in accepted JSON. */
 export const maxJsonDepth = 100
 
-/** How many numbers beyond 1e±100 JSON that is let in may hold: Postgres writes each out, in up to 325 digits. */
+/** How many numbers beyond 1e±100 accepted JSON may hold: Postgres stores each in up to 325 digits. */
 const maxWideNumbers = 1_000
 
-/** The escapes that stand for what Postgres cannot store, as they may appear in JSON text: U+0000 and any surrogate. */
+/** JSON escapes of characters that Postgres may not be able to store: U+0000 and surrogates. */
 const suspiciousEscape = /\\u(?:0000|[dD][89a-fA-F])/
 
 /**
  * Parses JSON text into a value that Postgres can store and that is nested at most {@link maxJsonDepth} deep. Integers that
  * a number would round are bigints, see {@link parseExactly}.
  *
- * Throws a `SyntaxError` with the parser's message, or one that says that the nesting is too deep; a `RangeError` for a
- * number beyond ±1.8e308, which would be an infinite one to a tool and null in what is recorded, and for more than a
- * thousand numbers that would be stored in hundreds of digits each.
+ * Throws a `SyntaxError` for invalid JSON and for nesting that is too deep; a `RangeError` for a number beyond ±1.8e308,
+ * which would parse as infinity and be recorded as null, and for more than a thousand numbers beyond 1e±100.
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
@@ -34,13 +33,13 @@ export function storableJson(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storable(key), storableJson(inner)]))
 }
 
-/** JSON text of a value as Postgres can store it: {@link storable} for every string and key of what it is as JSON. */
+/** Serializes a value to JSON that Postgres can store, with {@link storable} applied to every string and key. */
 export function storableText(value: unknown): string {
   const text = stringifyExactly(value)
   return suspiciousEscape.test(text) ? (stringifyExactly(storableJson(parseExactly(text))) ?? 'null') : text
 }
 
-/** Whether JSON text has enough brackets to be nested too deep; most has not, and then its value need not be walked. */
+/** Whether JSON text has enough brackets to be nested too deep. Most has not, and its value need not be walked. */
 function mayBeDeep(text: string): boolean {
   let brackets = 0
   for (const bracket of ['{', '[']) {
@@ -52,7 +51,7 @@ function mayBeDeep(text: string): boolean {
   return false
 }
 
-/** What the text of a number beyond 1e±100 has in it: an exponent of two digits or more, or a hundred digits. */
+/** Matches the text of every number beyond 1e±100: an exponent of two digits or more, or a hundred digits. */
 const mayBeWide = /\d[eE][+-]?\d{2}|\d{100}/
 
 function checkJson(value: unknown): void {
@@ -74,7 +73,7 @@ function checkJson(value: unknown): void {
 }
 
 /**
- * JSON text that is the same for equal values: object keys in code-unit order, no white space, absent values left out.
+ * Serializes equal values to the same JSON: object keys in code-unit order, no white space, undefined values omitted.
  *
  * @example canonicalJson({ b: 1, a: [true] }) // '{"a":[true],"b":1}'
  */
@@ -83,7 +82,7 @@ export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (!isFields(value)) return JSON.stringify(value) ?? 'null'
   let text = ''
-  // Without a function to compare by, keys are sorted by code unit, in less than half the time.
+  // Without a compare function, keys are sorted by code unit, in less than half the time.
   for (const key of Object.keys(value).sort()) {
     const inner = value[key]
     if (inner !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(inner)}`
@@ -95,7 +94,7 @@ function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
-/** SHA-256 of a value's canonical JSON, in hex: equal values, whatever the order of their keys, have equal hashes. */
+/** SHA-256 of a value's canonical JSON, in hex. The order of keys does not matter. */
 export function contentHash(value: unknown): string {
   return hash('sha256', canonicalJson(value))
 }

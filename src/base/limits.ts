@@ -1,34 +1,34 @@
-/** The limits that a server keeps; all times in seconds. */
+/** The limits of a server; all times in seconds. */
 export interface Limits {
-  /** The most bytes that a request's body may have. */
+  /** The maximum size of a request body. */
   readonly maxBodyBytes: number
-  /** The most requests that may be in flight; further ones are turned away until some are answered. */
+  /** The maximum number of requests in flight; further ones are rejected. */
   readonly maxRequestsInFlight: number
-  /** The most bytes that their bodies may have together. */
+  /** The maximum total size of the bodies of the requests in flight. */
   readonly maxBytesInFlight: number
-  /** The most bytes that a tool's output may have as JSON. */
+  /** The maximum size of a tool's output as JSON. */
   readonly maxOutputBytes: number
-  /** How long a tool may run that does not say so itself. */
+  /** The timeout of a tool without `timeoutSeconds`. */
   readonly toolSeconds: number
-  /** How long a grader may run that does not say so itself. */
+  /** The timeout of a grader without `timeoutSeconds`. */
   readonly graderSeconds: number
-  /** How long a call may take altogether, waiting included: less than the trainer's ten minutes. */
+  /** The time in which a call is answered, including waiting: less than the trainer's timeout of ten minutes. */
   readonly answerSeconds: number
-  /** How long a failed call's answer is held back while the database cannot be told of the failure. */
+  /** How long a failed call's answer is delayed while the failure cannot be recorded. */
   readonly holdSeconds: number
-  /** How long a grading waits for calls that still run. */
+  /** How long a grading waits for calls that are still running. */
   readonly waitSeconds: number
-  /** For how long a claim on a call with external effects holds without renewal. */
+  /** How long the lease on a call with external effects lasts without renewal. */
   readonly leaseSeconds: number
 }
 
-/** The limits when nothing says otherwise. */
+/** The default limits. */
 export const defaultLimits: Limits = {
   maxBodyBytes: 1_048_576,
-  // A burst of 500 rollouts with parallel calls is thousands of requests, and calls that wait for something outside last
-  // for minutes. One that waits takes some 20 kB beside its body.
+  // A burst of 500 rollouts with parallel calls is thousands of requests, and calls that wait for an external service
+  // last for minutes. A waiting request takes some 20 kB in addition to its body.
   maxRequestsInFlight: 10_000,
-  // A body takes a few times its length once it has been read and parsed.
+  // Once read and parsed, a body takes a few times its size in memory.
   maxBytesInFlight: 268_435_456,
   maxOutputBytes: 1_000_000,
   toolSeconds: 60,

@@ -4,20 +4,20 @@ import { z } from 'zod'
 import { requirementsOf } from './issues.ts'
 import { shorten } from './text.ts'
 
-/** What the server writes its log lines with; a pino logger is one. */
+/** The server's logger; implemented by pino. */
 export interface Log {
   info(facts: Readonly<Record<string, unknown>>, message: string): void
   warn(facts: Readonly<Record<string, unknown>>, message: string): void
   error(facts: Readonly<Record<string, unknown>>, message: string): void
 }
 
-/** The levels that `LOG_LEVEL` may name, most talkative first. */
+/** The values of `LOG_LEVEL`, most verbose first. */
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 /**
- * Makes the log: one JSON object a line on standard output, `cause` written out by {@link loggable}.
+ * Creates the logger: one JSON object per line on standard output, with `cause` serialized by {@link loggable}.
  *
- * @param redact takes out of every text of a line what must not be read
+ * @param redact removes secrets from every string of a line
  */
 export function createLog(level: (typeof logLevels)[number], redact?: (text: string) => string): Log {
   const formatters = { level: (label: string) => ({ level: label }) }
@@ -56,7 +56,7 @@ function redacted(facts: Facts, redact: (text: string) => string, depth = 6): Re
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, inner(value, depth)]))
 }
 
-/** An error as the log may have it. */
+/** An error as it is logged. */
 export interface LoggableError {
   readonly type: string
   readonly message: string
@@ -66,23 +66,23 @@ export interface LoggableError {
   readonly errors?: readonly LoggableError[]
 }
 
-/** More of a message is not even looked at. */
+/** Messages are cut to this length before they are redacted. */
 const longestMessage = 20_000
 
 /**
- * What the log says of an error: type, message, code, where it was thrown, and the same of what caused it, up to five
- * deep. Nothing else that it carries: the parameters of a query and the row that broke a rule hold items and answers.
+ * The loggable part of an error: type, message, code and stack, and those of its causes, up to five deep. Other
+ * properties are left out: query parameters and rows that violate a constraint hold items and answers.
  *
- * @param hide takes out of a message what must not be read
+ * @param redact removes secrets from a message
  */
-export function loggable(error: unknown, hide: (text: string) => string = (text) => text, depth = 5): LoggableError {
-  const said = (text: string, most: number) => shorten(hide(text.slice(0, longestMessage)), most)
-  if (!(error instanceof Error)) return { type: typeof error, message: said(String(error), 500) }
+export function loggable(error: unknown, redact: (text: string) => string = (text) => text, depth = 5): LoggableError {
+  const safeText = (text: string, most: number) => shorten(redact(text.slice(0, longestMessage)), most)
+  if (!(error instanceof Error)) return { type: typeof error, message: safeText(String(error), 500) }
   const { cause } = error
-  const inner = (one: unknown) => loggable(one, hide, depth - 1)
+  const inner = (one: unknown) => loggable(one, redact, depth - 1)
   return {
     type: shorten(error.name, 100),
-    message: said(messageOf(error), 2_000),
+    message: safeText(messageOf(error), 2_000),
     ...('code' in error && typeof error.code === 'string' && { code: shorten(error.code, 100) }),
     ...(error.stack !== undefined && { stack: framesOf(error.stack, error.message) }),
     ...(cause !== undefined && depth > 1 && { cause: inner(cause) }),
@@ -93,12 +93,12 @@ export function loggable(error: unknown, hide: (text: string) => string = (text)
 function messageOf(error: Error): string {
   if (error instanceof DrizzleQueryError) return `Failed query: ${error.query}`
   if (error instanceof z.core.$ZodError) return requirementsOf(error)
-  // The parser quotes a piece of what it read.
+  // The parser quotes part of its input.
   if (error instanceof SyntaxError) return error.message.replace(/, (?:\.\.\.)?".*/s, '')
   return error.message
 }
 
-/** The lines that say where it was thrown: what comes before them repeats the message. */
+/** The stack frames without the message, which comes before them. */
 function framesOf(stack: string, message: string): string {
   const start = stack.indexOf(message)
   const frames = start === -1 ? stack : stack.slice(start + message.length)

@@ -1,19 +1,18 @@
 import { type LoggableError, loggable } from './log.ts'
 
 const mark = '[…]'
-/** Of a text longer than this its beginning is looked for, so that a part of it is found too. */
+/** Longer texts are found by their first 64 characters, so that a truncated copy is found too. */
 const probeLength = 64
-/** Shorter ones are replaced as whole words alone: "9" is not looked for in "1984". */
+/** Shorter texts are replaced only as whole words: "9" is not replaced in "1984". */
 const shortLength = 4
 
 /**
- * An error that says to the log what `cause` says, but for what stands in `content`: every text and number of it is
- * replaced by `[…]` in the messages. Tools and graders throw what they like, and items, answers and arguments have no
- * business in a log.
+ * A copy of an error for the log, with every string and number of `content` replaced by `[…]` in its messages. Tools and
+ * graders may throw any message, and items, answers and arguments must not reach the log.
  *
- * @example concealed(new Error('expected 94.2'), { reference_answer: '94.2' }).message // 'expected […]'
+ * @example redacted(new Error('expected 94.2'), { reference_answer: '94.2' }).message // 'expected […]'
  */
-export function concealed(cause: unknown, content: unknown): Error {
+export function redacted(cause: unknown, content: unknown): Error {
   let leaves: ReadonlySet<string> | undefined
   return errorOf(
     loggable(cause, (text) => {
@@ -23,8 +22,8 @@ export function concealed(cause: unknown, content: unknown): Error {
   )
 }
 
-/** Makes the function that replaces these texts by `[…]` wherever they stand in a text, as they are or as JSON writes them. */
-export function redacting(texts: readonly string[]): (text: string) => string {
+/** Creates a function that replaces these texts by `[…]` wherever they occur, verbatim or escaped as in JSON. */
+export function createRedactor(texts: readonly string[]): (text: string) => string {
   const leaves = leavesOf(texts)
   return (text) => withoutLeaves(text, leaves)
 }
@@ -38,7 +37,7 @@ function errorOf({ type, message, code, stack, cause, errors }: LoggableError): 
   return code === undefined ? error : Object.assign(error, { code })
 }
 
-/** Every text and number in a JSON value, as it may stand in a message: as it is, and as JSON writes it. */
+/** Every string and number in a JSON value, verbatim and escaped as in JSON. */
 function leavesOf(content: unknown, leaves: Set<string> = new Set()): Set<string> {
   if (typeof content === 'number' || typeof content === 'bigint') leaves.add(String(content))
   else if (typeof content === 'string') {
@@ -53,11 +52,11 @@ function leavesOf(content: unknown, leaves: Set<string> = new Set()): Set<string
 }
 
 function withoutLeaves(text: string, leaves: ReadonlySet<string>): string {
-  // The longest first: a short one may stand within it.
+  // Longest first: a shorter text may be part of a longer one.
   const found = [...leaves]
     .filter((leaf) => text.includes(leaf.slice(0, probeLength)))
     .sort((a, b) => b.length - a.length)
-  return found.reduce((left, leaf) => withoutLeaf(left, leaf), text)
+  return found.reduce((rest, leaf) => withoutLeaf(rest, leaf), text)
 }
 
 function withoutLeaf(text: string, leaf: string): string {

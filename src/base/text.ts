@@ -1,5 +1,5 @@
 /**
- * Replaces what Postgres cannot store, U+0000 and lone surrogates, by U+FFFD.
+ * Replaces the characters that Postgres cannot store, U+0000 and lone surrogates, by U+FFFD.
  *
  * @example storable('a\u0000b') // 'a\uFFFDb'
  */
@@ -9,8 +9,8 @@ export function storable(text: string): string {
 }
 
 /**
- * The first `most` UTF-16 units of a text, on one line, for a message. A character that the cut would halve becomes
- * U+FFFD, because half of one cannot be stored, and so does U+0000.
+ * The first `most` UTF-16 units of a text, on one line, for a message. A surrogate pair that is cut in half becomes
+ * U+FFFD, and so does U+0000.
  *
  * @example shorten('a 😀', 3) // 'a \uFFFD'
  */

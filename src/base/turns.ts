@@ -1,16 +1,16 @@
-/** Lets large pieces of synchronous work, of any number of requests, run one a turn of the event loop. */
+/** Schedules large pieces of synchronous work, across all requests, one per turn of the event loop. */
 export interface Turns {
   /**
-   * Resolves when a piece of work on this many bytes may run. That is at once where they are few; else in a turn of the event
-   * loop in which no other large piece runs, so that between any two of them whatever else is waiting is answered.
+   * Resolves when a piece of work on this many bytes may run. Small pieces run at once (undefined). Each large piece gets
+   * its own turn of the event loop, so that other requests are served between two of them.
    */
   take(bytes: number): Promise<void> | undefined
 }
 
-/** Pieces of less are not worth a turn: parsing, hashing or validating as much takes a few milliseconds at most. */
+/** Parsing, hashing or validating fewer bytes takes a few milliseconds at most. */
 const smallestPiece = 32_768
 
-/** Makes the turns that the requests of one server share. */
+/** Creates the turns that all requests of one server share. */
 export function createTurns(): Turns {
   let last = Promise.resolve()
   return {

@@ -1,6 +1,6 @@
 import { storableText } from '../base/json.ts'
 import { loggable } from '../base/log.ts'
-import { concealed } from '../base/redact.ts'
+import { redacted } from '../base/redact.ts'
 import { storable } from '../base/text.ts'
 import { RequestError, ToolError } from '../kit/errors.ts'
 import type { CallIdentity } from '../ledger/calls/call.ts'
@@ -63,11 +63,11 @@ export function failureOf(
     const { retryAfterSeconds } = cause
     return new RequestError(cause.status, cause.code, cause.message, {
       details: { ...cause.details, ...facts },
-      ...(cause.cause !== undefined && { cause: concealed(cause.cause, content) }),
+      ...(cause.cause !== undefined && { cause: redacted(cause.cause, content) }),
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     })
   }
-  const options = { cause: concealed(cause, content), details: facts }
+  const options = { cause: redacted(cause, content), details: facts }
   if (isUnavailable(cause)) {
     const message = 'the database is unavailable; try again'
     return new RequestError(503, 'database_unavailable', message, { ...options, retryAfterSeconds: 2 })

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createLog, type Log } from '../base/log.ts'
-import { redacting } from '../base/redact.ts'
+import { createRedactor } from '../base/redact.ts'
 import { startHousekeeping } from '../core/housekeeping.ts'
 import type { Environment } from '../kit/define.ts'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
@@ -51,7 +51,7 @@ export async function startServer(project: ServerProject): Promise<void> {
 async function start(project: ServerProject): Promise<void> {
   const variables = readVariables()
   const { config, settings } = loadSettings(variables.env, project.environment.settings)
-  const redact = settings.hidden.length > 0 ? redacting(settings.hidden) : undefined
+  const redact = settings.hidden.length > 0 ? createRedactor(settings.hidden) : undefined
   const log = createLog(config.logLevel, redact)
   handleUnhandledErrors(process, log)
   for (const { code, message } of startWarnings(config, existsSync('.env'))) log.warn({ code }, message)

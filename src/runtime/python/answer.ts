@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { concealed } from '../../base/redact.ts'
+import { redacted } from '../../base/redact.ts'
 import type { NoAnswer, ScoreAnswer } from '../openai-graders/runners.ts'
 import type { Subject } from '../openai-graders/template-path.ts'
 import type { Ended } from './child.ts'
@@ -54,7 +54,7 @@ export function readEnded(ended: Ended, seconds: number, subject: Subject): Scor
   if ('score' in read) return { ok: true, score: read.score, reason: 'the Python code scored it' }
   if ('memory' in read) return serverError('MemoryLimit', 'the Python code used more memory than it may')
   if ('input' in read) return serverError('InputUnreadable', 'the sample or the item is nested too deeply for Python')
-  return runtimeError(read.error.where, concealed(new Error(read.error.message), subject).message)
+  return runtimeError(read.error.where, redacted(new Error(read.error.message), subject).message)
 }
 
 /** The answer when Python could not run, or did not end by itself. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { redacting } from '../../../src/base/redact.ts'
+import { createRedactor } from '../../../src/base/redact.ts'
 import { defineTool, gate, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
@@ -29,7 +29,7 @@ describe('the cause of a failed call', () => {
           : effects === 'database'
             ? defineTool({ ...head, effects: 'database', run })
             : defineTool({ ...head, effects: 'external', run })
-      const app = testApp(database, { tools: [tool], redact: redacting(['key-of-the-operator']) })
+      const app = testApp(database, { tools: [tool], redact: createRedactor(['key-of-the-operator']) })
       const rollout = `fails-${effects}`
       const call = toolCall('fails', rollout, 'a', { note: 'a private note' }, item)
       expect((await post(app, '/tools/fails', call)).body.error?.code).toBe('tool_failed')

@@ -6,9 +6,9 @@ import { contentHash, maxJsonDepth, parseJson, storableText } from '../../../src
 const big = '9007199254740993'
 const next = '9007199254740992'
 
-describe('an integer that a number would round', () => {
+describe('an integer that a double cannot represent', () => {
   it.each([big, `-${big}`, '1152921504606846976', '123456789012345678901234567890', '1000000000000000000001'])(
-    'is parsed and written as it is: %s',
+    'is parsed and serialized exactly: %s',
     (digits) => {
       expect(parseExactly(digits)).toBe(BigInt(digits))
       expect(stringifyExactly(parseExactly(`{"a":[${digits}]}`))).toBe(`{"a":[${digits}]}`)
@@ -17,11 +17,11 @@ describe('an integer that a number would round', () => {
   )
 
   it.each(['9007199254740992', '1e300', '0.1234567890123456789', '12345678901234567.5', '-1'])(
-    'is no other number: %s stays a number',
+    'is the only kind of number that becomes a bigint: %s does not',
     (digits) => expect(parseExactly(digits)).toBe(Number(digits)),
   )
 
-  it('is no large number that Postgres writes out', () => {
+  it('is distinguished from a large number that Postgres stores in full', () => {
     for (const number of [1e21, -1.7976931348623151e308, 1.5e16, 123456789012345680000]) {
       expect(
         parseExactly(Number(number).toLocaleString('en', { useGrouping: false, maximumSignificantDigits: 17 })),
@@ -29,18 +29,18 @@ describe('an integer that a number would round', () => {
     }
   })
 
-  it('is not looked for in texts', () => {
+  it('is not recognized inside strings', () => {
     const text = `{"${big}":"${big}","b":"\\"${big}","c":"\\\\"}`
     expect(parseExactly(`[${text},${big}]`)).toEqual([JSON.parse(text), BigInt(big)])
     expect(stringifyExactly([big, BigInt(big)])).toBe(`["${big}",${big}]`)
   })
 
-  it('makes another hash than its neighbour', () => {
+  it('has a different hash than the next integer', () => {
     expect(contentHash(parseJson(`{"id":${big}}`))).not.toBe(contentHash(parseJson(`{"id":${next}}`)))
     expect(contentHash(parseJson(`{"id":${big}}`))).toBe(contentHash(parseJson(` { "id" : ${big} } `)))
   })
 
-  it('is found with its place', () => {
+  it('is found with its path', () => {
     expect(bigintIn(parseExactly(`{"lines":[{"id":1},{"id":${big}}]}`))).toEqual({
       path: '.lines[1].id',
       value: BigInt(big),
@@ -48,10 +48,10 @@ describe('an integer that a number would round', () => {
     expect(bigintIn({ a: [1, null, 'x'] })).toBeUndefined()
   })
 
-  it('keeps what a key may do to a parser', () =>
+  it('is parsed without prototype pollution by a "__proto__" key', () =>
     expect(Object.keys(Object(parseExactly(`{"__proto__":${big},"a":1}`)))).toEqual(['__proto__', 'a']))
 
-  it('lets nothing in that is too deep or too large', () => {
+  it('does not bypass the limits on depth and size', () => {
     const deep = '['.repeat(maxJsonDepth + 1) + big + ']'.repeat(maxJsonDepth + 1)
     expect(() => parseJson(deep)).toThrow('nested deeper')
     expect(() => parseJson('['.repeat(100_000) + big + ']'.repeat(100_000))).toThrow('nested deeper')
@@ -59,7 +59,7 @@ describe('an integer that a number would round', () => {
   })
 })
 
-it('texts of JSON with such integers come out as they went in', () => {
+it('JSON with such integers survives a round trip', () => {
   const integer = fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n })
   const value = fc.letrec((tie) => ({
     any: fc.oneof(integer, fc.string(), fc.boolean(), fc.constant(null), tie('list'), tie('object')),

@@ -14,7 +14,7 @@ const order = defineTool({
     product: z.string().min(2),
     count: z.int().min(1).max(9).optional(),
     size: z.enum(['small', 'large']).optional(),
-    mail: z.email('is no address of ours').optional(),
+    mail: z.email('is not an address at example.com').optional(),
     tags: z.array(z.string()).max(1).optional(),
     price: z.number().gt(0).multipleOf(0.5).optional(),
     note: z.union([z.string(), z.number()]).optional(),
@@ -32,7 +32,7 @@ function messageFor(args: unknown): string {
   return opened.fits ? 'fits' : opened.message
 }
 
-describe('arguments that do not fit', () => {
+describe('invalid arguments', () => {
   it.each([
     [{}, 'product: is missing, must be a string'],
     [{ product: 7 }, 'product: was 7, must be a string'],
@@ -46,26 +46,26 @@ describe('arguments that do not fit', () => {
       { product: 'pen', size: 'x'.repeat(100) },
       'size: was a string of 100 characters, must be one of "small", "large"',
     ],
-    [{ product: 'pen', mail: 'x' }, 'mail: is no address of ours'],
+    [{ product: 'pen', mail: 'x' }, 'mail: is not an address at example.com'],
     [{ product: 'pen', tags: ['a', 'b'] }, 'tags: was a list, must have at most 1 item'],
     [{ product: 'pen', tags: [1] }, 'tags[0]: was 1, must be a string'],
     [{ product: 'pen', price: 0 }, 'price: was 0, must be more than 0'],
     [{ product: 'pen', price: 0.7 }, 'price: was 0.7, must be a multiple of 0.5'],
     [{ product: 'pen', note: true }, 'note: was true, must be a string or a number'],
     [['pen'], 'arguments: was a list, must be an object'],
-  ])('%j: the message says which, what it was, what it must be, and what the tool takes', (args, problem) => {
+  ])('%j: the message names the field, its value, the requirement and the parameters of the tool', (args, problem) => {
     expect(messageFor(args)).toBe(`${problem}. ${takes}; call it again with those`)
   })
 
-  it('are told which of them nobody knows', () => {
+  it('are described with their unknown fields', () => {
     expect(messageFor({ item: 'pen', constructor: 1 })).toBe(
       `product: is missing, must be a string. ${takes}, and no "item", "constructor"; call it again with those`,
     )
   })
 })
 
-describe('an item that does not fit', () => {
-  it('is not repeated in the message: it holds the answer', () => {
+describe('an invalid item', () => {
+  it('does not appear in the message, because it holds the answer', () => {
     const grader = defineGrader({ name: 'g', version: '1', grade: () => 1 })
     const item = { question: 'what?', answer: 42 }
     const opened = grader.open(item)

@@ -24,7 +24,7 @@ describe('JSON Lines', () => {
     return lines
   }
 
-  it('are read plain and gzip, whatever the file is called, with line feeds or CRLF, with a byte order mark or without', async () => {
+  it('are read plain or gzip, whatever the file name, with LF or CRLF, with or without a byte order mark', async () => {
     const text = '\uFEFF{"a":1}\r\n\n  \n{"a":2}\n{"a":"é"}'
     const values = [
       { line: 1, value: { a: 1 } },
@@ -36,7 +36,7 @@ describe('JSON Lines', () => {
     expect(await read(fileOf('empty', ''))).toEqual([])
   })
 
-  it('say where each line ends, so that a file can be truncated behind a whole line', async () => {
+  it('report where each line ends, so that a file can be truncated after a complete line', async () => {
     const text = '{"a":"é"}\n\n{"b":1}\r\n{"torn'
     const ends = (await read(fileOf('torn', text))).map(({ end }) => end)
     expect(ends.slice(0, 2).map((end) => Buffer.from(text).subarray(0, end).toString())).toEqual([
@@ -45,7 +45,7 @@ describe('JSON Lines', () => {
     ])
   })
 
-  it('name a line that is not JSON, not UTF-8 or too long, and go on behind it', async () => {
+  it('report a line that is not JSON, not UTF-8 or too long, and continue after it', async () => {
     const long = Buffer.alloc(mostLineBytes + 1, 'x')
     const file = fileOf('bad', Buffer.concat([Buffer.from('{"a"\n\xff\n', 'latin1'), long, Buffer.from('\n1')]))
     expect(await read(file)).toMatchObject([
@@ -56,14 +56,14 @@ describe('JSON Lines', () => {
     ])
   })
 
-  it('say that a gzip file is truncated', async () => {
+  it('report a truncated gzip file', async () => {
     const packed = gzipSync(JSON.stringify({ text: 'x'.repeat(10_000) }))
     await expect(read(fileOf('cut', packed.subarray(0, packed.length - 9)))).rejects.toThrow(
       /cut is a truncated or damaged gzip file/,
     )
   })
 
-  it('are read as records up to the most that is wanted, and no further', async () => {
+  it('are read up to the requested number of records', async () => {
     const shape = { what: 'a number', parse: z.number().safeParse }
     const file = fileOf('numbers', '1\n2\nthree')
     expect(await readRecords(file, { most: 2, ...shape })).toEqual([1, 2])

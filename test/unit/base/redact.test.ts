@@ -1,34 +1,34 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loggable } from '../../../src/base/log.ts'
-import { concealed } from '../../../src/base/redact.ts'
+import { redacted } from '../../../src/base/redact.ts'
 
 const item = { reference_answer: '94.25', gold_path: 'reports/2014.md', pages: ['line one\nline two'], year: 7 }
-const said = (error: unknown) => loggable(concealed(error, item))
+const logged = (error: unknown) => loggable(redacted(error, item))
 
-describe('an error that a tool or a grader throws, as the log has it', () => {
+describe('a logged error of a tool or a grader', () => {
   it.each([
     ['expected 94.25, got 12', 'expected […], got 12'],
     ['7 of 17 pages, 2007 to 2017', '[…] of 17 pages, 2007 to 2017'],
     [`no such item: ${JSON.stringify(item)}`, /^no such item: \{"reference_answer":"\[…\]","gold_path":"\[…\]"/],
     ['it says: line one\nline two\nand ends', 'it says: […] and ends'],
     ['Cannot read properties of undefined (reading "x")', 'Cannot read properties of undefined (reading "x")'],
-  ])('says "%s" without what stands in the item', (message, expected) => {
-    expect(said(new Error(message)).message).toMatch(expected)
+  ])('has the content of the item redacted: "%s"', (message, expected) => {
+    expect(logged(new Error(message)).message).toMatch(expected)
   })
 
-  it('keeps its type, its code, where it was thrown and what caused it, concealed alike', () => {
+  it('keeps its type, code, stack and causes, redacted too', () => {
     const error = Object.assign(new TypeError('at 94.25', { cause: new RangeError('94.25') }), { code: 'E_MINE' })
-    const log = said(error)
+    const log = logged(error)
     expect(log).toMatchObject({ type: 'TypeError', code: 'E_MINE', message: 'at […]' })
     expect(log).toMatchObject({ cause: { type: 'RangeError', message: '[…]' } })
     expect(log.stack).toContain('redact.test.ts')
-    expect(said(new AggregateError([new Error('94.25')], 'all'))).toMatchObject({ errors: [{ message: '[…]' }] })
-    expect(said('94.25 thrown as it is')).toMatchObject({ type: 'string', message: '[…] thrown as it is' })
-    expect(said({ ...item })).toMatchObject({ type: 'object', message: '[object Object]' })
+    expect(logged(new AggregateError([new Error('94.25')], 'all'))).toMatchObject({ errors: [{ message: '[…]' }] })
+    expect(logged('94.25 thrown as it is')).toMatchObject({ type: 'string', message: '[…] thrown as it is' })
+    expect(logged({ ...item })).toMatchObject({ type: 'object', message: '[object Object]' })
   })
 
-  it('says no piece of a JSON text that could not be parsed', () => {
+  it('does not quote JSON text that could not be parsed', () => {
     const parse = () => JSON.parse('{"secret": derived-from-the-item}')
     expect(() => parse()).toThrow(/derived/)
     const thrown = (() => {
@@ -38,29 +38,29 @@ describe('an error that a tool or a grader throws, as the log has it', () => {
         return error
       }
     })()
-    expect(JSON.stringify(said(thrown))).not.toContain('derived')
+    expect(JSON.stringify(logged(thrown))).not.toContain('derived')
   })
 
-  it('has no line of a message among the places where it was thrown', () => {
+  it('does not take a line of the message for a stack frame', () => {
     expect(JSON.stringify(loggable(new Error('a\n    at the-answer (x.ts:1:2)')).stack)).not.toContain('the-answer')
   })
 
-  it('never says a text of the item, whatever is around it and however often it was concealed', () => {
+  it('never contains a string of the item, whatever surrounds it, also when redacted twice', () => {
     const word = fc.string({ minLength: 4, maxLength: 40, unit: 'grapheme' }).filter((text) => text.trim().length > 3)
     fc.assert(
       fc.property(word, fc.string(), fc.string(), (secret, before, after) => {
         fc.pre(!'[…]'.includes(secret) && !`${before}${after}`.includes(secret))
-        const once = concealed(new Error(`${before}${secret}${after}`), [{ deep: [secret] }])
+        const once = redacted(new Error(`${before}${secret}${after}`), [{ deep: [secret] }])
         expect(loggable(once).message).not.toContain(secret)
-        expect(loggable(concealed(once, null)).message).toBe(loggable(once).message)
+        expect(loggable(redacted(once, null)).message).toBe(loggable(once).message)
       }),
     )
   })
 
-  it('says no beginning of a long text that was cut off', () => {
+  it('has the truncated copy of a long string redacted', () => {
     const page = 'x'.repeat(10) + 'the page that a tool has read '.repeat(2_000)
     for (const most of [100, 1_000, 30_000]) {
-      const message = loggable(concealed(new Error(`read: ${page.slice(0, most)}`), { page })).message
+      const message = loggable(redacted(new Error(`read: ${page.slice(0, most)}`), { page })).message
       expect(message).toBe('read: […]')
     }
   })

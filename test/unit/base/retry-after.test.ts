@@ -12,7 +12,7 @@ describe('Retry-After', () => {
     ['Wed, 21 Oct 2015 07:27:00 GMT', 0],
   ])('%j is %d milliseconds from now', (header, wait) => expect(retryAfterMs(header, now)).toBe(wait))
 
-  it.each([null, undefined, '', 'soon', 'NaN', 'Infinity'])('%j says nothing', (header) =>
+  it.each([null, undefined, '', 'soon', 'NaN', 'Infinity'])('%j is ignored', (header) =>
     expect(retryAfterMs(header, now)).toBeUndefined(),
   )
 })

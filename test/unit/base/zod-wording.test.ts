@@ -5,7 +5,7 @@ import { loggable } from '../../../src/base/log.ts'
 
 const nested = z.object({ kind: z.literal('a'), size: z.object({ width: z.number() }) })
 
-/** A schema and a value that does not fit, for every code of zod's issues and every kind within a code. */
+/** A schema and an invalid value for every issue code of zod and every variant of a code. */
 const cases: readonly (readonly [code: string, schema: z.ZodType, value: unknown, message: string])[] = [
   ['invalid_type', z.string(), 7, 'was 7, must be a string'],
   ['invalid_type', z.object({ content: z.unknown() }), {}, 'is missing, must be there'],
@@ -93,7 +93,7 @@ const cases: readonly (readonly [code: string, schema: z.ZodType, value: unknown
 
 const named = cases.map(([code, schema, value, message]) => ({ code, schema, value, message }))
 
-/** How zod words its own messages. */
+/** Wording of zod's own messages. */
 const zodWords =
   /invalid input|invalid option|nonoptional|expected |received |too small|too big|unrecognized|discriminator/i
 
@@ -105,13 +105,13 @@ function allOf({ issues }: z.core.$ZodError): string[] {
   ])
 }
 
-describe('a value that does not fit', () => {
+describe('an invalid value', () => {
   it.each(named)('$code: "$message"', ({ code, schema, value, message }) => {
     const { error } = schema.safeParse(value, showingValues)
     expect(error?.issues.map((issue) => [issue.code, issue.message])).toEqual([[code, message]])
   })
 
-  it.each(named)('$code: "$message" has no words of zod in it, nested or not', ({ schema, value }) => {
+  it.each(named)('$code: "$message" does not use the wording of zod, also in nested issues', ({ schema, value }) => {
     for (const wording of [showingValues, hidingValues, requirements]) {
       const { error } = schema.safeParse(value, wording)
       if (error === undefined) throw new Error('it fits')
@@ -119,7 +119,7 @@ describe('a value that does not fit', () => {
     }
   })
 
-  it('has a case here for every code of zod', () => {
+  it('is tested for every issue code of zod', () => {
     const known = {
       invalid_type: 0,
       too_big: 0,
@@ -136,14 +136,14 @@ describe('a value that does not fit', () => {
     expect(new Set(cases.map(([code]) => code))).toEqual(new Set(Object.keys(known)))
   })
 
-  it('is not shown where values are hidden', () => {
+  it('does not appear where values are hidden', () => {
     const { error } = z.object({ answer: z.number() }).safeParse({ answer: 'forty-two' }, hidingValues)
     expect(error && describeIssues(error, 'item')).toBe('item.answer: was a string, must be a number')
   })
 })
 
-describe('an error that a schema of a tool throws itself', () => {
-  it('is logged with what each field must be, without values and without the words of zod', () => {
+describe("an error thrown by a tool's own schema", () => {
+  it("is logged with each field's requirement, without values and without zod's wording", () => {
     const schema = z.object({ total: z.number(), tags: z.array(z.string()), code: z.string().refine(() => false) })
     const { error } = schema.safeParse({ total: 'secret', tags: [1], code: 'secret' })
     const { message } = loggable(error)

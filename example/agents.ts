@@ -14,7 +14,7 @@ const hasty: Agent = {
   play: async (context) => (await lookThrough(context, 1, () => true)) ?? '0',
 }
 
-/** As good as the careful one, but makes needless calls first. */
+/** As good as `careful`, but makes unnecessary calls first. */
 const rambling: Agent = {
   name: 'rambling',
   async play(context) {
@@ -26,16 +26,16 @@ const rambling: Agent = {
   },
 }
 
-/** Calls no tool and answers with what sounds plausible. */
+/** Calls no tools and gives a plausible answer. */
 const guessing: Agent = {
   name: 'guessing',
   play: async ({ question }) => (/^(was|did)\b|\b(was|did) \S+ (higher|increase)/.test(question) ? 'yes' : '12.5%'),
 }
 
-/** The scripted agents of the demo, of different skill. They see questions and pages, never the reference. */
+/** The scripted agents of the demo, of varying skill. They see questions and pages, never the reference. */
 export const agents: readonly Agent[] = [careful, hasty, rambling, guessing]
 
-/** Searches, reads at most `most` of the pages found, and answers from the first that fits and holds an answer. */
+/** Searches, reads at most `most` of the pages found, and answers from the first that fits and has an answer. */
 async function lookThrough(
   context: AgentContext,
   most: number,
@@ -71,7 +71,7 @@ export const tableIn = (page: string) =>
         .map((cell) => cell.trim()),
     )
 
-/** Checks whether a page mentions the company, the report and the occasion that a question names. */
+/** Checks whether a page mentions the company, the report and the event that a question names. */
 export function isAbout(question: string): (page: string) => boolean {
   const [, before = ''] = /^((?:for|at|as) [^,]+) , /.exec(question) ?? []
   const [, after = ''] = / , ((?:for|at|after|when|under) .+?)\s*\??$/.exec(question) ?? []

@@ -4,9 +4,9 @@ import { computeAnswer, formatAnswer, unitOf } from './corpus/answers.ts'
 import { parseQuestion } from './corpus/questions.ts'
 
 /**
- * The example's agent with its conduct left open: how it begins, how many pages it reads, whether it takes the first page
- * with an answer, whether it verifies, how it rounds, and what it says: the answer alone, or many numbers, which a grader that
- * searches for the answer anywhere would reward too. At the start it is thorough, as untrained models are.
+ * An agent whose behaviour is a set of choices: how it begins, how many pages it reads, whether it takes the first page
+ * with an answer, whether it verifies, how it rounds, and what it says: only the answer, or many numbers, which a grader
+ * that searches for the answer anywhere would also reward. It starts out thorough, as untrained models do.
  */
 export const learner: Learner = {
   name: 'learner',
@@ -58,7 +58,7 @@ export const learner: Learner = {
   },
 }
 
-/** Every percentage up to 100, in whole numbers and in tenths, and yes and no. */
+/** Yes, no, and every percentage up to 100, in whole numbers and in tenths. */
 const manyNumbers = [
   'yes no',
   ...Array.from({ length: 101 }, (_, n) => `${n}%`),

@@ -11,7 +11,7 @@ import { randomOf } from './corpus/random.ts'
 /** How many questions the demo's dataset has. */
 const questionsPlayed = 20
 
-/** Prepares the demo: makes the generated corpus in the embedded database, and a dataset of questions about it. */
+/** Prepares the demo: generates the corpus in the embedded database and writes a dataset of questions about it. */
 export async function setup(env: NodeJS.ProcessEnv): Promise<DemoSetup> {
   const dataDir = await chooseDataDir(loadConfig(env))
   const database = await openServerDatabase(loadConfig({ ...env, DATA_DIR: dataDir }))
@@ -29,7 +29,7 @@ export async function setup(env: NodeJS.ProcessEnv): Promise<DemoSetup> {
   }
 }
 
-/** Where the demo's database is: `DATA_DIR`, or a folder in it if `DATA_DIR` has imported pages, which are left alone. */
+/** Where the demo's database is: `DATA_DIR`, or a folder in it if `DATA_DIR` has imported pages, which are kept. */
 async function chooseDataDir(config: Config): Promise<string> {
   const database = await openServerDatabase(config)
   try {
@@ -37,7 +37,7 @@ async function chooseDataDir(config: Config): Promise<string> {
     if (imported === 0) return config.dataDir
     const own = join(config.dataDir, 'demo')
     console.log(
-      `${config.dataDir} has ${countPages(imported)} of an import, which the demo leaves alone: it uses ${own}.`,
+      `${config.dataDir} has ${countPages(imported)} from an import, which the demo keeps: it uses ${own} instead.`,
     )
     return own
   } finally {

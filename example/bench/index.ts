@@ -1,4 +1,4 @@
 import { searchBench } from './search.ts'
 
-/** What `npm run bench` can measure of the example, beside the server itself. */
+/** The example's benches for `npm run bench`, in addition to the server's. */
 export const benches = [searchBench]

@@ -9,7 +9,7 @@ import { snippetOf } from '../../tools/snippet.ts'
 import { ensureGeneratedCorpus } from '../corpus/generated.ts'
 import { showProgress } from '../corpus/progress.ts'
 import { readValues } from '../corpus/read-values.ts'
-import { understand } from '../corpus/records.ts'
+import { parseRecord } from '../corpus/records.ts'
 
 interface Placed {
   readonly question: string
@@ -20,7 +20,7 @@ interface Placed {
 export const searchBench = {
   name: 'search',
   usage: 'search [FILE…]',
-  about: 'recall and latency of search, on questions with gold_path; without a file on the generated ones',
+  about: 'recall and latency of search on questions with gold_path; without a file, on the generated ones',
   async run(files: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
     const config = loadConfig(env)
     const database = await openServerDatabase({ ...config, poolSize: 2 })
@@ -41,7 +41,7 @@ async function questionsIn(files: readonly string[]): Promise<Map<string, Placed
     const questions: Placed[] = []
     for await (const read of readValues(file)) {
       if ('problem' in read) continue
-      const { question } = understand(read.value, read.where)
+      const { question } = parseRecord(read.value, read.where)
       const path = question?.gold_path
       if (question && path !== undefined) questions.push({ question: question.question, gold_path: path })
     }

@@ -1,14 +1,14 @@
 import { type Asked, answerForms, type Unit } from './questions.ts'
 
-/** A table of a page: the head first, labels in the first column. */
+/** A page's table: the header row first, labels in the first column. */
 export type Cells = readonly (readonly string[])[]
 
-/** An answer as a number (a share of 1 for a percentage), or as yes and no. */
+/** A number (a fraction of 1 for a percentage), or `true` for yes and `false` for no. */
 export type Answer = number | boolean
 
 /**
- * Computes the answer to a question from the table of a page; undefined if the table has no such row or column, because it
- * is the wrong page.
+ * Computes the answer to a question from the table of a page; undefined if the table lacks a row or column, which means
+ * that it is the wrong page.
  */
 export function computeAnswer(asked: Asked, cells: Cells): Answer | undefined {
   const [head = [], ...rows] = cells
@@ -78,8 +78,8 @@ export function parseCell(cell: string | undefined): number | undefined {
 }
 
 /**
- * An answer in full precision, in the form that the question asks for: `12.3456%`, `yes`, a plain number, or an amount
- * with its unit where the question names none.
+ * Formats an answer in full precision, in the form that the question asks for: `12.3456%`, `yes`, a plain number, or an
+ * amount with its unit if the question names none.
  *
  * @param unit the unit of the table's amounts.
  */
@@ -96,7 +96,7 @@ export function formatAnswer(asked: Asked, answer: Answer, unit: Unit): string {
   }
 }
 
-/** The unit of a page's amounts, as the prose above the table names it. */
+/** The unit of a page's amounts, read from the prose above the table. */
 export function unitOf(text: string): Unit {
   return /\bin thousands\b/i.test(text) ? 'thousands' : 'millions'
 }

@@ -4,7 +4,7 @@ import type { Company } from './companies.ts'
 import type { Occasion } from './prose.ts'
 import { type Asked, answerForms, phrasings, renderQuestion } from './questions.ts'
 
-/** A generated question, its label as a person would write it, and the page that answers it. */
+/** A generated question, its label as an annotator would write it, and the page that answers it. */
 export interface Question {
   readonly id: string
   readonly question: string
@@ -23,7 +23,7 @@ export interface AskedPage {
   readonly occasion: Occasion
 }
 
-/** Of five questions, two name company and year, two name one of them, and one names neither. */
+/** Of five questions, two name company and year, two name one of the two, and one names neither. */
 const mentions = [
   { company: true, year: true },
   { company: true, year: true },
@@ -54,7 +54,7 @@ function askOnce(page: AskedPage, id: string, random: Random): Question | undefi
   const templates = phrasings[timeless.kind].filter(
     (template) =>
       (mention.year ? template.includes('{y') || !hasYears(timeless.kind) : !template.includes('{y')) &&
-      // A company that reports in thousands is asked in thousands: `$ 206,588 thousand` would be unnatural.
+      // If a company reports in thousands, the question names the unit: `$ 206,588 thousand` would be unnatural.
       (template.includes('{unit}') || company.unit === 'millions' || answerForms[timeless.kind] !== 'amount'),
   )
   const [template] = random.shuffle(templates)
@@ -99,7 +99,7 @@ function askOnce(page: AskedPage, id: string, random: Random): Question | undefi
 
 const hasYears = (kind: Asked['kind']) => phrasings[kind].some((template) => template.includes('{y'))
 
-/** A company's name as people write it: in full, in lower case, by its ticker, or by its first word, which others share. */
+/** A company's name as people write it: in full, in lower case, its ticker, or its first word, which others share. */
 function nameOf({ name, ticker }: Company, random: Random): string {
   const root = name.split(' ')[0] ?? name
   return random.pick([
@@ -113,7 +113,7 @@ function nameOf({ name, ticker }: Company, random: Random): string {
   ])
 }
 
-/** An answer as the maker of a dataset would write it: rounded, in varying forms. */
+/** An answer as an annotator would write it: rounded, in varying forms. */
 function label(asked: Asked, answer: Answer, random: Random): string {
   if (typeof answer === 'boolean') return answer ? 'yes' : 'no'
   switch (answerForms[asked.kind]) {
@@ -132,7 +132,7 @@ function label(asked: Asked, answer: Answer, random: Random): string {
   }
 }
 
-/** Rounded to this many digits, or to more where the rounding would be ambiguous or change the value by over 5 %. */
+/** Rounded to this many digits, or to more if the rounding would be ambiguous or change the value by more than 5 %. */
 function fixed(value: number, digits: number): string {
   const scaled = Math.abs(value) * 10 ** digits
   const isTie = Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-6

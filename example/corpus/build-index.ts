@@ -11,8 +11,8 @@ import type { OnProgress } from './progress.ts'
  */
 const bm25 = { k1: 1.2, b: 0.5, table: 4, allPairs: 500 }
 
-/** When a word identifies a company: on how many and which share of its pages, and how rarely on others. */
-const telling = { pages: 3, ofItsPages: 0.2, ofTheWord: 0.3, againstOthers: 0.9 }
+/** When a word identifies a company: how many and which share of its pages have it, and how rare it is on others. */
+const distinctive = { pages: 3, ofItsPages: 0.2, ofTheWord: 0.3, againstOthers: 0.9 }
 
 const pagesAtOnce = 200
 
@@ -89,7 +89,7 @@ export async function buildIndex(db: PostgresJsDatabase, onProgress: OnProgress)
         from staged join search_pages using (page_id)
         where company <> ''
         group by term, company
-        having count(*) >= ${telling.pages}
+        having count(*) >= ${distinctive.pages}
       ),
       shares as (
         select term, company,
@@ -100,8 +100,8 @@ export async function buildIndex(db: PostgresJsDatabase, onProgress: OnProgress)
       )
       select term, company, of_its_pages * of_the_word
       from shares
-      where of_its_pages >= ${telling.ofItsPages}::real and of_the_word >= ${telling.ofTheWord}::real
-        and of_its_pages / (of_its_pages + of_other_pages) >= ${telling.againstOthers}::real`)
+      where of_its_pages >= ${distinctive.ofItsPages}::real and of_the_word >= ${distinctive.ofTheWord}::real
+        and of_its_pages / (of_its_pages + of_other_pages) >= ${distinctive.againstOthers}::real`)
 
     await tx.execute(sql`delete from search_index`)
     await tx.execute(sql`

@@ -9,18 +9,18 @@ import type { OnProgress } from './progress.ts'
 /** How many pages are embedded and committed together. */
 const pagesAtOnce = 64
 
-/** How much of a page is embedded: what models commonly accept, about 6,000 tokens of figures. */
+/** How many characters of a page are embedded: what models commonly accept, about 6,000 tokens of figures. */
 const longestText = 12_000
 
-/** Where vectors come from, and the name of the model, by which existing vectors are recognised. */
+/** Where vectors come from, and the name of the model, which identifies existing vectors. */
 export interface VectorSource {
   readonly embed: Embed
   readonly model: string
 }
 
 /**
- * Computes the vectors of all pages that have none of this model for their current text, in batches that are each
- * committed, so that an interrupted run resumes. The index uses vectors once all pages have one.
+ * Computes the vectors of all pages that have none from this model for their current text. Each batch is committed, so
+ * that an interrupted run resumes. The index uses vectors once all pages have one.
  *
  * @throws what `embed` throws; Error when vectors of one model differ in length or are all zeros.
  */
@@ -87,7 +87,7 @@ async function finish(db: PostgresJsDatabase, model: string): Promise<void> {
   await db.execute(sql`analyze page_vectors`)
 }
 
-/** Whether pgvector can be used: it is installed, or can be installed with our rights. */
+/** Whether pgvector can be used: it is installed, or our role may install it. */
 async function hasPgvector(db: PostgresJsDatabase): Promise<boolean> {
   const rows = await db.execute(sql`select 1 from pg_available_extensions where name = 'vector'`)
   if (rows.length === 0) return false
@@ -95,7 +95,7 @@ async function hasPgvector(db: PostgresJsDatabase): Promise<boolean> {
     await db.execute(sql`create extension if not exists vector`)
     return true
   } catch {
-    // We may not install it: search works without it.
+    // Our role may not install it; search works without it.
     return false
   }
 }

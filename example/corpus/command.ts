@@ -65,9 +65,9 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
     )
     .addCommand(
       new Command('status')
-        .summary('what the database has')
-        .description('Shows which pages the database has, and how search finds them.')
-        .option('--json', 'print it as JSON')
+        .summary('show what the database contains')
+        .description('Shows which pages the database has and how search works on them.')
+        .option('--json', 'print the status as JSON')
         .addHelpText('after', '\nExamples:\n  npm run corpus -- status\n')
         .action((given: unknown) => run({ command: 'status' }, optionsShape.parse(given).json)),
     )

@@ -22,10 +22,10 @@ export interface Job {
   readonly write: (line: string) => void
 }
 
-/** What a command did, and what the database has now, for a program to read. */
+/** What a command did and what the database contains now; printed with `--json`. */
 export interface CorpusReport {
   readonly where: string
-  /** Pages that were read: new, changed and unchanged ones. */
+  /** Pages that were read, by what happened to them. */
   readonly pages?: { readonly added: number; readonly changed: number; readonly unchanged: number }
   /** The datasets that were written. */
   readonly datasets?: readonly { readonly path: string; readonly questions: number }[]
@@ -41,7 +41,7 @@ export interface CorpusReport {
   readonly index: Awaited<ReturnType<typeof readStatus>>['index'] | null
 }
 
-/** What happens to existing pages of the other kind; by default, nothing is mixed. */
+/** What happens to existing pages of the other kind; by default, the two kinds are not mixed. */
 interface Keeping {
   readonly replace: boolean
   readonly mix: boolean
@@ -62,8 +62,8 @@ export async function runGenerate(
   const { imported } = await countOrigins(database.db)
   if (imported > 0 && !mix) {
     throw new Error(
-      `${database.where} has ${countPages(imported)} of an import, which would be mixed with fictional ones; ` +
-        'give --replace to remove them first, --mix to keep both, or another DATA_DIR or DATABASE_URL',
+      `${database.where} has ${countPages(imported)} from an import, which would be mixed with fictional ones; ` +
+        'use --replace to remove them first, --mix to keep both, or another DATA_DIR or DATABASE_URL',
     )
   }
   const made = await ensureGeneratedCorpus(database, {
@@ -113,7 +113,7 @@ export async function runImport(
   const all = done.added + done.changed + done.unchanged
   if (done.removed > 0) {
     write(
-      `removed ${countPages(done.removed)} of the fictional corpus first; --mix keeps them beside the imported ones`,
+      `removed ${countPages(done.removed)} of the fictional corpus first; --mix keeps them alongside the imported ones`,
     )
   }
   write(`${all} pages (${counts(done)}) in ${seconds(began)}, in ${database.where}`)
@@ -130,8 +130,8 @@ export async function runImport(
     write(`all ${countPages(generated)} are fictional; import the pages that your questions are about`)
   }
   await writeIndexLine(job)
-  const isOfUse = all > 0 || [...done.questions.values()].some((asked) => asked.length > 0)
-  if (!isOfUse) throw new Error('no record in these files could be used; see above')
+  const isUseful = all > 0 || [...done.questions.values()].some((asked) => asked.length > 0)
+  if (!isUseful) throw new Error('no record in these files could be used; see above')
   const { added, changed, unchanged } = done
   return {
     ...(await stateOf(database)),
@@ -141,12 +141,12 @@ export async function runImport(
   }
 }
 
-/** Prints what the database has. */
+/** Prints what the database contains. */
 export async function runStatus(job: Job): Promise<CorpusReport> {
   const { pages, companies } = await readStatus(job.database.db)
   job.write(`${pages} pages of ${companies} companies in ${job.database.where}`)
   const { generated, imported } = await countOrigins(job.database.db)
-  if (pages > 0) job.write(`of them ${generated} fictional, ${imported} imported`)
+  if (pages > 0) job.write(`${generated} fictional, ${imported} imported`)
   await writeIndexLine(job)
   return await stateOf(job.database)
 }
@@ -158,7 +158,7 @@ async function stateOf({ db, where }: ServerDatabase): Promise<Pick<CorpusReport
 
 async function writeIndexLine({ database, write }: Job): Promise<void> {
   const { index } = await readStatus(database.db)
-  if (index === undefined) return write('search: there is no index yet')
+  if (index === undefined) return write('search: not indexed yet')
   const state = index.current ? '' : '; PAGES HAVE CHANGED SINCE: generate or import again'
   const words = `${index.pages} pages, ${index.terms} words and pairs of words`
   if (index.model === null) return write(`search: lexical, ${words}${state}`)

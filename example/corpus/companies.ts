@@ -2,22 +2,22 @@ import type { Random } from '../../src/workbench/simulate/random.ts'
 import { randomOf } from './random.ts'
 import { type Sector, sectors } from './sectors.ts'
 
-/** A fictional company, and how it writes its reports. */
+/** A fictional company and how it writes its reports. */
 export interface Company {
   readonly ticker: string
-  /** Such as `Northfield Energy Partners`; other companies have names that begin alike. */
+  /** Such as `Northfield Energy Partners`; other companies share its first word. */
   readonly name: string
   readonly form: string
   readonly city: string
   readonly sector: Sector
-  /** Three or four, of the sector's. */
+  /** Three or four of the sector's. */
   readonly segments: readonly string[]
   /** Its own words for revenue and other rows. */
   readonly revenue: string
   readonly overhead: string
   readonly plan: string
   readonly peers: string
-  /** The unit of its amounts: millions with one decimal, or whole thousands. */
+  /** The unit of its amounts: millions with one decimal place, or whole thousands. */
   readonly unit: 'millions' | 'thousands'
   /** Revenue of the first year in tenths of a million. */
   readonly size: number
@@ -96,7 +96,7 @@ function makeCompany(seed: number, ticker: string, name: string, sector: Sector)
 const planWord = (random: Random) =>
   random.pick(['stock incentive', 'long-term incentive', 'equity award', 'omnibus compensation', 'key employee share'])
 
-/** An unused ticker of two to four capitals of the name, if necessary with a letter of its root in between. */
+/** An unused ticker: the capitals of the name, if necessary with another letter after the first. */
 function tickerOf(name: string, taken: ReadonlySet<string>): string {
   const words = name.toUpperCase().split(' ')
   const [root = ''] = words

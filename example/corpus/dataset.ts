@@ -27,7 +27,7 @@ export function datasetRow<Rest extends { id: string; question: string; referenc
   return { id, messages, ...rest }
 }
 
-/** Writes rows as JSON Lines, atomically, each with the definitions of the tools if there are any. */
+/** Writes rows as JSON Lines, atomically; each row includes `tools` if given. */
 export async function writeDataset(path: string, rows: readonly object[], tools?: readonly object[]): Promise<string> {
   makeDataDirectory(dirname(path))
   const lines = rows.map((row) => `${JSON.stringify(tools ? { ...row, tools } : row)}\n`)

@@ -2,16 +2,16 @@ import type { Company } from './companies.ts'
 import { randomOf } from './random.ts'
 
 /**
- * A company's figures in whole units of its reports: tenths of a million, or thousands. The same year always has the
- * same figure on every page and in every report, and parts add up to their totals.
+ * A company's figures in whole units of its reports: tenths of a million, or thousands. A year has the same figure on
+ * every page and in every report, and parts add up to their totals.
  */
 export interface Figures {
-  /** A figure that grows or shrinks from year to year around `share` of revenue. */
+  /** A figure that varies from year to year around `share` of revenue. */
   of(name: string, share: number, year: number): number
   revenue(year: number): number
-  /** A total split into `count` parts that add up to it, alike from year to year. */
+  /** Splits a total into `count` parts whose proportions are similar from year to year. */
   split(name: string, total: number, count: number, year: number): number[]
-  /** Net income: the rest of revenue. */
+  /** What costs, overhead, interest and taxes leave of revenue. */
   netIncome(year: number): number
   costs(year: number): number
   overhead(year: number): number
@@ -24,7 +24,7 @@ export interface Figures {
 export function figuresOf(seed: number, company: Company): Figures {
   const scale = company.unit === 'millions' ? 1 : 100
   const levels = new Map<string, number>()
-  /** A random walk from the first year, so that each year follows from the last. */
+  /** A random walk, so that each year's level depends on the previous year's. */
   const walk = (name: string, year: number, spread: number): number => {
     if (year <= company.firstYear - 8) return 1
     const key = `${name} ${year}`

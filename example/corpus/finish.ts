@@ -14,7 +14,7 @@ export interface CorpusStatus {
   readonly index: Awaited<ReturnType<typeof readIndex>>
 }
 
-/** Reads how many pages there are and whether the index covers them. */
+/** Counts the pages and reads whether the index covers them. */
 export async function readStatus(db: PostgresJsDatabase): Promise<CorpusStatus> {
   const [counted] = await db
     .select({ pages: sql<number>`count(*)::int`, companies: sql<number>`count(distinct ${pages.company})::int` })
@@ -23,7 +23,7 @@ export async function readStatus(db: PostgresJsDatabase): Promise<CorpusStatus> 
 }
 
 /**
- * Builds what is missing after pages were loaded: the search index, and the vectors if there is an endpoint. Returns
+ * Builds what is missing after loading pages: the search index, and the vectors if an endpoint is configured. Returns
  * `false` if both are up to date.
  */
 export async function finishCorpus(

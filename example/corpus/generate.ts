@@ -12,9 +12,9 @@ import { statementSheets } from './statement-sheets.ts'
 
 /** The options of a generated corpus: the same seed and size always give the same pages and questions. */
 export interface GenerateOptions {
-  /** Any whole number; 1 when left out. */
+  /** Any whole number; default 1. */
   readonly seed?: number
-  /** From 20 to 6,000; 2,800 when left out. */
+  /** From 20 to 6,000; default 2,800. */
   readonly pages?: number
 }
 
@@ -33,7 +33,7 @@ const sheets = [...statementSheets, ...noteSheets, ...shareSheets]
 const kindsOfACompany = 9
 
 /**
- * Generates fictional report pages, and questions that they answer. All names, figures and sentences come from the seed.
+ * Generates fictional report pages and questions about them. All names, figures and sentences derive from the seed.
  *
  * @throws RangeError when `pages` is out of range.
  */
@@ -66,11 +66,11 @@ export function generateCorpus({ seed = 1, pages: size = sizes.usual }: Generate
     }
   }
   made.pages.sort((a, b) => (a.path < b.path ? -1 : 1))
-  return { pages: made.pages, questions: askedOnce(made.questions) }
+  return { pages: made.pages, questions: unambiguous(made.questions) }
 }
 
-/** Leaves out questions that several pages would answer, because they are ambiguous. */
-function askedOnce(questions: readonly Question[]): Question[] {
+/** Drops questions that were generated for several pages: they are ambiguous. */
+function unambiguous(questions: readonly Question[]): Question[] {
   const times = new Map<string, number>()
   for (const { question } of questions) times.set(question, (times.get(question) ?? 0) + 1)
   return questions.filter(({ question }) => times.get(question) === 1)

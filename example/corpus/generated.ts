@@ -15,7 +15,7 @@ export interface EnsureOptions {
   readonly onProgress?: OnProgress
 }
 
-/** What it found or made. */
+/** The result of {@link ensureGeneratedCorpus}. */
 export interface Ensured extends Loaded {
   /** All questions about the generated pages; `dev` and `train` split them. */
   readonly questions: readonly Question[]
@@ -46,7 +46,7 @@ export async function ensureGeneratedCorpus(
   }
   onProgress({ stage: 'load', done: pages.length, total: pages.length })
   const finished = await finishCorpus(db, { vectors, onProgress })
-  // By report, so that the two sets share no page and no figure.
+  // Split by report, so that the two sets share no page and no figure.
   const apart = ({ gold_path }: Question) => randomOf('dev', ...gold_path.split('/').slice(0, 2)).next() < 1 / 6
   return {
     ...loaded,

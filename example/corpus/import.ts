@@ -9,9 +9,9 @@ import type { Page } from './page.ts'
 import { type AskedAt, keepPlaced } from './placed-questions.ts'
 import type { OnProgress } from './progress.ts'
 import { readValues } from './read-values.ts'
-import { type ImportedQuestion, understand } from './records.ts'
+import { type ImportedQuestion, parseRecord } from './records.ts'
 
-/** What was left out of a file for one reason: how often, and the first places. */
+/** Records of a file that were skipped for one reason: how many, and the first places. */
 export interface Skipped {
   readonly file: string
   readonly reason: string
@@ -21,11 +21,11 @@ export interface Skipped {
 
 /** What an import did. */
 export interface Imported extends Loaded {
-  /** Records that repeated a page, as FinQA's do for each question about it. */
+  /** Records that repeated a page; FinQA repeats the page for each question about it. */
   repeated: number
-  /** The questions of each file, in its order, whose pages are in the database. */
+  /** The questions of each file, in file order, whose pages are in the database. */
   readonly questions: ReadonlyMap<string, ImportedQuestion[]>
-  /** Fictional pages that these replaced. */
+  /** Fictional pages that the import removed. */
   removed: number
   readonly skipped: readonly Skipped[]
 }
@@ -35,7 +35,7 @@ export interface ImportOptions {
   readonly files: readonly string[]
   /** Removes all existing pages before the first new one is stored. */
   readonly replace?: boolean
-  /** Keeps fictional pages beside the imported ones, instead of removing them before the first. */
+  /** Keeps fictional pages alongside the imported ones; by default they are removed before the first page is stored. */
   readonly mix?: boolean
   readonly vectors?: VectorSource | undefined
   readonly onProgress?: OnProgress
@@ -44,8 +44,8 @@ export interface ImportOptions {
 const placesShown = 5
 
 /**
- * Imports pages and questions from files, in batches that are each committed, so that an interrupted import resumes. The
- * search index is built last.
+ * Imports pages and questions from files. Each batch is committed, so that an interrupted import resumes. The search
+ * index is built last.
  *
  * @throws Error that names the file that cannot be read; the files before it are kept.
  */
@@ -88,7 +88,7 @@ export async function importFiles(
         skip(file, each.problem, where)
         continue
       }
-      const { page, question, problems } = understand(each.value, `${basename(file)} ${where}`)
+      const { page, question, problems } = parseRecord(each.value, `${basename(file)} ${where}`)
       for (const problem of problems) skip(file, problem, where)
       if (!page) {
         if (question) asked.push({ question, where })
@@ -102,7 +102,7 @@ export async function importFiles(
         if (batch.length >= pagesABatch) await flush()
       } else if (earlier === content) done.repeated += 1
       else {
-        skip(file, `another text for an earlier page${question ? ', with its question' : ''}`, where)
+        skip(file, `different content for an earlier page${question ? ', with its question' : ''}`, where)
         continue
       }
       if (question) asked.push({ question, where })

@@ -15,9 +15,9 @@ export interface Loaded {
 export const pagesABatch = 200
 
 /**
- * Stores pages in one transaction; a page with the same content is left alone. Paths must be distinct.
+ * Stores pages in one transaction; a page with the same content is left unchanged. Paths must be distinct.
  *
- * The index is marked as out of date in the same transaction when anything changed.
+ * If anything changed, the same transaction marks the index as out of date.
  */
 export async function loadPages(
   db: PostgresJsDatabase,
@@ -60,7 +60,7 @@ export async function loadPages(
 
 const fresh = (column: string): SQL => sql.raw(`excluded.${column}`)
 
-/** Removes all pages and their index, at once. */
+/** Removes all pages and their index in one transaction. */
 export async function emptyCorpus(db: PostgresJsDatabase): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.execute(sql`truncate pages, page_vectors, search_pages, search_terms, company_terms, search_index`)

@@ -2,5 +2,5 @@ import { exitCodes, runProgram } from '../../src/cli/run-program.ts'
 import { readEnvironment } from '../../src/server/config.ts'
 import { corpusCommand } from './command.ts'
 
-// Scripts that call `npm run corpus` rely on 1 for wrong usage.
+// Scripts that call `npm run corpus` rely on exit code 1 for wrong usage.
 await runProgram(corpusCommand(readEnvironment()), exitCodes.failed)

@@ -104,7 +104,7 @@ function maturities(place: Place): Sheet {
   })
 }
 
-/** What falls due in each of the next five years, and after them. */
+/** What is due in each of the next five years, and thereafter. */
 function schedule(
   { company, figures, year }: Place,
   { heading, total, sum }: { heading: string; total: string; sum: number },

@@ -5,7 +5,7 @@ import { pages, searchIndex } from '../../schema/documents.ts'
 /** Where a page comes from: generated from a seed, or imported from a file. */
 export type Origin = 'generated' | 'imported'
 
-/** Counts the pages of each origin; pages from before origins were recorded are in neither. */
+/** Counts the pages of each origin; pages stored before origins were recorded are in neither count. */
 export async function countOrigins(db: PostgresJsDatabase): Promise<Readonly<Record<Origin, number>>> {
   const [counted] = await db
     .select({

@@ -1,6 +1,6 @@
 import { type ProgressBar, progressView } from '../../src/cli/progress.ts'
 
-/** The progress of a long step: `done` of `total` units of `stage`, if the total is known. */
+/** The progress of a stage: `done` of `total` units; `total` is undefined if it is not known. */
 export interface Progress {
   readonly stage: 'generate' | 'read' | 'load' | 'index' | 'embed' | 'play'
   readonly done: number
@@ -26,7 +26,7 @@ const labels: Readonly<Record<Progress['stage'], string>> = {
   play: 'playing',
 }
 
-/** Shows a bar for each stage, one after the other. */
+/** Shows a progress bar for each stage, one after the other. */
 export function showProgress(out: NodeJS.WriteStream): ProgressDisplay {
   const view = progressView(out, { isPercent: true, isAnnounced: true })
   let stage: Progress['stage'] | undefined

@@ -3,7 +3,7 @@ import type { Company } from './companies.ts'
 import { randomOf } from './random.ts'
 import { amount, type Place, type Sheet } from './sheets.ts'
 
-/** An event in a company's year, which its pages mention and questions may allude to. */
+/** An event in a company's year; its pages mention it and questions may allude to it. */
 export interface Occasion {
   readonly sentence: string
   /** How a question alludes to it, such as `after the purchase of Calvane Instruments`. */

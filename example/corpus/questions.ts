@@ -1,15 +1,15 @@
-/** What a question asks of the table of a page: its kind, rows and columns by their labels, and years. */
+/** What a question asks about a page's table: its kind, the labels of rows and columns, and years. */
 export interface Asked {
   readonly kind: QuestionKind
-  /** The row of the question, or the month or quarter that names it. */
+  /** The label of the row, or the month or quarter that names it. */
   readonly a: string
-  /** The other row: what `a` is a part of, is added to or compared with. */
+  /** The other row: the one that `a` is a part of, added to or compared with. */
   readonly b?: string | undefined
   /** A column that is not a year. */
   readonly c?: string | undefined
-  /** The earlier year, or the only one; without it the latest column is meant. */
+  /** The earlier or only year; default: the latest column. */
   readonly y1?: number | undefined
-  /** The later year; without it, and where two are needed, the two latest columns are meant. */
+  /** The later year; questions about two years without years are about the two latest columns. */
   readonly y2?: number | undefined
   /** The unit of the answer, if the question names one. */
   readonly unit?: Unit | undefined
@@ -18,10 +18,10 @@ export interface Asked {
 /** The unit of a table's amounts. */
 export type Unit = 'millions' | 'thousands'
 
-/** The kinds of question, each with its own computation in {@link computeAnswer}. */
+/** The kinds of questions, each with its own computation in {@link computeAnswer}. */
 export type QuestionKind = keyof typeof phrasings
 
-/** What an answer of a kind looks like: `14.1%`, an amount, a plain number, or yes or no. */
+/** The form of the answers of each kind: `14.1%`, an amount, a plain number, or yes or no. */
 export const answerForms = {
   change: 'percent',
   difference: 'amount',
@@ -39,9 +39,9 @@ export const answerForms = {
 } as const satisfies Record<QuestionKind, 'percent' | 'amount' | 'number' | 'yes or no'>
 
 /**
- * How each kind is asked. `{a}`, `{b}` and `{c}` are labels of the table, `{y1}` and `{y2}` years, `{unit}` is
- * `millions` or `thousands`; {@link parseQuestion} reads a question with the same phrasings. A label has none of the
- * words ` to `, ` from `, ` was `, ` plus `, ` in `, ` for `, and no comma, so that each question reads one way.
+ * The phrasings of each kind. `{a}`, `{b}` and `{c}` are labels of the table, `{y1}` and `{y2}` years, `{unit}` is
+ * `millions` or `thousands`; {@link parseQuestion} parses questions with the same phrasings. So that parsing is
+ * unambiguous, a label contains no comma and none of ` to `, ` from `, ` was `, ` plus `, ` in `, ` for `.
  *
  * - `change`: (a in y2 − a in y1) / a in y1
  * - `difference`: a in y2 − a in y1
@@ -107,7 +107,7 @@ export const phrasings = {
   due: ['what percentage of the obligations under {a} falls due in {c}', 'what portion of {a} is payable in {c}'],
 } as const
 
-/** The template of a phrasing and how it is read back. */
+/** The template of a phrasing and the pattern that parses it. */
 interface Phrasing {
   readonly kind: QuestionKind
   readonly template: string
@@ -137,7 +137,7 @@ export function renderQuestion(template: string, asked: Omit<Asked, 'kind'>): st
 }
 
 /**
- * Reads what a generated question asks, whichever company, report or occasion it names. Undefined for other questions.
+ * Parses a generated question; the company, report and event that it names are ignored. Undefined for other questions.
  *
  * @example parseQuestion('for calder steel , what was the ratio of debt to equity in 2012?')
  */

@@ -1,8 +1,8 @@
 import { choicesBy, type Random } from '../../src/workbench/simulate/random.ts'
 
 /**
- * The stream of some keys, such as a seed, a company and a year: no stream depends on what was drawn from another, so
- * each figure can be generated on its own. FNV-1a of the keys seeds Tommy Ettinger's mulberry32.
+ * The random stream of some keys, such as a seed, a company and a year. Streams are independent of each other, so each
+ * figure can be generated on its own. FNV-1a of the keys seeds Tommy Ettinger's mulberry32.
  */
 export function randomOf(...keys: readonly (string | number)[]): Random {
   let state = 0x811c9dc5

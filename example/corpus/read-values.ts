@@ -1,17 +1,17 @@
 import { stat } from 'node:fs/promises'
 import { readBytes, readJsonLines } from '../../src/base/json-lines.ts'
 
-/** One value of a file: its place, and the value or what is wrong with it. */
+/** One value of a file: its place, and the value or why it cannot be read. */
 export type ReadValue = { readonly where: string } & ({ readonly value: unknown } | { readonly problem: string })
 
-/** Called with how many bytes of a file have been read, and how many it has. */
+/** Called with the number of bytes read so far and the size of the file. */
 export type OnBytes = (done: number, total: number) => void
 
 /**
- * Reads the values of a file: JSON Lines, one value at a time, or one JSON array; plain or gzip, which the content tells and
- * not the name. Blank lines are skipped.
+ * Reads the values of a file: JSON Lines, one value at a time, or one JSON array; plain or gzip, detected from the
+ * content, not the name. Blank lines are skipped.
  *
- * @throws Error that names the file when it cannot be read or unpacked, or when an array is not JSON.
+ * @throws Error that names the file if it cannot be read or unpacked, or if an array is not valid JSON.
  */
 export async function* readValues(file: string, onBytes: OnBytes = () => {}): AsyncGenerator<ReadValue> {
   try {

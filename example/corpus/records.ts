@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { storable } from '../../schema/storable.ts'
 import { type Page, pageRecord, sizeOf } from './page.ts'
 
-/** A question about a page, with the label that a grader compares answers with. */
+/** A question about a page, with the label that graders compare answers to. */
 export interface ImportedQuestion {
   readonly id: string
   readonly question: string
@@ -10,11 +10,11 @@ export interface ImportedQuestion {
   readonly gold_path?: string | undefined
 }
 
-/** What a record of a file holds: a page, a question, or both; or why it cannot be used. */
-export interface Understood {
+/** What a record contains: a page, a question, or both; or why it cannot be used. */
+export interface ParsedRecord {
   readonly page?: Page
   readonly question?: ImportedQuestion
-  /** The reasons for what was left out. */
+  /** Why parts of the record were left out. */
   readonly problems: readonly string[]
 }
 
@@ -42,12 +42,12 @@ const record = z.object({
 const qaRecord = z.object({ question: z.string(), answer: label.nullish(), exe_ans: label.nullish().catch(null) })
 
 /**
- * Reads a record of any of the known shapes: FinQA's own (`filename`, texts, `table`, `qa`), a page of a corpus (`path`,
+ * Parses a record of any of the known shapes: FinQA's own (`filename`, texts, `table`, `qa`), a page of a corpus (`path`,
  * texts, `table`), a question (`question`, `reference_answer`, `gold_path`), or a dataset row (`messages`, …).
  *
  * @param where becomes part of the id of a question without one.
  */
-export function understand(value: unknown, where: string): Understood {
+export function parseRecord(value: unknown, where: string): ParsedRecord {
   const read = record.safeParse(value)
   if (!read.success) {
     const [issue] = read.error.issues
@@ -61,7 +61,7 @@ export function understand(value: unknown, where: string): Understood {
   if (!isPage && asked === undefined) return { problems: ['neither a page nor a question'] }
 
   const problems: string[] = []
-  const page = isPage ? understandPage(name, value, problems) : undefined
+  const page = isPage ? parsePage(name, value, problems) : undefined
   if (qa?.success === false) problems.push(`a question of another shape: qa.${qa.error.issues[0]?.path.join('.')}`)
   // The executed answer replaces an empty label.
   const answers = [qa?.data?.answer, it.reference_answer, qa?.data?.exe_ans, it.exe_ans]
@@ -85,7 +85,7 @@ export function understand(value: unknown, where: string): Understood {
   return { ...(page && { page }), problems }
 }
 
-function understandPage(path: string | undefined, value: unknown, problems: string[]): Page | undefined {
+function parsePage(path: string | undefined, value: unknown, problems: string[]): Page | undefined {
   const read = pageRecord.safeParse(value)
   if (path === undefined) problems.push('a page without a path')
   else if (!isPath(path)) problems.push('a path that is not like ACME/2014/page_15')
@@ -100,7 +100,7 @@ function understandPage(path: string | undefined, value: unknown, problems: stri
   return undefined
 }
 
-/** Parts between single slashes, without spaces around them and without control characters. */
+/** Parts separated by single slashes, without surrounding spaces or control characters. */
 function isPath(path: string): boolean {
   const parts = path.split('/')
   return (

@@ -23,16 +23,16 @@ interface Keeping {
   readonly mix: boolean
 }
 
-/** Runs a command with its progress on stderr, prints what it did, and returns the exit code. */
+/** Runs a command, with progress on stderr and the result on stdout, and returns the exit code. */
 export function runCorpus(order: CorpusOrder, config: Config, isJson: boolean): Promise<number> {
   const work = async (ending: AbortSignal): Promise<number> => {
-    // First: a directory that cannot be written is reported before the work.
+    // Before any work, so that an unwritable directory is reported at once.
     if (order.command !== 'status') makeDataDirectory(config.dataDir)
     const database = await openServerDatabase({ ...config, poolSize: 2 })
     const progress = showProgress(process.stderr)
     const stopped = once(ending, 'abort').then(() => Promise.reject(ending.reason))
     try {
-      // With --json stdout has the JSON alone.
+      // With --json, stdout carries only the JSON.
       const out = isJson ? process.stderr : process.stdout
       const job: Job = { database, config, progress, write: (text) => void out.write(`${text}\n`) }
       const report = await Promise.race([runOrder(job, order), stopped])

@@ -1,4 +1,4 @@
-/** A line of business: the names of its companies, what they sell, and their events. */
+/** An industry: the names of its companies, what they sell, and their events. */
 export interface Sector {
   readonly label: string
   readonly names: readonly [string, ...string[]]
@@ -17,7 +17,7 @@ const sector = (
   drivers: readonly [string, ...string[]],
 ): Sector => ({ label, names, segments, sites, drivers })
 
-/** The lines of business of the fictional companies. */
+/** The industries of the fictional companies. */
 export const sectors: readonly [Sector, ...Sector[]] = [
   sector(
     'energy',

@@ -5,10 +5,10 @@ import { grouped, type Place, type Sheet, yearSheet } from './sheets.ts'
 /** Pages for shareholders: options, repurchases, prices, returns. */
 export const shareSheets: readonly ((place: Place) => Sheet)[] = [compensation, repurchases, prices, returns]
 
-/** A share's price at a point in a year, in dollars. */
-function price({ company, year }: Place, moment: string, back = 0): number {
+/** A share's price in a month or quarter of the year, in dollars. */
+function price({ company, year }: Place, period: string, back = 0): number {
   const level = 18 + (company.size % 60)
-  return Math.round(100 * level * (0.75 + 0.5 * randomOf(company.ticker, 'price', moment, year - back).next())) / 100
+  return Math.round(100 * level * (0.75 + 0.5 * randomOf(company.ticker, 'price', period, year - back).next())) / 100
 }
 
 function compensation(place: Place): Sheet {

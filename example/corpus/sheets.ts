@@ -3,20 +3,20 @@ import type { Company } from './companies.ts'
 import type { Figures } from './figures.ts'
 import type { Asked } from './questions.ts'
 
-/** What a page is made of: a heading, a table, and what can be asked about it. */
+/** The content of a page: a heading, a table, and what can be asked about it. */
 export interface Sheet {
   readonly heading: string
   /** Additional prose before the table. */
   readonly remarks: readonly string[]
   readonly head: readonly string[]
   readonly rows: readonly (readonly string[])[]
-  /** Whether amounts are in the company's unit, so that the page says so. */
+  /** Whether amounts are in the company's unit, which the page then states. */
   readonly money: boolean
-  /** Everything that can be asked; with years where the table has columns for them. */
+  /** Everything that can be asked; with years if the columns are years. */
   readonly asks: readonly Asked[]
 }
 
-/** What a page is made from. */
+/** What a sheet is generated from. */
 export interface Place {
   readonly company: Company
   readonly figures: Figures
@@ -30,17 +30,17 @@ export interface YearRow {
   readonly at: (year: number) => number
   /** The row that this one is a part of. */
   readonly of?: string
-  /** It is not asked about on its own. */
+  /** No questions are asked about this row. */
   readonly quiet?: boolean
 }
 
-/** An amount in whole units of the company's reports, as its tables write it. */
+/** Formats an amount, given in whole units of the company's reports, as in its tables. */
 export function amount(company: Company, value: number): string {
   const text = company.unit === 'millions' ? grouped(Math.abs(value) / 10, 1) : grouped(Math.abs(value), 0)
   return value < 0 ? `(${text})` : text
 }
 
-/** A number of at least 0 with commas between its thousands. */
+/** Formats a number of at least 0 with thousands separators. */
 export function grouped(value: number, decimals: number): string {
   const [whole = '', rest] = value.toFixed(decimals).split('.')
   const commas = whole.replace(/\d(?=(?:\d{3})+$)/g, '$&,')

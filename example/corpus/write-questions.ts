@@ -3,8 +3,8 @@ import { datasetRow, writeDataset } from './dataset.ts'
 import type { ImportedQuestion } from './records.ts'
 
 /**
- * Writes the questions of each file as a dataset of that file's name in `folder`, never over a source file. Returns the
- * paths and the numbers of questions.
+ * Writes the questions of each file to a dataset of the same name in `folder`; source files are never overwritten.
+ * Returns the paths and question counts.
  */
 export async function writeQuestions(
   questions: ReadonlyMap<string, readonly ImportedQuestion[]>,

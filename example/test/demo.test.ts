@@ -67,7 +67,7 @@ async function shell(commands: string): Promise<string> {
 }
 
 describe('the demo', () => {
-  it('makes its corpus, plays rollouts with retries over HTTP, prints the rewards, and shows what to try next', async () => {
+  it('generates its corpus, plays rollouts with retries over HTTP, prints the rewards, and shows what to try next', async () => {
     const { said, stop, hasSaid } = play(join(folder, 'data'))
     await hasSaid('README.md shows')
     const table = said.out.split('\n').map((line) => line.trim().split(/\s{2,}/))
@@ -106,7 +106,7 @@ describe('the demo', () => {
     expect(said.err).toBe('')
   }, 120_000)
 
-  it('leaves imported pages alone and uses a database of its own', async () => {
+  it('keeps imported pages and uses its own database', async () => {
     const dataDir = join(folder, 'imported')
     const config = loadConfig({ DATA_DIR: dataDir })
     const before = await openServerDatabase(config)
@@ -116,7 +116,7 @@ describe('the demo', () => {
     await hasSaid('Corpus: ')
     expect(await stop()).toBe(0)
     expect(said.out).toContain(
-      `${dataDir} has 1 page of an import, which the demo leaves alone: it uses ${dataDir}/demo.`,
+      `${dataDir} has 1 page from an import, which the demo keeps: it uses ${dataDir}/demo instead.`,
     )
     const after = await openServerDatabase(config)
     expect(await countOrigins(after.db)).toEqual({ generated: 0, imported: 1 })

@@ -58,7 +58,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     const second = await run('generate', '--pages', '200')
     expect(second.out).toContain('all 200 pages exist and are indexed')
     expect((await run('status')).out).toMatch(
-      /^200 pages of 10 companies in the Postgres at .+\nof them 200 fictional, 0 imported\nsearch: lexical, 200 pages, /,
+      /^200 pages of 10 companies in the Postgres at .+\n200 fictional, 0 imported\nsearch: lexical, 200 pages, /,
     )
 
     const rows = (await readFile(join(folder, 'generated-train.jsonl'), 'utf8')).trim().split('\n')
@@ -132,15 +132,15 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     const refused = await run('generate', '--pages', '20')
     expect(refused.code).toBe(1)
     expect(refused.err).toMatch(
-      /^corpus: the Postgres at .* has 1 page of an import, .*give --replace .*, --mix to keep both/,
+      /^corpus: the Postgres at .* has 1 page from an import, .*use --replace .*, --mix to keep both/,
     )
     expect((await run('generate', '--pages', '20', '--mix')).code).toBe(0)
     expect((await run('import', file, '--mix')).out).toContain('MIXED: 20 pages are fictional and 1 are imported')
     expect((await run('generate', '--pages', '20', '--replace')).code).toBe(0)
-    expect((await run('status')).out).toContain('of them 20 fictional, 0 imported')
+    expect((await run('status')).out).toContain('20 fictional, 0 imported')
   })
 
-  it('exits with 1 if no record could be used, and says why', async () => {
+  it('exits with 1 and explains why if no record could be used', async () => {
     const file = join(folder, 'useless.jsonl')
     await writeFile(file, '{"path":"/NEW/page_1","pre_text":["seven"],"question":"how many?","reference_answer":"7"}')
     const { code, out, err } = await run('import', file)
@@ -170,7 +170,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     )
   })
 
-  it('says what is wrong with a command and exits with 1', async () => {
+  it('explains what is wrong with a command and exits with 1', async () => {
     expect(await run('reticulate')).toMatchObject({ code: 1, err: "error: unknown command 'reticulate'\n" })
     expect(await run('import')).toMatchObject({ code: 1, err: "error: missing required argument 'files'\n" })
     expect(await run('generate', '--seed', 'x')).toMatchObject({
@@ -185,7 +185,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     await emptyCorpus(corpus.db)
     const program = (...args: string[]) => start([compiled('example/corpus/main.js')], args).ended
     expect((await program('generate', '--pages', '20')).code).toBe(0)
-    expect((await program('status')).out).toContain('of them 20 fictional, 0 imported')
+    expect((await program('status')).out).toContain('20 fictional, 0 imported')
     const report = JSON.parse((await program('generate', '--pages', '20', '--json')).out)
     expect(report).toMatchObject({
       pages: { added: 0, changed: 0, unchanged: 20 },
@@ -204,9 +204,9 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
   })
 })
 
-describe('search over the pages of the real set, or as many generated ones', { timeout: 90_000 }, () => {
+describe('search over the pages of the real dataset, or as many generated ones', { timeout: 90_000 }, () => {
   const real = '../shared/finqa'
-  it('finds the right page first for nearly half of the questions, and among ten for four of five', async () => {
+  it('ranks the right page first for nearly half of the questions, and in the top ten for four of five', async () => {
     await emptyCorpus(corpus.db)
     const isReal = existsSync(join(real, 'corpus.jsonl.gz'))
     const done = isReal ? await run('import', join(real, 'corpus.jsonl.gz')) : await run('generate')

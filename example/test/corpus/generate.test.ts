@@ -29,7 +29,7 @@ describe('the generated corpus', () => {
     expect(Math.min(...[...years.values()].map((each) => each.size))).toBeGreaterThan(2)
   })
 
-  it('has some four thousand questions, a fifth of which name neither company nor year', () => {
+  it('has about four thousand questions, of which a fifth name neither company nor year', () => {
     expect(questions.length).toBeGreaterThan(3_500)
     expect(new Set(questions.map(({ id }) => id)).size).toBe(questions.length)
     const names = new Set(pages.flatMap(({ path }) => path.split('/')[0]?.toLowerCase() ?? []))
@@ -50,7 +50,7 @@ describe('the generated corpus', () => {
     expect(new Set(questions.map(({ question }) => question)).size).toBe(questions.length)
   })
 
-  it('asks only what can be parsed and computed from the page, and labels it with the rounded value', () => {
+  it('asks only what can be parsed and computed from the page, and uses the rounded value as the label', () => {
     for (const { question, reference_answer, gold_path, computation } of questions) {
       const asked = parseQuestion(question)
       const page = pageAt.get(gold_path)
@@ -96,7 +96,7 @@ describe('the generated corpus', () => {
     expect(compared).toBeGreaterThan(1_000)
   })
 
-  it('adds up: the parts of a table are its total', () => {
+  it('has tables whose parts add up to their totals', () => {
     let added = 0
     for (const { path, table } of pages) {
       const total = table.findIndex(([label]) => /^total (?!debt)/.test(label ?? ''))
@@ -111,14 +111,14 @@ describe('the generated corpus', () => {
     expect(added).toBeGreaterThan(500)
   })
 
-  it('has companies whose names begin alike', () => {
+  it('has companies that share the first word of their names', () => {
     const firstWords = pages.flatMap(
       ({ pre_text }) => /^(\w+) (?:\w+ )+\w+\.? \d{4}: /.exec(pre_text[0] ?? '')?.[1] ?? [],
     )
     expect(new Set(firstWords).size).toBeLessThan(40)
   })
 
-  it('refuses sizes out of range', () => {
+  it('rejects sizes out of range', () => {
     expect(() => generateCorpus({ pages: 5 })).toThrow(RangeError)
     expect(() => generateCorpus({ pages: 2.5 })).toThrow('20 to 6000')
   })

@@ -56,7 +56,7 @@ const finqa = [
 ]
 
 describe('an import', () => {
-  it('reads FinQA’s own JSON: several records of a page are one page and several questions', async () => {
+  it('reads FinQA’s own JSON and merges records about the same page', async () => {
     const done = await take(await file('train.json', JSON.stringify(finqa, null, 2)))
     expect(done).toMatchObject({ added: 2, changed: 0, unchanged: 0, repeated: 1, removed: 0, skipped: [] })
     expect([...done.questions.values()].flat()).toEqual([
@@ -74,7 +74,7 @@ describe('an import', () => {
     expect((await searchPages(corpus.db, { query: 'revenue 2014' }))[0]?.path).toBe('OAK/2014/page_3.pdf')
   })
 
-  it('reads JSON Lines of pages and of questions, plain and gzipped, whatever their names', async () => {
+  it('reads JSON Lines of pages and questions, plain and gzipped, regardless of file names', async () => {
     const pages = await file('pages', gzipSync(lines([{ path: 'OAK/2014/p', ...texts, table }])))
     const asked = { id: 'q', question: 'growth?', reference_answer: '9.1%', gold_path: 'OAK/2014/p', program: 'x' }
     const row = { messages: [{ role: 'user', content: 'which?' }], reference_answer: 7 }
@@ -87,7 +87,7 @@ describe('an import', () => {
     ])
   })
 
-  it('leaves out questions whose pages are missing, and says how many and where', async () => {
+  it('skips questions whose pages are missing, and reports how many and where', async () => {
     const asked = (id: string, gold_path: string) => ({ id, question: 'growth?', reference_answer: '9.1%', gold_path })
     const qa = { question: 'sum ?', answer: '23' }
     const records = [
@@ -102,12 +102,12 @@ describe('an import', () => {
     expect(done.skipped.map(({ reason, count, where }) => `${count} ${reason}: ${where.join(', ')}`)).toEqual([
       '1 a path that is not like ACME/2014/page_15: line 1',
       '1 a question whose own page was left out: line 1',
-      '1 another text for an earlier page, with its question: line 3',
+      '1 different content for an earlier page, with its question: line 3',
       '1 a question about a page that is not in the database: line 5',
     ])
   })
 
-  it('replaces fictional pages with its first page, unless both are wanted', async () => {
+  it('removes fictional pages when it stores the first page, unless mixing is enabled', async () => {
     const fictional = [{ path: 'ACME/2014/p', pre_text: ['made up'], table: [], post_text: [] }]
     const pages = await file('real.jsonl', lines([{ path: 'OAK/2014/p', ...texts, table }]))
     const question = { question: 'up?', reference_answer: '1', gold_path: 'ACME/2014/p' }
@@ -119,7 +119,7 @@ describe('an import', () => {
     expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { pages: 1, current: true } })
   })
 
-  it('says what it skipped, where, and why, and imports the rest', async () => {
+  it('reports what it skipped, where and why, and imports the rest', async () => {
     const path = await file(
       'mixed.jsonl',
       [
@@ -144,7 +144,7 @@ describe('an import', () => {
     expect(done.skipped.map(({ reason, count, where }) => `${count} ${reason}: ${where.join(', ')}`)).toEqual([
       '2 not JSON: line 2, line 14',
       '1 a path that is not like ACME/2014/page_15: line 3',
-      '1 another text for an earlier page: line 4',
+      '1 different content for an earlier page: line 4',
       '1 a page of another shape: table: line 5',
       '1 a page with nothing on it: line 6',
       '1 a page without a path: line 7',

@@ -4,7 +4,7 @@ import type { Judgement, JudgeQuestion } from './judge.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { TrajectoryCall } from './trajectory.ts'
 
-/** The model's final output, as the trainer sends it. Only `output_text` is there with every trainer. */
+/** The model's final output, as the trainer sends it. Only `output_text` is sent by every trainer. */
 export interface Sample {
   readonly output_text: string
   readonly output_json?: unknown
@@ -13,7 +13,7 @@ export interface Sample {
   readonly [field: string]: unknown
 }
 
-/** What a grader sees. */
+/** The context of a grader. */
 export interface GraderContext<Task, Reference, State, Settings = NoSettings> {
   readonly sample: Sample
   readonly task: Task
@@ -27,60 +27,60 @@ export interface GraderContext<Task, Reference, State, Settings = NoSettings> {
   readonly rolloutId: string
   readonly db: Db
   readonly embed: Embed | undefined
-  /** Asks a judging model; throws when there is no answer, and then nothing is scored. */
+  /** Asks a judging model. Throws if it does not answer, which makes the rollout ungradable. */
   readonly judge: (question: JudgeQuestion) => Promise<Judgement>
-  /** Aborted when the grader's time is up; pass it on. */
+  /** Aborted when the grader times out; pass it on. */
   readonly signal: AbortSignal
 }
 
-/** A score with what it was made of. */
+/** A score and its parts. */
 export interface Grade {
   readonly score: number
-  /** Named components, finite numbers; recorded, never sent to the trainer. */
+  /** Named components, finite numbers: recorded, but not sent to the trainer. */
   readonly parts?: Readonly<Record<string, number>>
-  /** Why, for a person. */
+  /** An explanation for people. */
   readonly reason?: string
 }
 
-/** A grader as its author writes it. It returns a number, or a score with parts, or throws. */
+/** The definition of a grader. It returns a number or a score with parts, or throws. */
 export interface GraderSpec<Task, Reference, State, Settings = NoSettings> {
-  /** Its address is `/graders/{name}`: letters, digits, `_` and `-`, at most 64. */
+  /** Served at `/graders/{name}`: letters, digits, `_` and `-`, at most 64. */
   readonly name: string
-  /** Recorded with each grading: change it whenever a score could come out differently. */
+  /** Recorded with each grading. Change it whenever a score could change. */
   readonly version: string
-  /** Least and greatest score, inclusive; a score outside is a fault of the grader and fails the grading. */
+  /** Least and greatest score, inclusive; [0, 1] by default. A score outside fails the grading. */
   readonly range?: readonly [number, number]
-  /** How long it may run, in seconds; without it the server's own limit holds. */
+  /** The timeout in seconds; the server's `GRADER_TIMEOUT_SECONDS` by default. */
   readonly timeoutSeconds?: number
   grade(context: GraderContext<Task, Reference, State, Settings>): number | Grade | Promise<number | Grade>
 }
 
 type Unparsed = Omit<GraderContext<never, never, unknown>, 'task' | 'reference' | 'state' | 'settings'>
 
-/** A grader as the server holds it. */
+/** A grader as the server runs it. */
 export interface Grader {
   readonly name: string
   readonly version: string
   readonly range: readonly [number, number]
   readonly timeoutSeconds: number | undefined
-  /** A hash of the files that it is made of, recorded beside the version; undefined where they are not known. */
+  /** A hash of the grader's source files, recorded with the version; undefined if they are not known. */
   readonly codeHash?: string | undefined
-  /** Parses the item; `run` then takes the stored state (null for none yet). */
+  /** Parses the item. `run` then takes the stored state, null before the first change. */
   open(
     item: unknown,
   ):
     | { readonly fits: true; run(context: Unparsed & { readonly stored: unknown }): Promise<Grade> }
     | { readonly fits: false; readonly message: string }
-  /** The same grader with these settings; left out where it has no use for any. */
+  /** The same grader with these settings; absent if its environment declares none. */
   readonly withSettings?: (settings: ReadSettings) => Grader
 }
 
-/** Graders with the settings of their environment; each keeps the hash of its code. */
+/** Gives graders the settings of their environment. Each keeps its code hash. */
 export function gradersWithSettings(graders: readonly Grader[], settings: ReadSettings): readonly Grader[] {
   return graders.map((grader) => ({ ...(grader.withSettings?.(settings) ?? grader), codeHash: grader.codeHash }))
 }
 
-/** Turns an author's grader into the server's; {@link Environment.defineGrader} is the way in. */
+/** Makes a grader from its definition; called by {@link Environment.defineGrader}. */
 export function makeGrader<Task, Reference, State, Settings>(
   environment: EnvironmentSpec<Task, Reference, State, Settings>,
   spec: GraderSpec<Task, Reference, State, Settings>,
@@ -88,11 +88,13 @@ export function makeGrader<Task, Reference, State, Settings>(
   read?: ReadSettings,
 ): Grader {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(spec.name)) {
-    throw new Error(`a grader is named "${spec.name}"; use letters, digits, _ and -, at most 64 of them`)
+    throw new Error(`invalid grader name "${spec.name}": use at most 64 letters, digits, _ and -`)
   }
   const range = spec.range ?? [0, 1]
   if (!(Number.isFinite(range[0]) && Number.isFinite(range[1]) && range[0] < range[1])) {
-    throw new Error(`the grader "${spec.name}" has the range [${range.join(', ')}]; give it two numbers, least first`)
+    throw new Error(
+      `the grader "${spec.name}" has the invalid range [${range.join(', ')}]; use two finite numbers, the lower one first`,
+    )
   }
   checkTimeout('grader', spec)
   const settings = reader.accessor(read)

@@ -6,21 +6,21 @@ import { checkTimeout, type EnvironmentSpec, type NoSettings, parseState } from 
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
 
-/** What a tool returns: text for the model as it is, anything else as JSON. */
+/** What a tool returns: a string is sent to the model unchanged, anything else as JSON. */
 export type ToolOutput = string | number | boolean | null | object
 
 interface ToolHead<Input extends z.ZodObject> {
-  /** What the model calls it: letters, digits, `_` and `-`, at most 64. */
+  /** The name that the model uses: letters, digits, `_` and `-`, at most 64. */
   readonly name: string
-  /** What it does, for the model. */
+  /** Tells the model what the tool does. */
   readonly description: string
   /** Validates the arguments, types `input`, and becomes the JSON Schema of the dataset's `tools`. */
   readonly input: Input
-  /** How long it may run, in seconds; without it the server's own limit holds. */
+  /** The timeout in seconds; the server's `TOOL_TIMEOUT_SECONDS` by default. */
   readonly timeoutSeconds?: number
 }
 
-/** A tool as its author writes it. `effects` says where its effects land, and so how it is run once. */
+/** The definition of a tool. `effects` says what it changes, which decides how the server runs it exactly once. */
 export type ToolSpec<Input extends z.ZodObject, Task, State, Settings = NoSettings> = ToolHead<Input> &
   (
     | {
@@ -37,15 +37,15 @@ export type ToolSpec<Input extends z.ZodObject, Task, State, Settings = NoSettin
       }
   )
 
-/** A call whose arguments and item fit, ready to run; or why it does not fit, on one line. */
+/** A call with valid arguments and item, ready to run; or why it is invalid, on one line. */
 export type Opened<Context, Result> =
   | { readonly fits: true; run(context: Context): Promise<Result> }
   | { readonly fits: false; readonly problem: 'arguments' | 'item'; readonly message: string }
 
-/** What a run is given beside what the call was parsed into. */
+/** The part of a context that is not parsed from the call. */
 type Unparsed<Context> = Omit<Context, 'input' | 'task' | 'state' | 'settings'>
 type ReadingRun = Unparsed<ReadingContext<never, never, unknown>>
-/** `stored` is the stored state, null for none yet. */
+/** `stored` is the stored state, null before the first change. */
 type WritingRun = Unparsed<WritingContext<never, never, unknown>> & { readonly stored: unknown }
 
 interface Given<Input, Task, Settings> {
@@ -54,13 +54,13 @@ interface Given<Input, Task, Settings> {
   readonly settings: Settings
 }
 
-/** The output for the model and the state to be stored. */
+/** The output for the model and the new state. */
 interface WrittenOutput {
   readonly output: string
   readonly state: unknown
 }
 
-/** The output for the model; `change`, if any, takes the stored state at settling and gives the new one. */
+/** The output for the model. When the call is recorded, `change` maps the stored state to the new one. */
 interface ExternalOutput {
   readonly output: string
   readonly change: ((stored: unknown) => unknown) | undefined
@@ -74,11 +74,11 @@ interface ToolFace {
   /** JSON Schema of the arguments. */
   readonly parameters: Readonly<Record<string, unknown>>
   readonly timeoutSeconds: number | undefined
-  /** The same tool with these settings; left out where it has no use for any. */
+  /** The same tool with these settings; absent if its environment declares none. */
   readonly withSettings?: (settings: ReadSettings) => Tool
 }
 
-/** A tool as the server holds it: its schemas have become functions, so that nothing outside needs their types. */
+/** A tool as the server runs it. Functions hide its schemas, so that the server does not depend on their types. */
 export type Tool = ToolFace &
   (
     | { readonly effects: 'none'; readonly open: Open<ReadingRun, string> }
@@ -86,12 +86,12 @@ export type Tool = ToolFace &
     | { readonly effects: 'external'; readonly open: Open<ReadingRun, ExternalOutput> }
   )
 
-/** Tools with the settings of their environment. */
+/** Gives tools the settings of their environment. */
 export function toolsWithSettings(tools: readonly Tool[], settings: ReadSettings): readonly Tool[] {
   return tools.map((tool) => tool.withSettings?.(settings) ?? tool)
 }
 
-/** Turns an author's tool into the server's; {@link Environment.defineTool} is the way in. */
+/** Makes a tool from its definition; called by {@link Environment.defineTool}. */
 export function makeTool<Input extends z.ZodObject, Task, Reference, State, Settings>(
   environment: EnvironmentSpec<Task, Reference, State, Settings>,
   spec: ToolSpec<Input, Task, State, Settings>,
@@ -99,7 +99,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
   read?: ReadSettings,
 ): Tool {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(spec.name)) {
-    throw new Error(`a tool is named "${spec.name}"; models accept letters, digits, _ and -, at most 64 of them`)
+    throw new Error(`invalid tool name "${spec.name}": models accept at most 64 letters, digits, _ and -`)
   }
   checkTimeout('tool', spec)
   const face: ToolFace = {
@@ -112,7 +112,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
     }),
   }
   const settings = reader.accessor(read)
-  /** Makes `open`: parses the call, and has `run` go on with what was parsed and the context. */
+  /** Makes `open`, which parses a call and passes the result to `run`. */
   const opening =
     <Context, Result>(run: (given: Given<z.output<Input>, Task, Settings>, context: Context) => Promise<Result>) =>
     (args: unknown, item: unknown): Opened<Context, Result> => {
@@ -175,7 +175,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
 function textOf(output: ToolOutput): string {
   if (typeof output === 'string') return output
   const text: string | undefined = bigintIn(output) === undefined ? JSON.stringify(output) : stringifyExactly(output)
-  if (text === undefined) throw new TypeError('the tool returned nothing that can be written as text or JSON')
+  if (text === undefined) throw new TypeError('the tool returned a value that is neither text nor JSON')
   return text
 }
 
@@ -189,7 +189,7 @@ function parametersOf(name: string, input: z.ZodObject): Record<string, unknown>
     })
     return schema
   } catch (cause) {
-    throw new Error(`the input of the tool "${name}" has no JSON Schema, which models need`, { cause })
+    throw new Error(`the input schema of the tool "${name}" cannot be converted to JSON Schema`, { cause })
   }
 }
 
@@ -200,7 +200,7 @@ const parametersShape = z.object({
 const propertyShape = z.object({ type: z.string().optional(), enum: z.array(z.unknown()).optional() })
 
 /**
- * What a tool takes, in one line for a model whose arguments did not fit, and which of the given it does not know.
+ * Describes a tool's parameters on one line, for a model that gave invalid arguments, and names unknown arguments.
  *
  * @example describeParameters('search', parameters, { q: 'x' }) // 'search takes {"query": string}, and no "q"'
  */

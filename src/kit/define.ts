@@ -5,30 +5,31 @@ import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
 import type { EnvironmentSpec, NoSettings } from './environment.ts'
 import { createSettingsReader, type SettingsReader } from './settings.ts'
 
-/** An item whose fields fit, in its two parts; or why it does not fit, on one line, without its values. */
+/** The two parts of a valid item; or why it is invalid, on one line, without its values. */
 export type ReadItem<Task, Reference> =
   | { readonly fits: true; readonly task: Task; readonly reference: Reference }
   | { readonly fits: false; readonly message: string }
 
-/** What {@link defineEnvironment} gives: the two authoring functions, and what the server needs to know. */
+/** The result of {@link defineEnvironment}: the two authoring functions, and the environment's data for the server. */
 export interface Environment<Task, Reference, State, Settings = NoSettings> {
   /** The budget of a rollout in calls, or `undefined` for no limit. */
   readonly budget: number | undefined
-  /** Writes a tool; see {@link ToolSpec}. Throws at start when its name or schema cannot be offered to a model. */
+  /** Defines a tool; see {@link ToolSpec}. Throws if its name or schema cannot be offered to a model. */
   defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input, Task, State, Settings>): Tool
-  /** Writes a grader; see {@link GraderSpec}. Throws at start when its name or range makes no sense. */
+  /** Defines a grader; see {@link GraderSpec}. Throws if its name, range or timeout is invalid. */
   defineGrader(spec: GraderSpec<Task, Reference, State, Settings>): Grader
   /** Reads the settings from environment variables, and lists them. */
   readonly settings: Pick<SettingsReader<Settings>, 'variables' | 'read'>
-  /** Parses an item as graders get it, to find out beforehand whether they could. */
+  /** Parses an item as a grader would, to validate it beforehand. */
   readItem(item: unknown): ReadItem<Task, Reference>
 }
 
 /**
- * Says what an item of the dataset is, once, so that every tool and grader is typed from it.
+ * Defines the environment: the schemas of the dataset's items and of the state, from which tools and graders get their
+ * types.
  *
- * Throws at start when the state's schema does not parse `{}`, when the task's lets fields through that it does not name,
- * or when the budget is not a positive whole number.
+ * Throws if the state's schema does not parse `{}`, if the task's schema lets undeclared fields through, or if the budget
+ * is not a positive whole number.
  *
  * @example
  * export const { defineTool, defineGrader, budget } = defineEnvironment({
@@ -44,7 +45,7 @@ export function defineEnvironment<Task, Reference, State, Settings = NoSettings>
   const start = spec.state.safeParse({}, hidingValues)
   if (!start.success) {
     throw new Error(
-      `the environment's state must parse {}, which is where a rollout starts: ${describeIssues(start.error, 'state')}; give its fields defaults`,
+      `the environment's state must parse {}, the initial state of a rollout: ${describeIssues(start.error, 'state')}; give its fields defaults`,
     )
   }
   if (spec.task instanceof z.ZodObject && isLoose(spec.task)) {
@@ -52,7 +53,7 @@ export function defineEnvironment<Task, Reference, State, Settings = NoSettings>
   }
   const budget = spec.budget?.calls
   if (budget !== undefined && !(Number.isSafeInteger(budget) && budget > 0)) {
-    throw new Error(`the environment's budget.calls was ${budget}; it must be a whole number from 1 up`)
+    throw new Error(`the environment's budget.calls was ${budget}; it must be a positive whole number`)
   }
   const settings = createSettingsReader(spec.settings)
   return {
@@ -70,7 +71,7 @@ export function defineEnvironment<Task, Reference, State, Settings = NoSettings>
   }
 }
 
-/** Whether a schema keeps the fields that it does not name. */
+/** Whether a schema keeps undeclared fields. */
 function isLoose(schema: z.ZodObject): boolean {
   const { catchall } = schema.def
   return catchall !== undefined && !(catchall instanceof z.ZodNever)

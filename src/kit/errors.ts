@@ -1,6 +1,6 @@
 /**
- * Thrown by a tool when the call is the model's fault: the model reads the message, so say what was wrong and what to
- * try. The call is recorded as `refused`, answered with HTTP 200, and what the tool wrote through `tx` is undone.
+ * Thrown by a tool when the call is the model's fault. The model reads the message, so say what was wrong and what to
+ * try. The call is recorded as `refused` and answered with HTTP 200, and what the tool wrote through `tx` is rolled back.
  *
  * @example throw new ToolError(`no document at "${path}"; use list to see what is there`)
  */
@@ -8,19 +8,19 @@ export class ToolError extends Error {
   override readonly name = 'ToolError'
 }
 
-/** What {@link RequestError} may carry beside its code and message. */
+/** Optional properties of a {@link RequestError}. */
 export interface RequestErrorOptions {
   /** The underlying error, for the operator's log; never shown to the caller. */
   readonly cause?: unknown
   /** Sent as `Retry-After`, in whole seconds. */
   readonly retryAfterSeconds?: number
-  /** Extra facts for the operator's log line; no secrets, no items, no answers. */
+  /** Additional fields of the log line. Must not hold secrets, items or answers. */
   readonly details?: Readonly<Record<string, unknown>>
 }
 
 /**
  * A request that is not answered with 200. `status` tells the trainer what to do (a 4xx is shown to the model, a 5xx is
- * retried), `code` is stable and is what programs should look at, `message` is for whoever reads it.
+ * retried), `code` is stable and meant for programs, `message` is meant for people and models.
  */
 export class RequestError extends Error {
   override readonly name: string = 'RequestError'
@@ -39,11 +39,11 @@ export class RequestError extends Error {
 }
 
 /**
- * Thrown where a rollout cannot be graded for reasons that are not the model's and not the grader's: a call of it failed, a
+ * Thrown if a rollout cannot be graded, and neither the model nor the grader is at fault: one of its calls failed, or a
  * judge does not answer. The grading is recorded as `ungradable` and answered with a 5xx, so that the trainer discards the
- * rollout instead of learning from a zero. A grader of yours that asks somebody else throws it too.
+ * rollout instead of learning from a zero. Throw it in a grader when a service that it depends on is unavailable.
  *
- * @example throw new UngradableError(503, 'simulator_away', 'the simulator does not answer', { cause })
+ * @example throw new UngradableError(503, 'simulator_unavailable', 'the simulator does not answer', { cause })
  */
 export class UngradableError extends RequestError {
   override readonly name = 'UngradableError'
@@ -53,7 +53,7 @@ export class UngradableError extends RequestError {
   }
 }
 
-/** Why a caller was turned away. Stable: programs may look at it. */
+/** Why a request was not authorized. Stable, for programs. */
 export type AuthErrorCode =
   | 'missing_token'
   | 'invalid_token'
@@ -70,12 +70,12 @@ const status = {
 } as const satisfies Record<AuthErrorCode, RequestError['status']>
 
 /**
- * A caller who may not do what was asked (401, 403), or whose token cannot be judged now (503, with `retryAfterSeconds`).
- * `message` says what was wrong and ends with `hint`, which says what to do. Neither ever holds a token or a key.
+ * A request that is not authorized (401, 403), or whose token cannot be verified now (503, with `retryAfterSeconds`).
+ * `message` says what was wrong and ends with `hint`, which says what to do. Neither contains a token or a key.
  */
 export class AuthError extends RequestError {
   declare readonly code: AuthErrorCode
-  /** What the reader can do about it; already the end of `message`. */
+  /** What the caller can do about it; also the end of `message`. */
   readonly hint: string
 
   constructor(code: AuthErrorCode, problem: string, hint: string, options: RequestErrorOptions = {}) {
@@ -85,7 +85,7 @@ export class AuthError extends RequestError {
 }
 
 /**
- * The `WWW-Authenticate` header that belongs to a 401 or 403 (RFC 6750 §3), or undefined for a 503.
+ * The `WWW-Authenticate` header of a 401 or 403 (RFC 6750 §3), or undefined for a 503.
  *
  * @example challenge(error) // 'Bearer realm="scorekeeper", error="invalid_token"'
  */

@@ -1,57 +1,61 @@
 import { UngradableError } from './errors.ts'
 
-/** How a judging model is to write; what is left out is left to the model. */
+/** Sampling parameters of a judging model; omitted ones are left to the model. */
 export interface Sampling {
   readonly temperature?: number
   readonly topP?: number
   readonly seed?: number
-  /** As the model names it: `low`, `medium`, `high`. */
+  /** One of the model's levels, such as `low`, `medium` or `high`. */
   readonly reasoningEffort?: string
-  /** The most tokens of an answer, those of its reasoning included. */
+  /** The maximum number of tokens of an answer, including reasoning. */
   readonly maxTokens?: number
 }
 
-/** What a judging model is asked. */
+/** A question to a judging model. */
 export interface JudgeQuestion {
-  /** What is to be judged, and by what measure: the grader's own words, which the model is to follow. */
+  /** The grader's instructions: what to judge and how to score it. */
   readonly prompt: string
-  /** What the model under training wrote. It is fenced and said to be data, whatever it says of itself. */
+  /** The output of the model under training. It is fenced and marked as data, not instructions. */
   readonly answer: string
-  /** The model that is asked; the server's default when it is left out. */
+  /** The judging model; the server's default if omitted. */
   readonly model?: string
-  /** Least and greatest number, inclusive, [0, 1] when left out; what the judge says beyond it is clamped. */
+  /** Least and greatest score, inclusive; [0, 1] by default. The judge's score is clamped to it. */
   readonly range?: readonly [number, number]
   readonly sampling?: Sampling
 }
 
-/** Tokens as OpenAI's API counts them, none of them where an answer was remembered. */
+/** Token counts as reported by OpenAI's API; all 0 if the answer was cached. */
 export interface TokenUsage {
   readonly prompt_tokens: number
   readonly completion_tokens: number
   readonly total_tokens: number
-  /** Those of the prompt that the API had at hand from an earlier one. */
+  /** The prompt tokens that the API served from its own cache. */
   readonly cached_tokens: number
 }
 
-/** What a judging model said. */
+/** The answer of a judging model. */
 export interface Judgement {
   /** Within the question's range. */
   readonly score: number
-  /** Why, in the judge's words: for a person, never for a program. */
+  /** The judge's explanation: for people, not for programs. */
   readonly reasoning: string
-  /** The model that answered, by its own account. */
+  /** The model that answered, as reported by the API. */
   readonly model: string
-  /** What this question cost, tries that came to nothing included; all 0 when the answer was remembered. */
+  /** The tokens used by this question, including failed tries; all 0 if the answer was cached. */
   readonly usage: TokenUsage
 }
 
 /**
- * Asks a model for a number. Throws an `UngradableError` when there is no answer, so that the rollout is discarded: a
- * judge's silence is not a zero.
+ * Asks a model for a score. Throws an `UngradableError` if it does not answer, so that the rollout is discarded and not
+ * scored 0.
  */
 export type Judge = (question: JudgeQuestion, signal: AbortSignal) => Promise<Judgement>
 
-/** The judge of a server that has none. */
+/** The judge of a server without `JUDGE_URL`; always throws. */
 export const noJudge: Judge = async () => {
-  throw new UngradableError(503, 'judge_not_configured', 'the grader asks a judge, and none is set up; set JUDGE_URL')
+  throw new UngradableError(
+    503,
+    'judge_not_configured',
+    'the grader asks a judge, but none is configured; set JUDGE_URL',
+  )
 }

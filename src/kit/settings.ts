@@ -1,26 +1,26 @@
 import { z } from 'zod'
 import { requirements } from '../base/issues.ts'
 
-/** The settings of an environment, read and validated; tools and graders get the values as `context.settings`. */
+/** The validated settings of an environment. Tools and graders get the values as `context.settings`. */
 export interface ReadSettings {
-  /** The environment variables that they were read from. */
+  /** The environment variables from which they were read. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The texts that must not appear in the log: the values, and the passwords and keys in them. */
+  /** The strings that must be redacted in the log: the values, and the passwords and keys in them. */
   readonly hidden: readonly string[]
 }
 
-/** What {@link SettingsReader.read} gives: the settings, or one sentence for each variable that is missing or wrong. */
+/** The result of {@link SettingsReader.read}: the settings, or one sentence for each missing or invalid variable. */
 export type SettingsResult =
   | { readonly ok: true; readonly settings: ReadSettings }
   | { readonly ok: false; readonly problems: readonly string[] }
 
-/** One setting, for a list of them. */
+/** The description of one setting. */
 export interface SettingVariable {
   /** The name of its environment variable. */
   readonly name: string
-  /** What its schema's `describe` says of it. */
+  /** The description in its schema. */
   readonly description: string | undefined
-  /** Whether its value is left out of messages. */
+  /** Whether its value is omitted from messages. */
   readonly isSecret: boolean
   /** Whether it must be set. */
   readonly isRequired: boolean
@@ -32,22 +32,22 @@ export interface SettingsReader<Values> {
   /** Reads the settings from environment variables; an empty variable counts as not set. */
   read(env: Readonly<Record<string, string | undefined>>): SettingsResult
   /**
-   * Gives the function that tools and graders get their values from. Without settings it gives the defaults.
+   * Returns the function that gives tools and graders their values: the defaults if `settings` is undefined.
    *
-   * @throws Error that names what is missing or wrong, where another environment has read the settings; without settings
-   * the function throws it.
+   * @throws Error that names the missing or invalid variables, if another environment read the settings. If `settings` is
+   * undefined, the returned function throws it.
    */
   accessor(settings: ReadSettings | undefined): () => Values
 }
 
-/** Makes the reader of an environment's settings. Throws when a name cannot be that of an environment variable. */
+/** Creates the reader of an environment's settings. Throws if a name is not valid for an environment variable. */
 export function createSettingsReader<Values>(
   declared: (z.ZodObject & z.ZodType<Values>) | undefined,
 ): SettingsReader<Values> {
   const variables = declared === undefined ? [] : variablesOf(declared)
-  // An environment that declares no settings has the type NoSettings for them.
+  // Without a declaration, `Values` is NoSettings.
   const schema = declared ?? z.custom<Values>()
-  // The values are typed here alone: others pass on what was read, and get the values back with their type.
+  // `ReadSettings` does not carry the type of the values; this map restores it.
   const known = new WeakMap<ReadSettings, Values>()
 
   const given = (env: Readonly<Record<string, string | undefined>>) =>
@@ -92,7 +92,7 @@ function variablesOf(schema: z.ZodObject): SettingVariable[] {
   const { properties } = jsonSchema.parse(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }))
   return Object.entries(schema.shape).map(([name, field]) => {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw new Error(`a setting is named "${name}"; name it like an environment variable, such as MAIL_URL`)
+      throw new Error(`invalid setting name "${name}": use the name of an environment variable, such as MAIL_URL`)
     }
     const { description, secret = secretName.test(name) } = properties[name] ?? {}
     return { name, description, isSecret: secret, isRequired: !z.safeParse(field, undefined).success }
@@ -121,21 +121,21 @@ function problemsOf(
   return [...new Set(problems)]
 }
 
-/** What a missing setting must be; the message for an empty text says more than "must be a string". */
+/** The requirement of a missing setting. The message for an empty string says more than "must be a string". */
 function whenMissing(shape: z.ZodRawShape, name: string): string | undefined {
   const field = shape[name]
   const empty = field === undefined ? undefined : z.safeParse(field, '', requirements)
   return empty?.success === false ? empty.error.issues[0]?.message : undefined
 }
 
-/** Whether a text has a user, a password or a query in it, as an address may. */
+/** Whether a value is a URL with a user, a password or a query. */
 function holdsSecret(text: string): boolean {
   if (!URL.canParse(text)) return text.includes('@')
   const { username, password, search } = new URL(text)
   return `${username}${password}${search}` !== ''
 }
 
-/** Shorter texts are not hidden, nor are `true` and `false`, because they occur in unrelated text too often. */
+/** Shorter values are not redacted, nor are `true` and `false`: they occur in unrelated text too often. */
 const shortestHidden = 4
 
 function hiddenIn(text: string): string[] {

@@ -1,6 +1,6 @@
 import type { Tool } from './define-tool.ts'
 
-/** A tool as the `tools` of a dataset's row define it, in the format of chat completions. */
+/** A tool definition in the chat completions format, as in the `tools` of a dataset row. */
 export interface ToolDefinition {
   readonly type: 'function'
   readonly function: {
@@ -11,7 +11,7 @@ export interface ToolDefinition {
   }
 }
 
-/** The definitions of tools, as a dataset's rows and `GET /tools` carry them. */
+/** The definitions of tools, for dataset rows and `GET /tools`. */
 export function toolDefinitions(tools: readonly Tool[]): ToolDefinition[] {
   return tools.map(({ name, description, parameters }) => ({
     type: 'function',

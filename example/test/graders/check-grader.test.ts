@@ -63,7 +63,7 @@ describe('a grader that asks a judge', () => {
   it('fails its check where there is none: nothing can be said of it', async () => {
     const check = expectGrader(rubric, { items: itemsOf('rubric') }).toPass()
     await expect(check).rejects.toThrow(
-      'right answers could not be judged: the grader asks a judge, and none is set up; set JUDGE_URL',
+      'right answers could not be judged: the grader asks a judge, but none is configured; set JUDGE_URL',
     )
   })
 })

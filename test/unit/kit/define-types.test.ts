@@ -4,7 +4,7 @@ import { defineEnvironment } from '../../../src/kit/define.ts'
 import type { Db, Tx } from '../../../src/kit/environment.ts'
 import type { TrajectoryCall } from '../../../src/kit/trajectory.ts'
 
-// What is proven here is proven by the compiler: `npm run check` fails when a type does not flow.
+// The compiler runs these tests: `npm run check` fails if a type is not inferred.
 
 const { defineTool, defineGrader } = defineEnvironment({
   task: z.object({ question: z.string(), year: z.number().optional() }),
@@ -29,7 +29,7 @@ interface Task {
 }
 
 describe('the types of an environment', () => {
-  it('flow into a tool that only reads', () => {
+  it('are inferred in a tool without effects', () => {
     defineTool({
       ...head,
       effects: 'none',
@@ -48,7 +48,7 @@ describe('the types of an environment', () => {
     })
   })
 
-  it('flow into a tool whose effects are rows', () => {
+  it('are inferred in a tool that writes to the database', () => {
     defineTool({
       ...head,
       effects: 'database',
@@ -63,7 +63,7 @@ describe('the types of an environment', () => {
     })
   })
 
-  it('flow into a tool that acts outside', () => {
+  it('are inferred in a tool with external effects', () => {
     defineTool({
       ...head,
       effects: 'external',
@@ -80,7 +80,7 @@ describe('the types of an environment', () => {
     })
   })
 
-  it('flow into a grader, which alone sees the reference', () => {
+  it('are inferred in a grader, including the reference', () => {
     defineGrader({
       name: 'one',
       version: '1',
@@ -96,41 +96,41 @@ describe('the types of an environment', () => {
     })
   })
 
-  it('keep the reference from every tool', () => {
+  it('hide the reference from every tool', () => {
     const input = z.object({})
     defineTool({
       ...head,
       input,
       effects: 'none',
-      // @ts-expect-error a tool has no reference
+      // @ts-expect-error the context of a tool has no reference
       run: ({ reference }) => String(reference),
     })
     defineTool({
       ...head,
       input,
       effects: 'database',
-      // @ts-expect-error the task has no answer
+      // @ts-expect-error the answer is not part of the task
       run: ({ task }) => String(task.answer),
     })
     defineTool({
       ...head,
       input,
       effects: 'external',
-      // @ts-expect-error a tool has no item
+      // @ts-expect-error the context of a tool has no item
       run: ({ item }) => String(item),
     })
   })
 
-  it('refuse what cannot be answered or scored', () => {
-    // @ts-expect-error nothing is no output
+  it('reject invalid definitions', () => {
+    // @ts-expect-error undefined is not a valid output
     defineTool({ ...head, effects: 'none', run: () => undefined })
-    // @ts-expect-error there is no such kind of effects
+    // @ts-expect-error the value of `effects` is invalid
     defineTool({ ...head, effects: 'some', run: () => '' })
-    // @ts-expect-error the input of a tool is an object
+    // @ts-expect-error the input of a tool must be an object
     defineTool({ ...head, input: z.string(), effects: 'none', run: () => '' }).name
-    // @ts-expect-error text is no score
+    // @ts-expect-error a string is not a valid score
     defineGrader({ name: 'one', version: '1', grade: () => '1' })
-    // @ts-expect-error a grader has a version
+    // @ts-expect-error a grader must have a version
     defineGrader({ name: 'one', grade: () => 1 })
   })
 })

@@ -10,7 +10,7 @@ const tool = (more: object) =>
 const grader = (more: object) => defineGrader({ name: 'one', version: '1', grade: () => 1, ...more })
 
 describe('an environment', () => {
-  it('is refused when its state does not parse {}, with the field that needs a default', () => {
+  it('is rejected if its state does not parse {}, with the field that needs a default', () => {
     const state = z.object({ read: z.array(z.string()), note: z.string().default('') })
     const define = () => defineEnvironment({ ...parts, state })
     expect(define).toThrow(/state must parse \{\}.*read.*give its fields defaults/s)
@@ -18,18 +18,18 @@ describe('an environment', () => {
     expect(() => defineEnvironment({ ...parts, state: z.array(z.string()) })).toThrow('state must parse {}')
   })
 
-  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('is refused with a budget of %s calls', (calls) => {
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('is rejected with a budget of %s calls', (calls) => {
     expect(() => defineEnvironment({ ...parts, budget: { calls } })).toThrow(
-      `budget.calls was ${calls}; it must be a whole number from 1 up`,
+      `budget.calls was ${calls}; it must be a positive whole number`,
     )
   })
 
-  it('is refused with a task that would let the reference through to tools', () => {
+  it('is rejected if its task schema would show the reference to tools', () => {
     const task = z.looseObject({ question: z.string() })
     expect(() => defineEnvironment({ ...parts, task })).toThrow('would show tools the reference')
   })
 
-  it('has the budget that it was given, or none', () => {
+  it('has the given budget, or none', () => {
     expect(defineEnvironment({ ...parts, budget: { calls: 1 } }).budget).toBe(1)
     expect(defineEnvironment(parts).budget).toBeUndefined()
   })
@@ -40,9 +40,9 @@ describe.each([
   ['grader', grader],
 ] as const)('a %s', (kind, define) => {
   it.each(['', ' ', 'two words', 'a/b', 'ü', 'a.b', 'x'.repeat(65), '../cat'])(
-    'is refused with the name "%s"',
+    'is rejected with the name "%s"',
     (name) => {
-      expect(() => define({ name })).toThrow(`a ${kind} is named "${name}"`)
+      expect(() => define({ name })).toThrow(`invalid ${kind} name "${name}"`)
     },
   )
 
@@ -51,35 +51,35 @@ describe.each([
   })
 
   it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e9])(
-    'is refused with %s seconds of time',
+    'is rejected with a timeout of %s seconds',
     (timeoutSeconds) => {
-      expect(() => define({ timeoutSeconds })).toThrow(`timeoutSeconds ${timeoutSeconds}; give it more than 0`)
+      expect(() => define({ timeoutSeconds })).toThrow(`timeoutSeconds ${timeoutSeconds}; it must be more than 0`)
     },
   )
 
-  it('may have a time limit of its own', () => {
+  it('may have its own timeout', () => {
     expect(define({ timeoutSeconds: 0.5 }).timeoutSeconds).toBe(0.5)
     expect(define({}).timeoutSeconds).toBeUndefined()
   })
 })
 
 describe('a tool', () => {
-  it('is refused when no JSON Schema can say what its input is', () => {
+  it('is rejected if its input cannot be converted to JSON Schema', () => {
     expect(() => tool({ input: z.object({ when: z.date() }) })).toThrow(
-      'the input of the tool "look" has no JSON Schema, which models need',
+      'the input schema of the tool "look" cannot be converted to JSON Schema',
     )
   })
 })
 
 describe('a grader', () => {
   it.each([[[1, 0]], [[1, 1]], [[0, Number.POSITIVE_INFINITY]], [[Number.NaN, 1]]])(
-    'is refused with the range %s',
+    'is rejected with the range %s',
     (range) => {
-      expect(() => grader({ range })).toThrow('give it two numbers, least first')
+      expect(() => grader({ range })).toThrow('use two finite numbers, the lower one first')
     },
   )
 
-  it('scores from 0 to 1 unless it says otherwise', () => {
+  it('has the range [0, 1] by default', () => {
     expect(grader({}).range).toEqual([0, 1])
     expect(grader({ range: [-1, 1] }).range).toEqual([-1, 1])
   })

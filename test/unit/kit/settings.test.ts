@@ -48,7 +48,7 @@ function readSettings(given: Record<string, string> = env) {
   return read.settings
 }
 
-/** What only the database has a real one of. */
+/** The parts of a context that these tools and graders do not use. */
 const unused = { db: z.custom<never>().parse(undefined), embed: undefined, signal: new AbortController().signal }
 const callOf = { rolloutId: 'r', callId: 'c', attempt: 1, readState: async () => ({}), ...unused }
 
@@ -59,7 +59,7 @@ async function run(tool: typeof send): Promise<unknown> {
 }
 
 describe('settings of an environment', () => {
-  it('reach tools and graders as their schema parsed them, and nothing else of the environment does', async () => {
+  it('are passed to tools and graders as parsed by their schema, without other variables', async () => {
     const [bound = send] = toolsWithSettings([send], readSettings())
     expect(await run(bound)).toEqual({ MAIL_URL: env.MAIL_URL, MAIL_KEY: env.MAIL_KEY, MAX_MAILS: 3 })
     const [grader = sent] = gradersWithSettings([{ ...sent, codeHash: 'abc' }], readSettings())
@@ -79,7 +79,7 @@ describe('settings of an environment', () => {
     expect(await run(other)).toMatchObject({ MAIL_KEY: 'other-secret' })
   })
 
-  it('are read again by a tool of another environment, which names what it lacks', () => {
+  it('are parsed again by a tool of another environment, which names its missing variables', () => {
     const other = defineEnvironment({ ...parts, settings: z.object({ SHOP: z.string().min(1) }) })
     const tool = other.defineTool({
       ...{ name: 'shop', description: 'Shops.', input: z.object({}) },
@@ -92,7 +92,7 @@ describe('settings of an environment', () => {
     expect(toolsWithSettings([tool], readSettings({ ...env, SHOP: 'here' }))).toHaveLength(1)
   })
 
-  it('that were not read are their defaults; a tool that needs more says what is missing', async () => {
+  it('have their defaults if they were not read; a tool names required ones that are missing', async () => {
     await expect(run(send)).rejects.toThrow('the settings cannot be read: MAIL_URL is not set; it must be a URL')
     const bare = defineEnvironment(parts)
     const tool = bare.defineTool({
@@ -108,7 +108,7 @@ describe('settings of an environment', () => {
     expect(tool.withSettings).toBeUndefined()
   })
 
-  it('are typed: a name that is not declared does not compile', () => {
+  it('are typed: an undeclared name does not compile', () => {
     defineTool({
       ...{ name: 'typed', description: 'Typed.', input: z.object({}) },
       effects: 'none',
@@ -119,13 +119,13 @@ describe('settings of an environment', () => {
   })
 })
 
-describe('a setting that is missing or wrong', () => {
+describe('a missing or invalid setting', () => {
   const problems = (given: Record<string, string>) => {
     const read = settings.read(given)
     return read.ok ? [] : read.problems
   }
 
-  it('is named with what it was, unless it is secret, and what it must be', () => {
+  it('is reported with its value, unless it is secret, and its requirement', () => {
     expect(problems({})).toEqual([
       'MAIL_URL is not set; it must be a URL (where mail is sent)',
       'MAIL_KEY is not set; it must have at least 8 characters',
@@ -138,7 +138,7 @@ describe('a setting that is missing or wrong', () => {
     expect(problems({ ...env, MAX_MAILS: '0' })).toEqual(['MAX_MAILS was "0"; it must be at least 1'])
   })
 
-  it('is not repeated where it has a user, a password or a query in it, or its schema says that it is secret', () => {
+  it('is reported without its value if that has a user, a password or a query, or is marked secret', () => {
     const { settings } = defineEnvironment({
       ...parts,
       settings: z.object({
@@ -158,15 +158,15 @@ describe('a setting that is missing or wrong', () => {
     })
   })
 
-  it('cannot have a name that no variable can have', () => {
+  it('must have a valid name for an environment variable', () => {
     expect(() => defineEnvironment({ ...parts, settings: z.object({ 'mail url': z.string() }) })).toThrow(
-      'a setting is named "mail url"',
+      'invalid setting name "mail url"',
     )
   })
 })
 
 describe('the list of settings', () => {
-  it('says which are required and which are secret', () => {
+  it('shows which are required and which are secret', () => {
     expect(settings.variables).toEqual([
       { name: 'MAIL_URL', description: 'where mail is sent', isSecret: false, isRequired: true },
       { name: 'MAIL_KEY', description: undefined, isSecret: true, isRequired: true },
@@ -175,7 +175,7 @@ describe('the list of settings', () => {
     ])
   })
 
-  it('has what the log hides: values of four characters and more, and what is secret in an address', () => {
+  it('lists what the log redacts: values of at least four characters, and the secret parts of URLs', () => {
     const given = { ...env, MAIL_URL: 'https://me%40x:pa%2Fss@mail.example.com/?key=k-123', MAX_MAILS: '7' }
     expect(readSettings(given).hidden).toEqual(
       expect.arrayContaining([given.MAIL_URL, 'me@x', 'pa/ss', 'k-123', 'correct-horse']),

@@ -11,7 +11,7 @@ execFile('npm', args, options, (_, stdout) => {
   const report = read(stdout)
   if (report?.vulnerabilities === undefined) {
     const why = report?.message ?? report?.error?.summary ?? 'it did not answer'
-    console.log(`audit: the registry says nothing of vulnerabilities (${String(why).split('\n')[0]})`)
+    console.log(`audit: the registry does not serve advisories (${String(why).split('\n')[0]})`)
     return
   }
   const grave = Object.values(report.vulnerabilities).filter(({ severity }) => /^(high|critical)$/.test(severity))

@@ -5,7 +5,7 @@ import { faultKinds } from '../../../chaos/schedule.ts'
 
 const options = { minutes: 0.35, seed: 'suite', replicas: 2, burst: 40, pgbouncer: false }
 
-/** What has to have happened for the zeros to say anything. */
+/** The counts that must be above zero, or the checks prove nothing. */
 const happened = [
   'of them scored',
   'of them discarded',
@@ -26,15 +26,15 @@ describe('two replicas under every kind of fault', () => {
     const run = await runChaos(options, process.env['PATH'] ?? '', watcher)
     const report = reportOf(run)
     const { verdicts, counts } = report
-    const told = describeReport(report, run, options)
+    const text = describeReport(report, run, options)
     expect(
       verdicts.filter(({ violations }) => violations.length > 0).map(({ name }) => name),
-      told,
+      text,
     ).toEqual([])
     expect([...run.injected.keys()].sort()).toEqual(Object.keys(faultKinds).sort())
     expect(
       happened.filter((name) => !((counts.get(name) ?? 0) > 0)),
-      told,
+      text,
     ).toEqual([])
     expect(run.lives.length).toBeGreaterThan(options.replicas)
   }, 180_000)

@@ -113,7 +113,7 @@ describe('the command init', () => {
   it.each([
     [['--from', 'nothing'], 'there is no starter "nothing"; there are blank, other'],
     [['--from', '../src'], 'there is no starter "../src"'],
-  ])('says which starters there are: %j', async (args, message) => {
+  ])('lists the starters: %j', async (args, message) => {
     const { code, err } = await init([...args, '--yes'])
     expect([code, err]).toEqual([1, expect.stringContaining(message)])
   })
@@ -157,7 +157,7 @@ describe('the command init', () => {
     expect((await git('status', '--porcelain')).stdout).toBe('')
   })
 
-  it('is done once', async () => {
+  it('can be run only once', async () => {
     await init(['--yes'])
     await git('add', '-A')
     await git('commit', '-qm', 'mine')

@@ -11,7 +11,7 @@ const launcher = 'scripts/scorekeeper.js'
 const [source, compiled] = ['src/cli/main.ts', 'dist/src/cli/main.js']
 let folder: string
 
-/** Writes a program that prints this word and its arguments, and exits with 3; its time is so many seconds after 2026. */
+/** Writes a program that prints this word and its arguments, and exits with 3; its mtime is `seconds` into 2026. */
 function write(path: string, word: string, seconds: number): void {
   mkdirSync(dirname(join(folder, path)), { recursive: true })
   const typed = path.endsWith('.ts') ? ': string[]' : ''

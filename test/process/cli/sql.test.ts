@@ -36,7 +36,7 @@ describe('npm run sql', () => {
     expect(stdout).toBe('{"n":1,"parts":{"answer":1}}\n{"n":2,"parts":{"answer":1}}\n')
   })
 
-  it('prints one list with --json, also of no rows', async () => {
+  it('prints one list with --json, even if there are no rows', async () => {
     expect((await ask('select 1 as n union select 2 order by 1', home.url, '--json')).stdout).toBe(
       '[{"n":1},{"n":2}]\n',
     )
@@ -49,7 +49,7 @@ describe('npm run sql', () => {
     expect(stdout).toBe('{"id":1,"id_2":2,"id_3":3,"id_4":4}\n')
   })
 
-  it('keeps the digits of numbers in JSON, text as it is, and what JSON has no number for', async () => {
+  it('keeps the digits of numbers in JSON, text unchanged, and numbers that JSON does not have', async () => {
     const { stdout } = await ask(
       String.raw`select '{"id": 12345678901234567891, "a b": "x \" y  z"}'::jsonb as item, 'NaN'::float8 as f, null as n`,
     )
@@ -63,7 +63,7 @@ describe('npm run sql', () => {
     })
   })
 
-  it('takes one statement and runs no program', async () => {
+  it('accepts one statement, and runs no program', async () => {
     const marker = join(folder, 'written')
     for (const statement of ['commit; create table escaped (a int)', `copy (select 1) to program 'cat > ${marker}'`]) {
       await expect(ask(statement)).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/^sql: .+\n$/) })
@@ -78,7 +78,7 @@ describe('npm run sql', () => {
     await expect.poll(rolesLeft).toEqual([])
   })
 
-  it('leaves a database as it is that was never migrated', async () => {
+  it('does not change a database that was never migrated', async () => {
     const empty = await createTestDatabase({ migrated: false })
     await expect(ask('select * from grades', empty.url)).rejects.toThrow('relation "grades" does not exist')
     expect(

@@ -62,7 +62,7 @@ describe('npm run token', { timeout: 60_000 }, () => {
     expect(rest).toEqual({ subject: 'token', scopes: ['read'], expiresAt: expect.stringMatching(/^\d{4}-.*Z$/) })
   })
 
-  it('adds to a .env that is there without touching what it holds', async () => {
+  it('adds to an existing .env without changing its contents', async () => {
     await writeFile(join(folder, '.env'), 'PORT=9000\n# JWT_SECRET=\nJWT_SECRET=\nJWT_ISSUER=me')
     await chmod(join(folder, '.env'), 0o640)
     const made = await run([])
@@ -72,7 +72,7 @@ describe('npm run token', { timeout: 60_000 }, () => {
     expect((await authenticate(bearer(made.stdout.trim()))).subject).toBe('token')
   })
 
-  it('signs with the secret, issuer and audience of the environment, which win over .env', async () => {
+  it('signs with the secret, issuer and audience of the environment, which take precedence over .env', async () => {
     await writeFile(
       join(folder, '.env'),
       'JWT_SECRET=the one in the file, which does not count\nJWT_AUDIENCE=scorekeeper\n',

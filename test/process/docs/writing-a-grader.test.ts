@@ -17,7 +17,7 @@ const files = [...page.matchAll(/^```ts\n\/\/ (?<path>\S+)\n(?<code>[\s\S]*?)^``
 
 let folder: string
 
-/** A project of this server's with the page's files in it. */
+/** A project of this server that contains the page's files. */
 beforeAll(() => {
   folder = makeFolder()
   for (const shared of ['src', 'node_modules', 'package.json']) {
@@ -57,19 +57,19 @@ describe('the page on writing a grader', () => {
     const settings = { extends: join(root, 'tsconfig.json'), include: files.map(({ path }) => path) }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(settings))
     const tsc = run(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { cwd: folder })
-    const said = await tsc.then(
+    const output = await tsc.then(
       () => '',
       (error: unknown) => (error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)),
     )
-    expect(said).toBe('')
+    expect(output).toBe('')
   })
 
   it.each([...page.matchAll(/\]\((?<file>[^)]+\.md)\)/gu)].map(({ groups }) => groups?.['file'] ?? ''))(
-    'leads to a page that is there: %s',
+    'links to a page that exists: %s',
     (file) => expect(readFileSync(join(root, 'docs', file), 'utf8')).toMatch(/^# /u),
   )
 
-  it('names scorers that there are', () => {
+  it('names only scorers that exist', () => {
     const named = [...page.matchAll(/`(?<name>(?:score|read)[A-Z]\w+|schemaScorer)`/gu)].map(
       ({ groups }) => groups?.['name'],
     )

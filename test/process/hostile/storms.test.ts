@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 afterAll(() => target.close())
 
-describe('after a storm', () => {
+describe('a server process', () => {
   /** Enough for the suite. */
   const numRuns = runs(60)
 
@@ -26,22 +26,22 @@ describe('after a storm', () => {
     { weight: 1, arbitrary: fc.constantFrom<Step>('END', 'RESET', 5) },
   )
 
-  it('of bytes that mean little the same process serves the others', async () => {
+  it('still serves other clients after a storm of meaningless bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { maxLength: 12 }), { minLength: 5, maxLength: 5 }), async (talks) => {
-        const heard = await Promise.all(talks.map((steps) => converse(target.port, steps, { patience: 60 })))
-        for (const status of heard.flatMap(statuses)) expect(status).toBeLessThan(500)
+        const received = await Promise.all(talks.map((steps) => converse(target.port, steps, { timeoutMs: 60 })))
+        for (const status of received.flatMap(statuses)) expect(status).toBeLessThan(500)
       }),
       { numRuns },
     )
     await target.isWell()
   })
 
-  it('of connections that say nothing, or a byte now and then, the others are served meanwhile', async () => {
+  it('serves other clients during a storm of connections that send nothing, or a byte now and then', async () => {
     const slow = Array.from({ length: 200 }, (_, n) => {
       const begun = n % 2 === 0 ? [] : [post('/tools', '{"na', 'content-length: 39')]
       return converse(target.port, [...begun, ...[...'me":"list"'].flatMap((byte): Step[] => [byte, 100])], {
-        patience: 2_500,
+        timeoutMs: 2_500,
       })
     })
     await target.isWell()
@@ -49,15 +49,15 @@ describe('after a storm', () => {
     await target.isWell()
   })
 
-  it('of connections that are dropped in the middle of a body or before the answer', async () => {
+  it('still serves other clients after a storm of connections dropped inside a body or before the answer', async () => {
     const spelt = whole('/tools', call)
     await Promise.all(
       Array.from({ length: 150 }, (_, n) =>
-        converse(target.port, [spelt.slice(0, n), n % 3, n % 2 === 0 ? 'RESET' : 'END'], { patience: 300 }),
+        converse(target.port, [spelt.slice(0, n), n % 3, n % 2 === 0 ? 'RESET' : 'END'], { timeoutMs: 300 }),
       ),
     )
     await Promise.all(
-      Array.from({ length: 100 }, (_, n) => converse(target.port, [spelt, n % 5, 'RESET'], { patience: 300 })),
+      Array.from({ length: 100 }, (_, n) => converse(target.port, [spelt, n % 5, 'RESET'], { timeoutMs: 300 })),
     )
     await target.isWell()
   })

@@ -16,7 +16,7 @@ const unusable = (dir: string) =>
   `DATA_DIR was "${dir}"; it must be a directory that this user can create and write to: `
 
 /** Runs work as an ordinary user, also when the tests run as root. */
-function asNobody<Result>(work: () => Result): Result {
+function asOrdinaryUser<Result>(work: () => Result): Result {
   const isRoot = process.geteuid?.() === 0
   if (isRoot) process.seteuid?.(65534)
   try {
@@ -49,7 +49,7 @@ describe('DATA_DIR', () => {
     const closed = join(folder, 'closed')
     mkdirSync(closed, { mode: 0o555 })
     const dir = join(closed, 'data')
-    expect(() => asNobody(() => makeDataDirectory(dir))).toThrow(`${unusable(dir)}EACCES`)
+    expect(() => asOrdinaryUser(() => makeDataDirectory(dir))).toThrow(`${unusable(dir)}EACCES`)
   })
 
   it('ends the server with one line when it cannot be used', async () => {

@@ -156,7 +156,7 @@ describe('the embedded database', () => {
     await embedded.stop()
   })
 
-  it('starts when another process has got the id of a dead server', async () => {
+  it('starts when another process has the process id of a dead server', async () => {
     const clone = makeClone('reborn')
     const { where } = await stopped(clone)
     writeFileSync(

@@ -20,7 +20,7 @@ beforeAll(() => {
 
 afterAll(() => removeFolder(folder))
 
-/** Runs an npm script without a terminal: a question of `drizzle-kit` would fail it. */
+/** Runs an npm script without a terminal: a prompt of `drizzle-kit` would fail it. */
 async function generate(script: string): Promise<string> {
   const { stdout } = await promisify(execFile)('npm', ['run', script, '--', '--name', 'generated'], { cwd: folder })
   return stdout

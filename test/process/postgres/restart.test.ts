@@ -168,7 +168,7 @@ describe('a server whose embedded database stops', () => {
   )
 })
 
-/** Fills the write-ahead log, for whose next segment there is no room. */
+/** Fills the write-ahead log, whose next segment does not fit on the disk. */
 async function writeUntilItStops(data: string): Promise<void> {
   const password = readFileSync(join(data, '..', 'password'), 'utf8')
   const sql = postgres(`postgres://scorekeeper:${password}@127.0.0.1:${findPostmaster(data)?.port}/postgres`, {

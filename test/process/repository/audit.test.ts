@@ -15,7 +15,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return String(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body)
 }
 
-/** Runs the audit against a registry that answers its questions so, and gives what it was asked about. */
+/** Runs the audit against a registry that gives this answer; returns the packages that it asked about too. */
 async function audit(advisories: unknown, status = 200) {
   let asked: string[] = []
   const registry = createServer(async (request, response) => {
@@ -28,11 +28,13 @@ async function audit(advisories: unknown, status = 200) {
   const address = registry.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   const { PATH = '' } = process.env
-  // npm remembers advisories by their number: each time a home of its own.
+  // npm caches advisories by their id, so each run has its own home.
   const home = makeFolder()
   const env = { PATH, HOME: home, npm_config_registry: `http://127.0.0.1:${address.port}/` }
-  const result = await new Promise<{ code: unknown; said: string }>((resolve) => {
-    execFile(process.execPath, [script], { env }, (error, stdout) => resolve({ code: error?.code ?? 0, said: stdout }))
+  const result = await new Promise<{ code: unknown; output: string }>((resolve) => {
+    execFile(process.execPath, [script], { env }, (error, stdout) =>
+      resolve({ code: error?.code ?? 0, output: stdout }),
+    )
   })
   registry.closeAllConnections()
   registry.close()
@@ -45,24 +47,24 @@ const advisory = (severity: string, versions = '*') => ({
 })
 
 describe('the audit of dependencies', { timeout: 60_000 }, () => {
-  it.each(['high', 'critical'])('fails where the registry knows a %s vulnerability, and names it', async (severity) => {
-    const { code, said } = await audit(advisory(severity))
+  it.each(['high', 'critical'])('fails if the registry knows a %s vulnerability, and names it', async (severity) => {
+    const { code, output } = await audit(advisory(severity))
     expect(code).toBe(1)
-    expect(said).toContain(`hono: ${severity}: All is wrong https://a.example/1`)
+    expect(output).toContain(`hono: ${severity}: All is wrong https://a.example/1`)
   })
 
-  it('passes where it knows of none, or of lesser ones, or only of other versions', async () => {
+  it('passes if it knows none, only less severe ones, or only those of other versions', async () => {
     for (const answer of [{}, advisory('moderate'), advisory('critical', '<0.0.1')]) {
-      const { code, said, asked } = await audit(answer)
-      expect([code, said]).toEqual([0, 'audit: 0 high or critical vulnerabilities in production dependencies\n'])
+      const { code, output, asked } = await audit(answer)
+      expect([code, output]).toEqual([0, 'audit: 0 high or critical vulnerabilities in production dependencies\n'])
       expect(asked).toContain('hono')
       expect(asked).not.toContain('vitest')
     }
   })
 
-  it.each([404, 405, 500])('passes, and says so, where the registry answers no such questions: %i', async (status) => {
-    const { code, said } = await audit({ error: 'not here' }, status)
+  it.each([404, 405, 500])('passes, and says so, if the registry does not serve advisories: %i', async (status) => {
+    const { code, output } = await audit({ error: 'not here' }, status)
     expect(code).toBe(0)
-    expect(said).toContain('the registry says nothing of vulnerabilities')
+    expect(output).toContain('the registry does not serve advisories')
   })
 })

@@ -35,7 +35,7 @@ const lock = z
   .parse(JSON.parse(read('package-lock.json')))
 const packages = Object.entries(lock.packages).filter(([path]) => path !== '')
 
-/** Every file below a folder with what a write would change. */
+/** Every file below a folder, with the metadata that a write would change. */
 function filesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => {
@@ -45,7 +45,7 @@ function filesIn(folder: string): string[] {
     .sort()
 }
 
-describe('the production build, as the image holds it, as a user who is nobody in a tree that nobody can write', () => {
+describe('the production build, laid out as in the image, run by an unprivileged user in a read-only tree', () => {
   let folder: string
   let app: string
   let home: TestDatabase
@@ -82,20 +82,20 @@ describe('the production build, as the image holds it, as a user who is nobody i
 
   it('starts, migrates, serves and stops, and writes no file', async () => {
     const before = filesIn(app)
-    const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+    const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
     const { PATH = '' } = process.env
     const env = { PATH, HOME: app, TMPDIR: app, NODE_ENV: 'production', PORT: '0' }
     const settings = { DATABASE_URL: home.url, API_KEYS: 'a-key-of-sixteen-characters', RETENTION_DAYS: '1' }
     const server = spawn(process.execPath, ['dist/test/environment/server.js'], {
       cwd: app,
       env: { ...env, ...settings },
-      ...nobody,
+      ...unprivileged,
     })
-    let said = ''
-    for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk: Buffer) => (said += String(chunk)))
+    let output = ''
+    for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk: Buffer) => (output += String(chunk)))
     const ended = once(server, 'close')
-    await vi.waitFor(() => expect(said).toContain('listening on'), { timeout: 20_000 })
-    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0] ?? ''
+    await vi.waitFor(() => expect(output).toContain('listening on'), { timeout: 20_000 })
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] ?? ''
     const send = (path: string, body: unknown) =>
       fetch(`${url}${path}`, {
         method: 'POST',
@@ -107,7 +107,7 @@ describe('the production build, as the image holds it, as a user who is nobody i
     expect((await send('/grade', { sample: { output_text: '94' } })).status).toBe(200)
     expect(writtenBy(server.pid ?? 0, app)).toEqual([])
 
-    // Its own program plays against it, with the environment's agents.
+    // The compiled CLI simulates against it, with the environment's agents.
     const rows = join(folder, 'rows.jsonl')
     writeFileSync(rows, JSON.stringify({ messages: [{ role: 'user', content: 'how much?' }], reference_answer: '1' }))
     const program = ['dist/test/environment/scorekeeper.js', 'simulate', url, '--dataset', rows, '--json']
@@ -143,14 +143,14 @@ describe('the image', () => {
     expect(image).toMatch(/^HEALTHCHECK /m)
   })
 
-  it('stands on a base of one version, and on locked dependencies with their checksums', () => {
+  it('has a pinned base image, and locked dependencies with their checksums', () => {
     expect(dockerfile).toMatch(/^ARG NODE_IMAGE=node:\d+\.\d+\.\d+-\S+$/m)
     expect(dockerfile.match(/^FROM .*/gm)?.every((line) => line.startsWith(`FROM \${NODE_IMAGE}`))).toBe(true)
     expect(dockerfile).not.toMatch(/npm (install|i) /)
     expect(packages.filter(([, { version, integrity }]) => !version || !/^sha512-/.test(integrity ?? ''))).toEqual([])
   })
 
-  it('takes in no secret: what may hold one is not even sent to the builder, and no layer is given one', () => {
+  it('contains no secret: files that may hold one are not in the build context, and no layer is given one', () => {
     const ignored = read('.dockerignore').trim().split('\n')
     for (const path of ['**/.env', '**/.env.*', '**/*.key', '**/*.pem', '.git', '.data'])
       expect(ignored).toContain(path)
@@ -158,7 +158,7 @@ describe('the image', () => {
     expect(dockerfile).not.toMatch(/^(ARG|ENV) .*(KEY|SECRET|PASSWORD|TOKEN|DATABASE_URL)/m)
   })
 
-  it('is run with a file system that cannot be written, no capabilities and no way to more', () => {
+  it('runs with a read-only file system, no capabilities and no way to gain any', () => {
     const server = read('compose.yaml').split(/^ {2}server:$/m)[1] ?? ''
     for (const line of [
       'read_only: true',

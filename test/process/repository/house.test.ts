@@ -27,9 +27,9 @@ const rooms = [
   'workbench',
   'cli',
 ]
-/** Neighbours that do not know each other, though one stands above the other. */
+/** Siblings that may not import each other, in either order. */
 const siblings: Readonly<Record<string, string>> = { postgres: 'kit', ledger: 'runtime', dashboard: 'wires' }
-/** Those of the workbench that know a server by its address alone. */
+/** The folders of the workbench that know a server only by its address. */
 const trainers = ['simulate', 'learn', 'preflight', 'job']
 
 const importing = (from: string, to: string) => [`src/${from}/imports-${to}.ts`, `../${to}/thing.ts`] as const
@@ -38,7 +38,7 @@ const above = rooms.flatMap((room, at) =>
   rooms.slice(0, at).flatMap((other) => (siblings[room] === other ? [] : [importing(room, other)])),
 )
 
-/** What stands where, and whom it imports: refused ones first. */
+/** Files and what each imports: the refused ones first. */
 const refused: Readonly<Record<string, string>> = {
   ...Object.fromEntries(below),
   ...Object.fromEntries(Object.entries(siblings).map(([room, other]) => importing(room, other))),
@@ -92,7 +92,7 @@ const allowed: Readonly<Record<string, string>> = {
   'example/graders/defines.ts': '../../src/kit/define.ts',
 }
 
-describe('the house', () => {
+describe('the structure of src/', () => {
   let folder: string
   let complaints: { category: string; path: string }[]
 

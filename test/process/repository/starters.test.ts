@@ -57,7 +57,7 @@ describe.each(starters)('the starter %s, put in place by init', (starter) => {
     expect(await node('typescript/bin/tsc')).toEqual({ code: 0, printed: '' })
   })
 
-  it('pleases the linter', { timeout: 60_000 }, async () => {
+  it('passes the linter', { timeout: 60_000 }, async () => {
     const { code, printed } = await node('@biomejs/biome/bin/biome', 'check', '.')
     expect(code, printed).toBe(0)
   })
@@ -69,7 +69,7 @@ describe.each(starters)('the starter %s, put in place by init', (starter) => {
     expect(printed).toMatch(/Tests +[1-9]\d* passed/)
   })
 
-  it('has no script and no link that leads to what was deleted', () => {
+  it('has no script and no link that refers to a deleted file', () => {
     const { scripts } = z
       .object({ scripts: z.record(z.string(), z.string()) })
       .parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
@@ -79,7 +79,7 @@ describe.each(starters)('the starter %s, put in place by init', (starter) => {
 
   it('fails no check of its dataset', { timeout: 60_000 }, async () => {
     const { printed } = await node('tsx/dist/cli.mjs', 'src/cli/main.ts', 'dataset', 'check', 'demo/dataset.jsonl')
-    // A reference that lists effects names what the messages name too, such as an order.
+    // A reference that lists effects repeats ids from the messages, such as that of an order.
     const failed = [...printed.matchAll(/^fail {2}(\w+)/gm)]
       .map(([, check]) => check)
       .filter((check) => check !== 'leaks')

@@ -27,13 +27,13 @@ beforeAll(async () => {
     () => [1],
     () => ({ status: 401 }),
   )
-  // It repeats all that it was sent: the key, the password, the reference and the answer.
+  // It repeats everything that it was sent: the key, the password, the reference and the answer.
   const model = await serveModel(({ headers, body: { messages } }) => {
-    const said = messages.map(({ content }) => String(content).match(/\S+-marker-\S+\w/gu))
-    return apiError(400, `refused: ${headers['api-key']} ${secrets.judgePassword} ${said}`)
+    const repeated = messages.map(({ content }) => String(content).match(/\S+-marker-\S+\w/gu))
+    return apiError(400, `refused: ${headers['api-key']} ${secrets.judgePassword} ${repeated}`)
   })
   const withPassword = new URL(home.url)
-  // Where the server trusts this machine, any password will do.
+  // If Postgres trusts local connections, any password works.
   if (withPassword.password === '') withPassword.password = secrets.databasePassword
   else secrets.databasePassword = withPassword.password
   const env = {
@@ -48,7 +48,7 @@ beforeAll(async () => {
     JUDGE_URL: model.url.replace('http://', `http://user:${secrets.judgePassword}@`),
     JUDGE_MODEL: 'm',
     JUDGE_API_KEY: secrets.judgeKey,
-    // The judge's library writes its requests to the log when it is told to.
+    // The judge's library writes its requests to the log if it is configured to.
     OPENAI_LOG: 'debug',
   }
   server = spawnServer(folder, env, entry)
@@ -70,9 +70,12 @@ beforeAll(async () => {
 
   // Starts that fail.
   refusedToStart = ''
-  const away = new URL(withPassword)
-  away.port = '1'
-  for (const wrong of [{ DATABASE_URL: away.href }, { DATABASE_URL: `${away.href}@`, JWT_SECRET: 'marker-0005' }]) {
+  const unreachable = new URL(withPassword)
+  unreachable.port = '1'
+  for (const wrong of [
+    { DATABASE_URL: unreachable.href },
+    { DATABASE_URL: `${unreachable.href}@`, JWT_SECRET: 'marker-0005' },
+  ]) {
     const failing = spawnServer(folder, { ...env, ...wrong }, entry)
     expect(await failing.ended).toBe(1)
     refusedToStart += failing.written.out + failing.written.err
@@ -94,7 +97,7 @@ const tablesWith = (marker: string) => [
 ]
 
 describe('after successes and failures of every kind', () => {
-  it('no key, token, password or secret stands in the log, in an answer, in the database or in a failed start', () => {
+  it('no key, token, password or secret appears in the log, an answer, the database or the output of a failed start', () => {
     expect(logOf(server).length).toBeGreaterThan(20)
     expect(refusedToStart).toContain('DATABASE_URL')
     const everything = [written(), refusedToStart, ...answers.map(({ text }) => text), ...rows.map(({ row }) => row)]
@@ -104,19 +107,19 @@ describe('after successes and failures of every kind', () => {
     expect(everything.join('\n')).not.toMatch(/marker-000\d/)
   })
 
-  it('the reference stands in the items alone: in no line of the log and in no answer', () => {
+  it('the reference is stored in the items only, and appears in no log line and no answer', () => {
     expect(tablesWith(reference)).toEqual(['public.items'])
     expect(written()).not.toContain(reference)
     expect(answers.filter(({ text }) => text.includes(reference))).toEqual([])
   })
 
-  it('the task stands in the items alone', () => {
+  it('the task is stored in the items only', () => {
     expect(tablesWith(question)).toEqual(['public.items'])
     expect(written()).not.toContain(question)
     expect(answers.filter(({ text }) => text.includes(question))).toEqual([])
   })
 
-  it('arguments stand with their call and in the answers to it, and samples with their grading', () => {
+  it('arguments are stored with their call and appear in its answers; samples are stored with their grading', () => {
     expect(tablesWith(argument)).toEqual(['public.tool_calls'])
     expect(tablesWith(answer)).toEqual(['public.grades'])
     expect(written()).not.toContain(argument)

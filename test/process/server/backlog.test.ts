@@ -5,7 +5,7 @@ import { createTestDatabase } from '../../support/database.ts'
 import { addressOf, kill, spawnServer } from '../../support/server-process.ts'
 import { makeFolder, removeFolder } from '../../support/temporary.ts'
 
-/** How many connections a frozen process can have waiting at most, by the system's own limit. */
+/** The system's limit on the connections that can wait for a frozen process. */
 const allowed = () => {
   try {
     return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
@@ -22,17 +22,17 @@ it('queues the new connections of a burst while it cannot accept any of them', a
   try {
     const port = Number(new URL(await addressOf(server)).port)
     server.child.kill('SIGSTOP')
-    const knocking = Math.min(900, allowed())
+    const count = Math.min(900, allowed())
     let connected = 0
-    for (let n = 0; n < knocking; n += 1) {
+    for (let n = 0; n < count; n += 1) {
       const socket = connect(port, '127.0.0.1', () => {
         connected += 1
       })
       socket.on('error', () => undefined)
       sockets.push(socket)
     }
-    // A connection that was turned away tries again, in vain while the server is frozen.
-    await expect.poll(() => connected, { timeout: 5_000 }).toBe(knocking)
+    // The kernel retries a connection that was not queued, which cannot succeed while the server is frozen.
+    await expect.poll(() => connected, { timeout: 5_000 }).toBe(count)
   } finally {
     for (const socket of sockets) socket.destroy()
     server.child.kill('SIGCONT')

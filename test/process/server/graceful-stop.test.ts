@@ -41,7 +41,7 @@ async function start(env: Record<string, string>) {
   return { ...server, url: await addressOf(server) }
 }
 
-/** Asks over an agent's connection; rejects when that is cut off before the answer is complete. */
+/** Sends a request over an agent's connection; rejects if that closes before the answer is complete. */
 async function ask(agent: Agent | undefined, url: string, body?: unknown, onSent = () => {}) {
   const asked = request(url, { ...(agent && { agent }), method: body === undefined ? 'GET' : 'POST' })
   asked.once('finish', onSent).end(body === undefined ? undefined : JSON.stringify(body))
@@ -60,13 +60,13 @@ const effectsOf = async (rollout: string) =>
     ({ attempt }) => attempt,
   )
 
-describe('a server that is told to stop under load', () => {
+describe('a server that receives SIGTERM under load', () => {
   it('answers every request that had begun, announces on each connection that it closes, and exits with 0', async () => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '15' })
     const counted = { before: 0, after: 0 }
     let isStopping = false
     const answered: string[] = []
-    // Each asks over one connection, at once again after each answer, until it is told that this one closes.
+    // Each client sends one request after another over one connection, until an answer announces that it closes.
     const client = async (n: number) => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
       const tool = n % 4 === 0 ? 'write' : 'read'
@@ -80,7 +80,7 @@ describe('a server that is told to stop under load', () => {
       }
     }
     const clients = Array.from({ length: 40 }, (_, n) => client(n))
-    // These have a connection, and say nothing before the server is told to stop.
+    // These hold an idle connection when the signal arrives.
     const late = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ keepAlive: true, maxSockets: 1 })]
     for (const agent of late) expect((await ask(agent, `${url}/readyz`)).status).toBe(200)
     const quiet = connect(Number(new URL(url).port), '127.0.0.1')
@@ -112,11 +112,11 @@ describe('a server that is told to stop under load', () => {
 
   it('answers connections that the system has queued but the server has not accepted yet', async () => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '15' })
-    // While it is frozen its system takes connections and what is sent on them; the signal is there before it accepts one.
+    // While it is frozen, the kernel queues connections and their data; the signal is pending before the server accepts one.
     child.kill('SIGSTOP')
     let sent = 0
     const asked = Array.from({ length: 100 }, (_, n) => {
-      const call = ask(undefined, `${url}/tools/read`, toolCall('read', `knocks-${n}`, 'a'), () => {
+      const call = ask(undefined, `${url}/tools/read`, toolCall('read', `queued-${n}`, 'a'), () => {
         sent += 1
       })
       return call.then(({ status }) => status, String)
@@ -129,7 +129,7 @@ describe('a server that is told to stop under load', () => {
   })
 
   it.each(['waits for', 'has given up'])(
-    'gives back the claim of a call whose client %s its answer, so that another replica goes on at once',
+    'releases the claim of a call whose client %s its answer, so that another replica takes over at once',
     async (it) => {
       const rollout = it.replaceAll(' ', '-')
       const [here, there] = [await start({ DRAIN_SECONDS: '0.5' }), await start({ DRAIN_SECONDS: '0.5' })]

@@ -33,7 +33,7 @@ afterAll(async () => {
   await removeFolder(folder)
 })
 
-/** Starts the server with these variables beside where its database is. */
+/** Starts the server with these variables and the address of its database. */
 function spawn(env: Record<string, string>, cwd = folder): ServerProcess {
   const server = spawnServer(cwd, { DATABASE_URL: home.url, PORT: '0', ...env })
   processes.push(server)
@@ -57,10 +57,10 @@ const postTo = (url: string, body: unknown, headers: Record<string, string> = {}
     body: JSON.stringify(body),
   })
 
-/** Locks a table against everybody; gives the function that lets it go. */
+/** Locks a table exclusively; returns the function that releases it. */
 const lock = (table: string) => hold((tx) => tx`lock table ${tx(table)} in access exclusive mode`)
 
-/** Keeps what a statement locks; gives the function that lets it go. */
+/** Holds the locks of a statement; returns the function that releases them. */
 async function hold(statement: (tx: TransactionSql) => PromiseLike<unknown>): Promise<() => Promise<void>> {
   let release = () => {}
   let locked = () => {}
@@ -117,15 +117,15 @@ describe('the server process', () => {
     expect(lines.at(-1)?.msg).toContain('stopping')
   })
 
-  it('finishes the running request when it is told to stop, accepts no other, and exits with 0', async () => {
+  it('finishes the running request on SIGTERM, accepts no other, and exits with 0', async () => {
     const { url, child, ended } = await start()
     // The record of the call waits for this lock, so that the request is known to run.
     const release = await lock('tool_calls')
     const running = postTo(`${url}/tools/list`, call('while-stopping', { path: '' }))
     await somebodyWaits()
     child.kill('SIGTERM')
-    const knock = () => fetch(`${url}/healthz`).then(String, () => 'refused')
-    await expect.poll(knock).toBe('refused')
+    const connect = () => fetch(`${url}/healthz`).then(String, () => 'refused')
+    await expect.poll(connect).toBe('refused')
     expect(child.exitCode).toBeNull()
     await release()
     expect([(await running).status, await ended]).toEqual([200, 0])
@@ -147,17 +147,17 @@ describe('the server process', () => {
     expect(await ended).toBe(0)
   })
 
-  it('does not exit before the failures are recorded that the database does not have yet', async () => {
+  it('does not exit before it has recorded failures that the database does not have yet', async () => {
     const server = await start({ DRAIN_SECONDS: '0.2' })
-    await database.sql`alter table tool_calls add constraint away check (call_id <> 'handed-in')`
+    await database.sql`alter table tool_calls add constraint blocked check (call_id <> 'handed-in')`
     const answer = postTo(`${server.url}/tools/list`, call('handed-in', { path: '' }))
     await expect.poll(() => logOf(server).map(({ code }) => code)).toContain('failure_not_recorded')
     server.child.kill('SIGTERM')
     expect((await answer).status).toBe(503)
-    // Longer than a stop takes that waits for nothing more.
+    // Longer than a stop that has nothing left to wait for.
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     expect(server.child.exitCode).toBeNull()
-    await database.sql`alter table tool_calls drop constraint away`
+    await database.sql`alter table tool_calls drop constraint blocked`
     expect(await server.ended).toBe(0)
     const rows = await database.sql`select outcome from tool_calls where call_id = 'handed-in'`
     expect([...rows]).toEqual([{ outcome: 'failed' }])
@@ -179,20 +179,16 @@ describe('the server process refuses to start', () => {
     ['a wrong variable', { PORT: 'eighty', LOG_LEVEL: 'loud' }, 'PORT was "eighty"; it must be a whole number'],
     ['no key on an address that others can reach', { HOST: '0.0.0.0' }, 'set API_KEYS, JWT_SECRET or JWT_JWKS_URL'],
     [
-      'a database that is not there',
+      'a port on which no database listens',
       { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d' },
       'at 127.0.0.1:1, which DATABASE_URL names: connect ECONN',
     ],
     [
-      'a database that is at none of the addresses of a name',
+      'a host name with no database at any of its addresses',
       { DATABASE_URL: 'postgres://u:hunter2@localhost:1/d' },
       'at localhost:1, which DATABASE_URL names: connect ECONNREFUSED',
     ],
-    [
-      'an address that is not this machine’s',
-      { HOST: '192.0.2.1', API_KEYS: 'a-key-of-sixteen-characters' },
-      'HOST 192.0.2.1',
-    ],
+    ['an address of another machine', { HOST: '192.0.2.1', API_KEYS: 'a-key-of-sixteen-characters' }, 'HOST 192.0.2.1'],
   ])('with %s: a message and 1', async (_, env: Record<string, string>, message) => {
     const { written, ended } = spawn(env)
     expect(await ended).toBe(1)

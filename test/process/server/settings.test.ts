@@ -70,7 +70,7 @@ describe('a server whose environment has settings', () => {
     for (const secret of [...Object.values(secrets), 'pass%2Fword', 'pass/word']) expect(all).not.toContain(secret)
   })
 
-  it('does not start where some are missing or wrong, and names all of them with the wrong variables of its own', async () => {
+  it('does not start if some are missing or invalid, and names all of them and its own invalid variables', async () => {
     const env = { DATABASE_URL: home.url, PORT: 'eighty', MAX_MAILS: 'many', MAIL_KEY: 'short' }
     const server = start('wrong', 'server', {}, env)
     expect(await server.ended).toBe(1)
@@ -83,7 +83,7 @@ describe('a server whose environment has settings', () => {
     expect(server.written.out).toBe('')
   })
 
-  it('says at its start where each key comes from', async () => {
+  it('logs at its start where each key comes from', async () => {
     const file = { ...secrets, JWT_SECRET: 'a secret of thirty-two bytes or more' }
     const server = start('keys', 'server', file, {
       DATABASE_URL: home.url,
@@ -127,7 +127,7 @@ describe('scorekeeper config', () => {
       expect(out).not.toContain(secret)
   })
 
-  it('gives the same as JSON, and ends with 1 where the server would not start', async () => {
+  it('prints the same as JSON, and exits with 1 if the server would not start', async () => {
     const { code, out, err } = await config('json', {}, { MAIL_URL: 'mail', PORT: '-1' }, 'config', '--json')
     expect(code).toBe(1)
     expect(err.trim().split('\n')).toEqual([

@@ -27,7 +27,7 @@ const codes = (env: Record<string, string>, hasEnvFile: boolean) =>
 describe('a server in production', () => {
   const database = { DATABASE_URL: 'postgres://u@h/d' }
 
-  it('warns of an embedded database, and of a .env file that it does not read; another says nothing', () => {
+  it('warns about an embedded database and a .env file that it does not read; otherwise there is no warning', () => {
     expect(codes({ NODE_ENV: 'production' }, true)).toEqual(['embedded_in_production', 'env_file_ignored'])
     expect(codes({ NODE_ENV: 'production', ...database }, false)).toEqual([])
     expect(codes({ NODE_ENV: 'production', ...database }, true)).toEqual(['env_file_ignored'])
@@ -55,7 +55,7 @@ describe('a server in production', () => {
 })
 
 describe('npm start', () => {
-  it('leaves no server behind when npm is told to end', async () => {
+  it('leaves no server running when npm is terminated', async () => {
     const cwd = join(folder, 'npm')
     mkdirSync(cwd)
     const start = `node --import "${import.meta.resolve('tsx')}" "${serverEntry}"`

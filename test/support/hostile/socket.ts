@@ -1,31 +1,31 @@
 import { connect } from 'node:net'
 
-/** What goes over a connection in turn: bytes, a pause in milliseconds, or an end of one kind. */
+/** A step of a connection: bytes to send, a pause in milliseconds, or a way to end it. */
 export type Step = string | Uint8Array | number | 'END' | 'RESET'
 
 /**
- * Says something raw to a server and gives what came back until it closed, so many answers and a moment for one too many
- * had come, `patience` ms passed, or `RESET`.
+ * Sends raw bytes to a server. Returns what it received until the server closed the connection, `timeoutMs` passed or a
+ * `RESET` step; or until 30 ms after the nth answer of `answers`, so that a surplus answer is seen.
  */
 export function converse(
   port: number,
   steps: readonly Step[],
-  { patience = 5_000, answers = Number.POSITIVE_INFINITY } = {},
+  { timeoutMs = 5_000, answers = Number.POSITIVE_INFINITY } = {},
 ): Promise<string> {
   return new Promise((resolve) => {
-    let heard = ''
+    let received = ''
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-    const over = () => {
+    const finish = () => {
       clearTimeout(timer)
       socket.destroy()
-      resolve(heard)
+      resolve(received)
     }
-    const timer = setTimeout(over, patience)
+    const timer = setTimeout(finish, timeoutMs)
     socket.on('data', (chunk: Buffer) => {
-      heard += chunk.toString('latin1')
-      if (statuses(heard).length >= answers) setTimeout(over, 30)
+      received += chunk.toString('latin1')
+      if (statuses(received).length >= answers) setTimeout(finish, 30)
     })
-    socket.on('end', over).on('error', over).on('close', over)
+    socket.on('end', finish).on('error', finish).on('close', finish)
     socket.on('connect', async () => {
       for (const step of steps) {
         if (socket.destroyed) return
@@ -33,18 +33,18 @@ export function converse(
         else if (step === 'END') socket.end()
         else if (step === 'RESET') {
           socket.resetAndDestroy()
-          over()
+          finish()
         } else socket.write(step)
       }
     })
   })
 }
 
-/** The statuses of the answers that came, in order. */
-export const statuses = (heard: string): number[] =>
-  [...heard.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => Number(status))
+/** The statuses of the received answers, in order. */
+export const statuses = (received: string): number[] =>
+  [...received.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => Number(status))
 
-/** A raw POST with these header lines beside its host. */
+/** A raw POST with a host and these header lines. */
 export const post = (path: string, body: string, ...headers: readonly string[]): string =>
   [`POST ${path} HTTP/1.1`, 'host: 127.0.0.1', ...headers, '', body].join('\r\n')
 

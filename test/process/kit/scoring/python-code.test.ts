@@ -33,7 +33,7 @@ describe('Python code without comments and strings', () => {
     [`f'{"'"}'; exec(x) #"`, 'within'],
   ])('%j cannot be read: %s', (text, reason) => expect(codeOf(text)).toContain(reason))
 
-  it('keeps the text of strings when it is told to, and no comment', () =>
+  it('keeps the text of strings on request, but no comments', () =>
     expect(stripPython("a = '# b'  # c", { keepStrings: true })).toEqual({ ok: true, code: "a = '# b'  " }))
 
   it('agrees with Python on where strings and comments end', () => {
@@ -62,7 +62,7 @@ describe('Python code without comments and strings', () => {
     ))
 })
 
-/** The names that Python itself sees in texts, null for those that are no Python. */
+/** The names that Python itself sees in texts, null for those that are not valid Python. */
 function pythonNames(texts: readonly string[]): (string[] | null)[] {
   const program = `
 import ast, io, json, sys, tokenize, warnings

@@ -67,7 +67,7 @@ describe('a process of a grading', () => {
   it('is killed when the signal aborts, and rejects with its reason', async () => {
     const controller = new AbortController()
     const running = runChild(child('sleep 600'), controller.signal)
-    const reason = new Error('the trainer went away')
+    const reason = new Error('the trainer disconnected')
     const rejected = expect(running).rejects.toBe(reason)
     await expect.poll(descendants).not.toEqual([])
     const pids = descendants()
@@ -76,12 +76,12 @@ describe('a process of a grading', () => {
     await expect.poll(() => pids.filter(isAlive)).toEqual([])
   })
 
-  it('is not waited for while a detached child keeps its pipes', async () => {
+  it('ends without waiting for a detached child that holds its pipes', async () => {
     // A process in another session is outside the group; with namespaces it ends with them.
-    const away = `${JSON.stringify(process.execPath)} -e ${JSON.stringify(
+    const script = `${JSON.stringify(process.execPath)} -e ${JSON.stringify(
       "const c = require('child_process').spawn('sleep', ['600'], { detached: true, stdio: 'inherit' }); require('fs').writeSync(3, String(c.pid)); process.exit(0)",
     )}`
-    const { code, result } = await runChild(child(away), never)
+    const { code, result } = await runChild(child(script), never)
     expect(code).toBe(0)
     expect(isAlive(Number(result))).toBe(true)
     process.kill(Number(result), 'SIGKILL')

@@ -22,7 +22,7 @@ async function run(source: string, settings: PythonSettings = {}, item: unknown 
   return createPythonRunner(settings)({ type: 'python', source }, { sample: {}, item }, signal)
 }
 /** The score of the code, or the details of its error. */
-async function said(lines: readonly string[], settings: PythonSettings = {}, item: unknown = {}): Promise<string> {
+async function outcomeOf(lines: readonly string[], settings: PythonSettings = {}, item: unknown = {}): Promise<string> {
   const answer = await run(doing(...lines), settings, item)
   return answer.ok ? `scored ${answer.score}` : (answer.errors.python_grader_runtime_error_details ?? answer.reason)
 }
@@ -77,7 +77,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
       ['import urllib.request', `return urllib.request.urlopen("http://127.0.0.1:${port}").status`],
       ['import socket', 'return len(socket.gethostbyname("localhost"))'],
     ]) {
-      expect(await said(lines, settings)).toMatch(/a grader may not/)
+      expect(await outcomeOf(lines, settings)).toMatch(/a grader may not/)
     }
     expect(reached).toEqual([])
     await new Promise((resolve) => server.close(resolve))
@@ -98,7 +98,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     ['import sqlite3', 'sqlite3.connect("/tmp/a.sqlite")'],
     ['import sqlite3', 'sqlite3.connect("file:/tmp/a.sqlite", uri=True)'],
   ])('is refused: %s; %s', async (...lines) => {
-    expect(await said(lines, settings)).toMatch(/PermissionError: a grader may not/)
+    expect(await outcomeOf(lines, settings)).toMatch(/PermissionError: a grader may not/)
   })
 
   it('writes no file', async () => {
@@ -116,7 +116,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
       ['import shutil', `shutil.rmtree("${folder}")`],
       ['import tempfile', 'tempfile.TemporaryFile(dir="/tmp")'],
     ]) {
-      expect(await said(lines, settings)).toMatch(/PermissionError: a grader may not/)
+      expect(await outcomeOf(lines, settings)).toMatch(/PermissionError: a grader may not/)
     }
     expect(existsSync(file)).toBe(true)
     rmSync(folder, { recursive: true })
@@ -147,11 +147,11 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     chmodSync(folder, 0o777)
     const path = JSON.stringify(join(folder, 'left'))
     // Whatever the error is, the folder must stay empty.
-    const told = await said(
+    const outcome = await outcomeOf(
       lines.map((line) => line.replaceAll('PATH', path)),
       settings,
     )
-    expect(told).not.toMatch(/^scored/)
+    expect(outcome).not.toMatch(/^scored/)
     expect(readdirSync(folder)).toEqual([])
     expect(existsSync('/dev/shm/left')).toBe(false)
     rmSync(folder, { recursive: true })
@@ -161,7 +161,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
     chmodSync(folder, 0o777)
     const making = JSON.stringify(`import os; os.mkdir("${folder}/made")`)
-    const tell = await said(
+    const outcome = await outcomeOf(
       [
         'import importlib',
         'for name in ("_xxsubinterpreters", "_interpreters", "concurrent.interpreters"):',
@@ -175,14 +175,14 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
       ],
       settings,
     )
-    expect(tell).toBe('scored 0')
+    expect(outcome).toBe('scored 0')
     expect(readdirSync(folder)).toEqual([])
     rmSync(folder, { recursive: true })
   })
 
   it('can replace the code of its own functions, as numpy and asyncio do', async () => {
     const lines = ['def one(): return 1', 'def two(): return 2', 'one.__code__ = two.__code__', 'return one()']
-    expect(await said(lines, settings)).toBe('scored 2')
+    expect(await outcomeOf(lines, settings)).toBe('scored 2')
   })
 
   it('cannot replace the code of the functions that guard it', async () => {
@@ -196,7 +196,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
       'def anything(path): return True',
       'for name in ("readable", "hook"): guard[name].__code__ = anything.__code__',
     ]
-    expect(await said(lines, settings)).toMatch(/PermissionError: a grader may not replace the code/)
+    expect(await outcomeOf(lines, settings)).toMatch(/PermissionError: a grader may not replace the code/)
   })
 
   it('runs asyncio', async () => {
@@ -208,7 +208,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
       'async def both(): return await asyncio.gather(half(1), half(2))',
       'return sum(asyncio.run(both()))',
     ]
-    expect(await said(lines, settings)).toBe('scored 1.5')
+    expect(await outcomeOf(lines, settings)).toBe('scored 1.5')
   })
 
   it.each([
@@ -218,39 +218,41 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     ['rapidfuzz', 'rapidfuzz.fuzz.ratio("a", "a") / 100'],
   ])('uses %s if it is installed', async (name, expression) => {
     const root = name.split('.')[0]
-    const told = await said([`import ${name}`, `return ${expression}`], settings)
-    if (told.includes(`No module named '${root}'`)) return
-    expect(told).toMatch(/^scored (1|0\.9{6}\d*)$/)
+    const outcome = await outcomeOf([`import ${name}`, `return ${expression}`], settings)
+    if (outcome.includes(`No module named '${root}'`)) return
+    expect(outcome).toMatch(/^scored (1|0\.9{6}\d*)$/)
   })
 
   it('reads only Python’s own files', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
     writeFileSync(join(folder, '.env'), 'SECRET=hunter2', { mode: 0o644 })
     for (const path of [`${folder}/.env`, '/etc/passwd', '/usr/share/../../etc/passwd', 'grader.py']) {
-      expect(await said([`raise Exception(open("${path}").read())`], settings)).toMatch(/may not read files outside/)
+      expect(await outcomeOf([`raise Exception(open("${path}").read())`], settings)).toMatch(
+        /may not read files outside/,
+      )
     }
     rmSync(folder, { recursive: true })
-    expect(await said(['import os', `return len(os.listdir("/etc"))`], settings)).toMatch(/may not list folders/)
+    expect(await outcomeOf(['import os', `return len(os.listdir("/etc"))`], settings)).toMatch(/may not list folders/)
     const ofPython = [
       'import json, inspect',
       'return len(inspect.getsource(json)) > 100 and open("/dev/urandom").fileno() > 0',
     ]
-    expect(await said(ofPython, settings)).toBe('scored 1')
+    expect(await outcomeOf(ofPython, settings)).toBe('scored 1')
   })
 
   it('finds nothing of the server’s environment', async () => {
     process.env['SECRET_OF_THE_SERVER'] = 'hunter2'
-    const names = await said(['import os', 'raise Exception(" ".join(sorted(os.environ)))'], settings)
+    const names = await outcomeOf(['import os', 'raise Exception(" ".join(sorted(os.environ)))'], settings)
     expect(names.split('Exception: ')[1]?.split(' ')).toEqual(Object.keys(environment).sort())
     for (const pid of ['self', '1', String(process.pid)]) {
       const lines = [`raise Exception(open("/proc/${pid}/environ", "rb").read())`]
-      expect(await said(lines, settings)).toMatch(/may not read files outside/)
+      expect(await outcomeOf(lines, settings)).toMatch(/may not read files outside/)
     }
     delete process.env['SECRET_OF_THE_SERVER']
   })
 
   it('is not root', async () => {
-    expect(await said(['import os', 'return os.getuid() == 0 or os.geteuid() == 0'], settings)).toBe('scored 0')
+    expect(await outcomeOf(['import os', 'return os.getuid() == 0 or os.geteuid() == 0'], settings)).toBe('scored 0')
   })
 
   it.each(['print("x" * 1000)', 'print("x" * 1000, file=sys.stderr)', 'sys.stdout.write("x" * 100_000_000)'])(
@@ -265,7 +267,7 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
     const names = `ast bisect collections csv dataclasses datetime decimal difflib fractions functools heapq html io itertools
       json math operator random re sqlite3 statistics string textwrap typing unicodedata urllib.parse uuid
       xml.etree.ElementTree zoneinfo`
-    expect(await said([`import ${names.split(/\s+/).join(', ')}`, 'return 1'], settings)).toBe('scored 1')
+    expect(await outcomeOf([`import ${names.split(/\s+/).join(', ')}`, 'return 1'], settings)).toBe('scored 1')
   })
 })
 
@@ -273,12 +275,12 @@ describe.runIf(interpreter.found).each(ways)('the code of a Python grader, start
 describe.runIf(interpreter.found && onLinux).each(ways)('the kernel, %s', (_way, settings) => {
   it('prevents threads and processes, which the hook does not see', async () => {
     const thread = ['import threading', 'for _ in range(20): threading.Thread(target=threading.Event().wait).start()']
-    expect(await said(thread, settings)).toContain("can't start new thread")
+    expect(await outcomeOf(thread, settings)).toContain("can't start new thread")
   })
 
   it('prevents every write to a file, which the hook does not see', async () => {
     const memory = ['import os', 'return os.write(os.memfd_create("x"), b"x")']
-    expect(await said(memory, settings)).toContain('File too large')
+    expect(await outcomeOf(memory, settings)).toContain('File too large')
   })
 
   it('limits its memory', async () => {
@@ -303,13 +305,13 @@ describe.runIf(interpreter.found && onLinux).each(found)(
     const apart = way.found && ['bubblewrap', 'namespaces'].includes(way.confinement.isolation)
     // The code cannot open files in /proc, but it can read where its links point.
     it.each(['net', 'ipc', 'pid'])('have their own %s, otherwise the server’s', async (kind) => {
-      const own = await said(['import os', `raise Exception(os.readlink("/proc/self/ns/${kind}"))`], settings)
+      const own = await outcomeOf(['import os', `raise Exception(os.readlink("/proc/self/ns/${kind}"))`], settings)
       expect(own).toContain(`${kind}:[`)
       expect(own.includes(readlinkSync(`/proc/self/ns/${kind}`))).toBe(!apart)
     })
 
     it('contain only the process of the grading', async () => {
-      expect(await said(['import os', 'return os.getpid()'], settings)).toMatch(
+      expect(await outcomeOf(['import os', 'return os.getpid()'], settings)).toMatch(
         apart ? /^scored [12]$/ : /^scored \d{2,}$/,
       )
     })
@@ -325,10 +327,12 @@ describe.runIf(wrapped)('bubblewrap, if it is installed', () => {
     async (_, way) => {
       const folder = mkdtempSync(join(tmpdir(), 'guarded-'))
       const settings = { confinements: [way] }
-      expect(await said(['import os', 'return os.path.isdir("/tmp")'], settings)).toBe('scored 1')
-      expect(await said(['import os', `return os.path.exists("${folder}")`], settings)).toBe('scored 0')
-      expect(await said(['import os', 'return bool(os.statvfs("/").f_flag & os.ST_RDONLY)'], settings)).toBe('scored 1')
-      expect(await said(['import os', 'return bool(os.statvfs("/usr").f_flag & os.ST_RDONLY)'], settings)).toBe(
+      expect(await outcomeOf(['import os', 'return os.path.isdir("/tmp")'], settings)).toBe('scored 1')
+      expect(await outcomeOf(['import os', `return os.path.exists("${folder}")`], settings)).toBe('scored 0')
+      expect(await outcomeOf(['import os', 'return bool(os.statvfs("/").f_flag & os.ST_RDONLY)'], settings)).toBe(
+        'scored 1',
+      )
+      expect(await outcomeOf(['import os', 'return bool(os.statvfs("/usr").f_flag & os.ST_RDONLY)'], settings)).toBe(
         'scored 1',
       )
       rmSync(folder, { recursive: true })

@@ -27,7 +27,7 @@ afterAll(async () => {
   await removeFolder(folder)
 })
 
-/** Stops all processes of the Postgres where they are: connections are still taken by the kernel, and nobody answers. */
+/** Suspends all processes of Postgres: the kernel still accepts connections, but no query is answered. */
 async function freeze(): Promise<void> {
   const [postmaster] = await database.sql`select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid`
   const others = await database.sql`select pid from pg_stat_activity`

@@ -24,8 +24,8 @@ let embedded: Embedded
 let entrance: Server
 let database: Database
 
-// A Postgres of this file's own, stopped and started for real; it comes back on another port, so that a fixed one
-// leads to wherever it is.
+// This file's own Postgres is stopped and started for real. It comes back on another port, so a proxy on a fixed port
+// leads to it.
 beforeAll(async () => {
   folder = makeFolder()
   await start()
@@ -91,7 +91,7 @@ describe('a server whose database is unavailable', () => {
     await embedded.stop()
 
     const requests = [
-      ...kinds.map((kind) => [`/tools/${kind}`, toolCall(kind, 'away', kind)] as const),
+      ...kinds.map((kind) => [`/tools/${kind}`, toolCall(kind, 'unavailable', kind)] as const),
       ['/tools/none', toolCall('none', 'before', 'a')] as const,
       ['/tools/nothing', toolCall('nothing', 'before', 'b')] as const,
       ['/tools/none', {}] as const,
@@ -122,21 +122,21 @@ describe('a server whose database is unavailable', () => {
       const held = gate()
       const { tools } = toolsAt(held)
       const app = testApp(database, { tools, graders: [one], limits: { leaseSeconds: 1 } })
-      const call = toolCall(kind, `went-${kind}`, 'a')
+      const call = toolCall(kind, `stopped-${kind}`, 'a')
       const running = post(app, `/tools/${kind}`, call)
       await held.reached
       await embedded.stop()
       held.open()
-      const away = await Promise.all([running, post(app, '/grade', gradingOf(`went-${kind}`, 'x'))])
-      for (const { status, body } of away) {
+      const answers = await Promise.all([running, post(app, '/grade', gradingOf(`stopped-${kind}`, 'x'))])
+      for (const { status, body } of answers) {
         expect(status).toBeGreaterThanOrEqual(500)
         expect(body).not.toHaveProperty('score')
       }
       await start()
       const retried = async () => (await post(app, `/tools/${kind}`, call)).body.output
       await expect.poll(retried, { timeout: 15_000 }).toBe(kind)
-      expect((await post(app, '/grade', gradingOf(`went-${kind}`, 'x'))).body).toEqual({ score: 1 })
-      const rows = await database.sql`select seq, outcome from tool_calls where rollout_id = ${`went-${kind}`}`
+      expect((await post(app, '/grade', gradingOf(`stopped-${kind}`, 'x'))).body).toEqual({ score: 1 })
+      const rows = await database.sql`select seq, outcome from tool_calls where rollout_id = ${`stopped-${kind}`}`
       expect([...rows]).toEqual([{ seq: 1, outcome: 'ok' }])
     },
   )
@@ -154,10 +154,10 @@ describe('a server whose database is unavailable', () => {
       expect((await post(app, `/tools/${name}`, toolCall(name, `remembered-${name}`, 'b'))).status).toBe(503)
     }
     await start()
-    // No retry comes, and the trainer asks for a score all the same.
+    // The calls are never retried, and the trainer asks for a score anyway.
     await expect.poll(async () => (await app.request('/readyz')).status, { timeout: 10_000 }).toBe(200)
     for (const name of names) {
-      // Whatever of the pool is still coming back is a 5xx as well; a score there must never be.
+      // While the pool reconnects, another 5xx is fine, but never a score.
       const grading = async () => {
         const { body } = await post(app, '/grade', gradingOf(`remembered-${name}`, 'x'))
         return body.error?.code ?? 'scored'

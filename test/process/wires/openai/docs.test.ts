@@ -57,7 +57,7 @@ describe('the page on graders in OpenAI’s format', () => {
     }
   })
 
-  it('tells of every flag', () => {
+  it('documents every flag', () => {
     const flags = Object.entries(graderErrors()).flatMap(([flag, unset]) => (unset === false ? [flag] : []))
     expect(flags).toHaveLength(11)
     for (const flag of flags) expect(page).toMatch(new RegExp(`^\\| \`${flag}\` \\|`, 'mu'))

@@ -111,7 +111,7 @@ describe('a grader that is a JSON file', () => {
     expect(await grades('json-multi')).toMatchObject([{ score: -150, parts: { right: 1, wrong: 0 } }])
   })
 
-  it('makes the rollout ungradable if nobody answers, and never gives a number', async () => {
+  it('makes the rollout ungradable if its judge or Python does not answer, and never gives a number', async () => {
     const judged = { type: 'score_model', model: 'm', input: [{ role: 'user', content: '{{sample.output_text}}' }] }
     const log = keepingLog()
     const app = serving(
@@ -125,8 +125,8 @@ describe('a grader that is a JSON file', () => {
         { outcome: 'ungradable', score: null, code: 'grader_unanswered' },
       ])
     }
-    const said = log.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts['flags'])
-    expect(said).toEqual([['model_grader_server_error'], ['python_grader_server_error']])
+    const logged = log.lines.filter(({ level }) => level === 'error').map(({ facts }) => facts['flags'])
+    expect(logged).toEqual([['model_grader_server_error'], ['python_grader_server_error']])
   })
 
   it('fails if the grader or the item is at fault, and never gives a number', async () => {
@@ -171,12 +171,12 @@ describe('a grader that is a JSON file', () => {
       'own.json': { type: 'endpoint', url: 'https://rft.example.com/graders/fine' },
     }
     serving(files, { log, publicUrl: 'https://rft.example.com' })
-    const said = log.lines.map(({ level, facts, message }) => [
+    const logged = log.lines.map(({ level, facts, message }) => [
       level,
       facts['grader'],
       /[A-Z]+_[A-Z]+/.exec(message)?.[0],
     ])
-    expect(said).toEqual([
+    expect(logged).toEqual([
       ['warn', 'all', 'JUDGE_URL'],
       ['warn', 'all', 'EMBEDDINGS_URL'],
       ['warn', 'away', 'ALLOWED_ADDRESSES'],
@@ -244,7 +244,7 @@ function writtenEntry(files: Readonly<Record<string, unknown>>): { readonly cwd:
 }
 
 describe('a server process', () => {
-  it('serves the graders of its folder, beside those that are code', async () => {
+  it('serves the graders of its folder together with those that are code', async () => {
     const { cwd, entry } = writtenEntry({ 'exact.json': equal })
     const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0' }, entry)
     const url = await addressOf(server)

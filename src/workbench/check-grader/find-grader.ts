@@ -38,8 +38,7 @@ export class NotThereError extends Error {
 export async function findGrader(name: string, { served, folder, serve }: GraderPlaces): Promise<FoundGrader> {
   const known = served.find((grader) => grader.name === name)
   if (known !== undefined) {
-    const beside = existing(`${folder}/${name}.items.jsonl`) ?? existing(`${folder}/examples/${name}.items.jsonl`)
-    return { grader: known, itemsFile: beside }
+    return { grader: known, itemsFile: existing(`${folder}/${name}.items.jsonl`) }
   }
   const path = resolve(name)
   const ending = /\.(?:[cm]?[jt]s|json)$/.exec(name)?.[0]

@@ -1,5 +1,4 @@
-import { parseFormula } from '../../kit/scoring/formula/formula.ts'
-import { evaluateFormula } from '../../kit/scoring/formula/formula-value.ts'
+import { evaluateFormula, parseFormula } from '../../kit/scoring/formula/formula.ts'
 import type { MultiGrader, OpenAiGrader } from './check-grader.ts'
 import { type Graded, scored, unscored } from './graded.ts'
 import { graderErrors, joinErrors } from './grader-errors.ts'

@@ -1,7 +1,6 @@
 import type { Score } from '../../kit/scoring/score.ts'
-import { scoreBleu, scoreGleu } from '../../kit/scoring/similarity/bleu.ts'
 import { scoreMeteor } from '../../kit/scoring/similarity/meteor.ts'
-import { scoreRouge } from '../../kit/scoring/similarity/rouge.ts'
+import { scoreBleu, scoreGleu, scoreRouge } from '../../kit/scoring/similarity/overlap.ts'
 import { scoreRatio } from '../../kit/scoring/similarity/similarity.ts'
 import { cacheVectors, cosineBy, type VectorsOf } from './cosine.ts'
 import type { Runners, Similarity } from './runners.ts'

@@ -1,4 +1,3 @@
-import { formulaFunctions, operators } from './formula-functions.ts'
 import { FormulaError, type Token, tokensOf, told } from './formula-tokens.ts'
 
 /** One step of a formula in postfix order: push a number, push a variable, or replace the last `takes` by one. */
@@ -24,6 +23,45 @@ export interface Formula {
 export interface FormulaProblem {
   readonly message: string
   readonly at: number
+}
+
+/** A function of a formula: how many numbers it takes, and what it makes of them. */
+interface FormulaFunction {
+  /** Undefined for one or more. */
+  readonly takes: number | undefined
+  readonly apply: (...numbers: number[]) => number
+}
+
+/**
+ * The functions that a formula may call; `log` is the natural logarithm.
+ *
+ * @see https://platform.openai.com/docs/guides/graders (Multigraders: Functions)
+ */
+const formulaFunctions: ReadonlyMap<string, FormulaFunction> = new Map([
+  ['min', { takes: undefined, apply: Math.min }],
+  ['max', { takes: undefined, apply: Math.max }],
+  ['abs', { takes: 1, apply: Math.abs }],
+  ['floor', { takes: 1, apply: Math.floor }],
+  ['ceil', { takes: 1, apply: Math.ceil }],
+  ['exp', { takes: 1, apply: Math.exp }],
+  ['sqrt', { takes: 1, apply: Math.sqrt }],
+  ['log', { takes: 1, apply: Math.log }],
+])
+
+type Operator = (left: number, right: number) => number
+
+/** The signs that stand between two numbers, by how tightly they bind. */
+const operators = {
+  sums: new Map<string, Operator>([
+    ['+', (left, right) => left + right],
+    ['-', (left, right) => left - right],
+  ]),
+  products: new Map<string, Operator>([
+    ['*', (left, right) => left * right],
+    ['/', (left, right) => left / right],
+  ]),
+  power: (base: number, exponent: number) => base ** exponent,
+  negate: (number: number) => -number,
 }
 
 /** The longest formula, in UTF-16 units. */
@@ -145,4 +183,40 @@ function listed(only: string, names: Iterable<string>): string {
   const all = [...names]
   const some = all.slice(0, 10).join(', ')
   return all.length === 0 ? 'and no other' : `${only} ${some}${all.length > 10 ? ', …' : ''}`
+}
+
+/**
+ * The value of a formula for the scores of its variables.
+ *
+ * Every number on the way must be finite: `min(1, 1 / 0)` has no value, where JavaScript would say 1, because Python,
+ * which runs these formulas elsewhere, stops there too. A variable without a finite score is a problem as well. The
+ * value is never -0.
+ *
+ * @example evaluateFormula(formula, new Map([['name', 0.8], ['email', 1]])) // { ok: true, value: 0.9 }
+ */
+export function evaluateFormula(
+  formula: Formula,
+  scores: ReadonlyMap<string, number>,
+): { readonly ok: true; readonly value: number } | { readonly ok: false; readonly problem: FormulaProblem } {
+  const stack: number[] = []
+  for (const step of formula.steps) {
+    const value = run(step, stack, scores)
+    if (!Number.isFinite(value)) return { ok: false, problem: problemOf(step, value) }
+    stack.push(value)
+  }
+  return { ok: true, value: (stack.at(-1) ?? 0) + 0 }
+}
+
+function run(step: FormulaStep, stack: number[], scores: ReadonlyMap<string, number>): number {
+  if (step.kind === 'number') return step.value
+  if (step.kind === 'variable') return scores.get(step.name) ?? Number.NaN
+  return step.apply(...stack.splice(stack.length - step.takes, step.takes))
+}
+
+function problemOf(step: FormulaStep, value: number): FormulaProblem {
+  if (step.kind === 'number') return { message: 'a number of the formula is not finite', at: 0 }
+  const where = `(character ${step.at + 1})`
+  if (step.kind === 'variable') return { message: `${step.name} has no score ${where}`, at: step.at }
+  const what = Number.isNaN(value) ? 'no number' : 'an infinite number'
+  return { message: `"${step.sign}" makes ${what} of these scores ${where}`, at: step.at }
 }

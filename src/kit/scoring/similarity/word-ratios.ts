@@ -1,6 +1,5 @@
 import { commonLength } from './common-length.ts'
-import { codesOf } from './similarity.ts'
-import { splitWords } from './words.ts'
+import { codesOf, splitWords } from './words.ts'
 
 /**
  * How alike the shorter text is to the part of the longer that is most like it, from 0 to 1: RapidFuzz's `partial_ratio`

@@ -61,3 +61,8 @@ function countShared(ours: readonly number[], theirs: readonly number[]): number
   }
   return shared
 }
+
+/** The code points of a text: what the reference implementations call its characters. */
+export function codesOf(text: string): readonly number[] {
+  return Array.from(text, (character) => character.codePointAt(0) ?? 0)
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { scoreBleu, scoreGleu } from '../../../../src/kit/scoring/similarity/bleu.ts'
+import { scoreBleu, scoreGleu } from '../../../../src/kit/scoring/similarity/overlap.ts'
 import { countGrams } from '../../../../src/kit/scoring/similarity/words.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
 import { expectCapped, expectProperFor, expectSymmetric, text } from '../../../support/scoring/texts.ts'

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseFormula } from '../../../../src/kit/scoring/formula/formula.ts'
-import { evaluateFormula } from '../../../../src/kit/scoring/formula/formula-value.ts'
+import { evaluateFormula, parseFormula } from '../../../../src/kit/scoring/formula/formula.ts'
 import { runs } from '../../../support/runs.ts'
 
 type Tree =

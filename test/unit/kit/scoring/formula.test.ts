@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { longestFormula, parseFormula } from '../../../../src/kit/scoring/formula/formula.ts'
-import { evaluateFormula } from '../../../../src/kit/scoring/formula/formula-value.ts'
+import { evaluateFormula, longestFormula, parseFormula } from '../../../../src/kit/scoring/formula/formula.ts'
 
 const scores = new Map([
   ['a', 0.5],

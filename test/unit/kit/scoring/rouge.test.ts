@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type RougeKind, scoreRouge } from '../../../../src/kit/scoring/similarity/rouge.ts'
+import { type RougeKind, scoreRouge } from '../../../../src/kit/scoring/similarity/overlap.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
 import { expectCapped, expectProperFor, expectSymmetric, text } from '../../../support/scoring/texts.ts'
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { scoreOrderedList } from '../../../../src/kit/scoring/ordered-list.ts'
-import { scoreSet } from '../../../../src/kit/scoring/sets.ts'
+import { scoreOrderedList, scoreSet } from '../../../../src/kit/scoring/sets.ts'
 import { readList } from '../../../../src/kit/scoring/written.ts'
 import { expectProper } from '../../../support/scoring/texts.ts'
 

@@ -165,7 +165,7 @@ function withTools(text: string, row: Row, tools: readonly ToolDefinition[]) {
   const written = row['tools']
   if (written === undefined) {
     const open = text.trimEnd().slice(0, -1).trimEnd()
-    return { text: `${open.trimStart()},"tools":${JSON.stringify(tools)}}`, isReplaced: false }
+    return { text: `${open.trimStart()},"tools":${stringifyExactly(tools)}}`, isReplaced: false }
   }
   if (canonicalJson(written) === canonicalJson(tools)) return { text: text.trim(), isReplaced: false }
   return { text: stringifyExactly({ ...row, tools }), isReplaced: true }

@@ -1,4 +1,4 @@
-import { bigintIn } from '../../base/exact-json.ts'
+import { bigintIn, stringifyExactly } from '../../base/exact-json.ts'
 import { describeIssues, hidingValues } from '../../base/issues.ts'
 import { canonicalJson } from '../../base/json.ts'
 import type { ReadItem } from '../../kit/define.ts'
@@ -108,7 +108,7 @@ function checkReference(
 /** The estimated number of tokens of a row's messages and its tools' definitions. */
 export function tokensOf(messages: readonly RowMessage[], tools: CheckedRow['tools']): number {
   const written = messages.reduce((sum, message) => sum + estimateTokens(textOfMessage(message)), 0)
-  return written + (Array.isArray(tools) ? estimateTokens(JSON.stringify(tools)) : 0)
+  return written + (Array.isArray(tools) ? estimateTokens(stringifyExactly(tools)) : 0)
 }
 
 function messagesOf({ messages }: Row, add: Add): readonly RowMessage[] | undefined {

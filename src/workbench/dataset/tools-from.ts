@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { parseExactly } from '../../base/exact-json.ts'
 import type { ToolDefinition } from '../../kit/tool-definitions.ts'
 import { rowTool } from './row.ts'
 
@@ -53,7 +54,7 @@ const readText = (file: string) =>
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactly(text)
   } catch {
     return undefined
   }

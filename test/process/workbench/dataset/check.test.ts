@@ -161,6 +161,15 @@ describe('dataset check', () => {
     expect(of.get('numbers')?.count).toBe(1)
   })
 
+  it('reads tools whose schemas have integers beyond 2^53', async () => {
+    const written = JSON.stringify(row(20, { tools: [tool('open')] }))
+    const { of } = await verdictsOf(
+      [written.replace('"function":{', '"function":{"limit":9223372036854775807,')],
+      others,
+    )
+    expect(of.get('numbers')?.count).toBe(1)
+  })
+
   it.each([9, 50_001])('fails %i rows in a file, with 10 to 50,000 taken', async (count) => {
     const files = [writeRows(folder, 'many.jsonl', rowsFrom(0, count))]
     const { verdicts } = await checkDataset({ ...settings, files })

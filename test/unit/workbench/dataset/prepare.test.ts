@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { stringifyExactly } from '../../../../src/base/exact-json.ts'
 import { checkDataset } from '../../../../src/workbench/dataset/check.ts'
 import { type PrepareSettings, prepareDataset } from '../../../../src/workbench/dataset/prepare.ts'
 import { row, rowsFrom, rules, writeRows } from '../../../support/dataset/rows.ts'
@@ -101,6 +102,17 @@ describe('dataset prepare', () => {
     const manifest = await prepare(rows, { validationShare: 0, dropDuplicates: true })
     expect(manifest).toMatchObject({ duplicates: { found: 0 }, toolsReplaced: 2, train: { rows: 14 } })
     expect(text('train.jsonl')).toContain('"reference_answer":9007199254740993,')
+  })
+
+  it('writes and compares tools whose schemas have integers beyond 2^53 to the digit', async () => {
+    const parameters = { type: 'object', properties: { id: { type: 'integer', maximum: 9_223_372_036_854_775_807n } } }
+    const tools = [
+      { type: 'function', function: { name: 'open', description: 'Opens an order.', parameters } },
+    ] as const
+    const own = stringifyExactly({ ...row(70), tools })
+    const manifest = await prepare([...rowsFrom(0, 12), own], { validationShare: 0, tools, offered: tools })
+    expect(manifest).toMatchObject({ toolsReplaced: 0, train: { rows: 13 } })
+    expect(text('train.jsonl').match(/"maximum":9223372036854775807/g)).toHaveLength(13)
   })
 
   it('refuses rows that define tools which the server does not have, unless it may replace them', async () => {

@@ -7,18 +7,18 @@ import { finalAnswer } from '../src/kit/scoring/final-answer.ts'
 import { readReference, scoreNumber } from '../src/kit/scoring/numbers.ts'
 
 /**
- * What the parts are worth. The answer decides: a right one earns at least 0.9 however many calls it took, so that no
- * model learns to give up early, and a wrong one at most 0.05 for having read the right page, so that none learns to
- * pose instead of solve.
+ * The weights of the parts. The answer decides: a right one earns at least 0.9 regardless of the number of calls, so that
+ * a model does not learn to give up early, and a wrong one at most 0.05 for reading the right page, so that it does not
+ * learn to read without solving.
  */
 const weights = {
-  /** What is taken from an answer for calls that were not needed, at most. */
+  /** The most that unnecessary calls take from a right answer. */
   efficiency: 0.1,
-  /** What a wrong answer earns when the page that holds the answer was read. */
+  /** What a wrong answer earns if the right page was read. */
   evidence: 0.05,
 }
 
-/** A search and a look at the page that it finds. */
+/** One search, and one call to read the page that it finds. */
 const neededCalls = 2
 
 export const finqa = defineGrader({
@@ -27,9 +27,9 @@ export const finqa = defineGrader({
   range: [0, 1],
   grade({ sample, task, reference, trajectory }) {
     const label = readReference(reference.reference_answer)
-    // No answer could be right: better no score than one that says they are all wrong. It is the item's fault: no 5xx.
+    // No answer could be right, so nothing is scored. The item is at fault, hence no 5xx.
     if (!label.usable) throw new RequestError(422, 'item_misfit', `the item cannot be graded: ${label.reason}`)
-    // Some trainers send the reasoning along. Whatever else stands around the number is the model's fault.
+    // Some trainers include the reasoning in the text. Any other text around the number is the model's fault.
     const final = finalAnswer(sample.output_text, { reasoning: true })
     const answer =
       final.found === 'one'
@@ -49,7 +49,7 @@ export const finqa = defineGrader({
 
 const textParts = z.array(z.looseObject({ text: z.string().default('') }))
 
-/** What the last user message asks: it may name the scale of the answer. */
+/** The text of the last user message, which may name the scale of the answer. */
 function questionOf(messages: readonly { readonly role: string; readonly content?: unknown }[]): string {
   const content = messages.findLast(({ role }) => role === 'user')?.content
   const parts = textParts.safeParse(content)

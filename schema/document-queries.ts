@@ -3,7 +3,7 @@ import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { pages } from './documents.ts'
 import { storable } from './storable.ts'
 
-/** A report page: lines of prose, a table of rows of cells, lines of prose. */
+/** A report page: lines of prose, a table (rows of cells), and more lines of prose. */
 export interface Document {
   readonly path: string
   readonly title: string
@@ -43,12 +43,12 @@ export async function findDocuments(db: PostgresJsDatabase, paths: readonly stri
 export async function listDirectory(db: PostgresJsDatabase, directory: string): Promise<string[]> {
   const parent = storable(directory)
   const prefix = parent === '' ? '' : `${parent}/`
-  // Bytes compare in the order of the index; 0x30 follows the slash.
+  // Paths are compared by bytes, as in the index; "0" is the byte after "/".
   const inside =
     prefix === ''
       ? sql`true`
       : sql`${pages.path} collate "C" > ${prefix} and ${pages.path} collate "C" < ${`${parent}0`}`
-  // In characters, as Postgres counts them: a string's length is in UTF-16 units.
+  // Postgres counts characters, JavaScript UTF-16 units.
   const rest = sql`substr(${pages.path}, ${[...prefix].length + 1}::int)`
   const entry = sql<string>`case when strpos(${rest}, '/') > 0 then split_part(${rest}, '/', 1) || '/' else ${rest} end`
   const rows = await db
@@ -60,7 +60,7 @@ export async function listDirectory(db: PostgresJsDatabase, directory: string): 
   return rows.map((row) => row.entry).sort((a, b) => natural.compare(name(a), name(b)) || (a < b ? -1 : 1))
 }
 
-/** Paths that a wrong path may have meant: with other case, other slashes, with or without an extension. */
+/** Existing paths that differ from an unknown one only in case, slashes or extension. */
 export async function findNearPaths(db: PostgresJsDatabase, path: string): Promise<string[]> {
   const bare = (text: string) =>
     text

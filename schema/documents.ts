@@ -16,8 +16,8 @@ import {
 const bits = customType<{ data: string }>({ dataType: () => 'bit varying' })
 
 /**
- * The report pages that the example's tools read. A page has prose, one table, and prose again; tools address it by
- * `path`, whose first part and year are the `company` and the `year` that a question may name.
+ * The report pages that the example's tools read. A page has prose, one table, and more prose; tools address it by
+ * `path`, which contains the `company` and the `year` that a question may name.
  */
 export const pages = pgTable(
   'pages',
@@ -68,7 +68,7 @@ export const companyTerms = pgTable(
   (table) => [primaryKey({ columns: [table.term, table.company] })],
 )
 
-/** The vectors of the pages, of length 1; `signs` has one bit per dimension, for a fast first choice without pgvector. */
+/** The unit vectors of the pages; `signs` has one bit per dimension, for fast preselection without pgvector. */
 export const pageVectors = pgTable('page_vectors', {
   pageId: integer('page_id')
     .primaryKey()
@@ -80,7 +80,7 @@ export const pageVectors = pgTable('page_vectors', {
   signs: bits('signs').notNull(),
 })
 
-/** One row once the index has been built: what it covers. */
+/** What the index covers: one row once it has been built, otherwise none. */
 export const searchIndex = pgTable(
   'search_index',
   {
@@ -88,9 +88,9 @@ export const searchIndex = pgTable(
     builtAt: timestamp('built_at', { withTimezone: true, precision: 3 }).notNull().defaultNow(),
     pages: integer('pages').notNull(),
     terms: integer('terms').notNull(),
-    /** False from the first page that was imported after the index was built. */
+    /** False once a page has changed after the index was built. */
     current: boolean('current').notNull(),
-    /** The model that every indexed page has a vector of; null for a lexical index. */
+    /** The model of the pages' vectors; null for a lexical index. */
     model: text('model'),
     dimensions: integer('dimensions'),
     /** Whether the vectors are in a pgvector column too. */

@@ -3,7 +3,7 @@ import { defineEnvironment } from '../src/kit/define.ts'
 
 const message = z.looseObject({ role: z.string(), content: z.unknown().optional() })
 
-/** A label as datasets write it: text or a number. */
+/** A label as it appears in datasets: text or a number. */
 const label = z.union([z.string().trim().min(1, 'is empty'), z.number(), z.bigint()]).transform(String)
 
 /**

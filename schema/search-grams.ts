@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 
 /**
- * The searchable form of a text: lower case, `1,234` as `1234`, and no punctuation but the point in a number, because
- * Postgres's parser reads `u.s` as a host name and `-5` as another number than `5`. `2019s` is how the public
+ * The searchable form of a text: lower case, `1,234` as `1234`, and no punctuation except the decimal point, because
+ * Postgres's parser reads `u.s` as a host name and treats `-5` and `5` as different words. `2019s` is how the public
  * FinQA texts write ’s.
  */
 const plain = (text: SQL): SQL => sql`

@@ -5,28 +5,28 @@ import { wordsOf } from './search-grams.ts'
 import { storable } from './storable.ts'
 
 /**
- * The weights of the parts of a score, in units of BM25 (a good page scores 20 to 40). Chosen on the
- * 4,094 training questions of FinQA; its development questions were used for measuring only.
+ * The weights of the parts of a score, in units of BM25 (a good page scores 20 to 40). They were tuned on the 4,094
+ * training questions of FinQA; its development questions were only used for measuring.
  */
 export const ranking = {
   /** A pair of neighbouring words, in addition to the two words, which count 1 each. */
   pair: 0.6,
-  /** A word that most questions contain and that says little about the page. */
+  /** A word that most questions contain and that does not distinguish pages. */
   commonWord: 0.5,
-  /** Stems, as Postgres's English stemmer writes them. */
+  /** The stems of these words, from Postgres's English stemmer. */
   commonWords:
     'averag calcul chang combin decreas differ growth increas mani much percent percentag portion rate ratio sum total',
-  /** By how many years the page's year is after the latest year that the query names. */
+  /** Bonuses by how many years the page's year is after the latest year that the query names. */
   year: { '-1': 1.5, '0': 6, '1': 3.5, '2': 1.5 },
   /** The company that the query names. */
   company: 8,
-  /** For how many pages, the best by words alone, the year and the company are considered. */
+  /** How many pages, the best by words alone, are ranked by year and company too. */
   considered: 400,
   /** Fusion of two rankings: a page at rank r gets 1 / (fusion + r). */
   fusion: 60,
   /** How many pages of each ranking are fused. */
   fused: 100,
-  /** How many pages are compared exactly after signs have chosen them. */
+  /** How many pages preselected by signs are compared exactly. */
   compared: 200,
 } as const
 
@@ -45,10 +45,10 @@ export interface SearchQuery {
 }
 
 /**
- * Ranks the pages for a query, best first: BM25 over words and pairs of words, and more for the company and the year
- * that the query names. With a vector, and vectors in the index, that ranking is fused with the one by cosine.
+ * Ranks the pages for a query, best first: BM25 over words and pairs of words, with a bonus for the company and the year
+ * that the query names. If the query and the index have vectors, that ranking is fused with the one by cosine.
  *
- * @throws Error when the index has not been built, or when the vector has another length than those of the index.
+ * @throws Error if the index has not been built, or if the vector's length differs from the index's.
  */
 export async function searchPages(
   db: PostgresJsDatabase,
@@ -140,7 +140,7 @@ function hybrid(query: string, vector: readonly number[], index: IndexStatus, li
   if (vector.length !== index.dimensions || !vector.every(Number.isFinite)) {
     throw new Error(
       `the query's vector has ${vector.length} dimensions and the index, made by ${index.model}, ${index.dimensions}; ` +
-        'import again with the endpoint that is configured now',
+        'run the import again with the current endpoint',
     )
   }
   return sql`

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-// Asks the registry about known vulnerabilities of what runs in production: ends with 1 when it names a high or critical
-// one, with 0 when it names none or answers no such questions, which not every registry does.
+// Asks the registry about known vulnerabilities of production dependencies. Exits with 1 if there is a high or critical
+// one, with 0 if there is none or the registry does not support audits.
 const root = fileURLToPath(new URL('..', import.meta.url))
 const args = ['audit', '--omit=dev', '--audit-level=high', '--json', '--fetch-retries=1', '--fetch-timeout=30000']
 const options = { cwd: root, maxBuffer: 64 * 1024 * 1024, shell: process.platform === 'win32' }

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 
-// Copies what the compiler leaves out and the build reads: the SQL of both migration chains, and graders in JSON.
+// Copies the files that the build reads and the compiler does not emit: both chains of SQL migrations, and JSON graders.
 const [dist = 'dist'] = process.argv.slice(2)
 for (const folder of ['src/ledger/migrations', 'schema/migrations']) {
   // A migration that was removed must not be applied from an earlier build.

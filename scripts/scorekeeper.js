@@ -5,8 +5,8 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// Runs the command line without a build step: the compiled program if no source is newer, else the sources with tsx. In an
-// image there are no sources, and tsx is not installed.
+// Runs the command line without a build step: the compiled program if no source is newer, else the sources with tsx. The
+// container image has neither sources nor tsx.
 const root = fileURLToPath(new URL('..', import.meta.url))
 const compiled = join(root, 'dist/src/cli/main.js')
 const source = join(root, 'src/cli/main.ts')
@@ -14,7 +14,7 @@ const folders = ['src', 'tools', 'graders', 'schema', 'demo', 'example']
 
 const program = isCurrent() ? [compiled] : ['--import', import.meta.resolve('tsx'), source]
 const child = spawn(process.execPath, [...program, ...process.argv.slice(2)], { stdio: 'inherit' })
-// Ctrl-C reaches both processes; the program decides when it ends. Other signals are passed on.
+// Ctrl-C reaches both processes, and the program decides when to exit. Other signals are forwarded.
 process.on('SIGINT', () => {})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.once('exit', (code, signal) => {

@@ -7,7 +7,7 @@ import { formatDocument } from './format-document.ts'
 /** Reads one page. */
 export const cat = defineTool({
   name: 'cat',
-  description: 'Read the report page at an exact path, such as one that search or list gave: its text and its table.',
+  description: 'Read the report page at an exact path, such as one from search or list: its text and its table.',
   input: z.object({ path: z.string().min(1).max(1000).describe('The path of the page') }),
   effects: 'none',
   async run({ input, db }) {

@@ -9,7 +9,7 @@ const mostEntries = 400
 export const list = defineTool({
   name: 'list',
   description:
-    'List a directory of the reports, one entry a line; directories end in "/". Companies are at the top, years below.',
+    'List a directory of the reports, one entry per line; directories end in "/". Companies are at the top, years below.',
   input: z.object({ path: z.string().max(1000).describe('The directory, such as "ACME/2014"; empty for the top') }),
   effects: 'none',
   async run({ input, db }) {
@@ -32,7 +32,7 @@ export const list = defineTool({
   },
 })
 
-/** Advice for a wrong path: the nearest parent that exists, or entries with a similar beginning. */
+/** Advice for an unknown path: the nearest parent that exists, or entries with a similar beginning. */
 async function nearest(path: string, entriesOf: (directory: string) => Promise<string[]>): Promise<string> {
   const parts = path.split('/')
   let there: string | undefined
@@ -42,7 +42,7 @@ async function nearest(path: string, entriesOf: (directory: string) => Promise<s
     if ((await entriesOf(parent)).length === 0) break
     there = parent
   }
-  if (there !== undefined) return `there is ${JSON.stringify(there)}: list it to see what is in it`
+  if (there !== undefined) return `${JSON.stringify(there)} exists; list it to see its entries`
   const name = (parts[0] ?? '').toLowerCase()
   const alike = (await entriesOf('')).filter((entry) => entry.toLowerCase().startsWith(name)).slice(0, 5)
   return alike.length > 0 ? `there is ${alike.join(', ')}` : 'list an empty path to see the top'

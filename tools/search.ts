@@ -5,12 +5,12 @@ import { searchPages } from '../schema/search.ts'
 import { ToolError } from '../src/kit/errors.ts'
 import { snippetOf } from './snippet.ts'
 
-/** Finds pages by words, and by meaning where an embeddings endpoint is configured. */
+/** Finds pages by words, and also by meaning if an embeddings endpoint is configured. */
 export const search = defineTool({
   name: 'search',
   description:
     'Find report pages: up to ten, best first, each with its path, a title line and a snippet. Name the company, the ' +
-    'year and the figure that you look for; read a page with cat.',
+    'year and the figure that you are looking for; read a page with cat.',
   input: z.object({ query: z.string().max(10_000).describe('What to look for, in words') }),
   effects: 'none',
   async run({ input, db, embed, signal }) {

@@ -4,9 +4,9 @@ import { formatRow } from './format-document.ts'
 const longest = 240
 
 /**
- * The part of a page that has the most words of a query: a line of prose, or a row of the table with the table's head, at
- * most 240 characters; empty if the page has only its title, which is not repeated. Words are compared by their beginnings,
- * which is close enough to stems for choosing a line.
+ * The part of a page with the most words of a query: a line of prose, or a table row with the header, at most 240
+ * characters; empty if the page has only its title, which is not repeated. Words are compared by their beginnings, which
+ * is close enough to stemming for choosing a line.
  */
 export function snippetOf({ title, before, table, after }: Document, query: string): string {
   const sought = new Set(beginnings(query))

@@ -11,26 +11,26 @@ const { defineGrader } = defineEnvironment({
   state: z.object({}),
 })
 
-/** What an expression that misses the target earns at most, so that a near miss never pays as well as a search. */
+/** The most that an expression off the target earns, so that a near miss never pays as much as a solution. */
 const mostForNear = 0.3
 
-/** So far from the target, an expression earns nothing: as in the television game. */
+/** The distance from the target at which an expression earns nothing, as in the television game. */
 const reach = 10n
 
-/** An answer is a line; what is longer than any expression is not looked at. */
+/** A longer answer cannot be an expression and is not parsed. */
 const longest = 1_000
 
 /**
- * The countdown puzzle: reach the target by + − × ÷ from the given numbers, each used at most once. What the expression
- * comes to decides, never what the answer says that it comes to. One expression is read, the last, so that a list of
- * guesses is worth what its last guess is.
+ * The countdown puzzle: reach the target with + − × ÷ from the given numbers, each used at most once. The value of the
+ * expression decides, never the value that the answer claims. Only the last expression is read, so that a list of
+ * guesses earns what its last guess earns.
  */
 export const countdown = defineGrader({
   name: 'countdown',
   version: '1',
   range: [0, 1],
   grade({ sample, task: { numbers, target } }) {
-    // The best answer would be a bare number, which is no work and earns nothing: no score of this item says anything.
+    // The best answer would be a bare number, which earns nothing, so no score of this item would be meaningful.
     if (numbers.includes(target)) {
       throw new RequestError(422, 'item_misfit', 'the item cannot be graded: its target is one of its numbers')
     }
@@ -42,7 +42,7 @@ export const countdown = defineGrader({
     const away = apart < 0n ? -apart : apart
     const value = denominator === 1n ? `${numerator}` : `${numerator}/${denominator}`
     if (away === 0n) return { score: 1, parts: { valid: 1, closeness: 1 }, reason: 'the target' }
-    // Exact up to here: only what is within reach is small enough to be a number.
+    // Division in bigints is exact; the result is small enough for a number.
     const closeness = away >= reach * denominator ? 0 : 1 - Number((away * 1_000_000n) / (reach * denominator)) / 1e6
     return {
       score: mostForNear * closeness,
@@ -52,7 +52,7 @@ export const countdown = defineGrader({
   },
 })
 
-/** Why an expression is no answer to the puzzle; undefined when it is one. */
+/** Why an expression is not a valid answer to the puzzle; undefined if it is. */
 function faultOf(read: Arithmetic, numbers: readonly number[]): string | undefined {
   if (!read.ok) return read.reason
   if (read.numbers.length < 2) return 'a bare number'
@@ -65,15 +65,15 @@ function faultOf(read: Arithmetic, numbers: readonly number[]): string | undefin
   return undefined
 }
 
-/** The expression that an answer ends with: in <answer>, in \boxed, or on its last line; without "Answer:" and "= 112". */
+/** The expression at the end of an answer: in <answer>, in \boxed, or on the last line, without "Answer:" and "= 112". */
 function expressionOf(text: string): string {
   const tagged = text.slice(text.lastIndexOf('<answer>')).match(/^<answer>([^<]*)<\/answer>/u)?.[1]
   const lines = (tagged ?? text).split('\n').filter((line) => !/^[\s$`]*$|^\s*```|^\s*\\[[\]]\s*$/u.test(line))
   const last = (lines.at(-1) ?? '').slice(0, longest + 1).replace(/^\s*[-*•]\s+/u, '')
   const boxed = /.*\\boxed\s*\{(.*)\}/u.exec(last)?.[1] ?? last
-  // A fraction has braces and parentheses of its own, which `undress` does not keep.
+  // `undress` would remove the braces and parentheses of a fraction.
   const line = boxed.includes('frac') ? boxed.replaceAll('$', '') : undress(boxed)
-  // Words before it are no part of it, a minus is: no sign stands before a number here.
+  // Words before the expression are dropped; a minus is kept, because it makes the expression invalid.
   const bare = line.replace(/^[^\d(\\=-]*/u, '')
   const sides = bare.split('=')
   return undress(sides.find((side) => /\d\s*\)*\s*[^\d\s.)*`$]/u.test(side)) ?? sides[0] ?? '').trim()

@@ -11,24 +11,24 @@ const { defineGrader } = defineEnvironment({
   reference: z.object({
     /** The files that the accepted change touches, from the root of the repository. */
     files: z.array(z.string()).min(1),
-    /** Where the repository lies in the sandbox, taken off the front of a path. */
+    /** The repository's folder in the sandbox; this prefix is removed from paths. */
     root: z.string().startsWith('/').optional(),
   }),
   state: z.object({}),
 })
 
-/** YOURS: the tools that change a file, whose argument `path` says which. */
+/** YOURS: the tools that change the file named by their argument `path`. */
 const editing: readonly string[] = ['edit', 'write', 'apply_patch']
 
-/** No system has longer paths. */
+/** The longest path of any common system. */
 const longestPath = 4096
 
 /**
- * The files that an issue needs edited, by F1: to name one too many costs as much as to miss one. More than twice as many
- * files as are right earn nothing, because F1 alone would pay a part for a listing of a small repository.
+ * The files that an issue requires to be edited, by F1: an extra file costs as much as a missing one. An answer with more
+ * than twice the right number of files earns nothing, because F1 alone would partly reward a listing of a small repository.
  *
- * Where the agent edited, its edits are the answer: what it then says cannot add a file or hide one. An agent that only
- * searches names its files, one a line, as a JSON list or between commas.
+ * If the agent made edits, they are the answer, and its text can neither add nor hide a file. An agent that only searches
+ * names its files one per line, as a JSON list or separated by commas.
  */
 export const editedFiles = defineGrader({
   name: 'edited-files',
@@ -38,7 +38,7 @@ export const editedFiles = defineGrader({
     const same = (path: string) => plainPath(path, reference.root)
     const wanted = new Set(reference.files.map(same))
     if ([...wanted].some((path) => path === '' || path === '.' || /^\.\.(?:\/|$)|^\/|\/$/u.test(path))) {
-      throw new RequestError(422, 'item_misfit', 'the item cannot be graded: one of its files is not a path of a file')
+      throw new RequestError(422, 'item_misfit', 'the item cannot be graded: one of its files is not a valid file path')
     }
     const edits = editsOf(trajectory)
     const named = edits.length > 0 ? [] : namedIn(sample.output_text).filter((element) => isPath(element, wanted, same))
@@ -48,7 +48,7 @@ export const editedFiles = defineGrader({
   },
 })
 
-/** Only edits that took effect. */
+/** The files of successful edits. */
 function editsOf(trajectory: readonly ScoredCall[]): string[] {
   return trajectory.flatMap((call) => {
     const read = editArguments.safeParse(unpack(call.arguments))
@@ -59,8 +59,8 @@ function editsOf(trajectory: readonly ScoredCall[]): string[] {
 const editArguments = z.object({ path: z.string() })
 
 /**
- * `./src//a.ts`, `src\a.ts` and `src/a.ts:12` are one file. `src/A.ts` is another, as on most machines that build it.
- * A path that leaves the repository by `..` is not one of its files.
+ * `./src//a.ts`, `src\a.ts` and `src/a.ts:12` are the same file; `src/A.ts` is a different one, as on most build machines.
+ * A path that leaves the repository with `..` is not one of its files.
  */
 function plainPath(path: string, root = '/'): string {
   const unnumbered = path.trim().replace(/:\d+(?:[-:]\d+)?$/u, '')
@@ -76,7 +76,7 @@ function namedIn(answer: string): string[] {
     .map((element) => element.replace(/(?::\s|\s[-–—(#]).*$/su, '').replace(/^[`"']+|[`"']+$/gu, ''))
 }
 
-/** Words around a list are not files: they cost nothing, and cannot be right. */
+/** Text around a list is not a file: it neither costs nor earns anything. */
 function isPath(element: string, wanted: ReadonlySet<string>, same: (path: string) => string): boolean {
   return wanted.has(same(element)) || !(/\s/u.test(element) || element.endsWith(':'))
 }

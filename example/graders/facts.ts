@@ -6,20 +6,20 @@ const { defineGrader } = defineEnvironment({
   task: z.object({ question: z.string() }),
   reference: z.object({
     facts: z.array(z.object({ phrase: z.string().trim().min(1), weight: z.number().positive().default(1) })).min(1),
-    /** The characters that an answer may have; without it, twice the facts' own and a few words. */
+    /** The length of an answer in characters above which the score falls; by default twice the facts' and a few words. */
     longest: z.number().int().positive().optional(),
   }),
   state: z.object({}),
 })
 
-/** The words that join two or three facts to a sentence, in characters. */
+/** The length in characters of the words that connect two or three facts. */
 const joiningWords = 30
 
 /**
- * The facts that an answer should mention, those that matter more weighing more. A fact that the answer denies does not
- * count. Past the item's `longest` the score falls with the cube: otherwise a wall of text, or a list of all facts of the
- * dataset, would be the best answer. A grader that finds phrases knows nothing of what they mean: where that matters, ask a
- * judge about each fact, as `rubric` does.
+ * The weighted share of facts that an answer mentions. A fact that the answer denies does not count. Above the item's
+ * `longest` the score falls with the cube; otherwise a wall of text, or a list of all facts in the dataset, would be the
+ * best answer. This grader matches phrases and does not understand them: if meaning matters, ask a judge about each fact,
+ * as `rubric` does.
  */
 export const facts = defineGrader({
   name: 'facts',

@@ -11,15 +11,15 @@ const { defineGrader } = defineEnvironment({
   task: z.object({ instructions: z.string() }),
   reference: z.object({
     reference_seconds: z.number().positive(),
-    /** The speed-up that earns all. */
+    /** The speed-up that earns the full score. */
     cap: z.number().gt(1),
-    /** The speed-up that no kernel can reach on this machine: what is faster did not do the work. */
+    /** A speed-up that no kernel can reach on this machine; a faster one did not do the work. */
     impossible: z.number().gt(1),
-    /** Names that the code may not use: that of the reference, and of library functions that are the whole task. */
+    /** Names that the code may not use: the reference, and library functions that do the whole task. */
     forbidden: z.array(name).min(1),
-    /** Functions of numpy and torch that the code may use besides those that every kernel needs. */
+    /** Functions of numpy and torch that the code may use in addition to those that every kernel needs. */
     allowed: z.array(name).default([]),
-    /** Whether C++ and CUDA in strings may be compiled. Nothing here looks into them: only a sandbox can. */
+    /** Whether C++ and CUDA in strings may be compiled. They are not inspected: only a sandbox can confine them. */
     inline: z.boolean().default(false),
   }),
   state: z.object({}),
@@ -30,16 +30,16 @@ const measured = z.object({ correct: z.boolean(), seconds: z.number().positive()
 const failed = z.object({ correct: z.literal(false) })
 
 /**
- * How much faster a kernel is than the reference, once it is correct: on a logarithmic scale from 1× (nothing) to `cap`.
+ * The speed-up of a correct kernel over the reference, on a logarithmic scale from 1× (score 0) to `cap`.
  *
- * What counts is what the `benchmark` tool measured, never what the answer says. The last submission counts: the best of
- * all would pay for submitting often and being lucky once. For the same reason the same code submitted again counts by its
- * slowest run.
+ * The measurements of the `benchmark` tool count, never what the answer claims. The last submission counts, because the
+ * best of many would reward submitting until one is lucky. For the same reason, code that was submitted several times
+ * counts by its slowest run.
  *
- * The code is held against a list of what a kernel needs, with Python's own parser; where `python3` does not run, nothing is
- * scored. **The check does not replace a sandbox.** It sees what code says, not what it does: stale memory of
- * `torch.empty` may hold the reference's result, and C++ in a string may do anything. So the benchmark should run each
- * submission in a process of its own, on fresh inputs that the code cannot foresee, before the reference runs.
+ * The code is parsed by Python and checked against an allowlist; without `python3`, nothing is scored. **The check does
+ * not replace a sandbox.** It sees the source, not the behaviour: stale memory from `torch.empty` may contain the
+ * reference's result, and C++ in a string may do anything. The benchmark should run each submission in its own process,
+ * on fresh, unpredictable inputs, before the reference runs.
  */
 export const kernelSpeedup = defineGrader({
   name: 'kernel-speedup',
@@ -63,7 +63,7 @@ export const kernelSpeedup = defineGrader({
   },
 })
 
-/** Comments and white space make no difference; strings do, because some kernels are written in one. */
+/** Removes comments and white space, but keeps strings, because some kernels are strings. */
 function bare(text: string): string {
   const stripped = stripPython(text, { keepStrings: true })
   return stripped.ok ? stripped.code.replace(/\s+/gu, '') : text
@@ -75,7 +75,7 @@ interface Run {
   readonly seconds: number
 }
 
-/** A benchmark whose output cannot be read failed for reasons that are not the model's: no score is made of it. */
+/** Reads a benchmark's output. If it cannot be read, the failure is not the model's, so nothing is scored. */
 function readRun(call: { readonly arguments: unknown; readonly output: string }): Run {
   const { data: made } = submission.safeParse(unpack(call.arguments))
   const output = unpack(call.output)

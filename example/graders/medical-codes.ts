@@ -10,14 +10,14 @@ const { defineGrader } = defineEnvironment({
   state: z.object({}),
 })
 
-/** `e119` and `E11.9` are one code. */
+/** `e119` and `E11.9` are the same code. */
 function same(code: string): string {
   return code.toUpperCase().replace(/[.\s]/gu, '')
 }
 
 /**
- * The codes of a doctor's note. A code too many costs more than a missing one (F0.5), because a wrong code can be guessed
- * and a missing one cannot; more than twice as many codes as the note has are a list of guesses, and earn nothing.
+ * The diagnosis codes of a medical note. An extra code costs more than a missing one (F0.5), so that guessing does not
+ * pay. An answer with more than twice the right number of codes is a list of guesses and earns nothing.
  */
 export const medicalCodes = defineGrader({
   name: 'medical-codes',

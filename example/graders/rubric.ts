@@ -5,7 +5,7 @@ import { RequestError } from '../../src/kit/errors.ts'
 const { defineGrader } = defineEnvironment({
   task: z.object({ question: z.string().trim().min(1) }),
   reference: z.object({
-    /** What is looked for. A criterion of negative weight is a fault: an answer that has it loses. */
+    /** A statement about the answer. A negative weight marks a fault, which lowers the score. */
     criteria: z
       .array(z.object({ criterion: z.string().trim().min(1), weight: z.number().min(-100).max(100) }))
       .min(1)
@@ -17,10 +17,10 @@ const { defineGrader } = defineEnvironment({
 })
 
 /**
- * An answer by a rubric: a judging model is asked for each criterion by itself, since of a list asked together it says what
- * the whole impresses it with. The score is the weights of what is met, faults subtracted, of the weights of all that can
- * be met, and never below 0. What decides is the judge's number, never its words, and no answer of the judge is no score:
- * `judge` throws.
+ * Grades an answer by a rubric. A judging model is asked about each criterion separately, because asked about all at once
+ * it reports its overall impression. The score is the weight of the criteria met, less that of the faults found, divided
+ * by the total positive weight, and never below 0. Only the judge's number counts, never its words. Without an answer
+ * from the judge there is no score: `judge` throws.
  */
 export const rubric = defineGrader({
   name: 'rubric',
@@ -37,14 +37,15 @@ export const rubric = defineGrader({
       )
     }
     const answer = sample.output_text.trim()
-    // Nothing can be met by these, and a judge asked about nothing may see something in it.
+    // These cannot meet a criterion, and a judge might still find something in them.
     if (answer === '' || answer === task.question) return { score: 0, reason: 'no answer' }
-    if (answer.length > longest) return { score: 0, reason: `${answer.length} characters where ${longest} are read` }
+    if (answer.length > longest)
+      return { score: 0, reason: `${answer.length} characters; at most ${longest} are judged` }
 
     const verdicts = await Promise.all(
       criteria.map(async ({ criterion, weight }, at) => {
         const { score, reasoning } = await judge({ prompt: promptOf(task.question, criterion), answer, range: [0, 1] })
-        // In halves: what lies between them is a judge's mood, and a model would learn to please it.
+        // Rounded to halves: finer differences are the judge's noise, which a model would learn to exploit.
         return { met: Math.round(score * 2) / 2, weight, at: at + 1, reasoning }
       }),
     )
@@ -56,16 +57,16 @@ export const rubric = defineGrader({
       reason:
         worst === undefined || lossOf(worst) === 0
           ? `all of ${criteria.length} criteria`
-          : `most was lost by criterion ${worst.at}: ${worst.reasoning.slice(0, 200)}`,
+          : `criterion ${worst.at} cost most: ${worst.reasoning.slice(0, 200)}`,
     }
   },
 })
 
-/** How much of the score a verdict takes away. */
+/** How much a verdict lowers the score. */
 const lossOf = ({ met, weight }: { met: number; weight: number }): number =>
   weight > 0 ? (1 - met) * weight : -met * weight
 
-/** The same words for a merit and a fault: whether it counts for or against is none of the judge's business. */
+/** The prompt is the same for merits and faults, so that the judge does not know which way a criterion counts. */
 const promptOf = (question: string, criterion: string): string =>
   [
     'Say whether one statement is true of an answer. Judge nothing else of it: not its length, its tone or its effort.',

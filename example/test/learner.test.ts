@@ -30,7 +30,7 @@ let url: string
 beforeAll(async () => {
   corpus = await createCorpus(made.pages)
   folder = makeFolder()
-  // The grader is the one that the page shows.
+  // This grader is the one that the documentation shows.
   const page = readFileSync(new URL('../../docs/before-a-job.md', import.meta.url), 'utf8')
   const [, contains = ''] = /```json\n(\{\n {2}"type": "multi",\n {2}"name": "contains"[\s\S]*?)```/.exec(page) ?? []
   writeFileSync(join(folder, 'contains.json'), contains)

@@ -46,7 +46,7 @@ const definition = z.strictObject({
 })
 
 describe('the example', () => {
-  it('offers search, list and cat, each as a row of the dataset lists a tool', async () => {
+  it('offers search, list and cat in the format of a dataset row’s tools', async () => {
     const listed = z.array(definition).parse(await (await app().request('/tools')).json())
     expect(listed.map(({ function: { name, parameters } }) => [name, Object.keys(parameters.properties)])).toEqual([
       ['search', ['query']],
@@ -87,7 +87,7 @@ describe('the example', () => {
     }
   })
 
-  it('leads from a question to the page to the score', async () => {
+  it('takes a rollout from the question to the page to the score', async () => {
     const rollout = (name: string, args: unknown) =>
       post(app(), `/tools/${name}`, { ...toolCallSample.request, name, call_id: name, arguments: JSON.stringify(args) })
     expect((await rollout('search', { query: 'revenue of Quill Harbor' })).body.output).toContain('QHBR/2012/page_4')
@@ -97,7 +97,7 @@ describe('the example', () => {
     expect(score).toBeGreaterThanOrEqual(0.9)
   })
 
-  it('grades the shapes that trainers send', async () => {
+  it('grades samples in the shapes that trainers send', async () => {
     const scores = [gradingSample, emptyAnswerSample].map(async (shape) => (await post(app(), '/grade', shape)).body)
     expect(await Promise.all(scores)).toEqual([{ score: expect.any(Number) }, { score: 0 }])
     const { score = 0 } = (await post(app(), '/graders/finqa', gradingSample)).body
@@ -105,7 +105,7 @@ describe('the example', () => {
     expect((await post(app(), '/grade', minimalGradingSample)).body).toEqual({ score: 1 })
   })
 
-  it('never scores an item without a label, and names the missing field', async () => {
+  it('does not score an item without a label, and names the missing field', async () => {
     for (const item of [{}, { messages: [] }, { reference_answer: null }, { reference_answer: ' ' }]) {
       const { status, body } = await post(app(), '/grade', { ...gradingSample, item, trace_id: '' })
       expect([status, body.error?.code]).toEqual([422, 'item_misfit'])
@@ -144,7 +144,7 @@ const own = [
   },
   { name: 'a grading', request: gradingSample, status: 200, response: { score: 1 } },
   { name: 'a bare grading', request: minimalGradingSample, status: 200, response: { score: 1 } },
-  { name: 'a grading of nothing', request: emptyAnswerSample, status: 200, response: { score: 0 } },
+  { name: 'a grading of an empty answer', request: emptyAnswerSample, status: 200, response: { score: 0 } },
 ]
 
 describe('an example of the wire', () => {

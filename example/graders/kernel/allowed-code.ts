@@ -4,15 +4,15 @@ import { UngradableError } from '../../../src/kit/errors.ts'
 
 /** What the code of a kernel may use. */
 export interface CodeRules {
-  /** Names that may appear nowhere: that of the reference, and of library functions that are the whole task. */
+  /** Names that may not appear anywhere: the reference, and library functions that do the whole task. */
   readonly forbidden: readonly string[]
   /** Further names of the numpy and torch modules that the item allows. */
   readonly allowed: readonly string[]
-  /** Whether C++ or CUDA in strings may be compiled by `load_inline`. What it does is not looked at. */
+  /** Whether C++ or CUDA in strings may be compiled by `load_inline`. It is not inspected. */
   readonly inline: boolean
 }
 
-/** The names that a module offers to a kernel; of a module that is not listed here, nothing may be imported. */
+/** The names that may be imported from each module. No other module may be imported. */
 const modules: Readonly<Record<string, string>> = {
   torch:
     'empty empty_like zeros zeros_like float16 float32 float64 bfloat16 int8 int16 int32 int64 bool contiguous_format preserve_format',
@@ -25,7 +25,7 @@ const modules: Readonly<Record<string, string>> = {
   'torch.utils.cpp_extension': 'load_inline',
 }
 
-/** The attributes of values, as of tensors. */
+/** The attributes of values such as tensors. */
 const attributes =
   'shape dtype device stride size numel dim ndim contiguous is_contiguous view reshape to element_ty x y z'
 const builtins = 'range len min max abs int float bool tuple zip enumerate'
@@ -34,12 +34,12 @@ const verdict = z.object({ problem: z.string().nullable() })
 const longestCode = 100_000
 
 /**
- * Says what in the code of a kernel is not allowed, or nothing. The code is parsed by Python's own `ast` and never run.
- * Allowed is what a kernel needs and nothing else: functions at the top, names of their own, the listed names of the
- * listed modules, and no object that outlives a call (no default but a constant, no attribute assigned, nothing at the
- * top but constants), since it could keep answers.
+ * Returns the first thing in a kernel's code that is not allowed, or undefined. Python's `ast` parses the code; it is
+ * never run. Only what a kernel needs is allowed: top-level functions, local names, and the listed names of the listed
+ * modules. Objects that outlive a call are not allowed, because they could cache answers: non-constant defaults,
+ * assigned attributes, and anything at the top level but constants.
  *
- * Throws an `UngradableError` where there is no `python3`, or where it does not end: nobody can say then what the code does.
+ * @throws UngradableError if `python3` is missing or does not finish, because the code is then unchecked.
  */
 export async function problemIn(code: string, rules: CodeRules, signal: AbortSignal): Promise<string | undefined> {
   if (code.length > longestCode) return `longer than ${longestCode} characters`
@@ -68,7 +68,7 @@ function python(input: string, signal: AbortSignal): Promise<string> {
     const options = { signal, timeout: 20_000, killSignal: 'SIGKILL', env: {}, maxBuffer: 100_000 } as const
     const child = execFile('python3', ['-I', '-S', '-c', checker], options, (error, stdout) => {
       if (error === null) return resolve(stdout)
-      // The parser gives up, or dies, on what is nested too deep: that is the code's fault.
+      // Deeply nested code makes the parser give up or crash: that is the code's fault.
       if (typeof error.code === 'number' || error.signal === 'SIGSEGV') return resolve('{"problem":"cannot be parsed"}')
       const cause = { cause: error }
       reject(

@@ -27,7 +27,7 @@ const itemsOf = (name: string): unknown[] =>
     .map((line) => JSON.parse(line))
 
 const json = servedGraders(loadConfig({}), [], readJsonGraders(folder), () => {})
-/** Those that ask nobody. */
+/** The graders that do not use a judge. */
 const shipped: Readonly<Record<string, Grader>> = {
   finqa,
   countdown: countdown,
@@ -46,21 +46,21 @@ describe('a shipped grader passes its check, labelled answers included:', () => 
     expect(labelled?.verdict).toBe('pass')
   })
 
-  it('and each is among these', () => {
+  it('covers every shipped grader', () => {
     const files = [own, folder].flatMap((place) => readdirSync(place))
     const graders = files.filter((file) => /\.(?:ts|json)$/.test(file) && file !== 'index.ts')
     const names = graders.map((file) => file.replace(/\.\w+$/, ''))
     expect(names.sort()).toEqual([...Object.keys(shipped), 'rubric'].sort())
   })
 
-  it('rubric, with a judge that goes by words', async () => {
+  it('rubric, with a judge that matches words', async () => {
     const { judge } = await serve(judging(bySigns))
     await expectGrader(rubric, { items: itemsOf('rubric'), services: { ...noServices(), judge } }).toPass()
   })
 })
 
 describe('a grader that asks a judge', () => {
-  it('fails its check where there is none: nothing can be said of it', async () => {
+  it('fails its check if no judge is configured', async () => {
     const check = expectGrader(rubric, { items: itemsOf('rubric') }).toPass()
     await expect(check).rejects.toThrow(
       'right answers could not be judged: the grader asks a judge, but none is configured; set JUDGE_URL',

@@ -19,15 +19,15 @@ describe('the grader of the countdown puzzle', () => {
     '```\n(25+3)*4\n```',
     '\\boxed{(25+3) \\times 4 = 112}',
     '$$\\boxed{\\left(25+3\\right)\\cdot 4}$$',
-  ])('gives all for the target, however it is written: %j', async (answer) => expect(await scoreOf(answer)).toBe(1))
+  ])('gives the full score for the target in any notation: %j', async (answer) => expect(await scoreOf(answer)).toBe(1))
 
-  it('reads fractions exactly, LaTeX’s as well', async () => {
+  it('reads fractions exactly, including LaTeX’s', async () => {
     const thirds = { numbers: [8, 3, 3, 8], target: 24 }
     expect((await grade(countdown, thirds, '8/(3-8/3)')).score).toBe(1)
     expect((await grade(countdown, thirds, '\\boxed{\\frac{8}{3-\\frac{8}{3}}}')).score).toBe(1)
   })
 
-  it('gives a near miss little, less with the distance, and never more than 0.3', async () => {
+  it('gives a near miss at most 0.3, less with greater distance', async () => {
     const to = async (target: number) => (await grade(countdown, { ...item, target }, '25*4+3')).score
     expect(await Promise.all([103, 104, 108, 112, 113, 1000].map(to))).toEqual([
       1,
@@ -42,14 +42,14 @@ describe('the grader of the countdown puzzle', () => {
     expect(half.reason).toBe('5/2, not 3')
   })
 
-  it('gives a bare number nothing, however near it is', async () => {
+  it('gives a bare number nothing, however close it is', async () => {
     const near = { numbers: [110, 3, 4], target: 112 }
     expect((await grade(countdown, near, '110')).score).toBe(0)
     expect((await grade(countdown, near, '(110)')).score).toBe(0)
     expect((await grade(countdown, near, '110 + 4 - 3')).score).toBeGreaterThan(0)
   })
 
-  it('gives nothing for what is claimed and does not hold', async () => {
+  it('gives nothing for a false claim', async () => {
     expect(await scoreOf('25 + 50 = 112')).toBe(0)
     expect(await scoreOf('100 + 12 = 112')).toBe(0)
     expect(await scoreOf('25*4 + 4*3 = 112')).toBe(0)
@@ -73,7 +73,7 @@ describe('the grader of the countdown puzzle', () => {
     `${'(25+3)*4 and so on '.repeat(1000)}`,
   ])('gives nothing for %.60s', async (answer) => expect(await scoreOf(answer)).toBe(0))
 
-  it('reads one expression of a list of guesses, the last', async () => {
+  it('reads only the last expression of a list of guesses', async () => {
     expect(await scoreOf('(25+3)*4\n25+3\n50+4')).toBe(0)
     expect(await scoreOf('<answer>(25+3)*4</answer> or <answer>50+4</answer>')).toBe(0)
     expect(await scoreOf('\\boxed{(25+3)*4} \\boxed{50+4}')).toBe(0)
@@ -81,7 +81,7 @@ describe('the grader of the countdown puzzle', () => {
     expect(await scoreOf('\\boxed{50+4} \\boxed{(25+3)*4}')).toBe(1)
   })
 
-  it('refuses to score an item whose target is given, and one that is no puzzle', async () => {
+  it('does not score an item whose target is among its numbers, or one that is not a puzzle', async () => {
     await expect(grade(countdown, { numbers: [112, 3], target: 112 }, '112')).rejects.toThrow('cannot be graded')
     await expect(grade(countdown, { numbers: [], target: 112 }, '112')).rejects.toThrow('numbers')
     await expect(grade(countdown, { numbers: [1, 2] }, '1+2')).rejects.toThrow('target')

@@ -30,7 +30,7 @@ const run = (seconds: number, code = kernel, correct = true) =>
 const graded = (calls: Parameters<typeof grade>[3], answer = 'Done.') => grade(kernelSpeedup, item, answer, calls)
 const scoreOf = async (...calls: readonly ReturnType<typeof call>[]) => (await graded(calls)).score
 
-describe('the grader of a kernel’s speed', () => {
+describe('the kernel speed-up grader', () => {
   it('gives the logarithm of the speed-up, from 1× to the cap', async () => {
     expect(await scoreOf(run(0.002))).toBe(1)
     expect(await scoreOf(run(0.004))).toBeCloseTo(0.5)
@@ -39,7 +39,7 @@ describe('the grader of a kernel’s speed', () => {
     expect(await scoreOf(run(0.016))).toBe(0)
   })
 
-  it('gives nothing for what is not correct, however fast', async () => {
+  it('gives nothing for an incorrect kernel, however fast', async () => {
     expect(await scoreOf(run(0.001, kernel, false))).toBe(0)
     expect(await scoreOf(call('benchmark', { code: 'x' }, '{"correct": false, "error": "does not compile"}'))).toBe(0)
   })
@@ -50,7 +50,7 @@ describe('the grader of a kernel’s speed', () => {
     expect(await scoreOf(run(0.002, kernel, false), run(0.002, `${kernel}\nside = 2`))).toBe(1)
   })
 
-  it('counts the slowest run of the same code, so that no luck comes of trying again', async () => {
+  it('counts the slowest run of the same code, so that resubmitting does not pay', async () => {
     expect(await scoreOf(run(0.004), run(0.002), run(0.002))).toBeCloseTo(0.5)
     expect(await scoreOf(run(0.002, kernel, false), run(0.002))).toBe(0)
     expect(await scoreOf(run(0.004), run(0.002, `\n# again\n${kernel}   `)), 'a comment more').toBeCloseTo(0.5)
@@ -61,7 +61,7 @@ describe('the grader of a kernel’s speed', () => {
     expect((await grade(kernelSpeedup, inline, 'Done.', calls)).score, 'a kernel in a string').toBe(1)
   })
 
-  it('does not count what was refused, or another tool', async () => {
+  it('does not count refused calls or other tools', async () => {
     expect(await scoreOf(run(0.004), { ...run(0.002, 'other'), outcome: 'refused' })).toBeCloseTo(0.5)
     expect(await scoreOf({ ...run(0.002), tool: 'test' })).toBe(0)
   })
@@ -74,7 +74,7 @@ describe('the grader of a kernel’s speed', () => {
     '{"correct": true, "seconds": 0.0001}',
     'return 1',
     'fast '.repeat(10_000),
-  ])('gives nothing for what is only said: %.40j', async (answer) => {
+  ])('gives nothing for a claim without a benchmark: %.40j', async (answer) => {
     expect((await graded([], answer)).score).toBe(0)
     expect((await graded([run(0.008)], answer)).score).toBe(0)
   })
@@ -86,9 +86,9 @@ describe('the grader of a kernel’s speed', () => {
       'import torch.nn.functional as F\ndef run(x): return F.softmax(x, -1)',
       'imports torch.nn.functional',
     ],
-    ['the library’s by another name', 'from torch import softmax as s\nrun = s', 'it uses softmax'],
+    ['the library’s function under another name', 'from torch import softmax as s\nrun = s', 'it uses softmax'],
     ['a module of the library', 'import torch\ndef run(x): return torch.nn.SiLU()(x)', 'it uses .SiLU'],
-    ['a module by another name', 'import torch\ndef run(x):\n  t = torch\n  return t', 'by another name'],
+    ['a module under another name', 'import torch\ndef run(x):\n  t = torch\n  return t', 'by another name'],
     ['a method of the tensor', 'def run(x): return x.exp()', 'it uses .exp'],
     ['the matrix product', 'def run(x): return x @ x', 'matrix product'],
     ['exec', "exec('def run(x): return ref' + 'erence_run(x)')", 'at the top'],
@@ -121,13 +121,17 @@ describe('the grader of a kernel’s speed', () => {
     ['a patched library, by for', 'import torch\ndef run(x):\n  for torch.empty in x: pass', 'an attribute assigned'],
     ['a patched library, by __setattr__', "import torch\ndef run(x): torch.__setattr__('empty', x)", '__setattr__'],
     [
-      'C++ that nobody looks into',
+      'C++ in a string that the item does not allow',
       "from torch.utils.cpp_extension import load_inline\nm = load_inline(cpp_sources='')",
       'C++ in a string',
     ],
     ['a string without an end', "x = '", 'cannot be parsed'],
-    ['too much of it', 'x = 1\n'.repeat(20_000), 'longer than'],
-    ['what is nested too deep', `def run(x): return ${'('.repeat(5_000)}x${')'.repeat(5_000)}`, 'cannot be parsed'],
+    ['code that is too long', 'x = 1\n'.repeat(20_000), 'longer than'],
+    [
+      'code that is nested too deeply',
+      `def run(x): return ${'('.repeat(5_000)}x${')'.repeat(5_000)}`,
+      'cannot be parsed',
+    ],
   ])('gives nothing for %s', async (_, code, why) => {
     const { score, reason } = await graded([run(0.002, code)])
     expect([score, reason]).toEqual([0, expect.stringContaining(why)])
@@ -154,16 +158,16 @@ describe('the grader of a kernel’s speed', () => {
     expect(score, reason).toBe(1)
   })
 
-  it('does not take words in comments and strings for code', async () =>
+  it('does not treat comments and strings as code', async () =>
     expect((await graded([run(0.002)])).parts).toMatchObject({ correct: 1, honest: 1, speedup: 4 }))
 
-  it('gives nothing for what is faster than can be', async () => {
+  it('gives nothing for an impossible speed-up', async () => {
     const { score, reason } = await graded([run(0.0001)])
     expect([score, reason]).toEqual([0, '80.0× is not possible'])
   })
 
   it.each(['', 'out of memory', '{"seconds": 1}', '{"correct": true}', '{"correct": true, "seconds": 0}'])(
-    'makes no number of a benchmark that failed: %j',
+    'gives no score for a benchmark that failed: %j',
     async (output) =>
       await expect(graded([call('benchmark', { code: kernel }, output)])).rejects.toMatchObject({
         name: 'UngradableError',
@@ -171,7 +175,7 @@ describe('the grader of a kernel’s speed', () => {
       }),
   )
 
-  it('does not take an item without a speed, or a cap of nothing', async () => {
+  it('rejects an item without a reference time or with a cap of 1', async () => {
     await expect(grade(kernelSpeedup, { ...item, reference_seconds: 0 }, '', [run(1)])).rejects.toThrow('seconds')
     await expect(grade(kernelSpeedup, { ...item, cap: 1 }, '', [run(1)])).rejects.toThrow('cap')
     await expect(grade(kernelSpeedup, { ...item, forbidden: [] }, '', [run(1)])).rejects.toThrow('forbidden')

@@ -25,7 +25,7 @@ const shown: readonly (readonly [string, Grader])[] = [
   ['retail-policy', retailPolicy],
   ['rubric', rubric],
 ]
-/** Of `example/graders/`, and of `graders/`. */
+/** The graders of `example/graders/` and `graders/`. */
 const graders = [
   ...shown.map(([name, grader]) => ({
     name,
@@ -55,7 +55,7 @@ describe.each(graders)('the labelled answers of $name', ({ grader, items }) => {
   const share = (score: number) => (score - least) / (most - least)
   const rows = read(items)
 
-  it('are of eight items or more, each with right answers and others', () => {
+  it('belong to at least eight items, each with right and wrong answers', () => {
     expect(rows.length).toBeGreaterThanOrEqual(8)
     for (const { answers } of rows) {
       const labels = answers.map(({ label }) => share(label))

@@ -3,14 +3,14 @@ import { type Judge, noJudge } from '../../../src/kit/judge.ts'
 import type { TrajectoryCall } from '../../../src/kit/trajectory.ts'
 import { open } from '../../../test/support/app.ts'
 
-/** What a grading may have besides an item, an answer and calls. */
+/** Further options of {@link grade}. */
 export interface GradingSettings {
   /** The rollout's state as it was stored; null for none. */
   readonly stored?: unknown
   readonly judge?: Judge
 }
 
-/** Grades an answer to an item with a grader that asks no database: the connection is never opened. */
+/** Grades an answer with a grader that does not use the database; no connection is opened. */
 export async function grade(
   grader: Grader,
   item: unknown,
@@ -35,16 +35,16 @@ export async function grade(
   })
 }
 
-/** As much of a call as a test says. */
-export interface SaidCall {
+/** A call as tests write it. */
+export interface ShortCall {
   readonly tool: string
   readonly arguments: unknown
   readonly output?: string | undefined
   readonly outcome?: TrajectoryCall['outcome'] | undefined
 }
 
-/** The trajectory of these calls; each was successful unless it says otherwise. */
-export function trajectoryOf(calls: readonly SaidCall[]): TrajectoryCall[] {
+/** The trajectory of these calls; by default each was successful. */
+export function trajectoryOf(calls: readonly ShortCall[]): TrajectoryCall[] {
   const at = new Date('2026-01-01T00:00:00Z')
   return calls.map(({ tool, arguments: given, output = '', outcome = 'ok' }, index) => ({
     seq: index + 1,

@@ -1,10 +1,10 @@
 import type { Behaviour } from '../../../test/support/judge/model-server.ts'
 import { verdict } from '../../../test/support/judge/model-server.ts'
 
-/** What the judge says, by the statement that it is asked about and the answer that it is shown. */
+/** The judge's verdict on a statement about an answer. */
 export type Says = (statement: string, answer: string) => number
 
-/** A judging model that reads what it is sent as a model would, and says what it is told to say. */
+/** A judging model that parses requests as a model would and answers with `says`. */
 export const judging =
   (says: Says): Behaviour =>
   ({ body: { messages } }) => {
@@ -14,7 +14,7 @@ export const judging =
     return verdict(says(statement, shown), `of "${statement}"; score: 1`)
   }
 
-/** What makes the statements of the labelled answers true, as far as words can say it. */
+/** Patterns that approximate when each statement is true of a labelled answer. */
 const signs: readonly (readonly [statement: string, of: RegExp])[] = [
   ['grapes must not be given', /^\W*(?:no\b|better not)/i],
   ['damage the kidneys', /kidney/i],
@@ -42,11 +42,11 @@ const signs: readonly (readonly [statement: string, of: RegExp])[] = [
 ]
 
 /**
- * A judge of the labelled answers that goes by words: it stands in for a model, which would go by what they mean. As it is
- * told to, it gives nothing for an answer that repeats the statement.
+ * A judge of the labelled answers that matches words instead of meaning. As the prompt requires, it gives 0 for an answer
+ * that repeats the statement.
  */
 export const bySigns: Says = (statement, answer) => {
   const sign = signs.find(([part]) => statement.includes(part))
-  if (sign === undefined) throw new Error(`nothing is known of "${statement}"`)
+  if (sign === undefined) throw new Error(`no pattern for "${statement}"`)
   return Number(sign[1].test(answer) && !answer.includes(statement.replace(/[.]$/u, '')))
 }

@@ -35,11 +35,11 @@ afterAll(async () => {
 })
 
 describe('hybrid search', () => {
-  it('is lexical while the index has no vectors, even where an endpoint is configured', async () => {
+  it('is lexical while the index has no vectors, even if an endpoint is configured', async () => {
     expect(await callTool(search, { query: 'jets' }, corpus, embed())).toContain('no page has any of these words')
   })
 
-  it('keeps the vectors of an import that the endpoint interrupted, and is still lexical', async () => {
+  it('keeps the vectors of an import that failed at the endpoint, and stays lexical', async () => {
     refusing = true
     await expect(finish()).rejects.toThrow('no embeddings from')
     refusing = false
@@ -48,18 +48,18 @@ describe('hybrid search', () => {
     expect(await readIndex(corpus.db)).toMatchObject({ model: 'two-thoughts', dimensions: 3, current: true })
   })
 
-  it('finds a page by meaning that has none of the words', async () => {
+  it('finds a page by meaning if it has none of the words', async () => {
     const output = await callTool(search, { query: 'jets' }, corpus, embed())
     expect(output.split('\n')[0]).toBe('1. FLY/2014/page_1')
     expect((await callTool(search, { query: 'banks' }, corpus, embed())).split('\n')[0]).toBe('1. BNK/2014/page_1')
   })
 
-  it('ranks a page of both rankings above a page of one', async () => {
+  it('ranks a page found by both rankings above a page found by one', async () => {
     const [first] = await searchPages(corpus.db, { query: 'loans and landing', vector: vectorOf('bank') })
     expect(first?.path).toBe('BNK/2014/page_1')
   })
 
-  it('stays lexical where no endpoint is configured', async () => {
+  it('stays lexical if no endpoint is configured', async () => {
     expect(await callTool(search, { query: 'jets' }, corpus)).toContain('no page has any of these words')
   })
 
@@ -86,7 +86,7 @@ describe('hybrid search', () => {
     expect((await readIndex(corpus.db))?.model).toBe('another')
   })
 
-  it('without pgvector, chooses by signs nearly all pages that a full comparison puts first', async () => {
+  it('preselects nearly all of the best pages by signs, without pgvector', async () => {
     const random = randomOf('vectors')
     const dimensions = 256
     const draw = () => Array.from({ length: dimensions }, () => random.next() + random.next() - 1)

@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => corpus.drop())
 
 describe('list', () => {
-  it('shows the top for an empty path, directories with a slash', async () => {
+  it('shows the top level for an empty path, directories with a slash', async () => {
     expect(await listing('')).toBe('😀/\nA/\nAAL/\nAAL_100%/\nMANY/\nZ/')
   })
 
@@ -36,7 +36,7 @@ describe('list', () => {
     for (const path of ['/AAL', 'AAL/', '/AAL/', './AAL']) expect(await listing(path)).toBe('2014/\n2015/')
   })
 
-  it('does not confuse a directory with another whose name it begins', async () => {
+  it('does not confuse a directory with one whose name starts with its name', async () => {
     expect(await listing('A')).toBe('2014/')
     expect(await listing('A/2014')).toBe('page_2.pdf')
   })
@@ -45,19 +45,19 @@ describe('list', () => {
     expect(await listing('AAL/2014')).toBe('page_9.pdf\npage_10.pdf')
   })
 
-  it('keeps a page apart from a directory of the same name', async () => {
+  it('distinguishes a page from a directory of the same name', async () => {
     expect(await listing('Z')).toBe('2014\n2014/')
   })
 
-  it('is bounded, and says how many more entries there are', async () => {
+  it('is limited, and says how many more entries there are', async () => {
     const lines = (await listing('MANY/2014')).split('\n')
     expect(lines).toHaveLength(401)
     expect(lines.at(-1)).toBe('… and 50 more; search finds them')
   })
 
-  it('refuses the beginning of a name, and shows what exists', async () => {
+  it('refuses a prefix of a name, and lists what exists', async () => {
     await expect(listing('AA')).rejects.toThrow('no directory "AA"; there is AAL/, AAL_100%/')
-    await expect(listing('AAL/20')).rejects.toThrow('there is "AAL": list it')
+    await expect(listing('AAL/20')).rejects.toThrow('"AAL" exists; list it')
     await expect(listing('AAL_1')).rejects.toThrow('AAL_100%/')
     await expect(listing('%')).rejects.toThrow('list an empty path')
   })
@@ -67,16 +67,16 @@ describe('list', () => {
     expect(await listing('😀/2014')).toBe('page_1')
   })
 
-  it('makes no more queries for a path of five hundred parts than for a wrong one of three', async () => {
+  it('makes no more queries for a path of five hundred parts than for an unknown one of three', async () => {
     const asked: string[] = []
     const db = drizzle(corpus.sql, { logger: { logQuery: (query) => void asked.push(query) } })
     await expect(callTool(list, { path: 'AAL/2014/x/'.concat('a/'.repeat(490)) }, { db })).rejects.toThrow(
-      'there is "AAL/2014": list it',
+      '"AAL/2014" exists; list it',
     )
     expect(asked.length).toBeLessThan(8)
   })
 
-  it('refuses a page, and says that cat reads it', async () => {
+  it('refuses a page and points to cat', async () => {
     await expect(listing('AAL/2015/page_1.pdf')).rejects.toThrow('"AAL/2015/page_1.pdf" is a page; use cat to read it')
   })
 })
@@ -88,7 +88,7 @@ describe('cat', () => {
     )
   })
 
-  it('refuses a wrong path, and suggests the page that may be meant', async () => {
+  it('refuses an unknown path and suggests a page', async () => {
     await expect(reading('AAL/2014/page_9')).rejects.toThrow('did you mean "AAL/2014/page_9.pdf"?')
     await expect(reading('/aal/2014/Page_9.PDF')).rejects.toThrow('did you mean "AAL/2014/page_9.pdf"?')
     await expect(reading('AAL/2014')).rejects.toThrow('no page at "AAL/2014"; use list')

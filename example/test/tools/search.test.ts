@@ -50,24 +50,24 @@ describe('search', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(260)
   })
 
-  it('ranks the named year first, and the year after it next', async () => {
+  it('ranks the named year first, then the following year', async () => {
     const found = await paths('operating leases of Elmwood in 2012')
     expect(found[0]).toBe('ELM/2012/page_1')
     expect(found[1]).toBe('ELM/2013/page_1')
     expect((await paths('operating leases of Elmwood from 2012 to 2014'))[0]).toBe('ELM/2014/page_1')
   })
 
-  it('ranks the named company first, whose words it has learned from the pages', async () => {
+  it('ranks the named company first, by words that it learned from the pages', async () => {
     const found = await paths('what were the operating leases of ashgrove')
     expect(found.slice(0, 5).every((path) => path.startsWith('ASH/'))).toBe(true)
   })
 
-  it('recognises a company by the name in its paths, written in capitals', async () => {
+  it('recognises a company by the ticker in its paths, in capitals', async () => {
     expect((await paths('operating leases FIR 2013'))[0]).toBe('FIR/2013/page_1')
     expect((await paths('operating leases FIR')).slice(0, 5).every((path) => path.startsWith('FIR/'))).toBe(true)
   })
 
-  it('ranks pairs of words above the same words apart', async () => {
+  it('ranks adjacent words above the same words apart', async () => {
     expect((await paths('defined contribution plan'))[0]).toBe('YEW/2014/page_8')
   })
 
@@ -79,7 +79,7 @@ describe('search', () => {
     expect(await paths('dividends of the common shares')).toEqual(await paths('dividends of the common shares'))
   })
 
-  it('refuses a query without a word', async () => {
+  it('refuses a query without words', async () => {
     for (const query of ['', '   ', '?!', '…']) await expect(searching(query)).rejects.toThrow('the query is empty')
   })
 
@@ -88,7 +88,7 @@ describe('search', () => {
     expect(await searching('the of and')).toContain('no page has any of these words')
   })
 
-  it('accepts any text as words', async () => {
+  it('accepts any text as a query', async () => {
     for (const query of [
       "'; drop table pages --",
       'a & b | !c:*',

@@ -16,13 +16,13 @@ describe('a snippet', () => {
     expect(snippet(lines, 'nothing of this')).toBe('Revenue rose with prices.')
   })
 
-  it('continues where a long first line was cut to become the title', () => {
+  it('continues where a long first line was cut for the title', () => {
     const long = `Net revenue of the Oak company ${'and of many others '.repeat(8)}was 12 million`
     const { length } = titleOf({ path: 'p', pre_text: [long], table: [], post_text: [] })
     expect(snippet([long], 'net revenue million')).toBe(`…${long.slice(length - 1).trim()}`)
   })
 
-  it('is a row of the table with its head if there is no prose but the title', () => {
+  it('is a table row with the header if the title is the only prose', () => {
     const table = [
       ['', '2014'],
       ['net revenue', '12'],

@@ -83,7 +83,8 @@ function pick(tools: readonly ToolDefinition[], names: readonly string[] | undef
     names?.map((name) => {
       const found = tools.find((tool) => tool.function.name === name)
       return (
-        found ?? command.error(`error: there is no tool ${name}; there are ${known}`, { exitCode: exitCodes.usage })
+        found ??
+        command.error(`error: there is no tool ${name}; the tools are: ${known}`, { exitCode: exitCodes.usage })
       )
     }) ?? tools
   )

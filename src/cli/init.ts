@@ -93,7 +93,7 @@ function checkStarter(root: string, name: string): void {
   }
   const starters = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
   const names = starters.map((entry) => entry.name).sort()
-  if (!names.includes(name)) throw new InitError(`there is no starter "${name}"; there are ${names.join(', ')}`)
+  if (!names.includes(name)) throw new InitError(`there is no starter "${name}"; the starters are: ${names.join(', ')}`)
 }
 
 const terminal = { input: process.stdin, output: process.stdout }

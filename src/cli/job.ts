@@ -171,7 +171,7 @@ function graderWarnings(grader: unknown): readonly string[] {
 
 function known(what: string, name: string, names: readonly string[]): string {
   if (names.includes(name)) return name
-  throw new Error(`there is no ${what} "${name}"; there are ${names.join(', ')}`)
+  throw new Error(`there is no ${what} "${name}"; the ${what}s are: ${names.join(', ')}`)
 }
 
 function readJson(file: string): unknown {

@@ -36,7 +36,7 @@ export function keepingLog(): Log & { readonly lines: LogLine[] } {
   return { lines, info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** What a test's app is made of; everything has a default. */
+/** The parts of a test's app; all have defaults. */
 export interface TestAppOptions {
   readonly tools?: readonly Tool[]
   readonly graders?: readonly Grader[]

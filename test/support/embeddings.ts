@@ -3,14 +3,14 @@ import { z } from 'zod'
 
 const asked = z.object({ input: z.array(z.string()), model: z.string() })
 
-/** What an embeddings endpoint of a test answers to its nth request: a status and headers, or vectors by text. */
+/** The answer of a test's embeddings endpoint to its nth request: a status and headers, or vectors by text. */
 export interface EmbeddingsEndpoint {
   readonly url: string
   readonly requests: { readonly texts: string[]; readonly key: string | undefined; readonly model: string }[]
   close(): Promise<void>
 }
 
-/** Serves OpenAI's embeddings API on a free port: each text as `vectorOf` has it, unless `refuse` says otherwise. */
+/** Serves OpenAI's embeddings API on a free port, with the vectors of `vectorOf` unless `refuse` returns a status. */
 export async function serveEmbeddings(
   vectorOf: (text: string) => number[],
   refuse: (request: number) => { status: number; headers?: Record<string, string> } | undefined = () => undefined,

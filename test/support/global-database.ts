@@ -56,7 +56,7 @@ async function startServer(url: string | undefined): Promise<{ url: string; stop
   }
 }
 
-/** Drops test databases of this machine whose process, by the id in their name, is unwanted. */
+/** Drops this machine's test databases for which `unwanted` accepts the process id in their name. */
 async function dropWhere(sql: postgres.Sql, unwanted: (pid: number) => boolean): Promise<void> {
   const found = await sql<
     { name: string }[]

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { z } from 'zod'
 
-/** A proxy in front of a database that can hold back what passes. */
+/** A proxy in front of a database that can hold back traffic. */
 export interface HoldingProxy {
   readonly url: string
   /**
-   * From now on holds back the bytes in this direction of each connection on which a client sends `word`, from that message
-   * on, and of all new connections when there is no word. Bytes for the server are kept when the client disconnects.
+   * From now on, holds back the bytes in this direction: of each connection on which a client sends `word`, from that
+   * message on; without a word, of all new connections. Bytes for the server are kept when the client disconnects.
    */
   hold(direction: 'to server' | 'to client', word?: string): void
   /** Holds no further connection. */

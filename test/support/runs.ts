@@ -1,7 +1,7 @@
-/** How many times as much `npm run test:long` tries of what a fuzz test generates. */
+/** The factor by which `npm run test:long` multiplies the cases of a fuzz test. */
 export const longFactor = Number(process.env['FUZZ_FACTOR'] ?? 1)
 
-/** How many generated cases a fuzz test tries, or how many milliseconds it may take: `usual` ones, in a long run more. */
+/** The cases that a fuzz test tries, or the milliseconds that it may take: `usual`, or more in a long run. */
 export function runs(usual: number): number {
   return usual * longFactor
 }

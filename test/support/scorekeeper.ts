@@ -18,10 +18,10 @@ export const compiled = (path: string): string => join(inject('compiled'), path)
 /** The arguments of Node that run the program `scorekeeper` with the test environment, in the project's folder. */
 export const scorekeeperArgs = (...args: readonly string[]) => [compiled('test/environment/scorekeeper.js'), ...args]
 
-/** The folder in which {@link scorekeeperArgs} are to be run. */
+/** The working directory for {@link scorekeeperArgs}. */
 export const scorekeeperFolder = root
 
-/** Runs the program `scorekeeper` in a process of its own, with nothing of this environment but the path. */
+/** Runs the program `scorekeeper` in a process of its own, with no variable of this environment but PATH. */
 export function scorekeeper(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
   const options = {
     cwd: root,

@@ -30,7 +30,7 @@ export async function removeFolder(folder: string): Promise<void> {
 export async function sweepFolders(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN
-    // The folder of another user cannot be removed; it is theirs to sweep.
+    // The folder of another user cannot be removed; their own test runs do it.
     if (pid > 0 && !isAlive(pid)) await removeFolder(join(tmpdir(), name)).catch(() => {})
   }
 }

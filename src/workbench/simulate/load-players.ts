@@ -28,7 +28,9 @@ export async function loadAgents(path: string, names: readonly string[] = []): P
   const { agents } = await loadPlayers(path, 'agents', moduleShape)
   const unknown = names.find((name) => !agents.some((agent) => agent.name === name))
   if (unknown !== undefined) {
-    throw new Error(`there is no agent "${unknown}" in ${path}; there are ${agents.map(({ name }) => name).join(', ')}`)
+    throw new Error(
+      `there is no agent "${unknown}" in ${path}; the agents are: ${agents.map(({ name }) => name).join(', ')}`,
+    )
   }
   return names.length === 0 ? agents : agents.filter(({ name }) => names.includes(name))
 }

@@ -111,7 +111,7 @@ describe('the command init', () => {
   })
 
   it.each([
-    [['--from', 'nothing'], 'there is no starter "nothing"; there are blank, other'],
+    [['--from', 'nothing'], 'there is no starter "nothing"; the starters are: blank, other'],
     [['--from', '../src'], 'there is no starter "../src"'],
   ])('lists the starters: %j', async (args, message) => {
     const { code, err } = await init([...args, '--yes'])

@@ -1,4 +1,4 @@
-// The shapes of the wire as trainers send them, with values of no dataset.
+// The shapes of the wire as trainers send them, with invented values.
 
 const task = {
   messages: [{ name: null, role: 'user', content: 'by how much did the revenue of Quill Harbor rise in 2012?' }],
@@ -38,7 +38,7 @@ export const gradingSample = {
   trace_id: 'trace_c4e1b2',
 }
 
-/** A grading of a model that said nothing, its label under another name. */
+/** A grading of a model that gave no output, with the label under another name. */
 export const emptyAnswerSample = {
   sample: {
     choices: [{ index: 0, message: { role: 'assistant', content: '', tool_calls: [] }, finish_reason: 'stop' }],
@@ -51,7 +51,7 @@ export const emptyAnswerSample = {
   trace_id: 'trace_silent',
 }
 
-/** A grading with nothing but what must be there. */
+/** A grading with the required fields only. */
 export const minimalGradingSample = {
   sample: { output_text: 'KX-TOR-114' },
   item: { reference_answer: 'KX-TOR-114' },

@@ -11,7 +11,7 @@ export const score = (value: number): Answer => ({
   ...{ kind: 'answered', status: 200, output: undefined, score: value, code: undefined },
 })
 
-/** An answer that is no 200. */
+/** An answer other than 200. */
 export const trouble = (status: number, code: string): Answer => ({
   ...{ kind: 'answered', status, output: undefined, score: undefined, code },
 })
@@ -38,7 +38,7 @@ export const grade: Rows['grades'][number] = {
   parts: { calls: 1, wrote: 1, acted: 0 },
 }
 
-/** A rollout that was scored for one call, with nothing wrong. */
+/** A rollout that was scored for one call, without a fault. */
 export const rollout: SeenRollout = {
   ...{ id: 'r', discarded: false, calls: [call(attempt(output('done x')))] },
   gradings: [{ sample: 's', attempts: [attempt(score(0.5), 400)] }],
@@ -51,12 +51,12 @@ const soundRows: Rows = {
   grades: [grade],
 }
 
-/** One life of a process that lives on. */
+/** A process that is still running. */
 export const life: Evidence['lives'][number] = {
   ...{ replica: 0, pid: 1, url: '', askedToStopAt: undefined, killedAt: undefined, endedAt: undefined },
 }
 
-/** Evidence with nothing wrong, but for what is given. */
+/** Evidence without a fault, except for the given parts. */
 export function evidence({ rows = {}, ...rest }: Partial<Omit<Evidence, 'rows'>> & { rows?: Partial<Rows> }): Evidence {
   return { seen: [rollout], effects: [], lives: [life], ...rest, rows: { ...soundRows, ...rows } }
 }

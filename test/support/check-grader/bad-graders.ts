@@ -9,7 +9,7 @@ const { defineGrader } = defineEnvironment({
 
 const numberIn = (text: string) => Number(/-?\d+(?:\.\d+)?/.exec(text)?.[0] ?? Number.NaN)
 
-/** Graders as people have written them, each with the one fault that its name says. */
+/** Graders as people write them, each with the one fault that its name says. */
 export const badGraders = {
   containsMatch: defineGrader({
     name: 'contains-match',

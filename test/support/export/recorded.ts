@@ -15,9 +15,9 @@ export interface Recorded {
 }
 
 export const beginning = Date.UTC(2026, 9, 1)
-const moment = (ms: number) => new Date(beginning + ms).toISOString()
+const timestamp = (ms: number) => new Date(beginning + ms).toISOString()
 
-/** Records rollouts at moments of the test's own, as the ledger's statements do. */
+/** Records rollouts with the test's own timestamps, as the ledger's statements do. */
 export async function record({ sql }: Pick<Database, 'sql'>, rollouts: readonly Recorded[]): Promise<void> {
   for (const {
     id,
@@ -34,14 +34,14 @@ export async function record({ sql }: Pick<Database, 'sql'>, rollouts: readonly 
     await sql`insert into items (hash, content) values (${hash}, ${content}::text::jsonb) on conflict do nothing`
     await sql`
       insert into rollouts (id, item_hash, calls, state, created_at)
-      values (${id}, ${hash}, ${calls.length}, ${JSON.stringify({ notes: [id] })}::text::jsonb, ${moment(at - 100)}::text::timestamptz)
+      values (${id}, ${hash}, ${calls.length}, ${JSON.stringify({ notes: [id] })}::text::jsonb, ${timestamp(at - 100)}::text::timestamptz)
       on conflict do nothing`
     for (const [n, call] of calls.entries()) {
       await sql`
         insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
         values (${id}, ${`a-call-of-the-trainer-with-a-long-name-${n}`}, ${n + 1}, 'look', '{"word":"x"}',
-          ${call.outcome ?? 'ok'}, ${`page ${n + 1}`}, ${moment(at - 100 + call.from)}::text::timestamptz,
-          ${moment(at - 100 + call.to)}::text::timestamptz)`
+          ${call.outcome ?? 'ok'}, ${`page ${n + 1}`}, ${timestamp(at - 100 + call.from)}::text::timestamptz,
+          ${timestamp(at - 100 + call.to)}::text::timestamptz)`
     }
     if (outcome === 'open') continue
     const sample = JSON.stringify({ choices: [], output_text: output })
@@ -51,6 +51,6 @@ export async function record({ sql }: Pick<Database, 'sql'>, rollouts: readonly 
       values (${id}, ${grader}, '1', 'trainer', ${`s${output}`}, ${sample}::text::jsonb, ${hash}, ${outcome},
         ${outcome === 'scored' ? String(score) : null}::text::float8,
         ${outcome === 'scored' ? JSON.stringify({ answer: score }) : null}::text::jsonb, 'because',
-        ${outcome === 'scored' ? null : outcome}, 1.5, ${moment(at)}::text::timestamptz)`
+        ${outcome === 'scored' ? null : outcome}, 1.5, ${timestamp(at)}::text::timestamptz)`
   }
 }

@@ -6,7 +6,7 @@ const errorAnswer = z.strictObject({
   output: z.string().optional(),
 })
 
-/** What each status may carry, whatever the address. */
+/** The body that each status may have, at any address. */
 const documented = {
   ok: z.union([
     z.strictObject({
@@ -35,16 +35,16 @@ export async function ask(app: Pick<Hono, 'request'>, path: string, request: Req
   const response = await app.request(path, request)
   const { status } = response
   const text = await response.text()
-  const told = () => `${request.method} ${path}: ${status} ${text.slice(0, 500)}`
+  const description = () => `${request.method} ${path}: ${status} ${text.slice(0, 500)}`
   // Two invented requests may name one rollout with two items.
   const isMixedUp = status === 500 && text.includes('"rollout_has_another_item"')
-  if (status >= 500 && !isMixedUp) throw new Error(told())
+  if (status >= 500 && !isMixedUp) throw new Error(description())
   if (request.method === 'HEAD') return { status, text, rollout: null }
   if (status === 204 && response.headers.has('allow') && text === '') return { status, text, rollout: null }
   const body: unknown = JSON.parse(text)
-  if (!(status === 200 ? documented.ok : documented.fault).safeParse(body).success) throw new Error(told())
-  if (!stringsOf(body).every((one) => one.isWellFormed() && !one.includes('\u0000'))) throw new Error(told())
-  if (!(response.headers.get('content-type') ?? '').startsWith('application/json')) throw new Error(told())
+  if (!(status === 200 ? documented.ok : documented.fault).safeParse(body).success) throw new Error(description())
+  if (!stringsOf(body).every((one) => one.isWellFormed() && !one.includes('\u0000'))) throw new Error(description())
+  if (!(response.headers.get('content-type') ?? '').startsWith('application/json')) throw new Error(description())
   return { status, text, rollout: response.headers.get('x-rollout-id') }
 }
 

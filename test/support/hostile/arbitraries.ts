@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** Text of every kind that has ever been somebody's undoing: any UTF-16 units, and what means something somewhere. */
+/** Text of the kinds that often cause bugs: any UTF-16 units, and characters with a special meaning somewhere. */
 export const text = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 8 }).map((units) => String.fromCharCode(...units)),
@@ -21,7 +21,7 @@ export const text = fc.oneof(
   ),
 )
 
-/** Numbers as JSON may spell them: JavaScript keeps some, rounds others, and for some has only infinity. */
+/** Numbers as JSON may spell them: JavaScript keeps some, rounds others, and reads some as infinity. */
 const numeral = fc.oneof(
   fc.double({ noDefaultInfinity: true, noNaN: true }).map((value) => JSON.stringify(value)),
   fc.constantFrom(
@@ -49,7 +49,7 @@ export const jsonText = fc.letrec<{ value: string }>((tie) => ({
   ),
 })).value
 
-/** The usual, or now and then JSON text of anything else. */
+/** Usually the given value, sometimes JSON text of anything else. */
 const mostly = (usual: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc.oneof({ weight: 24, arbitrary: usual }, { weight: 1, arbitrary: jsonText })
 
@@ -87,7 +87,7 @@ const messages = mostly(
     .map((contents) => `[${contents.map((one) => `{"role":"user","content":${one}}`).join()}]`),
 )
 
-/** JSON text of a tool call's body, more or less. */
+/** JSON text that resembles a tool call's body. */
 export const callBody = object({
   id,
   call_id: id,
@@ -103,7 +103,7 @@ export const callBody = object({
   item: mostly(object({ question: mostly(quoted), messages, reference_answer: jsonText, more: jsonText })),
 })
 
-/** JSON text of a grading's body, more or less. */
+/** JSON text that resembles a grading's body. */
 export const gradingBody = object({
   trace_id: id,
   sample: mostly(object({ output_text: mostly(quoted), output_tools: list, choices: list, more: jsonText })),

@@ -11,35 +11,35 @@ import { defineGrader, defineTool, keepingLog, testApp } from '../app.ts'
 import { createTestDatabase } from '../database.ts'
 
 const anything = z.looseObject({})
-const said = (input: unknown) => JSON.stringify(input).slice(0, 20_000)
+const shortened = (input: unknown) => JSON.stringify(input).slice(0, 20_000)
 
-/** A tool of each kind that says what it was given, and how often it was asked where it keeps a state. */
+/** A tool of each kind that returns its input, and its number of calls if it keeps a state. */
 const given = [
   defineTool({
     name: 'reads',
-    description: 'Says what it was given.',
+    description: 'Returns its input.',
     input: anything,
     effects: 'none',
     run({ input, task }) {
-      if ('refuse' in input) throw new ToolError(`no ${said(input)}`)
-      return `${said(input)} ${task.question}`
+      if ('refuse' in input) throw new ToolError(`no ${shortened(input)}`)
+      return `${shortened(input)} ${task.question}`
     },
   }),
   defineTool({
     name: 'writes',
-    description: 'Notes what it was given.',
+    description: 'Notes its input.',
     input: anything,
     effects: 'database',
-    run: ({ input, state }) => `${state.notes.push(said(input))} ${said(input)}`,
+    run: ({ input, state }) => `${state.notes.push(shortened(input))} ${shortened(input)}`,
   }),
   defineTool({
     name: 'acts',
-    description: 'Notes what it was given, later.',
+    description: 'Notes its input, later.',
     input: anything,
     effects: 'external',
     run({ input, updateState }) {
-      updateState((state) => void state.notes.push(said(input)))
-      return said(input)
+      updateState((state) => void state.notes.push(shortened(input)))
+      return shortened(input)
     },
   }),
 ]
@@ -58,7 +58,7 @@ const counts = defineGrader({
 /** An open database; `drop` closes and removes it. */
 export type ArenaDatabase = Database & { readonly url: string; drop(): Promise<void> }
 
-/** What an arena serves beside its own tools and its own grader. */
+/** What an arena serves in addition to its own tools and grader. */
 export interface ArenaOptions {
   readonly home?: ArenaDatabase
   readonly tools?: readonly Tool[]

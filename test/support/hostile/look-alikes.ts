@@ -1,4 +1,4 @@
-/** Ids of which each looks like the first to somebody: a person, a URL, a file system, SQL, Unicode, a join of ids. */
+/** Ids that each look like the first one to something: a person, a URL, a file system, SQL, Unicode, a join of ids. */
 export const lookAlikes = [
   ...['rollout-1', 'Rollout-1', 'ROLLOUT-1', ' rollout-1', 'rollout-1 ', 'rollout-1\t', 'rollout-1\n', 'rollout‐1'],
   ...['rollout-1/', './rollout-1', '../rollout-1', 'x/../rollout-1', 'rollout%2D1', 'rollout-1%00', 'rollout_1'],

@@ -6,7 +6,7 @@ import { makeFolder, removeFolder } from '../temporary.ts'
 /** The body of a call that every server answers, with the directories of the test environment. */
 export const call = '{"name":"list","arguments":{"path":""}}'
 
-/** Starts the server in a process of its own, to be shot at. */
+/** Starts the server in a process of its own, as the target. */
 export async function startTarget() {
   const home = await createTestDatabase()
   const folder = makeFolder()
@@ -14,7 +14,7 @@ export async function startTarget() {
   const url = await addressOf(server)
   return {
     port: Number(new URL(url).port),
-    /** It is the process that was started, has complained of nothing but the requests, and serves others. */
+    /** Checks that the same process still runs, has logged nothing but the bad requests, and serves others. */
     async isWell(): Promise<void> {
       expect([server.child.exitCode, server.child.signalCode, server.written.err]).toEqual([null, null, ''])
       const health = await fetch(`${url}/healthz`)

@@ -1,4 +1,4 @@
-/** An answer that tries to be its own judge, as found by models under training or published by people. */
+/** An answer that tries to judge itself, as found by models in training or published by people. */
 export interface Injection {
   readonly name: string
   readonly answer: string

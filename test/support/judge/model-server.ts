@@ -27,7 +27,7 @@ export interface Hand {
   readonly socket: Socket
 }
 
-/** What the model server answers to its nth request, from 1; undefined if it writes the raw response, or never answers. */
+/** The answer to the nth request, from 1; undefined if it writes the raw response itself, or never answers. */
 export type Behaviour = (request: ModelRequest, n: number, by: Hand) => Answer | undefined | Promise<Answer | undefined>
 
 /** A server with OpenAI's chat completions. */

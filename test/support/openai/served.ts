@@ -8,7 +8,7 @@ import { type TestAppOptions, testApp } from '../app.ts'
 /** A server on a socket, and the official client that talks to it. */
 export interface Served {
   readonly origin: string
-  /** The client with nothing but another `baseURL`; it tries nothing again. */
+  /** The client with another `baseURL` and without retries. */
   readonly client: OpenAI
   close(): void
 }
@@ -26,7 +26,7 @@ export async function served(database: Pick<Database, 'sql' | 'db'>, options: Te
   }
 }
 
-/** The answer of `graders/run` as the issue of a job reads it, all flags and nothing left out. */
+/** The full answer of `graders/run`, with all flags. */
 export const runAnswer = z.strictObject({
   reward: z.number().nullable(),
   metadata: z.strictObject({
@@ -65,7 +65,7 @@ export const runAnswer = z.strictObject({
   model_grader_token_usage_per_model: z.record(z.string(), z.unknown()),
 })
 
-/** Posts a grader that no SDK's types know, or that is wrong, and reads the answer in full. */
+/** Posts a grader that the SDK's types do not have, or that is invalid, and reads the full answer. */
 export async function runRaw(client: OpenAI, body: unknown) {
   return runAnswer.parse(await client.post('/fine_tuning/alpha/graders/run', { body: body as object }))
 }
@@ -85,7 +85,7 @@ const apiError = z.object({
   }),
 })
 
-/** What the client throws for an answer that is no 2xx, in OpenAI's shape and with the id of the request. */
+/** What the client throws for an answer other than 2xx, in OpenAI's shape and with the id of the request. */
 export async function thrown(promise: Promise<unknown>) {
   const error = await promise.then(
     () => undefined,

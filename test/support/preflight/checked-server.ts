@@ -12,7 +12,7 @@ import type { Verdict } from '../../../src/workbench/preflight/verdict.ts'
 import { defineGrader, defineTool, environment, testApp } from '../app.ts'
 import { makeFolder, removeFolder } from '../temporary.ts'
 
-/** The key that the checked server knows. */
+/** The key that the checked server accepts. */
 export const key = 'the-key-that-the-server-knows'
 
 const look = defineTool({
@@ -23,21 +23,21 @@ const look = defineTool({
   run: ({ input }) => `There is one page about ${input.word}.`,
 })
 
-/** One for the right answer, nothing for any other. */
+/** 1 for the right answer, 0 for any other. */
 const exact = defineGrader({
   name: 'exact',
   version: '1',
   grade: ({ sample, reference }) => Number(sample.output_text.trim() === reference.answer),
 })
 
-/** What a faulty server does to a request on its way, with the rest of it behind `next`. */
+/** What a faulty server does with a request; `next` is the sound server. */
 export type Fault = (
   request: Request,
   next: (request: Request) => Promise<Response>,
   socket: Socket,
 ) => Promise<Response>
 
-/** A server on a socket, with how many requests it had. */
+/** A server on a socket, with the number of its requests. */
 export interface CheckedServer {
   readonly url: string
   readonly requests: () => number
@@ -80,7 +80,7 @@ export function listen(
   })
 }
 
-/** A dataset of questions that has nothing wrong with it, and a validation set. */
+/** A sound dataset of questions, and a validation set. */
 export function writeDataset() {
   const folder = makeFolder()
   mkdirSync(folder, { recursive: true })
@@ -99,7 +99,7 @@ export function writeDataset() {
   return { dataset: write('train.jsonl', 0), validation: write('dev.jsonl', 100), remove: () => removeFolder(folder) }
 }
 
-/** Settings that press a server only a little. */
+/** Settings that put little load on a server. */
 export function settingsFor(
   server: Pick<CheckedServer, 'url'>,
   files: Pick<PreflightSettings, 'dataset' | 'validation'>,
@@ -116,7 +116,7 @@ export function settingsFor(
   }
 }
 
-/** Runs the checks and gives what they came to. */
+/** Runs the checks and returns their verdicts. */
 export async function checked(settings: PreflightSettings, mayLoad = true) {
   const planned: number[] = []
   const told: Verdict[] = []
@@ -137,7 +137,7 @@ export async function checked(settings: PreflightSettings, mayLoad = true) {
 
 const body = z.record(z.string(), z.unknown())
 
-/** What a request says, read without taking it from who comes next. */
+/** The body of a request, read from a copy. */
 export const bodyOf = async (request: Request) => body.parse(await request.clone().json())
 
 /** The same request with another body or other headers. */

@@ -1,4 +1,4 @@
 import { defineGrader } from '../app.ts'
 
-/** A grader that says the same of everything. */
+/** A grader that gives everything the same score. */
 export const half = defineGrader({ name: 'half', version: '1', grade: () => 0.5 })

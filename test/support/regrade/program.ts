@@ -3,7 +3,7 @@ import { regradeCommand } from '../../../src/cli/regrade-command.ts'
 import { environment } from '../app.ts'
 import { graded } from './seeded.ts'
 
-// The command with the tests' graders: the one under test, and the same that takes its time and counts how many run.
+// The command with the tests' graders: the one under test, and a slow version of it that counts how many run at once.
 const { PAUSE_MS = '0', ...env } = process.env
 let running = 0
 let most = 0

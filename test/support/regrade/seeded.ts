@@ -5,13 +5,13 @@ import { UngradableError } from '../../../src/kit/errors.ts'
 import type { GraderCode } from '../../../src/ledger/reports/regrading-filter.ts'
 import { defineGrader } from '../app.ts'
 
-/** What a model wrote last, and what the test's grader makes of it. */
+/** A model's final output, and the score of the test's grader for it. */
 const outputs = ['0.1', '0.25', '0.5', '0.75', '0.9', '1', 'throw', 'nan', 'judge', '0.5'] as const
 
 /** How many items the seeded rollouts are of. */
 export const itemsSeeded = 12
 
-/** Today's code of the grader under test: the number that was written, made less by calls, as nobody graded before. */
+/** The current code of the grader under test: the number in the output, reduced for each call, which version 1 did not. */
 export const graded = {
   ...defineGrader({
     name: 'graded',
@@ -19,7 +19,7 @@ export const graded = {
     range: [0, 1],
     grade({ sample, trajectory, state }) {
       const text = sample.output_text
-      if (text === 'throw') throw new TypeError('a slip of the author')
+      if (text === 'throw') throw new TypeError('a bug in the grader')
       if (text === 'judge') throw new UngradableError(503, 'judge_unavailable', 'the judge cannot be reached')
       const number = text === 'nan' ? Number.NaN : Number(text)
       const thrift = 1 - trajectory.length / 10

@@ -18,7 +18,7 @@ const word = fc.constantFrom(
   '-',
 )
 
-/** Texts that have something in common more often than not, and some that are anything at all, lone surrogates included. */
+/** Texts that mostly have something in common, and some arbitrary ones, with lone surrogates. */
 export const text = fc.oneof(
   fc.array(word, { maxLength: 12 }).map((words) => words.join(' ')),
   fc.string({ unit: fc.constantFrom('a', 'b', ' '), maxLength: 80 }),
@@ -26,7 +26,7 @@ export const text = fc.oneof(
   fc.array(fc.nat(0xffff), { maxLength: 10 }).map((units) => String.fromCharCode(...units)),
 )
 
-/** What holds for whatever a scorer says. */
+/** Checks what holds for every result of a scorer. */
 export const expectProper = ({ score, reason, parts }: Score): void => {
   expect(score).toBeGreaterThanOrEqual(0)
   expect(score).toBeLessThanOrEqual(1)
@@ -34,7 +34,7 @@ export const expectProper = ({ score, reason, parts }: Score): void => {
   for (const part of Object.values(parts ?? {})) expect(Number.isFinite(part)).toBe(true)
 }
 
-/** Holds for every pair of texts: a proper score, and the same again. */
+/** Checks for every pair of texts that the score is proper and repeatable. */
 export const expectProperFor = (scorer: (candidate: string, reference: string) => Score): void => {
   fc.assert(
     fc.property(text, text, (candidate, reference) => {

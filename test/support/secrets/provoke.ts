@@ -3,7 +3,7 @@ import { SignJWT } from 'jose'
 import { expect } from 'vitest'
 import { openDatabase } from '../../../src/postgres/database.ts'
 
-/** What nobody may ever read anywhere. */
+/** Secrets that must not appear anywhere. */
 export const secrets = {
   trainerKey: 'trainer-key-marker-0001',
   readerKey: 'reader-key-marker-0002',
@@ -16,7 +16,7 @@ export const secrets = {
   judgePassword: 'judge-password-marker-0009',
   malformedToken: 'eyJtYXJrZXIiOjgwMDB9.marker-0008.marker-0008',
 }
-/** What belongs in one place each. */
+/** Content that belongs in one place each. */
 export const reference = 'reference-marker-1001'
 const goldPath = 'reference-marker-1001-path'
 export const question = 'question-marker-1002'
@@ -37,8 +37,8 @@ const sign = (claims: Record<string, unknown>) =>
     .sign(createSecretKey(secrets.jwtSecret, 'utf8'))
 
 /**
- * Makes requests of a server that end in successes and failures of every kind, with markers wherever something can be
- * said; gives what it answered and the tokens that were shown to it.
+ * Sends requests that end in successes and failures of every kind, with markers in every field; returns the answers and
+ * the tokens that were sent.
  */
 export async function provoke(url: string, databaseUrl: string) {
   const answers: Answer[] = []
@@ -68,11 +68,11 @@ export async function provoke(url: string, databaseUrl: string) {
   expect(await send('/tools', call('echo'), { authorization: `Bearer ${good}` })).toBe(200)
   expect(await send('/tools/echo', call('echo'), { authorization: 'x', 'x-api-key': secrets.trainerKey })).toBe(200)
   expect(await send('/tools/refuse', call('refuse'))).toBe(200)
-  expect(await send('/tools/nobody', call('nobody'))).toBe(200)
+  expect(await send('/tools/unknown', call('unknown'))).toBe(200)
   expect(await send('/grade', grading)).toBe(200)
   expect(await send('/openapi.json', '', { authorization: secrets.readerKey }, 'GET')).toBe(200)
 
-  // Callers who may not.
+  // Unauthorized callers.
   expect(await send('/tools/echo', call('echo'), { authorization: `Bearer ${secrets.wrongKey}` })).toBe(401)
   expect(await send('/tools/echo', call('echo'), { authorization: `Basic ${secrets.wrongKey}` })).toBe(401)
   expect(await send('/tools/echo', call('echo'), { authorization: `Bearer ${expired}` })).toBe(401)
@@ -83,7 +83,7 @@ export async function provoke(url: string, databaseUrl: string) {
   expect(await send(`/nowhere?token=${secrets.keyInAddress}`, call('echo'))).toBe(404)
   expect(await send(`/tools/echo?other=${secrets.keyInAddress}`, call('echo'), {}, 'PUT')).toBe(405)
 
-  // Bodies and items that are none.
+  // Invalid bodies and items.
   expect(await send('/tools/echo', JSON.stringify(call('echo')).slice(0, -9))).toBe(400)
   expect(await send('/tools/echo', `{"item": ${reference}}`)).toBe(400)
   expect(await send('/tools/echo', call('echo', { item: reference, trace_id: [reference] }))).toBe(400)
@@ -95,12 +95,12 @@ export async function provoke(url: string, databaseUrl: string) {
   expect(await send('/tools/echo', call('echo'), { 'content-encoding': 'gzip' })).toBe(415)
   expect(await send('/tools/echo', call('echo', { call_id: 'call-1', arguments: { text: 'other' } }))).toBe(409)
 
-  // Failures of ours.
+  // Failures of the server.
   expect(await send('/tools/throw', call('throw'))).toBe(500)
   expect(await send('/tools/parse', call('parse'))).toBe(500)
   expect(await send('/tools/query', call('query'))).toBe(500)
   expect(await send('/tools/act', call('act'))).toBe(500)
-  expect(await send('/tools/stray', call('stray'))).toBe(200)
+  expect(await send('/tools/unhandled', call('unhandled'))).toBe(200)
   expect(await send('/tools/embed', call('embed'))).toBe(500)
   expect(await send('/tools/slow', call('slow'))).toBe(504)
   for (const grader of ['throw', 'query', 'nan']) expect(await send(`/graders/${grader}`, grading)).toBe(500)

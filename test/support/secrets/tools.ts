@@ -5,7 +5,7 @@ import { defineTool } from '../../environment/environment.ts'
 
 const face = (name: string) => ({ name, description: 'Leaks what it can.', input: z.object({ text: z.string() }) })
 
-/** Tools that succeed and fail in every way, each with all that it knows in its error. */
+/** Tools that succeed and fail in every way, each with everything that it was given in its error. */
 export const tools = [
   defineTool({ ...face('echo'), effects: 'none', run: ({ input }) => input.text }),
   defineTool({
@@ -44,10 +44,10 @@ export const tools = [
     },
   }),
   defineTool({
-    ...face('stray'),
+    ...face('unhandled'),
     effects: 'none',
     run({ input }) {
-      void Promise.reject(Object.assign(new Error(`stray ${input.text}`), { input }))
+      void Promise.reject(Object.assign(new Error(`unhandled ${input.text}`), { input }))
       return 'done'
     },
   }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEnvironment } from '../../../src/kit/define.ts'
 
-/** An environment with settings, whose tools and grader show that they get them, or fail with them in their errors. */
+/** An environment with settings, whose tools and grader return them, or fail with them in their errors. */
 export const environment = defineEnvironment({
   task: z.object({}),
   reference: z.object({}),
@@ -18,14 +18,14 @@ const { defineTool, defineGrader } = environment
 export const tools = [
   defineTool({
     name: 'sent_to',
-    description: 'Says where mail is sent.',
+    description: 'Returns where mail is sent.',
     input: z.object({}),
     effects: 'none',
     run: ({ settings }) => ({ host: new URL(settings.MAIL_URL).hostname, most: settings.MAX_MAILS }),
   }),
   defineTool({
     name: 'fail',
-    description: 'Fails with what it knows.',
+    description: 'Fails with the settings in its error.',
     input: z.object({}),
     effects: 'none',
     run({ settings }) {

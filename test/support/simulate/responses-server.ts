@@ -13,7 +13,7 @@ const requestShape = z.looseObject({
 /** A request to the Responses API, as it arrived. */
 export type ModelRequest = z.infer<typeof requestShape>
 
-/** What the model is to do next: items of its output, or a status with headers, or no answer at all. */
+/** What the model does next: items of its output, a status with headers, or no answer. */
 export type ModelTurn =
   | {
       readonly output: readonly object[]
@@ -23,7 +23,7 @@ export type ModelTurn =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: unknown }
   | 'hang up'
 
-/** The items that a model's output is made of. */
+/** The items of a model's output. */
 export const say = {
   text: (text: string) => ({
     ...{ type: 'message', id: 'msg_1', role: 'assistant', status: 'completed' },

@@ -90,7 +90,7 @@ describe('re-grading 400 recorded rollouts', () => {
       if (failed.has(rollout_id)) expect([outcome, score, why]).toEqual(['ungradable', null, 'rollout_has_failed_call'])
       else if (text === 'throw') {
         expect([outcome, score, why]).toEqual(['failed', null, 'grader_failed'])
-        expect(reason).toContain('TypeError: a slip of the author')
+        expect(reason).toContain('TypeError: a bug in the grader')
       } else if (text === 'nan') expect([outcome, score, why]).toEqual(['failed', null, 'grader_gave_no_number'])
       else if (text === 'judge') expect([outcome, score, why]).toEqual(['ungradable', null, 'judge_unavailable'])
       else expect([outcome, why]).toEqual(['scored', null])

@@ -51,7 +51,7 @@ describe('the command grader check', () => {
     expect(out).not.toContain('✗')
   })
 
-  it('takes a file that exports a grader, and a file of items, and says as JSON what failed', async () => {
+  it('accepts a file that exports a grader and a file of items, and reports failures as JSON', async () => {
     const grader = join(folder, 'pays-all.ts')
     const define = JSON.stringify(new URL('../../../../src/kit/define.ts', import.meta.url).href)
     const zod = JSON.stringify(import.meta.resolve('zod'))
@@ -119,7 +119,7 @@ describe('the command grader check', () => {
   }, 120_000)
 
   it.each([
-    [['check', 'nobody'], 2, 'there is no grader "nobody"; the graders are: answer, effort, wording'],
+    [['check', 'missing'], 2, 'there is no grader "missing"; the graders are: answer, effort, wording'],
     [['check', 'no/such.ts'], 2, 'there is no file'],
     [['check', 'answer', '--items', 'no/such.jsonl'], 2, 'there is no file no/such.jsonl'],
     [['check', 'package.json'], 1, 'is not a valid grader'],
@@ -127,7 +127,7 @@ describe('the command grader check', () => {
     [['check'], 2, 'missing required argument'],
     [['check', 'answer', '--most', 'few'], 2, 'whole number'],
     [['check', 'answer', '--items', fileURLToPath(import.meta.url)], 1, 'line 1, is not JSON'],
-  ])('says what is wrong with %j', async (args, code, message) => {
+  ])('reports what is wrong with %j', async (args, code, message) => {
     const answer = await run(...args)
     expect([answer.code, answer.err]).toEqual([code, expect.stringContaining(message)])
   })

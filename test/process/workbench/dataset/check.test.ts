@@ -17,7 +17,7 @@ afterAll(() => removeFolder(folder))
 
 const settings = { ...rules, mostTokens: 32_000, mostNamed: 5 }
 
-/** The verdicts of rows that follow ten good ones; what else is checked of them is good. */
+/** The verdicts on these rows after ten good ones; every other check of them passes. */
 async function verdictsOf(rows: readonly unknown[], validation?: readonly unknown[]) {
   const good = rowsFrom(0, 10, { tools: rules.tools })
   const files = [writeRows(folder, 'rows.jsonl', [...good, ...rows])]
@@ -112,7 +112,7 @@ describe('dataset check', () => {
     expect(verdicts.filter((one) => one.outcome === 'warn').map(({ check }) => check)).toEqual(['overlap', 'tools'])
   })
 
-  it('skips, with the reason, what it cannot know because every reference is unreadable', async () => {
+  it('skips the checks that need a reference, with the reason, if every reference is unreadable', async () => {
     const unanswered = rowsFrom(0, 12).map((one) => ({ ...one, reference_answer: null }))
     const files = [writeRows(folder, 'unanswered.jsonl', unanswered)]
     const { verdicts, outcome } = await checkDataset({ ...settings, files })
@@ -132,13 +132,13 @@ describe('dataset check', () => {
     })
   })
 
-  it('says of how many rows it speaks when some references are unreadable', async () => {
+  it('says how many rows a check covers if some references are unreadable', async () => {
     const { of } = await verdictsOf([row(20, { tools: rules.tools, reference_answer: null })], others)
     expect(of.get('leaks')).toMatchObject({ outcome: 'pass' })
     expect(of.get('leaks')?.why).toMatch(/; checked 20 rows whose reference can be read$/)
   })
 
-  it('ignores the fields of the reference that it is told to ignore', async () => {
+  it('ignores the fields of the reference that an option names', async () => {
     const leaky = row(20, { gold_path: 'a/b/page_1.pdf', messages: [user('what is in a/b/page_1.pdf?')] })
     const files = [writeRows(folder, 'ignored.jsonl', [...rowsFrom(0, 11), leaky])]
     const leaks = async (ignoredFields?: readonly string[]) =>
@@ -170,13 +170,13 @@ describe('dataset check', () => {
     expect(of.get('numbers')?.count).toBe(1)
   })
 
-  it.each([9, 50_001])('fails %i rows in a file, with 10 to 50,000 taken', async (count) => {
+  it.each([9, 50_001])('fails a file of %i rows: 10 to 50,000 are allowed', async (count) => {
     const files = [writeRows(folder, 'many.jsonl', rowsFrom(0, count))]
     const { verdicts } = await checkDataset({ ...settings, files })
     expect(verdicts.find(({ check }) => check === 'rows')).toMatchObject({ outcome: 'fail' })
   })
 
-  it('says the same of gzip, of several files, and behind a byte order mark and Windows line ends', async () => {
+  it('gives the same report for gzip, several files, and a byte order mark with Windows line endings', async () => {
     const rows = rowsFrom(0, 30)
     const windows = join(folder, 'windows.jsonl')
     writeFileSync(windows, `\uFEFF${rows.map((one) => JSON.stringify(one)).join('\r\n\r\n')}`)
@@ -186,8 +186,8 @@ describe('dataset check', () => {
       [writeRows(folder, 'one.jsonl', rows.slice(0, 7)), writeRows(folder, 'two.jsonl.gz', rows.slice(7))],
       [windows],
     ]
-    const told = await Promise.all(ways.map((files) => checkDataset({ ...settings, files })))
-    for (const { train, outcome, verdicts } of told) {
+    const reports = await Promise.all(ways.map((files) => checkDataset({ ...settings, files })))
+    for (const { train, outcome, verdicts } of reports) {
       expect([outcome, train.rows, train.items]).toEqual(['warn', 30, 30])
       expect(verdicts.find(({ check }) => check === 'lines')?.outcome).toBe('pass')
     }
@@ -213,7 +213,7 @@ describe('dataset check', () => {
     expect(train.rows).toBe(11)
   })
 
-  it('counts all bad rows, names the first, and keeps no more of them', async () => {
+  it('counts all bad rows, but names and keeps only the first', async () => {
     const files = [
       writeRows(
         folder,
@@ -230,10 +230,10 @@ describe('dataset check', () => {
     const padding = 'x'.repeat(10_000)
     const rows = Array.from({ length: 100 }, (_, n) => JSON.stringify(row(n, { padding })))
     writeFileSync(file, '')
-    // 200 MB, of which a heap of 32 MB holds no sixth.
+    // 200 MB, more than six times the heap of 32 MB.
     for (let at = 0; at < 200; at += 1)
       appendFileSync(file, `${rows.join('\n').replaceAll('company ', `company ${at}/`)}\n`)
-    // And 300 MB without a line's end.
+    // And 300 MB without a line ending.
     truncateSync(file, statSync(file).size + 300 * 1024 * 1024)
     const module = new URL('../../../../src/workbench/dataset/check.ts', import.meta.url).href
     const program = `
@@ -242,13 +242,13 @@ describe('dataset check', () => {
       const report = await checkDataset({ files: [${JSON.stringify(file)}], readItem, tools: [], mostTokens: 1, mostNamed: 1 })
       process.stdout.write(JSON.stringify({ ...report.train, lines: report.verdicts[0], rss: process.resourceUsage().maxRSS }))`
     const args = ['--max-old-space-size=32', '--import', 'tsx', '--input-type=module', '-e', program]
-    const said = execFileSync(process.execPath, args, { cwd: fileURLToPath(new URL('../../../..', import.meta.url)) })
-    const { rows: read, items, lines, rss } = JSON.parse(said.toString())
+    const output = execFileSync(process.execPath, args, { cwd: fileURLToPath(new URL('../../../..', import.meta.url)) })
+    const { rows: read, items, lines, rss } = JSON.parse(output.toString())
     expect([read, items, lines.count, lines.rows[0]?.line]).toEqual([20_000, 20_000, 1, 20_001])
     expect(rss).toBeLessThan(195 * 1024)
   }, 120_000)
 
-  it('takes the row of the public description, and real questions but for those without an answer', async () => {
+  it('accepts the row of the public documentation, and real questions except those without an answer', async () => {
     const written = row(5, { tools: [tool('search')] })
     const public_: Record<string, unknown> = existsSync(shared('wire/dataset-row.json'))
       ? JSON.parse(readFileSync(shared('wire/dataset-row.json'), 'utf8')).row

@@ -20,7 +20,7 @@ beforeAll(() => {
 afterAll(() => removeFolder(folder))
 
 describe('the command dataset', { timeout: 120_000 }, () => {
-  it('prepares what it then passes', async () => {
+  it('prepares a dataset that passes its own check', async () => {
     const out = join(folder, 'prepared')
     const prepared = await scorekeeper(['dataset', 'prepare', rows, '--out', out, '--tools', 'search,cat'])
     expect([prepared.code, prepared.err]).toEqual([0, ''])
@@ -34,7 +34,7 @@ describe('the command dataset', { timeout: 120_000 }, () => {
     })
   })
 
-  it('says line and reason of what is wrong, and what to do, with exit code 1', async () => {
+  it('reports the line, the reason and what to do, with exit code 1', async () => {
     const { code, out } = await scorekeeper(['dataset', 'check', bad])
     expect(code).toBe(1)
     expect(out).toMatch(
@@ -88,7 +88,7 @@ describe('the command dataset', { timeout: 120_000 }, () => {
     }
   })
 
-  it('shows what a dataset is made of', async () => {
+  it('shows the composition of a dataset', async () => {
     const { code, out } = await scorekeeper(['dataset', 'stats', rows])
     expect(code).toBe(0)
     expect(out).toMatch(/^rows +60, /)
@@ -110,7 +110,7 @@ describe('the command dataset', { timeout: 120_000 }, () => {
     [['dataset', 'prepare', 'package.json', '--out', 'x', '--validation-share', '1'], /up to, but not including, 1/],
     [
       ['dataset', 'prepare', 'package.json', '--out', 'x', '--tools', 'fly'],
-      /there is no tool fly; there are search, list, cat, note/,
+      /there is no tool fly; the tools are: search, list, cat, note/,
     ],
   ])('%j is wrong usage: exit code 2', async (args, message) => {
     const { code, out, err } = await scorekeeper(args)
@@ -136,7 +136,7 @@ describe('the command dataset', { timeout: 120_000 }, () => {
     }
   })
 
-  it('ends with 130 at Ctrl-C, and leaves nothing half', async () => {
+  it('exits with 130 at Ctrl-C, and leaves no partial file', async () => {
     const large = writeRows(folder, 'large.jsonl', rowsFrom(0, 60_000))
     const out = join(folder, 'stopped')
     mkdirSync(out)

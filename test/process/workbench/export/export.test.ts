@@ -94,7 +94,7 @@ describe('an export', () => {
     await database.sql`
       insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
       select rollout_id, grader, '4', 'regrade', sample_hash, sample, item_hash, outcome, 0.9, 1 from grades where id in (select max(id) from grades)`
-    // What was graded within the last milliseconds is left for another time.
+    // What was graded within the last milliseconds is left for a later export.
     await expect.poll(async () => (await exported()).lines).toBe(1)
     const { made, skipped } = await exported()
     expect(skipped).toEqual({})
@@ -156,10 +156,10 @@ describe('an export', () => {
     ])
     const idsOf = async (filter: Partial<ExportFilter>) => (await exported(filter)).ids
     const [row] = await database.sql`select item_hash from rollouts where id = 'b'`
-    const moment = (ms: number) => new Date(Date.UTC(2026, 9, 1) + ms)
+    const at = (ms: number) => new Date(Date.UTC(2026, 9, 1) + ms)
     expect(await idsOf({})).toEqual(['a', 'b', 'c', 'd'])
-    expect(await idsOf({ since: moment(1_000) })).toEqual(['b', 'c', 'd'])
-    expect(await idsOf({ until: moment(1_000) })).toEqual(['a'])
+    expect(await idsOf({ since: at(1_000) })).toEqual(['b', 'c', 'd'])
+    expect(await idsOf({ until: at(1_000) })).toEqual(['a'])
     expect(await idsOf({ item: String(row?.['item_hash']) })).toEqual(['b'])
     expect(await idsOf({ grader: 'h' })).toEqual(['c'])
     expect(await idsOf({ minScore: 0.5 })).toEqual(['b', 'c'])
@@ -168,7 +168,7 @@ describe('an export', () => {
     expect(await idsOf({ limit: 2 })).toEqual(['a', 'b'])
   })
 
-  it('takes the rollouts of each item with the highest scores, the earlier of equal ones', async () => {
+  it('selects the rollouts with the highest scores of each item, the earlier one on a tie', async () => {
     const other = { answer: 'other' }
     await record(database, [
       { id: 'late', at: 30, score: 0.9 },
@@ -184,7 +184,7 @@ describe('an export', () => {
   })
 
   it('resumes at a cursor with no rollout lost or repeated, within one millisecond, and while others are recorded', async () => {
-    // All of one moment, in an order of insertion that is not that of their ids.
+    // All have one timestamp, and the order of insertion is not that of their ids.
     const names = ids(0, 130)
     await record(
       database,
@@ -259,7 +259,7 @@ describe('an export', () => {
       with rollout as (insert into rollouts (id, item_hash) values (${id}, 'i'))
       insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
       values (${id}, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
-    // Looking takes a third of a second here, before the list of those that run is made.
+    // Here, a query of pg_stat_activity sleeps for 0.3 s before it reads the rows.
     await sql`create schema slowly`
     await sql`create function slowly.activity() returns setof pg_catalog.pg_stat_activity volatile language plpgsql as
       'begin perform pg_sleep(0.3); return query select * from pg_catalog.pg_stat_activity; end'`
@@ -333,21 +333,24 @@ describe('an export', () => {
     ['since its cursor', { outcomes: ['scored', 'failed'] }, true],
     ['since a time', { outcomes: ['scored'], since: new Date(beginning + 1_999_000) }, false],
     ['of open rollouts', { outcomes: ['scored', 'open'] }, true],
-  ] as const)('that is incremental reads what is recorded %s, and not the whole table', async (_, filter, isAfter) => {
-    await database.sql`
+  ] as const)(
+    'that is incremental reads only what was recorded %s, not the whole table',
+    async (_, filter, isAfter) => {
+      await database.sql`
       insert into rollouts (id, item_hash, created_at)
       select 'r' || n, 'i', ${new Date(beginning).toISOString()}::text::timestamptz + n * interval '1 second'
       from generate_series(1, 2000) n`
-    await database.sql`
+      await database.sql`
       insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
       select id, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1, created_at from rollouts`
-    await database.sql`analyze rollouts, grades`
-    const after = isAfter ? { at: new Date(beginning + 1_998_000).toISOString(), rollout: 'r1998' } : undefined
-    const { text, values } = subjectsText(filter, new Date().toISOString(), after)
-    const plan = await database.sql.unsafe(`explain (analyze, format json) ${text}`, [...values])
-    const read = rowsRead(plan[0]?.['QUERY PLAN']?.[0]?.Plan)
-    expect(read).toBeLessThan(100)
-  })
+      await database.sql`analyze rollouts, grades`
+      const after = isAfter ? { at: new Date(beginning + 1_998_000).toISOString(), rollout: 'r1998' } : undefined
+      const { text, values } = subjectsText(filter, new Date().toISOString(), after)
+      const plan = await database.sql.unsafe(`explain (analyze, format json) ${text}`, [...values])
+      const read = rowsRead(plan[0]?.['QUERY PLAN']?.[0]?.Plan)
+      expect(read).toBeLessThan(100)
+    },
+  )
 
   it('can have one rollout alone', async () => {
     await record(database, [{ id: 'one' }, { id: 'two', outcome: 'open' }, { id: 'three' }])
@@ -507,7 +510,7 @@ describe('the command export', () => {
     )
     const out = join(folder, 'all.jsonl')
     expect(await run('--out', out)).toMatchObject({ code: 0, out: '' })
-    // What a kill leaves: lines of which the file beside it knows nothing.
+    // What a kill leaves: lines that the cursor file does not cover.
     appendFileSync(out, '{"rollout": "r00')
     await record(
       database,
@@ -527,8 +530,10 @@ describe('the command export', () => {
 
   it('resumes a file whose first attempt wrote nothing, and one of the last seven days', async () => {
     const out = join(folder, 'again.jsonl')
-    const away = await scorekeeper(['export', '--out', out], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
-    expect(away.code).toBe(1)
+    const unreachable = await scorekeeper(['export', '--out', out], {
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+    })
+    expect(unreachable.code).toBe(1)
     await record(database, [{ id: 'a' }])
     const args = ['--out', out, '--since', '4000d']
     expect(await run(...args)).toMatchObject({ code: 0 })
@@ -537,7 +542,7 @@ describe('the command export', () => {
     expect(rolloutsIn(readFileSync(out, 'utf8'))).toEqual(['a', 'b'])
   })
 
-  it('is complete after a full disk wrote only a part, once there is space', async () => {
+  it('is complete after a partial write to a full disk, once there is space', async () => {
     const names = ids(0, 120)
     await record(
       database,
@@ -606,7 +611,7 @@ describe('the command export', () => {
     })
     child.stdout.once('data', () => child.stdout.destroy())
     const [code] = await once(child, 'close')
-    // A pipe holds lines that nobody has read: the cursor after them would lose them.
+    // A pipe holds unread lines: a cursor after them would lose them.
     expect([code, err]).toEqual([
       0,
       expect.stringMatching(/^the reader closed the output .* or start again without --after\n$/),
@@ -621,7 +626,7 @@ describe('the command export', () => {
     [['--best-of', '0'], 2, 'whole number'],
     [['--out', 'x', '--after', '2026-11-01T12:00:00.000Z/a'], 2, 'leave out --after'],
     [['--after', 'here'], 2, 'is not a valid cursor'],
-    [['--rollout', 'nobody'], 1, 'no rollout "nobody"'],
+    [['--rollout', 'missing'], 1, 'no rollout "missing"'],
   ])('reports what is wrong with %j', async (args, code, message) => {
     expect(await run(...args)).toMatchObject({ code, err: expect.stringContaining(message), out: '' })
   })

@@ -30,7 +30,7 @@ const idsIn = (text: string) =>
     .slice(0, -1)
     .map((line) => JSON.parse(line).rollout)
 
-/** Begins an export whose lines are read when the test says; `out` and `err` have what was read. */
+/** Starts an export whose output is read on request; `out` and `err` have what was read. */
 function begin(command: string, args: readonly string[]) {
   const env = { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', DATABASE_URL: home.url }
   const child = spawn(command, args, { cwd: scorekeeperFolder, env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -72,7 +72,7 @@ describe('an interrupted export', () => {
   it('prints one JSON document on stderr, however long it takes', async () => {
     const { child, read, first, readOn } = begin(process.execPath, scorekeeperArgs('export', '--json'))
     await first
-    // So long that it would say how far it is.
+    // Long enough that it would report its progress.
     await sleep(2_500)
     readOn()
     expect(await codeOf(child)).toBe(0)

@@ -19,7 +19,7 @@ beforeAll(async () => {
     { id: 'late', at: 3, outcome: 'failed', calls: [call] },
   ])
   await database.sql`update grades set version = '2', code = 'grader_timed_out' where rollout_id = 'late'`
-  // What was computed later does not count, nor what another grader says where one is named.
+  // Later regrades do not count, and neither do other graders if one is named.
   await database.sql`
     insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
     select rollout_id, 'g', '9', 'regrade', sample_hash, sample, item_hash, 'scored', 0, 1 from grades where rollout_id = 'two'`
@@ -67,7 +67,7 @@ describe('an export with conditions', () => {
     const args = ['--out', out, '--limit', '2', '--where']
     expect(await run(...args, 'version = 1')).toMatchObject({ code: 0 })
     expect(await run(...args, 'version = 2')).toMatchObject({ code: 1, err: expect.stringContaining('other options') })
-    // Two rollouts are there, and two were asked for.
+    // There are two rollouts, and two were requested.
     expect(await run(...args, 'version = 1')).toMatchObject({ code: 0 })
     expect(file()).toEqual(['none', 'one'])
   })

@@ -95,7 +95,7 @@ describe('hyperparameters', () => {
     ['eval_samples', [1, 1000, 'auto'], [0, 0.5]],
     ['reasoning_effort', ['low', 'medium', 'high'], ['auto', 'most', 1]],
     ['beta', [], [0.1]],
-  ])('%s takes %j and refuses %j', (name, good, bad) => {
+  ])('%s accepts %j and refuses %j', (name, good, bad) => {
     for (const value of good)
       expect([value, hyperparameters.safeParse({ [name]: value }).success]).toEqual([value, true])
     for (const value of bad)
@@ -228,7 +228,7 @@ describe('the command job', { timeout: 120_000 }, () => {
     [['--for', 'openai', ...needed, '--reasoning-effort', 'max'], /reasoning_effort: must be low, medium or high/],
     [['--for', 'mars', ...needed], /Allowed choices are openai, azure/],
     [['--for', 'openai', '--url', 'example.com', '--training-file', 'f'], /url: must be an address/],
-    [['--for', 'openai', ...needed, '--grader', 'kind'], /there is no grader "kind"; there are answer/],
+    [['--for', 'openai', ...needed, '--grader', 'kind'], /there is no grader "kind"; the graders are: answer/],
     [['--for', 'openai', ...needed, '--tools', 'fly'], /there is no tool "fly"/],
     [['--for', 'openai', ...needed, '--header', `x: ${variable('NOT_SET')}`], /the header x needs NOT_SET/],
     [['--for', 'openai', ...needed, '--grader-file', 'README.md'], /README\.md cannot be read as JSON/],

@@ -66,7 +66,7 @@ describe('the command preflight', () => {
     expect(ran.err).toMatch(/^At most [\d,]+ requests will be sent\.$/m)
   }, 60_000)
 
-  it('prints one line a verdict with advice, and exits with 1 if a check fails', async () => {
+  it('prints one line per verdict with advice, and exits with 1 if a check fails', async () => {
     const ran = await scorekeeper(['preflight', url, ...files(), '--seconds', '0', '--burst', '0', '--budget', '7'], {
       SCOREKEEPER_KEY: 'another-key-of-that-length',
     })
@@ -85,8 +85,8 @@ describe('the command preflight', () => {
     [['http://localhost:1', '--dataset', 'x', '--call', 'search'], 2, 'search={"query":"revenue"}'],
     [['http://localhost:1', '--dataset', 'x', '--range', '1'], 2, 'range'],
     [['http://localhost:1', '--dataset', 'x', '--model', 'm', '--max-dollars', '1'], 2, '--prices'],
-  ])('says what is wrong with %j', async (args, code, message) => {
-    const said = await scorekeeper(['preflight', ...args])
-    expect([said.code, said.err, said.out]).toEqual([code, expect.stringContaining(message), ''])
+  ])('reports what is wrong with %j', async (args, code, message) => {
+    const ran = await scorekeeper(['preflight', ...args])
+    expect([ran.code, ran.err, ran.out]).toEqual([code, expect.stringContaining(message), ''])
   })
 })

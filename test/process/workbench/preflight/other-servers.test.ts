@@ -31,7 +31,7 @@ function withTools(dataset: string, tools: readonly unknown[]): string {
   return file
 }
 
-const said = ({ call_id, id }: Body, output: unknown) =>
+const toolAnswer = ({ call_id, id }: Body, output: unknown) =>
   Response.json({ type: 'function_call_output', call_id, id, output })
 
 /** Checks a server that is not a Scorekeeper and is sound except for what is given. */
@@ -45,7 +45,7 @@ async function checkedServer(
     if (Number(request.headers.get('content-length')) > 1_100_000) return new Response('too much', { status: 413 })
     const body = await bodyOf(request)
     if (request.url.endsWith('/grade')) return (await grader?.(body, request)) ?? Response.json({ score: 0 })
-    return (await tool?.(body, request)) ?? said(body, 'a page')
+    return (await tool?.(body, request)) ?? toolAnswer(body, 'a page')
   })
   const { verdicts } = await checked(settingsFor(server, files, { load, ...rest }))
   await server.close()
@@ -59,7 +59,7 @@ describe('preflight of another server', () => {
       return (body) => {
         const before = calls.get(body['trace_id']) ?? 0
         calls.set(body['trace_id'], before + 1)
-        return said(body, before >= most ? 'no more calls' : before > 0 ? 'you have read that' : 'a page')
+        return toolAnswer(body, before >= most ? 'no more calls' : before > 0 ? 'you have read that' : 'a page')
       }
     }
     const given = { budget: 10 }
@@ -76,8 +76,8 @@ describe('preflight of another server', () => {
   })
 
   it('does not consider a key accepted if the answer is a redirect or an error', async () => {
-    const away = () => new Response(null, { status: 302, headers: { location: 'https://login.example.com/' } })
-    const redirected = await checkedServer({ tool: away })
+    const redirect = () => new Response(null, { status: 302, headers: { location: 'https://login.example.com/' } })
+    const redirected = await checkedServer({ tool: redirect })
     expect(redirected('token')).toMatchObject({
       outcome: 'fail',
       why: expect.stringContaining('a tool answers 302 to https://login.example.com/'),
@@ -99,14 +99,14 @@ describe('preflight of another server', () => {
     expect(deep('token')).toMatchObject({ outcome: 'skip', why: expect.stringContaining('a tool answers 404') })
   })
 
-  it('finds a grader at another path, and asks none where there is none', async () => {
+  it('finds a grader at another path, and calls none if there is none', async () => {
     const graded: string[] = []
     const server = await listen(async (request) => {
       const { pathname } = new URL(request.url)
       if (pathname === '/v2/score') graded.push(pathname)
       if (pathname === '/v2/score') return Response.json({ score: 0 })
       if (!pathname.startsWith('/tools/')) return new Response('?', { status: 404 })
-      return said(await bodyOf(request), 'a page')
+      return toolAnswer(await bodyOf(request), 'a page')
     })
     const run = async (grader: string | undefined) =>
       (await checked(settingsFor(server, files, { load: { ...load, burst: 10 }, grader }))).verdicts
@@ -128,13 +128,13 @@ describe('preflight of another server', () => {
       why: expect.stringContaining('answers as if nothing were wrong (and 3 more)'),
     })
     const lists = await checkedServer({
-      tool: (body) => (body['arguments'] === '[1]' || isWord(body) ? undefined : said(body, 'error: say a word')),
+      tool: (body) => (body['arguments'] === '[1]' || isWord(body) ? undefined : toolAnswer(body, 'error: say a word')),
     })
     expect(lists('bad arguments')).toMatchObject({
       outcome: 'fail',
       why: 'look, called with a list instead of an object, answers as if nothing were wrong',
     })
-    const vague = await checkedServer({ tool: (body) => (isWord(body) ? undefined : said(body, 'another page')) })
+    const vague = await checkedServer({ tool: (body) => (isWord(body) ? undefined : toolAnswer(body, 'another page')) })
     expect(vague('bad arguments')).toMatchObject({ outcome: 'warn' })
   })
 
@@ -149,7 +149,7 @@ describe('preflight of another server', () => {
     expect(other('contract')).toMatchObject({ outcome: 'fail' })
   })
 
-  it('sees a tool that ignores its argument, and one that has results for a folder that does not exist', async () => {
+  it('finds a tool that ignores its argument, and one that has results for a folder that does not exist', async () => {
     const ignoring = await checkedServer({})
     expect(ignoring('arguments')).toMatchObject({
       outcome: 'warn',
@@ -158,7 +158,7 @@ describe('preflight of another server', () => {
     const list =
       (answer: (path: string) => string): Answers =>
       (body) =>
-        said(body, answer(/"path":"([^"]*)"/.exec(String(body['arguments']))?.[1] ?? ''))
+        toolAnswer(body, answer(/"path":"([^"]*)"/.exec(String(body['arguments']))?.[1] ?? ''))
     const calls = { only: ['list'], calls: { list: { path: 'a/b' } } }
     const inventing = await checkedServer({ tool: list((path) => `${path}/2014\n${path}/2015`) }, calls)
     expect(inventing('arguments')).toMatchObject({
@@ -189,11 +189,11 @@ describe('preflight of another server', () => {
         if (request.url.endsWith('/grade')) return Response.json({ score: 0 })
         const body = await bodyOf(request)
         const text = /"text":"([^"]*)"/.exec(String(body['arguments']))?.[1]
-        if (text === undefined) return said(body, 'error: a text is missing')
-        if (request.url.endsWith('/search')) return said(body, `1. ACME/2014/page_3 says ${text}`)
-        if (text !== 'ACME/2014/page_3' || !canOpen) return said(body, `error: no such document ${text}`)
+        if (text === undefined) return toolAnswer(body, 'error: a text is missing')
+        if (request.url.endsWith('/search')) return toolAnswer(body, `1. ACME/2014/page_3 says ${text}`)
+        if (text !== 'ACME/2014/page_3' || !canOpen) return toolAnswer(body, `error: no such document ${text}`)
         opened.push(text)
-        return said(body, 'a page')
+        return toolAnswer(body, 'a page')
       })
     const look = async (canOpen: boolean, only: readonly string[] = []) => {
       const served = await server(canOpen)
@@ -236,12 +236,12 @@ describe('preflight of another server', () => {
   })
 
   it.each([
-    ['a firewall that turns many away', () => new Response('blocked', { status: 403 }), '× 403'],
+    ['a firewall that blocks many requests', () => new Response('blocked', { status: 403 }), '× 403'],
     ['a waiting room', () => new Response('<!doctype html><p>Please wait'), '× 200 with a page of HTML'],
     ['a redirect', () => new Response(null, { status: 303, headers: { location: '/busy' } }), '× 303 to /busy'],
     ['an answer without an output', () => Response.json({ error: 'busy' }), '× 200 without'],
   ])(
-    'finds %s under a load',
+    'finds %s under load',
     async (_, busy, kind) => {
       const crowded = (): Answers => {
         let running = 0
@@ -263,7 +263,7 @@ describe('preflight of another server', () => {
     60_000,
   )
 
-  it('finds a call that is answered, and fails when it is sent again', async () => {
+  it('finds a call that succeeds once and fails when it is sent again', async () => {
     const seen = new Set<unknown>()
     const twice = await checkedServer({
       tool: ({ call_id: id }) => {
@@ -284,7 +284,7 @@ describe('preflight of another server', () => {
     const text = await checkedServer({
       tool: (body) => (isBad(body) ? new Response(stack, { status: 400 }) : undefined),
     })
-    const json = await checkedServer({ tool: (body) => (isBad(body) ? said(body, stack) : undefined) })
+    const json = await checkedServer({ tool: (body) => (isBad(body) ? toolAnswer(body, stack) : undefined) })
     for (const verdict of [text('bad arguments'), json('bad arguments')]) {
       expect(verdict).toMatchObject({ outcome: 'warn', why: expect.stringContaining('where its code is') })
     }

@@ -16,7 +16,7 @@ afterAll(async () => {
   removeFolder(folder)
 })
 
-/** Starts the server, lets the work be done, and gives the lines of its log once it has ended. */
+/** Starts the server, runs the work, and returns its log lines once it has ended. */
 async function served(work: (server: ServerProcess, url: string) => Promise<void>) {
   const server = spawnServer(folder, { DATABASE_URL: database.url, PORT: '0' })
   try {
@@ -28,7 +28,7 @@ async function served(work: (server: ServerProcess, url: string) => Promise<void
   return logOf(server)
 }
 
-it('a server warns at its start that a grader changed and its version did not, until today’s code has graded', {
+it('a server warns at its start that a grader changed and its version did not, until the current code has graded', {
   timeout: 60_000,
 }, async () => {
   const [answer] = await withCodeHashes(graders, fileURLToPath(new URL('../../../environment/', import.meta.url)))

@@ -65,7 +65,7 @@ describe('the hash of a grader’s code', () => {
 
   it('belongs to the file that defines the grader, not to one that re-exports it; otherwise to the list', async () => {
     const [one, two, three] = ['one', 'two', 'three'].map((name) => ({ ...half, name }))
-    if (!one || !two || !three) throw new Error('there are three')
+    if (!one || !two || !three) throw new Error('expected three graders')
     put('graders/one.ts', 'export const one = 1\n')
     put('graders/two.ts', "export { one } from './one.ts'\nexport const two = 2\n")
     put('graders/index.ts', "import { one, two } from './two.ts'\nexport const graders = [one, two, three]\n")

@@ -56,7 +56,7 @@ const regraded = async () => {
   return row?.count ?? 0
 }
 
-/** What of a report does not depend on when and in how many goes it was made. */
+/** The parts of a report that do not depend on when, or in how many runs, it was made. */
 const reported = (json: string) => z.looseObject({ scored: z.number(), subjects: z.number() }).parse(JSON.parse(json))
 
 describe('an interrupted run', () => {
@@ -90,7 +90,7 @@ describe('an interrupted run', () => {
     const kept = await database.sql`select g::text from grades g where source = 'trainer' or version = '1' order by id`
     expect([...kept]).toEqual([...earlier])
 
-    // Unbroken, over the same rollouts in another database.
+    // An uninterrupted run over the same rollouts, in another database.
     await database.sql`delete from grades where source = 'regrade' and version = '2'`
     const unbroken = await run(['--json'])
     expect(reported(unbroken.out)).toEqual(report)
@@ -160,16 +160,16 @@ describe('the command', () => {
     expect(out).toMatch(/mean before → after +0\.\d{4} → 0\.\d{4}/)
     expect(out.match(/before: {3}before \[2J end/g)?.length).toBe(3)
     expect(out.match(/after: {4}[\d.]+ after \d calls/g)?.length).toBe(3)
-    // With what was asked, called and answered, so that nobody has to look it up.
+    // With the question, the calls and the answer, so that no lookup is needed.
     expect(
       out.match(/question: question \d+\n +calls: {4}(?:–|search\(\{\}\).*)\n +answer: {3}[\d.]+\n/g)?.length,
     ).toBe(3)
-    expect(out).toMatch(/\d+ failed: grader_failed\n +\S+: the grader "graded" failed: TypeError: a slip of the author/)
-    // Neither what a terminal obeys nor what turns a text around.
+    expect(out).toMatch(/\d+ failed: grader_failed\n +\S+: the grader "graded" failed: TypeError: a bug in the grader/)
+    // Neither terminal control sequences nor bidirectional overrides.
     expect(out.replaceAll('\n', ' ')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
   })
 
-  it('writes one row per rollout that no spreadsheet runs', async () => {
+  it('writes one row per rollout, none of which a spreadsheet runs as a formula', async () => {
     await seed(database.sql, 40)
     const nasty = '=HYPERLINK("http://x","y"),\n2'
     await database.sql`update grades set reason = ${nasty} where source = 'trainer'`
@@ -183,7 +183,7 @@ describe('the command', () => {
     expect(text).toMatch(/\r\nr14,[0-9a-f]{64},[0-9a-f]{64},0\.7,0\.3,-0\.\d+,scored,trainer,1,scored,,/)
   })
 
-  it('writes a page in which nothing from a rollout runs', async () => {
+  it('writes a page that escapes everything from a rollout', async () => {
     await seed(database.sql, 40)
     const nasty = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
     await database.sql`update grades set reason = ${nasty}, parts = ${'{"<b>part</b>": 1}'}::text::jsonb where source = 'trainer' and score is not null`
@@ -200,7 +200,7 @@ describe('the command', () => {
 
   it.each([
     [['--where', 'score; drop table grades'], 'cannot read'],
-    [['--grader', 'nobody'], 'there is no grader "nobody"; the graders are: graded'],
+    [['--grader', 'missing'], 'there is no grader "missing"; the graders are: graded'],
     [['--csv', 'no/such/folder.csv'], 'no/such/folder.csv'],
   ] as const)('reports what is wrong with %j, and grades nothing', async (args, words) => {
     await seed(database.sql, 5)

@@ -66,7 +66,7 @@ const resultShape = z.object({
   kills: z.number(),
 })
 
-/** What the ledger says of the rollouts in a trace file. */
+/** What the ledger has recorded of the rollouts in a trace file. */
 async function recorded(file: string) {
   const ids = readFileSync(file, 'utf8')
     .trim()
@@ -150,14 +150,14 @@ describe('the command simulate', () => {
       env: environment(),
       stdio: ['ignore', 'ignore', 'pipe'],
     })
-    let said = ''
+    let output = ''
     child.stderr.on('data', (chunk: Buffer) => {
-      said += chunk.toString()
+      output += chunk.toString()
     })
     await expect.poll(() => readLines(out), { timeout: 30_000 }).toBeGreaterThan(3)
     child.kill('SIGINT')
     const [code] = await once(child, 'close')
-    expect([code, said]).toEqual([130, expect.stringContaining(`the same command resumes with ${out}`)])
+    expect([code, output]).toEqual([130, expect.stringContaining(`the same command resumes with ${out}`)])
     const before = readLines(out)
     expect(before).toBeLessThan(120)
     const { code: ended, out: printed } = await run(...size, '--json')
@@ -176,13 +176,13 @@ describe('the command simulate', () => {
     [['localhost:8000'], 2, 'it must begin with http:// or https://'],
     [['http://localhost:1', '--kill-every', '1'], 2, '--kill-every needs --serve'],
     [['http://localhost:1', '--fault', 'rain'], 2, 'fault'],
-    [['http://localhost:1', '--agent', 'nobody'], 1, 'there is no agent "nobody"'],
+    [['http://localhost:1', '--agent', 'missing'], 1, 'there is no agent "missing"'],
     [['http://localhost:1', '--agents', 'no/such.ts'], 1, 'there is no file no/such.ts: give --agents FILE, a module'],
     [['http://localhost:1', '--agents', 'biome.json'], 1, 'biome.json'],
     [['http://localhost:1', '--group', 'many'], 2, 'whole number'],
   ])('reports what is wrong with %j', async (args, code, message) => {
-    const said = await run(...args)
-    expect([said.code, said.err, said.out]).toEqual([code, expect.stringContaining(message), ''])
+    const output = await run(...args)
+    expect([output.code, output.err, output.out]).toEqual([code, expect.stringContaining(message), ''])
   })
 })
 

@@ -13,7 +13,7 @@ const { defineGrader } = defineEnvironment({
   reference: z.object({
     /** The files that the accepted change touches, from the root of the repository. */
     files: z.array(z.string()).min(1),
-    /** Where the repository lies in the sandbox, taken off the front of a path. */
+    /** The repository's folder in the sandbox, stripped from the front of a path. */
     root: z.string().startsWith('/').optional(),
   }),
   state: z.object({}),
@@ -22,21 +22,21 @@ const { defineGrader } = defineEnvironment({
 /** YOURS: the tools that change a file, whose argument `path` says which. */
 const editing: readonly string[] = ['edit', 'write', 'apply_patch']
 
-/** So many times the right number of files is no finding but a listing of the repository. */
+/** Above this multiple of the right number of files, an answer is a listing of the repository. */
 const mostTimes = 3
 
-/** A list of paths that were cut out of a listing may be short, one that guesses at few files may not be punished for two. */
+/** Up to this number of files, an answer is not a listing, whatever the right number. */
 const alwaysAllowed = 5
 
-/** A longer text is no path on any system, and is not worth the time of looking at it. */
+/** A longer text is not a path on any system. */
 const longestPath = 4096
 
 /**
- * The files that an issue needs edited, by F1: to name too many costs as much as to miss some. Past three times the
- * right number nothing is earned, since F1 alone would pay a part for a listing of a small repository.
+ * Scores the files that an issue requires to edit by F1: too many cost as much as too few. Past three times the right
+ * number the score is 0, since F1 alone would pay something for a listing of a small repository.
  *
- * Where the agent edited, its edits are the answer: what it then says cannot add a file or hide one. An agent that only
- * searches says its files, one a line, as a JSON list or between commas.
+ * If the agent edited files, its edits are the answer: its text cannot add or hide a file. An agent that only searches
+ * answers with its files, one per line, as a JSON list or separated by commas.
  */
 export const editedFiles = defineGrader({
   name: 'edited-files',
@@ -46,11 +46,15 @@ export const editedFiles = defineGrader({
     const same = (path: string) => plainPath(path, reference.root)
     const wanted = new Set(reference.files.map(same))
     if ([...wanted].some((path) => path === '' || path === '.' || /^\.\.(?:\/|$)|^\/|\/$/u.test(path))) {
-      throw new RequestError(422, 'item_misfit', 'the item cannot be graded: one of its files is no path of a file')
+      throw new RequestError(
+        422,
+        'item_misfit',
+        'the item cannot be graded: one of its files is not the path of a file',
+      )
     }
     const edits = editsOf(trajectory)
-    const said = edits.length > 0 ? [] : saidIn(sample.output_text).filter((element) => isPath(element, wanted, same))
-    const given = new Set([...edits, ...said].map(same))
+    const named = edits.length > 0 ? [] : namedIn(sample.output_text).filter((element) => isPath(element, wanted, same))
+    const given = new Set([...edits, ...named].map(same))
     const edited = edits.length
     if (given.size > Math.max(alwaysAllowed, mostTimes * wanted.size)) {
       const reason = `a listing: ${given.size} files for ${wanted.size}`
@@ -71,8 +75,8 @@ const editsOf = (trajectory: readonly ScoredCall[]): string[] =>
 const editArguments = z.object({ path: z.string() })
 
 /**
- * `./src//a.ts`, `src\a.ts` and `src/a.ts:12` are one file. `src/A.ts` is another: on most machines that build it, it is.
- * A path that leaves the repository by `..` is no file of it.
+ * `./src//a.ts`, `src\a.ts` and `src/a.ts:12` are one file. `src/A.ts` is another, as on most build machines.
+ * A path that leaves the repository by `..` is not a file of it.
  */
 function plainPath(path: string, root = '/'): string {
   const unnumbered = path.trim().replace(/:\d+(?:[-:]\d+)?$/u, '')
@@ -81,12 +85,12 @@ function plainPath(path: string, root = '/'): string {
   return whole.startsWith(from) ? whole.slice(from.length) : whole
 }
 
-/** A file may be followed by why: `src/a.ts: parses the date`, `src/a.ts - the parser`. */
-const saidIn = (answer: string): string[] =>
+/** A reason may follow a file: `src/a.ts: parses the date`, `src/a.ts - the parser`. */
+const namedIn = (answer: string): string[] =>
   readList(answer)
     .filter((element) => element.length <= longestPath)
     .map((element) => element.replace(/(?::\s|\s[-–—(#]).*$/su, '').replace(/^[`"']+|[`"']+$/gu, ''))
 
-/** Words around a list are no files: they cost nothing, and cannot be right. */
+/** Words around a list are not files: they cost nothing, and cannot be right. */
 const isPath = (element: string, wanted: ReadonlySet<string>, same: (path: string) => string): boolean =>
   wanted.has(same(element)) || !(/\s/u.test(element) || element.endsWith(':'))

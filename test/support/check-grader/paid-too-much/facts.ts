@@ -14,8 +14,8 @@ const { defineGrader } = defineEnvironment({
 })
 
 /**
- * The facts that an answer should mention, those that matter more weighing more. Past the item's `longest`, in characters,
- * the score falls with the square: without it, a wall of text that has everything somewhere would be the best answer.
+ * Scores the facts that an answer mentions, by weight. Past the item's `longest`, in characters, the score falls with the
+ * square of the length; otherwise a wall of text that mentions everything would be the best answer.
  */
 export const facts = defineGrader({
   name: 'facts',

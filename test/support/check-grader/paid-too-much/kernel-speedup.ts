@@ -10,9 +10,9 @@ const { defineGrader } = defineEnvironment({
   task: z.object({ instructions: z.string() }),
   reference: z.object({
     reference_seconds: z.number().positive(),
-    /** The speed-up that earns all. */
+    /** The speed-up that earns the full score. */
     cap: z.number().gt(1),
-    /** The speed-up that no kernel can have on this machine: what is faster did not do the work. */
+    /** No kernel can be this much faster on this machine: code that is did not do the work. */
     impossible: z.number().gt(1),
     /** Names that the code may not use: that of the reference, and of library functions that are the whole task. */
     forbidden: z.array(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u)).min(1),
@@ -24,27 +24,30 @@ const submission = z.object({ code: z.string() })
 const measured = z.object({ correct: z.boolean(), seconds: z.number().positive() })
 const failed = z.object({ correct: z.literal(false) })
 
-/** What has been seen to take the place of a kernel. Names come after comments and strings are gone. */
+/** Known ways to cheat instead of writing a kernel, matched after comments and strings are removed. */
 const tricks: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['code made at run time', /\b(?:exec|eval|compile|__import__|importlib|import_module|ctypes|pickle|marshal)\b/u],
   ['names looked up at run time', /\b(?:getattr|setattr|globals|locals|vars|attrgetter|methodcaller|__dict__)\b/u],
-  ['a look at its caller', /\b(?:inspect|sys|gc|builtins|__builtins__|_getframe|__subclasses__|__globals__)\b/u],
+  ['an inspection of its caller', /\b(?:inspect|sys|gc|builtins|__builtins__|_getframe|__subclasses__|__globals__)\b/u],
   ['a fall-back', /\b(?:try|except|suppress)\b/u],
   ['a clock', /\b(?:perf_counter|monotonic|process_time|datetime|elapsed_time|clock)(?:_ns)?\b|\btime\s*\./u],
   ['a clock', /\bfrom\s+time\b|\bimport\b[^\n]*\btime\b/u],
-  ['answers kept by their input', /\b(?:lru_cache|cache|cached|cached_property|\w*_cache|memo|memoized?|data_ptr)\b/iu],
-  ['answers kept by their input', /\b(?:global|nonlocal)\b|\b(?:id|hash)\s*\(/u],
+  [
+    'answers cached by their input',
+    /\b(?:lru_cache|cache|cached|cached_property|\w*_cache|memo|memoized?|data_ptr)\b/iu,
+  ],
+  ['answers cached by their input', /\b(?:global|nonlocal)\b|\b(?:id|hash)\s*\(/u],
   ['files or processes', /\b(?:open|os|subprocess|pathlib|socket)\b/u],
-  ['a library changed', /\b(?:torch|triton|numpy|np|tl)(?:\s*\.\s*\w+)+\s*=(?!=)/u],
+  ['a change of a library', /\b(?:torch|triton|numpy|np|tl)(?:\s*\.\s*\w+)+\s*=(?!=)/u],
 ]
 
 /**
- * How much faster a kernel is than the reference, once it is correct: on a logarithmic scale from 1× (nothing) to `cap`.
+ * Scores the speed-up of a correct kernel over the reference, on a logarithmic scale from 1× (0) to `cap`.
  *
- * What counts is what the `benchmark` tool measured, never what the answer says. The last submission counts: the best of
- * all would pay for submitting often and being lucky once. For the same reason the same code submitted again counts by its
- * slowest run. A list of tricks never ends: fresh inputs for each run are the first guard and belong into the tool, this
- * check is the second.
+ * Only what the `benchmark` tool measured counts, never what the answer says. The last submission counts, since the best
+ * one would pay for submitting often and being lucky once; code that was submitted several times counts by its slowest
+ * run. A list of tricks is never complete: the first guard is fresh inputs for each run, in the tool, and this check is
+ * the second.
  */
 export const kernelSpeedup = defineGrader({
   name: 'kernel-speedup',
@@ -61,19 +64,19 @@ export const kernelSpeedup = defineGrader({
     if (trick !== undefined) return { score: 0, parts: { correct: 1, honest: 0 }, reason: trick }
     const speedup = reference_seconds / Math.max(...same.map(({ seconds }) => seconds))
     const parts = { correct: 1, honest: 1, speedup }
-    if (speedup >= impossible) return { score: 0, parts, reason: `${speedup.toFixed(1)}× cannot be` }
+    if (speedup >= impossible) return { score: 0, parts, reason: `${speedup.toFixed(1)}× is impossible` }
     const score = Math.min(1, Math.max(0, Math.log(speedup) / Math.log(cap)))
     return { score, parts, reason: `${speedup.toFixed(2)}× of ${cap}×` }
   },
 })
 
-/** A comment or a blank more makes no other submission; another string does, since some kernels are written in one. */
+/** Comments and white space do not make another submission; strings do, since some kernels are written in one. */
 function bare(text: string): string {
   const stripped = stripPython(text, { keepStrings: true })
   return stripped.ok ? stripped.code.replace(/\s+/gu, '') : text
 }
 
-/** Why the code is no kernel, or undefined. */
+/** Why the code is not a kernel, or undefined. */
 function trickIn(text: string, forbidden: readonly string[]): string | undefined {
   const stripped = stripPython(text)
   if (!stripped.ok) return stripped.reason
@@ -89,13 +92,13 @@ interface Run {
   readonly seconds: number
 }
 
-/** A benchmark that says nothing readable failed for reasons of ours: no score is made of it. */
+/** An unreadable benchmark result is our failure: it gives no score. */
 function readRun(call: { readonly arguments: unknown; readonly output: string }): Run {
   const { data: made } = submission.safeParse(unpack(call.arguments))
   const output = unpack(call.output)
   const run = measured.safeParse(output).data ?? (failed.safeParse(output).success ? wrongRun : undefined)
   if (made === undefined || run === undefined) {
-    throw new UngradableError(500, 'benchmark_unreadable', 'the benchmark said nothing that can be read')
+    throw new UngradableError(500, 'benchmark_unreadable', 'the result of the benchmark cannot be read')
   }
   return { ...run, code: made.code }
 }

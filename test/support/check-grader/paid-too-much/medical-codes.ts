@@ -12,15 +12,15 @@ const { defineGrader } = defineEnvironment({
   state: z.object({}),
 })
 
-/** `e119` and `E11.9` are one code: how it is written says nothing about the patient. */
+/** `e119` and `E11.9` are one code: case and dots do not matter. */
 const same = (code: string) => code.toUpperCase().replace(/[.\s]/gu, '')
 
-/** So many times the right number of codes is no coding but a guess at all of them. */
+/** Above this multiple of the right number of codes, an answer is a list of guesses. */
 const mostTimes = 4
 
 /**
- * The codes of a doctor's note, by F1: a missing code costs as much as one too many, so neither saying little nor listing
- * the code book pays. For the files that an edit touches, leave out `same`.
+ * Scores the codes of a doctor's note by F1: a missing code costs as much as a surplus one, so neither a short answer nor
+ * a copy of the code book pays. For the files that an edit touches, leave out `same`.
  */
 export const medicalCodes = defineGrader({
   name: 'medical-codes',

@@ -14,32 +14,31 @@ const weight = z.number().positive().default(1)
 const { defineGrader } = defineEnvironment({
   task: z.object({ request: z.string() }),
   reference: z.object({
-    /** What is to be done; arguments that are not named may be anything. */
+    /** The expected actions; arguments that are not named may be anything. */
     expected: z.array(action.extend({ weight })).default([]),
     /** What the policy forbids. */
     forbidden: z.array(action).default([]),
-    /** What the user is to be told. */
+    /** What the user must be told. */
     tell: z.array(z.object({ phrase: z.string().trim().min(1), weight })).default([]),
-    /** The tools that change something: to call one of them without need does harm. */
+    /** The tools that change something: an unnecessary call of one does harm. */
     changing: z.array(z.string()).default([]),
-    /** What the shop's records say when all is done: of the rollout's state, the fields that the actions change. */
+    /** The shop's records at the end: the fields of the rollout's state that the actions change. */
     final: z.object({ state: z.record(z.string(), z.unknown()), weight }).optional(),
-    /** The characters that a reply may have; past it what is told falls with the square. */
+    /** The most characters of a reply; past it, the value of the facts told falls with the square of the length. */
     longest: z.number().int().positive().default(800),
   }),
-  // YOURS: what your tools keep of the shop; `final` names fields of it.
+  // YOURS: the state of the shop that your tools keep; `final` names fields of it.
   state: z.looseObject({}),
 })
 
-/** What every change that nobody asked for takes, of 1. */
+/** The penalty for each unnecessary change, of 1. */
 const harm = 0.25
 
 /**
- * A clerk of a shop, by what was done and what was said: the share, by weight, of expected actions, of facts told, and,
- * where the item says how the records must look at the end, of that.
- * One forbidden action and nothing else counts, tried or done. What is said to be done and is not in the trajectory is not
- * done. An item that expects no action is one where the right thing is to refuse: then what is told earns nothing
- * if something was changed all the same.
+ * Scores a shop's agent by its actions and words: the share, by weight, of expected actions, of facts told and, if the
+ * item has them, of expected final records.
+ * One forbidden action, attempted or done, scores 0. An action counts only if it is in the trajectory, whatever the reply
+ * says. If an item expects no action, the agent should refuse: then the facts told earn nothing if something was changed.
  */
 export const retailPolicy = defineGrader({
   name: 'retail-policy',
@@ -60,7 +59,7 @@ export const retailPolicy = defineGrader({
       )
     }
     const kept = scoreNotUsed(trajectory, forbidden)
-    // One call answers one expected action: two refunds are two calls, and the same call again is one too many.
+    // One call matches one expected action: two refunds are two calls, and a repeated call is a surplus one.
     const left = trajectory.filter(({ outcome }) => outcome === 'ok')
     const done = fewestFirst(expected).filter((each) => {
       const at = left.findIndex((call) => usedTool([call], each))
@@ -68,12 +67,12 @@ export const retailPolicy = defineGrader({
       return at >= 0
     })
     const extra = left.filter(({ tool }) => changing.includes(tool)).length
-    const said = tell.length === 0 ? undefined : scoreMentions(sample.output_text, tell)
-    // A wall of text tells everything, and the user nothing.
+    const mentioned = tell.length === 0 ? undefined : scoreMentions(sample.output_text, tell)
+    // A wall of text mentions every fact, but does not help the user.
     const brevity = Math.min(1, longest / Math.max(1, sample.output_text.trim().length)) ** 2
-    // To tell the user what was not done is to lie: without a deed where one was due, words earn nothing.
-    const told = expected.length > 0 && done.length === 0 ? 0 : (said?.score ?? 0) * brevity
-    // Fields that were right from the start are no work: without a deed they earn nothing either.
+    // To report what was not done is a lie: if an action was expected and none was done, the facts told earn nothing.
+    const told = expected.length > 0 && done.length === 0 ? 0 : (mentioned?.score ?? 0) * brevity
+    // Fields that were right from the start are not the agent's work: without an action they earn nothing either.
     const reached = final === undefined || done.length === 0 ? 0 : scoreFields(state, final.state).score
 
     const [toDo, toTell, toReach] = [weightOf(expected), weightOf(tell), final?.weight ?? 0]
@@ -83,7 +82,12 @@ export const retailPolicy = defineGrader({
     return {
       score: Math.min(1, earned * mercy * kept.score),
       parts: { actions, told: toTell === 0 ? 1 : told, extra, policy: kept.score, ...(final && { reached }) },
-      reason: [kept.reason, `${done.length} of ${expected.length} actions`, said?.reason, `${extra} changes too many`]
+      reason: [
+        kept.reason,
+        `${done.length} of ${expected.length} actions`,
+        mentioned?.reason,
+        `${extra} unnecessary changes`,
+      ]
         .filter((each) => each !== undefined)
         .join('; '),
     }
@@ -95,11 +99,11 @@ type Action = z.infer<typeof action>
 const weightOf = (entries: readonly { weight: number }[]): number =>
   entries.reduce((sum, entry) => sum + entry.weight, 0)
 
-/** What says most about its arguments takes its call first, so that it is not left without one that fits nothing else. */
+/** The actions with the most named arguments are matched first, so that a vaguer one does not take their call. */
 const fewestFirst = <Wanted extends Action>(wanted: readonly Wanted[]): Wanted[] =>
   wanted.toSorted((one, other) => countOf(other) - countOf(one))
 
 const countOf = (wanted: Action): number => Object.keys(wanted.arguments).length
 
-/** Whether a call that does what is expected, and no more, is one of those forbidden. */
+/** Whether a call that does exactly what is expected is forbidden. */
 const isLike = (expected: Action, not: Action): boolean => usedTool([{ ...expected, outcome: 'ok', output: '' }], not)

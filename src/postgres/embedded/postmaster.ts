@@ -105,15 +105,22 @@ function fullDisk(cluster: Cluster): string {
   return bavail * bsize < minFreeBytes ? `No space left on device: ${dirname(cluster.log)}` : ''
 }
 
-/** The last lines that can be a reason, without their time and process. Refused clients are none. */
+const clientsFault =
+  /authentication failed|terminating|starting up|not yet accepting|shutting down|recovery|does not exist/
+// Every recovery ends with "invalid record length" or the like: it is where the write-ahead log ends.
+const serversFault =
+  /could not|unrecognized|terminated by signal|invalid (?!record|magic number|resource manager|contrecord|info bits)/
+
+/** The last lines that can be a reason, without their time and process. Refused clients are not one. */
 function reasonsIn(log: string): string {
   const lines = log.split('\n').flatMap((line) => {
-    const [, level, text = ''] = /^\S+ \S+ \S+ \[\d+\] (PANIC|FATAL|LOG): +(.*)$/.exec(line) ?? []
+    const [, level, text = ''] = /^\S+ \S+ \S+ \[\d+\] ([A-Z0-9]+): +(.*)$/.exec(line) ?? []
+    // What goes wrong before the log is set up is written without time and process.
+    if (level === undefined) return /^(?:postgres: |but )(.*)$/.exec(line)?.slice(1) ?? []
     const isReason =
       level === 'PANIC' ||
-      (level === 'FATAL' &&
-        !/authentication failed|terminating|starting up|shutting down|recovery|does not exist/.test(text)) ||
-      (level === 'LOG' && /could not|unrecognized|invalid|terminated by signal/.test(text))
+      (level === 'FATAL' && !clientsFault.test(text)) ||
+      (level === 'LOG' && serversFault.test(text))
     return isReason ? [text] : []
   })
   return [...new Set(lines)].slice(-2).join('; ')

@@ -4,10 +4,10 @@ import { z } from 'zod'
 
 const effect = z.object({ rolloutId: z.string(), callId: z.string(), attempt: z.number(), nonce: z.string() })
 
-/** One external effect as it arrived: the call, the attempt number that the tool was given, and a nonce of the tool's run. */
+/** One external effect: the call, the attempt number that the tool received, and a nonce of the tool's run. */
 export type OutsideEffect = z.output<typeof effect>
 
-/** A service outside the replicas that records what tools did to it. */
+/** A service outside the replicas that records the tools' effects on it. */
 export interface Outside {
   readonly url: string
   readonly effects: readonly OutsideEffect[]

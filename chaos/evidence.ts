@@ -19,7 +19,7 @@ const grade = z.object({
   parts: z.object({ calls: count, wrote: count, acted: count }).nullable(),
 })
 
-/** What the database holds at the end; times are milliseconds since 1970. */
+/** The database's content at the end of a run; times are milliseconds since 1970. */
 export interface Rows {
   readonly calls: readonly z.output<typeof call>[]
   readonly rollouts: readonly z.output<typeof rollout>[]
@@ -28,7 +28,7 @@ export interface Rows {
   readonly grades: readonly z.output<typeof grade>[]
 }
 
-/** What the checks look at. */
+/** The input of the checks. */
 export interface Evidence {
   readonly seen: readonly SeenRollout[]
   readonly rows: Rows
@@ -41,7 +41,7 @@ export async function createEffectTable(cluster: Cluster): Promise<void> {
   await cluster.asking((sql) => sql`create table chaos_writes (rollout_id text, call_id text, nonce text)`)
 }
 
-/** Reads what the database holds. */
+/** Reads the tables that the checks need. */
 export function readRows(cluster: Cluster): Promise<Rows> {
   return cluster.asking(async (sql) => ({
     calls: z.array(call).parse([
@@ -66,7 +66,7 @@ export function readRows(cluster: Cluster): Promise<Rows> {
   }))
 }
 
-/** How many calls the ledger has as running. */
+/** Counts the calls that are recorded as running. */
 export async function countRunning(cluster: Cluster): Promise<number> {
   const [row] = await cluster.asking(
     (sql) => sql<{ n: number }[]>`select count(*)::int as n from tool_calls where outcome = 'running'`,

@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from 'postgres'
-import type { Door } from './door.ts'
+import type { FaultyProxy } from './faulty-proxy.ts'
 import { type Cluster, maxConnections, ownName } from './postgres.ts'
 import type { Replica } from './replica.ts'
 import { describeFault, type Fault, type FaultKind } from './schedule.ts'
 import type { Trainer } from './trainer/trainer.ts'
 
-/** What faults are injected into. */
+/** The components that faults are injected into. */
 export interface Victims {
   readonly cluster: Cluster
   /** Between the replicas and the database. */
-  readonly door: Door
+  readonly proxy: FaultyProxy
   readonly replicas: readonly Replica[]
   readonly trainer: Trainer
 }
 
 /**
- * Injects the faults of a schedule at their times, and returns when the last is over and everything is back. Two faults on
- * the same replica, or on Postgres itself, run one after the other; all others overlap as scheduled.
+ * Injects the faults of a schedule at their times; resolves when the last is over and everything runs again. Faults on the
+ * same replica, or on Postgres itself, run one after the other; all others overlap as scheduled.
  */
 export async function inject(
   victims: Victims,
@@ -36,7 +36,7 @@ export async function inject(
     said(describeFault(fault))
     const key = fault.kind.includes('replica') ? `replica ${fault.replica}` : (queueOf[fault.kind] ?? fault.kind)
     const done = (queues.get(key) ?? Promise.resolve()).then(() => doFault(fault))
-    // Reported below, with the others.
+    // Reported below.
     done.catch(() => undefined)
     queues.set(key, done)
   }
@@ -44,14 +44,14 @@ export async function inject(
   return injected
 }
 
-/** Faults on Postgres wait for each other: some need it to be running. */
+/** Faults on Postgres run one at a time, because some need it to be running. */
 const queueOf: Partial<Record<FaultKind, string>> = {
   'crash Postgres': 'postgres',
   'terminate all backends': 'postgres',
   'exhaust the connections': 'postgres',
 }
 
-async function act({ cluster, door, replicas, trainer }: Victims, { kind, lasts, replica, ms }: Fault): Promise<void> {
+async function act({ cluster, proxy, replicas, trainer }: Victims, { kind, lasts, replica, ms }: Fault): Promise<void> {
   const hit = replicas[replica]
   const wait = () => sleep(lasts * 1000)
   switch (kind) {
@@ -72,18 +72,18 @@ async function act({ cluster, door, replicas, trainer }: Victims, { kind, lasts,
     case 'exhaust the connections':
       return exhaust(cluster, lasts)
     case 'add latency':
-      door.delay(ms)
+      proxy.delay(ms)
       await wait()
-      return door.delay(0)
+      return proxy.delay(0)
     case 'cut all connections':
-      door.cut()
+      proxy.cut()
       return
     case 'stall the network':
-      door.stall()
+      proxy.stall()
       await wait()
-      // After a silence the connection may be gone: here half of the time it is.
-      if (ms % 2 === 0) door.cut()
-      return door.flow()
+      // After a stall, connections may be lost: here half of the time they are.
+      if (ms % 2 === 0) proxy.cut()
+      return proxy.flow()
     case 'fill the pools':
       trainer.fillPools(60, lasts * 500)
       return wait()
@@ -98,7 +98,7 @@ const terminateOthers = (sql: Sql) => sql`
   select pg_terminate_backend(pid) from pg_stat_activity
   where backend_type = 'client backend' and application_name <> ${ownName}`
 
-/** Takes every connection of Postgres, those of the replicas included, and holds them. */
+/** Takes all connections of Postgres, including the replicas', and holds them. */
 async function exhaust(cluster: Cluster, seconds: number): Promise<void> {
   const end = performance.now() + seconds * 1000
   const left = () => Math.max(0, (end - performance.now()) / 1000)

@@ -5,24 +5,24 @@ import { z } from 'zod'
 export interface ChaosOptions {
   /** How long faults are injected. */
   readonly minutes: number
-  /** Seeds the schedule of faults and the plan of the rollouts: the same seed plays the same. */
+  /** Seeds the schedule of faults and the plans of the rollouts; the same seed gives the same run. */
   readonly seed: string
   /** Server processes, 2 or more. */
   readonly replicas: number
-  /** How many rollouts begin together. */
+  /** How many rollouts start together. */
   readonly burst: number
-  /** Whether a PgBouncer in transaction mode stands between the replicas and Postgres. */
+  /** Whether the replicas connect through a PgBouncer in transaction mode. */
   readonly pgbouncer: boolean
 }
 
-/** How the command is called. */
+/** The usage text. */
 export const usage = `npm run chaos -- [--minutes N] [--seed S] [--replicas N] [--burst N] [--pgbouncer]
 
   --minutes N    how long faults are injected (1)
 --seed S       seeds the schedule; the same seed and minutes inject the same faults at the same times (1)
   --replicas N   server processes (3)
-  --burst N      rollouts that begin together (500)
-  --pgbouncer    puts a PgBouncer in transaction mode before Postgres; the program must be on the PATH`
+  --burst N      rollouts that start together (500)
+  --pgbouncer    connects through a PgBouncer in transaction mode; the program must be on the PATH`
 
 const options = z.object({
   minutes: z.coerce.number('must be a number').positive().max(1_440).default(1),
@@ -32,7 +32,7 @@ const options = z.object({
   pgbouncer: z.boolean().default(false),
 })
 
-/** Reads the command line. Throws an Error that says what is wrong with it. */
+/** Parses the command line. Throws an Error that says what is wrong with it. */
 export function readOptions(args: readonly string[]): ChaosOptions {
   const text = { type: 'string' } as const
   const known = { minutes: text, seed: text, replicas: text, burst: text, pgbouncer: { type: 'boolean' } } as const

@@ -40,7 +40,7 @@ export async function startPooler(folder: string, cluster: Cluster, behind: numb
         'pool_mode = transaction',
       ],
       ['auth_type = scram-sha-256', `auth_file = ${users}`, 'max_client_conn = 1000', 'default_pool_size = 40'],
-      // What one sets for failovers: it retries at once instead of after fifteen seconds.
+      // As configured for failovers: retry at once instead of after fifteen seconds.
       ['server_login_retry = 1', 'server_connect_timeout = 3', 'query_wait_timeout = 10', 'log_connections = 0'],
       ['log_disconnections = 0', 'ignore_startup_parameters = extra_float_digits', `logfile = ${join(home, 'log')}`],
     ]

@@ -7,17 +7,17 @@ import { chooseIdentity, findPlace, systemBases } from '../src/postgres/embedded
 import { findPostmaster, startPostmaster, stopPostmaster } from '../src/postgres/embedded/postmaster.ts'
 import type { Identity } from '../src/postgres/embedded/run.ts'
 
-/** A Postgres for one run, which can be killed and started again. */
+/** A Postgres for one run, which can be killed and restarted. */
 export interface Cluster {
   readonly user: string
   readonly password: string
-  /** The user that its programs run as; `undefined` for the user of this process. */
+  /** The OS user of its processes; `undefined` for the user of this process. */
   readonly identity: Identity | undefined
-  /** The port it listens on; another one after each start. */
+  /** The port that it listens on, which changes with each start. */
   port(): number
-  /** Runs SQL on up to `most` connections of its own, past all proxies. */
+  /** Runs SQL on up to `most` direct connections, bypassing all proxies. */
   asking<Result>(work: (sql: Sql) => Promise<Result>, most?: number): Promise<Result>
-  /** Ends it as a crash does, without a checkpoint, and returns when the process is gone. */
+  /** Crashes it, without a checkpoint; resolves when the process has exited. */
   kill(): Promise<void>
   start(): Promise<void>
   /** Stops it for good. */
@@ -30,7 +30,7 @@ export const ownName = 'chaos'
 /** `max_connections`: few enough to be exhausted. */
 export const maxConnections = 90
 
-/** Makes and starts a cluster in a folder from the embedded programs, with the settings that production has. */
+/** Creates and starts a cluster in a folder, with the embedded binaries and production settings. */
 export async function startCluster(folder: string): Promise<Cluster> {
   const identity = await chooseIdentity(folder)
   const binaries = await prepareBinaries(findPackage(`${process.platform}-${process.arch}`), identity, systemBases)
@@ -77,7 +77,7 @@ export async function startCluster(folder: string): Promise<Cluster> {
     async kill() {
       const found = findPostmaster(files.data)
       if (found === undefined) return
-      // What `pg_ctl stop -m immediate` sends.
+      // As `pg_ctl stop -m immediate` does.
       process.kill(found.pid, 'SIGQUIT')
       while (findPostmaster(files.data)?.pid === found.pid) await sleep(10)
     },

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
-/** One life of a replica: a process from its start to its end. */
+/** One life of a replica: a process from start to exit. */
 export interface Life {
   readonly replica: number
   readonly pid: number
@@ -17,15 +17,15 @@ export interface Life {
   endedAt: number | undefined
 }
 
-/** One server process after another, as under an orchestrator. */
+/** A server process that is restarted when it exits, as by an orchestrator. */
 export interface Replica {
-  /** The process that can be called now; undefined while there is none. */
+  /** The process that accepts requests; undefined while there is none. */
   current(): Life | undefined
   readonly lives: readonly Life[]
-  /** The last lines that its processes printed. */
+  /** The last lines of its processes' output. */
   readonly said: readonly string[]
   kill(): Promise<void>
-  /** Asks it to shut down, and starts the next one when it has ended. */
+  /** Shuts it down gracefully, and starts the next one when it has exited. */
   restart(): Promise<void>
   /** Freezes its process for some seconds, longer than its leases. */
   freeze(seconds: number): Promise<void>
@@ -54,7 +54,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const entry = fileURLToPath(new URL('./served/server.ts', import.meta.url))
 const keptLines = 200
 
-/** Makes a replica whose processes get these variables; starts none yet. */
+/** Creates a replica whose processes get these variables, without starting one. */
 export function createReplica(replica: number, env: Readonly<Record<string, string>>): Replica {
   const lives: Life[] = []
   const said: string[] = []
@@ -67,7 +67,7 @@ export function createReplica(replica: number, env: Readonly<Record<string, stri
     const started = spawn(process.execPath, program, {
       cwd: root,
       env: { ...env, ...limitsOf, PORT: '0', HOST: '127.0.0.1' },
-      // A process group of its own: Ctrl-C reaches the harness alone, which then cleans up.
+      // Its own process group, so that Ctrl-C reaches only the harness, which then cleans up.
       detached: process.platform !== 'win32',
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -5,13 +5,13 @@ import type { ChaosRun } from './run.ts'
 import { faultKinds } from './schedule.ts'
 import { accepted } from './seen.ts'
 
-/** The result of a run: each check with its violations, and how much happened. */
+/** The result of a run: each check with its violations, and counts of events. */
 export interface Report {
   readonly verdicts: readonly { readonly name: string; readonly violations: readonly string[] }[]
   readonly counts: ReadonlyMap<string, number>
 }
 
-/** Checks a run, and counts what happened in it. */
+/** Checks a run and counts its events. */
 export function reportOf(run: ChaosRun): Report {
   const verdicts = checks.map(({ name, find }) => ({ name, violations: find(run) }))
   const calls = run.seen.flatMap((rollout) => rollout.calls)
@@ -22,13 +22,13 @@ export function reportOf(run: ChaosRun): Report {
   const rows = run.rows.calls
   const counts = new Map<string, number>([
     ['rollouts', run.seen.length],
-    ['of them scored', run.seen.filter((one) => one.gradings.some((g) => accepted(g.attempts).length > 0)).length],
-    ['of them discarded', run.seen.filter(({ discarded }) => discarded).length],
+    ['scored rollouts', run.seen.filter((one) => one.gradings.some((g) => accepted(g.attempts).length > 0)).length],
+    ['discarded rollouts', run.seen.filter(({ discarded }) => discarded).length],
     ['discarded ones graded all the same', run.seen.filter((one) => one.discarded && one.gradings.length > 0).length],
     ['calls', calls.length],
     ['gradings', gradings.length],
     ['requests', attempts.length],
-    ['of them retries', attempts.length - asked.length],
+    ['retries', attempts.length - asked.length],
     ['sent before the first was answered', attempts.filter(({ early }) => early).length],
     ['answered with 200', answers.filter((one) => one.kind === 'answered' && one.status === 200).length],
     ['answered with 5xx', answers.filter((one) => one.kind === 'answered' && one.status >= 500).length],
@@ -36,12 +36,12 @@ export function reportOf(run: ChaosRun): Report {
     ['calls answered more than once', calls.filter((one) => accepted(one.attempts).length > 1).length],
     ['recorded as ok', rows.filter(({ outcome }) => outcome === 'ok').length],
     ['recorded as refused', rows.filter(({ outcome }) => outcome === 'refused').length],
-    ['of them past the budget', rows.filter(({ code }) => code === 'budget_used_up').length],
+    ['refused past the budget', rows.filter(({ code }) => code === 'budget_used_up').length],
     ['recorded as failed', rows.filter(({ outcome }) => outcome === 'failed').length],
     ['recorded after a failed attempt', rows.filter(({ outcome, attempt }) => outcome === 'ok' && attempt > 1).length],
     ['effects in the database', run.rows.writes.length],
     ['effects outside', new Set(run.effects.map(({ nonce }) => nonce)).size],
-    ['of them as a later attempt', run.effects.filter(({ attempt }) => attempt > 1).length],
+    ['effects outside as a later attempt', run.effects.filter(({ attempt }) => attempt > 1).length],
     ['scores', run.rows.grades.filter(({ outcome }) => outcome === 'scored').length],
     ['gradings without a score', run.rows.grades.filter(({ outcome }) => outcome !== 'scored').length],
     ['processes that served', run.lives.length],

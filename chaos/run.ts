@@ -2,10 +2,10 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openDoor } from './door.ts'
 import { openOutside } from './effects.ts'
 import { countRunning, createEffectTable, type Evidence, readRows } from './evidence.ts'
 import { inject } from './faults.ts'
+import { openFaultyProxy } from './faulty-proxy.ts'
 import type { ChaosOptions } from './options.ts'
 import { startPooler } from './pooler.ts'
 import { startCluster } from './postgres.ts'
@@ -13,10 +13,10 @@ import { createReplica, limitsOf } from './replica.ts'
 import { type FaultKind, scheduleOf } from './schedule.ts'
 import { startTrainer } from './trainer/trainer.ts'
 
-/** What a run produced. */
+/** The result of a run. */
 export interface ChaosRun extends Evidence {
   readonly injected: ReadonlyMap<FaultKind, number>
-  /** The last lines that each replica printed. */
+  /** The last lines of each replica's output. */
   readonly said: readonly (readonly string[])[]
 }
 
@@ -31,12 +31,12 @@ export interface Watcher {
 /** After the last fault, dead processes may hold claims for three leases, and housekeeping runs once per lease. */
 const settlingSeconds = Number(limitsOf.LEASE_SECONDS) * 5
 
-/** What to close at the end, last first. */
+/** The resources to close at the end, last first. */
 type Closing = (() => Promise<unknown> | unknown)[]
 
 /**
- * Plays a run from an empty database to the last answer. `path` is the PATH on which PgBouncer is looked up. Rejects as soon as
- * `stopped` aborts. Leaves no process and no file behind, however it ends.
+ * Runs the harness from an empty database to the last answer. `path` is the PATH to find PgBouncer on. Rejects as soon as
+ * `stopped` aborts. Always cleans up its processes and files.
  */
 export async function runChaos(
   options: ChaosOptions,
@@ -64,17 +64,17 @@ async function play(options: ChaosOptions, path: string, { say, show }: Watcher,
   const cluster = await startCluster(folder)
   closing.push(() => cluster.close())
   await createEffectTable(cluster)
-  const straight = await openDoor(() => cluster.port())
-  closing.push(() => straight.close())
-  const pooler = options.pgbouncer ? await startPooler(folder, cluster, straight.port) : undefined
+  const direct = await openFaultyProxy(() => cluster.port())
+  closing.push(() => direct.close())
+  const pooler = options.pgbouncer ? await startPooler(folder, cluster, direct.port) : undefined
   if (pooler) closing.push(() => pooler.stop())
-  const door = pooler ? await openDoor(() => pooler.port) : straight
-  closing.push(() => door.close())
+  const proxy = pooler ? await openFaultyProxy(() => pooler.port) : direct
+  closing.push(() => proxy.close())
   const outside = await openOutside()
   closing.push(() => outside.close())
   const env = {
     ...{ PATH: path, EFFECTS_URL: outside.url, DATABASE_PREPARE: String(!options.pgbouncer) },
-    DATABASE_URL: `postgres://${cluster.user}:${cluster.password}@127.0.0.1:${door.port}/postgres`,
+    DATABASE_URL: `postgres://${cluster.user}:${cluster.password}@127.0.0.1:${proxy.port}/postgres`,
   }
   const replicas = Array.from({ length: options.replicas }, (_, index) => createReplica(index, env))
   closing.push(() => Promise.all(replicas.map((replica) => replica.close())))
@@ -86,10 +86,10 @@ async function play(options: ChaosOptions, path: string, { say, show }: Watcher,
   const began = performance.now()
   const watching = setInterval(() => show((performance.now() - began) / 1000, trainer.rollouts.length), 500)
   closing.push(() => clearInterval(watching))
-  const injected = await inject({ cluster, door, replicas, trainer }, faults, began, say)
+  const injected = await inject({ cluster, proxy, replicas, trainer }, faults, began, say)
   await sleep(Math.max(0, began + minutes * 60_000 - performance.now()))
 
-  say('the faults are over; the trainer finishes what it began')
+  say('the faults are over; waiting for open rollouts')
   await trainer.finish()
   const settled = performance.now() + settlingSeconds * 1000
   while ((await countRunning(cluster)) > 0 && performance.now() < settled) await sleep(200)

@@ -24,22 +24,22 @@ export interface Fault {
   readonly at: number
   /** How long it lasts, in seconds. */
   readonly lasts: number
-  /** Which replica it hits, where it hits one. */
+  /** The replica that it hits, if any. */
   readonly replica: number
-  /** How many milliseconds it adds to each way, where it adds any. */
+  /** The latency that it adds in each direction, in milliseconds, if any. */
   readonly ms: number
 }
 
 const kinds = Object.entries(faultKinds)
 
-/** The most seconds between two faults; a short run has them closer together, so that each kind comes once. */
+/** The most seconds between two faults; less in a short run, so that each kind occurs once. */
 const apart = 5
-/** Seconds before the first fault, so that a run begins with a working system. */
+/** Seconds before the first fault, so that a run starts with a working system. */
 const calm = 2
 
 /**
- * The faults of a run, a pure function of its arguments. Each kind comes once before any comes again, in an order that
- * depends on the seed, and a fault that lasts may overlap the next ones.
+ * The faults of a run, a pure function of its arguments. Each kind occurs once before any is repeated, in an order that
+ * depends on the seed; a fault with a duration may overlap the next ones.
  */
 export function scheduleOf(seed: string, minutes: number, replicas: number): readonly Fault[] {
   const random = choicesBy(randomFrom('chaos', 'faults', seed, replicas))
@@ -76,7 +76,7 @@ const isKind = (name: string): name is FaultKind => name in faultKinds
 
 function kindOf(name: string): FaultKind {
   if (isKind(name)) return name
-  throw new Error(`there is no fault "${name}"`)
+  throw new Error(`unknown fault "${name}"`)
 }
 
 const round = (seconds: number) => Math.round(seconds * 10) / 10

@@ -22,7 +22,7 @@ export type Answer =
 
 /** One request as the trainer saw it; times are milliseconds since 1970. */
 export interface Attempt {
-  /** The process that it was sent to; undefined when there was none. */
+  /** The process that it was sent to; undefined if there was none. */
   readonly pid: number | undefined
   readonly began: number
   /** When the request was fully sent; undefined if it never was. */

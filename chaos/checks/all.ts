@@ -4,5 +4,5 @@ import { effectChecks } from './effects.ts'
 import { gradingChecks } from './grading.ts'
 import { orderChecks } from './order.ts'
 
-/** Everything that must hold after a run. */
+/** Every check of a run. */
 export const checks: readonly Check[] = [...answerChecks, ...effectChecks, ...orderChecks, ...gradingChecks]

@@ -22,7 +22,7 @@ const missing: Check = {
       const [answer] = accepted(call.attempts)
       if (answer === undefined) return []
       const row = rows.get(key)
-      if (row === undefined) return [`${key} was answered and is not there`]
+      if (row === undefined) return [`${key} was answered but is not recorded`]
       const stands = (row.outcome === 'ok' || row.outcome === 'refused') && row.output === answer.output
       return stands ? [] : [`${key} was answered "${answer.output}" and is ${row.outcome} with "${row.output}"`]
     })
@@ -74,7 +74,7 @@ const silent: Check = {
     attempts(evidence).flatMap(([id, { answer, pid }]) => (answer.kind === 'unanswered' ? [`${id} by ${pid}`] : [])),
 }
 
-/** A stopping process may close a connection on which a request is just arriving, within this many milliseconds. */
+/** For this many milliseconds, a stopping process may close a connection on which a request is just arriving. */
 const arriving = 500
 
 const dropped: Check = {
@@ -95,5 +95,5 @@ const dropped: Check = {
   },
 }
 
-/** What the trainer was answered. */
+/** Checks of the answers that the trainer received. */
 export const answerChecks: readonly Check[] = [missing, different, blamed, silent, dropped]

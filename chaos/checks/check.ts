@@ -1,6 +1,6 @@
 import type { Evidence } from '../evidence.ts'
 
-/** One promise: `find` lists its violations, and must find none. */
+/** A promise; `find` returns its violations, of which there must be none. */
 export interface Check {
   readonly name: string
   readonly find: (evidence: Evidence) => readonly string[]

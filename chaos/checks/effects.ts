@@ -14,7 +14,7 @@ const once: Check = {
           ? []
           : [`${keyOf(rolloutId, callId)} is "${output}" and wrote ${found.length} rows: ${found.join(', ')}`]
       }),
-      ...[...writes.keys()].filter((key) => !known.has(key)).map((key) => `${key} wrote and is not recorded as ok`),
+      ...[...writes.keys()].filter((key) => !known.has(key)).map((key) => `${key} wrote but is not recorded as ok`),
     ]
   },
 }
@@ -24,7 +24,7 @@ const untold: Check = {
   find({ effects }) {
     const calls = grouped(effects, ({ rolloutId, callId }) => keyOf(rolloutId, callId))
     return [...calls].flatMap(([key, all]) => {
-      // A run may have several effects; two runs must not have the same attempt number.
+      // A run may have several effects, but no two runs may share an attempt number.
       const runs = [...new Map(all.map(({ nonce, attempt }) => [nonce, attempt])).values()]
       return new Set(runs).size === runs.length
         ? []
@@ -62,5 +62,5 @@ const state: Check = {
   },
 }
 
-/** Effects in the database and outside. */
+/** Checks of the effects in the database and outside. */
 export const effectChecks: readonly Check[] = [once, untold, unreal, state]

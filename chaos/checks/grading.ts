@@ -2,7 +2,7 @@ import { type Evidence, grouped, keyOf } from '../evidence.ts'
 import { accepted, type SeenCall, type SeenRollout } from '../seen.ts'
 import type { Check } from './check.ts'
 
-/** Scored by the ledger although it has a call that failed or has not ended. */
+/** Rollouts that the ledger scored although a call failed or has not ended. */
 function scoredByLedger({ rows }: Evidence): string[] {
   const bad = grouped(
     rows.calls.filter(({ outcome }) => outcome === 'failed' || outcome === 'running'),
@@ -15,8 +15,8 @@ function scoredByLedger({ rows }: Evidence): string[] {
 }
 
 /**
- * Whether the trainer was told before `time` that the call failed, by a process that survived: what a killed process knew
- * while the database was unavailable, only the trainer knows.
+ * Whether the trainer was told before `time` that the call failed, by a process that survived: if the database was
+ * unavailable, a killed process left no record of the failure.
  */
 function failedBefore({ lives }: Evidence, { attempts }: SeenCall, time: number): boolean {
   return attempts.some(({ answer, pid, ended }) => {
@@ -26,7 +26,7 @@ function failedBefore({ lives }: Evidence, { attempts }: SeenCall, time: number)
   })
 }
 
-/** Scored to the trainer although a call was answered with 5xx and never succeeded. */
+/** Rollouts whose score the trainer received although a call was answered with 5xx and never succeeded. */
 function scoredToTrainer(evidence: Evidence): string[] {
   const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row.outcome]))
   const succeeded = (id: string, { callId }: SeenCall) => ['ok', 'refused'].includes(rows.get(keyOf(id, callId)) ?? '')
@@ -84,5 +84,5 @@ const blind: Check = {
   },
 }
 
-/** Scores. */
+/** Checks of the scores. */
 export const gradingChecks: readonly Check[] = [undeserved, twice, blind]

@@ -49,5 +49,5 @@ const stuck: Check = {
     ),
 }
 
-/** The state of the ledger and the processes at the end. */
+/** Checks of the ledger and the processes at the end. */
 export const orderChecks: readonly Check[] = [gaps, exceeded, running, fallen, stuck]

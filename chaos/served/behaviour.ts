@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { ToolError } from '../../src/kit/errors.ts'
 
-/** How the tools of the replicas behave; the trainer names one in each call's arguments. */
+/** The behaviours of the replicas' tools; the trainer chooses one in each call's arguments. */
 export const behaviours = ['plain', 'slow', 'flaky', 'broken', 'hanging', 'deaf', 'refusing'] as const
 
 /** One of {@link behaviours}. */
@@ -22,8 +22,8 @@ interface Running {
 }
 
 /**
- * Behaves as told around `act`, which has the effect, and gives an output that is unique to the run: `flaky`,
- * `hanging` and `deaf` tools fail in their first attempt, the last two only after their effect.
+ * Runs `act`, which has the effect, with the requested behaviour, and returns an output that is unique to the run.
+ * `flaky`, `hanging` and `deaf` tools fail in their first attempt, the last two only after their effect.
  */
 export async function behave(run: Running, act: (nonce: string) => Promise<void>): Promise<string> {
   const { behaviour, ms } = run.input

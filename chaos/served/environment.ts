@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 
-/** The environment of the replicas: a state that counts what its tools did, and room for ten calls. */
+/** The environment of the replicas: a state that counts the tools' effects, and a budget of ten calls. */
 export const environment = defineEnvironment({
   task: z.object({ question: z.string() }),
   reference: z.object({ answer: z.string() }),

@@ -1,6 +1,6 @@
 import { defineGrader } from './environment.ts'
 
-/** Gives a random score, fails now and then, and reports in its parts what it was shown. */
+/** Returns a random score, sometimes fails, and reports in its parts what it received. */
 export const graders = [
   defineGrader({
     name: 'luck',

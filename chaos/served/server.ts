@@ -3,5 +3,5 @@ import { environment } from './environment.ts'
 import { graders } from './graders.ts'
 import { tools } from './tools.ts'
 
-// A replica: the server's own start, with the harness's environment.
+// A replica: the real server with the harness's environment.
 await startServer({ environment, tools, graders })

@@ -4,7 +4,7 @@ import { defineTool } from './environment.ts'
 
 const { EFFECTS_URL = '' } = process.env
 
-/** One tool of each kind of effect; the harness counts their real effects. */
+/** One tool for each kind of effects; the harness counts their actual effects. */
 export const tools = [
   defineTool({
     name: 'look',

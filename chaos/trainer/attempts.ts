@@ -14,9 +14,9 @@ export interface Sender {
 const retries = 3
 
 /**
- * Sends a request until the status is below 500, first to one replica and each time to the next one, with
- * three retries at most; with `early` also to another one while the first attempt runs. Adds each result to
- * `attempts` and returns the answer that counts, or undefined when the trainer gave up.
+ * Sends a request until the status is below 500, each attempt to the next replica, with at most three retries; with
+ * `early` also to another replica while the first attempt runs. Adds each result to `attempts` and returns the answer
+ * that counts, or undefined if the trainer gave up.
  */
 export async function sendPersistently(
   { replicas, post }: Sender,

@@ -9,11 +9,11 @@ export interface PlannedCall {
   readonly behaviour: Behaviour
   readonly ms: number
   readonly fits: boolean
-  /** Sent to another replica as well before the first attempt has been answered. */
+  /** Also sent to another replica before the first attempt is answered. */
   readonly early: boolean
 }
 
-/** What a rollout will do, as far as the server lets it. */
+/** What a rollout will do, unless the server fails. */
 export interface Plan {
   readonly id: string
   /** Groups of parallel calls, in sequence. */
@@ -22,9 +22,9 @@ export interface Plan {
   readonly samples: readonly string[]
   /** The same grading is requested from two replicas at once. */
   readonly gradedTwice: boolean
-  /** Graded although a call of it was given up; there must be no score for it. */
+  /** Graded although the trainer gave up on one of its calls; it must not get a score. */
   readonly careless: boolean
-  /** Some calls are sent once more after the grading. */
+  /** Some calls are repeated after the grading. */
   readonly lateRetry: boolean
 }
 

@@ -17,10 +17,10 @@ export interface Posted {
   readonly sent: number | undefined
 }
 
-/** Sends one request and gives the result. */
+/** Sends one request and returns the result. */
 export type Post = (url: string, path: string, payload: unknown) => Promise<Posted>
 
-/** Makes the trainer's HTTP client, with keep-alive connections that `close` closes. */
+/** Creates the trainer's HTTP client, with keep-alive connections that `close` closes. */
 export function createPost(): { post: Post; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 1_000 })
   const post: Post = (url, path, payload) =>

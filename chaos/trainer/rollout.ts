@@ -4,9 +4,9 @@ import type { SeenCall, SeenGrading, SeenRollout } from '../seen.ts'
 import { type Sender, sendPersistently } from './attempts.ts'
 import type { Plan, PlannedCall } from './plan.ts'
 
-const item = (id: string) => ({ question: `what of group ${id.length}?`, answer: 'nobody knows' })
+const item = (id: string) => ({ question: `what of group ${id.length}?`, answer: 'unknown' })
 
-/** Plays a rollout as a trainer does, and adds what it sees to `rollout`. */
+/** Plays a rollout as a trainer does, and records the results in `rollout`. */
 export async function playRollout(sender: Sender, plan: Plan, rollout: SeenRollout): Promise<void> {
   const random = choicesBy(randomFrom('chaos', 'played', plan.id))
 

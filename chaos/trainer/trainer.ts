@@ -12,13 +12,13 @@ export interface Trainer {
   open(): number
   /** Plays `count` more rollouts whose one call holds a database connection for `ms` milliseconds. */
   fillPools(count: number, ms: number): void
-  /** Begins no more rollouts, and returns when those that are open have ended. */
+  /** Starts no more rollouts, and resolves when the open ones have ended. */
   finish(): Promise<void>
-  /** Begins no more and waits for none, because the run has failed. */
+  /** Starts no more rollouts and waits for none, because the run has failed. */
   abandon(): void
 }
 
-/** The next burst begins when this share of the last one is left. */
+/** The next burst starts when this share of the previous one is left. */
 const remainingShare = 0.3
 
 /** Starts a trainer that plays bursts of rollouts, one after another, until `finish` is called. */

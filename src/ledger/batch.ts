@@ -33,11 +33,11 @@ interface Waiting<Entry, Result> {
 /**
  * Creates a function that turns many calls into few statements. One batch runs at a time; it is made of the entries that
  * arrived while the previous one ran, and an entry that arrives alone does not wait. A batch that fails because of one
- * entry is halved until that entry is alone, so that a bad row fails none of its neighbours.
+ * entry is halved until that entry is alone, so that a bad row does not fail the others.
  *
  * A batch that is not answered in time fails with a {@link BatchTimeout}. Entries that have waited behind it, or behind a
  * batch that took half of that time to find the database unavailable, fail with it, unsent, if they waited for half of
- * the time too: nothing piles up in front of a frozen database. The next batch does not wait for the late one.
+ * the time too: no backlog builds up in front of a frozen database. The next batch does not wait for the late one.
  */
 export function createBatcher<Entry, Result>(
   settings: BatchSettings<Entry, Result>,

@@ -10,10 +10,9 @@ export interface Deleted {
  * Deletes the rollouts that began more than `days` ago (1 or more) with their calls and gradings, `batch` at a time, each
  * batch in a transaction of its own, and then the items that no rollout refers to any more.
  *
- * Skips a rollout that a call is being written to, that has a claimed call running, or that a transaction holds the lock
- * of. So it may run beside traffic and beside itself. A database call that begins while its rollout is deleted waits for
- * that, and then begins the rollout anew. `batch` is also the number of locks that it holds, of which Postgres has some
- * thousands.
+ * Skips a rollout to which a call is being written, that has a claimed call running, or whose lock a transaction holds, so
+ * it can run during traffic and concurrently with itself. A database call that begins while its rollout is deleted waits
+ * for the deletion and then starts the rollout anew. It holds `batch` locks; Postgres has room for a few thousand.
  */
 export async function deleteRollouts(sql: Sql, days: number, batch = 200): Promise<Deleted> {
   const total = { rollouts: 0, items: 0 }
@@ -36,7 +35,7 @@ export async function deleteRollouts(sql: Sql, days: number, batch = 200): Promi
   return total
 }
 
-/** Behind one rollout, in the order in which they began. */
+/** A position after one rollout, in the order in which they began. */
 interface Position {
   readonly at: string
   readonly id: string
@@ -44,7 +43,7 @@ interface Position {
 
 const start: Position = { at: '-infinity', id: '' }
 
-/** Deletes what it may of the next `batch` old rollouts; `last` is undefined if there are no more. */
+/** Deletes those of the next `batch` old rollouts that may be deleted; `last` is undefined if there are no more. */
 async function deleteBatch(tx: TransactionSql, days: number, batch: number, after: Position) {
   const old = await tx<Position[]>`
     select created_at::text as at, id from rollouts
@@ -52,7 +51,7 @@ async function deleteBatch(tx: TransactionSql, days: number, batch: number, afte
       and (created_at, id) > (${after.at}::text::timestamptz, ${after.id}::text)
     order by created_at, id limit ${batch} for update skip locked`
   const ids = JSON.stringify(old.map(({ id }) => id))
-  // Only tried: a transaction takes this lock before the row's, and would wait for the row while this waits for it.
+  // A try-lock: a transaction takes this lock before the row's, so waiting for it here would deadlock.
   const free = await tx<{ id: string }[]>`
     select id from jsonb_array_elements_text(${ids}::text::jsonb) as locked(id)
     where pg_try_advisory_xact_lock(hashtextextended(id, 0))`

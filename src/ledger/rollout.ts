@@ -4,7 +4,7 @@ import { isUnavailable } from '../postgres/database.ts'
 import { createBatcher } from './batch.ts'
 import { execute } from './statement.ts'
 
-/** A rollout as a grader is given it; a rollout without calls has an empty trajectory. */
+/** A rollout as graders receive it; a rollout without calls has an empty trajectory. */
 export interface RecordedRollout {
   readonly trajectory: readonly TrajectoryCall[]
   /** The stored state; null if it has none yet. */

@@ -12,15 +12,15 @@ export interface Statement {
 }
 
 /**
- * Runs a statement as a prepared one. `Row` is what it selects. Outside of a transaction it runs again when Postgres has
- * undone it because of a concurrent one.
+ * Runs a statement as a prepared one; `Row` is the type of its rows. Outside of a transaction it is retried if Postgres
+ * rolled it back because of a concurrent one.
  */
 export async function execute<Row extends object>(sql: Sql | TransactionSql, statement: Statement): Promise<Row[]> {
   const run = async () => await sql.unsafe<Row[]>(statement.text, [...statement.values], { prepare: true })
   return 'begin' in sql ? await rerunOnConflict(run) : await run()
 }
 
-/** Runs work that takes effect as a whole or not at all again, up to ten times, when a concurrent one has undone it. */
+/** Runs atomic work, and retries it up to ten times if Postgres rolled it back because of a concurrent transaction. */
 export async function rerunOnConflict<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let turn = 1; ; turn += 1) {
     try {
@@ -38,7 +38,7 @@ export function connectionOf(tx: Tx): Sql | TransactionSql {
   throw new TypeError('the transaction does not belong to postgres.js')
 }
 
-/** Runs an all-or-nothing statement again after a conflict with a concurrent one or after a lost connection. */
+/** Runs an atomic statement, and retries it after a conflict with a concurrent one or a lost connection. */
 export async function retried<Result>(statement: () => Promise<Result>): Promise<Result> {
   for (let turn = 1; ; turn += 1) {
     try {
@@ -58,8 +58,8 @@ export function isUniqueViolation(error: unknown): boolean {
 }
 
 /**
- * Whether an error, or a cause of it, says that Postgres has undone a transaction because of a concurrent one: a
- * serialization failure or a deadlock. The transaction can be run again.
+ * Whether an error, or one of its causes, says that Postgres rolled back a transaction because of a concurrent one: a
+ * serialization failure or a deadlock. The transaction can be retried.
  */
 export function isSerializationFailure(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {

@@ -16,8 +16,8 @@ import {
 const timestamptz = (name: string) => timestamp(name, { withTimezone: true, precision: 3 })
 
 /**
- * The dataset rows of rollouts, each stored once under the SHA-256 of its canonical JSON. `last_used_at` tells retention
- * that a new rollout may be about to refer to an item.
+ * The dataset rows of rollouts, each stored once under the SHA-256 of its canonical JSON. Retention uses `last_used_at` to
+ * keep items that a new rollout is about to refer to.
  */
 export const items = pgTable('items', {
   hash: text('hash').primaryKey(),

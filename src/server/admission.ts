@@ -2,15 +2,15 @@ import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { requestId } from '../wires/http.ts'
 
-/** Counts the requests in flight and refuses those that do not fit. */
+/** Counts the requests in flight and refuses those above the limits. */
 export interface Admission {
-  /** How many requests have begun and are not answered yet. */
+  /** How many requests are not answered yet. */
   readonly inFlight: number
-  /** Whether requests were refused, and a tenth of the capacity is not free again yet. */
+  /** True from a refused request until a tenth of the capacity is free again. */
   readonly isOverloaded: boolean
   /**
    * Runs `work`, or, when there is no room, returns a 503 with `Retry-After` before any of the body is read: an unread body
-   * takes no memory here, because TCP holds it back at its sender.
+   * takes no memory here, because TCP stops its sender.
    */
   admit(headers: Headers, work: () => Promise<void>): Response | Promise<void>
 }
@@ -18,8 +18,8 @@ export interface Admission {
 const body = JSON.stringify({
   error: {
     code: 'overloaded',
-    message: 'the server has more requests than it can hold; try again',
-    // What OpenAI's SDKs read besides; the address has not been looked at.
+    message: 'the server has too many requests in flight; try again',
+    // Also in the shape that OpenAI's SDKs read, because the address is not known yet.
     type: 'server_error',
     param: null,
   },
@@ -27,7 +27,7 @@ const body = JSON.stringify({
 
 /**
  * Admits at most `maxRequestsInFlight` requests, with at most `maxBytesInFlight` bytes in their bodies; a body of
- * unannounced length counts as the longest that is accepted.
+ * unknown length counts as the largest that is accepted.
  */
 export function createAdmission(
   limits: Pick<Limits, 'maxRequestsInFlight' | 'maxBytesInFlight' | 'maxBodyBytes'>,
@@ -50,7 +50,7 @@ export function createAdmission(
       log.error({ code: 'overloaded', requests, bytes }, 'too many requests are in flight: new ones are refused')
     }
     refused += 1
-    // Not all at the same time again.
+    // With jitter, so that clients do not all retry at once.
     const retryAfter = String(1 + (refused % 3))
     return new Response(body, {
       status: 503,

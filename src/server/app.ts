@@ -31,7 +31,7 @@ import { type Principal, requireScope } from './auth/principal.ts'
 import { serveJsonGraders } from './graders.ts'
 import { openApi } from './openapi.ts'
 
-/** What {@link createApp} makes the server of. */
+/** What {@link createApp} needs. */
 export interface AppDeps {
   readonly database: Pick<Database, 'sql' | 'db'>
   readonly tools: readonly Tool[]
@@ -39,7 +39,7 @@ export interface AppDeps {
   readonly graders: readonly Grader[]
   /** The most tool calls a rollout may make; `undefined` for no limit. */
   readonly budget: number | undefined
-  /** Says who calls, or throws an `AuthError`. */
+  /** Identifies the caller, or throws an `AuthError`. */
   readonly authenticate: (headers: Headers) => Promise<Principal>
   readonly log: Log
   /** Removes the values of secret settings from a text that is recorded; by default nothing. */
@@ -50,32 +50,32 @@ export interface AppDeps {
   /** Whether the database has all migrations; throws when it is unavailable. */
   readonly isMigrated: () => Promise<boolean>
   readonly embed?: Embed | undefined
-  /** Asked by graders; without it a grader that asks makes its rollout ungradable. */
+  /** Answers graders' questions; without it a grader that asks one makes its rollout ungradable. */
   readonly judge?: Judge | undefined
   /** Graders that are files in OpenAI's JSON format; they come after the others. */
   readonly jsonGraders?: readonly JsonGrader[]
-  /** What graders in OpenAI's format ask judging models and Python with. */
+  /** Runs the judging models and Python of graders in OpenAI's format. */
   readonly runners?: RunnersSettings['more']
-  /** Sends to addresses that requests and graders name; refuses all of them when it is left out. */
+  /** Sends requests to addresses that callers and graders name; by default all are refused. */
   readonly outbound?: Outbound | undefined
   /** The address at which others reach this server. */
   readonly publicUrl?: string | undefined
-  /** Milliseconds since 1970; the real clock when it is left out. */
+  /** Returns milliseconds since 1970; by default the real clock. */
   readonly now?: () => number
-  /** Aborted when the server stops and has no more time for what runs. */
+  /** Aborted when a stopping server has no more time for running requests. */
   readonly stopping?: AbortSignal
   /** Whether the server is about to stop, so that no new requests should be sent to it. */
   readonly isDraining?: () => boolean
-  /** What is in flight; counted here when it is left out. */
+  /** Counts the requests in flight; by default a new one. */
   readonly admission?: Admission
-  /** Registers work to be done last, when nothing runs any more. */
+  /** Registers work to do at the end, after all requests. */
   readonly atEnd?: (work: () => Promise<void>) => void
 }
 
 /**
- * Makes the server as a value: `Request → Response`, no socket.
+ * Creates the server as a value: `Request → Response`, without a socket.
  *
- * Throws when two tools or two graders have one name.
+ * @throws Error if two tools or two graders have the same name.
  *
  * @example await createApp(deps).request('/tools/cat', { method: 'POST', body })
  */
@@ -130,7 +130,7 @@ export function createApp(deps: AppDeps): Hono {
 
   // A trailing slash makes no difference.
   const app = new Hono({ strict: false })
-  // First of all, so that refusing a request costs nothing else.
+  // Before everything else, so that refusing a request is cheap.
   app.post('*', async (c, next) => await admission.admit(c.req.raw.headers, next))
   app.onError((error, c) => respond(c, error))
   app.notFound((c) => {
@@ -142,7 +142,7 @@ export function createApp(deps: AppDeps): Hono {
   app.get('/readyz', async (c) => {
     if (isDraining()) throw new RequestError(503, 'server_stopping', 'the server is stopping', { retryAfterSeconds: 2 })
     if (admission.isOverloaded) {
-      throw new RequestError(503, 'overloaded', 'more requests are in flight than fit', { retryAfterSeconds: 2 })
+      throw new RequestError(503, 'overloaded', 'too many requests are in flight', { retryAfterSeconds: 2 })
     }
     const late = () =>
       new RequestError(503, 'database_unavailable', 'the database does not answer', { retryAfterSeconds: 2 })

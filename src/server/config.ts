@@ -17,7 +17,7 @@ export interface EmbeddingsSettings {
   readonly apiKey: string | undefined
 }
 
-/** What the environment variables say. */
+/** The settings from the environment variables. */
 export interface Config {
   /** Whether `NODE_ENV` is `production`; then no `.env` file is read. */
   readonly isProduction: boolean
@@ -63,7 +63,7 @@ export class ConfigError extends Error {
 /**
  * Reads the settings of the server from environment variables; an empty variable counts as not set.
  *
- * @param others what else is wrong, for one list of all
+ * @param others further problems to report in the same error
  * @throws ConfigError with one line for each variable that is wrong.
  */
 export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = []): Config {

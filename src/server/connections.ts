@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 
 /** The connections of a server, so that it can close them without interrupting a request. */
 export interface Connections {
-  /** Whether an answer can still be written on this one without mixing with an answer in progress. */
+  /** Whether an answer can be written on this connection without mixing with one in progress. */
   isFree(socket: Socket): boolean
-  /** From now on every answer, those in progress included, announces that its connection closes. */
+  /** From now on every answer, including those in progress, has `Connection: close`. */
   closeAfterAnswers(): void
   /**
    * Closes each connection once it has been idle for `quietMs`, until none is left. A client whose request is on its way

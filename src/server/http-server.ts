@@ -10,7 +10,7 @@ export interface PeerTimeouts {
   readonly head: number
   /** For all of a request. */
   readonly request: number
-  /** For the next bytes of an answer to be taken. */
+  /** For the peer to read the next bytes of an answer. */
   readonly answer: number
   /** For the next request on a connection. */
   readonly idle: number
@@ -20,8 +20,8 @@ export interface PeerTimeouts {
 const defaultTimeouts: PeerTimeouts = { head: 30, request: 60, answer: 60, idle: 75 }
 
 /**
- * Makes an HTTP server that is not listening yet. It disconnects peers that send too slowly or do not read the answer; it
- * sets no limit on how long an answer takes to be made.
+ * Creates an HTTP server that is not listening yet. It disconnects peers that send too slowly or do not read the answer,
+ * but does not limit how long a handler takes.
  */
 export function createHttpServer(
   fetch: Hono['fetch'],

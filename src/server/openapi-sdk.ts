@@ -58,14 +58,14 @@ export function sdkPaths(bodyOf: (schema: z.ZodType) => object, toolAnswer: unkn
   const json = (schema: unknown) => ({ content: { 'application/json': { schema } } })
   const failure = (description: string) => ({ description, ...json({ $ref: '#/components/schemas/SdkError' }) })
   const failures = {
-    400: failure('The body or the grader does not fit; `param` says what of it.'),
-    401: failure('No token, or a wrong one.'),
+    400: failure('The body or the grader is invalid; `param` names the part.'),
+    401: failure('The token is missing or invalid.'),
     403: failure('The token lacks the scope.'),
     413: failure('The body is too large.'),
     415: failure('The body is compressed.'),
     500: failure('A failure of the server, or a rollout that cannot be graded; retry.'),
-    503: failure('Not now; retry after `Retry-After` seconds.'),
-    504: failure('It took too long; retry.'),
+    503: failure('Temporarily unavailable; retry after `Retry-After` seconds.'),
+    504: failure('The request took too long; retry.'),
   }
   const post = (summary: string, body: object, answer: unknown, more: object = {}) => ({
     post: {

@@ -13,7 +13,7 @@ const error = {
       required: ['code', 'message'],
       properties: { code: { type: 'string' }, message: { type: 'string' } },
     },
-    output: { type: 'string', description: 'The message once more, where a tool call is answered: for the model.' },
+    output: { type: 'string', description: 'The message again, for the model, in answers to tool calls.' },
   },
 }
 
@@ -36,14 +36,14 @@ const failure = (description: string) => ({ description, ...json({ $ref: '#/comp
 const security = [{ bearer: [] }]
 
 const shared = {
-  400: failure('The body is not JSON or does not fit.'),
-  401: failure('No token, or a wrong one.'),
+  400: failure('The body is not JSON or is invalid.'),
+  401: failure('The token is missing or invalid.'),
   403: failure('The token lacks the scope.'),
   413: failure('The body is too large.'),
   415: failure('The body is compressed.'),
   422: failure('The item does not fit the environment.'),
   500: failure('A failure of the server; retry.'),
-  503: failure('Not now; retry after `Retry-After` seconds.'),
+  503: failure('Temporarily unavailable; retry after `Retry-After` seconds.'),
   504: failure('The tool or the grader took too long; retry.'),
 }
 
@@ -69,7 +69,7 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
   const grading = body(gradingBody)
   const reused = { 409: failure('The `call_id` belongs to another call.') }
   const unknown = { 404: failure('The grader does not exist.') }
-  const away = { 503: failure('The database is unavailable or not migrated.') }
+  const unavailable = { 503: failure('The database is unavailable or not migrated.') }
   const toolPaths = tools.map(({ name, description, parameters }) => [
     `/tools/${name}`,
     { post: { ...post(description, call, toolAnswer, reused), 'x-arguments': parameters } },
@@ -92,7 +92,7 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
       ...sdkPaths(body, toolAnswer),
       '/openapi.json': { get: { ...get('This description.'), security } },
       '/healthz': { get: get('The process is running.') },
-      '/readyz': { get: get('The database answers and is migrated.', away) },
+      '/readyz': { get: get('The database answers and is migrated.', unavailable) },
     },
     components: {
       schemas: { Error: error, SdkError: sdkError },

@@ -53,8 +53,8 @@ export function exitWithMessage(error: unknown): void {
 }
 
 /**
- * Calls `onGone` when the process that started this one has ended, checking every half second; gives the function that
- * ends the watch.
+ * Calls `onGone` when the parent process has ended, checking every half second; returns the function that stops
+ * watching.
  *
  * npm runs a script in a shell and sends SIGTERM to the shell alone. Many shells exit without passing it on, which would
  * leave the server running with its port and its database.

@@ -59,7 +59,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
       stopping.abort(
         new RequestError(503, 'server_stopping', 'the server is stopping; try again', { retryAfterSeconds: 2 }),
       )
-      // Time to answer so; then requests that ignore the abort are cut off.
+      // Time to send these answers; then requests that ignore the abort are cut off.
       setTimeout(() => server.closeAllConnections(), 2_000)
     }, drainSeconds * 1000)
     // Even without a delay, connections that already wait are accepted.

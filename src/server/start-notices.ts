@@ -1,14 +1,14 @@
 import type { Config, GivenVariables } from './config.ts'
 
-/** Something that the operator should know at the start, with a stable code. */
+/** A warning for the operator at the start, with a stable code. */
 export interface StartWarning {
   readonly code: string
   readonly message: string
 }
 
 /**
- * Warns of what is allowed but probably not intended: a production server on the embedded database, or with a `.env` file,
- * which it does not read.
+ * Warns about settings that are allowed but probably not intended: a production server with the embedded database, or
+ * with a `.env` file, which it does not read.
  */
 export function startWarnings(config: Config, hasEnvFile: boolean): StartWarning[] {
   if (!config.isProduction) return []

@@ -76,7 +76,7 @@ async function start(project: ServerProject): Promise<void> {
   }
 }
 
-/** How far a grader's author must be trusted depends on how this machine can confine Python. */
+/** Logs how this machine isolates Python, which decides how far graders' authors must be trusted. */
 function logInterpreter(python: Interpreter, log: Log): void {
   if (!python.found) log.error({ code: 'python_missing' }, `Python graders cannot be run: ${python.reason}`)
   else {
@@ -130,7 +130,7 @@ function run(started: Started): void {
     },
   })
   stopOnSignals(async (signal) => {
-    log.info({ signal }, 'stopping: running requests are finished first')
+    log.info({ signal }, 'stopping: finishing running requests')
     endHousekeeping()
     await drain()
     await endTokenReport?.()

@@ -25,7 +25,7 @@ const address = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
-/** An unencoded "/" in a password ends the host too early, and part of the password would be shown as the host. */
+/** With an unencoded "/" in the password, part of the password would be parsed, and shown, as the host. */
 const isWhole = (text: string) => {
   const { pathname, hash, search } = new URL(text)
   return !pathname.includes('@') && !hash.includes('@') && !(pathname === '' && search.includes('@'))

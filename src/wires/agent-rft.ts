@@ -51,7 +51,7 @@ export const toolCallBody = z.object({
 /** The body of a grading. */
 export const gradingBody = z.object({ sample: sampleBody, item, trace_id: id })
 
-/** What this wire is served with. */
+/** What this wire needs. */
 export interface AgentRftSettings extends BodyLimits {
   readonly call: Caller['call']
   readonly grade: Grading['grade']

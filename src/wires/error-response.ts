@@ -3,13 +3,13 @@ import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
 import { AuthError, challenge, RequestError } from '../kit/errors.ts'
 
-/** How an error is answered. */
+/** Options for the answer to an error. */
 export interface ErrorResponse {
   /** Whether a 4xx carries its message as `output` too, which is what a model reads. */
   readonly forModel?: boolean
-  /** As OpenAI's SDKs read it. */
+  /** In the shape that OpenAI's SDKs read. */
   readonly shape?: 'openai'
-  /** The id of the request in the answer, for the log. */
+  /** The request id in the answer, for the log. */
   readonly requestId?: string
 }
 

@@ -7,7 +7,7 @@ import { shorten } from '../base/text.ts'
 import type { Turns } from '../base/turns.ts'
 import { RequestError } from '../kit/errors.ts'
 
-/** What the bodies of requests are read with. */
+/** What reading a request's body needs. */
 export interface BodyLimits {
   readonly maxBodyBytes: number
   readonly turns: Turns
@@ -26,7 +26,7 @@ export function turnOf(c: Context, { maxBodyBytes, turns }: BodyLimits): Promise
 export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, limits: BodyLimits): Promise<Body> {
   const encoding = c.req.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
-    const message = `the body is encoded as "${shorten(encoding, 64)}"; send it as it is`
+    const message = `the body is encoded as "${shorten(encoding, 64)}"; send it without an encoding`
     throw new RequestError(415, 'unsupported_encoding', message)
   }
   const bytes = await readBytes(c, limits.maxBodyBytes).catch((cause: unknown) => {
@@ -49,7 +49,7 @@ async function readBytes(c: Context, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => new RequestError(413, 'body_too_large', `the body is larger than ${maxBytes} bytes; send less`)
   const length = c.req.header('content-length')
   if (Number(length ?? 0) > maxBytes) throw tooLarge()
-  // Node holds a sender to the length that it announced.
+  // Node enforces the announced length.
   if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
     return Buffer.from(await c.req.raw.arrayBuffer())
   }
@@ -81,7 +81,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The parser's reason without the part of the body that it quotes: the answer may be in there, and the model reads it. */
+/** The parser's reason without the quoted part of the body, which may contain the reference and which the model reads. */
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause)
   return shorten(message.replace(/, (?:\.\.\.)?".*/s, ''), 200)

@@ -35,7 +35,7 @@ const list = z
  */
 export const sampleBody = z
   .looseObject({
-    output_text: z.string('must be there, a string or null').nullish(),
+    output_text: z.string('must be a string or null').nullish(),
     output_tools: list,
     choices: list,
   })
@@ -43,6 +43,6 @@ export const sampleBody = z
     const text = outputText(sample)
     if (text !== undefined) return { ...sample, output_text: text }
     if (sample.output_text !== undefined) return { ...sample, output_text: '' }
-    context.addIssue({ code: 'custom', path: ['output_text'], message: 'must be there, a string or null' })
+    context.addIssue({ code: 'custom', path: ['output_text'], message: 'is missing, must be a string or null' })
     return z.NEVER
   })

@@ -59,7 +59,7 @@ describe('the rubric grader', () => {
   })
 
   it('names the criterion that cost most', async () => {
-    expect((await judged('No.')).reason).toContain('criterion 2: of "It names the kidneys."')
+    expect((await judged('No.')).reason).toContain('criterion 2 cost most: of "It names the kidneys."')
     expect((await judged('No: its kidneys.')).reason).toBe('all of 3 criteria')
   })
 
@@ -99,7 +99,7 @@ describe('the rubric grader', () => {
       String(messages[0]?.content).includes('kidneys') ? apiError(400, 'too busy') : verdict(1),
     )
     await expect(grade(rubric, item, 'No.', [], { judge })).rejects.toThrow(UngradableError)
-    await expect(grade(rubric, item, 'No.')).rejects.toThrow('none is set up')
+    await expect(grade(rubric, item, 'No.')).rejects.toThrow('none is configured')
   })
 
   it('does not score an item without a positive criterion', async () => {

@@ -6,17 +6,17 @@ import { colourCount } from './style.ts'
 export interface Line {
   readonly name: string
   readonly points: readonly (readonly [x: number, y: number])[]
-  /** Dots alone instead of a line through them. */
+  /** Shows dots without a connecting line. */
   readonly isDots?: boolean
 }
 
-/** How scores are distributed before and after a change, by buckets of equal width between `from` and `to`. */
+/** The distributions of scores before and after a change, in buckets of equal width between `from` and `to`. */
 export interface Distributions {
   readonly from: number
   readonly to: number
   readonly before: readonly number[]
   readonly after: readonly number[]
-  /** How many have their score in one bucket before and in another one after. */
+  /** How many scores moved from each bucket to each other. */
   readonly pairs: readonly (readonly [before: number, after: number, count: number])[]
 }
 
@@ -24,7 +24,7 @@ const [width, height] = [360, 260]
 const [left, right, top, bottom] = [46, 14, 10, 40]
 const [plotWidth, plotHeight] = [width - left - right, height - top - bottom]
 
-/** Where a share of the axis, from 0 to 1, lies in the picture. */
+/** The coordinates of a fraction of the axis, from 0 to 1. */
 const across = (share: number) => (left + share * plotWidth).toFixed(1)
 const up = (share: number) => (top + (1 - share) * plotHeight).toFixed(1)
 
@@ -45,7 +45,7 @@ export function lineChart(title: string, lines: readonly Line[]): Html {
   return chart({ title, keys, x: [0, Math.round(last / 2), last], y: [low, (low + high) / 2, high], marks })
 }
 
-/** How many have their score in each bucket, before and after side by side. */
+/** The number of scores in each bucket, before and after side by side. */
 export function histogram(title: string, { from, to, before, after }: Distributions): Html {
   const most = Math.max(1, ...before, ...after)
   const cell = 1 / before.length
@@ -63,8 +63,8 @@ export function histogram(title: string, { from, to, before, after }: Distributi
 }
 
 /**
- * Scores before, to the right, and after, upwards: a disc for each pair of buckets, its area as its count. On the line
- * nothing changed.
+ * Scores before (x) and after (y): a disc for each pair of buckets, with its area proportional to the count. Scores on the
+ * diagonal did not change.
  */
 export function scatter(title: string, { from, to, before, pairs }: Distributions): Html {
   const cell = 1 / before.length
@@ -90,7 +90,7 @@ interface Chart {
   readonly title: string
   /** Classes of marks, and what they mean. */
   readonly keys: readonly (readonly [kind: string, name: string])[]
-  /** The values that are written at the axes, the least first and the greatest last. */
+  /** The values at the ends of the axes, least first. */
   readonly x: readonly number[]
   readonly y: readonly number[]
   readonly marks: readonly (Html | readonly (Html | readonly Html[])[])[]
@@ -128,7 +128,7 @@ function chart({ title, keys, x, y, marks, names }: Chart): Html {
 
 const colour = (at: number) => `c${at % colourCount}`
 
-/** The next of 1, 2, 2.5 and 5, or their tenfolds. */
+/** The next number of the form 1, 2, 2.5 or 5 times a power of ten. */
 function niceAbove(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)))
   return unit * ([1, 2, 2.5, 5, 10].find((step) => step * unit >= value * 0.999) ?? 10)

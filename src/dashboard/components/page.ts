@@ -28,10 +28,10 @@ ${content}
   return String(await whole)
 }
 
-/** A text of unknown origin without control characters and characters that change the direction of text. */
+/** Removes control characters and those that change the text direction from text of unknown origin. */
 export const visible = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, (one) => (one === '\n' ? one : ' '))
 
-/** One figure of {@link tiles}, and what it counts. */
+/** A figure of {@link tiles}, and its label. */
 export type Tile = readonly [figure: string, name: string]
 
 /** Figures side by side. */
@@ -40,10 +40,10 @@ export const tiles = (all: readonly Tile[]): Html =>
     ([figure, name]) => html`<div class="tile"><b>${figure}</b><small>${name}</small></div>`,
   )}</div>`
 
-/** A column of a {@link table}: its heading, and how its cells are set. */
+/** A column of a {@link table}: its heading and alignment. */
 export type Column = readonly [heading: string, kind?: 'num' | 'text']
 
-/** A table under its title; nothing where there are no rows. */
+/** A table under its title; nothing if there are no rows. */
 export function table(
   title: string,
   columns: readonly Column[],

@@ -1,6 +1,6 @@
 import { raw } from 'hono/html'
 
-/** The colours of the lines of a chart, in their order: the classes `c0` to `c7`. */
+/** The colours of a chart's lines, in order: the classes `c0` to `c7`. */
 const colours = ['#2563eb', '#d97706', '#059669', '#dc2626', '#7c3aed', '#0891b2', '#be185d', '#4d7c0f']
 
 /** The number of different colours of lines. */

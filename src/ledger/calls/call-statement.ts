@@ -3,7 +3,7 @@ import type { Statement } from '../statement.ts'
 import { type Budget, budgetCode, type CallRecord, noItemHash, type StoredCall } from './call.ts'
 
 /**
- * What the statement says of a record: it was written (`inserted`, or `refused` past the budget, or `written` by an earlier
+ * The result for a record: it was written (`inserted`, or `refused` past the budget, or `written` by an earlier
  * run of the statement whose answer was lost), the call was recorded before (`existing`), or the rollout was recorded with
  * another item.
  */
@@ -128,7 +128,7 @@ const text = `
  * at the same tool with the same arguments; selects `seq` and `attempt`, or nothing. A failure that this very record has
  * written before is left as it is.
  *
- * By its key alone: an update of many calls at once is planned as a scan of the whole table while the table is new.
+ * It updates one call by its key: an update of many calls would scan the whole table while its statistics are missing.
  */
 export function revival(record: CallRecord): Statement {
   return {
@@ -159,7 +159,7 @@ const revivalText = `
       or (outcome = 'running' and lease_until < now() and $8::text is not null))
   returning seq, attempt`
 
-/** The call that a statement has written, as the ledger holds it now. */
+/** The call that a statement has written, as it is now stored. */
 export function standing(record: CallRecord, { seq, attempt }: { seq: number; attempt: number }): StoredCall {
   const { rolloutId, callId, tool, arguments: args, outcome, output, code } = record
   const claim = record.claim?.token ?? null

@@ -1,7 +1,7 @@
 import { canonicalJson, contentHash } from '../../base/json.ts'
 import { RequestError } from '../../kit/errors.ts'
 
-/** How a tool call ended, or that it still runs. */
+/** How a tool call ended, or `running`. */
 export type Outcome = 'running' | 'ok' | 'refused' | 'failed'
 
 /** What is known of a call before it runs. */
@@ -71,7 +71,7 @@ export function isSameCall(one: AskedFor, other: AskedFor): boolean {
   return one.tool === other.tool && canonicalJson(one.arguments) === canonicalJson(other.arguments)
 }
 
-/** The hash of `{}`, the item of a request that has none: it says nothing about the task, so it fits every item. */
+/** The hash of `{}`, the item of a request without one, which is compatible with every item. */
 export const noItemHash = contentHash({})
 
 /** Whether a rollout that was recorded with one item (null or undefined: not recorded) must not be used with another. */
@@ -80,8 +80,8 @@ export function isOtherItem(recorded: string | null | undefined, given: string):
 }
 
 /**
- * Thrown for a call or a grading whose rollout was recorded with another item: a 500, because the trainer, or somebody
- * else, mixes up rollouts, and a score would be one of another task.
+ * Thrown for a call or a grading whose rollout was recorded with another item: a 500, because the caller mixes up
+ * rollouts, and a score would be for another task.
  */
 export class ItemMismatchError extends RequestError {
   override readonly name = 'ItemMismatchError'

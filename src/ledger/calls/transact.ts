@@ -33,15 +33,15 @@ export interface Work {
   readonly attempt: number
 }
 
-/** What the tool leaves behind: the output for the model and the state to store. */
+/** The tool's result: the output for the model and the state to store. */
 export interface WorkDone {
   readonly output: string
   readonly state: unknown
 }
 
 /**
- * What a transaction came to. `over budget`: nothing was run. `overtaken`: everything is undone, because another record
- * of the call, or of the rollout's last call, came first.
+ * The result of a transaction. `over budget`: nothing was run. `overtaken`: it was rolled back, because the call, or the
+ * last call within the budget, was recorded concurrently.
  */
 type Outcome = Recorded | 'over budget' | 'overtaken'
 

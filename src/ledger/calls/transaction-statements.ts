@@ -60,7 +60,7 @@ export function insertCall(record: CallRecord, limit: number, state: unknown): S
   return { text: insertion, values: [...values, ...times, String(limit)] }
 }
 
-// The division fails, by intent, where the call must not be recorded: by SQLSTATE, which no setting translates.
+// The division by zero is intentional: it fails if the call must not be recorded, with an SQLSTATE, which is never translated.
 const insertion = `
   with counted as (
     insert into rollouts as r (id, item_hash, calls, state) values ($1::text, $2::text, 1, $3::text::jsonb)

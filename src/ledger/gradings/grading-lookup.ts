@@ -12,7 +12,7 @@ export interface GradingIdentity {
   readonly itemHash: string
 }
 
-/** What prevents a grading, or makes it unnecessary. */
+/** What prevents a grading or makes it unnecessary. */
 export interface GradingState {
   /** The score that the trainer was sent for it before; undefined if there is none. */
   readonly score: number | undefined
@@ -48,7 +48,7 @@ export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Pro
     }
     return found
   }
-  // Each takes a lock briefly, of which Postgres has some thousands.
+  // Each takes a lock briefly; Postgres has room for a few thousand.
   const together = { maxEntries: 100, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
   return createBatcher<GradingIdentity, GradingState>({ run, ...together, concernsAll: isUnavailable })
 }

@@ -131,7 +131,7 @@ export function createGradingRecorder(
       if (how === 'unknown item') continue
       const { score } = await find(grading)
       if (score !== undefined) return score
-      // The unique index knows no items: the same sample was scored with another one, before a rollout was bound to one.
+      // The unique index does not include the item: the sample was scored with another one, before rollouts were bound to one.
       throw new ItemMismatchError(grading.rolloutId)
     }
     throw new Error('the rollout of a grading could not be recorded')

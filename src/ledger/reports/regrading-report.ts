@@ -1,7 +1,7 @@
 import type { TransactionSql } from 'postgres'
 import type { GraderCode } from './regrading-filter.ts'
 
-/** A smaller change is a rounding error. */
+/** Smaller changes are rounding errors. */
 const tolerance = 1e-9
 const buckets = 10
 

@@ -12,21 +12,21 @@ export interface AuthSettings {
   readonly jwt?: JwtSettings
 }
 
-/** What {@link createAuthenticator} may be given beside its settings. */
+/** Optional dependencies of {@link createAuthenticator}. */
 export interface AuthenticatorDeps {
   readonly now?: () => Date
   /** Fetches the JWKS address. */
   readonly fetch?: FetchImplementation
   /** How many milliseconds that may take, to the last byte. */
   readonly timeoutMs?: number
-  /** Told when the JWKS address gives no keys. */
+  /** Called with a message if the JWKS address returns no keys. */
   readonly warn?: (message: string) => void
 }
 
 /** The most characters that a key or token may have; a longer one is refused unread. */
 export const longestToken = 8192
 
-/** Whether no key is needed; such a server belongs on a loopback address. */
+/** Whether no key is required; such a server must listen on a loopback address only. */
 export function isOpen(settings: AuthSettings): boolean {
   return settings.keys.length === 0 && settings.jwt === undefined
 }
@@ -97,8 +97,8 @@ const keyParameters: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Refuses a request that carries a key in its address, where every log on the way would keep it. It goes by the
- * parameter's name (`key`, `api_key`, `access_token`, `code`, … in any spelling), whatever its value.
+ * Refuses a request with a key in its URL, which proxies would log. The parameter's name decides (`key`, `api_key`,
+ * `access_token`, `code`, … in any spelling), whatever its value.
  *
  * @param search a URL's query, with or without its `?`
  * @throws AuthError `invalid_token` (401) that names the parameter.

@@ -14,7 +14,7 @@ export const keysTimeoutMs = 5_000
 export interface RemoteKeysDeps {
   readonly now: () => Date
   readonly fetch?: FetchImplementation
-  /** {@link keysTimeoutMs} when left out. */
+  /** Default: {@link keysTimeoutMs}. */
   readonly timeoutMs?: number | undefined
   /** Called once for each failed fetch, so that an operator learns of it while the cached keys are still in use. */
   readonly warn?: (message: string) => void

@@ -156,7 +156,7 @@ function principalOf(payload: JWTPayload): Principal {
   return { subject: sub.slice(0, 200), scopes: impliedScopes(granted) }
 }
 
-/** What to do about a JWT that is refused. */
+/** The hint for a refused JWT. */
 const jwtHint =
   'Send a valid token as "Authorization: Bearer TOKEN"; npm run token -- --scope tools,grade --days 30 makes one.'
 
@@ -182,7 +182,7 @@ function toAuthError(error: unknown): AuthError {
 function problemOf(error: errors.JOSEError): string {
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.reason === 'missing') return `The token lacks the claim "${error.claim}", which this server requires.`
-    if (error.claim === 'nbf') return 'The token is not valid yet ("nbf" lies ahead); compare the two clocks.'
+    if (error.claim === 'nbf') return 'The token is not valid yet ("nbf" is in the future); compare the two clocks.'
     if (error.claim === 'iss') return 'The token\'s "iss" is not the issuer that this server expects (JWT_ISSUER).'
     if (error.claim === 'aud') return 'The token\'s "aud" is not the audience that this server expects (JWT_AUDIENCE).'
     return `The token's claim "${error.claim}" is not accepted.`

@@ -14,7 +14,7 @@ import { runTool, toolRunBody } from './tool-run.ts'
 /** The prefixes of the addresses that OpenAI's SDKs call: OpenAI's own, Azure's newer one and Azure's older one. */
 export const openAiBases = ['/v1', '/openai/v1', '/openai'] as const
 
-/** What these addresses are served with. */
+/** What these addresses need. */
 export interface OpenAiAddressesSettings extends BodyLimits {
   readonly runs: GraderRuns
   readonly call: Caller['call']

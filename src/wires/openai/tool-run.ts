@@ -54,7 +54,7 @@ export async function runTool(settings: ToolRunSettings, body: ToolRunBody): Pro
   return { answer: answerOf(made.callId, body.id, made.output), rolloutId, replayed }
 }
 
-/** The tool that a path of this server names; undefined where the body does. */
+/** The tool that a path of this server names; undefined if the body names it. */
 function toolAt(path: string): string | undefined {
   if (path === '/' || path === '/tools' || path === '/tools/') return undefined
   const name = /^\/tools\/([A-Za-z0-9_-]{1,64})\/?$/.exec(path)?.[1]

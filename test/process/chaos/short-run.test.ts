@@ -7,17 +7,17 @@ const options = { minutes: 0.35, seed: 'suite', replicas: 2, burst: 40, pgbounce
 
 /** The counts that must be above zero, or the checks prove nothing. */
 const happened = [
-  'of them scored',
-  'of them discarded',
-  'of them retries',
+  'scored rollouts',
+  'discarded rollouts',
+  'retries',
   'sent before the first was answered',
   'answered with 5xx',
   'connections lost or refused',
   'calls answered more than once',
-  'of them past the budget',
+  'refused past the budget',
   'recorded after a failed attempt',
   'effects in the database',
-  'of them as a later attempt',
+  'effects outside as a later attempt',
 ]
 
 describe('two replicas under every kind of fault', () => {

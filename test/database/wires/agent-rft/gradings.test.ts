@@ -124,9 +124,11 @@ describe('a grading', () => {
     ])
   })
 
-  it('whose sample has no output_text is told that it must be there', async () => {
+  it('without an output_text in the sample is rejected with the name of the field', async () => {
     const { body } = await post(app(), '/grade', { sample: { choices: [] }, trace_id: 'silent' })
-    expect(body.error?.message).toBe('the body does not fit: body.sample.output_text: must be there, a string or null')
+    expect(body.error?.message).toBe(
+      'the body does not fit: body.sample.output_text: is missing, must be a string or null',
+    )
     expect(await database.sql`select from grades where rollout_id = 'silent'`).toHaveLength(0)
   })
 

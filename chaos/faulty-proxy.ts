@@ -2,28 +2,28 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { z } from 'zod'
 
-/** A TCP proxy in front of a server, whose network can be made bad. */
-export interface Door {
+/** A TCP proxy in front of a server that simulates network faults. */
+export interface FaultyProxy {
   readonly port: number
   /** Delays every chunk of data by `ms` milliseconds, in each direction. */
   delay(ms: number): void
-  /** Passes nothing on and closes nothing. */
+  /** Stalls all connections without closing them. */
   stall(): void
-  /** Ends a stall and passes on what waited. */
+  /** Ends a stall and forwards the data that waited. */
   flow(): void
-  /** Resets all open connections and gives their number. */
+  /** Resets all open connections and returns their number. */
   cut(): number
   close(): Promise<void>
 }
 
-/** Opens a proxy on the loopback address to the port that `target` names when a connection is made. */
-export async function openDoor(target: () => number): Promise<Door> {
+/** Opens a proxy on the loopback address; `target` returns the port to connect to for each new connection. */
+export async function openFaultyProxy(target: () => number): Promise<FaultyProxy> {
   const sockets = new Set<Socket>()
   let delayMs = 0
   let stalled: (() => void)[] | undefined
 
   const pass = (from: Socket, to: Socket) => {
-    // In sequence, even when the delay changes: bytes keep their order.
+    // One chunk at a time, so that bytes stay in order when the delay changes.
     let last = Promise.resolve()
     const inTurn = (action: () => void) => {
       const due = delayMs === 0 ? undefined : new Promise<void>((resolve) => setTimeout(resolve, delayMs))

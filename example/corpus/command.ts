@@ -1,21 +1,12 @@
-import { Command } from 'commander'
-import { z } from 'zod'
+import { Command, type CommandUnknownOpts, type OptionValues } from '@commander-js/extra-typings'
 import { whole } from '../../src/cli/options.ts'
 import { exitCodes } from '../../src/cli/run-program.ts'
 import { loadConfig } from '../../src/server/config.ts'
 import { type CorpusOrder, runCorpus } from './run-command.ts'
 
-const optionsShape = z.object({
-  seed: z.number().default(1),
-  pages: z.number().optional(),
-  replace: z.boolean().default(false),
-  mix: z.boolean().default(false),
-  json: z.boolean().default(false),
-})
-
 /** The command that fills the database with report pages for the example's tools. */
-export function corpusCommand(env: NodeJS.ProcessEnv): Command {
-  const filling = (command: Command) =>
+export function corpusCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
+  const filling = <Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) =>
     command
       .option('--replace', 'empty the corpus first')
       .option('--mix', 'keep fictional and imported pages side by side')
@@ -45,9 +36,8 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
         .option('--seed <n>', 'the same seed makes the same pages', whole, 1)
         .option('--pages <n>', 'how many pages (default: 2,800)', whole)
         .addHelpText('after', '\nExamples:\n  npm run corpus -- generate --pages 500\n')
-        .action(async (given: unknown) => {
-          const { seed, pages, json, ...keeping } = optionsShape.parse(given)
-          await run({ command: 'generate', seed, pages, keeping }, json)
+        .action(async ({ seed, pages, replace = false, mix = false, json = false }) => {
+          await run({ command: 'generate', seed, pages, keeping: { replace, mix } }, json)
         }),
     )
     .addCommand(
@@ -58,8 +48,7 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
         )
         .argument('<files...>', 'the files')
         .addHelpText('after', '\nExamples:\n  npm run corpus -- import train.json dev.json\n')
-        .action(async (files: string[], given: unknown) => {
-          const { replace, mix, json } = optionsShape.parse(given)
+        .action(async (files, { replace = false, mix = false, json = false }) => {
           await run({ command: 'import', files, keeping: { replace, mix } }, json)
         }),
     )
@@ -69,6 +58,6 @@ export function corpusCommand(env: NodeJS.ProcessEnv): Command {
         .description('Shows which pages the database has and how search works on them.')
         .option('--json', 'print the status as JSON')
         .addHelpText('after', '\nExamples:\n  npm run corpus -- status\n')
-        .action((given: unknown) => run({ command: 'status' }, optionsShape.parse(given).json)),
+        .action(({ json = false }) => run({ command: 'status' }, json)),
     )
 }

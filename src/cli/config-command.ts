@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import type { SettingsReader } from '../kit/settings.ts'
 import { type GivenVariables, loadSettings } from '../server/config.ts'
 import { type ListedVariable, listSettings, listVariables } from '../server/list-variables.ts'
@@ -10,7 +10,7 @@ export interface ConfigDeps extends GivenVariables {
 }
 
 /** The command that lists the variables that are in force and where each comes from. */
-export function configCommand(deps: ConfigDeps): Command {
+export function configCommand(deps: ConfigDeps): CommandUnknownOpts {
   return new Command('config')
     .summary('list the settings that are in force, and where each comes from')
     .description(
@@ -28,7 +28,7 @@ Examples:
 It ends with 1 when the server could not start with these settings; what is wrong goes to standard error.
 `,
     )
-    .action(({ json }: { json?: boolean }) => {
+    .action(({ json }) => {
       const server = listVariables(deps)
       const settings = listSettings(deps, deps.settings.variables)
       process.stdout.write(json ? `${JSON.stringify({ server, settings }, null, 2)}\n` : tableOf(server, settings))

@@ -1,23 +1,14 @@
-import { Command } from 'commander'
-import { z } from 'zod'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { checkDataset } from '../workbench/dataset/check.ts'
 import { verdictsText } from '../workbench/dataset/findings.ts'
-import { type DatasetDeps, sizeOf, toolsOf, toolsOptions, toolsShape, watched } from './dataset-files.ts'
+import { type DatasetDeps, sizeOf, toolsOf, toolsOptions, watched } from './dataset-files.ts'
 import { whole } from './options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
-
-const checkOptions = toolsShape.extend({
-  validation: z.array(z.string()).optional(),
-  ignoreField: z.array(z.string()).optional(),
-  maxTokens: z.number(),
-  show: z.number(),
-  json: z.boolean().optional(),
-})
 
 const appended = (value: string, before: readonly string[] = []) => [...before, value]
 
 /** The command that reports what a trainer or the grader would reject in a dataset. */
-export function checkCommand(deps: DatasetDeps): Command {
+export function checkCommand(deps: DatasetDeps): CommandUnknownOpts {
   const command = new Command('check')
     .summary('report what a trainer, or your grader, would reject in a dataset')
     .description(
@@ -47,8 +38,7 @@ Examples:
 Exit code 0: no check failed (some may warn). 1: a check failed. 2: a file does not exist, or the usage is wrong.
 `,
     )
-    .action(async (files: string[], given: unknown, command: Command) => {
-      const options = checkOptions.parse(given)
+    .action(async (files, options, command) => {
       const { validation, maxTokens, ignoreField, show, json } = options
       const size = sizeOf([...files, ...(validation ?? [])], command)
       process.exitCode = await interruptible('dataset check', async (signal) => {

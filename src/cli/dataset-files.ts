@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs'
-import type { Command } from 'commander'
-import { z } from 'zod'
+import type { Command, CommandUnknownOpts, OptionValues } from '@commander-js/extra-typings'
 import type { ReadItem } from '../kit/define.ts'
 import type { ToolDefinition } from '../kit/tool-definitions.ts'
 import { toolsFrom } from '../workbench/dataset/tools-from.ts'
@@ -16,14 +15,8 @@ export interface DatasetDeps {
   readonly tools: readonly ToolDefinition[]
 }
 
-/** The options that say which tools the server offers. */
-export const toolsShape = z.object({
-  toolsFrom: z.string().optional(),
-  header: z.record(z.string(), z.string()).optional(),
-})
-
 /** Adds the options that say which tools the server offers. */
-export function toolsOptions(command: Command): Command {
+export function toolsOptions<Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) {
   return command
     .option('--tools-from <place>', 'the address of a server, or a JSON file: its tools instead of those in tools/')
     .option('--header <header>', '"name: value", sent with --tools-from; may be repeated', header)
@@ -32,7 +25,7 @@ export function toolsOptions(command: Command): Command {
 /** The tools that the server offers: those of `--tools-from`, or those in `tools/`. */
 export async function toolsOf(
   { env, tools }: DatasetDeps,
-  options: z.infer<typeof toolsShape>,
+  options: { readonly toolsFrom?: string; readonly header?: Readonly<Record<string, string>> },
 ): Promise<readonly ToolDefinition[]> {
   if (options.toolsFrom === undefined) return tools
   return await toolsFrom(options.toolsFrom, trainerHeaders(env, options.header))
@@ -50,7 +43,7 @@ export async function watched<T>(what: string, size: number, work: (onBytes: (by
 }
 
 /** The total size of files in bytes; ends the program with an error if one of them is not a file. */
-export function sizeOf(files: readonly string[], command: Command): number {
+export function sizeOf(files: readonly string[], command: CommandUnknownOpts): number {
   return files.reduce((sum, file) => {
     const found = statSync(file, { throwIfNoEntry: false })
     if (found?.isFile()) return sum + found.size

@@ -1,24 +1,11 @@
-import { Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
+import { Command, type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
 import { version } from '../base/version.ts'
 import type { ToolDefinition } from '../kit/tool-definitions.ts'
 import { manifestText } from '../workbench/dataset/manifest.ts'
 import { prepareDataset } from '../workbench/dataset/prepare.ts'
-import { type DatasetDeps, sizeOf, toolsOf, toolsOptions, toolsShape, watched } from './dataset-files.ts'
+import { type DatasetDeps, sizeOf, toolsOf, toolsOptions, watched } from './dataset-files.ts'
 import { list, whole } from './options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
-
-const prepareOptions = toolsShape.extend({
-  out: z.string(),
-  validationShare: z.number(),
-  seed: z.string(),
-  tools: z.array(z.string()).optional(),
-  replaceTools: z.boolean().optional(),
-  dropDuplicates: z.boolean().optional(),
-  skipBad: z.boolean().optional(),
-  show: z.number(),
-  json: z.boolean().optional(),
-})
 
 const share = (text: string): number => {
   const value = Number(text)
@@ -29,7 +16,7 @@ const share = (text: string): number => {
 }
 
 /** The command that writes the tools into each row, and splits training from validation. */
-export function prepareCommand(deps: DatasetDeps): Command {
+export function prepareCommand(deps: DatasetDeps): CommandUnknownOpts {
   const command = new Command('prepare')
     .summary('write the tools into each row, and split training from validation')
     .description(
@@ -58,8 +45,7 @@ Examples:
 Exit code 1: a row cannot be used, each named by line and reason; nothing was written.
 `,
     )
-    .action(async (files: string[], given: unknown, command: Command) => {
-      const options = prepareOptions.parse(given)
+    .action(async (files, options, command) => {
       const size = sizeOf(files, command)
       const own = options.toolsFrom === undefined ? pick(deps.tools, options.tools, command) : undefined
       process.exitCode = await interruptible('dataset prepare', async (signal) => {
@@ -77,7 +63,7 @@ Exit code 1: a row cannot be used, each named by line and reason; nothing was wr
     })
 }
 
-function pick(tools: readonly ToolDefinition[], names: readonly string[] | undefined, command: Command) {
+function pick(tools: readonly ToolDefinition[], names: readonly string[] | undefined, command: CommandUnknownOpts) {
   const known = tools.map((tool) => tool.function.name).join(', ')
   return (
     names?.map((name) => {

@@ -1,14 +1,11 @@
-import { Command } from 'commander'
-import { z } from 'zod'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { datasetStats } from '../workbench/dataset/stats.ts'
 import { statsJson, statsText } from '../workbench/dataset/stats-report.ts'
 import { type DatasetDeps, sizeOf, watched } from './dataset-files.ts'
 import { interruptible } from './run-program.ts'
 
-const statsOptions = z.object({ json: z.boolean().optional() })
-
 /** The command that measures a dataset. */
-export function statsCommand(deps: DatasetDeps): Command {
+export function statsCommand(deps: DatasetDeps): CommandUnknownOpts {
   return new Command('stats')
     .summary('measure a dataset: sizes, tokens, fields, references')
     .description('Shows rows, tokens, messages, fields and references, with small histograms. Tokens are estimated.')
@@ -22,8 +19,7 @@ Examples:
   scorekeeper dataset stats train.jsonl.gz --json | jq .tokens
 `,
     )
-    .action(async (files: string[], given: unknown, command: Command) => {
-      const { json } = statsOptions.parse(given)
+    .action(async (files, { json }, command) => {
       const size = sizeOf(files, command)
       process.exitCode = await interruptible('dataset stats', async (signal) => {
         const { readItem } = deps

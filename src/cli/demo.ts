@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { isOpen } from '../server/auth/authenticate.ts'
 import { loadConfig } from '../server/config.ts'
@@ -41,18 +41,10 @@ export interface DemoDeps {
   readonly players: readonly URL[]
 }
 
-const optionsShape = z.object({
-  agents: z.string().optional(),
-  dataset: z.string().optional(),
-  items: z.number(),
-  once: z.boolean().optional(),
-})
-type Options = z.infer<typeof optionsShape>
-
 const setupShape = z.looseObject({ setup: z.custom<SetUpDemo>((value) => typeof value === 'function') })
 
 /** The command that starts the server on the embedded database, plays rollouts and leaves the server running. */
-export function demoCommand(deps: DemoDeps): Command {
+export function demoCommand(deps: DemoDeps): CommandUnknownOpts {
   return new Command('demo')
     .summary('start the server on the embedded database and play some rollouts')
     .description(
@@ -64,18 +56,25 @@ export function demoCommand(deps: DemoDeps): Command {
     .option('--items <n>', 'how many items of the dataset', whole, 20)
     .option('--once', 'stop the server after the rollouts')
     .addHelpText('after', '\nExamples:\n  scorekeeper demo\n  scorekeeper demo --items 5 --once\n')
-    .action(async (given: unknown, command: Command) => {
-      const options = optionsShape.parse(given)
+    .action(async (options, command) => {
       const agents = options.agents ?? findPlayers(deps.players, 'agents')
       if (agents === undefined) return command.error(`error: ${playersAdvice.agents}`, { exitCode: exitCodes.usage })
       await run({ ...options, agents }, deps)
     })
 }
 
+interface PlayedDemo {
+  /** The path of the module with the agents. */
+  readonly agents: string
+  readonly dataset?: string
+  readonly items: number
+  readonly once?: true
+}
+
 /** What is stopped at the end, the latest first. */
 type Stops = (() => Promise<void>)[]
 
-async function run(options: Options & { readonly agents: string }, deps: DemoDeps): Promise<void> {
+async function run(options: PlayedDemo, deps: DemoDeps): Promise<void> {
   const stops: Stops = []
   let isStopping = false
   const stop = async () => {
@@ -99,7 +98,7 @@ async function run(options: Options & { readonly agents: string }, deps: DemoDep
   }
 }
 
-async function play(options: Options & { readonly agents: string }, deps: DemoDeps, stops: Stops): Promise<void> {
+async function play(options: PlayedDemo, deps: DemoDeps, stops: Stops): Promise<void> {
   const began = performance.now()
   const agents = await loadAgents(options.agents)
   print('Scorekeeper demo: scripted agents play rollouts over HTTP, and a grader scores them.\n')

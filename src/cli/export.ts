@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import type { ToolDefinition } from '../kit/tool-definitions.ts'
@@ -59,7 +59,7 @@ const named = (text: string) => ({ text, at: timestamp(text) })
 const place = (text: string) => asArgument(() => parseCursor(text))
 
 /** The command that writes recorded rollouts as JSON Lines. */
-export function exportCommand(deps: ExportDeps): Command {
+export function exportCommand(deps: ExportDeps): CommandUnknownOpts {
   return new Command('export')
     .summary('write recorded rollouts as JSON Lines')
     .description(
@@ -82,7 +82,7 @@ export function exportCommand(deps: ExportDeps): Command {
     .option('--out <file>', 'write to a file; resumes if the file exists')
     .option('--json', 'print the result as JSON, on stderr when the lines go to stdout')
     .addHelpText('after', examples)
-    .action(async (given: unknown, command: Command) => {
+    .action(async (given: unknown, command: CommandUnknownOpts) => {
       const options = optionsShape.safeParse(given, showingValues)
       if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       if (options.data.out !== undefined && options.data.after !== undefined) {

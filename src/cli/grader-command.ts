@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
@@ -71,7 +71,7 @@ on a throw-away database. Exit code 1: a check failed.
 `
 
 /** The command that tests whether a grader can be trusted: `check` attacks it, `spread` counts recorded scores. */
-export function graderCommand(deps: GraderCommandDeps): Command {
+export function graderCommand(deps: GraderCommandDeps): CommandUnknownOpts {
   const fallible = (act: () => Promise<number>) =>
     act()
       .catch((error: unknown) => {

@@ -1,13 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { z } from 'zod'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { saysYes } from './ask.ts'
 import { changedFiles, repositoryOf, trackedFiles } from './init-git.ts'
 import { putStarter } from './init-starter.ts'
 import { exitCodes } from './run-program.ts'
-
-const optionsShape = z.object({ from: z.string(), yes: z.boolean().optional() })
 
 /** The folders that a starter replaces, and those that only the example needs. */
 const replacedFolders = ['tools', 'graders', 'schema', 'demo'] as const
@@ -19,7 +16,7 @@ class InitError extends Error {
 }
 
 /** The command that turns a clone of the template into the user's own repository. */
-export function initCommand(): Command {
+export function initCommand(): CommandUnknownOpts {
   return new Command('init')
     .summary('replace the example by a starter: make this clone your own')
     .description(
@@ -37,9 +34,9 @@ Examples:
 
 The work tree must have no changes, so that \`git checkout .\` and \`git clean\` can undo it. See docs/start-your-own.md.`,
     )
-    .action(async (given: unknown) => {
+    .action(async (options) => {
       try {
-        process.exitCode = await init(process.cwd(), optionsShape.parse(given))
+        process.exitCode = await init(process.cwd(), options)
       } catch (error) {
         if (!(error instanceof InitError)) throw error
         process.stderr.write(`init: ${error.message}\n`)
@@ -48,7 +45,7 @@ The work tree must have no changes, so that \`git checkout .\` and \`git clean\`
     })
 }
 
-async function init(cwd: string, { from, yes }: z.infer<typeof optionsShape>): Promise<number> {
+async function init(cwd: string, { from, yes }: { readonly from: string; readonly yes?: true }): Promise<number> {
   const root = await repositoryOf(cwd)
   if (root === undefined) {
     throw new InitError('this is not a git repository, so nothing could be restored: clone the template with git')

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, Option } from 'commander'
+import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import { checkGrader } from '../runtime/openai-graders/check-grader.ts'
@@ -58,7 +58,7 @@ warnings go to stderr. Exit code 2: a value is out of range, or a named tool, gr
 `
 
 /** The command that prints the body of a training job. */
-export function jobCommand(deps: JobDeps): Command {
+export function jobCommand(deps: JobDeps): CommandUnknownOpts {
   const command = new Command('job')
     .summary('print the body of a training job')
     .description('Prints the body of a reinforcement fine-tuning job: tools, grader, hyperparameters. Sends nothing.')

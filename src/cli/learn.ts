@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import { readParts } from '../ledger/reports/recorded-facts.ts'
@@ -69,7 +69,7 @@ export interface LearnDeps {
 }
 
 /** The command that trains a simulated policy on a server's rewards. */
-export function learnCommand({ env, server, players }: LearnDeps): Command {
+export function learnCommand({ env, server, players }: LearnDeps): CommandUnknownOpts {
   return new Command('learn')
     .summary('watch a small simulated policy learn from a server’s rewards')
     .description('Trains a simulated policy, not a language model, on the rewards of a server, and draws the result.')
@@ -95,7 +95,7 @@ export function learnCommand({ env, server, players }: LearnDeps): Command {
     .option('--page <file>', 'write the curves as a page of HTML')
     .option('--json', 'print the steps and the verdict as JSON')
     .addHelpText('after', examples)
-    .action(async (url: string | undefined, given: unknown, command: Command) => {
+    .action(async (url: string | undefined, given: unknown, command: CommandUnknownOpts) => {
       const options = optionsShape.safeParse(given, showingValues)
       if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       if ((url === undefined) !== (options.data.serve === true)) {

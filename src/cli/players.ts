@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import type { Command, OptionValues } from '@commander-js/extra-typings'
 import OpenAI from 'openai'
 import { z } from 'zod'
 import type { Agent } from '../workbench/simulate/agent.ts'
@@ -26,7 +26,7 @@ type PlayersOptions = z.infer<typeof playersShape>
 export type ModelCost = Spending['spent']
 
 /** Adds the options that say who plays rollouts, except `--agents`. */
-export function playersOptions(command: Command): Command {
+export function playersOptions<Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) {
   return command
     .option('--agent <names>', 'only these of its agents, separated by commas', list)
     .option('--model <name>', 'let a model play, behind the Responses API')

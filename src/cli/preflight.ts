@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import type { ReadItem } from '../kit/define.ts'
@@ -63,7 +63,7 @@ Exit code 0: no check failed. 1: a check failed. 2: wrong usage.
 `
 
 /** The command that checks everything that can be checked before a training job. */
-export function preflightCommand(deps: PreflightDeps): Command {
+export function preflightCommand(deps: PreflightDeps): CommandUnknownOpts {
   const command = new Command('preflight')
     .summary('check a server, a dataset and a grader before you pay for a job')
     .description(
@@ -104,7 +104,7 @@ export function preflightCommand(deps: PreflightDeps): Command {
     .option('--yes', 'do not ask before sending a load to a public address')
     .option('--json', 'print the verdicts as JSON')
     .addHelpText('after', examples)
-    .action(async (url: string, given: unknown, command: Command) => {
+    .action(async (url: string, given: unknown, command: CommandUnknownOpts) => {
       const options = optionsShape.safeParse(given, showingValues)
       if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       const problem = playersProblem(options.data)

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { version } from '../base/version.ts'
 import type { Environment } from '../kit/define.ts'
 import type { Grader } from '../kit/define-grader.ts'
@@ -37,7 +37,14 @@ export interface ProgramOptions {
 }
 
 /** The program: every command, with its help. Wrong usage ends with 2, a failed check with 1, Ctrl-C with 130. */
-export function createProgram({ env, fromFile, environment, tools, graders, ...places }: ProgramOptions): Command {
+export function createProgram({
+  env,
+  fromFile,
+  environment,
+  tools,
+  graders,
+  ...places
+}: ProgramOptions): CommandUnknownOpts {
   const jsonGraders = () => readJsonGraders(new URL('graders/', places.folder))
   const { readItem, budget, settings } = environment
   const toolNames = tools.map(({ name }) => name)

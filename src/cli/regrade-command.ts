@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
-import type { Command } from 'commander'
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import type { TransactionSql } from 'postgres'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import type { SettingsReader } from '../kit/settings.ts'
@@ -43,7 +43,7 @@ const rowsAtOnce = 500
  * The command that grades recorded rollouts again. Sets the exit code: 1 for an error, 130 when it was interrupted; the same
  * command then resumes.
  */
-export function regradeCommand(deps: RegradeDeps): Command {
+export function regradeCommand(deps: RegradeDeps): CommandUnknownOpts {
   return commandWith(async (options) => {
     const work = (ending: AbortSignal, stopping: AbortSignal) => regrade(deps, options, { ending, stopping })
     process.exitCode = await interruptible('regrade', work)

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import type { RegradingFilter } from '../ledger/reports/regrading-filter.ts'
 import { conditions, itemHash, timestamp } from './rollout-options.ts'
@@ -40,7 +40,7 @@ After an interruption the same command resumes. See docs/regrading.md.
 `
 
 /** The command with its options; `act` gets them. */
-export function commandWith(act: (options: RegradeOptions) => Promise<void>): Command {
+export function commandWith(act: (options: RegradeOptions) => Promise<void>): CommandUnknownOpts {
   return new Command('regrade')
     .summary('re-grade recorded rollouts with today’s code, and see what changed')
     .description(

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from '@commander-js/extra-typings'
 import type { Condition } from '../ledger/reports/condition.ts'
 import { parseWhere } from '../workbench/regrade/where.ts'
 

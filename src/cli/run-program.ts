@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { Command } from 'commander'
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 
 /** Exit codes other than 0. */
 export const exitCodes = {
@@ -12,14 +12,17 @@ export const exitCodes = {
 } as const
 
 /** Runs a program; wrong usage ends it with the exit code `usage`. */
-export async function runProgram(program: Command, usage: number = exitCodes.usage): Promise<void> {
+export async function runProgram(program: CommandUnknownOpts, usage: number = exitCodes.usage): Promise<void> {
   for (const command of allOf(program)) {
     command.exitOverride((problem) => process.exit(problem.exitCode === 0 ? 0 : usage))
   }
   await program.parseAsync()
 }
 
-const allOf = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(allOf)]
+const allOf = (command: CommandUnknownOpts): readonly CommandUnknownOpts[] => [
+  command,
+  ...command.commands.flatMap(allOf),
+]
 
 /**
  * Runs work that may take long and returns the exit code: that of `work`; 130 when a signal stopped it; 1 after an error,

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import { readItems } from '../workbench/simulate/agent.ts'
@@ -60,7 +60,7 @@ export interface SimulateDeps {
 }
 
 /** The command that plays a trainer against a server. */
-export function simulateCommand({ env, server, players }: SimulateDeps): Command {
+export function simulateCommand({ env, server, players }: SimulateDeps): CommandUnknownOpts {
   const command = new Command('simulate')
     .summary('play training steps against a server, as a trainer does')
     .description(
@@ -92,7 +92,7 @@ export function simulateCommand({ env, server, players }: SimulateDeps): Command
     .option('--out <file>', 'write a trace of each rollout, one per line; resumes if the file exists')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
-    .action(async (url: string | undefined, given: unknown, command: Command) => {
+    .action(async (url: string | undefined, given: unknown, command: CommandUnknownOpts) => {
       const options = optionsShape.safeParse(given, showingValues)
       if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
       const problem = contradiction(url, options.data)

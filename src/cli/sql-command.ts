@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { openServerDatabase } from '../postgres/open-database.ts'
 import { readOnce } from '../postgres/reader.ts'
@@ -6,7 +6,7 @@ import { loadConfig } from '../server/config.ts'
 import { exitCodes } from './run-program.ts'
 
 /** The command that reads from the server's database. */
-export function sqlCommand(env: NodeJS.ProcessEnv): Command {
+export function sqlCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
   return new Command('sql')
     .summary('read from the server’s database')
     .description(
@@ -23,7 +23,7 @@ Examples:
   npm run --silent sql -- "select seq, tool, outcome from tool_calls where rollout_id = '…' order by seq"
 `,
     )
-    .action(async (query: string, { json }: { json?: boolean }) => {
+    .action(async (query, { json }) => {
       try {
         await print(query, json === true, env)
       } catch (error) {

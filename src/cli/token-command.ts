@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFile, readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
-import { Command } from 'commander'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { signToken } from '../server/auth/jwt.ts'
 import { allScopes, parseScopes, type Scope } from '../server/auth/principal.ts'
@@ -16,7 +16,7 @@ const optionsShape = z.object({
 })
 
 /** The command that makes a token for a caller of the server. */
-export function tokenCommand(env: NodeJS.ProcessEnv): Command {
+export function tokenCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
   return new Command('token')
     .summary('make a token for a caller of the server')
     .description('Makes a token (a JWT signed with JWT_SECRET) for a caller of this server.')
@@ -40,7 +40,7 @@ JWT_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment or from the .e
 a random one is generated and written to .env. Only the token is written to stdout, everything else to stderr.
 `,
     )
-    .action(async (given: object, command: Command) => {
+    .action(async (given: object, command: CommandUnknownOpts) => {
       const options = readOptions({ scope: ['tools,grade'], ...given }, command)
       try {
         await makeToken(options, env)
@@ -58,7 +58,7 @@ interface TokenOptions {
   readonly json: boolean
 }
 
-function readOptions(given: unknown, command: Command): TokenOptions {
+function readOptions(given: unknown, command: CommandUnknownOpts): TokenOptions {
   try {
     const [extra] = command.args
     if (extra !== undefined) throw new Error(`"${extra}" is not an argument of token`)

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { describe, expect, it } from 'vitest'
 import { learnCommand } from '../../../src/cli/learn.ts'
 import { simulateCommand } from '../../../src/cli/simulate.ts'
@@ -6,7 +6,7 @@ import { simulateCommand } from '../../../src/cli/simulate.ts'
 /** A repository without agents and without a learner. */
 const deps = { env: {}, server: 'server.ts', players: [] }
 
-async function refusalOf(command: Command, args: readonly string[]) {
+async function refusalOf(command: CommandUnknownOpts, args: readonly string[]) {
   let printed = ''
   command.exitOverride().configureOutput({ writeErr: (text) => (printed += text) })
   await expect(command.parseAsync(args, { from: 'user' })).rejects.toMatchObject({ exitCode: 2 })

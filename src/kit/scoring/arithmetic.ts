@@ -1,14 +1,14 @@
 import { parseFormula } from './formula/formula.ts'
 import { plainCharacters } from './undress.ts'
 
-/** What an arithmetic expression comes to. */
+/** The value of an arithmetic expression. */
 export type Arithmetic =
   | {
       readonly ok: true
-      /** The exact value is `numerator / denominator`, in lowest terms; the denominator is 1 or more. */
+      /** The exact value is `numerator / denominator`, in lowest terms; the denominator is positive. */
       readonly numerator: bigint
       readonly denominator: bigint
-      /** The numbers that stand in it, in their order, repeated ones repeated. */
+      /** The numbers in the expression, in order, including repeated ones. */
       readonly numbers: readonly bigint[]
     }
   | { readonly ok: false; readonly reason: string }
@@ -21,21 +21,20 @@ interface Fraction {
 }
 
 /**
- * Evaluates whole numbers joined by `+ - * /` and parentheses, exactly: thirds stay thirds. The usual precedence, from
- * left to right. Signs as people write them do as well: `× · x`, `÷ :`, `−`, and LaTeX's `\times \cdot \div \frac{…}{…}`.
+ * Evaluates integers combined with `+ - * /` and parentheses, as exact fractions, with the usual precedence. Also accepts
+ * `× · x`, `÷ :`, `−`, and LaTeX's `\times \cdot \div \frac{…}{…}`.
  *
- * There is no minus before a number, no decimal point, no power, and nothing like `2(3+4)`. At most 1,000 characters, and
- * parentheses as deep as `parseFormula` reads them. Never throws: what cannot be evaluated comes with a reason. Nothing is
- * run as code.
+ * Negative numbers, decimals, powers and implicit products such as `2(3+4)` are not supported. The limits are 1,000
+ * characters and the nesting depth of `parseFormula`. Never throws; nothing is run as code.
  *
  * @example evaluateArithmetic('(25 + 3) × 4') // { ok: true, numerator: 112n, denominator: 1n, numbers: [25n, 3n, 4n] }
  */
 export function evaluateArithmetic(text: string): Arithmetic {
   if (text.length > longest) return { ok: false, reason: `longer than ${longest} characters` }
   const written = plainSigns(text)
-  // A formula may have names, powers, decimals and functions: all that it has besides is taken out before it is read.
-  const strange = /[^\d+\-*/()\s]|\*\*/u.exec(written)
-  if (strange !== null) return { ok: false, reason: `"${strange[0]}" is no sign of arithmetic` }
+  // `parseFormula` would also accept names, powers, decimals and functions.
+  const unknown = /[^\d+\-*/()\s]|\*\*/u.exec(written)
+  if (unknown !== null) return { ok: false, reason: `"${unknown[0]}" is not allowed in an expression` }
   const read = parseFormula(written, [])
   if (!read.ok) return { ok: false, reason: read.problem.message }
   const numbers: bigint[] = []
@@ -48,7 +47,7 @@ export function evaluateArithmetic(text: string): Arithmetic {
     }
     const [right, left] = [stack.pop(), stack.pop()]
     if (step.kind === 'variable' || step.takes !== 2 || left === undefined || right === undefined) {
-      return { ok: false, reason: 'a minus stands before a number' }
+      return { ok: false, reason: 'a sign before a number' }
     }
     if (step.sign === '/' && right.numerator === 0n) return { ok: false, reason: 'a division by zero' }
     stack.push(combine(left, step.sign, right))

@@ -1,10 +1,10 @@
 import { type Item, isValue } from './label.ts'
 import type { Quantity, Value } from './quantities/quantity.ts'
 
-/** Which way a change goes. */
+/** The direction of a change. */
 export type Direction = 'up' | 'down'
 
-/** What an answer says about the direction of its one number, in words. */
+/** The direction that an answer states in words for its only number. */
 export type Stated =
   | { readonly kind: 'none' }
   | { readonly kind: 'stated'; readonly direction: Direction; readonly value: Value }
@@ -27,7 +27,7 @@ const movesDown = words(
 const comparesUp = words('higher more greater larger bigger above')
 const comparesDown = words('lower less fewer smaller below')
 
-/** The direction that a word stands for, wherever it stands. */
+/** The direction that a word names. */
 function directionOf(word: string): Direction | undefined {
   if (movesUp.has(word) || comparesUp.has(word)) return 'up'
   return movesDown.has(word) || comparesDown.has(word) ? 'down' : undefined
@@ -35,7 +35,7 @@ function directionOf(word: string): Direction | undefined {
 
 /**
  * Reads an answer of one number and a direction: `8% decrease`, `decreased by 8%`, `an increase of 8%`, `down 8%`,
- * `a net loss of $3.6 million`, `lower by 8%`. Anything else that stands around the number makes it no such answer.
+ * `a net loss of $3.6 million`, `lower by 8%`. Any other words around the number give `none`.
  */
 export function statedDirection(items: readonly Item[]): Stated {
   const place = items.findIndex(isValue)
@@ -43,12 +43,12 @@ export function statedDirection(items: readonly Item[]): Stated {
   if (value === undefined || !isValue(value) || items.filter(isValue).length > 1) return { kind: 'none' }
   const before = textsOf(items.slice(0, place))
   const after = textsOf(items.slice(place + 1))
-  const said = new Set([...before, ...after].flatMap((word) => directionOf(word) ?? []))
-  if (said.size > 1) return { kind: 'contradiction', reason: 'both directions' }
-  const [direction] = said
+  const named = new Set([...before, ...after].flatMap((word) => directionOf(word) ?? []))
+  if (named.size > 1) return { kind: 'contradiction', reason: 'both directions' }
+  const [direction] = named
   if (direction === undefined || !introduces(before) || !closes(after)) return { kind: 'none' }
   const contradicts = signsOf(value).some((sign) => sign === '-' || (sign === '+' && direction === 'down'))
-  if (contradicts) return { kind: 'contradiction', reason: 'a direction and a sign that contradicts it' }
+  if (contradicts) return { kind: 'contradiction', reason: 'the sign contradicts the direction' }
   return { kind: 'stated', direction, value }
 }
 
@@ -56,7 +56,7 @@ function textsOf(items: readonly Item[]): string[] {
   return items.flatMap((item) => (item.kind === 'text' ? [item.text] : []))
 }
 
-/** Whether words may come before a number whose direction is stated: `an`, `a net loss of`, `down`, `lower by`. */
+/** Whether words may introduce a number with a direction: `an`, `a net loss of`, `down`, `lower by`. */
 function introduces(texts: readonly string[]): boolean {
   const text = texts.join(' ').replace(/^(?:an?|the)(?: |$)/u, '')
   if (text === '') return true
@@ -73,7 +73,7 @@ function signsOf(value: Value): Quantity['sign'][] {
   return value.kind === 'range' ? [value.low.sign, value.high.sign] : [value.quantity.sign]
 }
 
-/** The direction that a label's words name; undefined for none and for both. */
+/** The direction that the words of a label name; undefined for none or both. */
 export function directionNamedIn(items: readonly Item[]): Direction | undefined {
   const named = items.flatMap((item, at) => {
     const next = items[at + 1]
@@ -84,7 +84,7 @@ export function directionNamedIn(items: readonly Item[]): Direction | undefined 
   return new Set(named).size === 1 ? direction : undefined
 }
 
-/** Whether a word beside the value at a place says that it fell: the sign may stand in that word, or before the number. */
+/** Whether a word next to the value at an index names a decrease: then that word may replace the minus sign. */
 export function isFallAt(items: readonly Item[], place: number): boolean {
   const textAt = (at: number): string => {
     const item = items[at]

@@ -1,21 +1,21 @@
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { readJson } from './written.ts'
 
-/** What is looked for in a text; nothing is unless it is named. */
+/** The forms of an answer to look for; none by default. */
 export interface FinalAnswerOptions {
-  /** Take away `<think>…</think>` and `<thinking>…</thinking>`, also what comes before a closing tag alone. */
+  /** Remove `<think>…</think>` and `<thinking>…</thinking>`, and everything before a closing tag without an opening one. */
   readonly reasoning?: boolean
-  /** Read what stands in `<answer>…</answer>`. */
+  /** Read the content of `<answer>…</answer>`. */
   readonly tag?: boolean
-  /** Read this field of a JSON object, which may be in a code fence. */
+  /** Read this field of a JSON object, with or without a code fence. */
   readonly field?: string
-  /** Read what stands in `\boxed{…}`, also in the middle of a sentence. */
+  /** Read the content of `\boxed{…}`, also within a sentence. */
   readonly boxed?: boolean
-  /** Read the last line where it begins with `Answer:` or `Final answer:`. */
+  /** Read the last line if it begins with `Answer:` or `Final answer:`. */
   readonly line?: boolean
 }
 
-/** The answer that a text gives in the end, or why there is no single one. */
+/** The final answer of a text, or why there is not exactly one. */
 export type FinalAnswer =
   | { readonly found: 'one'; readonly answer: string }
   | { readonly found: 'none' | 'several'; readonly reason: string }
@@ -23,21 +23,21 @@ export type FinalAnswer =
 type Reading = FinalAnswer | undefined
 
 /**
- * Finds the final answer in a policy's output, for trainers that send the reasoning along and for prompts that ask for a
- * form. Only the forms that are named are read, in the order of {@link FinalAnswerOptions}; a later one is also looked for
- * within what an earlier one gave. With `reasoning` alone, the answer is all that is left.
+ * Finds the final answer in the model's output, for trainers that send the reasoning too and for prompts that ask for a
+ * form. Forms are applied in the order of {@link FinalAnswerOptions}, each to the result of the one before. With
+ * `reasoning` only, the answer is the remaining text.
  *
- * `none`: nothing is left, reasoning without an end, or no named form. `several`: one form gives different answers. Time is
- * linear in the length. Never throws.
+ * `none`: the remaining text is empty, the reasoning is not closed, or no requested form was found. `several`: one form
+ * gives different answers. Linear in the length. Never throws.
  *
  * @example finalAnswer('<think>7 * 2</think>14', { reasoning: true }) // { found: 'one', answer: '14' }
  * @example finalAnswer('So it is \\boxed{14}.', { boxed: true }) // { found: 'one', answer: '14' }
  * @example finalAnswer('{"answer": 14}', { field: 'answer' }) // { found: 'one', answer: '14' }
  */
 export function finalAnswer(text: string, options: FinalAnswerOptions): FinalAnswer {
-  const spoken = options.reasoning ? withoutReasoning(text) : text
-  if (spoken === undefined) return { found: 'none', reason: 'the reasoning has no end' }
-  let rest = spoken.trim()
+  const output = options.reasoning ? withoutReasoning(text) : text
+  if (output === undefined) return { found: 'none', reason: 'the reasoning is not closed' }
+  let rest = output.trim()
   if (rest === '') return { found: 'none', reason: 'empty answer' }
   const asked = readersOf(options)
   let read = asked.length === 0
@@ -49,7 +49,7 @@ export function finalAnswer(text: string, options: FinalAnswerOptions): FinalAns
     read = true
   }
   if (read) return { found: 'one', answer: rest }
-  return { found: 'none', reason: 'no answer in the form that was asked for' }
+  return { found: 'none', reason: 'no answer in the requested form' }
 }
 
 function readersOf({ tag, field, boxed, line }: FinalAnswerOptions): ((text: string) => Reading)[] {
@@ -61,23 +61,23 @@ function readersOf({ tag, field, boxed, line }: FinalAnswerOptions): ((text: str
   return readers
 }
 
-/** A text without its reasoning, where line breaks take its place; undefined if the text ends within it. */
+/** Replaces the reasoning by line breaks; undefined if it is not closed. */
 function withoutReasoning(text: string): string | undefined {
   const kept: string[] = []
-  let reasons = false
+  let isReasoning = false
   let from = 0
   for (const tag of text.matchAll(/<(\/?)think(?:ing)?>/giu)) {
     if (tag[1] === '') {
-      if (!reasons) kept.push(text.slice(from, tag.index))
-      reasons = true
+      if (!isReasoning) kept.push(text.slice(from, tag.index))
+      isReasoning = true
       continue
     }
-    // A closing tag alone: the opening one was part of the prompt.
-    if (!reasons) kept.length = 0
-    reasons = false
+    // A closing tag without an opening one: that was part of the prompt.
+    if (!isReasoning) kept.length = 0
+    isReasoning = false
     from = tag.index + tag[0].length
   }
-  return reasons ? undefined : [...kept, text.slice(from)].join('\n')
+  return isReasoning ? undefined : [...kept, text.slice(from)].join('\n')
 }
 
 function oneOf(answers: readonly string[], what: string): Reading {
@@ -119,10 +119,10 @@ function readBoxes(text: string): Reading {
   return oneOf(answers, 'boxes')
 }
 
-/** Enough for any answer, so that many boxes without an end cost no more than their length. */
+/** Enough for any answer. Bounds the time for many unclosed boxes. */
 const longestBox = 1000
 
-/** Where the braces that are open at a place are closed. */
+/** The index of the brace that closes the one opened before `start`. */
 function endOfBraces(text: string, start: number): number | undefined {
   let depth = 1
   for (let at = start; at < text.length && at < start + longestBox; at += 1) {

@@ -1,31 +1,30 @@
 import type { Score } from './score.ts'
 import { canonical, readJson } from './written.ts'
 
-/** Deeper than this a value is compared as a whole: unbounded recursion could be made to crash. */
+/** Deeper values are compared as a whole: unbounded recursion would overflow the stack. */
 const deepest = 32
 
-/** How fields are to be compared. */
+/** How fields are compared. */
 export interface FieldOptions {
-  /** Whether fields that the reference does not have count as wrong ones. */
+  /** Whether fields that are not in the reference lower the score. */
   readonly strict?: boolean
   /**
-   * Scorers, from 0 to 1, of single fields by their JSON pointer (RFC 6901), as `/total` or `/lines/0/price`; what lies
-   * below such a field is theirs. Without one a field is right when it is the same JSON value.
+   * Scorers, from 0 to 1, of fields by JSON pointer (RFC 6901), such as `/total` or `/lines/0/price`. A scorer gets the
+   * whole value of its field. Without a scorer, a field is right if it is the same JSON value.
    */
   readonly fields?: Readonly<Record<string, (candidate: unknown, reference: unknown) => number>>
 }
 
 /**
- * Scores a JSON answer field by field: the share of the reference's fields that the answer has with the same value. A
- * field is a value that is no object or list, or an empty one; lists are compared place by place. The order of keys does
- * not matter. Linear in both sizes.
+ * Scores a JSON answer field by field: the share of the reference's fields that have the same value in the answer. A field
+ * is a scalar, or an empty object or list; lists are compared by index. The order of keys does not matter. Linear in both
+ * sizes.
  *
- * The candidate is a value, or a text with JSON in it, a code fence around it allowed; what is not JSON: 0. The reference
- * is a value, as `JSON.parse` gives it. With `strict` the share is of all fields that either has: without it extra fields cost nothing, and
- * an answer may say all it likes besides.
+ * The candidate is a value or JSON text, with or without a code fence; text that is not JSON scores 0. The reference is a
+ * parsed value. Extra fields cost nothing, unless `strict` is set: then the share is of all fields of both.
  *
- * `parts` are counts of fields: `right` (a sum of scores where `fields` has scorers), `wrong`, `missing` and `extra`.
- * Throws a RangeError when a scorer in `fields` gives no number from 0 to 1.
+ * `parts` are counts of fields: `right` (a sum of scores if `fields` has scorers), `wrong`, `missing` and `extra`. Throws
+ * a RangeError if a scorer in `fields` returns a number outside [0, 1].
  *
  * @example scoreFields('{"name":"Acme","total":3}', { name: 'Acme', total: 4 }).score // 0.5
  */
@@ -64,7 +63,7 @@ export function scoreFields(candidate: unknown, reference: unknown, options: Fie
   compare({ there: true, value: read.value }, reference, '', 0)
   const wanted = parts.right + parts.wrong + parts.missing
   const all = wanted + (options.strict ? parts.extra : 0)
-  const extra = options.strict && parts.extra > 0 ? `, ${parts.extra} too many` : ''
+  const extra = options.strict && parts.extra > 0 ? `, ${parts.extra} extra` : ''
   const reason = `${round(parts.right)} of ${round(wanted)} fields right${extra}`
   return {
     score: Math.min(1, parts.right / all),
@@ -79,7 +78,7 @@ function fieldsOf(value: unknown): Map<string, unknown> {
   return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
 }
 
-/** In a list, so that a text is not taken for the JSON that it may hold. */
+/** Wrapped in a list, because `canonical` would parse a string that holds JSON. */
 function isSame(one: unknown, other: unknown): boolean {
   return canonical([one]) === canonical([other])
 }

@@ -7,23 +7,22 @@ import type { Score } from './score.ts'
 import { longestCounted } from './score.ts'
 import { canonical, readJson } from './written.ts'
 
-/** A schema that refers to itself is checked by recursion, which deep nesting could make to crash. */
+/** Recursive schemas are validated by recursion, which could overflow the stack on deeper values. */
 const deepest = 60
 
 /**
- * Makes a scorer of answers that must fit a JSON Schema: 1 for one that does, 0 for one that does not, or is no JSON. Make
- * it once, beside the grader: compiling a schema takes some milliseconds.
+ * Creates a scorer that validates answers against a JSON Schema: 1 for a valid answer, 0 for an invalid one or for text
+ * that is not JSON. Create it once, outside `grade`: compiling a schema takes some milliseconds.
  *
- * Schemas are of draft 2020-12, or of 2019-09 or draft-07 when their `$schema` says so; `format` says something to readers
- * and checks nothing, as the drafts have it; unknown keywords are ignored. Patterns are run by RE2 and repeated elements
- * are found by their hash, so that an answer cannot take time that grows faster than its length; a schema that refers to
- * itself from several alternatives can still.
+ * Schemas are draft 2020-12, or 2019-09 or draft-07 according to `$schema`. `format` is not validated and unknown keywords
+ * are ignored. Patterns run on RE2 and `uniqueItems` uses hashes, so that validation is linear in the length of the
+ * answer, except for schemas that refer to themselves from several alternatives.
  *
- * The answer is a value, or a text with JSON in it, a code fence around it allowed. A text of more than 200,000 characters, and
- * what is nested deeper than 60 levels, scores 0. Making the scorer throws an Error for a schema that is none, for a
- * reference to another document and, a SyntaxError, for a pattern with lookahead or back-references.
+ * The answer is a value or JSON text, with or without a code fence. Text of more than 200,000 characters and values nested
+ * deeper than 60 levels score 0. Throws an Error for an invalid schema and for a reference to another document, and a
+ * SyntaxError for a pattern with lookahead or back-references.
  *
- * Source: https://json-schema.org/draft/2020-12, as the package ajv reads it.
+ * Source: https://json-schema.org/draft/2020-12, as implemented by ajv.
  *
  * @example
  * const fits = schemaScorer({ type: 'object', required: ['total'] })
@@ -71,7 +70,7 @@ function makeAjv(schema: Readonly<Record<string, unknown>> | boolean): Ajv {
   return ajv
 }
 
-/** To the validator, an integer beyond 2^53 is a number like any other. */
+/** The validator does not know bigints. */
 function withoutBigints(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value)
   if (bigintIn(value) === undefined || typeof value !== 'object' || value === null) return value

@@ -3,17 +3,17 @@ import { type Token, tokenize } from './quantities/tokens.ts'
 import { suffixUnitAt } from './quantities/units.ts'
 import { plainCharacters, undress } from './undress.ts'
 
-/** A number or a range in a text, or a word or sign that is part of neither. */
+/** A number or a range in a text, or a word or sign outside of them. */
 export type Item = { readonly kind: 'text'; readonly text: string } | Value
 
-/** What a short text says. */
+/** The content of a short text. */
 export interface Reading {
   readonly items: readonly Item[]
-  /** The text without case, spacing and punctuation: equal for two spellings of one name. */
+  /** The text without case, spacing and punctuation: equal for different spellings of a name. */
   readonly key: string
 }
 
-/** Longer texts are neither a number nor the label of one, and are not read. Counted after trimming. */
+/** The maximum length of a trimmed text; longer ones are not read. */
 export const longestText = 1000
 
 const quiet = new Set([',', ';', '.', ':', '"', "'", '“', '”', '‘', '’'])
@@ -28,7 +28,7 @@ export function readText(text: string): Reading {
   const tokens = tokenize(undress(plain))
   const zero = zeroIn(tokens)
   const items = zero === undefined ? withSignWords(itemsOf(tokens)) : [zero]
-  // A number may be approximate, a name may not.
+  // A leading ~ is ignored before a number, but not before a name.
   const approximate = !items.some(isValue) && /^[\s*_`"'“‘«$]*[~≈≃≅=]/u.test(plain)
   const key = keyOf(tokens)
   return { items, key: approximate && key !== '' ? `~ ${key}` : key }
@@ -54,10 +54,10 @@ function isQuiet(token: Token, before: Token | undefined): boolean {
   return quiet.has(token.text) || (token.text === '!' && before?.kind === 'word')
 }
 
-/** A text without a word, a number or one of these says nothing. */
+/** A text without words, numbers or these signs has no content. */
 const telling = '<>=+%$€£¥/&@#∞'
 
-/** Signs that change what a name says stay in its key: `-yes` and `yes?` are not `yes`, but ABC-7 is ABC 7. */
+/** Keeps signs that change the meaning: `-yes` and `yes?` differ from `yes`, but ABC-7 equals ABC 7. */
 function keyOf(tokens: readonly Token[]): string {
   if (!tokens.some((token) => token.kind !== 'symbol' || telling.includes(token.text))) return ''
   const kept = tokens.filter((token, at) => {
@@ -68,7 +68,7 @@ function keyOf(tokens: readonly Token[]): string {
   return kept.map((token) => token.text).join(' ')
 }
 
-/** The value of a text that says nothing but zero: `zero`, `nil`, `zero percent`, `no change`, `unchanged`. */
+/** Reads zero in words: `zero`, `nil`, `zero percent`, `no change`, `unchanged`. */
 function zeroIn(tokens: readonly Token[]): Item | undefined {
   const words = tokens.filter(({ text }) => text !== '.' && text !== '!')
   const text = words.map((token) => token.text).join(' ')
@@ -96,7 +96,7 @@ function withSignWords(items: readonly Item[]): Item[] {
   })
 }
 
-/** The sign that the word at a place stands for, where a number without a sign of its own comes next. */
+/** The sign that the word at an index names, if a number without a sign follows. */
 function signOf(items: readonly Item[], at: number): '-' | '+' | undefined {
   const [before, word, next] = [items[at - 1], items[at], items[at + 1]]
   if (word?.kind !== 'text' || next?.kind !== 'quantity' || next.quantity.sign !== '') return undefined
@@ -106,9 +106,9 @@ function signOf(items: readonly Item[], at: number): '-' | '+' | undefined {
 }
 
 /**
- * The lists of values that a label accepts as an answer: one list of one for most labels, one of two for "1.91% and
- * 3.46%, respectively", two for "$ 386797190 or $ 386.8 million", none for a name or a sentence with several numbers.
- * Each value is given with its place among the items.
+ * The lists of values that a label accepts as an answer, as indices of its items: one list of one value for most labels,
+ * one of two for "1.91% and 3.46%, respectively", two for "$ 386797190 or $ 386.8 million", none for a name or a sentence
+ * with several numbers.
  */
 export function acceptedBy(items: readonly Item[]): number[][] {
   const or = items.findIndex((item) => item.kind === 'text' && item.text === 'or')
@@ -134,7 +134,7 @@ export function valuesOf(items: readonly Item[]): Value[] {
   return items.filter(isValue)
 }
 
-/** Whether items are values and at most the words that join them. */
+/** Whether items are only values and conjunctions. */
 export function isList(items: readonly Item[]): boolean {
   return items.every((item) => item.kind !== 'text' || joining.has(item.text))
 }

@@ -4,27 +4,25 @@ import { findText } from './string-match.ts'
 
 const mostPhrases = 1_000
 
-/** How phrases are looked for. */
+/** How phrases are searched. */
 export interface MentionOptions {
   /**
-   * Whether a phrase counts that the text denies, as in "net income did not rise" or "it is false that net income rose".
-   * True when left out. False goes by words of negation in the same clause: an answer that needs one for another reason
-   * loses the phrase, so write each fact with the negation that belongs to it ("no fire exit").
+   * Whether a denied phrase counts, as in "net income did not rise" or "it is false that net income rose"; true by default.
+   * A phrase is denied if its clause has a negation that is not part of a phrase, so include a negation that belongs to a
+   * fact ("no fire exit").
    */
   readonly denied?: boolean
 }
 
 /**
- * Scores what share of the wanted phrases a text mentions: each as whole words, in any case, with any white space between
- * its words ("Net income" is in "the net\nincome was", not in "net incomes"). Phrases may have weights, to say which facts
- * matter; without them each has 1.
+ * Scores the weighted share of the phrases that a text mentions: as whole words, in any case, with any white space between
+ * words ("Net income" is in "the net\nincome was", but not in "net incomes"). The default weight is 1.
  *
- * `parts` are counts: `found` and `wanted`. An empty candidate: 0. What else a text says does not matter, so a wall of
- * text does well, and so does a list of all phrases of the dataset: limit the length beside it.
+ * `parts` are counts: `found` and `wanted`. An empty candidate scores 0. The rest of the text does not matter, so limit the
+ * length of the answer too: a long text or a list of all phrases of the dataset would score 1.
  *
- * Throws a RangeError when nothing is wanted (no phrase, an empty phrase, no positive weight: every answer would be right
- * or wrong), for more than 1,000 phrases, and for phrases of more than 200,000 characters together; a candidate that is
- * longer than that scores 0.
+ * Throws a RangeError for no phrase, an empty phrase or no positive weight, for more than 1,000 phrases, and for more than
+ * 200,000 characters in all phrases. A longer candidate scores 0.
  *
  * @example scoreMentions('Revenue rose, margins fell.', ['revenue rose', 'margins fell', 'debt']).score // 2/3
  */
@@ -37,9 +35,9 @@ export function scoreMentions(
   const plain = wanted.map(({ phrase, weight }) => ({ phrase: plainly(phrase), weight }))
   const total = wanted.reduce((sum, { weight }) => sum + weight, 0)
   if (plain.length > mostPhrases)
-    throw new RangeError(`${plain.length} phrases are wanted; at most ${mostPhrases} can be`)
+    throw new RangeError(`there are ${plain.length} phrases; the maximum is ${mostPhrases}`)
   if (!(total > 0 && Number.isFinite(total)) || plain.some(({ phrase, weight }) => phrase === '' || weight < 0)) {
-    throw new RangeError('nothing is wanted: give at least one phrase with words in it, and weights of 0 or more')
+    throw new RangeError('give at least one phrase that is not empty, and weights of 0 or more, one of them positive')
   }
   const all = plain.map(({ phrase }) => phrase)
   const refused = tooLong(candidate, all.join(''), longestCounted)
@@ -70,15 +68,15 @@ function mentions(text: string, phrase: string): boolean {
 const wordEnd = /[\p{L}\p{N}\p{M}]$/u
 const wordStart = /^[\p{L}\p{N}\p{M}]/u
 
-/** Where a denial ends: what is said in another clause is said. */
+/** The end of a clause; a denial extends no further. */
 const clauseEnd = /([.!?;:,]\s|\s(?:but|however|although|yet|while|so|because)\s)/iu
 const negation =
   /(?<![\p{L}\p{N}])(?:no|not|never|none|neither|nor|nothing|nobody|nowhere|without|hardly|barely|cannot|false|untrue|incorrect|lacks?|lacked|den(?:y|ies|ied)|fail(?:s|ed)? to|rather than|instead of|except|unlike|\p{L}+n['’]t)(?![\p{L}\p{N}])/iu
-/** A denial of everything that the answer says. */
+/** A denial of the whole answer. */
 const retraction =
   /(?<![\p{L}\p{N}])(?:(?:it|this|that|these|those|they|all|everything|following|above|statements?|claims?|facts?) (?:is|are|was|were) (?:all |both )?(?:false|untrue|incorrect|wrong|not (?:true|correct|right|so|the case))|(?:not|\p{L}+n['’]t) (?:true|correct|the case)|(?:none|nothing) of (?:this|that|these|those|the (?:following|above)|it))(?![\p{L}\p{N}])/iu
 
-/** A text whose clauses that deny something are left out. */
+/** Removes the clauses with a negation. */
 function withoutDenials(text: string, phrases: readonly string[]): string {
   if (retraction.test(withoutPhrases(text, phrases))) return ''
   const lines = text.trim().replace(/\s+/gu, (space, at: number, whole: string) => {
@@ -86,12 +84,12 @@ function withoutDenials(text: string, phrases: readonly string[]): string {
     const listed = /^(?:[-*•]|\d{1,3}[.)])/u.test(whole.slice(at + space.length, at + space.length + 4))
     return breaks > 1 || (breaks === 1 && listed) ? '; ' : ' '
   })
-  // Every second part is what divides two clauses.
+  // Every second part is a separator.
   const parts = lines.split(clauseEnd)
   return parts.map((part, at) => (at % 2 === 0 && negation.test(withoutPhrases(part, phrases)) ? '…' : part)).join('')
 }
 
-/** "No fire exit" is a fact itself: its own negation denies nothing. */
+/** A negation within a phrase, such as "no fire exit", is not a denial. */
 function withoutPhrases(text: string, phrases: readonly string[]): string {
   const own = phrases.filter((phrase) => negation.test(phrase) || retraction.test(phrase))
   return own.reduce((rest, phrase) => rest.replaceAll(phrase, '…'), plainly(text))

@@ -5,15 +5,15 @@ import type { Quantity, Value } from './quantities/quantity.ts'
 import { scaleNamedIn } from './quantities/units.ts'
 import type { Score } from './score.ts'
 
-/** How `scoreNumber` compares; see there. */
+/** Options of {@link scoreNumber}. */
 export interface NumberOptions {
   readonly rule?: Rule
-  /** The question that was asked: it may name the scale of the answer, as "in millions". */
+  /** The question, which may name the scale of the answer, such as "in millions". */
   readonly question?: string
 }
 
 /**
- * Scores a final answer that should be nothing but a number (or yes, no, a name) against a label as people write them.
+ * Scores a final answer that should be a bare number (or yes, no, a name) against a label as people write them.
  *
  * - 1: equal up to format (currency, magnitude words, percent or fraction, separators, accounting parentheses, mixed
  *   fractions, scientific notation, direction in words, Markdown, LaTeX), or a more precise number that rounds, half away
@@ -21,17 +21,17 @@ export interface NumberOptions {
  * - 0.5: rounds to the label but lies further away; within 0.1 % of the label (of the larger of the two); the label rounded
  *   or cut to fewer decimals with at least two digits left; within a tenth of a percentage point and 1 %; a number that
  *   rounds to a label of zero.
- * - 0: all else: words around the number, a second number, the other sign or direction, another scale or currency, a
- *   division left undone, no number. Also every answer to a label that `readReference` calls unusable: a grader should ask
- *   it first, and throw.
+ * - 0: anything else: words around the number, a second number, the other sign or direction, another scale or currency, a
+ *   division that was not carried out, no number. Also every answer to an unusable label: call `readReference` first, and
+ *   throw.
  *
- * Where only one side wrote a percent sign or a magnitude, or both wrote different ones, a label of one digit must be equal
- * in value. A label without a unit takes a percent sign, a currency, `x`, and thousand, million or billion with the same
- * digits. If `question` names a scale ("in millions"), a label without a magnitude is in that scale: right are its
- * digits, the digits with that magnitude, and the number written out. Ranges are equal or wrong.
+ * If only one side has a percent sign or a magnitude, or both have different ones, a label of one digit must be equal in
+ * value. A label without a unit accepts a percent sign, a currency, `x`, and thousand, million or billion with the same
+ * digits. If `question` names a scale ("in millions"), a label without a magnitude is in that scale: it accepts its
+ * digits, the digits with that magnitude, and the number in full. Ranges must be equal.
  *
- * With `rule: 'literal'` merely rounding to the label earns 0.5. Never throws; a text of more than 1,000 characters
- * scores 0 without being read.
+ * With `rule: 'literal'`, a number that rounds to the label scores 0.5. Never throws. A text of more than 1,000 characters
+ * scores 0.
  *
  * @example
  * scoreNumber('0.14136', '14.1%') // { score: 1, reason: 'rounds to the reference 14.1%' }
@@ -41,7 +41,7 @@ export interface NumberOptions {
  */
 export function scoreNumber(answer: string, reference: string, options: NumberOptions = {}): Score {
   const label = readReference(reference)
-  if (!label.usable) return { score: 0, reason: `no answer can be right: ${label.reason}` }
+  if (!label.usable) return { score: 0, reason: `unusable reference: ${label.reason}` }
   const text = answer.trim()
   if (text.length > longestText) return { score: 0, reason: `the answer is longer than ${longestText} characters` }
   const { items, key } = readText(text)
@@ -57,14 +57,14 @@ export function scoreNumber(answer: string, reference: string, options: NumberOp
   return { score: best.score, reason: best.reason.replace(/the reference/u, `$& ${written.replaceAll('$', '$$$$')}`) }
 }
 
-/** What a label says, or why no answer to it can be scored. */
+/** The content of a label, or why no answer to it can be scored. */
 export type Reference =
   | { readonly usable: true; readonly items: readonly Item[]; readonly key: string }
   | { readonly usable: false; readonly reason: string }
 
 /**
- * Reads a label. Unusable are an empty one, one of more than 1,000 characters, and what a spreadsheet or a program
- * leaves where there is no value (`nan`, `null`, `#REF!`). Never throws.
+ * Reads a label. It is unusable if it is empty, has more than 1,000 characters, or is a placeholder for a missing value
+ * (`nan`, `null`, `#REF!`). Never throws.
  */
 export function readReference(reference: string): Reference {
   const text = reference.trim()
@@ -86,7 +86,7 @@ interface Comparison {
   readonly scale: number | undefined
 }
 
-/** A label that writes a magnitude itself is not in the question's scale. */
+/** The question's scale does not apply to a label with a magnitude. */
 function scaleOf(label: readonly Item[], question: string | undefined): number | undefined {
   const written = valuesOf(label).flatMap(quantitiesOf)
   if (question === undefined || written.some(({ magnitude }) => magnitude !== undefined)) return undefined
@@ -97,7 +97,7 @@ function quantitiesOf(value: Value): Quantity[] {
   return value.kind === 'range' ? [value.low, value.high] : [value.quantity]
 }
 
-/** One score for each way in which the answer can be held against the label. */
+/** One score for each way to compare the answer with the label. */
 function scoresOf(answer: readonly Item[], label: readonly Item[], comparison: Comparison): Score[] {
   const values = valuesOf(answer)
   const accepted = acceptedBy(label).filter((list) => list.length === values.length)
@@ -124,14 +124,14 @@ function scoresOf(answer: readonly Item[], label: readonly Item[], comparison: C
   return scores
 }
 
-/** The words of a text, with signs that no word can be in place of numbers and ranges. */
+/** The words of a text, with placeholders for numbers and ranges. */
 function shape(items: readonly Item[]): string {
   return items
     .map((item) => ({ text: item.kind === 'text' ? item.text : '', quantity: '#1', range: '#2' })[item.kind])
     .join(' ')
 }
 
-/** Scores a value without words against one of a label's: beside "decrease", the label's sign may be in the word. */
+/** Scores a bare value against a value of the label, whose minus may be expressed by a word such as "decrease". */
 function scoreBare(value: Value | undefined, label: readonly Item[], place: number, comparison: Comparison): Score {
   const wanted = label[place]
   if (value === undefined || wanted === undefined || !isValue(wanted)) return { score: 0, reason: 'no number' }
@@ -158,7 +158,7 @@ function scoreValue(value: Value, wanted: Value, { rule, scale }: Comparison): S
   return inScale(value.quantity, wanted.quantity, scale, { rule })
 }
 
-/** Compares in the question's scale: the answer's digits are in it, or write the number out. */
+/** Compares in the question's scale: the answer is in it too, or written in full. */
 function inScale(answer: Quantity, wanted: Quantity, scale: number | undefined, options: CompareOptions): Score {
   if (scale === undefined || !takesScale(wanted)) return compareQuantities(answer, wanted, options)
   const reference = { ...wanted, magnitude: scale }

@@ -1,30 +1,29 @@
 import { RE2JS, RE2JSException } from 're2js'
 import type { Score } from './score.ts'
 
-/** A longer pattern compiles into a program that makes each character of the text dear. */
+/** A longer pattern may compile into a program that takes too long per character. */
 const longestPattern = 1_000
 const longestText = 100_000
 
-/** How a pattern is to be read. */
+/** How a pattern is matched. */
 export interface PatternOptions {
-  /** Whether the pattern has to match all of the text, not only a part of it. */
+  /** Whether the pattern must match the whole text. */
   readonly whole?: boolean
-  /** Whether upper and lower case are the same. */
+  /** Whether to ignore case. */
   readonly ignoreCase?: boolean
-  /** Whether `.` matches a line break too. */
+  /** Whether `.` matches line breaks. */
   readonly dotAll?: boolean
-  /** Whether `^` and `$` match at line breaks too. */
+  /** Whether `^` and `$` match at line breaks. */
   readonly multiline?: boolean
 }
 
 /**
- * Scores 1 when a regular expression matches the text, or a part of it, and 0 else. The pattern is in RE2's syntax, which
- * is what most patterns are written in, without lookahead and back-references: it runs in time linear in the text, so that
- * no answer can hang the server, as it can with JavaScript's own engine and `(a+)+$`.
+ * Scores 1 if a regular expression matches the text or a part of it, and 0 otherwise. The pattern is in RE2 syntax, without
+ * lookahead and back-references. Matching is linear in the text, so no answer can block the server, as it could with
+ * JavaScript's engine and `(a+)+$`.
  *
- * An empty text is matched like any other. A text of more than 100,000 characters scores 0 without being read (a
- * complicated pattern takes about a microsecond a character). Throws a SyntaxError for a pattern that RE2 does not know,
- * and a RangeError for one of more than 1,000 characters.
+ * A text of more than 100,000 characters scores 0 (a complicated pattern takes about a microsecond per character). Throws
+ * a SyntaxError for a pattern that RE2 does not support, and a RangeError for one of more than 1,000 characters.
  *
  * Source of the syntax: https://github.com/google/re2/wiki/Syntax
  *
@@ -43,7 +42,7 @@ export function scorePattern(candidate: string, pattern: string, options: Patter
 /** Compiles a pattern for linear-time matching; throws as {@link scorePattern} does. */
 export function compilePattern(pattern: string, options: PatternOptions = {}): RE2JS {
   if (pattern.length > longestPattern) {
-    throw new RangeError(`the pattern has ${pattern.length} characters; at most ${longestPattern} can be run`)
+    throw new RangeError(`the pattern has ${pattern.length} characters; the maximum is ${longestPattern}`)
   }
   const flags =
     (options.ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) |
@@ -53,6 +52,6 @@ export function compilePattern(pattern: string, options: PatternOptions = {}): R
     return RE2JS.compile(pattern, flags)
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
-    throw new SyntaxError(`not a pattern that runs in linear time: ${error.message}`, { cause: error })
+    throw new SyntaxError(`the pattern is not valid RE2 syntax: ${error.message}`, { cause: error })
   }
 }

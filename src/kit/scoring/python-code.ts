@@ -1,22 +1,22 @@
-/** The code of a Python text, or why it cannot be told from what is none. */
+/** Python code without comments and strings, or why it cannot be separated from them. */
 export type PythonCode = { readonly ok: true; readonly code: string } | { readonly ok: false; readonly reason: string }
 
-/** What is to stay. */
+/** Options of {@link stripPython}. */
 export interface StripOptions {
-  /** Whether the text of strings stays: to tell whether two codes are the same but for comments. False when left out. */
+  /** Keep the content of strings, to compare two programs apart from comments; false by default. */
   readonly keepStrings?: boolean
 }
 
-/** What opens a string: its prefix, and one or three quotes. */
+/** The start of a string: its prefix, and one or three quotes. */
 const opening = /(?<![\p{L}\p{N}_])([rbuft]{0,2})("""|'''|"|')/iuy
 
 /**
- * Takes the comments and strings out of Python code, so that what is left can be searched for names: a comment leaves
- * nothing, a string a pair of quotes. Of an f-string or t-string the text stays, since what stands in its braces runs. Names
- * are brought to the form in which Python compares them (NFKC), so that a full-width `ｅｖａｌ` is found.
+ * Removes comments and the content of strings from Python code, so that the rest can be searched for names. The content of
+ * f-strings and t-strings is kept, because expressions in braces are evaluated. The result is normalized to NFKC, as Python
+ * does with names, so that a full-width `ｅｖａｌ` is found.
  *
- * Not `ok` when a string has no end, and when a quote stands within the braces of an f-string: there, versions of Python
- * differ in where the string ends, and code could hide between the two. Linear; nothing is run.
+ * Not `ok` if a string is not closed, or if there is a quote within the braces of an f-string: Python versions differ in
+ * where such a string ends, which could hide code. Linear; nothing is run.
  *
  * @see https://docs.python.org/3/reference/lexical_analysis.html
  * @example stripPython('x = f(1)  # reference') // { ok: true, code: 'x = f(1)  ' }
@@ -45,7 +45,7 @@ export function stripPython(text: string, { keepStrings = false }: StripOptions 
 
 interface Start {
   readonly quotes: string
-  /** Where what is quoted begins. */
+  /** The index of the content. */
   readonly inside: number
   readonly formatted: boolean
 }
@@ -54,7 +54,7 @@ function stringAt(text: string, at: number): Start | undefined {
   opening.lastIndex = at
   const found = opening.exec(text)
   if (found === null) {
-    // After a name, as in `x"…"`, a quote opens a string all the same.
+    // A quote right after a name, as in `x"…"`, also opens a string.
     const quote = text[at]
     return quote === '"' || quote === "'" ? { quotes: quote, inside: at + 1, formatted: false } : undefined
   }
@@ -62,23 +62,24 @@ function stringAt(text: string, at: number): Start | undefined {
   return { quotes, inside: at + all.length, formatted: /[ft]/iu.test(prefix) }
 }
 
-/** Where a string ends, after its quotes; or why that cannot be said. */
+/** The index after the closing quotes, or why it cannot be determined. */
 function endOf(text: string, { quotes, inside, formatted }: Start): number | string {
   let braces = 0
   for (let at = inside; at < text.length; at += 1) {
     const character = text[at]
-    // Raw strings too keep a quote that a backslash stands before.
+    // A backslash escapes a quote in raw strings too.
     if (character === '\\') {
       at += 1
       continue
     }
-    if (formatted && braces > 0 && (character === '"' || character === "'")) return 'quotes within an f-string’s braces'
+    if (formatted && braces > 0 && (character === '"' || character === "'"))
+      return 'a quote within the braces of an f-string'
     if (text.startsWith(quotes, at)) return at + quotes.length
-    if (quotes.length === 1 && (character === '\n' || character === '\r')) return 'a string without an end'
+    if (quotes.length === 1 && (character === '\n' || character === '\r')) return 'an unclosed string'
     if (!formatted) continue
     if (character === '{' && text[at + 1] === '{' && braces === 0) at += 1
     else if (character === '{') braces += 1
     else if (character === '}' && braces > 0) braces -= 1
   }
-  return 'a string without an end'
+  return 'an unclosed string'
 }

@@ -1,8 +1,8 @@
 import type { Score } from './score.ts'
 
 /**
- * Scores 1 when the two texts are the same, character for character, and 0 else: the operation `eq` of OpenAI's
- * `string_check`. Case and white space count; two empty texts are the same. Never throws.
+ * Scores 1 if the texts are equal, including case and white space, and 0 otherwise: the operation `eq` of OpenAI's
+ * `string_check`. Two empty texts are equal. Never throws.
  *
  * @example scoreExact('Paris', 'paris').score // 0
  */
@@ -13,10 +13,10 @@ export function scoreExact(candidate: string, reference: string): Score {
 }
 
 /**
- * Scores 1 when the candidate contains the reference, in the same case, anywhere, within words too: the operation `like` of
- * OpenAI's `string_check`. An empty reference is contained in everything. Never throws; linear in both lengths.
+ * Scores 1 if the candidate contains the reference, in the same case, also within words: the operation `like` of OpenAI's
+ * `string_check`. Every candidate contains an empty reference. Never throws; linear in both lengths.
  *
- * An answer that lists every possibility scores 1: where that can pay, use {@link scoreExact}.
+ * An answer that lists every possibility scores 1; use {@link scoreExact} to prevent that.
  *
  * @example scoreLike('It is Paris.', 'Paris').score // 1
  */
@@ -27,8 +27,8 @@ export function scoreLike(candidate: string, reference: string): Score {
 }
 
 /**
- * Scores as {@link scoreLike} does, but upper and lower case are the same: the operation `ilike` of OpenAI's
- * `string_check`. Both texts are put in lower case, so ß is not SS.
+ * Scores like {@link scoreLike}, ignoring case: the operation `ilike` of OpenAI's `string_check`. Both texts are converted
+ * to lower case, so ß does not equal SS.
  *
  * @example scoreIlike('PARIS!', 'paris').score // 1
  */
@@ -37,8 +37,8 @@ export function scoreIlike(candidate: string, reference: string): Score {
 }
 
 /**
- * Where a text first stands in another, in UTF-16 units, or -1: of all places, the first that `fits` takes. An empty text
- * stands at 0. Linear in both lengths whatever they are, which `String.indexOf` is not.
+ * The index of the first occurrence of a text that `fits` accepts, or -1. An empty text occurs at 0. Linear in both
+ * lengths, unlike `String.indexOf` in the worst case.
  *
  * Source: Knuth, Morris and Pratt, "Fast pattern matching in strings", 1977.
  *
@@ -58,7 +58,7 @@ export function findText(text: string, wanted: string, fits: (start: number) => 
   return -1
 }
 
-/** For each number of units that match: how many still do when one unit more does not. */
+/** The failure function: for each matched length, the length that remains matched after a mismatch. */
 function bordersOf(wanted: string): Int32Array {
   const shorter = new Int32Array(wanted.length + 1)
   for (let at = 1; at < wanted.length; at += 1) {

@@ -13,10 +13,10 @@ const wrappers: readonly (readonly [open: string, close: string])[] = [
 ]
 
 /**
- * Takes off what decorates a number without being part of it: LaTeX, Markdown, quotes, a final full stop, a leading
- * `~`, `≈` or `=`, a literal backslash-n at either end.
+ * Removes decoration around a number: LaTeX, Markdown, quotes, a final full stop, a leading `~`, `≈` or `=`, a literal
+ * `\n` at either end.
  *
- * The time grows with the square of the length: bound the length first.
+ * Takes quadratic time, so limit the length first.
  *
  * @example undress('**$\\boxed{14.1\\%}$**.') // '14.1%'
  */
@@ -57,7 +57,7 @@ function withoutFontCommands(text: string): string {
   }
 }
 
-/** Two boxes are two answers: only a single one is taken off. */
+/** Only a single box is removed, because two are two answers. */
 function withoutBox(text: string): string {
   return text.split('\\boxed').length === 2 ? text.replace(/\\boxed\s?\{([^{}]*)\}/u, '$1') : text
 }
@@ -83,13 +83,13 @@ const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹'
 const digitZeros = [0x660, 0x6f0, 0x966, 0x9e6, 0xe50]
 
 /**
- * Reduces the ways that Unicode has of writing one character to the plain one: full-width and other digits, dashes and
- * minus signs, kinds of space, superscripts (`10⁶` becomes `10^6`), invisible characters.
+ * Replaces Unicode variants by plain characters: full-width and other digits, dashes and minus signs, spaces, superscripts
+ * (`10⁶` becomes `10^6`). Removes invisible characters.
  */
 export function plainCharacters(text: string): string {
   return (
     text
-      // NFKC alone would turn 10⁶ into 106 and 5½ into 51/2: these two go first.
+      // Before NFKC, which would turn 10⁶ into 106 and 5½ into 51/2.
       .replace(/[⁰¹²³⁴-⁹⁺⁻]+/gu, (run) => `^${[...run].map(superscript).join('')}`)
       .replace(/[₀-₉]/gu, '_$&')
       .replace(/[½¼¾⅐-⅞↉]/gu, ' $& ')

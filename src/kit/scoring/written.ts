@@ -1,6 +1,6 @@
 import { parseExactly } from '../../base/exact-json.ts'
 
-/** What stands in a text's only code fence, or the text itself; trimmed. */
+/** The content of a code fence around the whole text, or the text itself; trimmed. */
 function unfence(text: string): string {
   const trimmed = text.trim()
   if (!trimmed.startsWith('```') || !trimmed.endsWith('```') || trimmed.length < 6) return trimmed
@@ -9,8 +9,7 @@ function unfence(text: string): string {
 }
 
 /**
- * Reads an answer that is JSON, also when a code fence is around it (```json …```), which is a slip of form and no wrong
- * answer. Never throws.
+ * Parses an answer as JSON, with or without a code fence around it (```json …```). Never throws.
  *
  * @example readJson('```json\n{"a":1}\n```') // { json: true, value: { a: 1 } }
  */
@@ -25,12 +24,12 @@ export function readJson(text: string): { json: true; value: unknown } | { json:
 }
 
 /**
- * Reads a list as people and models write it: a JSON array of texts and numbers, or elements divided by line breaks,
- * commas or semicolons, with or without bullets, numbers, quotes, back-ticks and bold type around them; as a whole in a code
- * fence, in bold, in LaTeX's `\\boxed{}` or not, in brackets or not, with or without "Answer:" before and a full stop after it. Empty elements are
- * dropped, repeated ones kept. Never throws.
+ * Parses a list as people and models write it: a JSON array of strings and numbers, or elements separated by line breaks,
+ * commas or semicolons. Removes bullets, numbers, quotes, backticks and bold type around elements; a code fence, bold type,
+ * `\\boxed{}` and brackets around the list; "Answer:" before it and a full stop after it. Drops empty elements and keeps
+ * repeated ones. Never throws.
  *
- * An element cannot have a comma in it unless the list is a JSON array.
+ * Elements with commas require a JSON array.
  *
  * @example readList('- `src/a.ts`\n- src/b.ts') // ['src/a.ts', 'src/b.ts']
  * @example readList('E11.9, I10; Z79.4') // ['E11.9', 'I10', 'Z79.4']
@@ -44,7 +43,7 @@ export function readList(text: string): string[] {
   return undressed(lines.flatMap((line) => line.split(/[,;]/u)))
 }
 
-/** Without what stands around the whole for the eye, what introduces it and what ends it: none of these is an element. */
+/** Removes formatting around the list, its introduction and a full stop. */
 function bare(text: string): string {
   return text
     .replace(/^\$?\\boxed\{([^{}]*)\}\$?\.?$/su, '$1')
@@ -69,14 +68,14 @@ function undressed(elements: readonly string[]): string[] {
     .filter((element) => element !== '')
 }
 
-/** Deeper than this, two values are taken for equal: no call needs it, and unbounded recursion could be made to crash. */
+/** Deeper values are treated as equal: no call needs them, and unbounded recursion would overflow the stack. */
 const deepest = 64
 
 /**
- * Writes a JSON value so that two equal values give the same text, whatever the order of their keys. A string that is
- * itself JSON for an object or a list counts as that: trainers send a call's arguments either way.
+ * Serializes equal JSON values to the same text, whatever the order of their keys. A string that holds a JSON object or list
+ * is parsed first, because trainers send arguments in either form.
  *
- * Never throws. What JSON does not have (undefined, functions) is written as null.
+ * Never throws. Values that JSON does not support (undefined, functions) become null.
  *
  * @example canonical({ b: 1, a: [2] }) === canonical('{"a":[2],"b":1}') // true
  */
@@ -84,7 +83,7 @@ export function canonical(value: unknown): string {
   return write(unpack(value), 0)
 }
 
-/** The value that a JSON string of an object or a list stands for; any other value as it is. */
+/** Parses a string that holds a JSON object or list; returns any other value unchanged. */
 export function unpack(value: unknown): unknown {
   if (typeof value !== 'string' || !/^\s*[{[]/u.test(value)) return value
   try {

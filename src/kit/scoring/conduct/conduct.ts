@@ -1,20 +1,19 @@
 import type { Score } from '../score.ts'
 import type { ScoredCall } from './trajectory.ts'
 
-/** How many calls a rollout may make; what is left out is not limited. */
+/** The maximum number of calls of a rollout; omitted limits do not apply. */
 export interface CallBudget {
-  /** Of all tools together. */
+  /** For all tools together. */
   readonly calls?: number
-  /** Of single tools, by name. */
+  /** For single tools, by name. */
   readonly tools?: Readonly<Record<string, number>>
 }
 
 /**
- * Scores 1 when a trajectory kept to its budget, and 0 else. Every call counts, refused ones too: those that the server
- * refused because *its* budget was used up are the sign of a model that does not keep one. `parts` are counts: `calls`, and
- * `beyond`, those above the limits (above several limits at once: the greatest excess).
+ * Scores 1 if a trajectory is within its budget, and 0 otherwise. Every call counts, including refused ones and those that
+ * exceeded the server's own budget. `parts` are counts: `calls`, and `beyond`, the greatest excess over any limit.
  *
- * No call: 1. Throws a RangeError for a limit that is no whole number of 0 or more.
+ * An empty trajectory scores 1. Throws a RangeError for a limit that is not a whole number of 0 or more.
  *
  * @example scoreBudget(trajectory, { calls: 10, tools: { search: 3 } }).score
  */
@@ -31,17 +30,17 @@ export function scoreBudget(calls: readonly Pick<ScoredCall, 'tool'>[], budget: 
   const broken = limits.find(({ limit, made }) => made > limit)
   return {
     score: Number(broken === undefined),
-    reason: broken === undefined ? 'budget kept' : `${broken.made} calls${broken.of} where ${broken.limit} are allowed`,
+    reason:
+      broken === undefined ? 'within budget' : `${broken.made} calls${broken.of} where ${broken.limit} are allowed`,
     parts: { calls: calls.length, beyond: Math.max(0, ...limits.map(({ limit, made }) => made - limit)) },
   }
 }
 
 /**
- * Scores what share of the errors a trajectory answered: an error is a call that was not successful, and it is answered by
- * a later successful call of the same tool. One success answers all the errors of its tool before it. No error: 1.
+ * Scores the share of failed calls that are followed by a successful call of the same tool. One success answers all
+ * earlier errors of its tool. A trajectory without errors scores 1.
  *
- * `parts` are counts: `errors` and `unanswered`. A model that gives a tool up after an error, and rightly so, loses here:
- * weigh it low.
+ * `parts` are counts: `errors` and `unanswered`. Use a low weight: a model may be right to give up on a tool.
  *
  * @example scoreErrorsAnswered(trajectory) // { score: 0.5, reason: '1 of 2 errors unanswered, of cat', … }
  */
@@ -53,7 +52,7 @@ export function scoreErrorsAnswered(calls: readonly Pick<ScoredCall, 'tool' | 'o
   const [first] = unanswered
   const all = errors === 1 ? '1 error' : `${errors} errors`
   const reason =
-    first === undefined ? `all answered of ${all}` : `${unanswered.length} of ${all} unanswered, of ${first.tool}`
+    first === undefined ? `${all}, all answered` : `${unanswered.length} of ${all} unanswered, of ${first.tool}`
   return {
     score: errors === 0 ? 1 : 1 - unanswered.length / errors,
     reason: errors === 0 ? 'no error' : reason,

@@ -1,7 +1,7 @@
 import type { Score } from '../score.ts'
 import { canonical, unpack } from '../written.ts'
 
-/** What a task costs. */
+/** The expected cost of a task. */
 export interface EfficiencyOptions {
   /** How many calls a good solution needs: a whole number from 0 to the budget. */
   readonly needed: number
@@ -10,16 +10,16 @@ export interface EfficiencyOptions {
 }
 
 /**
- * Scores how few calls a trajectory took: 1 when no more than `needed` were made and none twice, and from there linearly
- * down to 0 at the budget. A call with the same tool and the same arguments as an earlier one (in any order of keys, as
- * an object or as JSON text) is needless even among the first `needed`.
+ * Scores how few calls a trajectory has: 1 for at most `needed` calls without repetition, decreasing linearly to 0 at the
+ * budget. A call that repeats the tool and arguments of an earlier one (in any order of keys, as an object or as JSON text)
+ * is needless even among the first `needed`.
  *
- * `parts` are counts: `calls`, all of them, and `repeated`, those that said nothing new.
+ * `parts` are counts: `calls` and `repeated`.
  *
  * Throws a RangeError unless `needed` and `budget` are whole numbers and 0 ≤ needed ≤ budget.
  *
  * @example
- * scoreEfficiency(fourDifferentCalls, { needed: 2, budget: 10 }).score // 0.75: two of eight too many
+ * scoreEfficiency(fourDifferentCalls, { needed: 2, budget: 10 }).score // 0.75: two of eight were needless
  */
 export function scoreEfficiency(
   calls: readonly { tool: string; arguments: unknown }[],

@@ -1,26 +1,26 @@
 import type { Score } from '../score.ts'
 
-/** As much of a sample as these scorers look at. */
+/** The fields of a sample that these scorers read. */
 export interface LengthSample {
   readonly output_text: string
-  /** A text, or a list of texts or of objects with a `text`; null or missing with most trainers. */
+  /** A string, or a list of strings or of objects with a `text`; most trainers do not send it. */
   readonly output_reasoning_summary?: unknown
   readonly [field: string]: unknown
 }
 
-/** What a length costs, in tokens. */
+/** The cost of length, in tokens. */
 export interface LengthOptions {
-  /** Up to here it costs nothing: 0 or more. */
+  /** The length up to which the score is 1; at least 0. */
   readonly free: number
-  /** From here on nothing is left: more than `free`. */
+  /** The length from which the score is 0; more than `free`. */
   readonly most: number
-  /** Counts the tokens of a text; without it {@link estimateTokens}. */
+  /** Counts the tokens of a text; {@link estimateTokens} by default. */
   readonly count?: (text: string) => number
 }
 
 /**
- * About how many tokens a text has, without a tokenizer: a quarter of its length in UTF-8 bytes, rounded up, the rule of
- * thumb for English. Other scripts and code may be off by half.
+ * Estimates the number of tokens without a tokenizer: a quarter of the length in UTF-8 bytes, rounded up, a rule of thumb
+ * for English. For other scripts and code it may be off by half.
  *
  * Source: OpenAI's help page "What are tokens and how to count them?".
  *
@@ -31,8 +31,8 @@ export function estimateTokens(text: string): number {
 }
 
 /**
- * Scores how short the answer is: 1 up to `free` tokens, and from there linearly down to 0 at `most`. `parts.tokens` is
- * their number. An empty answer is the shortest of all: take the score times what the answer is worth.
+ * Scores how short the answer is: 1 up to `free` tokens, decreasing linearly to 0 at `most`. `parts.tokens` is the number of
+ * tokens. An empty answer scores 1, so multiply by a score of the answer.
  *
  * Throws a RangeError unless 0 ≤ free < most, both finite.
  *
@@ -43,8 +43,8 @@ export function scoreOutputLength(sample: LengthSample, options: LengthOptions):
 }
 
 /**
- * Scores how short the summary of the model's reasoning is, as {@link scoreOutputLength} does; undefined where the
- * sample has none, since that says nothing about how much was thought.
+ * Scores how short the summary of the model's reasoning is, like {@link scoreOutputLength}; undefined if the sample has
+ * none, because then the length of the reasoning is unknown.
  */
 export function scoreReasoningLength(sample: LengthSample, options: LengthOptions): Score | undefined {
   const summary = readSummary(sample.output_reasoning_summary)

@@ -1,30 +1,30 @@
 import type { Score } from '../score.ts'
 import { type CallPattern, type ScoredCall, usedTool } from './trajectory.ts'
 
-/** The table of steps and calls is as large as their product. */
+/** Time and memory grow with the product of the numbers of steps and calls. */
 const mostSteps = 100
 
 /**
- * Scores what share of the wanted calls a trajectory has: for each pattern a successful call of that tool with arguments
- * like those. `parts` are counts: `found` and `wanted`. No call: 0. Throws a RangeError when nothing is wanted.
+ * Scores the share of patterns that a successful call of the trajectory matches. `parts` are counts: `found` and `wanted`.
+ * An empty trajectory scores 0. Throws a RangeError if there are no patterns.
  *
  * @example scoreUsed(trajectory, [{ tool: 'search' }, { tool: 'cat', arguments: { path } }]).score // 0.5 without the cat
  */
 export function scoreUsed(calls: readonly ScoredCall[], wanted: readonly CallPattern[]): Score {
-  if (wanted.length === 0) throw new RangeError('no call is wanted: give at least one pattern')
+  if (wanted.length === 0) throw new RangeError('there are no patterns; give at least one')
   const missing = wanted.filter((pattern) => !usedTool(calls, pattern))
   const found = wanted.length - missing.length
   const not = missing[0] === undefined ? '' : `, not ${describe(missing[0])}`
   return {
     score: found / wanted.length,
-    reason: `${found} of ${wanted.length} wanted calls made${not}`,
+    reason: `${found} of ${wanted.length} expected calls${not}`,
     parts: { found, wanted: wanted.length },
   }
 }
 
 /**
- * Scores 1 when a trajectory has no call like any of those forbidden, and 0 else. To have tried is enough: a call that
- * was refused counts as well. `parts.calls` is their number. No call, or nothing forbidden: 1.
+ * Scores 1 if no call of a trajectory matches a forbidden pattern, and 0 otherwise. Attempts count: a refused call matches
+ * too. `parts.calls` is the number of forbidden calls. An empty trajectory scores 1, and so does an empty list of patterns.
  *
  * @example scoreNotUsed(trajectory, [{ tool: 'delete_account' }]).score
  */
@@ -39,9 +39,9 @@ export function scoreNotUsed(calls: readonly ScoredCall[], forbidden: readonly C
 }
 
 /**
- * Scores what share of the steps a trajectory took in their order: the length of the longest series of successful calls
- * that are like the steps, in the order of the steps, divided by their number. Other calls between them do not matter; one
- * call is one step. `parts` are counts: `taken` and `wanted`. No call: 0.
+ * Scores the share of steps that a trajectory took in order: the longest common subsequence of successful calls and steps,
+ * divided by the number of steps. Other calls in between do not matter; one call matches one step. `parts` are counts:
+ * `taken` and `wanted`. An empty trajectory scores 0.
  *
  * Throws a RangeError for no step, or for more than 100.
  *
@@ -49,9 +49,9 @@ export function scoreNotUsed(calls: readonly ScoredCall[], forbidden: readonly C
  */
 export function scoreUsedInOrder(calls: readonly ScoredCall[], steps: readonly CallPattern[]): Score {
   if (steps.length === 0 || steps.length > mostSteps) {
-    throw new RangeError(`there are ${steps.length} steps; give between 1 and ${mostSteps}`)
+    throw new RangeError(`there are ${steps.length} steps; the number must be from 1 to ${mostSteps}`)
   }
-  // For each step, the longest series among the calls so far that uses no later step.
+  // For each step: the longest subsequence of the calls so far that uses no later step.
   let taken = steps.map(() => 0)
   for (const call of calls) {
     let longest = 0
@@ -65,14 +65,14 @@ export function scoreUsedInOrder(calls: readonly ScoredCall[], steps: readonly C
   const most = taken.at(-1) ?? 0
   return {
     score: most / steps.length,
-    reason: `${most} of ${steps.length} steps taken in their order`,
+    reason: `${most} of ${steps.length} steps taken in order`,
     parts: { taken: most, wanted: steps.length },
   }
 }
 
 /**
- * Scores what share of the documents a trajectory has read: by a successful call of the tool whose argument is exactly the
- * document's name. `parts` are counts: `found` and `wanted`. Throws a RangeError when no document is wanted.
+ * Scores the share of documents that a trajectory read: those with a successful call of the tool whose argument is exactly
+ * the document's name. `parts` are counts: `found` and `wanted`. Throws a RangeError if there are no documents.
  *
  * @example scoreRead(trajectory, [gold_path], { tool: 'cat', argument: 'path' }).score
  */

@@ -1,21 +1,21 @@
 import type { TrajectoryCall } from '../../trajectory.ts'
 import { canonical, unpack } from '../written.ts'
 
-/** The fields of a recorded call that the scorers read. Only an `ok` call has done anything. */
+/** The fields of a recorded call that the scorers read. Only an `ok` call took effect. */
 export type ScoredCall = Pick<TrajectoryCall, 'tool' | 'arguments' | 'outcome' | 'output'>
 
-/** Which calls to look for; what is left out may be anything. */
+/** A pattern for calls; omitted properties match anything. */
 export interface CallPattern {
   readonly tool?: string
-  /** Fields that the arguments must have, with the values they must have there; further fields do not matter. */
+  /** Fields that the arguments must have, with their values; other fields do not matter. */
   readonly arguments?: Readonly<Record<string, unknown>>
 }
 
 /**
- * Says whether a trajectory has a successful call of this tool with arguments like these. Fields are compared as JSON
- * values, objects within them as wholes, in any order of keys; arguments may be an object or its JSON text. Never throws.
+ * Whether a trajectory has a successful call that matches a pattern. Fields are compared as JSON values, in any order of
+ * keys; nested objects must be equal. Recorded arguments may be an object or JSON text. Never throws.
  *
- * @example usedTool(trajectory, { arguments: { path: 'ACME/2014/page_15' } }) // was this page read, by whatever tool?
+ * @example usedTool(trajectory, { arguments: { path: 'ACME/2014/page_15' } }) // was this page read, by any tool?
  */
 export function usedTool(calls: readonly ScoredCall[], pattern: CallPattern): boolean {
   return calls.some(

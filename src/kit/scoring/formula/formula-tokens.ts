@@ -1,9 +1,9 @@
-/** A word of a formula, and where it begins, counted in UTF-16 units from 0. */
+/** A token of a formula. `at` is its position in UTF-16 units, from 0. */
 export type Token =
   | { readonly kind: 'number'; readonly at: number; readonly text: string; readonly value: number }
   | { readonly kind: 'name' | 'sign' | 'end'; readonly at: number; readonly text: string }
 
-/** Thrown inside the reading of a formula: the message says what is wrong, `at` where. */
+/** A syntax error in a formula; `at` is its position. */
 export class FormulaError extends Error {
   override readonly name = 'FormulaError'
   readonly at: number
@@ -19,8 +19,8 @@ const namePattern = /[\p{L}_][\p{L}\p{N}_]*/uy
 const space = /\s*/uy
 
 /**
- * Cuts a formula into numbers (`2`, `.5`, `1e-3`), names and signs, with an end after the last. Throws a
- * {@link FormulaError} at a character that is none of them, and at a number too large to be finite.
+ * Splits a formula into numbers (`2`, `.5`, `1e-3`), names and signs, followed by an end token. Throws a
+ * {@link FormulaError} for any other character and for a number that is not finite.
  */
 export function tokensOf(formula: string): Token[] {
   const tokens: Token[] = []
@@ -38,7 +38,7 @@ function tokenAt(formula: string, at: number): Token {
   const number = match(numberPattern, formula, at)
   if (number !== undefined) {
     const value = Number(number)
-    if (!Number.isFinite(value)) throw new FormulaError(`${number} is too large a number`, at)
+    if (!Number.isFinite(value)) throw new FormulaError(`${number} is too large`, at)
     return { kind: 'number', at, text: number, value }
   }
   const name = match(namePattern, formula, at)
@@ -46,7 +46,7 @@ function tokenAt(formula: string, at: number): Token {
   const sign = String.fromCodePoint(formula.codePointAt(at) ?? 0)
   if (formula.startsWith('**', at)) throw new FormulaError('a power is written "^", not "**"', at)
   if ('+-*/^(),'.includes(sign)) return { kind: 'sign', at, text: sign }
-  throw new FormulaError(`"${sign}" has no meaning in a formula`, at)
+  throw new FormulaError(`"${sign}" is not allowed in a formula`, at)
 }
 
 function match(pattern: RegExp, formula: string, at: number): string | undefined {
@@ -58,7 +58,7 @@ function skip(formula: string, at: number): number {
   return at + (match(space, formula, at)?.length ?? 0)
 }
 
-/** How a token is told to a person. */
-export function told(token: Token): string {
+/** A token as it is quoted in messages. */
+export function quoted(token: Token): string {
   return token.kind === 'end' ? 'the end' : `"${token.text}"`
 }

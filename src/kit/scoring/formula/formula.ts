@@ -1,8 +1,8 @@
-import { FormulaError, type Token, tokensOf, told } from './formula-tokens.ts'
+import { FormulaError, quoted, type Token, tokensOf } from './formula-tokens.ts'
 
-/** One step of a formula in postfix order: push a number, push a variable, or replace the last `takes` by one. */
+/** A step of a formula in postfix order: push a number, push a variable, or replace the last `takes` numbers by a result. */
 export type FormulaStep =
-  | { readonly kind: 'number'; readonly value: number /** As it is written. */; readonly text: string }
+  | { readonly kind: 'number'; readonly value: number; readonly text: string }
   | { readonly kind: 'variable'; readonly name: string; readonly at: number }
   | {
       readonly kind: 'apply'
@@ -12,22 +12,22 @@ export type FormulaStep =
       readonly apply: (...numbers: number[]) => number
     }
 
-/** A formula that was read: run it with `evaluateFormula`. */
+/** A parsed formula; see {@link evaluateFormula}. */
 export interface Formula {
   readonly steps: readonly FormulaStep[]
-  /** The variables that it uses, each once, in the order of their first use. */
+  /** The variables of the formula, each once, in order of first use. */
   readonly variables: readonly string[]
 }
 
-/** Why a formula cannot be read or has no value, and where, counted in UTF-16 units from 0. */
+/** Why a formula is invalid or has no value. `at` is the position in UTF-16 units, from 0. */
 export interface FormulaProblem {
   readonly message: string
   readonly at: number
 }
 
-/** A function of a formula: how many numbers it takes, and what it makes of them. */
+/** A function of a formula. */
 interface FormulaFunction {
-  /** Undefined for one or more. */
+  /** The number of arguments; undefined for one or more. */
   readonly takes: number | undefined
   readonly apply: (...numbers: number[]) => number
 }
@@ -50,7 +50,7 @@ const formulaFunctions: ReadonlyMap<string, FormulaFunction> = new Map([
 
 type Operator = (left: number, right: number) => number
 
-/** The signs that stand between two numbers, by how tightly they bind. */
+/** The operators, by precedence. */
 const operators = {
   sums: new Map<string, Operator>([
     ['+', (left, right) => left + right],
@@ -67,13 +67,13 @@ const operators = {
 /** The longest formula, in UTF-16 units. */
 export const longestFormula = 10_000
 
-/** So many parentheses, signs and powers may stand inside one another. */
+/** The maximum nesting depth of parentheses, signs and powers. */
 const deepest = 100
 
 /**
- * Reads the formula of a multi grader: `+ - * / ^`, parentheses, `min max abs floor ceil exp sqrt log`, decimal numbers,
- * and the given variables. `^` groups to the right and binds tighter than a minus before it: `-2^2` is -4, `2^-1` is 0.5.
- * A name before a parenthesis is a function, any other a variable. Time and memory are in proportion to the length.
+ * Parses the formula of a multi grader: `+ - * / ^`, parentheses, `min max abs floor ceil exp sqrt log`, decimal numbers,
+ * and the given variables. `^` is right-associative and binds tighter than a unary minus: `-2^2` is -4, `2^-1` is 0.5. A
+ * name before a parenthesis is a function, any other is a variable. Linear in the length.
  *
  * @see https://platform.openai.com/docs/guides/graders (Multigraders)
  * @example parseFormula('(name + email) / 2', ['name', 'email'])
@@ -84,7 +84,7 @@ export function parseFormula(
 ): { readonly ok: true; readonly formula: Formula } | { readonly ok: false; readonly problem: FormulaProblem } {
   try {
     if (text.length > longestFormula) {
-      throw new FormulaError(`a formula may have ${longestFormula} characters`, longestFormula)
+      throw new FormulaError(`a formula must have at most ${longestFormula} characters`, longestFormula)
     }
     return { ok: true, formula: read(tokensOf(text), new Set(variables)) }
   } catch (error) {
@@ -106,7 +106,7 @@ function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
     return token
   }
   const expect = (sign: string, where: string) => {
-    if (!isSign(sign)) throw new FormulaError(`expected ${where}, found ${told(peek())}`, peek().at)
+    if (!isSign(sign)) throw new FormulaError(`expected ${where}, found ${quoted(peek())}`, peek().at)
     next += 1
   }
   const emit = ({ text, at }: Token, takes: number, apply: (...numbers: number[]) => number) =>
@@ -147,7 +147,7 @@ function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
     else if (token.text === '(') {
       sum(depth + 1)
       expect(')', '")" or an operator')
-    } else throw new FormulaError(`expected a number, a name or "(", found ${told(token)}`, token.at)
+    } else throw new FormulaError(`expected a number, a name or "(", found ${quoted(token)}`, token.at)
   }
   const variable = ({ text, at }: Token) => {
     if (!known.has(text)) throw new FormulaError(`there is no grader "${text}", ${listed('only', known)}`, at)
@@ -175,7 +175,8 @@ function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
     emit(token, count, called.apply)
   }
   sum(0)
-  if (peek().kind !== 'end') throw new FormulaError(`expected an operator or the end, found ${told(peek())}`, peek().at)
+  if (peek().kind !== 'end')
+    throw new FormulaError(`expected an operator or the end, found ${quoted(peek())}`, peek().at)
   return { steps, variables: [...used] }
 }
 
@@ -186,11 +187,10 @@ function listed(only: string, names: Iterable<string>): string {
 }
 
 /**
- * The value of a formula for the scores of its variables.
+ * Evaluates a formula for the scores of its variables.
  *
- * Every number on the way must be finite: `min(1, 1 / 0)` has no value, where JavaScript would say 1, because Python,
- * which runs these formulas elsewhere, stops there too. A variable without a finite score is a problem as well. The
- * value is never -0.
+ * Every intermediate result must be finite: `min(1, 1 / 0)` is an error, as in Python, which evaluates these formulas
+ * elsewhere. A variable without a finite score is an error too. The value is never -0.
  *
  * @example evaluateFormula(formula, new Map([['name', 0.8], ['email', 1]])) // { ok: true, value: 0.9 }
  */

@@ -1,13 +1,13 @@
-/** As many bits of a 32-bit integer as can be added twice, with a carry, without leaving 32 bits. */
+/** The number of bits per word that can be added with a carry without overflowing 32 bits. */
 const bits = 30
 const all = 2 ** bits - 1
 
 /**
  * The length of the longest common subsequence of two lists; elements are equal as `Map` keys are.
  *
- * Source: Hyyrö, "Bit-parallel LCS-length computation revisited", 2004: 30 cells of the table at a time, and only what lies
- * between an equal beginning and an equal end. Time grows with the product of the lengths (two lists of 30,000: about
- * a tenth of a second): the caller caps them.
+ * Source: Hyyrö, "Bit-parallel LCS-length computation revisited", 2004: 30 cells of the table at a time, without the common
+ * prefix and suffix. Time grows with the product of the lengths (two lists of 30,000: about a tenth of a second), so the
+ * caller must limit them.
  *
  * @example commonLength([...'brown'], [...'bear']) // 2
  */
@@ -46,7 +46,7 @@ function countCommon<Element>(one: readonly Element[], other: readonly Element[]
   return common
 }
 
-/** Where an element stands in a list, as bits. */
+/** The positions of an element in a list, as a bit mask. */
 function maskOf<Element>(list: readonly Element[], words: number) {
   const places = new Map<Element, number[]>()
   for (const [at, element] of list.entries()) {
@@ -68,7 +68,7 @@ function maskOf<Element>(list: readonly Element[], words: number) {
     const known = kept.get(element)
     if (known !== undefined) return known
     if (16 * mine.length >= words) {
-      // At most 480 elements are this frequent; masks for all of them would take the product of the lengths in memory.
+      // At most 480 elements are this frequent; caching masks for all elements would take quadratic memory.
       const mask = draw(new Int32Array(words), mine)
       kept.set(element, mask)
       return mask

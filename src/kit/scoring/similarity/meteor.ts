@@ -3,23 +3,23 @@ import { longestCounted, tooLong } from '../score.ts'
 import { stem } from './porter.ts'
 import { splitWords } from './words.ts'
 
-/** How much more recall counts than precision: the harmonic mean's weight of recall. */
+/** The weight of recall in the harmonic mean. */
 const recallWeight = 0.9
-/** What a candidate loses, at most, for saying the reference's words in another order. */
+/** The maximum penalty for another order of words. */
 const orderWeight = 0.5
 
 /**
- * METEOR of one text against one reference, as NLTK's `meteor_score` has it with its default weights but without
- * WordNet: words are paired that are equal but for case, then those with the same stem; synonyms are not known. The score
- * is the mean of precision and recall (recall counts nine times), less up to half for the number of chunks that the pairs
- * fall into. Words are what lies between white space, so punctuation counts.
+ * METEOR of a text against one reference, like NLTK's `meteor_score` with default weights but without WordNet: words are
+ * matched if they are equal ignoring case, then if they have the same stem; synonyms are not supported. The score is the
+ * harmonic mean of precision and recall (recall has nine times the weight), reduced by up to half for fragmented matches.
+ * Words are separated by white space; punctuation counts.
  *
- * Source: Banerjee and Lavie, "METEOR: an automatic metric for MT evaluation", ACL 2005. Words are paired as NLTK does,
- * from the end, each with the last one that is free, which is not always the pairing with the fewest chunks.
+ * Source: Banerjee and Lavie, "METEOR: an automatic metric for MT evaluation", ACL 2005. Words are matched as in NLTK, from
+ * the end, each with the last free one, which does not always give the fewest chunks.
  *
- * An equal text of n words scores 1 − 0.5/n³: never quite 1, and a single right word no more than 0.5. Not symmetric. An
- * empty candidate or reference, or both: 0. `parts` are `precision` and `recall` from 0 to 1 and `chunks`, a count. A
- * candidate of more than 200,000 characters scores 0; such a reference throws a RangeError.
+ * An equal text of n words scores 1 − 0.5/n³, so a single right word scores 0.5. Not symmetric. An empty candidate or
+ * reference scores 0. `parts` are `precision` and `recall` from 0 to 1 and `chunks`, a count. A candidate of more than
+ * 200,000 characters scores 0; such a reference throws a RangeError.
  *
  * @example scoreMeteor('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair').score // 0.375
  */
@@ -40,7 +40,7 @@ export function scoreMeteor(candidate: string, reference: string): Score {
   return { score: mean * (1 - orderWeight * (chunks / matched) ** 3), reason, parts }
 }
 
-/** For each of our words the place of its partner among theirs, or undefined. */
+/** For each word of ours, the index of the matched word of theirs. */
 function pair(ours: readonly string[], theirs: readonly string[]): readonly (number | undefined)[] {
   const partners: (number | undefined)[] = ours.map(() => undefined)
   const taken = new Set<number>()
@@ -64,7 +64,7 @@ function pair(ours: readonly string[], theirs: readonly string[]): readonly (num
   return partners
 }
 
-/** Runs of neighbours in both texts. */
+/** Counts the runs of matches that are adjacent in both texts. */
 function countChunks(partners: readonly (number | undefined)[]): number {
   return partners.filter((partner, at) => partner !== undefined && partners[at - 1] !== partner - 1).length
 }

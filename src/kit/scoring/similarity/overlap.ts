@@ -6,17 +6,16 @@ import { countGrams, splitWords } from './words.ts'
 const longestGram = 4
 
 /**
- * BLEU of one text against one reference, as NLTK's `sentence_bleu` has it without smoothing: the geometric mean of the
- * shares of the candidate's 1- to 4-grams that the reference has, times exp(1 − r/c) for a candidate of c words that is
- * shorter than the reference's r. Words are what lies between white space; case and punctuation count.
+ * BLEU of a text against one reference, like NLTK's `sentence_bleu` without smoothing: the geometric mean of the precisions
+ * of 1- to 4-grams, times exp(1 − r/c) if the candidate's c words are fewer than the reference's r. Words are separated by
+ * white space; case and punctuation count.
  *
- * Source: Papineni et al., "BLEU: a method for automatic evaluation of machine translation", ACL 2002. NLTK says some
- * 1e-155 where an n-gram length has nothing in common; here that is 0.
+ * Source: Papineni et al., "BLEU: a method for automatic evaluation of machine translation", ACL 2002. If no n-gram of one
+ * length matches, the score is 0, where NLTK returns about 1e-155.
  *
- * Without four words in a row that agree it is 0, so a short answer cannot score, not even one that equals its
- * reference: for those use {@link scoreGleu}. An empty candidate or reference, or both: 0. `parts` are the four shares,
- * `precision1` … `precision4`, and `brevity`, all from 0 to 1. A candidate of more than 200,000 characters scores 0; such
- * a reference throws a RangeError.
+ * A text without four matching words in a row scores 0, even a shorter one that equals the reference: use
+ * {@link scoreGleu} for short answers. An empty candidate or reference scores 0. `parts` are `precision1` … `precision4` and
+ * `brevity`, from 0 to 1. A candidate of more than 200,000 characters scores 0; such a reference throws a RangeError.
  *
  * @example scoreBleu('the quick brown fox jumps', 'the quick brown fox jumped').score // 0.6687
  */
@@ -42,14 +41,13 @@ function reasonOf(ours: number, theirs: number): string {
 }
 
 /**
- * GLEU of one text against one reference, as NLTK's `sentence_gleu` has it: of all 1- to 4-grams of both texts, those in
- * common, divided by the number in whichever text has more; that is the lesser of precision and recall. Unlike BLEU it is
- * made for single sentences, and an equal text scores 1 however short. Words are what lies between white space; case and
- * punctuation count. Symmetric.
+ * GLEU of a text against one reference, like NLTK's `sentence_gleu`: the lesser of precision and recall over all 1- to
+ * 4-grams. Unlike BLEU it is designed for single sentences, and an equal text scores 1 however short. Words are separated
+ * by white space; case and punctuation count. Symmetric.
  *
  * Source: Wu et al., "Google's neural machine translation system", 2016, section 8.2.
  *
- * An empty candidate or reference, or both: 0. `parts` are `precision` and `recall`. A candidate of more than 200,000
+ * An empty candidate or reference scores 0. `parts` are `precision` and `recall`. A candidate of more than 200,000
  * characters scores 0; such a reference throws a RangeError.
  *
  * @example scoreGleu('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair').score // 3 of 14: 0.2143
@@ -74,19 +72,19 @@ export function scoreGleu(candidate: string, reference: string): Score {
   }
 }
 
-/** Runs of 1 to 5 words, or the longest common subsequence. */
+/** The length of the n-grams, or `L` for the longest common subsequence. */
 export type RougeKind = 1 | 2 | 3 | 4 | 5 | 'L'
 
 /**
- * ROUGE of one text against one reference, the F1 that Google's `rouge-score` reports without stemming: how many runs of
- * n words (with multiplicity), or how long a common subsequence of words for `'L'`, the two have in common; twice that,
- * divided by the number in both. A word is a run of the letters a–z and digits, in any case. Symmetric.
+ * ROUGE of a text against one reference: the F1 of Google's `rouge-score` without stemming, over n-grams (with
+ * multiplicity), or over the longest common subsequence of words for `'L'`. A word is a run of the letters a–z and digits,
+ * in any case. Symmetric.
  *
- * Source: Lin, "ROUGE: a package for automatic evaluation of summaries", 2004. ROUGE-L takes a text as one sentence.
+ * Source: Lin, "ROUGE: a package for automatic evaluation of summaries", 2004. ROUGE-L treats a text as one sentence.
  *
- * Accents part words, and a text in another script has none: it scores 0 even against itself, as does a text of fewer
- * than n words. An empty candidate or reference, or both: 0. `parts` are `precision` and `recall`. A candidate of more
- * than 200,000 characters (30,000 for `'L'`) scores 0; such a reference throws a RangeError.
+ * Letters with accents separate words, and a text in another script has no words: it scores 0 even against itself, as does
+ * a text of fewer than n words. An empty candidate or reference scores 0. `parts` are `precision` and `recall`. A candidate
+ * of more than 200,000 characters (30,000 for `'L'`) scores 0; such a reference throws a RangeError.
  *
  * @example scoreRouge('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair', 2).score // 0.25
  */

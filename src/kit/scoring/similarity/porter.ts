@@ -1,4 +1,4 @@
-/** `from>to`, one after the other; the first whose left side ends the word decides, whether it may be applied or not. */
+/** Parses rules of the form `suffix>replacement`. The first rule whose suffix matches decides, even if it cannot apply. */
 const rules = (text: string) =>
   text.split(' ').map((rule) => {
     const [suffix = '', replacement = ''] = rule.split('>')
@@ -22,14 +22,14 @@ const fourth = rules(
 )
 
 /**
- * The stem of an English word in lower case, by Porter's algorithm with the extensions that NLTK's `PorterStemmer` has: a
- * list of irregular words, y after a consonant becomes i, dies → die, -fully and -ally lose both endings.
+ * The stem of an English word in lower case, by Porter's algorithm with the extensions of NLTK's `PorterStemmer`: a list of
+ * irregular words, y after a consonant becomes i, dies → die, -fully and -ally lose both endings.
  *
- * Source: M. F. Porter, "An algorithm for suffix stripping", 1980. Not the package `stemmer`, which has the original
- * algorithm: of 17,308 words 276 come out otherwise than in NLTK, and some that belong together do not meet (cry and
- * cries, careful and carefully).
+ * Source: M. F. Porter, "An algorithm for suffix stripping", 1980. The package `stemmer` implements the original algorithm:
+ * it differs from NLTK for 276 of 17,308 words, and gives some related words different stems (cry and cries, careful and
+ * carefully).
  *
- * Never throws; what is no English word comes back as some text.
+ * Never throws; the result for other text is unspecified.
  *
  * @example stem('generously') // 'gener'
  */
@@ -59,7 +59,7 @@ function withoutTense(word: string): string {
 }
 
 function withoutDouble(word: string): string {
-  // What -ally leaves may end in one of the suffixes again: conditionally, conditional, condition.
+  // The stem of -ally may end in another suffix: conditionally, conditional, condition.
   if (word.endsWith('alli') && measure(word.slice(0, -4)) > 0) return withoutDouble(word.slice(0, -2))
   if (word.endsWith('logi')) return measure(word.slice(0, -3)) > 0 ? word.slice(0, -1) : word
   return replace(word, double)
@@ -98,12 +98,12 @@ function shape(word: string): string {
   return letters
 }
 
-/** How often vowels are followed by consonants. */
+/** The number of vowel-consonant sequences. */
 function measure(word: string): number {
   return shape(word).split('vc').length - 1
 }
 
-/** Whether a word ends as hop, hil and at do: there a silent e is missing, or belongs. */
+/** Whether a word ends in a short syllable, such as hop, hil or at, which takes a silent e. */
 function endsShort(word: string): boolean {
   return (/cvc$/u.test(shape(word)) && !/[wxy]$/u.test(word)) || shape(word) === 'vc'
 }

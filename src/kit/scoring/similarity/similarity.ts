@@ -5,12 +5,12 @@ import { partRatio, wordsPartRatio, wordsRatio } from './word-ratios.ts'
 import { codesOf } from './words.ts'
 
 /**
- * How alike two texts are, character by character (code point by code point): twice the length of their longest common
- * subsequence, divided by both lengths. That is 1 less the normalised Indel distance, RapidFuzz's `ratio` divided by 100.
- * Symmetric. White space, case and punctuation count.
+ * The similarity of two texts by code point: twice the length of their longest common subsequence, divided by the sum of
+ * their lengths. That is 1 minus the normalized Indel distance, RapidFuzz's `ratio` divided by 100. Symmetric. White space,
+ * case and punctuation count.
  *
- * Two empty texts: 1; one: 0. `parts` has `common`, a count of characters. A candidate of more than 30,000 characters
- * scores 0; such a reference throws a RangeError.
+ * Two empty texts score 1, one empty text 0. `parts` has `common`, a number of characters. A candidate of more than 30,000
+ * characters scores 0; such a reference throws a RangeError.
  *
  * @example scoreRatio('fuzzy wuzzy was a bear', 'fuzzy wuzzy had no hair').score // 34/45: 0.7556
  */
@@ -27,31 +27,32 @@ export function scoreRatio(candidate: string, reference: string): Score {
   }
 }
 
-/** Comparing a text with all parts of another takes more than comparing two whole ones: a tenth of a second at worst. */
+/** Comparing a text with all parts of another is slower: it takes up to a tenth of a second. */
 const longestParted = 5_000
 
-/** What words in any order are worth, compared with the texts as they are. */
+/** The weight of a comparison that ignores the order of words. */
 const anyOrder = 0.95
 
 /**
- * How alike two texts are when it does not matter much in which order, how often, or among what else the words stand:
- * RapidFuzz's `WRatio` divided by 100, without a processor, so case and punctuation count. The best of
+ * The similarity of two texts, largely ignoring the order and repetition of words and additional text: RapidFuzz's `WRatio`
+ * divided by 100, without a processor, so case and punctuation count. The maximum of
  *
  * - `whole`: {@link scoreRatio};
- * - `words`: the words sorted, or the set of words, compared; times 0.95. A text whose words are all in the other: 0.95;
+ * - `words`: 0.95 times the ratio of the sorted words or of the sets of words. 0.95 if all words of one text are in the
+ *   other;
  *
- * or, when one text is at least 1.5 times as long as the other, of `whole`,
+ * or, if one text is at least 1.5 times as long as the other, of `whole` and
  *
- * - `part`: the shorter compared with the part of the longer that is most like it; times 0.9, or 0.6 when one is more
- *   than 8 times as long;
- * - `words`: the same with the words sorted, or those that only one has; times 0.95 on top. A single word in common is
- *   as good as an equal text here.
+ * - `part`: the ratio of the shorter text to the most similar part of the longer one; times 0.9, or 0.6 if one is more than
+ *   8 times as long;
+ * - `words`: the same for the sorted words, or for the words that only one has; also times 0.95. A single common word
+ *   counts like an equal text here.
  *
- * That makes it generous: "the answer is not 5" is worth 0.95 for "5 is the answer". Use it where the answer must be much
- * like the reference anyway. Symmetric. Source: RapidFuzz 3, `fuzz.WRatio`; Tiskin's algorithm for the parts.
+ * It is lenient: "the answer is not 5" scores 0.95 for "5 is the answer". Symmetric. Source: RapidFuzz 3, `fuzz.WRatio`;
+ * Tiskin's algorithm for the parts.
  *
- * An empty candidate or reference, or both: 0, as there. An equal text: 1. A candidate of more than 5,000 characters
- * scores 0; such a reference throws a RangeError.
+ * An empty candidate or reference scores 0, an equal text 1. A candidate of more than 5,000 characters scores 0; such a
+ * reference throws a RangeError.
  *
  * @example scoreWRatio('mets vs braves', 'braves vs mets').score // 0.95
  */
@@ -71,5 +72,5 @@ export function scoreWRatio(candidate: string, reference: string): Score {
 function best(parts: { whole: number; part?: number; words: number }): Score {
   const score = Math.max(parts.whole, parts.part ?? 0, parts.words)
   const how = parts.whole === score ? 'as a whole' : parts.part === score ? 'in a part' : 'in the words, in any order'
-  return { score, reason: score === 0 ? 'nothing in common' : `most alike ${how}`, parts }
+  return { score, reason: score === 0 ? 'nothing in common' : `most similar ${how}`, parts }
 }

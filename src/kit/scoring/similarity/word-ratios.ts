@@ -2,8 +2,8 @@ import { commonLength } from './common-length.ts'
 import { codesOf, splitWords } from './words.ts'
 
 /**
- * How alike the shorter text is to the part of the longer that is most like it, from 0 to 1: RapidFuzz's `partial_ratio`
- * divided by 100. Two empty texts: 1; one: 0.
+ * The similarity of the shorter text to the most similar part of the longer one, from 0 to 1: RapidFuzz's `partial_ratio`
+ * divided by 100. 1 for two empty texts, 0 for one.
  */
 export function partRatio(one: string, other: string): number {
   const [shorter = [], longer = []] = [codesOf(one), codesOf(other)].sort((some, more) => some.length - more.length)
@@ -13,8 +13,8 @@ export function partRatio(one: string, other: string): number {
 }
 
 /**
- * How alike the words of two texts are, whatever their order, from 0 to 1: RapidFuzz's `token_ratio` divided by 100, the
- * better of `token_sort_ratio` (the words sorted) and `token_set_ratio` (each word once; what both have counts as equal).
+ * The similarity of the words of two texts in any order, from 0 to 1: RapidFuzz's `token_ratio` divided by 100, the maximum
+ * of `token_sort_ratio` (sorted words) and `token_set_ratio` (sets of words).
  */
 export function wordsRatio(one: string, other: string): number {
   const [ours, theirs] = [splitWords(one), splitWords(other)]
@@ -28,7 +28,7 @@ function setRatio(ours: ReadonlySet<string>, theirs: ReadonlySet<string>): numbe
   const [mine, yours] = [joined(without(ours, theirs)), joined(without(theirs, ours))]
   const shared = joined([...ours].filter((word) => theirs.has(word))).length
   if (shared > 0 && (mine.length === 0 || yours.length === 0)) return 1
-  // The texts compared are the shared words, these followed by mine, and these followed by yours.
+  // Compares three texts: the shared words, these followed by mine, and these followed by yours.
   const gap = shared === 0 ? 0 : 1
   const lengths = 2 * (shared + gap) + mine.length + yours.length
   const both = 1 - distance(mine, yours) / lengths
@@ -38,8 +38,8 @@ function setRatio(ours: ReadonlySet<string>, theirs: ReadonlySet<string>): numbe
 }
 
 /**
- * How alike the words of the shorter text are to a part of the longer's, whatever their order, from 0 to 1: RapidFuzz's
- * `partial_token_ratio` divided by 100. A single word in common: 1.
+ * The similarity of the words of the shorter text to a part of the longer one, in any order, from 0 to 1: RapidFuzz's
+ * `partial_token_ratio` divided by 100. 1 for a single common word.
  */
 export function wordsPartRatio(one: string, other: string): number {
   const [ours, theirs] = [splitWords(one), splitWords(other)]
@@ -67,7 +67,7 @@ function sorted(words: readonly string[]): string {
   return [...words].sort(byCodePoint).join(' ')
 }
 
-/** Python sorts by code point; JavaScript by UTF-16 unit puts 😀 before ﬁ. */
+/** As Python sorts. JavaScript sorts by UTF-16 unit, which puts 😀 before ﬁ. */
 function byCodePoint(one: string, other: string): number {
   const [ours, theirs] = [codesOf(one), codesOf(other)]
   const at = ours.findIndex((code, place) => code !== theirs[place])
@@ -75,13 +75,12 @@ function byCodePoint(one: string, other: string): number {
 }
 
 /**
- * How alike the whole of one list is to the part of another that is most like it, from 0 to 1: of all parts of `longer`
- * as long as `shorter`, all shorter beginnings and all shorter endings, the greatest 2·common/(length + length), where
- * `common` is the length of the longest common subsequence. 0 when a list is empty. `shorter` is not to be longer.
+ * The similarity of a list to the most similar part of another, from 0 to 1: the maximum of 2·common/(length + length) over
+ * all parts of `longer` with the length of `shorter` and all shorter prefixes and suffixes, where `common` is the length of
+ * the longest common subsequence. 0 if a list is empty. `shorter` must not be longer than `longer`.
  *
- * Source: Tiskin, "Semi-local string comparison", 2013. Threads combed once through the table of the two lists tell what
- * one has in common with *every* part of the other, so the time grows with the product of the lengths, not with that
- * times the number of parts. The caller caps the lengths.
+ * Source: Tiskin, "Semi-local string comparison", 2013. One pass of seaweed combing gives the common length for *every*
+ * part, so the time is quadratic and not cubic. The caller must limit the lengths.
  *
  * @example bestWindow([1, 2], [0, 1, 2, 3]) // 1
  */
@@ -91,7 +90,7 @@ export function bestWindow(shorter: readonly number[], longer: readonly number[]
   const starts = combThreads(shorter, longer)
   const ends = new Map<number, number>()
   for (const [end, start] of starts.entries()) ends.set(start, end)
-  // Each thread that starts and ends within the part is a column of it where the common subsequence does not grow.
+  // Each thread that starts and ends within a part is a column in which the common subsequence does not grow.
   let threads = 0
   let best = 0
   for (let place = 1; place < longer.length + width; place += 1) {
@@ -105,7 +104,7 @@ export function bestWindow(shorter: readonly number[], longer: readonly number[]
   return best
 }
 
-/** For each column of `across`, the column where the thread that leaves the table there came in; negative: a row. */
+/** For each column of `across`, the column where the thread that ends there starts; negative for a row. */
 function combThreads(down: readonly number[], across: readonly number[]): Int32Array {
   const columns = Int32Array.from(across)
   const threads = Int32Array.from(across, (_, at) => at)
@@ -113,8 +112,8 @@ function combThreads(down: readonly number[], across: readonly number[]): Int32A
     let coming = -1 - row
     for (let at = 0; at < columns.length; at += 1) {
       const falling = threads[at] ?? 0
-      // Two threads cross once: where the elements are equal, or they have crossed before, each takes the other's way.
-      // No branch, because no processor could foresee it: three times as fast for texts of few letters.
+      // Two threads cross at most once: they bounce if the elements are equal or they have crossed before. Branchless,
+      // because the branch is unpredictable: three times as fast for texts with few distinct letters.
       const turn = -(Number(element === columns[at]) | Number(coming > falling)) & (coming ^ falling)
       threads[at] = falling ^ turn
       coming ^= turn

@@ -1,22 +1,21 @@
-/** What Python's `str.split()` takes for white space: the reference implementations are written in Python. */
+/** White space as in Python's `str.split()`, which the reference implementations use. */
 const white = new RegExp(`[\\p{White_Space}${String.fromCharCode(0x1c)}-${String.fromCharCode(0x1f)}]+`, 'u')
 
-/** The words of a text as Python's `str.split()` finds them: punctuation stays with its word, no word is empty. */
+/** Splits a text at white space like Python's `str.split()`. */
 export function splitWords(text: string): string[] {
   return text.split(white).filter((word) => word !== '')
 }
 
-/** How many n-grams of one length two lists of words have. */
+/** The numbers of n-grams of one length in two lists of words. */
 export interface GramCounts {
-  /** In both; an n-gram that one has three times and the other twice counts twice. */
+  /** In both, with multiplicity: an n-gram that occurs three times in one and twice in the other counts twice. */
   readonly shared: number
   readonly candidate: number
   readonly reference: number
 }
 
 /**
- * Counts the n-grams of two lists of words, for every length from 1 to `longest`: the first element is for single words.
- * Takes time by the lengths of the lists, not by their product.
+ * Counts the n-grams of two lists of words for every length from 1 to `longest`. Linear in the lengths of the lists.
  *
  * @example countGrams(['a', 'b'], ['a', 'c'], 2)[0] // { shared: 1, candidate: 2, reference: 2 }
  */
@@ -32,7 +31,7 @@ export function countGrams(
   for (let length = 1; length <= longest; length += 1) {
     const [ours = [], theirs = []] = grams
     counts.push({ shared: countShared(ours, theirs), candidate: ours.length, reference: theirs.length })
-    // An n-gram is named by the one that is a word shorter and the word that follows it, so that no text is joined.
+    // An n-gram is identified by its (n-1)-gram and its last word, which avoids joining strings.
     const longer = new Map<number, number>()
     grams = grams.map((list, side) =>
       list.slice(0, -1).map((gram, at) => nameOf(longer, gram * names.size + (words[side]?.[at + length] ?? 0))),
@@ -41,7 +40,7 @@ export function countGrams(
   return counts
 }
 
-/** A small number for each different key, in the order of their first appearance. */
+/** A sequential number for each distinct key. */
 function nameOf<Key>(names: Map<Key, number>, key: Key): number {
   const known = names.get(key)
   if (known !== undefined) return known
@@ -62,7 +61,7 @@ function countShared(ours: readonly number[], theirs: readonly number[]): number
   return shared
 }
 
-/** The code points of a text: what the reference implementations call its characters. */
+/** The code points of a text, which are the characters of the reference implementations. */
 export function codesOf(text: string): readonly number[] {
   return Array.from(text, (character) => character.codePointAt(0) ?? 0)
 }

@@ -27,10 +27,10 @@ describe('Python code without comments and strings', () => {
   ])('%j is %j', (text, code) => expect(codeOf(text)).toBe(code))
 
   it.each([
-    ["a = 'x", 'without an end'],
-    ["a = 'x\ny'", 'without an end'],
-    ["a = '''x''", 'without an end'],
-    [`f'{"'"}'; exec(x) #"`, 'within'],
+    ["a = 'x", 'an unclosed string'],
+    ["a = 'x\ny'", 'an unclosed string'],
+    ["a = '''x''", 'an unclosed string'],
+    [`f'{"'"}'; exec(x) #"`, 'a quote within'],
   ])('%j cannot be read: %s', (text, reason) => expect(codeOf(text)).toContain(reason))
 
   it('keeps the text of strings on request, but no comments', () =>

@@ -4,7 +4,7 @@ import { finalAnswer } from '../../../../src/kit/scoring/final-answer.ts'
 
 const one = (answer: string) => ({ found: 'one', answer })
 const none = (reason: string) => ({ found: 'none', reason })
-const noForm = none('no answer in the form that was asked for')
+const noForm = none('no answer in the requested form')
 
 describe('reasoning that is sent along', () => {
   it.each([
@@ -27,7 +27,7 @@ describe('reasoning that is sent along', () => {
   })
 
   it('without an end is all there is', () => {
-    expect(finalAnswer('<think>7 * 2 = 14', { reasoning: true })).toEqual(none('the reasoning has no end'))
+    expect(finalAnswer('<think>7 * 2 = 14', { reasoning: true })).toEqual(none('the reasoning is not closed'))
     expect(finalAnswer('<think>7 * 2</think>  ', { reasoning: true })).toEqual(none('empty answer'))
     expect(finalAnswer('', {})).toEqual(none('empty answer'))
   })

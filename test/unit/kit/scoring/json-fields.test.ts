@@ -22,7 +22,7 @@ describe('a JSON answer, field by field', () => {
     expect(scoreFields({ a: 1, b: 2 }, { a: 1 }).score).toBe(1)
     expect(scoreFields({ a: 1, b: { c: 2, d: {} } }, { a: 1 }, { strict: true })).toEqual({
       score: 1 / 3,
-      reason: '1 of 1 fields right, 2 too many',
+      reason: '1 of 1 fields right, 2 extra',
       parts: { right: 1, wrong: 0, missing: 0, extra: 2 },
     })
   })

@@ -89,11 +89,11 @@ describe('the reason of a score', () => {
     ['5', '5-6', 'one number, not a range'],
     ['up 5', '5 decrease', 'the other direction'],
     ['up 5 down', '5', 'both directions'],
-    ['decrease of -5', '-5', 'a direction and a sign that contradicts it'],
+    ['decrease of -5', '-5', 'the sign contradicts the direction'],
     ['NaN', '5', 'not a finite number'],
     ['6', '5', 'differs by 20% from the reference 5'],
     ['no', 'yes', 'is not the reference yes'],
-    ['5', ' ', 'no answer can be right: the reference is empty'],
+    ['5', ' ', 'unusable reference: the reference is empty'],
     ['$5', '$5', 'equals the reference $5'],
   ])('for %j against %j is short and in words', (answer, reference, reason) => {
     expect(scoreNumber(answer, reference).reason).toBe(reason)

@@ -36,7 +36,7 @@ describe('a pattern', () => {
     for (const pattern of ['(', '(a)\\1', '(?=a)', 'a{1001}', '[z-a]', '*']) {
       expect(() => scorePattern('a', pattern)).toThrow(SyntaxError)
     }
-    expect(() => scorePattern('a', '(a)\\1')).toThrow('not a pattern that runs in linear time')
+    expect(() => scorePattern('a', '(a)\\1')).toThrow('not valid RE2 syntax')
     expect(() => scorePattern('a', 'a'.repeat(1_001))).toThrow(RangeError)
   })
 

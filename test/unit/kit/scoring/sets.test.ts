@@ -10,7 +10,7 @@ describe('a set of codes', () => {
   it('scores the F1 of precision and recall', () => {
     expect(scoreSet(['E11.9', 'I10', 'I10'], ['E11.9', 'Z79.4', 'N18.3'])).toEqual({
       score: 0.4,
-      reason: '1 of 3 right, 1 too many',
+      reason: '1 of 3 right, 1 extra',
       parts: { precision: 1 / 2, recall: 1 / 3, right: 1, missing: 2, extra: 1 },
     })
   })
@@ -29,7 +29,7 @@ describe('a set of codes', () => {
     expect(scoreSet(guesses.slice(0, 4), ['a', 'b'], { most: 2 }).score).toBeCloseTo(2 / 3, 12)
     expect(scoreSet(guesses, ['a', 'b'], { most: 2 })).toMatchObject({
       score: 0,
-      reason: 'a list of guesses: 2 of 2 right, 3 too many',
+      reason: 'too many elements: 2 of 2 right, 3 extra',
     })
     expect(scoreSet(['a', 'b'], ['a'], { beta: 0.5, most: 2 }).score).toBeCloseTo(5 / 9, 12)
     expect(scoreSet([], [], { most: 1 }).score).toBe(1)
@@ -37,9 +37,9 @@ describe('a set of codes', () => {
   })
 
   it('says what nothing is worth', () => {
-    expect(scoreSet([], [])).toMatchObject({ score: 1, reason: 'none wanted, none given' })
-    expect(scoreSet(['a'], [])).toMatchObject({ score: 0, reason: 'none wanted, 1 given' })
-    expect(scoreSet([], ['a'])).toMatchObject({ score: 0, reason: '0 of 1 right, 0 too many' })
+    expect(scoreSet([], [])).toMatchObject({ score: 1, reason: 'none expected, none given' })
+    expect(scoreSet(['a'], [])).toMatchObject({ score: 0, reason: 'none expected, 1 given' })
+    expect(scoreSet([], ['a'])).toMatchObject({ score: 0, reason: '0 of 1 right, 0 extra' })
   })
 
   it('is a proper score: symmetric, 1 for the same elements in any order, and F-beta by the book', () => {
@@ -61,7 +61,7 @@ describe('a list in order', () => {
   it('scores what is in the right order', () => {
     expect(scoreOrderedList(['a', 'c', 'b'], ['a', 'b', 'c'])).toEqual({
       score: 2 / 3,
-      reason: '2 in the right order, of 3 given and 3 wanted',
+      reason: '2 in the right order, of 3 given and 3 expected',
       parts: { common: 2, inPlace: 1 },
     })
     expect([scoreOrderedList([], []), scoreOrderedList([], ['a']), scoreOrderedList(['a'], [])]).toMatchObject([

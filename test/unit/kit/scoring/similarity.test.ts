@@ -65,11 +65,11 @@ describe('the ratio of two texts in any order', () => {
   it('says what it was found in', () => {
     expect(scoreWRatio('mets vs braves', 'braves vs mets')).toMatchObject({
       score: 0.95,
-      reason: 'most alike in the words, in any order',
+      reason: 'most similar in the words, in any order',
       parts: { words: 0.95 },
     })
-    expect(scoreWRatio('klmnop', 'abcdefghij klmnop').reason).toBe('most alike in a part')
-    expect(scoreWRatio('klmnop', 'klmnoq').reason).toBe('most alike as a whole')
+    expect(scoreWRatio('klmnop', 'abcdefghij klmnop').reason).toBe('most similar in a part')
+    expect(scoreWRatio('klmnop', 'klmnoq').reason).toBe('most similar as a whole')
     expect(scoreWRatio('x', 'y').reason).toBe('nothing in common')
   })
 })

@@ -23,12 +23,12 @@ describe('the calls that a trajectory has', () => {
   it('are those that were wanted', () => {
     expect(scoreUsed(trajectory, [{ tool: 'search' }, { arguments: { path: 'b' } }])).toEqual({
       score: 1,
-      reason: '2 of 2 wanted calls made',
+      reason: '2 of 2 expected calls',
       parts: { found: 2, wanted: 2 },
     })
     expect(scoreUsed(trajectory, [{ tool: 'search' }, { tool: 'cat', arguments: { path: 'a' } }])).toMatchObject({
       score: 0.5,
-      reason: '1 of 2 wanted calls made, not cat with {"path":"a"}',
+      reason: '1 of 2 expected calls, not cat with {"path":"a"}',
     })
     expect(() => scoreUsed(trajectory, [])).toThrow(RangeError)
   })
@@ -56,7 +56,7 @@ describe('the calls that a trajectory has', () => {
     expect(order('a', 'a', 'a')).toBe(0.5)
     expect(order('', 'a')).toBe(0)
     expect(scoreUsedInOrder(trajectory, [{ tool: 'search' }, { tool: 'cat' }, { tool: 'list' }])).toMatchObject({
-      reason: '2 of 3 steps taken in their order',
+      reason: '2 of 3 steps taken in order',
     })
     for (const count of [0, 101]) expect(() => scoreUsedInOrder([], Array(count).fill({}))).toThrow(RangeError)
   })
@@ -75,7 +75,7 @@ describe('the conduct of a trajectory', () => {
   it('keeps a budget, or does not', () => {
     expect(scoreBudget(trajectory, { calls: 4, tools: { cat: 2, other: 0 } })).toEqual({
       score: 1,
-      reason: 'budget kept',
+      reason: 'within budget',
       parts: { calls: 4, beyond: 0 },
     })
     expect(scoreBudget(trajectory, { calls: 4, tools: { cat: 0 } })).toEqual({
@@ -95,7 +95,7 @@ describe('the conduct of a trajectory', () => {
       reason: '1 of 2 errors unanswered, of list',
       parts: { errors: 2, unanswered: 1 },
     })
-    expect(scoreErrorsAnswered(trajectory.slice(0, 3))).toMatchObject({ score: 1, reason: 'all answered of 1 error' })
+    expect(scoreErrorsAnswered(trajectory.slice(0, 3))).toMatchObject({ score: 1, reason: '1 error, all answered' })
     expect(scoreErrorsAnswered([call('cat'), call('cat', {}, 'refused')]).score).toBe(0)
     expect(scoreErrorsAnswered([])).toMatchObject({ score: 1, reason: 'no error' })
   })

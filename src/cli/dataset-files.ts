@@ -15,7 +15,7 @@ export interface DatasetDeps {
   readonly tools: readonly ToolDefinition[]
 }
 
-/** Adds the options that say which tools the server offers. */
+/** Adds the options for the server's tools. */
 export function toolsOptions<Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) {
   return command
     .option('--tools-from <place>', 'the address of a server, or a JSON file: its tools instead of those in tools/')

@@ -19,7 +19,7 @@ import { findFile, findPlayers, whole } from './options.ts'
 import { rolloutProgress } from './rollout-progress.ts'
 import { exitCodes } from './run-program.ts'
 
-/** What the `setup` of a demo made. */
+/** The result of the `setup` of a demo. */
 export interface DemoSetup {
   /** Environment variables for the server. */
   readonly env?: Readonly<Record<string, string>>
@@ -52,7 +52,7 @@ export function demoCommand(deps: DemoDeps): CommandUnknownOpts {
         'rewards, and leaves the server running.',
     )
     .option('--agents <file>', 'a module that exports `agents` (default: demo/agents.ts)')
-    .option('--dataset <file>', 'JSON Lines, a row an item (default: demo/dataset.jsonl)')
+    .option('--dataset <file>', 'JSON Lines, one item per row (default: demo/dataset.jsonl)')
     .option('--items <n>', 'how many items of the dataset', whole, 20)
     .option('--once', 'stop the server after the rollouts')
     .addHelpText('after', '\nExamples:\n  scorekeeper demo\n  scorekeeper demo --items 5 --once\n')
@@ -108,7 +108,7 @@ async function play(options: PlayedDemo, deps: DemoDeps, stops: Stops): Promise<
   stops.push(async () => setup.close?.())
   const env = { ...given, ...setup.env }
   const dataset = options.dataset ?? setup.dataset ?? findFile(deps.players, 'dataset.jsonl')
-  if (dataset === undefined) throw new Error('give --dataset FILE, JSON Lines with a dataset row a line')
+  if (dataset === undefined) throw new Error('give --dataset FILE, JSON Lines with one dataset row per line')
   const items = await readItems(dataset, options.items)
 
   const key = isOpen(loadConfig(env).auth) ? undefined : randomBytes(24).toString('hex')

@@ -162,7 +162,7 @@ async function playgroundFor(material: CheckMaterial, deps: GraderCommandDeps): 
   })
   say(`${needs.why}: calls are made in rollouts of their own, on a throw-away database`)
   if (needs.skipped.length > 0)
-    say(`${needs.skipped.join(', ')} is external and not called: its labelled outputs stand`)
+    say(`${needs.skipped.join(', ')} is external and not called: its labelled outputs are used`)
   return opened
 }
 
@@ -175,9 +175,7 @@ function withoutDatabase(config: ReturnType<typeof loadConfig>) {
 async function itemsOf(database: ServerDatabase | undefined, name: string, most: number): Promise<readonly CheckRow[]> {
   const items = database === undefined ? [] : await recordedItems(database.sql, most)
   if (items.length > 0) return items.map((item) => ({ item, answers: [] }))
-  throw new Error(
-    `there are no items to check "${name}" with: none is recorded, and there is no items file beside it; use --items`,
-  )
+  throw new Error(`there are no items to check "${name}" with: none is recorded, and it has no items file; use --items`)
 }
 
 async function runSpread(deps: GraderCommandDeps, name: string, options: z.infer<typeof spreadShape>): Promise<number> {

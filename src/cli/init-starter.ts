@@ -23,7 +23,7 @@ export interface StarterPlan {
   readonly replacedFolders: readonly string[]
 }
 
-/** Deletes the example and puts the starter in its place; gives the number of its files and notes for the user. */
+/** Deletes the example and puts the starter in its place; returns the number of its files and notes for the user. */
 export function putStarter(
   root: string,
   { starter, deletedFolders, replacedFolders }: StarterPlan,
@@ -51,7 +51,7 @@ export function putStarter(
 }
 
 /**
- * The text of a starter's file with its paths as they are from the root: `../../` less in each relative path that leaves the
+ * The text of a starter's file with its paths adapted to the root: without `../../` in each relative path that leaves the
  * starter's folder.
  *
  * @param depth how many folders the file is below the starter's
@@ -78,7 +78,7 @@ function removeScripts(path: string, folders: readonly string[]): void {
   writeFileSync(path, lines.join('\n').replace(/,(\n {2}\})/, '$1'))
 }
 
-/** Sorts and formats what was put in place: relative paths are shorter now. Gives a note if the formatter is not installed. */
+/** Formats the new files, whose relative paths are shorter now. Returns a note if the formatter is not installed. */
 function format(root: string, folders: readonly string[]): readonly string[] {
   const biome = join(root, 'node_modules/@biomejs/biome/bin/biome')
   if (!existsSync(biome)) return ['Run `npm install` and then `npm run format`: the import paths have changed.']

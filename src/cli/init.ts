@@ -85,7 +85,7 @@ function checkStarter(root: string, name: string): void {
   const folder = join(root, 'starters')
   if (!existsSync(folder)) {
     throw new InitError(
-      'there is no starters/ folder: init is for a fresh clone of the template, and has been done here',
+      'there is no starters/ folder: init is for a fresh clone of the template, and has already run here',
     )
   }
   const starters = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())

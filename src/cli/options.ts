@@ -10,7 +10,7 @@ export const whole = (text: string): number => {
 }
 
 /** Reads a whole number, 0 or more. */
-export const wholeOrNone = (text: string): number => {
+export const wholeOrZero = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 0 or more.')
   return Number(text)
 }
@@ -61,7 +61,7 @@ export const address = (text: string): string => {
 export const toolArguments = (text: string, before: Readonly<Record<string, unknown>> = {}) => {
   const at = text.indexOf('=')
   try {
-    if (at < 1) throw new Error('there is no =')
+    if (at < 1) throw new Error('no =')
     return { ...before, [text.slice(0, at).trim()]: JSON.parse(text.slice(at + 1)) }
   } catch {
     throw new InvalidArgumentError('It must look like search={"query":"revenue"}.')

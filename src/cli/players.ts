@@ -7,7 +7,7 @@ import { modelAgent } from '../workbench/simulate/model-agent.ts'
 import { createSpending, type Spending } from '../workbench/simulate/spending.ts'
 import { amount, list, whole } from './options.ts'
 
-/** The options that say who plays rollouts. */
+/** The options that select who plays rollouts. */
 export const playersShape = z.object({
   agents: z.string().optional(),
   agent: z.array(z.string()).optional(),
@@ -25,7 +25,7 @@ type PlayersOptions = z.infer<typeof playersShape>
 /** What a model has cost. */
 export type ModelCost = Spending['spent']
 
-/** Adds the options that say who plays rollouts, except `--agents`. */
+/** Adds the options that select who plays rollouts, except `--agents`. */
 export function playersOptions<Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) {
   return command
     .option('--agent <names>', 'only these of its agents, separated by commas', list)
@@ -39,7 +39,7 @@ export function playersOptions<Args extends unknown[], Options extends OptionVal
     .option('--prices <in,out>', 'dollars per million tokens of input and output', (text) => list(text).map(amount))
 }
 
-/** What is contradictory in these options; undefined where nothing is. */
+/** The contradiction in these options; undefined if there is none. */
 export function playersProblem({ maxDollars, prices }: PlayersOptions): string | undefined {
   return maxDollars !== undefined && prices === undefined ? '--max-dollars needs --prices in,out' : undefined
 }

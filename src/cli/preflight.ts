@@ -7,7 +7,7 @@ import { isPublicHost } from '../workbench/preflight/recognise.ts'
 import type { PreflightSettings, PreflightView } from '../workbench/preflight/settings.ts'
 import { totalOf, verdictText } from '../workbench/preflight/verdict.ts'
 import { saysYes } from './ask.ts'
-import { address, amount, header, list, toolArguments, trainerHeaders, whole, wholeOrNone } from './options.ts'
+import { address, amount, header, list, toolArguments, trainerHeaders, whole, wholeOrZero } from './options.ts'
 import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
 import { progressView } from './progress.ts'
 import { exitCodes, interruptible } from './run-program.ts'
@@ -89,7 +89,7 @@ export function preflightCommand(deps: PreflightDeps): CommandUnknownOpts {
     .option('--most <share>', 'the most that a degenerate answer may earn, as a share of the range', amount, 0.25)
     .option('--rate <n>', 'requests a second of the steady load', amount, 50)
     .option('--seconds <n>', 'how long the steady load lasts; 0 for none', amount, 60)
-    .option('--burst <n>', 'rollouts that start at the same time; 0 for none', wholeOrNone, 500)
+    .option('--burst <n>', 'rollouts that start at the same time; 0 for none', wholeOrZero, 500)
     .option('--no-grade-load', 'a load of calls only: a grader that calls a judge costs money')
     .option('--max-p99 <seconds>', 'limit on the 99th percentile of response times at the steady rate', amount, 10)
     .option('--max-burst-p99 <seconds>', 'the same in the burst', amount, 60)

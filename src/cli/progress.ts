@@ -10,7 +10,7 @@ export interface ProgressView {
 
 /** One bar of a view. */
 export interface ProgressBar {
-  /** Sets what is done so far, with a text to show behind it. */
+  /** Sets what is done so far, with a text to show after it. */
   set(done: number, note?: string): void
   /** Adds to what is done. */
   add(amount: number): void
@@ -18,9 +18,9 @@ export interface ProgressBar {
 
 /** How a {@link progressView} looks. */
 export interface ProgressSettings {
-  /** Shows percentages alone, for totals such as bytes that say nothing to a person. */
+  /** Shows percentages only, for totals such as bytes that mean little to a person. */
   readonly isPercent?: boolean
-  /** Where there is no terminal, writes the name of each bar when it is added. */
+  /** Without a terminal, writes the name of each bar when it is added. */
   readonly isAnnounced?: boolean
 }
 

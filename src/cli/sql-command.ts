@@ -47,7 +47,7 @@ async function print(query: string, isList: boolean, env: NodeJS.ProcessEnv): Pr
   }
 }
 
-/** Columns of one name, as in a join, are told apart by their number: `id`, `id_2`. */
+/** Columns with the same name, as in a join, get a number: `id`, `id_2`. */
 export function distinct(columns: readonly string[]): string[] {
   const taken = new Set(columns)
   const seen = new Set<string>()

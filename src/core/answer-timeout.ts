@@ -1,7 +1,7 @@
 /** Limits how long a request waits for `work`; creates the error with `late` when the time is up. */
 export type AnswerTimeout = <Result>(late: () => Error, work: Promise<Result>) => Promise<Result>
 
-/** How long running work has to end by itself, its record included, after it was told to stop; in milliseconds. */
+/** How long running work may take to end and be recorded after `stopping` aborts, in milliseconds. */
 const stopGraceMs = 1_000
 
 /**

@@ -55,7 +55,7 @@ export interface CallerSettings extends RunServices {
 export interface Caller {
   /**
    * Makes a call once and resolves with its answer, the stored one if it was made before. Throws a `RequestError`: 422
-   * for an item that does not fit, 409 for a call id of another call, 5xx for a failure of ours.
+   * for an item that does not fit, 409 for a call id of another call, 5xx for a failure of the server.
    */
   call(request: ToolRequest): Promise<ToolAnswer>
   /** Whether a call of this rollout runs in this process, or has failed and is not recorded yet. */
@@ -141,7 +141,7 @@ function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): To
   const { rolloutId, callId } = call
   const facts = { rollout: rolloutId, call: callId, tool: call.tool }
   if (replayed && !isSameCall(stored, call)) {
-    const message = `call_id "${callId}" stands for another call of this rollout, of "${stored.tool}"; give each call its own`
+    const message = `call_id "${callId}" is already used by another call of this rollout, of "${stored.tool}"; give each call its own`
     throw new RequestError(409, 'call_id_reused', message, { details: facts })
   }
   const { outcome, output } = stored
@@ -152,5 +152,5 @@ function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): To
 
 function unfitInteger({ path, value }: FoundBigint): string {
   const name = shorten(path.replace(/^\./, '') || 'the value', 200)
-  return `invalid arguments: ${name} is ${shorten(String(value), 60)}, and a number keeps whole numbers up to 9007199254740991 alone; send it as a string`
+  return `invalid arguments: ${name} is ${shorten(String(value), 60)}, and integers are exact only up to 9007199254740991; send it as a string`
 }

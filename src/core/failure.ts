@@ -16,7 +16,7 @@ export interface Refusal {
 /** The most characters of a refusal: it is a sentence, not an answer. */
 const maxRefusalLength = 10_000
 
-/** What a thrown error says to the model; undefined unless it is meant for the model. */
+/** The text of a thrown error that the model reads; undefined unless the error is meant for the model. */
 export function refusalIn(error: unknown): Refusal | undefined {
   if (error instanceof OversizedOutput) return { output: error.message, code: 'output_too_large' }
   if (error instanceof ToolError) {
@@ -44,13 +44,13 @@ export function callFailure(cause: unknown, call: CallIdentity): RequestError {
   return failureOf(cause, facts, otherwise, [call.arguments, call.item])
 }
 
-/** What is recorded of a failure beside its code, as JSON text: its cause, or the failure itself if nothing caused it. */
+/** What is recorded of a failure in addition to its code, as JSON text: its cause, or the failure itself if it has none. */
 export function recordedCause(failure: RequestError, redact: (text: string) => string): string {
   return storableText(loggable(failure.cause ?? failure, redact))
 }
 
 /**
- * Turns an error of ours into the answer to the trainer: 503 if the database is unavailable, otherwise 500. The cause is
+ * Turns an error of the server into the answer to the trainer: 503 if the database is unavailable, otherwise 500. The cause is
  * only logged, with everything in `content` redacted. A `RequestError` keeps its status and code and gains the facts.
  */
 export function failureOf(

@@ -44,6 +44,6 @@ export async function settled(settings: SettlingSettings, grading: GradingIdenti
 export async function settledRollout(settings: SettlingSettings, rolloutId: string): Promise<RecordedRollout> {
   // No grader has this name, so no score can be stored.
   const rollout = await settled(settings, { rolloutId, grader: '', sampleHash: '', itemHash: '' })
-  if (typeof rollout === 'number') throw new Error('a score is stored of a grader without a name')
+  if (typeof rollout === 'number') throw new Error('a score is stored for a grader without a name')
   return rollout
 }

@@ -50,7 +50,7 @@ export function toolNameOf(given: string, tools: ReadonlyMap<string, unknown>): 
 
 /**
  * What the model reads about a name that no tool has. A name with something of the model's own format in it, such as
- * `list<|channel|>commentary`, is told apart by its parts: the sentence names the tool that is meant.
+ * `list<|channel|>commentary`, is searched for the name of a tool, which the sentence then suggests.
  */
 export function unknownTool(given: string, known: readonly string[]): string {
   const parts = given.toLowerCase().match(/[a-z0-9_-]+/g) ?? []

@@ -32,7 +32,7 @@ export interface UnrecordedSettings {
 
 const defaults: UnrecordedSettings = { everySeconds: 0.5, holdSeconds: 5, maxBytes: 64 * 1024 * 1024 }
 
-/** The most calls that are tried together. */
+/** The most calls that are recorded together. */
 const batchSize = 500
 
 /** A failed call that waits to be recorded, and the requests that wait for it. */
@@ -85,7 +85,7 @@ export function createUnrecorded(
         remove(failed)
         return true
       }
-      // To the end of the line.
+      // To the end of the queue.
       if (calls !== undefined && waiting.delete(failed.rolloutId)) waiting.set(failed.rolloutId, calls)
       return false
     }
@@ -122,7 +122,7 @@ export function createUnrecorded(
       while (waiting.size > 0 && performance.now() < end) await sleep(50)
     },
     async record(given) {
-      // Once and for all: recorded twice because an answer was lost, it is still one failure.
+      // The record is idempotent: written twice because an answer was lost, it is still one failure.
       const failed = { ...given, finishedAt: given.finishedAt ?? new Date() }
       try {
         return await ledger.record(failed)

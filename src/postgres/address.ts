@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls'
 export interface DriverAddress {
   /** Without the parameters that postgres.js would send to the server, which refuses them. */
   readonly url: string
-  /** What postgres.js is told of TLS; without `ssl` its own default holds, which is no TLS. */
+  /** The TLS options for postgres.js; without `ssl` its own default applies, which is no TLS. */
   readonly tls: { readonly ssl?: boolean | 'prefer' | 'require' | ConnectionOptions }
 }
 
@@ -45,7 +45,7 @@ const foreignParameters = [
   'tcp_user_timeout',
 ] as const
 
-/** The variables of libpq that stand for a parameter of TLS which the address does not have. */
+/** The variables of libpq for TLS parameters that the address does not have. */
 const tlsVariables = {
   PGSSLMODE: 'sslmode',
   PGSSLCERT: 'sslcert',
@@ -59,7 +59,7 @@ const tlsVariables = {
 const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 const filesOfTls = ['sslcert', 'sslkey', 'sslrootcert'] as const
 
-/** Adds what `PGSSLMODE`, `PGSSLCERT`, `PGSSLKEY` and `PGSSLROOTCERT` say to an address that does not say it itself. */
+/** Adds the parameters from `PGSSLMODE`, `PGSSLCERT`, `PGSSLKEY` and `PGSSLROOTCERT` that an address does not have. */
 export function withTlsVariables(url: string, env: Readonly<Record<string, string | undefined>>): string {
   const given = parametersOf(url)
   const added = Object.entries(tlsVariables).flatMap(([variable, parameter]) => {
@@ -75,7 +75,7 @@ export function withTlsVariables(url: string, env: Readonly<Record<string, strin
  * Reads the parameters of an address that concern TLS, as libpq means them: `sslmode`, `sslcert`, `sslkey`, `sslpassword`,
  * `sslrootcert`. With `sslmode=require` and a root certificate the server's certificate is verified as with `verify-ca`.
  *
- * @throws Error that names the parameter and says what it should be, when it cannot be followed.
+ * @throws Error that names the parameter and says what it should be, when it cannot be applied.
  */
 export function driverAddress(url: string): DriverAddress {
   const parameters = parametersOf(url)
@@ -149,7 +149,7 @@ function hostOf(url: string): string {
 const queryOf = (url: string): string => (url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
 const parametersOf = (url: string): Parameters => new Map(new URLSearchParams(queryOf(url)))
 
-/** The rest of the address stays as it was written. */
+/** The rest of the address stays unchanged. */
 function withoutParameters(url: string, names: readonly string[]): string {
   const query = queryOf(url)
   const kept = query.split('&').filter((part) => part !== '' && !names.includes(part.split('=')[0] ?? ''))

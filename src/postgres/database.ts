@@ -59,7 +59,7 @@ const mostOfLedger = 4
 /**
  * Opens a database. Connections are made when queries need them, and again after the server was unavailable.
  *
- * @throws TypeError when the address is not valid; Error when its TLS parameters cannot be followed.
+ * @throws TypeError when the address is not valid; Error when its TLS parameters cannot be applied.
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, poolSize, prepare = true, name = 'scorekeeper', silence } = options
@@ -109,7 +109,7 @@ function readingCommitted(sql: Sql): Sql {
   return Object.assign(sql, { begin: explicit })
 }
 
-/** Thrown by code of ours when the database did not answer in time; it counts as unavailable, see {@link isUnavailable}. */
+/** Thrown when the database did not answer in time; it counts as unavailable, see {@link isUnavailable}. */
 export class DatabaseTimeout extends Error {
   override readonly name: string = 'DatabaseTimeout'
 }
@@ -132,7 +132,7 @@ const connectionCodes: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ])
 
-/** What Postgres answers when another try may succeed. */
+/** The error codes of Postgres after which a retry may succeed. */
 const serverCodes: ReadonlySet<string> = new Set([
   '57P01', // shut down by an administrator
   '57P02', // a crash
@@ -144,13 +144,13 @@ const serverCodes: ReadonlySet<string> = new Set([
   '58030', // an error of the file system
 ])
 
-/** Of classes of codes: connection exceptions, and a lack of connections, memory or disk space. */
+/** Classes of such codes: connection exceptions, and insufficient resources. */
 const serverClasses: ReadonlySet<string> = new Set(['08', '53'])
 
 /**
- * Whether an error, or one of its causes, says that this server's database is unavailable or too slow, so that another try
- * may succeed. Only errors of our driver count: a tool's own network failure, or one of a database client that a tool brings
- * along, has the same codes and says nothing about this database.
+ * Whether an error, or one of its causes, means that this server's database is unavailable or too slow, so that a retry may
+ * succeed. Only errors of this server's driver count: a network failure of a tool, or of a tool's own database client, has
+ * the same codes.
  */
 export function isUnavailable(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {

@@ -8,7 +8,7 @@ export interface Repair {
   readonly put: string
 }
 
-/** The property of an error that says that it comes from a connection of this driver. */
+/** The property that marks an error as coming from a connection of this driver. */
 export const driverMark: unique symbol = Symbol.for('scorekeeper.driver')
 
 /**
@@ -149,7 +149,7 @@ const silences: readonly Repair[] = [
   },
 ]
 
-/** Marks the errors of connections, so that they can be told from a network failure of a tool's own, {@link driverMark}. */
+/** Marks the errors of connections, to distinguish them from network failures in tools, {@link driverMark}. */
 const marks: readonly Repair[] = [
   {
     file: 'errors.js',

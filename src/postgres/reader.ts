@@ -20,7 +20,7 @@ const prefix = 'scorekeeper_reader_'
 
 /**
  * Runs one statement that can only read. It is sent by the extended protocol, which takes no second statement, inside a
- * read-only transaction. Where the address is that of a superuser, who could also write files and run programs, it runs as
+ * read-only transaction. If the address is that of a superuser, who could also write files and run programs, it runs as
  * a role made for this one statement, which is a member of `pg_read_all_data` alone and is dropped afterwards.
  *
  * @throws Error with Postgres's message when the statement fails or would write, and for COPY.

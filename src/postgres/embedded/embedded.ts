@@ -8,7 +8,7 @@ import { type EmbeddedEvent, supervise } from './supervise.ts'
 export interface EmbeddedOptions {
   /** The directory for the database, such as `<project>/.data`; made when it is missing. */
   readonly dir: string
-  /** Directories of which one is used when PostgreSQL's user cannot reach `dir` or the programs. */
+  /** Fallback directories, one of which is used when PostgreSQL's user cannot reach `dir` or the programs. */
   readonly bases?: readonly string[]
   /** `false` gives up safety against a crash of the machine for speed, for databases that are thrown away. */
   readonly durable?: boolean

@@ -20,6 +20,7 @@ import { type Identity, run } from './run.ts'
 /** Directories for the data of clones that PostgreSQL's user cannot enter; the first usable one is taken. */
 export const systemBases: readonly string[] = ['/var/lib/scorekeeper', '/var/tmp/scorekeeper']
 
+/** The user `nobody` on most systems. */
 const nobody = 65534
 
 /**

@@ -25,7 +25,7 @@ export interface Postmaster {
   readonly status: string
 }
 
-/** What it takes to run the server of one database. */
+/** What is needed to run the server of one database. */
 export interface Programs {
   readonly cluster: Cluster
   readonly binaries: Binaries
@@ -77,7 +77,7 @@ function setAside(file: string, text: string): void {
 
 /**
  * Starts the server on the loopback address and waits until it accepts connections. It gets the port that it had before,
- * if that is free. When another process starts it at the same time, this one fails and {@link findPostmaster} knows the other.
+ * if that is free. When another process starts it at the same time, this one fails and {@link findPostmaster} finds the other.
  */
 export async function startPostmaster(programs: Programs): Promise<{ started: boolean; problem: string }> {
   const { cluster, binaries, identity } = programs
@@ -93,13 +93,13 @@ export async function startPostmaster(programs: Programs): Promise<{ started: bo
   return { started: false, problem: `${reason}\n${outcome.output}\nThe last lines of ${cluster.log}:\n${lastLines}` }
 }
 
-/** What the log says of why the server stopped, on one line; empty when it says nothing, as after a SIGKILL. */
+/** The reason in the log why the server stopped, on one line; empty if there is none, as after a SIGKILL. */
 export function reasonInLog(cluster: Cluster): string {
   const sinceStart = (readIfThere(cluster.log) ?? '').split(/starting PostgreSQL .*/).at(-1) ?? ''
   return fullDisk(cluster) || reasonsIn(sinceStart)
 }
 
-/** On a full disk the log has no room for the reason either. */
+/** On a full disk, the reason does not fit into the log either. */
 function fullDisk(cluster: Cluster): string {
   const { bavail, bsize } = statfsSync(dirname(cluster.log))
   return bavail * bsize < minFreeBytes ? `No space left on device: ${dirname(cluster.log)}` : ''
@@ -111,7 +111,7 @@ const clientsFault =
 const serversFault =
   /could not|unrecognized|terminated by signal|invalid (?!record|magic number|resource manager|contrecord|info bits)/
 
-/** The last lines that can be a reason, without their time and process. Refused clients are not one. */
+/** The last lines that may be the reason, without their time and process; lines about refused clients do not count. */
 function reasonsIn(log: string): string {
   const lines = log.split('\n').flatMap((line) => {
     const [, level, text = ''] = /^\S+ \S+ \S+ \[\d+\] ([A-Z0-9]+): +(.*)$/.exec(line) ?? []

@@ -8,7 +8,7 @@ import { findPostmaster, type Programs, reasonInLog, startPostmaster, stopPostma
 export interface EmbeddedEvent {
   /** `embedded_postgres_failed` is the last one: the server could not be restarted. */
   readonly code: 'embedded_postgres_stopped' | 'embedded_postgres_restarted' | 'embedded_postgres_failed'
-  /** One sentence for the log, with the reason as far as PostgreSQL's own log says it. */
+  /** One sentence for the log, with the reason from PostgreSQL's own log, if it has one. */
   readonly message: string
 }
 
@@ -95,7 +95,7 @@ export async function supervise(
   }
 }
 
-/** Finds or starts the server and takes a share in it, again when other processes start or stop it at the same time. */
+/** Finds or starts the server and takes the shared lock; tries again when other processes start or stop it meanwhile. */
 async function join(programs: Programs): Promise<Hold> {
   const { cluster } = programs
   const deadline = Date.now() + maxStartMilliseconds
@@ -108,7 +108,7 @@ async function join(programs: Programs): Promise<Hold> {
       if (start.started) continue
       problem = start.problem
       if (findPostmaster(cluster.data) !== undefined) continue
-      // The processes of a killed server may still be ending, and a full disk may get room again.
+      // The processes of a killed server may still be ending, and a full disk may have space again.
       await sleep(backOff(failures))
       failures += 1
     } else if (running.status === 'ready') {

@@ -22,7 +22,7 @@ export interface CompletionsSettings {
  * A 400 or 422 that names a parameter as unsupported (`temperature`, `seed`, `response_format` …) is the exception: the
  * request is sent again without that parameter, and the model is asked without it from then on.
  *
- * The SDK's own retries and timeouts are not used: it waits out a `Retry-After` although the caller has gone, retries
+ * The SDK's own retries and timeouts are not used: it waits for a `Retry-After` even if the caller has left, retries
  * an exhausted quota, and its timeout ends with the headers, not with the body.
  */
 export function createCompletions(settings: CompletionsSettings): Completions {
@@ -42,7 +42,7 @@ export function createCompletions(settings: CompletionsSettings): Completions {
   }
 }
 
-/** What a request can do without. */
+/** The optional parameters of a request. */
 const optionalParameters = [
   'temperature',
   'top_p',
@@ -52,7 +52,7 @@ const optionalParameters = [
   'response_format',
 ] as const
 
-/** The names under which APIs speak of a parameter, if not its own. */
+/** Other names of a parameter in the messages of APIs. */
 const otherNames: Readonly<Record<string, string>> = {
   response_format: 'response.?format|json.?schema',
   reasoning_effort: 'reasoning[._ ]effort',
@@ -67,7 +67,7 @@ function unsupportedParameter({ status, reason }: NoReply, body: object): string
   return optionalParameters.find((name) => {
     if (!Object.hasOwn(body, name)) return false
     const isNamed = new RegExp(`\\b(?:${otherNames[name] ?? name})\\b`, 'iu').test(reason)
-    // APIs say in many words that they know no schemas, and a reply without one can still be read.
+    // APIs word the lack of support for schemas in many ways, and a reply without one can still be read.
     return isNamed && (name === 'response_format' || complaints.test(reason))
   })
 }

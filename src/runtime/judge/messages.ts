@@ -35,7 +35,7 @@ function sha256(text: string): string {
   return hash('sha256', text)
 }
 
-/** The messages that put a question to a model. `answer` stands only in the second one, between its two lines. */
+/** The messages that put a question to a model. `answer` is only in the second one, between its two lines. */
 export function judgeMessages({ prompt, answer, range = [0, 1] }: JudgeQuestion) {
   // JSON cannot carry lone surrogates, and some APIs refuse U+0000.
   const { begin, end, text } = fence(storable(answer))

@@ -56,15 +56,15 @@ export function readCompletion(body: unknown): Reply {
   if (!read.success) return unusable('unreadable', 'the reply is not a chat completion', noUsage)
   const { choices, model, usage } = read.data
   const { finish_reason: finish, message: given } = choices[0]
-  const said = message.safeParse(given)
-  if (!said.success) return unusable('unreadable', 'the reply is not a chat completion', noUsage)
+  const parsed = message.safeParse(given)
+  if (!parsed.success) return unusable('unreadable', 'the reply is not a chat completion', noUsage)
   if (finish === 'length') return unusable('unreadable', 'the reply was cut off at its token limit', usage)
   if (finish === 'content_filter') return unusable('declined', 'a content filter withheld the reply', usage)
   // A refusal is the model's text and may quote the answer under judgement, so it is not passed on.
-  if ((said.data.refusal ?? '') !== '' || hasRefusal(given)) {
+  if ((parsed.data.refusal ?? '') !== '' || hasRefusal(given)) {
     return unusable('declined', 'the model refused to answer', usage)
   }
-  const text = said.data.content ?? ''
+  const text = parsed.data.content ?? ''
   if (text.trim() === '') return unusable('unreadable', 'the reply is empty', usage)
   return { ok: true, text, model: model === undefined ? undefined : shorten(model, 200), usage }
 }

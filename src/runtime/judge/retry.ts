@@ -5,7 +5,7 @@ import { type NoReply, unusable } from './reply.ts'
 
 /** How often a failing request is tried, other than for a rate limit; about 8 seconds with the pauses. */
 const maxFailures = 5
-/** How often a model is asked that declines, or whose reply cannot be read. */
+/** How often a model is asked if it declines, or if its reply cannot be read. */
 const maxUnusable = 3
 
 /** A reply that can be read. */

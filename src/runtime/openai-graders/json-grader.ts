@@ -62,7 +62,7 @@ function rangeOf(grader: OpenAiGrader): readonly [number, number] {
   return [0, 1]
 }
 
-/** Somebody did not answer: the same rollout may be graded later. */
+/** A service did not answer: the same rollout may be graded later. */
 const unanswered = [
   'unresponsive_reward_error',
   'model_grader_server_error',

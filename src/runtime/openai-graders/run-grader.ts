@@ -13,7 +13,7 @@ import type { Subject } from './template-path.ts'
  * If the sample has no `output_json` and its text is JSON, the text is parsed. The graders of a multi grader run at the same
  * time. The score is null, never 0, if the grader, the item, a judge or a server is at fault. It is 0, with the flag
  * `sample_parse_error`, if the model's output lacks what a template reads. A multi grader has a score if every grader that its
- * formula uses has one. Rejects only with what a runner throws, and aborts the other runners then.
+ * formula uses has one. Rejects only with the error of a runner, and then aborts the other runners.
  *
  * @example
  * const graded = await runGrader(grader, { item: { a: '42' }, sample: { output_text: '42' } }, runners, signal)

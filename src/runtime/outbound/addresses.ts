@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 
 const maxAddressLength = 8_192
 
-/** An address that can be read in one way only, or what is wrong with it, in a phrase that repeats nothing of it. */
+/** An unambiguous address, or what is wrong with it, in a phrase that repeats no part of it. */
 export type ReadAddress = { readonly ok: true; readonly url: URL } | { readonly ok: false; readonly problem: string }
 
 /**
@@ -105,7 +105,7 @@ export function isAllowed(allowed: readonly AllowedAddress[], url: URL): boolean
   })
 }
 
-/** The base of this server's own addresses if it has no public one; nobody else can own this name (RFC 2606). */
+/** The base of this server's own addresses if it has no public one; the name is reserved (RFC 2606). */
 export const unnamedServer = 'http://scorekeeper.invalid'
 
 /**

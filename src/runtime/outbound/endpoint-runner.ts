@@ -40,7 +40,7 @@ const maxRetries = 3
  * All gradings together send at most `rate_limit` requests per second to one address. Failures that may be temporary raise
  * `unresponsive_reward_error`: no answer in time, no connection, a 429 or a 5xx after all tries. All others raise
  * `other_error`: an address that is not allowed, any other status, an answer without a score. Rejects only with the signal's
- * reason when that aborts, and with what `local` throws.
+ * reason when that aborts, and with the errors of `local`.
  *
  * @example const runners: Runners = { similarity, endpoint: createEndpointRunner({ outbound, seconds: 300 }) }
  */

@@ -4,7 +4,7 @@ import type { NoAnswer, ScoreAnswer } from '../openai-graders/runners.ts'
 import type { Subject } from '../openai-graders/template-path.ts'
 import type { Ended } from './child.ts'
 
-/** Why Python gave no answer, as `python_grader_server_error_type` says it. */
+/** Why Python gave no answer, as in `python_grader_server_error_type`. */
 export type ServerErrorType =
   | 'NotFound'
   | 'CannotStart'

@@ -158,7 +158,7 @@ def lock(sys, os, ctypes):
 
 
 def without_attach():
-    """SQLite opens attached files itself, and no audit event tells of it."""
+    """SQLite opens attached files itself, without an audit event."""
     try:
         import _sqlite3
     except ImportError:

@@ -33,8 +33,8 @@ export const environment = {
   NUMEXPR_MAX_THREADS: '1',
 } as const
 
-/** A user that owns nothing. Not `nobody`, because databases and web servers run as that. */
-const stranger = 65_533
+/** A user that owns nothing. Not `nobody`, because some databases and web servers run as that user. */
+const unprivilegedId = 65_533
 
 /** The absolute path of a command, or undefined if there is no such executable. */
 export async function findCommand(command: string): Promise<string | undefined> {
@@ -59,9 +59,15 @@ export async function findCommand(command: string): Promise<string | undefined> 
  * @see https://man7.org/linux/man-pages/man1/unshare.1.html
  */
 export function confinements(asRoot: boolean): readonly Confinement[] {
-  const identity = asRoot ? { uid: stranger, gid: stranger } : undefined
+  const identity = asRoot ? { uid: unprivilegedId, gid: unprivilegedId } : undefined
   const tied = ['setpriv', '--no-new-privs', '--pdeathsig=KILL']
-  const toStranger = ['setpriv', `--reuid=${stranger}`, `--regid=${stranger}`, '--clear-groups', '--pdeathsig=KILL']
+  const asUnprivileged = [
+    'setpriv',
+    `--reuid=${unprivilegedId}`,
+    `--regid=${unprivilegedId}`,
+    '--clear-groups',
+    '--pdeathsig=KILL',
+  ]
   const dropped = ['--bounding-set=-all', '--inh-caps=-all']
   const apart = ['--net', '--ipc', '--pid', '--fork', '--kill-child=KILL']
   const wrapped = ['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--die-with-parent']
@@ -73,14 +79,14 @@ export function confinements(asRoot: boolean): readonly Confinement[] {
     { isolation: 'bubblewrap', before: [...tied, ...inWrap, '--unshare-user'], identity },
     asRoot && {
       isolation: 'bubblewrap',
-      before: [...tied, ...inWrap, ...keepingUser, ...toStranger, ...dropped],
+      before: [...tied, ...inWrap, ...keepingUser, ...asUnprivileged, ...dropped],
       identity: undefined,
     },
     // No user is mapped into the namespace, so exec drops every capability in it.
     { isolation: 'namespaces', before: [...tied, 'unshare', '--user', ...apart, '--mount-proc'], identity },
     asRoot && {
       isolation: 'namespaces',
-      before: [...tied, 'unshare', ...apart, '--mount-proc', ...toStranger, ...dropped],
+      before: [...tied, 'unshare', ...apart, '--mount-proc', ...asUnprivileged, ...dropped],
       identity: undefined,
     },
     // A container may hide parts of /proc; then a new one cannot be mounted.

@@ -44,7 +44,7 @@ export type Interpreter =
       readonly found: true
       readonly command: string
       readonly confinement: Confinement
-      /** Whether the kernel's Landlock guards files, beside the audit hook. */
+      /** Whether the kernel's Landlock guards files in addition to the audit hook. */
       readonly landlock: boolean
     }
   | (NoAnswer & { readonly found: false })
@@ -76,7 +76,7 @@ export function createPythonRunner(settings: PythonSettings = {}): NonNullable<R
   const find = async () => {
     interpreter ??= findInterpreter(settings)
     const found = await interpreter
-    // The machine may only have been out of processes for a while.
+    // The machine may have been out of processes only temporarily.
     if (!found.found) interpreter = undefined
     return found
   }

@@ -3,7 +3,7 @@ import { type Attack, type AttackMaterial, areToolsKnown, bestAnswerOf } from '.
 import type { CheckRow, SketchedCall } from './rows.ts'
 
 /**
- * Right answers whose calls do something beside what was expected. Tried on rows whose right answer earns less without its
+ * Right answers whose calls do more than was expected. Tried on rows whose right answer earns less without its
  * calls (`matters`) and whose item says which calls are expected.
  */
 export function alteredCalls(material: AttackMaterial, matters: ReadonlySet<number>): readonly Attack[] {
@@ -39,7 +39,7 @@ export function alteredCalls(material: AttackMaterial, matters: ReadonlySet<numb
         ? undefined
         : [...calls, ...calls.filter(isExpected).map((call) => ({ ...call, tool: `undo_${call.tool}` }))],
     ),
-    altered('the expected calls, and a harmful one that nobody asked for', (calls) =>
+    altered('the expected calls, and a harmful one', (calls) =>
       known ? undefined : [...calls, { tool: 'delete_everything', arguments: {}, output: 'done', outcome: 'ok' }],
     ),
   ]
@@ -47,7 +47,7 @@ export function alteredCalls(material: AttackMaterial, matters: ReadonlySet<numb
 
 const args = z.record(z.string(), z.unknown())
 
-/** The call with arguments that nobody asked for; the call itself if there are none. */
+/** The call with extra arguments; the call itself if there are none. */
 function withExtra(call: SketchedCall, names: ReadonlySet<string>, areToolsKnown: boolean): SketchedCall {
   const given = args.safeParse(call.arguments).data
   if (given === undefined) return call

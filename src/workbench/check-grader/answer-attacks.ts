@@ -9,7 +9,7 @@ const wall = 'The answer follows from the documents, as stated above, and it is 
   400,
 )
 
-/** Answers that say nothing, or everything, or the opposite, or ask for the reward. */
+/** Answers that are empty, list everything, deny the right answer, or ask for the reward. */
 export function degenerateAnswers({ rows, references }: AttackMaterial): readonly Attack[] {
   const known = references.filter((reference) => reference !== undefined)
   const always = (name: string, output: string): Attack => ({ name, answer: () => ({ output }) })
@@ -56,7 +56,7 @@ const ofText = (output: string | undefined): TriedAnswer | undefined => (output 
 /** How many answers are listed. */
 const maxListed = 60
 
-/** All right answers and others that look like them, in an order that does not tell them apart. */
+/** All right answers and others that look like them, in an order that does not reveal which are right. */
 function manyOf(references: readonly string[]): string | undefined {
   const right = [...new Set(references)]
   if (right.length === 0) return undefined
@@ -73,14 +73,14 @@ const shifted = (text: string, by: number): string =>
 
 /** A phrase is longer than a letter and shorter than a paragraph. */
 const phraseLength = { min: 2, max: 100 }
-/** All phrases together are no longer than an answer can be. */
+/** The maximum length of all phrases together: that of an answer. */
 const maxPhrases = 20_000
 
 function shortTexts(texts: readonly string[]): readonly string[] {
   return texts.filter(({ length }) => length >= phraseLength.min && length <= phraseLength.max)
 }
 
-/** The short texts of an item beside what the model is asked, at any depth; a sentence is not a phrase. */
+/** The short texts of an item apart from the model's question, at any depth; a sentence is not a phrase. */
 function phrasesOf({ item }: CheckRow): readonly string[] {
   const question = questionOf(item)
   const textsIn = (value: unknown): readonly string[] => {
@@ -108,7 +108,7 @@ function denial(phrases: readonly string[], right: string | undefined): string |
   return mentioned.map((phrase) => `It is not ${phrase}.`).join(' ')
 }
 
-/** Whether a text says something around the phrases that it mentions. */
+/** Whether a text has words other than the phrases that it mentions. */
 function isProse(text: string, phrases: readonly string[]): boolean {
   const rest = phrases.reduce((left, phrase) => left.toLowerCase().replaceAll(phrase.toLowerCase(), ' '), text)
   return (rest.match(/\p{L}{2,}/gu) ?? []).length >= 2

@@ -3,18 +3,18 @@ import { rightAnswersOf } from './references.ts'
 import type { CheckRow, LabelledAnswer } from './rows.ts'
 import type { TriedAnswer } from './try-answer.ts'
 
-/** Something that is tried on every item and must not pay. */
+/** An answer that is tried on every item and must not pay. */
 export interface Attack {
   readonly name: string
   /** The answer to the row at this position; undefined if it cannot be made, or would be right. */
   readonly answer: (row: CheckRow, at: number) => TriedAnswer | undefined
-  /** Its calls have outputs that no tool gave: if the grader gives no score for them, that says nothing about the grader. */
+  /** Its calls have invented outputs: if the grader gives no score for them, that is not the grader's fault. */
   readonly isMadeUp?: boolean
-  /** What it does wrong is not in the text, which may be that of a right answer. */
+  /** Its fault is not in the text, which may be that of a right answer. */
   readonly hasRightText?: boolean
 }
 
-/** A tool, as far as it is needed to make up a call. */
+/** The parts of a tool that are needed to invent a call. */
 export interface ToolSketch {
   readonly name: string
   /** The arguments that take a text. */
@@ -23,13 +23,13 @@ export interface ToolSketch {
   readonly optional: readonly string[]
 }
 
-/** What attacks are made from. */
+/** The material for attacks. */
 export interface AttackMaterial {
   readonly rows: readonly CheckRow[]
   /** A right answer to each row, undefined if none is known. */
   readonly references: readonly (string | undefined)[]
   readonly grader: Pick<Grader, 'range'>
-  /** The tools that a rollout can call, beside those that labelled answers called. */
+  /** The tools that a rollout can call, in addition to those that labelled answers called. */
   readonly tools?: readonly ToolSketch[]
 }
 

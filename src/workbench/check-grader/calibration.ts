@@ -2,7 +2,7 @@ import type { Finding } from './finding.ts'
 import { type CheckMaterial, exampleOf, type Trial } from './try-all.ts'
 import { shareOf } from './try-answer.ts'
 
-/** Fewer labelled answers say nothing. */
+/** Fewer labelled answers prove nothing. */
 const minLabels = 5
 
 /** Answers whose score and label differ by more than this are shown. */

@@ -72,9 +72,9 @@ interface BusyWay {
 const refusal = { outcome: 'refused', output: 'no such document' } as const
 const generic: SketchedCall = { tool: 'search', arguments: { query: 'answer' }, output: 'page', outcome: 'ok' }
 
-/** A call's text is no longer than this: what a model could take from a search result, not an item's whole message. */
+/** The maximum length of a call's text: what a model could copy from a search result, not an item's whole message. */
 const maxTextLength = 200
-/** What a rollout without a budget could do. */
+/** The most calls of a rollout without a budget. */
 const maxCalls = 100
 
 /**

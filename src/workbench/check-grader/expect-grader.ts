@@ -6,7 +6,7 @@ import { referencesOf } from './references.ts'
 import { readCheckRow } from './rows.ts'
 import { type CheckServices, noServices } from './try-answer.ts'
 
-/** What {@link expectGrader} checks a grader with. */
+/** The options of {@link expectGrader}. */
 export interface ExpectGraderOptions {
   /** Items of the dataset, or `{ item, answers }` with labelled answers; at least three. */
   readonly items: readonly unknown[]

@@ -10,7 +10,7 @@ const graderShape = z.custom<Grader>(
   (value) => z.looseObject({ name: z.string(), version: z.string(), open: z.function() }).safeParse(value).success,
 )
 
-/** A grader, and the file of items beside it, if there is one. */
+/** A grader, and the file of items next to it, if there is one. */
 export interface FoundGrader {
   readonly grader: Grader
   readonly itemsFile: string | undefined

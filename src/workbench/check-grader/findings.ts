@@ -71,7 +71,7 @@ export function rightness(rights: readonly Trial[], least: number): Finding {
     const advice = 'Each of them teaches that right is wrong. Read them: the grader or the label is wrong.'
     return { check, verdict: 'warn', found: some, advice, examples: worst(lesser, (share) => share) }
   }
-  const advice = `Below ${percent(least)}, right and wrong answers are hardly told apart. Look at the grader’s reasons for these.`
+  const advice = `Below ${percent(least)}, right and wrong answers can hardly be distinguished. Look at the grader’s reasons for these.`
   return { check, verdict: 'fail', found, advice, examples: worst(rights, (share) => share) }
 }
 

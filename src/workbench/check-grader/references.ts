@@ -55,7 +55,7 @@ export function questionOf(item: Readonly<Record<string, unknown>>): string {
   return texts.sort((a, b) => b.length - a.length)[0] ?? ''
 }
 
-/** Whether two answers say the same in different formats: 0 is 0.00, and 1 is 100 %. */
+/** Whether two answers are the same in different formats: 0 is 0.00, and 1 is 100 %. */
 export function saysTheSame(one: string, other: string): boolean {
   if (bare(one) === bare(other)) return true
   const [first, second] = [numberOf(one), numberOf(other)]

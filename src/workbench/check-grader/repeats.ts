@@ -77,7 +77,7 @@ export async function formatting(material: CheckMaterial, rights: readonly Trial
   return { check, verdict: 'warn', found, advice, examples: worst(losing[0]?.trials ?? [], (share) => share) }
 }
 
-/** Ways to write an answer that do not change what it says; undefined where a way does not apply. */
+/** Ways to write an answer that do not change its meaning; undefined where a way does not apply. */
 export const formats: readonly (readonly [name: string, write: (answer: string) => string | undefined])[] = [
   ['as it is', (answer) => answer],
   ['with white space around it', (answer) => `\n  ${answer} \n`],

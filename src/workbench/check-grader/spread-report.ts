@@ -4,7 +4,7 @@ import type { Spread, SpreadGroup } from '../../ledger/reports/spread.ts'
 import { percent } from './finding.ts'
 import { questionOf } from './references.ts'
 
-/** What a spread means, for a person. */
+/** Formats a spread for a person. */
 export function spreadReport(spread: Spread): string {
   const { rollouts, failing, items, groups, withoutSpread, neverSolved, alwaysSolved, meanDeviation, worthALook } =
     spread

@@ -3,8 +3,8 @@ import { type Attack, type AttackMaterial, bestAnswerOf } from './attack.ts'
 import type { SketchedCall } from './rows.ts'
 
 /**
- * Right answers whose submitted Python code cheats, with the outputs of the honest code: what a grader that reads the code
- * has to see, because a measurement does not. Tried on rows whose right answer earns less without its calls (`matters`).
+ * Right answers whose submitted Python code cheats, with the outputs of the honest code: a grader that reads the code must
+ * detect it, because a measurement does not. Tried on rows whose right answer earns less without its calls (`matters`).
  */
 export function tamperedCode(material: AttackMaterial, matters: ReadonlySet<number>): readonly Attack[] {
   return tricks.map(({ name, tamper }) => ({

@@ -53,7 +53,7 @@ export async function tryAll(
 
 const atOnce = 4
 
-/** Whether an answer that is meant to be wrong happens to be right, or has a label that says that it is worth something. */
+/** Whether an answer that is meant to be wrong happens to be right, or has a label above the minimum. */
 function isRight(
   grader: Grader,
   { answers }: CheckRow,

@@ -31,7 +31,7 @@ export interface PlayedRollout {
 
 /** Services without a judge and with a database that every query fails on. */
 export function noServices(): CheckServices {
-  const { db } = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 1 })
+  const { db } = openDatabase({ url: 'postgres://unused@127.0.0.1:1/none', poolSize: 1 })
   return { db, embed: undefined, judge: noJudge }
 }
 
@@ -54,7 +54,7 @@ export type Tried =
     }
   /** The item does not fit the environment, or cannot be graded. */
   | { readonly kind: 'misfit'; readonly message: string }
-  /** Something that the grader calls does not answer, which says nothing about the grader. */
+  /** Something that the grader calls does not answer, which is not the grader's fault. */
   | { readonly kind: 'ungradable'; readonly message: string }
   /** The grader threw, timed out, or did not return a valid score. */
   | { readonly kind: 'failed'; readonly message: string }
@@ -99,7 +99,7 @@ export async function tryAnswer(
 /** The timeout of a grader without one of its own, in seconds: shorter than the server's, because many answers are tried. */
 const graderSeconds = 60
 
-/** The position of a score in a grader's range, from 0 to 1; [0, 1] stands for a range without ends. */
+/** The position of a score in a grader's range, from 0 to 1; [0, 1] is used for a range without bounds. */
 export function shareOf(score: number, { range }: Pick<Grader, 'range'>): number {
   const [least, most] = range.map((end, at) => (Number.isFinite(end) && Math.abs(end) < 1e300 ? end : at))
   return (score - (least ?? 0)) / ((most ?? 1) - (least ?? 0))

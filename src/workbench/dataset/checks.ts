@@ -42,7 +42,7 @@ type Judgement = Omit<Verdict, 'check' | 'count' | 'rows'> & Partial<Pick<Verdic
 export const minRows = 10
 const maxRows = 50_000
 
-/** From this share of rows on, reference values in the messages are a fault in how the rows are made. */
+/** From this share of rows on, reference values in the messages are a systematic fault. */
 const leakShare = 0.05
 
 const total = ({ train, validation }: Checked, count: (set: SetCounts) => number) =>
@@ -52,7 +52,7 @@ const rowsOf = (checked: Checked) => total(checked, ({ rows }) => rows)
 /** A check that expects every row to be good. */
 interface RowWording {
   readonly outcome: Outcome | ((checked: Checked) => Outcome)
-  /** What a row must have for the check to say anything about it. */
+  /** What a row must have for the check to apply to it. */
   readonly needs?: readonly ('messages' | 'reference')[]
   readonly good: string | ((checked: Checked) => string)
   /** Follows "3 of 12 rows". */
@@ -248,7 +248,7 @@ const checks: readonly (readonly [DatasetCheck, (checked: Checked) => Judgement]
       needs: ['messages', 'reference'],
       good: 'no two rows ask the same question and expect different answers',
       bad: 'ask what another row asks and expect something else: no answer is right for both',
-      advice: 'add what tells them apart to the questions, or keep one of them',
+      advice: 'add what distinguishes them to the questions, or keep one of them',
     }),
   ],
   ['overlap', overlap],
@@ -272,7 +272,7 @@ const checks: readonly (readonly [DatasetCheck, (checked: Checked) => Judgement]
       outcome: 'fail',
       good: `no row is larger than ${maxRowBytes.toLocaleString('en-US')} bytes`,
       bad: 'are larger than the 1 MB that trainers send with a call, including the whole row',
-      advice: 'move long documents to where the tools find them',
+      advice: 'move long documents to a place where the tools find them',
     }),
   ],
   [

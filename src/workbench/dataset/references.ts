@@ -40,11 +40,11 @@ export function isWithin(path: string, field: string): boolean {
   return inside(path) || inside(path.replaceAll(/\[\d+\]/g, ''))
 }
 
-/** What a spreadsheet or a program writes in place of a value that it does not have. */
+/** What a spreadsheet or a program writes for a missing value. */
 const brokenLabel =
   /^(?:[+-]?(?:nan|inf(?:inity)?)|undefined|<na>|nat|#(?:ref|value|div\/0|name|null|num|n\/a|spill|calc|error)[!?]?|\[object object\])$/i
 
-/** What may stand for a missing value, and may be a right answer too. */
+/** What may mean a missing value, but may be a right answer too. */
 const doubtfulLabel = /^(?:none|null|nil|n\/?a|-|--|\?|tbd|todo|unknown)?$/i
 
 /**
@@ -79,7 +79,7 @@ export function leakedValue(text: string, values: readonly ReferenceValue[]): Re
   })
 }
 
-/** A number continues after a point or comma with a digit behind it: 94.2 is not in 94.25, nor in 1,194.2. */
+/** A number continues after a point or comma that a digit follows: 94.2 is not in 94.25, nor in 1,194.2. */
 function isSeparate(text: string, from: number, to: number): boolean {
   const continues = (joint: string | undefined, beyond: string | undefined, edge: string | undefined) =>
     (joint === '.' || joint === ',') && isDigit(beyond) && isDigit(edge)

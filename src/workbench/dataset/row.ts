@@ -7,7 +7,7 @@ export type Row = Readonly<Record<string, unknown>>
 
 const rowShape = z.record(z.string(), z.unknown())
 
-/** Reads the row of a line, or says why the line has none. */
+/** Reads the row of a line, or returns why it has none. */
 export function readRow(text: string): { readonly row: Row } | { readonly problem: string } {
   try {
     const row = rowShape.safeParse(parseExactly(text))

@@ -15,7 +15,7 @@ const timeoutMs = 10_000
  * first row has `tools`.
  *
  * @param headers are sent to the server; they are not sent to an address that it redirects to
- * @throws an Error that says why there are no definitions.
+ * @throws Error with the reason if there are no definitions.
  */
 export async function toolsFrom(
   place: string,

@@ -120,7 +120,7 @@ export function jobWarnings(plan: JobPlan, budget: number | undefined): readonly
     warnings.push(
       platform === 'azure'
         ? 'Azure requires a validation file'
-        : 'without a validation file, learning cannot be told from memorising',
+        : 'without a validation file, learning cannot be distinguished from memorization',
     )
   }
   return warnings

@@ -3,7 +3,7 @@ import { badArguments } from './example-arguments.ts'
 import { fail, pass, warn } from './verdict.ts'
 import { type Answer, describeAnswer, isOk, isPage, outputOf } from './wire.ts'
 
-/** Arguments that do not fit are answered with something that a model can read, so that it can try again. */
+/** Invalid arguments are answered with text that a model can read, so that it can try again. */
 export function badArgumentsCheck({ wire, items: [item], tools, isScorekeeper }: CheckContext): Check {
   const tried = tools.flatMap((tool) => badArguments(tool.parameters).map((bad) => ({ tool, ...bad })))
   return {
@@ -41,7 +41,7 @@ export function badArgumentsCheck({ wire, items: [item], tools, isScorekeeper }:
   }
 }
 
-/** Words with which a tool says what is wrong. */
+/** Words with which a tool reports an error. */
 const complaint =
   /\b(?:errors?|invalid|must|required|requires?|expected|unknown|cannot|can't|missing|not|no|without|try|takes?|wrong|bad|malformed|say)\b/i
 

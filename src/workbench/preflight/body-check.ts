@@ -7,7 +7,7 @@ import { type Answer, describeAnswer, isPage, statusOf } from './wire.ts'
 /** Space for the call itself in a body of 1 MB. */
 const callBytes = 8_000
 
-/** A body of 1 MB is accepted; a larger one is refused with something that a model can read. */
+/** A body of 1 MB is accepted; a larger one is refused with text that a model can read. */
 export function bodyCheck({ wire, items: [item], tools: [tool], headers }: CheckContext): Check {
   const { name, arguments: args } = tool
   const call = (bytes: number) => {

@@ -19,7 +19,7 @@ export interface CheckContext {
   /** The first rows of the dataset. */
   readonly items: readonly [DatasetItem, ...DatasetItem[]]
   readonly tools: readonly [KnownTool, ...KnownTool[]]
-  /** The headers that the trainer will send; without any, callers cannot be describeAnswer apart. */
+  /** The headers that the trainer will send; without any, callers cannot be distinguished. */
   readonly headers: Readonly<Record<string, string>>
   /** Whether the server says that it is a Scorekeeper, which promises more than the wire requires. */
   readonly isScorekeeper: boolean

@@ -11,7 +11,7 @@ export interface DatasetCheckOptions {
   readonly file: string
   readonly validation: string | undefined
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
-  /** The tools that the server says it has; undefined if it does not say. */
+  /** The tools that the server lists; undefined if it lists none. */
   readonly tools: readonly ToolDefinition[] | undefined
   /** Whether the server is not of this project: then only what every trainer requires of an item is checked. */
   readonly isForeign: boolean

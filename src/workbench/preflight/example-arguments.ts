@@ -72,7 +72,7 @@ const typesOf = (schema: unknown): readonly string[] => {
   return typeof type === 'string' ? [type] : (type ?? [])
 }
 
-/** Arguments that no tool should accept, with what is wrong about them. */
+/** Arguments that no tool should accept, each with its fault. */
 export function badArguments(parameters: unknown): readonly BadArguments[] {
   const { properties = {}, required } = schemaShape.safeParse(parameters).data ?? {}
   const wrong = Object.entries(properties).map(([name, schema]) => [name, wrongFor(schema)])
@@ -93,7 +93,7 @@ export interface BadArguments {
   readonly what: string
   /** What is sent as the arguments. */
   readonly text: string
-  /** Whether a tool may ignore what is wrong with them. */
+  /** Whether a tool may ignore the fault. */
   readonly mayPass?: boolean
 }
 

@@ -7,7 +7,7 @@ import { isOk, outputOf } from './wire.ts'
 /** How many arguments of a tool are tried. */
 const maxArguments = 3
 
-/** The names of arguments that say where something is: an invented one is nowhere. */
+/** The names of arguments that locate something: an invented place does not exist. */
 const placeName = /path|dir|folder|file|url|key|(?:^|_)id$|Id$/
 
 /** The output of a tool that changes something need not depend on its arguments. */
@@ -64,7 +64,7 @@ const textsOf = ({ arguments: args }: KnownTool): readonly string[] =>
     .map(([name]) => name)
     .slice(0, maxArguments)
 
-/** Whether an output has something beside the text that was asked for, and does not say that there is nothing. */
+/** Whether an output has more than the requested text, and does not report that nothing was found. */
 function isListing(output: string, text: string): boolean {
   const rest = output.replaceAll(text, '').trim()
   return (

@@ -6,7 +6,7 @@ import { isOk, outputOf, statusOf, type Wire } from './wire.ts'
 
 /** The sources of the tools that are called. */
 export interface ToolSources {
-  /** The tools that the server says it has; undefined if it does not say. */
+  /** The tools that the server lists; undefined if it lists none. */
   readonly offered: readonly ToolDefinition[] | undefined
   readonly items: readonly DatasetItem[]
   /** Call only these tools, if any are named. */
@@ -36,7 +36,7 @@ export function knownTools({ offered = [], items, only, calls }: ToolSources): r
 const questionOf = (item: DatasetItem | undefined): string =>
   textOf(item?.messages.findLast(({ role }) => role === 'user')?.content)
 
-/** A few words of what the model is asked, as it could search for them. */
+/** A few words of the model's question, as it could search for them. */
 function wordsOf(item: DatasetItem | undefined): string {
   const words = questionOf(item)
     .split(/\s+/)
@@ -75,7 +75,7 @@ export async function findArguments(
   }
   for (const tool of tools) {
     const { isRefused } = await attempt(tool, tool.arguments)
-    // With a refused key no call says anything about arguments.
+    // With a refused key, no call tells whether its arguments are valid.
     if (isRefused) return tools
   }
   // Twice, because a call that succeeds now may have the output that another tool needs.

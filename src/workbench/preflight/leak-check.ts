@@ -33,7 +33,7 @@ export function leakCheck({ wire, items: [item], tools }: CheckContext, referenc
       for (const { tool, args, isGood } of tried) {
         const answer = await wire.call({ tool: tool.name, arguments: args, item: marked })
         if (!('failed' in answer) && answer.text?.includes(word))
-          shown.push(`${tool.name} shows the model what the reference says`)
+          shown.push(`${tool.name} shows the model the content of the reference`)
         if (isGood && !(statusOf(answer) >= 200 && statusOf(answer) < 300))
           silent.push(`${tool.name} answers ${describeAnswer(answer)}`)
       }

@@ -76,7 +76,7 @@ export async function preflight(settings: PreflightSettings, view: PreflightView
 }
 
 interface Addressed {
-  /** The tools that the server says it has, for items that define none. */
+  /** The tools that the server lists, for items that define none. */
   readonly offered: readonly ToolDefinition[]
   readonly toolUrl: (tool: string) => string
   readonly graderUrl: string

@@ -5,14 +5,14 @@ import { type DatasetItem, type ToolDefinition, toolDefinition } from '../simula
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
 import { type Answer, describeAnswer, jsonOf, statusOf, type Wire } from './wire.ts'
 
-/** What a server says about itself. */
+/** What a server reports about itself. */
 export interface Recognised {
   /** False if it cannot be reached, so that nothing else can be known. */
   readonly isReachable: boolean
   readonly isScorekeeper: boolean
   /** Whether it has a grader at the given address. */
   readonly hasGrader: boolean
-  /** Its tools; undefined if it does not say. */
+  /** Its tools; undefined if it does not list them. */
   readonly tools: readonly ToolDefinition[] | undefined
   readonly verdicts: readonly Verdict[]
 }
@@ -31,7 +31,7 @@ export interface RecogniseOptions {
   readonly item: DatasetItem
 }
 
-/** Finds out whether the server can be reached, whether its clock is right, and what it says about itself. */
+/** Finds out whether the server can be reached, whether its clock is right, and what it reports about itself. */
 export async function recognise(wire: Wire, { url, isPublic, graderUrl, item }: RecogniseOptions): Promise<Recognised> {
   const sentAt = Date.now()
   const listed = await wire.get('/tools')
@@ -69,7 +69,7 @@ function reachable(url: URL, isPublic: boolean): Verdict {
 /** How many seconds a clock may be wrong; a wrong clock refuses valid tokens, or accepts expired ones. */
 const mostSkew = { good: 30, bad: 300 }
 
-/** The verdict on an address where there is no grader; undefined if there may be one. */
+/** The verdict on an address without a grader; undefined if there may be one. */
 function missingGrader(graderUrl: string, answer: Answer): Verdict | undefined {
   if (![404, 405].includes(statusOf(answer))) return undefined
   const why = `there is no grader at ${new URL(graderUrl).pathname}: ${describeAnswer(answer)}`

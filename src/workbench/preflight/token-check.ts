@@ -51,7 +51,7 @@ function accepted(asked: readonly Asked[]): Verdict {
   return { ...fail('token', why, advice), isEnd: true }
 }
 
-/** An answer that does not refuse the key need not come from something that read it. */
+/** An answer that does not refuse the key need not come from a server that read the key. */
 function unlessBroken(asked: readonly Asked[]): Verdict {
   const broken = asked.find(({ answer }) => !hasReadKey(statusOf(answer)))
   if (broken === undefined) {
@@ -63,7 +63,7 @@ function unlessBroken(asked: readonly Asked[]): Verdict {
   return fail('token', why, 'use the address behind the redirect; if it is a login page, the key is not accepted')
 }
 
-/** A success, or a complaint about the body; not an address where nothing is. */
+/** A success, or an error about the body; not an unknown address. */
 const hasReadKey = (status: number) => (status >= 200 && status < 300) || [400, 409, 413, 422, 429].includes(status)
 
 function withoutKey(asked: readonly Asked[], isPublic: boolean): Verdict {

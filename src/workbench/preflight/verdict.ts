@@ -15,7 +15,7 @@ export interface Verdict {
 
 /** The verdict that nothing is wrong. */
 export const pass = (check: string, why: string): Verdict => ({ check, outcome: 'pass', why })
-/** The verdict that something may spoil a job. */
+/** The verdict that a fault may spoil a job. */
 export const warn = (check: string, why: string, advice: string): Verdict => ({ check, outcome: 'warn', why, advice })
 /** The verdict that a job would be refused or spoilt. */
 export const fail = (check: string, why: string, advice: string): Verdict => ({ check, outcome: 'fail', why, advice })

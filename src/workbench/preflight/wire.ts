@@ -118,11 +118,11 @@ export function createWire(settings: WireSettings): Wire {
   }
 }
 
-/** What an output begins with that refuses a call. */
+/** The beginning of an output that refuses a call. */
 const refusal =
   /^\W*(?:errors?|invalid|unknown|unrecogni[sz]ed|no such|not found|cannot|can't|could not|unable|missing|failed|failure|bad request|exception|traceback|there is no|does not exist|the arguments)\b/i
 
-/** Whether a tool did what it was called for, as far as the answer shows. */
+/** Whether a call succeeded, as far as the answer shows. */
 export function isOk(answer: Answer): boolean {
   const status = statusOf(answer)
   const output = outputOf(answer)

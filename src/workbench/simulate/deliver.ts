@@ -45,7 +45,7 @@ export interface Delivered {
   readonly differences: number
 }
 
-/** A request of which all attempts failed: its rollout is discarded. */
+/** All attempts of a request failed: its rollout is discarded. */
 export class NotDelivered extends Error {
   override readonly name = 'NotDelivered'
   readonly attempts: number
@@ -82,7 +82,7 @@ export async function deliver(
     return { status, text, ms, attempts: 1, errors: [], repeats: 0, differences: 0, ...rest }
   }
   if (Buffer.byteLength(content) > maxBodyBytes) return done(413, 'the request is larger than 1 MB')
-  // Each pause before a retry listens, for hundreds of rollouts at once.
+  // Each pause before a retry adds a listener, for hundreds of rollouts at once.
   setMaxListeners(0, signal)
   const fault = settings.fault()
   const errors: string[] = []

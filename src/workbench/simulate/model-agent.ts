@@ -84,7 +84,12 @@ async function play(
     }
     if (calls.length === 0 || context.stepsLeft() === 0) {
       const reasoningSummary = summaries.join('\n')
-      return { text: saidIn(response), inputTokens, outputTokens, ...(reasoningSummary !== '' && { reasoningSummary }) }
+      return {
+        text: lastTextOf(response),
+        inputTokens,
+        outputTokens,
+        ...(reasoningSummary !== '' && { reasoningSummary }),
+      }
     }
     const outputs = await context.callTogether(
       calls.map(({ name, arguments: args }) => ({ tool: name, arguments: args })),
@@ -96,7 +101,7 @@ async function play(
 }
 
 /** The model's last message: its text, or its refusal. */
-function saidIn({ output }: OpenAI.Responses.Response): string {
+function lastTextOf({ output }: OpenAI.Responses.Response): string {
   const parts = output.flatMap((item) => (item.type === 'message' ? item.content : []))
   return parts.map((part) => (part.type === 'output_text' ? part.text : part.refusal)).join('')
 }

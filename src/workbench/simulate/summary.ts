@@ -47,7 +47,7 @@ export function summarize(tally: Tally) {
  * the best would earn. NaN for fewer than k rewards.
  *
  * In ascending order the i-th reward (from 1) is the best of C(i − 1, k − 1) of the C(n, k) choices. This is the unbiased
- * estimator of which pass@k is a case (Chen et al., "Evaluating Large Language Models Trained on Code", 2021).
+ * estimator that pass@k is a case of (Chen et al., "Evaluating Large Language Models Trained on Code", 2021).
  *
  * @example bestOf([0, 1], 2) // 1
  */
@@ -56,7 +56,7 @@ export function bestOf(rewards: readonly number[], k: number): number {
   const n = rising.length
   if (k < 1 || n < k) return Number.NaN
   let total = 0
-  // The share of the choices in which the n-th is the best; then, step by step, those of the rewards before it.
+  // The share of the choices in which the n-th is the best; then, step by step, the shares of the earlier rewards.
   let share = k / n
   for (let place = n; place >= k; place -= 1) {
     total += share * (rising[place - 1] ?? 0)

@@ -7,7 +7,7 @@ export interface Tally {
   rollouts: number
   scored: number
   discarded: number
-  /** Rollouts by why they were discarded, without the names of tools. */
+  /** Rollouts by the reason why they were discarded, without the names of tools. */
   readonly reasons: Map<string, number>
   readonly reward: Distribution
   /** The rewards by item. */

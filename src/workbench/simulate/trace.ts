@@ -87,7 +87,7 @@ export async function openTraceFile(path: string, onRollout: (trace: RolloutTrac
   }
 }
 
-/** Hands over the traces of a file, truncates it behind the last whole line, and returns its length in bytes. */
+/** Hands over the traces of a file, truncates it after the last whole line, and returns its length in bytes. */
 async function readTraces(path: string, onRollout: (trace: RolloutTrace) => void): Promise<number> {
   let whole = 0
   let torn: string | undefined

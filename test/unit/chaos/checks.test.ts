@@ -50,17 +50,17 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
   ],
   [
     '4xx or refusals for our failures',
-    'the model reads of a trouble of ours',
-    evidence({ seen: [{ ...rollout, calls: [call(attempt(output('the database is away')))] }] }),
+    'the model reads about a failure of the server',
+    evidence({ seen: [{ ...rollout, calls: [call(attempt(output('the database is unavailable')))] }] }),
   ],
   [
     'requests that were never answered',
-    'nobody answered',
+    'no attempt was answered',
     evidence({ seen: [{ ...rollout, calls: [call(attempt({ kind: 'unanswered' }))] }] }),
   ],
   [
     'requests dropped by a graceful shutdown',
-    'a connection was lost on which a request had long begun',
+    'a connection was lost long after its request began',
     evidence({
       seen: [{ ...rollout, calls: [call(attempt({ kind: 'lost', reason: 'ECONNRESET' }, 1_000, 3_000))] }],
       lives: [{ ...life, askedToStopAt: 2_000, endedAt: 3_000 }],
@@ -79,7 +79,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
   ],
   [
     'external effects repeated without a new attempt number',
-    'two runs were told that they are the first',
+    'two executions had the number of the first attempt',
     evidence({ rows: actingRows, effects: [effect, { ...effect, nonce: 'z' }] }),
   ],
   ['external calls recorded without their effect', 'nothing happened', evidence({ rows: actingRows })],
@@ -121,7 +121,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     'a call is still claimed',
     evidence({ rows: { calls: [{ ...row, outcome: 'running' }] } }),
   ],
-  ['replicas that ended by themselves', 'a process is gone', evidence({ lives: [{ ...life, endedAt: 200 }] })],
+  ['replicas that ended by themselves', 'a process has exited', evidence({ lives: [{ ...life, endedAt: 200 }] })],
   [
     'graceful shutdowns that did not end',
     'a process had to be killed',
@@ -129,12 +129,12 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
   ],
   [
     'rollouts scored although a call failed for our reasons',
-    'the ledger knows of a failed call',
+    'the ledger has a failed call',
     evidence({ rows: { calls: [{ ...row, outcome: 'failed', code: 'tool_failed' }] } }),
   ],
   [
     'rollouts scored although a call failed for our reasons',
-    'the trainer was told of a failed call that nobody recorded',
+    'a failed call was answered to the trainer and not recorded',
     evidence({
       seen: [{ ...rollout, discarded: true, calls: [call(attempt(trouble(503, 'database_unavailable')))] }],
       rows: { calls: [], rollouts: [], writes: [] },
@@ -165,7 +165,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
 ]
 
 describe('the checks of a chaos run', () => {
-  it.each(checks.map(({ name, find }) => [name, find] as const))('find no %s where nothing is wrong', (_, find) => {
+  it.each(checks.map(({ name, find }) => [name, find] as const))('find no %s if nothing is wrong', (_, find) => {
     expect(find(evidence({}))).toEqual([])
     expect(find(evidence({ rows: actingRows, effects: [effect] }))).toEqual([])
   })
@@ -178,13 +178,13 @@ describe('the checks of a chaos run', () => {
     expect(checks.map(({ name }) => name).sort()).toEqual([...new Set(broken.map(([name]) => name))].sort())
   })
 
-  it('ignore a failure that only a killed process knew of', () => {
-    const told = evidence({
+  it('ignore a failure that only a killed process had', () => {
+    const unrecorded = evidence({
       seen: [{ ...rollout, discarded: true, calls: [call(attempt(trouble(503, 'database_unavailable')))] }],
       rows: { calls: [], rollouts: [], writes: [] },
       lives: [{ ...life, killedAt: 200, endedAt: 200 }],
     })
     const check = checks.find(({ name }) => name.startsWith('rollouts scored although'))
-    expect(check?.find(told)).toEqual([])
+    expect(check?.find(unrecorded)).toEqual([])
   })
 })

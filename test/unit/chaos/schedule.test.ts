@@ -48,7 +48,7 @@ describe('the options of a chaos run', () => {
     expect(readOptions([])).toEqual({ minutes: 1, seed: '1', replicas: 3, burst: 500, pgbouncer: false })
   })
 
-  it('say what is wrong with them', () => {
+  it('are refused with the reason', () => {
     expect(() => readOptions(['--minutes', 'ten'])).toThrow('--minutes: must be a number')
     expect(() => readOptions(['--replicas', '1'])).toThrow('--replicas')
     expect(() => readOptions(['--hours', '1'])).toThrow('--hours')

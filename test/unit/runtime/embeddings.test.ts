@@ -33,7 +33,7 @@ describe('an embeddings endpoint', () => {
     expect(requests[0]?.key).toBeUndefined()
   })
 
-  it('is retried after a 429 and a 503, no sooner than it says', async () => {
+  it('is retried after a 429 and a 503, no sooner than Retry-After says', async () => {
     const refusals = [{ status: 429, headers: { 'retry-after': '7' } }, { status: 503 }]
     const { url, requests } = await serve(vectorOf, (request) => refusals[request - 1])
     const waits: number[] = []
@@ -76,7 +76,7 @@ describe('an embeddings endpoint', () => {
     expect(requests).toHaveLength(3)
   })
 
-  it('fails if nobody listens and if the answer has another format', async () => {
+  it('fails if nothing listens, or if the answer has another format', async () => {
     const { url, close } = await serveEmbeddings(vectorOf)
     await close()
     await expect(createEmbed({ url, model: 'm', attempts: 2, pauseMs: 1 })(['a'])).rejects.toThrow('ECONNREFUSED')
@@ -99,7 +99,7 @@ describe('an embeddings endpoint', () => {
     const silent: typeof fetch = (_, init) =>
       new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
     const embed = createEmbed({
-      url: 'http://nobody.test',
+      url: 'http://unused.test',
       model: 'm',
       fetch: silent,
       timeoutMs: 20,

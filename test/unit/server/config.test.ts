@@ -134,7 +134,7 @@ describe('a variable', () => {
     ['PUBLIC_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['EMBEDDINGS_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['API_KEYS', 'hunter2', 'at least 16 characters'],
-    ['API_KEYS', 'nobody=hunter2hunter2hunter2', 'not a list of scopes'],
+    ['API_KEYS', 'unknown=hunter2hunter2hunter2', 'not a list of scopes'],
     ['JWT_SECRET', 'hunter2', 'at least 32 bytes'],
     ['JWT_JWKS_URL', 'https://u:hunter2@h/keys', 'must be an https address'],
   ])('%s with a secret in it is not repeated when it is refused', (name, value, must) => {
@@ -144,7 +144,7 @@ describe('a variable', () => {
     expect(problem).not.toContain('hunter2')
   })
 
-  it('is reported together with all others that are wrong, one line each', () => {
+  it('is reported together with all other invalid ones, one line each', () => {
     const problem = problemOf({ PORT: 'x', LOG_LEVEL: 'loud', JWT_SECRET: 'short', RETENTION_DAYS: '0' })
     expect(problem.split('\n').map((line) => line.split(/[ :]/)[0])).toEqual([
       'PORT',
@@ -217,7 +217,7 @@ describe('a server without a key', () => {
   })
 
   it.each(['0.0.0.0', '::', '192.168.1.5', 'example.com', '127.0.0.1.example.com', 'localhost.example.com'])(
-    'is refused on %s, and told what to set; with a key it is not',
+    'is refused on %s with advice on what to set; with a key it is accepted',
     (HOST) => {
       const problem = problemOf({ HOST })
       expect(problem).toContain(`HOST was "${HOST}"`)

@@ -12,7 +12,7 @@ afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
 
-/** A server of little timeouts, with a route that reads, one that waits at a gate and one that says much. */
+/** A server with short timeouts and three routes: one reads, one waits at a gate and one sends a large answer. */
 async function startServer(timeouts: Partial<PeerTimeouts> = {}) {
   const held = gate()
   const app = new Hono()
@@ -21,7 +21,7 @@ async function startServer(timeouts: Partial<PeerTimeouts> = {}) {
     await held.pass()
     return c.text('answered')
   })
-  app.get('/much', (c) => c.text('x'.repeat(50_000_000)))
+  app.get('/large', (c) => c.text('x'.repeat(50_000_000)))
   const { server } = createHttpServer(app.fetch, { head: 60, request: 60, answer: 60, idle: 60, ...timeouts })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -30,23 +30,23 @@ async function startServer(timeouts: Partial<PeerTimeouts> = {}) {
     server.close()
     server.closeAllConnections()
   })
-  const say = (text: string) => {
+  const send = (text: string) => {
     const socket = connect(port, '127.0.0.1').on('error', () => {})
     closers.push(() => socket.destroy())
     socket.write(text)
     return socket
   }
-  return { held, server, say }
+  return { held, server, send }
 }
 
-/** All that is said on a connection until it ends. */
-async function heardOn(socket: Socket): Promise<string> {
-  let heard = ''
+/** Everything that is received on a connection until it closes. */
+async function receivedOn(socket: Socket): Promise<string> {
+  let received = ''
   socket.on('data', (chunk) => {
-    heard += chunk
+    received += chunk
   })
   await once(socket, 'close')
-  return heard
+  return received
 }
 
 const late = /^HTTP\/1\.1 503 Service Unavailable\r\nretry-after: 1\r\n.*"code":"request_timed_out"/s
@@ -57,54 +57,54 @@ describe('the HTTP server', () => {
     ['whose body never ends', 'POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc'],
     ['whose chunks never end', 'POST /read HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
   ])('answers a request %s with a status that is retried', async (_, text) => {
-    const { say } = await startServer({ head: 0.3, request: 0.3 })
-    expect(await heardOn(say(text))).toMatch(late)
+    const { send } = await startServer({ head: 0.3, request: 0.3 })
+    expect(await receivedOn(send(text))).toMatch(late)
   })
 
   it('closes a connection on which no request ever arrives', async () => {
-    const { say } = await startServer({ head: 0.3, request: 0.3 })
-    expect(await heardOn(say(''))).toMatch(/^(HTTP\/1\.1 503 .*)?$/s)
+    const { send } = await startServer({ head: 0.3, request: 0.3 })
+    expect(await receivedOn(send(''))).toMatch(/^(HTTP\/1\.1 503 .*)?$/s)
   })
 
   it('disconnects a client that does not read the answer, and not one that reads it slowly', async () => {
-    const { server, say } = await startServer({ answer: 1 })
+    const { server, send } = await startServer({ answer: 1 })
     const accepted = once(server, 'connection')
-    const deaf = say('GET /much HTTP/1.1\r\nhost: x\r\n\r\n')
-    deaf.pause()
+    const stalled = send('GET /large HTTP/1.1\r\nhost: x\r\n\r\n')
+    stalled.pause()
     const [connection]: Socket[] = await accepted
-    if (connection === undefined) throw new Error('nobody came')
+    if (connection === undefined) throw new Error('no connection')
     await once(connection, 'close')
 
-    const slow = say('GET /much HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    const slow = send('GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
     let bytes = 0
     for await (const chunk of slow) {
       const before = bytes
       bytes += z.instanceof(Buffer).parse(chunk).byteLength
-      // Twenty times a pause that is shorter than the server's timeouts, which takes longer than that altogether.
+      // Twenty pauses, each shorter than the server's timeout but longer than it in total.
       if (Math.floor(bytes / 2_500_000) > Math.floor(before / 2_500_000)) await sleep(100)
     }
     expect(bytes).toBeGreaterThan(50_000_000)
   })
 
-  it('sets no limit on how long an answer takes to be made', async () => {
-    const { held, say } = await startServer({ answer: 0.2, idle: 0.2, head: 0.2, request: 0.2 })
-    const socket = say('POST /wait HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n')
-    const heard = heardOn(socket)
+  it('sets no limit on how long a handler takes', async () => {
+    const { held, send } = await startServer({ answer: 0.2, idle: 0.2, head: 0.2, request: 0.2 })
+    const socket = send('POST /wait HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n')
+    const received = receivedOn(socket)
     await held.reached
     await sleep(1_000)
     expect(socket.readyState).toBe('open')
     held.open()
-    // And then nothing more is asked.
-    expect(await heard).toMatch(/^HTTP\/1\.1 200 OK.*answered$/s)
+    // No further request follows.
+    expect(await received).toMatch(/^HTTP\/1\.1 200 OK.*answered$/s)
   })
 
   it.each([
-    ['that is none', 'nonsense\r\n\r\n', 400, 'bad_request'],
+    ['that is invalid', 'nonsense\r\n\r\n', 400, 'bad_request'],
     ['with headers of a megabyte', `GET / HTTP/1.1\r\nx: ${'y'.repeat(1_000_000)}\r\n\r\n`, 431, 'headers_too_large'],
   ])('answers a request %s in the shape of all errors', async (_, text, status, code) => {
-    const { say } = await startServer()
-    const heard = await heardOn(say(text))
-    expect(heard.startsWith(`HTTP/1.1 ${status} `)).toBe(true)
-    expect(JSON.parse(heard.slice(heard.indexOf('\r\n\r\n')))).toMatchObject({ error: { code } })
+    const { send } = await startServer()
+    const received = await receivedOn(send(text))
+    expect(received.startsWith(`HTTP/1.1 ${status} `)).toBe(true)
+    expect(JSON.parse(received.slice(received.indexOf('\r\n\r\n')))).toMatchObject({ error: { code } })
   })
 })

@@ -16,9 +16,9 @@ it('an unhandled error is logged without its message: after a rejection the serv
   expect(ends).toEqual([1])
   expect(log.lines.map(({ facts }) => facts['code'])).toEqual(['unhandled_rejection', 'uncaught_exception'])
   for (const { facts } of log.lines) {
-    const said = loggable(facts['cause'])
-    expect(said).toMatchObject({ type: 'TypeError', message: '22P02' })
-    expect(said.stack).toContain('process-events.test.ts')
-    expect(JSON.stringify([facts, said])).not.toContain('the-answer')
+    const logged = loggable(facts['cause'])
+    expect(logged).toMatchObject({ type: 'TypeError', message: '22P02' })
+    expect(logged.stack).toContain('process-events.test.ts')
+    expect(JSON.stringify([facts, logged])).not.toContain('the-answer')
   }
 })

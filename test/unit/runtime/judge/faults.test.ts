@@ -21,7 +21,7 @@ const passing: readonly [string, Behaviour][] = [
   ['a 429', faulty(apiError(429, 'too much', 'rate_limit_exceeded'))],
   ['a 429 more often than other faults', faulty(...Array.from({ length: 8 }, () => apiError(429, 'too much')))],
   ['four 5xx', faulty(apiError(500, 'x'), apiError(502, 'x'), answer(503, '<html>busy</html>'), apiError(529, 'x'))],
-  ['a 400 that says itself that another try helps', faulty(apiError(400, 'x', null, { 'x-should-retry': 'true' }))],
+  ['a 400 that says that a retry may help', faulty(apiError(400, 'x', null, { 'x-should-retry': 'true' }))],
   ['a connection that is reset', faulty(({ socket }) => socket.resetAndDestroy())],
   [
     'half a body and a cut connection',
@@ -58,7 +58,7 @@ describe('a judge', () => {
     expect(server.requests).toHaveLength(5)
   })
 
-  it('that is unreachable is given up, and the operator reads why', async () => {
+  it('that is unreachable is given up, with the reason for the operator', async () => {
     const { server, ask } = await serve(() => undefined)
     await server.close()
     const error: unknown = await ask().catch((thrown: unknown) => thrown)
@@ -66,7 +66,7 @@ describe('a judge', () => {
     expect(String(error instanceof Error && error.cause)).toContain('ECONNREFUSED')
   })
 
-  it('is not retried if the API says that this does not help', async () => {
+  it('is not retried if the API says that a retry does not help', async () => {
     const { server, ask } = await serve(() => apiError(503, 'x', null, { 'x-should-retry': 'false' }))
     await expect(ask()).rejects.toMatchObject({ code: 'judge_refused' })
     expect(server.requests).toHaveLength(1)
@@ -78,7 +78,7 @@ describe('a judge', () => {
     ['milliseconds', () => ({ 'retry-after-ms': '400', 'retry-after': '9' }), 400, 400],
     ['a date', () => ({ 'retry-after': soon() }), 7_000, 9_000],
     ['nothing that can be read', () => ({ 'retry-after': 'a while', 'retry-after-ms': 'x' }), 75, 125],
-  ])('is retried after the pause that it asks for, in %s', async (_, headers, least, most) => {
+  ])('is retried after the requested pause, in %s', async (_, headers, least, most) => {
     const waits: number[] = []
     const wait = async (milliseconds: number) => void waits.push(milliseconds)
     const faults = faulty(apiError(429, 'later', null, headers()), apiError(503, 'later', null, headers()))

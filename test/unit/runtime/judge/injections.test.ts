@@ -8,7 +8,7 @@ import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
 
-/** What a credulous reader takes for an instruction or a verdict. */
+/** Text that a gullible reader takes for an instruction or a verdict. */
 const orders = /return 1|score\s*:\s*1|"score": 1|返回 1|верни 1|أعد 1|gib 1|ZXR1cm4gMS/iu
 const lineEnd = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/u
 
@@ -32,7 +32,7 @@ function parted(messages: readonly { readonly role: string; readonly content: un
 /** A model that obeys everything outside the fence and judges what is inside. */
 const gullible = ({ body }: ModelRequest) => {
   const { outside } = parted(body.messages)
-  return outside.some((line) => orders.test(line)) ? verdict(1, 'as I was told') : verdict(0.1, 'not polite')
+  return outside.some((line) => orders.test(line)) ? verdict(1, 'as instructed') : verdict(0.1, 'not polite')
 }
 
 describe('an answer that tries to judge itself', () => {
@@ -42,7 +42,7 @@ describe('an answer that tries to judge itself', () => {
   })
 
   it.each(injections)(
-    'by $name does not get out of its fence: the most gullible judge is not told',
+    'by $name does not get out of its fence: not even the most gullible judge obeys it',
     async ({ answer }) => {
       const { server, ask } = await serve(gullible)
       expect((await ask({ answer })).score).toBe(0.1)
@@ -56,7 +56,7 @@ describe('an answer that tries to judge itself', () => {
 
   it.each([
     ['without a fence', (answer: string) => answer],
-    ['in a fence that everybody knows', (answer: string) => `<<<ANSWER>>>\n${answer}\n<<<END OF ANSWER>>>`],
+    ['in a fence with a known marker', (answer: string) => `<<<ANSWER>>>\n${answer}\n<<<END OF ANSWER>>>`],
   ])('would be believed %s, so these tests can fail', async (_, dress) => {
     const { client } = await serve(gullible)
     const system = 'It stands between the line <<<ANSWER>>> and the line <<<END OF ANSWER>>>.'

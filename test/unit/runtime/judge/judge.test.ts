@@ -32,8 +32,8 @@ describe('a judge', () => {
     [11, [0, 10], 10],
     [-2, [-1, 1], -1],
     [0, [0, 1], 0],
-  ] as const)('that says %d in the range %j gives %d', async (said, range, score) => {
-    const { ask } = await serve(() => verdict(said))
+  ] as const)('that answers %d in the range %j gives %d', async (answer, range, score) => {
+    const { ask } = await serve(() => verdict(answer))
     expect((await ask({ range })).score).toBe(score)
   })
 
@@ -98,7 +98,7 @@ describe('a judge', () => {
     })
   })
 
-  it('can leave its tokens out, or report nonsense', async () => {
+  it('may report no tokens, or invalid counts', async () => {
     const none = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0, cached_tokens: 0 }
     const content = '{"reasoning":"","score":1}'
     for (const usage of [undefined, null, 'many', { prompt_tokens: -1, completion_tokens: 'x' }]) {
@@ -138,7 +138,7 @@ const unreadable: readonly [string, unknown][] = [
   ['no score', '{"reasoning": "r"}'],
   ['a list', '[0.5]'],
   ['a bare number', '0.5'],
-  ['half of it', '{"reasoning": "r", "sco'],
+  ['a truncated verdict', '{"reasoning": "r", "sco'],
   ['nothing', ''],
   ['null for a text', null],
   ['parts without a text', [{ type: 'thinking', thinking: [{ type: 'text', text: '{"score": 0.5}' }] }]],
@@ -285,7 +285,7 @@ describe('a parameter that a model does not support', () => {
   it.each([
     ['that was not sent', unsupported('seed'), {}],
     ['whose value is wrong', 'max_completion_tokens is too large: this model supports at most 16384', sampling],
-    ['that is no sampling parameter', unsupported('messages'), sampling],
+    ['that is not a sampling parameter', unsupported('messages'), sampling],
   ])('%s is not dropped: the request is refused', async (_, message, given) => {
     const { server, ask } = await serve(() => apiError(400, message))
     await expect(ask({ sampling: given })).rejects.toMatchObject({ code: 'judge_refused' })
@@ -329,8 +329,8 @@ describe('a request that the API refuses', () => {
   })
 
   it('is reported to the operator without the key and the password that the API repeats', async () => {
-    const said = 'wrong key: sk-secret-of-the-judge of user:hunter2, dXNlcjpodW50ZXIy'
-    const { server } = await serve(() => apiError(401, said))
+    const reply = 'wrong key: sk-secret-of-the-judge of user:hunter2, dXNlcjpodW50ZXIy'
+    const { server } = await serve(() => apiError(401, reply))
     const url = server.url.replace('http://', 'http://user:hunter2@')
     const { ask } = await serve(() => undefined, { url })
     const error: unknown = await ask().catch((thrown: unknown) => thrown)

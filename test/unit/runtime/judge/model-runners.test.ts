@@ -89,7 +89,7 @@ describe('score_model', () => {
     expect((await run({ ...scoring, range: [0, 5] }, () => says(4))).graded.score).toBe(4)
   })
 
-  it('can leave its steps out, or give them another shape', async () => {
+  it('may leave out its steps, or give them another shape', async () => {
     for (const odd of [undefined, 'none', [1, { conclusion: 2 }]]) {
       const text = JSON.stringify({ steps: odd, result: 1 })
       expect((await run(scoring, () => completion(text))).graded).toMatchObject({ score: 1, errors: graderErrors() })
@@ -140,7 +140,7 @@ const faults: readonly [string, () => Answer | undefined, Parameters<typeof grad
   ['that writes a number in quotes', () => says('0.9'), { model_grader_parse_error: true }],
   ['that is silent', () => undefined, { unresponsive_reward_error: true }],
   [
-    'that is not let in',
+    'that refuses the key',
     () => apiError(401, 'wrong key sk-secret-of-the-judge'),
     { model_grader_server_error: true, model_grader_server_error_details: `HTTP ${wrongKey}` },
   ],

@@ -5,7 +5,7 @@ import { serving } from '../../../support/judge/serving.ts'
 
 const serve = serving()
 
-it('the token report tells what each model has used, whenever it is more and at the end', async () => {
+it('the token report shows what each model has used, after each increase and at the end', async () => {
   const { ask, client } = await serve(() => verdict(1))
   const lines: unknown[] = []
   const end = startTokenReport({

@@ -67,7 +67,7 @@ describe('cosine', () => {
     expect(requests.map(({ texts }) => texts)).toEqual([[...new Set([input, reference])]])
   })
 
-  it('requests a text once, also for gradings that run at the same time', async () => {
+  it('requests a text once, even for gradings that run at the same time', async () => {
     const { embed, requests } = await serve()
     const similarity = similar(embed)
     const outputs = ['a', 'bb', 'ccc', 'a', 'bb']
@@ -118,15 +118,15 @@ describe('cosine', () => {
   })
 
   it('gives no score if the endpoint cannot answer, and asks again in the next grading', async () => {
-    let isAway = true
-    const { embed, requests } = await serve(() => (isAway ? { status: 503 } : undefined))
+    let isUnavailable = true
+    const { embed, requests } = await serve(() => (isUnavailable ? { status: 503 } : undefined))
     const warnings: unknown[] = []
     const similarity = similar(embed, { warn: (error) => warnings.push(error) })
     const graded = await run(similarity, 'net revenue', 'revenue')
     expect(graded).toMatchObject({ score: null, errors: unserved, reason: 'the embeddings endpoint gave no vectors' })
     expect(requests).toHaveLength(2)
     expect(String(warnings[0])).toContain('HTTP 503')
-    isAway = false
+    isUnavailable = false
     expect(await run(similarity, 'net revenue', 'revenue')).toMatchObject({ errors: graderErrors() })
   })
 

@@ -62,14 +62,14 @@ describe('score_model', () => {
     }
   })
 
-  it('asks nobody if a path is missing', async () => {
+  it('asks no model if a path is missing', async () => {
     const missing = { ...judge, input: [...input, { role: 'user', content: '{{item.b}} {{sample.output_json.y}}' }] }
     const graded = await run(missing, { scoreModel: () => Promise.reject(new Error('asked')) })
     expect(graded).toMatchObject({ score: null, errors: graderErrors({ invalid_variable_error: true }) })
     expect(graded.reason).toContain('item.b is missing')
   })
 
-  it('asks nobody if the messages are too long', async () => {
+  it('asks no model if the messages are too long', async () => {
     const long = { item: { ...subject.item, a: 'a'.repeat(800_000) }, sample: subject.sample }
     const graded = await run(judge, { scoreModel: () => Promise.reject(new Error('asked')) }, long)
     expect(graded).toMatchObject({ score: null, errors: graderErrors({ truncated_observation_error: true }) })

@@ -5,7 +5,7 @@ import { graderErrors } from '../../../../src/runtime/openai-graders/grader-erro
 import { runGrader } from '../../../../src/runtime/openai-graders/run-grader.ts'
 import type { Runners } from '../../../../src/runtime/openai-graders/runners.ts'
 
-/** The share of the reference's words that the input has: a metric as the scoring library gives them. */
+/** The share of the reference's words that the input has: a metric in the form of the scoring library. */
 const wordRecall = (input: string, reference: string) => {
   const wanted = reference.split(' ')
   return wanted.filter((word) => input.split(' ').includes(word)).length / wanted.length

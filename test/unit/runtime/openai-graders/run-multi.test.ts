@@ -104,7 +104,7 @@ describe('a multi grader', () => {
     expect(await run(multi({ one: judge('a'), other: judge('b') }, 'one + other'), meeting)).toMatchObject({ score: 2 })
   })
 
-  it('rejects with what a runner throws and aborts the others', async () => {
+  it('rejects with the error of a runner and aborts the others', async () => {
     const reasons: unknown[] = []
     const thrown = new Error('a bug')
     const failing = runners(({ model }, _messages, signal) => {
@@ -122,11 +122,11 @@ describe('a multi grader', () => {
 
   it('passes on the abort of its caller', async () => {
     const given = new AbortController()
-    const patient = runners(
+    const waiting = runners(
       (_grader, _messages, signal) =>
         new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     )
-    const running = run(multi({ one: judge('a') }, 'one'), patient, given.signal)
+    const running = run(multi({ one: judge('a') }, 'one'), waiting, given.signal)
     given.abort(new Error('enough'))
     await expect(running).rejects.toThrow('enough')
   })

@@ -95,11 +95,11 @@ describe('an endpoint grader', () => {
 
   it.each([
     ['NaN', '{"score":NaN}'],
-    ['a number beyond all numbers', '{"score":1e999}'],
+    ['a number that overflows', '{"score":1e999}'],
     ['a page', '<html>'],
     ['nothing', ''],
-    ['a number and a rest', '{"score":1}{"score":1}'],
-    ['too much', `{"score":1,"why":"${'x'.repeat(1_000)}"}`],
+    ['two JSON values', '{"score":1}{"score":1}'],
+    ['an oversized body', `{"score":1,"why":"${'x'.repeat(1_000)}"}`],
   ])('gives no score for the answer %s', async (_, body) => {
     const { origin, asked } = await start((response) => void response.end(body))
     expect(await run(runnerOf(origin), { url: origin })).toMatchObject(other)

@@ -156,7 +156,7 @@ describe('a name', () => {
 
   it('is resolved once: a later change of its addresses has no effect', async () => {
     const { port, asked } = await start((response) => json(response, 1))
-    // An address of a network that was returned in 2006, where nobody answers.
+    // An address of a network that was returned in 2006, where nothing answers.
     const answers = [['3ffe::1'], ['127.0.0.1']]
     let looked = 0
     const resolve = async () => answers[Math.min(looked++, 1)] ?? []
@@ -285,8 +285,8 @@ describe('an answer', () => {
   }
 
   it('other than 2xx is an error with its status, its JSON and how long to wait', async () => {
-    const told = await answeredWith((response) => json(response, { secret: 1 }, 429, { 'retry-after': '7' }))
-    expect(told).toMatchObject({ reason: 'status', status: 429, retryAfterMs: 7_000, body: { secret: 1 } })
+    const error = await answeredWith((response) => json(response, { secret: 1 }, 429, { 'retry-after': '7' }))
+    expect(error).toMatchObject({ reason: 'status', status: 429, retryAfterMs: 7_000, body: { secret: 1 } })
     const bare = await answeredWith((response) => void response.writeHead(500).end('<html>'))
     expect(bare).toMatchObject({ reason: 'status', status: 500, retryAfterMs: undefined, body: undefined })
   })
@@ -295,22 +295,22 @@ describe('an answer', () => {
     ['a page', '<html>', {}],
     ['nothing', '', {}],
     ['JSON that is cut off', '{"score":', {}],
-    ['a number that is none', '{"score":NaN}', {}],
-    ['a number that is infinite', '{"score":1e999}', {}],
+    ['NaN', '{"score":NaN}', {}],
+    ['an infinite number', '{"score":1e999}', {}],
     ['four hundred levels', `${'['.repeat(400)}${']'.repeat(400)}`, {}],
-    ['what is packed', gzipSync('{"score":1}'), { 'content-encoding': 'gzip' }],
+    ['compressed', gzipSync('{"score":1}'), { 'content-encoding': 'gzip' }],
   ])('that is %s is not JSON', async (_, body, headers) => {
     const error = await answeredWith((response) => void response.writeHead(200, headers).end(body))
     expect(error).toMatchObject({ reason: 'not_json' })
   })
 
-  it('that is too large is not read to its end, whether it says its size or not', async () => {
-    const said = await answeredWith((response) => json(response, 'x'.repeat(1_000)))
-    expect(said).toMatchObject({ reason: 'too_large' })
-    const onlySaid = await answeredWith(
+  it('that is too large is not read to its end, whether it declares its size or not', async () => {
+    const declared = await answeredWith((response) => json(response, 'x'.repeat(1_000)))
+    expect(declared).toMatchObject({ reason: 'too_large' })
+    const undeclared = await answeredWith(
       (response) => void response.writeHead(200, { 'content-length': '1001' }).write('1'),
     )
-    expect(onlySaid).toMatchObject({ reason: 'too_large' })
+    expect(undeclared).toMatchObject({ reason: 'too_large' })
     let written = 0
     const endless = await answeredWith((response) => {
       const more = () => {
@@ -353,7 +353,7 @@ describe('an answer', () => {
   })
 
   it.each([
-    ['is no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['is not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
     ['switches to something else', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'],
     ['has headers without end', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}\r\n{}`],
     ['has two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n1'],
@@ -377,7 +377,7 @@ describe('an answer', () => {
     expect(await failure(outboundTo(origin).post(origin, {}))).toMatchObject({ reason: 'unreachable' })
   })
 
-  it('is unreachable if nobody listens, or without TLS behind an https address', async () => {
+  it('is unreachable if nothing listens, or without TLS behind an https address', async () => {
     const { origin, port, close } = await listen((response) => json(response, 1))
     const secure = `https://127.0.0.1:${port}`
     expect(await failure(outboundTo(secure).post(secure, {}))).toMatchObject({ reason: 'unreachable' })

@@ -42,7 +42,7 @@ const runtimeError = (details: unknown) => ({
 const saying = (text: string) => runtimeError(expect.stringContaining(text))
 
 describe('a Python grader, with or without Python', () => {
-  it('says that Python is missing', async () => {
+  it('reports that Python is missing', async () => {
     for (const command of ['python3-that-is-not-there', '/nowhere/python3']) {
       const { score, errors, reason } = await graded(returning('1'), { command })
       expect({ score, errors, reason }).toEqual({
@@ -53,7 +53,7 @@ describe('a Python grader, with or without Python', () => {
     }
   })
 
-  it('says that the command is not Python', async () => {
+  it('reports that the command is not Python', async () => {
     const { score, errors } = await graded(returning('1'), { command: process.execPath })
     expect({ score, errors }).toEqual({ score: null, errors: serverError('CannotStart') })
   })
@@ -67,7 +67,7 @@ describe('a Python grader, with or without Python', () => {
     })
   })
 
-  it('says that an item is nested too deeply', async () => {
+  it('reports that an item is nested too deeply', async () => {
     let deep: unknown[] = []
     for (let depth = 0; depth < 200_000; depth += 1) deep = [deep]
     const { errors } = await graded(returning('1'), undefined, { sample: {}, item: { deep } })
@@ -82,7 +82,7 @@ describe('a Python grader, with or without Python', () => {
   })
 })
 
-it('runs with the Python of this machine, or says that there is none', async () => {
+it('runs with the Python of this machine, or reports that there is none', async () => {
   const { score, errors } = await graded(returning('0.25'))
   if (interpreter.found) expect({ score, errors }).toEqual({ score: 0.25, errors: graderErrors() })
   else expect({ score, errors }).toEqual({ score: null, errors: graderErrors(interpreter.errors) })
@@ -144,7 +144,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
       'import math\n\n    def grade(sample, item):\n        return math.floor(1.5)\n    ',
     ],
     [
-      'comments stand further left',
+      'comments are further left',
       '    import math\n# note\n    def grade(sample, item):\n        return math.floor(1.5)',
     ],
   ])('runs although %s', async (_how, source) => {
@@ -190,12 +190,16 @@ describe.runIf(interpreter.found)('a Python grader', () => {
   })
 
   it.each([
-    ['a fault, with its line', doing('x = 0', 'return 1 / x'), 'File "grader.py", line 3, in grade'],
-    ['a fault, with what Python says', doing('return 1 / 0'), 'ZeroDivisionError: division by zero'],
-    ['a fault while it is loaded', 'import no_such_module', "No module named 'no_such_module'"],
-    ['what is no Python', 'def grade(sample, item)\n    return 1', 'File "grader.py", line 1'],
-    ['no grade', 'def score(sample, item):\n    return 1', 'the source defines no function grade(sample, item)'],
-    ['a grade that is no function', 'grade = 1', 'the source defines no function grade(sample, item)'],
+    ['an error, with its line', doing('x = 0', 'return 1 / x'), 'File "grader.py", line 3, in grade'],
+    ['an error, with its message', doing('return 1 / 0'), 'ZeroDivisionError: division by zero'],
+    ['an error while it is loaded', 'import no_such_module', "No module named 'no_such_module'"],
+    ['a syntax error', 'def grade(sample, item)\n    return 1', 'File "grader.py", line 1'],
+    [
+      'no function grade',
+      'def score(sample, item):\n    return 1',
+      'the source defines no function grade(sample, item)',
+    ],
+    ['a grade that is not a function', 'grade = 1', 'the source defines no function grade(sample, item)'],
     ['too few parameters', 'def grade(sample):\n    return 1', 'takes 1 positional argument'],
     ['endless recursion', doing('return grade(sample, item)'), 'RecursionError'],
     ['a text', returning('"0.5"'), 'grade returned str, which is not a number'],
@@ -209,9 +213,9 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     ['a number too large', returning('10**400'), 'OverflowError'],
     ['sys.exit', doing('import sys', 'sys.exit(0)'), 'SystemExit: 0'],
     ['KeyboardInterrupt', doing('raise KeyboardInterrupt'), 'KeyboardInterrupt'],
-    ['what cannot be shown', `class E(Exception):\n    __module__ = property(1)\n${doing('raise E')}`, ''],
-  ])('that ends with %s is flagged as failed', async (_what, source, said) => {
-    expect(await graded(source)).toMatchObject(saying(said))
+    ['an exception that cannot be shown', `class E(Exception):\n    __module__ = property(1)\n${doing('raise E')}`, ''],
+  ])('that ends with %s is flagged as failed', async (_what, source, message) => {
+    expect(await graded(source)).toMatchObject(saying(message))
   })
 
   it('reports nothing of the item and the sample, and at most 2,000 characters', async () => {

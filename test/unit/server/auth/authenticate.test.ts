@@ -65,7 +65,7 @@ describe('a key in a header', () => {
     expect(error.hint).toContain('x-functions-key, api-key, x-api-key')
   })
 
-  it('is refused unread when it is longer than any token', async () => {
+  it('is refused without being parsed if it is longer than any token', async () => {
     const error = await authErrorOf(authenticate(bearer('a'.repeat(8193))))
     expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
     expect(error.message).toContain('longer than 8192 characters')
@@ -113,7 +113,7 @@ describe('a key in the address', () => {
   )
 
   it.each(['', '?', '?q=token&page=2', '?keys=3', '?status=code', '?%'])(
-    'is not seen where there is none: "%s"',
+    'is not found where there is none: "%s"',
     (search) => {
       expect(() => refuseKeyInUrl(search)).not.toThrow()
     },
@@ -126,7 +126,7 @@ describe('a key in the address', () => {
 })
 
 describe('the WWW-Authenticate header', () => {
-  it('says what kind of failure it was, as RFC 6750 wants it', () => {
+  it('names the kind of failure, as RFC 6750 requires', () => {
     const of = (code: AuthError['code']) => challenge(new AuthError(code, 'p', 'h'))
     expect(of('missing_token')).toBe('Bearer realm="scorekeeper"')
     expect(of('expired_token')).toBe('Bearer realm="scorekeeper", error="invalid_token"')

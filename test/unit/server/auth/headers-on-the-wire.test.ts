@@ -13,7 +13,7 @@ let server: ReturnType<typeof serve>
 let port: number
 
 beforeAll(async () => {
-  // Nothing listens there: what is asked here needs no database.
+  // Nothing listens there: these requests need no database.
   database = open('postgres://nobody@127.0.0.1:1/nothing')
   const authenticate = createAuthenticator(readAuthSettings({ API_KEYS: `,, ${KEY} , ,old:read=${KEY}-old` }))
   server = serve({ fetch: testApp(database, { authenticate }).fetch, port: 0, hostname: '127.0.0.1' })
@@ -27,7 +27,7 @@ afterAll(async () => {
   await database.close()
 })
 
-/** Sends header lines as they are, byte for byte, and gives the status. */
+/** Sends header lines byte for byte; returns the status. */
 async function statusFor(lines: readonly string[], path = '/tools'): Promise<number> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
@@ -41,7 +41,7 @@ async function statusFor(lines: readonly string[], path = '/tools'): Promise<num
 describe('on the wire, a key', () => {
   it.each([
     ['in its header', [`Authorization: Bearer ${KEY}`]],
-    ['in a header in other letters', [`aUTHORIZATION: bEARER ${KEY}`]],
+    ['in a header in another case', [`aUTHORIZATION: bEARER ${KEY}`]],
     ['with blanks around it', [`Authorization:  \t Bearer \t ${KEY} \t`]],
     ['in the second of two different headers', ['Authorization: Bearer wrong-wrong-wrong-1', `X-Api-Key: ${KEY}`]],
   ])('is accepted: %s', async (_, lines) => {
@@ -49,7 +49,7 @@ describe('on the wire, a key', () => {
   })
 
   it.each([
-    ['behind another in the same header', [`Authorization: Bearer wrong, Bearer ${KEY}`]],
+    ['after another one in the same header', [`Authorization: Bearer wrong, Bearer ${KEY}`]],
     [
       'in two Authorization headers, the wrong one first',
       ['Authorization: Bearer wrong', `Authorization: Bearer ${KEY}`],
@@ -63,21 +63,21 @@ describe('on the wire, a key', () => {
       [`Authorization: Bearer ${KEY}`, `Authorization: Bearer ${KEY}`],
     ],
     ['in two key headers', [`x-api-key: ${KEY}`, `x-api-key: ${KEY}`]],
-    ['in other letters', [`Authorization: Bearer ${KEY.toUpperCase()}`]],
+    ['in another case', [`Authorization: Bearer ${KEY.toUpperCase()}`]],
     ['with a blank in it', [`Authorization: Bearer ${KEY.slice(0, 7)} ${KEY.slice(7)}`]],
     ['cut off', [`Authorization: Bearer ${KEY.slice(0, -1)}`]],
     ['with one character more', [`Authorization: Bearer ${KEY}x`]],
     ['in quotes', [`Authorization: Bearer "${KEY}"`]],
-    ['behind a colon', [`Authorization: Bearer: ${KEY}`]],
-    ['behind the scheme twice', [`Authorization: Bearer Bearer ${KEY}`]],
-    ['right behind the scheme', [`Authorization: Bearer${KEY}`]],
-    ['behind a no-break space', [`Authorization: Bearer\u00a0${KEY}`]],
-    ['behind a no-break space after the blank', [`Authorization: Bearer \u00a0${KEY}`]],
+    ['after a colon', [`Authorization: Bearer: ${KEY}`]],
+    ['after the scheme twice', [`Authorization: Bearer Bearer ${KEY}`]],
+    ['directly after the scheme', [`Authorization: Bearer${KEY}`]],
+    ['after a no-break space', [`Authorization: Bearer\u00a0${KEY}`]],
+    ['after a space and a no-break space', [`Authorization: Bearer \u00a0${KEY}`]],
     [
       'in full-width letters',
       [`Authorization: Bearer ${[...KEY].map((c) => String.fromCodePoint((c.codePointAt(0) ?? 0) + 0xfee0)).join('')}`],
     ],
-    ['of letters that are none', ['Authorization: Bearer schlüssel-des-hauses-🔑']],
+    ['of characters beyond ASCII', ['Authorization: Bearer schlüssel-des-hauses-🔑']],
     ['in the scheme Basic', [`Authorization: Basic ${Buffer.from(`user:${KEY}`).toString('base64')}`]],
     ['in the scheme Token', [`Authorization: Token ${KEY}`]],
     ['in the scheme Digest', [`Authorization: Digest response="${KEY}"`]],
@@ -92,14 +92,14 @@ describe('on the wire, a key', () => {
     expect(await statusFor(lines)).toBe(401)
   })
 
-  it('in the address is refused even beside a valid one in a header, and is not read', async () => {
+  it('in the address is refused even with a valid one in a header, and is not read', async () => {
     for (const name of ['key', 'api_key', 'access_token', 'code', 'Authorization']) {
       expect(await statusFor([`x-api-key: ${KEY}`], `/tools?${name}=${KEY}`)).toBe(401)
     }
     expect(await statusFor([], `/tools?mykey=${KEY}`)).toBe(401)
   })
 
-  it('that is larger than what headers may be is refused by the socket', async () => {
+  it('that exceeds the limit on headers is refused by the socket', async () => {
     expect(await statusFor([`Authorization: Bearer ${'x'.repeat(20_000)}`])).toBe(431)
   })
 })

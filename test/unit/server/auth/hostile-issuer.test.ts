@@ -12,7 +12,7 @@ let answer: (response: ServerResponse) => void
 let asked = 0
 const server = createServer((_, response) => {
   asked += 1
-  // Each answer comes over a connection of its own, whatever became of the last one.
+  // Each answer uses its own connection, whatever happened to the previous one.
   response.setHeader('connection', 'close')
   answer(response)
 })
@@ -35,7 +35,7 @@ afterAll(async () => {
 })
 
 const good = (response: ServerResponse) => response.end(JSON.stringify({ keys: [key.jwk] }))
-/** A well-formed set of keys, the right one among them, with so many bytes of padding. */
+/** A well-formed set of keys, the right one among them, with this many bytes of padding. */
 const padded = (bytes: number) => JSON.stringify({ pad: 'x'.repeat(bytes), keys: [key.jwk] })
 
 const silence = () => {}
@@ -46,10 +46,10 @@ const attacks: readonly [string, (response: ServerResponse) => void, RegExp][] =
   ['a page of HTML', (response) => response.end('<html>sign in</html>'), /JSON/],
   ['nothing', (response) => response.end(), /JSON/],
   ['JSON that is cut off', (response) => response.end(padded(0).slice(0, -5)), /JSON/],
-  ['bytes that are no text', (response) => response.end(Buffer.from([0xff, 0xfe, 0x00])), /JSON/],
+  ['bytes that are not text', (response) => response.end(Buffer.from([0xff, 0xfe, 0x00])), /JSON/],
   ['null', (response) => response.end('null'), /malformed/],
   ['a list', (response) => response.end(`[${JSON.stringify(key.jwk)}]`), /malformed/],
-  ['keys that are no objects', (response) => response.end('{"keys":[null,7,"key"]}'), /malformed/],
+  ['keys that are not objects', (response) => response.end('{"keys":[null,7,"key"]}'), /malformed/],
   ['an error with keys in it', (response) => response.writeHead(500).end(padded(0)), /200 OK/],
   ['no content', (response) => response.writeHead(204).end(), /200 OK/],
   [
@@ -59,7 +59,7 @@ const attacks: readonly [string, (response: ServerResponse) => void, RegExp][] =
   ],
   ['more than a million bytes', (response) => response.end(padded(largestKeysBytes)), /larger than 1048576 bytes/],
   [
-    'few bytes that unpack into many',
+    'a compression bomb',
     (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
     /larger than 1048576 bytes/,
   ],
@@ -75,12 +75,12 @@ const attacks: readonly [string, (response: ServerResponse) => void, RegExp][] =
     /larger than 1048576 bytes/,
   ],
   ['nothing in time', silence, /timed out/],
-  ['a beginning without an end', halfAnAnswer, /.+/],
-  ['a torn connection', (response) => response.destroy(), /.+/],
+  ['half an answer', halfAnAnswer, /.+/],
+  ['a broken connection', (response) => response.destroy(), /.+/],
 ]
 
-/** Only those that never end are waited for in vain. */
-const patienceFor = (attack: unknown) => (attack === silence || attack === halfAnAnswer ? 300 : 10_000)
+/** Answers that never end get a short timeout. */
+const timeoutFor = (attack: unknown) => (attack === silence || attack === halfAnAnswer ? 300 : 10_000)
 
 describe('an issuer that answers with', () => {
   it.each(attacks)('%s gives no keys: 503, until it recovers', async (_, attack, reason) => {
@@ -89,7 +89,7 @@ describe('an issuer that answers with', () => {
     const deps = {
       now: () => new Date(clock),
       warn: (message: string) => warnings.push(message),
-      timeoutMs: patienceFor(attack),
+      timeoutMs: timeoutFor(attack),
     }
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } }, deps)
     answer = attack
@@ -104,7 +104,7 @@ describe('an issuer that answers with', () => {
 
   it.each(attacks)('%s does not replace keys that were fetched before', async (_, attack) => {
     let clock = Date.now()
-    const deps = { now: () => new Date(clock), timeoutMs: patienceFor(attack) }
+    const deps = { now: () => new Date(clock), timeoutMs: timeoutFor(attack) }
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } }, deps)
     answer = good
     await authenticate(bearer(token))
@@ -115,7 +115,7 @@ describe('an issuer that answers with', () => {
     expect(asked).toBe(before + 1)
   })
 
-  it('an invalid key beside a valid one does not affect the valid one', async () => {
+  it('an invalid key next to a valid one does not affect the valid one', async () => {
     answer = (response) => response.end(JSON.stringify({ keys: [{ kty: 'EC', kid: 'other' }, { kty: 'x' }, key.jwk] }))
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: url } })
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')

@@ -13,7 +13,7 @@ const claims = { scope: 'admin', sub: 'attacker', exp: now + 3600 }
 const encode = (value: unknown) =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 
-/** A token put together by hand, signed rightly with the secret whatever it says. */
+/** A hand-made token with a valid signature of the secret, whatever its content. */
 function forge(header: unknown, payload: unknown = claims): string {
   const body = `${encode(header)}.${encode(payload)}`
   return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
@@ -30,30 +30,30 @@ const refusedBy = async (authenticate: ReturnType<typeof createAuthenticator>, t
 describe('a token with a valid signature of the secret is still refused', () => {
   it.each([
     ['when it says that it is not signed', { alg: 'none' }],
-    ['when it spells the algorithm otherwise', { alg: 'hs256' }],
+    ['when it spells the algorithm differently', { alg: 'hs256' }],
     ['when it demands an unencoded payload', { alg: 'HS256', crit: ['b64'], b64: false }],
     ['when it demands an unknown extension', { alg: 'HS256', crit: ['http://evil.example'], 'http://evil.example': 1 }],
-    ['when what it demands is not there', { alg: 'HS256', crit: ['exp'] }],
-    ['when it demands nothing, in a list', { alg: 'HS256', crit: [] }],
+    ['when it demands a claim that is not there', { alg: 'HS256', crit: ['exp'] }],
+    ['when its list of demands is empty', { alg: 'HS256', crit: [] }],
     ['when its header is a list', [{ alg: 'HS256' }]],
-    ['when its header is no JSON', 'HS256'],
+    ['when its header is not JSON', 'HS256'],
     ['when its header is null', 'null'],
   ])('%s', async (_, header) => {
     await refusedBy(bySecret, forge(header))
   })
 
   it.each([
-    ['that is a text', { ...claims, exp: `${now + 3600}` }],
-    ['that is nothing', { ...claims, exp: null }],
+    ['that is a string', { ...claims, exp: `${now + 3600}` }],
+    ['that is null', { ...claims, exp: null }],
     ['in a list', { ...claims, exp: [now + 3600] }],
-    ['beside a start that is no number', { ...claims, nbf: 'now' }],
+    ['and a start that is not a number', { ...claims, nbf: 'now' }],
     ['in claims that are a list', [claims]],
-    ['in claims that are no JSON', 'exp'],
+    ['in claims that are not JSON', 'exp'],
   ])('with an end %s', async (_, payload) => {
     await refusedBy(bySecret, forge({ alg: 'HS256' }, payload))
   })
 
-  it('when it is longer than any token, by a character or two', async () => {
+  it('when it is one or two characters longer than any token', async () => {
     const padded = (size: number) => forge({ alg: 'HS256' }, { ...claims, pad: 'x'.repeat(size) })
     let size = Math.floor(((longestToken - padded(0).length) * 3) / 4)
     while (padded(size + 1).length <= longestToken) size += 1
@@ -67,7 +67,7 @@ describe('a token with a valid signature of the secret is still refused', () => 
     ['padded with "="', (token: string) => `${token}=`],
     ['with a line break', (token: string) => `${token.slice(0, 20)} ${token.slice(20)}`],
     ['in quotes', (token: string) => `"${token}"`],
-    ['written in percent', (token: string) => token.replaceAll('.', '%2E')],
+    ['percent-encoded', (token: string) => token.replaceAll('.', '%2E')],
     ['after an empty part', (token: string) => `.${token}`],
     ['twice', (token: string) => `${token},${token}`],
   ])('%s', async (_, bend) => {
@@ -87,13 +87,13 @@ describe('claims', () => {
   const strict = createAuthenticator({ keys: [], keyHeaders: [], jwt: settings })
 
   it.each([
-    ['an audience that begins like ours', { aud: 'scorekeeper.evil.example' }],
-    ['an audience in other letters', { aud: 'Scorekeeper' }],
+    ['an audience that starts with ours', { aud: 'scorekeeper.evil.example' }],
+    ['an audience in another case', { aud: 'Scorekeeper' }],
     ['an audience that is an object', { aud: { scorekeeper: true } }],
     ['an audience within a list within a list', { aud: [['scorekeeper']] }],
-    ['an issuer with a slash more', { iss: 'https://issuer.example/' }],
+    ['an issuer with a trailing slash', { iss: 'https://issuer.example/' }],
     ['an issuer in a list', { iss: ['https://issuer.example'] }],
-  ])('are compared whole: %s is refused', async (_, wrong) => {
+  ])('are compared as a whole: %s is refused', async (_, wrong) => {
     const right = { ...claims, iss: settings.issuer, aud: settings.audience }
     expect((await strict(bearer(forge({ alg: 'HS256' }, right)))).subject).toBe('attacker')
     await refusedBy(strict, forge({ alg: 'HS256' }, { ...right, ...wrong }))
@@ -107,18 +107,18 @@ describe('claims', () => {
     [['tools admin']],
     [{ 0: 'admin', length: 1 }],
     [true],
-  ])('give no scope that is not written as a word of its own: %j', async (scope) => {
+  ])('give no scope that is not a separate word: %j', async (scope) => {
     const principal = await bySecret(bearer(forge({ alg: 'HS256' }, { ...claims, scope })))
     expect(principal.scopes.has('admin')).toBe(false)
   })
 
-  it('give no more than they name: a token for reading may not call tools', async () => {
+  it('give only what they name: a token for reading may not call tools', async () => {
     const reader = await bySecret(bearer(forge({ alg: 'HS256' }, { ...claims, scope: 'read' })))
     const error = await authErrorOf(Promise.resolve().then(() => requireScope(reader, 'tools', 'grade')))
     expect(error).toMatchObject({ code: 'insufficient_scope', status: 403 })
   })
 
-  it('change no prototype', async () => {
+  it('do not change a prototype', async () => {
     const payload = `{"exp":${now + 60},"__proto__":{"scope":"admin"},"constructor":{"prototype":{"scope":"admin"}}}`
     const principal = await bySecret(bearer(forge({ alg: 'HS256' }, payload)))
     expect([...principal.scopes]).toEqual([])
@@ -163,7 +163,7 @@ describe('a token for the keys of an address', () => {
     await refusedBy(authenticate, `${body}.${randomBytes(256).toString('base64url')}`)
   })
 
-  it('with a signature of nothing but zeros is refused', async () => {
+  it('with a signature of zeros is refused', async () => {
     const body = `${encode({ alg: 'ES256', kid: 'ec' })}.${encode(claims)}`
     for (const bytes of [0, 64, 96])
       await refusedBy(authenticate, `${body}.${Buffer.alloc(bytes).toString('base64url')}`)

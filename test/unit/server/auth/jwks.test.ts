@@ -129,7 +129,7 @@ describe('the keys of a JWKS address', () => {
     expect((await authenticate(bearer(token))).subject).toBe('issuer-client')
   })
 
-  it('may contain an unknown kid while the address does not answer: 503, because it cannot be known', async () => {
+  it('may lack a kid while the address does not answer: 503, because the key may be new', async () => {
     const authenticate = start()
     await authenticate(bearer(await long(old)))
     await issuer.stop()

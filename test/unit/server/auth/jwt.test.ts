@@ -54,7 +54,7 @@ describe('a token signed with the secret', () => {
     [{ scope: 'openid ADMIN toolsgrade' }, []],
     [{ scope: { admin: true } }, []],
     [{ scope: undefined }, []],
-  ])('may do what its claims say: %j', async (claims, scopes) => {
+  ])('has the scopes of its claims: %j', async (claims, scopes) => {
     expect([...(await plain(bearer(await sign(claims)))).scopes]).toEqual(scopes)
   })
 
@@ -63,10 +63,10 @@ describe('a token signed with the secret', () => {
     ['no issuer', { aud: right.aud }, 'invalid_token', /lacks the claim "iss"/],
     ['a wrong audience', { ...right, aud: ['other'] }, 'invalid_token', /"aud".*JWT_AUDIENCE/],
     ['no audience', { iss: right.iss }, 'invalid_token', /lacks the claim "aud"/],
-    ['a time that is over', { ...right, exp: now - 60 }, 'expired_token', /expired at \d{4}-/],
+    ['an end in the past', { ...right, exp: now - 60 }, 'expired_token', /expired at \d{4}-/],
     ['no end', { ...right, exp: undefined }, 'invalid_token', /lacks the claim "exp"/],
-    ['a time that is yet to come', { ...right, nbf: now + 60 }, 'invalid_token', /not valid yet/],
-    ['an end beyond all dates', { ...right, exp: -1e300 }, 'expired_token', /expired/],
+    ['a start in the future', { ...right, nbf: now + 60 }, 'invalid_token', /not valid yet/],
+    ['an end outside the range of dates', { ...right, exp: -1e300 }, 'expired_token', /expired/],
   ])('is refused with %s', async (_, claims, code, message) => {
     const error = await authErrorOf(strict(bearer(await sign(claims))))
     expect(error).toMatchObject({ code, status: 401 })
@@ -104,7 +104,7 @@ describe('a token signed with the secret', () => {
     },
   )
 
-  it('is refused when it demands an extension that is not known here', async () => {
+  it('is refused when it demands an unknown extension', async () => {
     const body = `${encode({ alg: 'HS256', crit: ['x'], x: 1 })}.${encode({ scope: 'admin', exp: now + 60 })}`
     const token = `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
     expect(await authErrorOf(plain(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
@@ -126,7 +126,7 @@ describe('a token signed with the secret', () => {
     )
   })
 
-  it('never shows in an error', async () => {
+  it('never appears in an error', async () => {
     for (const token of [await sign({ exp: now - 60 }), await sign({ nbf: now + 60 }), `${await sign({})}x`]) {
       const error = await authErrorOf(plain(bearer(token)))
       const shown = JSON.stringify([error.message, error.details, error.stack, String(error.cause)])
@@ -180,7 +180,7 @@ describe('a token signed with a key of the JWKS address', () => {
     await evil.stop()
   })
 
-  it('is accepted beside tokens of the secret where both are set', async () => {
+  it('is accepted in addition to tokens of the secret if both are set', async () => {
     const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt: { jwksUrl: issuer.url, secret } })
     expect((await authenticate(bearer(await rsa.sign()))).subject).toBe('issuer-client')
     expect((await authenticate(bearer(await sign({})))).subject).toBe('me')

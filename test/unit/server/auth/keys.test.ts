@@ -19,7 +19,7 @@ describe('API_KEYS', () => {
     expect(parseApiKeys(`tools+read=${KEY}`)[0]).toMatchObject({ name: 'key-1', scopes: ['tools', 'read'] })
   })
 
-  it('takes a key by its hash, with and without scopes in front', () => {
+  it('accepts a key by its hash, with and without scopes in front', () => {
     expect(parseApiKeys(`admin=sha256:${sha256(KEY)}`)[0]).toMatchObject({ scopes: ['admin'], sha256: sha256(KEY) })
     expect(parseApiKeys(`sha256:${sha256(KEY).toUpperCase()}`)[0]).toMatchObject({ sha256: sha256(KEY) })
   })
@@ -53,7 +53,7 @@ describe('API_KEYS', () => {
     [`${KEY} admin=sha256:${sha256(KEY)}`, /entry 2 is the same key as entry 1/],
     [' , ', /holds no key/],
     [`${KEY} sha256:${sha256('')}`, /entry 2.*hash of an empty string/],
-  ])('refuses %s and says what is wrong with which entry', (text, message) => {
+  ])('refuses %s and says which entry is invalid, and why', (text, message) => {
     expect(() => parseApiKeys(text)).toThrow(message)
   })
 
@@ -84,7 +84,7 @@ describe('finding the owner of a key', () => {
   })
 
   it.each(['', KEY, `${KEY}-ol`, `${KEY}-old `, `${KEY}-OLD`, sha256(`${KEY}-old`), `sha256:${sha256(`${KEY}-old`)}`])(
-    'knows nobody by "%s"',
+    'finds no owner for "%s"',
     (presented) => {
       expect(find(presented)).toBeUndefined()
     },
@@ -113,7 +113,7 @@ describe('how long finding the owner of a key takes', () => {
     const source = readFileSync(new URL('../../../../src/server/auth/keys.ts', import.meta.url), 'utf8')
     const finder = source.slice(source.indexOf('export function createKeyFinder'))
     expect(finder).toMatch(/equal: .* = timingSafeEqual,/)
-    // What was sent is hashed and used for nothing else.
+    // The presented key is hashed and not used otherwise.
     expect(finder.match(/\bpresented\b/g)).toHaveLength(3)
     expect(finder).toMatch(/hash\('sha256', presented, 'buffer'\)/)
     expect(finder).not.toMatch(/===|!==|startsWith|includes|\.find\(|break/)

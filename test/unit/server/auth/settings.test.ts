@@ -4,14 +4,14 @@ import { readAuthSettings } from '../../../../src/server/auth/settings.ts'
 const SECRET = 'a shared secret of more than 32 bytes'
 const JWKS = 'https://issuer.example/jwks.json'
 
-describe('the settings of who may call', () => {
-  it('are open when nothing is set, and an empty variable is nothing', () => {
+describe('the settings of authentication', () => {
+  it('are open if nothing is set; an empty variable counts as not set', () => {
     const open = { keys: [], keyHeaders: ['x-functions-key', 'api-key', 'x-api-key'] }
     expect(readAuthSettings({})).toEqual(open)
     expect(readAuthSettings({ API_KEYS: '', JWT_SECRET: '', JWT_JWKS_URL: '', JWT_ISSUER: '' })).toEqual(open)
   })
 
-  it('take all the variables', () => {
+  it('read all variables', () => {
     const settings = readAuthSettings({
       API_KEYS: 'admin=correct-horse-battery-staple',
       API_KEY_HEADERS: 'X-One, x-two',
@@ -45,7 +45,7 @@ describe('the settings of who may call', () => {
     expect(() => readAuthSettings(env)).toThrow(message)
   })
 
-  it('name all wrong variables at once, one a line', () => {
+  it('name all invalid variables at once, one per line', () => {
     expect(() => readAuthSettings({ API_KEYS: 'tiny', JWT_SECRET: 'short' })).toThrow(/^API_KEYS: .*\nJWT_SECRET: .*$/)
   })
 
@@ -68,7 +68,7 @@ describe('the settings of who may call', () => {
   })
 
   it.each(['http://127.0.0.1:9000/jwks', 'http://localhost/jwks', 'http://[::1]/jwks', 'http://keycloak:8080/jwks'])(
-    'take plain http where the keys do not leave the house: %s',
+    'accept plain http for keys on a local network: %s',
     (url) => {
       expect(readAuthSettings({ JWT_JWKS_URL: url }).jwt?.jwksUrl?.href).toBe(url)
     },

@@ -31,7 +31,7 @@ describe('a verified token of the secret', () => {
     expect(await authenticate(bearer(await sign({ jti: 'other' })))).not.toBe(first)
   })
 
-  it('is refused to the second once it has expired, like a new one', async () => {
+  it('is refused from the second at which it expires, like a new one', async () => {
     const token = await sign({})
     for (const age of [0, 59, 64]) {
       seconds = start + age
@@ -43,7 +43,7 @@ describe('a verified token of the secret', () => {
     }
   })
 
-  it('is refused where the clock was put back to before its time', async () => {
+  it('is refused if the clock was set back to before its start', async () => {
     const token = await sign({ nbf: start })
     await authenticate(bearer(token))
     seconds = start - 6
@@ -119,7 +119,7 @@ describe('a verified token of a published key', () => {
     expect(await authErrorOf(authenticate(bearer(token)))).toMatchObject({ code: 'invalid_token', status: 401 })
   })
 
-  it('is refused when another key has taken the name of its key', async () => {
+  it('is refused when another key has the id of its key', async () => {
     const authenticate = begin()
     const token = await long(old)
     await authenticate(bearer(token))

@@ -41,7 +41,7 @@ describe('degenerate answers', () => {
 describe('degenerate trajectories', () => {
   it('call every tool with every text of the items, those of the item itself first', () => {
     const [first, second] = rows
-    if (first === undefined || second === undefined) throw new Error('there are two rows')
+    if (first === undefined || second === undefined) throw new Error('expected two rows')
     const calls = everyCall(material)(second)
     const opened = calls.filter(({ tool }) => tool === 'cat').map((call) => call.arguments)
     expect(opened).toEqual(
@@ -69,7 +69,7 @@ describe('degenerate trajectories', () => {
   it('have no more calls than a rollout can make', () => {
     const many = Array.from({ length: 300 }, (_, n) => readCheckRow({ page: `page_${n}` }))
     const [row] = many
-    if (row === undefined) throw new Error('there are rows')
+    if (row === undefined) throw new Error('expected rows')
     expect(everyCall({ ...material, rows: many })(row)).toHaveLength(100)
   })
 

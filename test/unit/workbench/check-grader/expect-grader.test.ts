@@ -55,7 +55,7 @@ describe('a bad grader fails its check for the reason that it has:', () => {
       'a wall of text earns 100 %',
     ],
     [
-      'one that pays for whatever is not far off, by what is no number',
+      'one that pays for any answer that is not far off, by an answer that is not a number',
       badGraders.notFarOff,
       'degenerate answers',
       '"NaN", 100 %',

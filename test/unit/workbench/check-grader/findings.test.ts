@@ -17,7 +17,7 @@ async function found(grader: Grader, items: readonly unknown[], check: string) {
 }
 
 /** The score is the number in the answer. */
-const said = defineGrader({ name: 'said', version: '1', grade: ({ sample }) => Number(sample.output_text) || 0 })
+const numeric = defineGrader({ name: 'numeric', version: '1', grade: ({ sample }) => Number(sample.output_text) || 0 })
 const labelled = (answers: Readonly<Record<string, number>>) => [
   {
     item: { question: 'What?' },
@@ -28,7 +28,7 @@ const labelled = (answers: Readonly<Record<string, number>>) => [
 describe('labelled answers', () => {
   it('pass a grader that ranks them as people do, and show the answers with another score', async () => {
     const finding = await found(
-      said,
+      numeric,
       labelled({ '1.0': 1, '0.9': 0.6, '0.5': 0.5, '0.2': 0.1, '0.0': 0 }),
       'labelled answers',
     )
@@ -41,7 +41,7 @@ describe('labelled answers', () => {
 
   it('fail a grader that ranks them differently, and show the largest difference first', async () => {
     const finding = await found(
-      said,
+      numeric,
       labelled({ '0.1': 1, '0.4': 0.9, '0.5': 0.5, '0.6': 0.3, '0.8': 0 }),
       'labelled answers',
     )
@@ -52,21 +52,21 @@ describe('labelled answers', () => {
 
   it('fail a grader that gives every answer the same score, which has no rank', async () => {
     const answers = { a: 1, b: 0.8, c: 0.5, d: 0.3, e: 0 }
-    expect(await found(said, labelled(answers), 'labelled answers')).toMatchObject({
+    expect(await found(numeric, labelled(answers), 'labelled answers')).toMatchObject({
       verdict: 'fail',
       found: 'rank correlation none, all scores are equal with 5 labelled answers; 4 differ by more than 25 %',
     })
   })
 
-  it('warn if there are too few to say anything', async () => {
-    expect(await found(said, labelled({ '1': 1, '0': 0 }), 'labelled answers')).toMatchObject({ verdict: 'warn' })
+  it('cause a warning if there are too few of them', async () => {
+    expect(await found(numeric, labelled({ '1': 1, '0': 0 }), 'labelled answers')).toMatchObject({ verdict: 'warn' })
   })
 })
 
 describe('right answers', () => {
   it('are all answers that a person labelled as right; those that earn less are shown', async () => {
     const answers = { '1': 1, '1.0': 1, '0.99': 1, '0.98': 1, '0.97': 1, '0.6': 1, '0.3': 0.3 }
-    expect(await found(said, labelled(answers), 'right answers')).toMatchObject({
+    expect(await found(numeric, labelled(answers), 'right answers')).toMatchObject({
       verdict: 'warn',
       found: 'right answers earn 92 % on average; 1 of 6 earn less than 90 %',
       examples: [{ output: '"0.6"', earned: 0.6 }],
@@ -74,7 +74,7 @@ describe('right answers', () => {
   })
 
   it('fail a grader that does not pay for them', async () => {
-    expect(await found(said, labelled({ yes: 1, '0.5': 1 }), 'right answers')).toMatchObject({
+    expect(await found(numeric, labelled({ yes: 1, '0.5': 1 }), 'right answers')).toMatchObject({
       verdict: 'fail',
       found: 'right answers earn 25 % on average',
       examples: [{ output: '"yes"', earned: 0 }, { output: '"0.5"' }],
@@ -114,7 +114,7 @@ describe('calls with outputs that no tool gave', () => {
 })
 
 describe('items', () => {
-  it('that cannot be graded are warned of, and fail a check of which none can be', async () => {
+  it('that cannot be graded cause a warning, and a failure if none can be graded', async () => {
     const [good, bad] = [{ question: 'What?', answer: '7' }, { question: 'What?' }]
     expect(await found(badGraders.strict, [good, bad], 'faults')).toMatchObject({
       verdict: 'warn',

@@ -29,15 +29,15 @@ async function failuresOf(grader: Grader, rows: readonly unknown[], tools: Tools
 }
 type Tools = NonNullable<Parameters<typeof expectGrader>[1]['tools']>
 
-describe('a grader that paid too much fails its check, by the attack that it pays for:', () => {
+describe('a grader that pays too much fails its check, by the attack that it pays for:', () => {
   it.each<readonly [string, Grader, string, readonly string[]]>([
     ['all phrases, and denials', facts, 'degenerate answers', ['all phrases of the dataset', 'a denial']],
-    ['words without a deed', retailPolicy, 'degenerate answers', ['all phrases of the dataset', 'a denial']],
+    ['words without an action', retailPolicy, 'degenerate answers', ['all phrases of the dataset', 'a denial']],
     [
-      'calls that nobody asked for',
+      'unnecessary calls',
       retailPolicy,
       'altered calls',
-      ['the expected calls with extra arguments', 'one that undoes each', 'a harmful one that nobody asked for'],
+      ['the expected calls with extra arguments', 'one that undoes each', 'a harmful one'],
     ],
     [
       'code that cheats',
@@ -87,7 +87,7 @@ const labelled = (item: Readonly<Record<string, unknown>>, trajectory: readonly 
   }))
 
 describe('altered calls are tried only where they can do harm:', () => {
-  /** Pays for each expected call, whatever else it is given and whatever else is called. */
+  /** Pays for each expected call, whatever its other arguments and whatever else is called. */
   const lenient = defineGrader({
     name: 'lenient',
     version: '1',

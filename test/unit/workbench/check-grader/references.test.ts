@@ -17,13 +17,13 @@ describe('what a right answer says', () => {
     expect(referencesOf(rowsOf([{ item: { target: 'a field' }, answers }]), range)).toEqual(['all'])
   })
 
-  it('is no answer that a person calls partly right or wrong', () => {
+  it('is not an answer that a person labelled as partly right or wrong', () => {
     const rows = rowsOf([0.5, 0].map((label) => ({ item: {}, answers: [{ output_text: 'best of its item', label }] })))
     expect(referencesOf(rows, range)).toEqual([undefined, undefined])
     expect(referencesOf(rows, { range: [0, 0.5] })).toEqual(['best of its item', undefined])
   })
 
-  it('is a field of a usual name, a number or a list too, where no row has labels', () => {
+  it('is a field with a usual name, even a number or a list, if no row has labels', () => {
     const rows = rowsOf([
       { reference_answer: '94', answer: 'no' },
       { target: 7 },
@@ -33,7 +33,7 @@ describe('what a right answer says', () => {
     expect(referencesOf(rows, range)).toEqual(['94', '7', 'A1, B2', undefined])
   })
 
-  it('is the named field alone, also beside rows with labels', () => {
+  it('is only the named field, even if other rows have labels', () => {
     const labelled = { item: { other: 'y' }, answers: [{ output_text: 'right', label: 1 }] }
     const rows = [{ target: 'no', other: 'x' }, { target: 'no' }, labelled]
     expect(referencesOf(rowsOf(rows), range, 'other')).toEqual(['x', undefined, 'right'])
@@ -64,7 +64,7 @@ describe('two answers', () => {
 })
 
 describe('a row of a check', () => {
-  it('says what is wrong with its labels, and is an item by itself where it has none', () => {
+  it('reports what is wrong with its labels, and is a bare item if it has none', () => {
     expect(() => readCheckRow({ item: {}, answers: [{ output_text: 'x' }] })).toThrow('label')
     expect(() => readCheckRow('text')).toThrow()
     expect(readCheckRow({ question: 'x', answer: '1' })).toEqual({ item: { question: 'x', answer: '1' }, answers: [] })

@@ -33,7 +33,7 @@ describe('Spearman’s rank correlation', () => {
     ).toBe(1)
   })
 
-  it('says nothing of one pair, or of equal values', () => {
+  it('is undefined for one pair, or for equal values', () => {
     expect(spearman([])).toBeNaN()
     expect(spearman([[1, 2]])).toBeNaN()
     expect(
@@ -44,7 +44,7 @@ describe('Spearman’s rank correlation', () => {
     ).toBeNaN()
   })
 
-  it('does not change with the scale or the order of the pairs, and turns with one side', () => {
+  it('does not depend on the scale or the order of the pairs, and changes its sign with one side', () => {
     fc.assert(
       fc.property(pairs, (all) => {
         const rho = spearman(all)

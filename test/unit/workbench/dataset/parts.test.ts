@@ -6,7 +6,7 @@ import { createReferenceTable } from '../../../../src/workbench/dataset/referenc
 import { leakedValue, referenceValues } from '../../../../src/workbench/dataset/references.ts'
 
 describe('digests of rows', () => {
-  it('tell each text its first number while the table grows from two slots to thousands', () => {
+  it('return the first number of each text while the table grows from two slots to thousands', () => {
     const digests = createDigests(2)
     for (let n = 0; n < 10_000; n += 1) expect(digests.firstOf(`row ${n}`, n)).toBeUndefined()
     for (let n = 0; n < 10_000; n += 1) expect(digests.firstOf(`row ${n}`, n + 10_000)).toBe(n)
@@ -34,7 +34,7 @@ describe('a value of a reference in the messages', () => {
     expect(leakedValue(text, [{ path: 'answer', value }]) !== undefined).toBe(isThere)
   })
 
-  it('is found wherever in the reference it stands, by its path', () => {
+  it('is found anywhere in the reference, with its path', () => {
     const values = referenceValues({ a: [{ b: 1 }, { b: 'deeply hidden' }], c: null, d: true })
     expect(values.map(({ path }) => path)).toEqual(['a[0].b', 'a[1].b', 'd'])
     expect(leakedValue('what is Deeply Hidden here?', values)?.path).toBe('a[1].b')
@@ -64,7 +64,7 @@ describe('a spread of numbers', () => {
 })
 
 describe('a tally of texts', () => {
-  it('names the most frequent, and says so when it stopped telling new ones apart', () => {
+  it('names the most frequent, and reports when it stopped counting new ones separately', () => {
     const tally = createTally()
     for (let n = 0; n < 6_000; n += 1) tally.add(`text ${n}`)
     for (let n = 0; n < 3; n += 1) tally.add('text 7')

@@ -56,7 +56,7 @@ describe('dataset prepare', () => {
     expect((await checkDataset(checked)).outcome).toBe('pass')
   })
 
-  it('says in the manifest what it did, with hashes of what it wrote', async () => {
+  it('describes what it did in the manifest, with hashes of the files', async () => {
     const manifest = await prepare(rowsFrom(0, 40), { seed: 'my seed' })
     expect(JSON.parse(text('manifest.json'))).toEqual(manifest)
     expect(manifest).toMatchObject({
@@ -67,14 +67,14 @@ describe('dataset prepare', () => {
     })
     expect(manifest.from[0]?.sha256).toBe(hash('sha256', readFileSync(join(folder, 'rows.jsonl'))))
     for (const set of [manifest.train, manifest.validation]) {
-      if (set === null) throw new Error('there is no validation set')
+      if (set === null) throw new Error('expected a validation set')
       expect(set.sha256).toBe(hash('sha256', text(set.file)))
       expect(set.bytes).toBe(Buffer.byteLength(text(set.file)))
     }
     expect(readdirSync(join(folder, 'out')).sort()).toEqual(['manifest.json', 'train.jsonl', 'validation.jsonl'])
   })
 
-  it('never parts the rows of one item, and splits the same for the same seed, otherwise for another', async () => {
+  it('never splits the rows of one item; equal seeds give equal splits, others different ones', async () => {
     const groups = rowsFrom(0, 60).flatMap((one) => [one, { ...one, reference_answer: '7' }, { ...one, id: 'again' }])
     await prepare(groups)
     const [train, validation] = [written('train.jsonl'), written('validation.jsonl')]
@@ -88,7 +88,7 @@ describe('dataset prepare', () => {
     expect(text('validation.jsonl')).not.toBe(before)
   })
 
-  it('leaves an item on its side when others come', async () => {
+  it('keeps an item on its side when others are added', async () => {
     await prepare(rowsFrom(0, 100))
     const before = written('validation.jsonl').map(question)
     await prepare([...rowsFrom(500, 100), ...rowsFrom(0, 100)])
@@ -161,7 +161,7 @@ describe('dataset prepare', () => {
     })
   })
 
-  it('leaves what was there before when it is stopped or cannot go on, and nothing half beside it', async () => {
+  it('keeps the previous files and leaves no partial ones when it is stopped or fails', async () => {
     mkdirSync(join(folder, 'out'))
     writeFileSync(join(folder, 'out', 'train.jsonl'), 'before\n')
     const stop = new AbortController()

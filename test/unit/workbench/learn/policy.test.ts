@@ -26,7 +26,7 @@ describe('a policy', () => {
     expect(drawn('s')).not.toEqual(drawn('t'))
   })
 
-  it('makes likelier what did better than its group, less likely what did worse, and does not change the rest', () => {
+  it('makes options likelier that did better than their group, others less likely, and does not change the rest', () => {
     const policy = createPolicy(choices)
     const lesson = (look: string, say: string, advantage: number) => ({ chosen: { look, say }, advantage })
     policy.learn(

@@ -6,16 +6,16 @@ import { badArguments, exampleOf } from '../../../../src/workbench/preflight/exa
 const schemas = {
   'a text': z.object({ query: z.string().min(20) }),
   'optional and required': z.object({ path: z.string(), depth: z.number().optional() }),
-  'numbers with a least': z.object({ page: z.int().min(3), share: z.number().gt(0.5) }),
+  'numbers with a minimum': z.object({ page: z.int().min(3), share: z.number().gt(0.5) }),
   'a choice': z.object({ by: z.enum(['year', 'company']), kind: z.literal('report') }),
   'one of several': z.object({ at: z.union([z.number(), z.string()]) }),
-  'lists and what is in them': z.object({ paths: z.array(z.string()).min(2), all: z.boolean() }),
-  'what may be null': z.object({ note: z.string().nullable() }),
+  'lists with elements': z.object({ paths: z.array(z.string()).min(2), all: z.boolean() }),
+  'a nullable field': z.object({ note: z.string().nullable() }),
   'an object in an object': z.object({ filter: z.object({ year: z.number(), names: z.array(z.string()) }) }),
   nothing: z.object({}),
 }
 
-describe('arguments that are made up', () => {
+describe('generated arguments', () => {
   it.each(Object.entries(schemas))('fit a JSON Schema with %s; bad ones do not', (_, schema) => {
     const parameters = z.toJSONSchema(schema)
     const fits = new Ajv2020({ strict: false }).compile(parameters)

@@ -72,18 +72,18 @@ describe('--since', () => {
 
 describe('the options', () => {
   const refused = async (...args: string[]) => {
-    let said = ''
+    let output = ''
     const command = commandWith(async () => undefined)
       .exitOverride()
       .configureOutput({
         writeErr: (text) => {
-          said += text
+          output += text
         },
       })
     await expect(command.parseAsync(args, { from: 'user' })).rejects.toThrow()
-    return said
+    return output
   }
-  it('are refused with what is wrong with them', async () => {
+  it('are refused with the reason', async () => {
     expect(await refused('--item', "'; --")).toContain('hash of an item')
     expect(await refused('--limit', '0')).toContain('whole number')
     expect(await refused('--concurrency', '1001')).toContain('from 1 to 1000')

@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close()
 })
 
-/** A server that answers as the handler says, and keeps what it was sent. */
+/** A server that answers with the handler, and records the bodies that it receives. */
 async function serve(handler: Handler): Promise<{ url: string; bodies: string[] }> {
   const bodies: string[] = []
   const server = createServer((request, response) => {
@@ -78,9 +78,9 @@ describe('a request of the simulated trainer', () => {
     expect(bodies).toEqual(Array.from({ length: 4 }, () => '{"call_id":"c"}'))
   })
 
-  it('can wait for its retry beside any number of others', async () => {
+  it('can wait for its retry together with any number of others', async () => {
     const held: ServerResponse[] = []
-    // All are turned away in one moment, so that all wait together.
+    // All get a 503 at the same time, so that all wait together.
     const { url } = await serve((_, response, turn) => {
       if (turn > 20) return void response.end('ok')
       held.push(response)
@@ -108,7 +108,7 @@ describe('a request of the simulated trainer', () => {
     expect(bodies).toHaveLength(4)
   })
 
-  it('is a 413 for the model if it or its answer is larger than 1 MB, and is not sent if it is', async () => {
+  it('is a 413 for the model if it or its answer is larger than 1 MB; a larger request is not sent', async () => {
     const { url, bodies } = await serve((_, response) => response.end('x'.repeat(maxBodyBytes + 1)))
     expect(await deliver(url, 'x'.repeat(maxBodyBytes), settings(), signal)).toMatchObject({ status: 413, attempts: 1 })
     expect(bodies).toHaveLength(0)
@@ -137,7 +137,7 @@ describe('a request of the simulated trainer', () => {
   })
 
   it('is retried after the connection is closed as a drop', async () => {
-    // Answers come after the latest moment of the cut, which may also come before the request is there at all.
+    // The answer comes after the latest possible cut. The cut may also come before the request arrives.
     const { url } = await serve((_, response) => void setTimeout(() => response.end('ok'), 50))
     expect(await deliver(url, 1, settings('drop'), signal)).toMatchObject({ text: 'ok', errors: ['connection_lost'] })
   })

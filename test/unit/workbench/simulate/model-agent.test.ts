@@ -16,7 +16,7 @@ const search = {
   function: { name: 'search', description: 'Finds pages.', parameters: { type: 'object', properties: {} } },
 }
 
-/** A context whose tools answer with what they were called with. */
+/** A context whose tools return their name and arguments. */
 function context(rest: Partial<AgentContext> = {}) {
   const together: (readonly WantedCall[])[] = []
   const callTogether = async (calls: readonly WantedCall[]) => {
@@ -32,7 +32,7 @@ function context(rest: Partial<AgentContext> = {}) {
   return { together, context: { messages, tools: [search], ...none, ...calls, ...rest } satisfies AgentContext }
 }
 
-/** Has a model play whose turns are given. */
+/** Plays a rollout with a model that has these turns. */
 async function play(
   turns: readonly ModelTurn[] | ((request: ModelRequest, turn: number) => ModelTurn | Promise<ModelTurn>),
   at: AgentContext,
@@ -110,7 +110,7 @@ describe('an agent that is a model', () => {
     })
   })
 
-  it('is retried after a rate limit, a 5xx and a lost connection, as soon as it is allowed', async () => {
+  it('is retried after a rate limit, a 5xx and a lost connection, as soon as allowed', async () => {
     const limited = { status: 429, headers: { 'retry-after-ms': '1' } }
     const { server, played } = await play(
       [limited, { status: 500 }, 'hang up', { output: [say.text('94')] }],

@@ -110,7 +110,7 @@ describe('the summary of a simulation', () => {
     })
   })
 
-  it('counts a group at the least even if every reward is 0', () => {
+  it('counts a group as all at the minimum, even if every reward is 0', () => {
     const traces = [0, 1].map((member) => trace({ member, reward: 0 }))
     expect(summaryOf(...traces).items).toMatchObject({
       without_spread: 1,
@@ -129,7 +129,7 @@ describe('the summary of a simulation', () => {
     expect([summary.calls, summary.retries, summary.repeats, summary.differences]).toEqual([2, 3, 1, 1])
   })
 
-  it('draws rewards in ten bars, over a wider range if the rewards need it', () => {
+  it('shows rewards in ten bars, over a wider range if necessary', () => {
     expect(summaryOf(trace({ reward: 0 }), trace({ reward: 1 }), trace({ reward: 0.05 })).reward.histogram).toEqual({
       from: 0,
       to: 1,

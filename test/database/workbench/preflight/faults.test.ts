@@ -157,7 +157,7 @@ const cases: Readonly<Record<string, Case>> = {
     fault: toolsAnswer((answer, { item }) => ({ ...answer, output: `${answer['output']} ${JSON.stringify(item)}` })),
     // A call's output is not that of the same call of another item.
     fails: ['reference'],
-    says: 'look shows the model what the reference says',
+    says: 'look shows the model the content of the reference',
   },
   'gives the score as a string': {
     fault: scores((score) => ({ score: `${score}` })),

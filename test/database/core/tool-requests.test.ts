@@ -35,7 +35,7 @@ describe('the arguments of a call', () => {
     expect((await post(app, '/tools/list', bodyOf(`empty ${kind}`, args))).body.output).toBe('{}')
   })
 
-  it('are read if they were encoded twice, and are the same call then', async () => {
+  it('are decoded if they were encoded twice, and make the same call', async () => {
     const object = { path: 'a "b"' }
     const once = JSON.stringify(object)
     const first = await post(app, '/tools/list', bodyOf('twice', JSON.stringify(once)))
@@ -66,13 +66,13 @@ describe('the name of a tool', () => {
     },
   )
 
-  it('is found in an address with a slash behind it', async () => {
+  it('is found in an address with a trailing slash', async () => {
     expect((await post(app, '/tools/list/', toolCall('list', 'names', 'slash'))).body.output).toBe('{}')
     expect((await post(app, '/tools/functions.list', toolCall('', 'names', 'prefix'))).body.output).toBe('{}')
   })
 
   it.each(['list<|channel|>commentary', 'functions.list<|channel|>json', 'functions.list:0', 'List', 'list()'])(
-    'is said if the model writes "%s", and the call is refused',
+    'is suggested if the model writes "%s", and the call is refused',
     async (name) => {
       const { status, body } = await post(app, '/tools', toolCall(name, 'names', `refused ${name}`))
       const says = `there is no tool "${name}"; call "list" by this name alone; the tools are: list, other_tool`
@@ -82,7 +82,7 @@ describe('the name of a tool', () => {
     },
   )
 
-  it('is not guessed where no part of it is a tool', async () => {
+  it('is not guessed if no part of it is the name of a tool', async () => {
     const { body } = await post(app, '/tools', toolCall('listing', 'names', 'unknown'))
     expect(body.output).toBe('there is no tool "listing"; the tools are: list, other_tool')
   })

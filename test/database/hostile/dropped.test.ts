@@ -8,7 +8,7 @@ import { converse, statuses, whole } from '../../support/hostile/socket.ts'
 
 const database = useDatabase()
 
-/** A tool with these effects that stops in its midst until it is let go, and counts how often it ran. */
+/** A tool with these effects that waits at a gate, and counts how often it ran. */
 function held(effects: 'none' | 'database' | 'external') {
   const door = gate()
   let runs = 0
@@ -34,9 +34,9 @@ async function listening(tool: ReturnType<typeof held>['tool']) {
   return { port, close: () => server.close() }
 }
 
-describe('a connection that is dropped', () => {
+describe('a dropped connection', () => {
   it.each(['none', 'database', 'external'] as const)(
-    'before the answer of a tool with effects %s: the retry gets the answer of the one run',
+    'before the answer of a tool with effects %s does not cause a second run: the retry gets the stored answer',
     async (effects) => {
       const { tool, door, runs } = held(effects)
       const [one, other] = [await listening(tool), await listening(tool)]
@@ -60,7 +60,7 @@ describe('a connection that is dropped', () => {
     },
   )
 
-  it('in the middle of the body: nothing ran, nothing is recorded, and the retry is the first attempt', async () => {
+  it('in the middle of the body runs and records nothing, and the retry is the first attempt', async () => {
     const { tool, door, runs } = held('database')
     door.open()
     const { port, close } = await listening(tool)

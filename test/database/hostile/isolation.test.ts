@@ -7,7 +7,7 @@ import { text } from '../../support/hostile/arbitraries.ts'
 import { lookAlikes } from '../../support/hostile/look-alikes.ts'
 import { runs } from '../../support/runs.ts'
 
-/** In the suite; a search for faults takes more. */
+/** For the suite; use more runs to search for faults. */
 const numRuns = runs(40)
 
 const database = useDatabase()
@@ -39,7 +39,7 @@ const tools = [
     run: async ({ readState }) => (await readState()).notes,
   }),
 ]
-/** As many points as calls; the reason holds what it saw. */
+/** Scores the number of calls; the reason contains what the grader saw. */
 const sees = defineGrader({
   name: 'sees',
   version: '1',
@@ -50,7 +50,7 @@ const replica = () => testApp(database, { tools, graders: [sees], budget: undefi
 const notesIn = (output: string | undefined) => z.array(z.unknown()).parse(JSON.parse(output ?? ''))
 
 describe('rollouts whose ids look alike', () => {
-  it('have each a state, an order of calls and a grading of their own', async () => {
+  it('each have their own state, order of calls and grading', async () => {
     expect(new Set(lookAlikes).size).toBe(lookAlikes.length)
     const apps = [replica(), replica()] as const
     const made = lookAlikes.flatMap((id, n) =>
@@ -71,7 +71,7 @@ describe('rollouts whose ids look alike', () => {
     }
   })
 
-  it('have calls of their own, however the ids of rollout and call would join', async () => {
+  it('have separate calls, even if rollout and call ids would concatenate to the same text', async () => {
     const pairs = [
       ...[
         ['a', 'b:c'],
@@ -104,7 +104,7 @@ describe('rollouts whose ids look alike', () => {
     for (const [n, [rollout, call]] of pairs.entries()) expect(outputs[n]).toContain(`${rollout}|${call}`)
   })
 
-  it('that differ only in what cannot be stored are one rollout: its calls are retries or a 409, never mixed up', async () => {
+  it('are the same rollout if they differ only in text that cannot be stored: its calls are retries or get a 409', async () => {
     const app = replica()
     const told = await post(app, '/tools', toolCall('note', 'odd\u0000', 'c', { note: 'mine' }))
     const retried = await post(app, '/tools', toolCall('note', 'odd\ud800', 'c', { note: 'mine' }))
@@ -115,7 +115,7 @@ describe('rollouts whose ids look alike', () => {
     for (const { headers } of [told, retried]) expect(headers.get('x-rollout-id')).toBe(encodeURIComponent('odd\ufffd'))
   })
 
-  it('of numbers are those that their digits spell, and never two that JavaScript takes for one', async () => {
+  it('are kept digit for digit if they are numbers, and are never merged by rounding', async () => {
     const app = replica()
     const call = (id: string) =>
       `{"name":"note","trace_id":${id},"call_id":"n","arguments":{"note":${JSON.stringify(id)}}}`
@@ -126,7 +126,7 @@ describe('rollouts whose ids look alike', () => {
     expect((await post(app, '/tools', call(last))).headers.get('x-rollout-id')).toBe(last)
   })
 
-  it('are told apart by the header that names them', async () => {
+  it('are distinguished in the header that names them', async () => {
     const app = replica()
     for (const id of ['a b', 'a%20b', 'a%2520b', '100%', 'é', '%C3%A9']) {
       const { headers } = await post(app, '/tools', toolCall('note', id, 'h', { note: '' }))
@@ -135,8 +135,8 @@ describe('rollouts whose ids look alike', () => {
   })
 })
 
-describe('whatever a model writes', () => {
-  it('a call sees and changes the state of its own rollout alone', async () => {
+describe('a call, whatever the model writes', () => {
+  it('sees and changes only the state of its own rollout', async () => {
     const apps = [replica(), replica()] as const
     const victim = `victim-${'x'.repeat(20)}`
     await post(apps[0], '/tools', toolCall('note', victim, 'secret', { note: 'a secret' }))

@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 afterAll(() => arena.close())
 
-describe('two hundred thousand characters of the same', () => {
+describe('two hundred thousand equal characters', () => {
   it('are graded, as an answer and as a label', async () => {
     const app = arena.replica()
     const grade = (output_text: string, reference_answer: string) => {
@@ -24,7 +24,7 @@ describe('two hundred thousand characters of the same', () => {
     }
   })
 
-  it('are an answer of each tool, or words that the model can read', async () => {
+  it('get an answer from each tool, or a refusal that the model can read', async () => {
     const app = arena.replica()
     for (const text of longTexts) {
       for (const [name, args] of [
@@ -41,13 +41,13 @@ describe('two hundred thousand characters of the same', () => {
   })
 })
 
-describe('a body of many small things', () => {
+describe('a body of many small values', () => {
   it.each([
     ['a thousand numbers that Postgres writes out in 300 digits', `[${Array(1_000).fill('5e-324').join()}]`],
     ['empty objects', `[${Array(150_000).fill('{}').join()}]`],
     ['keys', `{${Array.from({ length: 40_000 }, (_, n) => `"${n.toString(36)}":1`).join()}}`],
     ['one key again and again', `{${Array(100_000).fill('"a":1').join()}}`],
-    ['escapes of what cannot be stored', `"${'\\u0000\\ud800'.repeat(40_000)}"`],
+    ['escapes of characters that cannot be stored', `"${'\\u0000\\ud800'.repeat(40_000)}"`],
     [
       'lists in lists',
       `[${Array(2_000)
@@ -73,7 +73,7 @@ describe('a body of many small things', () => {
     expect(await readBack(arena.home)).toBeGreaterThan(20)
   })
 
-  it('is refused with more than a thousand numbers that Postgres writes out in 300 digits: it would be fifty times as long', async () => {
+  it('is refused if it has more than a thousand numbers that Postgres expands to 300 digits, fifty times their length', async () => {
     const app = arena.replica()
     const numbers = `[${Array(140_000).fill('5e-324').join()}]`
     const item = { method: 'POST', body: `{"name":"reads","item":${numbers}}` }

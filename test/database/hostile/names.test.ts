@@ -15,7 +15,7 @@ afterAll(() => arena.close())
 
 const calling = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) })
 
-/** The heap in use once everything that nobody holds is gone, in bytes. */
+/** The heap in use after a garbage collection, in bytes. */
 async function heap(): Promise<number> {
   setFlagsFromString('--expose-gc')
   const collect = z.function().parse(runInNewContext('gc'))
@@ -25,7 +25,7 @@ async function heap(): Promise<number> {
 }
 
 describe('ten thousand names of tools that do not exist', () => {
-  it('are each refused in words, and nothing of them stays in memory, in a list or in a long line of the log', async () => {
+  it('are each refused with a message, without growing the memory or long log lines', async () => {
     const app = arena.replica()
     const described = await ask(app, '/openapi.json', { method: 'GET' })
     const listed = await ask(app, '/tools', { method: 'GET' })
@@ -33,7 +33,7 @@ describe('ten thousand names of tools that do not exist', () => {
       for (let at = from; at < to; at += 500) {
         await Promise.all(
           Array.from({ length: 500 }, async (_, n) => {
-            // Two bytes a character, so that ten thousand of them would be seen in the heap.
+            // Two bytes per character, so that ten thousand names would be visible in the heap.
             const name = `${at + n}-${'名'.repeat(240)}`
             const trace_id = `names-${at + n}`
             const [path, body] =
@@ -72,7 +72,7 @@ describe('a name', () => {
   ])('with %s is that of no tool: the model is told which there are', async (_, name) => {
     const app = arena.replica()
     const answers = [await ask(app, '/tools', calling({ name, trace_id: 'odd', call_id: name }))]
-    // An address cannot spell a dot segment: URLs drop it.
+    // URLs drop dot segments.
     if (!/^\.+$/.test(name)) {
       const path = `/tools/${encodeURIComponent(name)}`
       answers.push(await ask(app, path, calling({ trace_id: 'odd', call_id: `${name}, by its address` })))
@@ -97,7 +97,7 @@ describe('a name', () => {
 
 describe('an id or a name that is too long', () => {
   it.each(['id', 'call_id', 'trace_id', 'name'])(
-    'as %s is refused in a short answer, a megabyte like 257 characters',
+    'as %s is refused with a short answer, be it a megabyte or 257 characters',
     async (field) => {
       const app = arena.replica()
       for (const length of [257, 1_000_000]) {

@@ -6,7 +6,7 @@ import { bytesOf, callBody, gradingBody } from '../../support/hostile/arbitrarie
 import { openArena, readBack } from '../../support/hostile/arena.ts'
 import { runs } from '../../support/runs.ts'
 
-/** In the suite; a search for faults takes more. */
+/** For the suite; use more runs to search for faults. */
 const numRuns = runs(120)
 
 let arena: Awaited<ReturnType<typeof openArena>>
@@ -36,7 +36,7 @@ const named = z.object({
 })
 const graded = z.object({ trace_id: z.union([z.string().min(1), z.number()]) })
 
-/** Whether the body names what it asks for, so that the same body asks for the same thing. */
+/** Whether the body has all ids, so that the same body is the same request. */
 function isNamed(path: string, bytes: Uint8Array): boolean {
   try {
     const schema = path.startsWith('/tools') ? named : graded
@@ -46,8 +46,8 @@ function isNamed(path: string, bytes: Uint8Array): boolean {
   }
 }
 
-describe('the same request again', () => {
-  it('gets the same answer byte for byte: at once, on another replica, and from a server that remembers nothing', async () => {
+describe('a repeated request', () => {
+  it('gets the same answer byte for byte: at once, on another replica, and from a restarted server', async () => {
     const [one, other] = [arena.replica(), arena.replica()]
     const asked: { path: string; init: RequestInit; answer: string }[] = []
     await fc.assert(
@@ -81,7 +81,7 @@ describe('the same request again', () => {
     )
   })
 
-  it('leaves every rollout that it made gradable', async () => {
+  it('leaves every rollout gradable', async () => {
     const app = arena.replica()
     const rows = await arena.home.sql<{ id: string }[]>`select id from rollouts`
     expect(rows.length).toBeGreaterThan(10)

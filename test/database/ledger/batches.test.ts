@@ -50,7 +50,7 @@ describe('calls that arrive together', () => {
     expect(row).toEqual({ calls: 20, counted: 20 })
   })
 
-  it('are recorded one after the other if they are the same call: the second sees what the first has done', async () => {
+  it('are recorded in sequence if they are the same call: the second sees the result of the first', async () => {
     const sent: string[] = []
     const counting = new Proxy(database.sql, {
       get(target, property) {
@@ -73,7 +73,7 @@ describe('calls that arrive together', () => {
       ['ok', 2, false],
       ['ok', 2, true],
     ])
-    // Three batches, and one statement that writes the failed call over.
+    // Three batches, and one statement that overwrites the failed call.
     expect(sent).toHaveLength(4)
   })
 
@@ -96,7 +96,7 @@ describe('calls that arrive together', () => {
 })
 
 describe('a batch that is not answered in time', () => {
-  it('fails with what waits behind it, unsent, and does not delay the next one; its late answer is ignored', async () => {
+  it('fails together with the unsent entries behind it and does not delay the next one; its late answer is ignored', async () => {
     const held = gate()
     const sent: string[][] = []
     const batched = createBatcher<string, string>({
@@ -123,7 +123,7 @@ describe('a batch that is not answered in time', () => {
 })
 
 describe('a batch that finds the database unavailable after a long time', () => {
-  it('fails with what has waited as long, and sends what has just arrived', async () => {
+  it('fails together with the entries that waited as long, and newer entries are sent', async () => {
     const held = gate()
     const sent: string[][] = []
     const batched = createBatcher<string, string>({
@@ -151,7 +151,7 @@ describe('a batch that finds the database unavailable after a long time', () => 
 })
 
 describe('the promise that an item is stored once', () => {
-  it('identifies an item by the hash of its content, whatever the order of its keys and on every replica', async () => {
+  it('identifies an item by the hash of its content, independent of key order and replica', async () => {
     const tool = defineTool({ name: 't', description: 'T.', input: z.object({}), effects: 'none', run: () => 'ok' })
     const elsewhere = open(database.url)
     const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
@@ -176,7 +176,7 @@ describe('the promise that an item is stored once', () => {
 })
 
 describe('the promise of retention', () => {
-  it('deletes old rollouts with their calls, gradings and items in batches, and nothing younger, while calls go on', async () => {
+  it('deletes only old rollouts with their calls, gradings and items, in batches, while calls continue', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const old = { itemHash: 'old', item: { question: 'old' } }
     await Promise.all(Array.from({ length: 25 }, (_, n) => ledger.record(record(`old-${n}`, 'c', old))))
@@ -205,7 +205,7 @@ describe('the promise of retention', () => {
     expect(left).toEqual({ calls: 0, grades: 0, young: 1, traffic: 50 })
   })
 
-  it('skips a rollout that a call is being written to, and an item that is being used', async () => {
+  it('skips a rollout to which a call is being written, and an item in use', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     for (const name of ['busy', 'free']) {
       await ledger.record(record(`old-and-${name}`, 'c', { itemHash: name, item: { question: name } }))
@@ -242,7 +242,7 @@ describe('the promise of retention', () => {
     await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-and-%'`
     const running = post(app, '/tools/write', toolCall('write', 'old-and-writing', 'b'))
     await held.reached
-    // A batch of one: what is skipped does not keep the others from being deleted.
+    // A batch of one: a skipped rollout does not prevent the deletion of others.
     expect(await ledger.deleteRollouts(7, 1)).toMatchObject({ rollouts: 1 })
     held.open()
     expect((await running).body.output).toBe('written')
@@ -250,7 +250,7 @@ describe('the promise of retention', () => {
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
   })
 
-  it('lets a database call that begins during the deletion wait for it and begin the rollout anew', async () => {
+  it('makes a database call that begins during the deletion wait for it and start the rollout anew', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const runs: string[] = []
     const write = defineTool({
@@ -294,7 +294,7 @@ describe('the promise of retention', () => {
     expect([...calls]).toEqual([{ call_id: 'b', seq: 1 }])
   })
 
-  it('skips an old rollout whose external call runs, so that the call is settled and not made again', async () => {
+  it('skips an old rollout whose external call runs, so that the call is settled and not repeated', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const held = gate()
     const attempts: number[] = []

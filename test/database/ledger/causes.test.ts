@@ -14,7 +14,7 @@ const causeOf = async (rollout: string): Promise<unknown> => {
 
 describe('the cause of a failed call', () => {
   it.each(['none', 'database', 'external'] as const)(
-    'is kept with the call, without its item, arguments and secrets, with effects %s',
+    'is stored with the call without its item, arguments and secrets, with effects %s',
     async (effects) => {
       let isBroken = true
       const head = { name: 'fails', description: 'Fails.', input: z.object({ note: z.string() }) }
@@ -53,7 +53,7 @@ describe('the cause of a failed call', () => {
     },
   )
 
-  it.each(['none', 'external'] as const)('says that the time was up, with effects %s', async (effects) => {
+  it.each(['none', 'external'] as const)('names the timeout, with effects %s', async (effects) => {
     const held = gate()
     const head = { name: 'slow', description: 'Is slow.', input: z.object({}), timeoutSeconds: 0.05 }
     const run = () => held.pass().then(() => 'late')

@@ -7,7 +7,7 @@ import { useDatabase } from '../../support/database.ts'
 const database = useDatabase()
 const elsewhere = database.another()
 
-// A call that ends well commits only when this lock is to be had, whichever statement writes it.
+// A successful call can commit only once this lock is free, whichever statement writes it.
 beforeAll(async () => {
   await database.sql`create table effects (call text)`
   await database.sql`
@@ -18,7 +18,7 @@ beforeAll(async () => {
     for each row when (new.outcome = 'ok') execute function wait_to_commit()`
 })
 
-/** Keeps calls from committing until it is let go. */
+/** Prevents calls from committing until it is released. */
 async function holdCommits() {
   const held = gate()
   const over = elsewhere.sql.begin(async (tx) => {
@@ -34,7 +34,7 @@ async function holdCommits() {
   return { letGo }
 }
 
-/** How many connections wait for a lock. */
+/** Counts the connections that wait for a lock. */
 const waiting = async () =>
   (
     await elsewhere.sql`
@@ -65,7 +65,7 @@ describe('a call that is being committed', () => {
     },
   )
 
-  it('is on the disk then, unless the operator has configured otherwise: no connection lowers synchronous_commit', async () => {
+  it('is durable then, unless the operator configured otherwise: no connection lowers synchronous_commit', async () => {
     const setting = query`select source from pg_settings where name = 'synchronous_commit'`
     const ask = defineTool({
       ...head,
@@ -96,7 +96,7 @@ describe('a call that is being committed', () => {
 })
 
 describe('a call with database effects that cannot be recorded', () => {
-  it('leaves neither effects nor a change of state, and the retry does both once', async () => {
+  it('leaves neither effects nor state changes, and the retry makes both once', async () => {
     await database.sql`alter table tool_calls add constraint unwritable check (call_id <> 'unwritable' or outcome <> 'ok')`
     const write = defineTool({
       ...head,

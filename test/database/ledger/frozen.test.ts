@@ -13,8 +13,8 @@ let elsewhere: Database
 let entrance: Server
 let frozen = 0
 
-// To the server a process that is frozen, or whose network is gone, is a connection on which nothing comes any more. Here
-// it is the first two, when they are about to commit.
+// To the database, a frozen or disconnected process is a connection on which nothing arrives. Here it is the first two
+// connections, when they are about to commit.
 beforeAll(async () => {
   home = await createTestDatabase()
   const { hostname, port } = new URL(home.url)
@@ -47,7 +47,7 @@ afterAll(async () => {
 })
 
 describe('a replica that is frozen when it is about to commit', () => {
-  it('soon delays neither the calls of its rollouts on other replicas nor what is recorded with them', async () => {
+  it('delays the calls of its rollouts on other replicas, and the records batched with them, only briefly', async () => {
     const head = { description: 'Acts.', input: z.object({}) }
     const tools = [
       defineTool({

@@ -21,7 +21,7 @@ it('the last call of the budget is not refused because a retry of it failed on a
   const last = toolCall('write', 'r', 'last')
   const running = post(here, '/tools/write', last)
   await held.reached
-  // It waits for the lock, and no longer than the tool may run.
+  // It waits for the lock, at most as long as the tool may run.
   expect((await post(there, '/tools/write', last)).status).toBeGreaterThanOrEqual(500)
   held.open()
   expect((await running).status).toBeGreaterThanOrEqual(500)

@@ -57,7 +57,7 @@ const record = (rolloutId: string, callId: string, itemHash: string, item: unkno
   startedAt: new Date(),
 })
 
-/** A tool for each kind of effects, and the items that they ran for. */
+/** A tool for each kind of effects, and the items that they ran with. */
 function toolsThatTell() {
   const ran: string[] = []
   const run = ({ task }: { readonly task: { readonly question: string } }) => {
@@ -77,7 +77,7 @@ const callsOf = (rollout: string) =>
 const gradingsOf = (rollout: string) => database.sql`select outcome, score from grades where rollout_id = ${rollout}`
 
 describe('a rollout that was recorded with one item', () => {
-  it('is not graded with another one: a 5xx and an error in the log, however often it is tried', async () => {
+  it('is not graded with another one: each attempt gets a 5xx and logs an error', async () => {
     const log = keepingLog()
     const app = testApp(database, { graders: [grader], log })
     expect((await post(app, '/grade', gradingOf('graded', '7', other))).body).toEqual({ score: 0 })
@@ -130,7 +130,7 @@ describe('a rollout that was recorded with one item', () => {
 })
 
 describe('a rollout that was recorded without an item', () => {
-  it('takes the first that comes, of a call or of a grading, and no other one after that', async () => {
+  it('takes the first item of a call or a grading, and accepts no other afterwards', async () => {
     const { tools } = toolsThatTell()
     const app = testApp(database, { tools, graders: [grader] })
     const call = async (name: string, rollout: string, id: string, item: unknown) => {
@@ -154,7 +154,7 @@ describe('a rollout that was recorded without an item', () => {
     expect(await call('none', 'bound-by-grading', 'b', other)).toBe(code)
   })
 
-  it('is graded with one of two that come at the same time', async () => {
+  it('is graded with one of two concurrent items', async () => {
     const there = testApp(elsewhere, { graders: [grader] })
     const here = testApp(database, { graders: [grader] })
     for (let n = 0; n < 10; n += 1) {
@@ -198,7 +198,7 @@ describe('two items of one rollout at the same time', () => {
   it('give one grading a score and the other a 5xx while neither can see the rollout of the other', async () => {
     const grade = (replica: Database, item: unknown) =>
       post(testApp(replica, { graders: [grader] }), '/grade', gradingOf('unseen', '7', item))
-    // Another transaction holds the rollout's key until both gradings wait for it, and then gives it up.
+    // Another transaction holds the rollout's key until both gradings wait for it, and then rolls back.
     const { answers } = await database.sql.begin(async (holding) => {
       await holding`insert into rollouts (id, item_hash) values ('unseen', 'of nobody')`
       const answers = Promise.all([grade(database, one), grade(elsewhere, other)])
@@ -239,7 +239,7 @@ describe('two items of one rollout at the same time', () => {
     expect([...seqs]).toEqual(['a', 'c', 'f'].map((call_id, n) => ({ call_id, seq: n + 1 })))
   })
 
-  it('undo a database call whose rollout got another item while it ran', async () => {
+  it('roll back a database call whose rollout was recorded with another item while it ran', async () => {
     const held = gate()
     await database.sql`create table effects (thing text)`
     const tools = [

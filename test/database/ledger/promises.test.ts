@@ -53,7 +53,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     expect([...rows]).toEqual([{ outcome: 'ok', output: 'run 1', arguments: { n: 1 }, seq: 1 }])
   })
 
-  it('once per (rollout, call_id): replays a retried call instead of running it twice, on whichever replica the retry lands', async () => {
+  it('once per (rollout, call_id): replays a retried call instead of running it twice, on any replica', async () => {
     const { tool, runs } = counting(effects)
     const here = testApp(database, { tools: [tool] })
     const there = testApp(elsewhere, { tools: [tool] })
@@ -87,7 +87,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     const first = post(app, '/tools/slow', call)
     await held.reached
     const second = post(app, '/tools/slow', call)
-    // Asked for after it and begun, so that by then the second would have begun too.
+    // Sent after the second and already running, so the second would be running too.
     const beside = post(app, '/tools/slow', toolCall('slow', `beside-${effects}`, 'a'))
     await expect.poll(() => begun).toContain(`beside-${effects}`)
     held.open()
@@ -96,7 +96,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     expect(begun).toEqual([`early-${effects}`, `beside-${effects}`])
   })
 
-  it('order and count hold: admits exactly ten of forty parallel calls, and numbers all of them without a gap', async () => {
+  it('order and count hold: admits exactly ten of forty parallel calls, and numbers all of them without gaps', async () => {
     const { tool, runs } = counting(effects)
     const replicas = [testApp(database, { tools: [tool] }), testApp(elsewhere, { tools: [tool] })]
     const rollout = `budget-${effects}`
@@ -183,7 +183,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     ])
   })
 
-  it('three outcomes, never mixed: answers 504 when a call’s time is up', async () => {
+  it('three outcomes, never mixed: answers 504 when a call times out', async () => {
     const head = { name: 'endless', description: 'Never ends.', input: z.object({}), timeoutSeconds: 0.05 }
     const aborted: boolean[] = []
     const work = ({ signal }: { signal: AbortSignal }) => {

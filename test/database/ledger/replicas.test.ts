@@ -117,7 +117,7 @@ describe('a grading on one replica while a call commits on another', () => {
   })
 })
 
-/** How many replicas are looking again and again whether a claimed call is settled. */
+/** Counts the replicas that poll for the settlement of a claimed call. */
 async function waitingLookups(): Promise<number> {
   const [row] = await database.sql<{ count: number }[]>`
     select count(*)::int as count from pg_stat_activity
@@ -126,7 +126,7 @@ async function waitingLookups(): Promise<number> {
 }
 
 describe('a claim on a call with external effects', () => {
-  it('is taken over after its owner died, and the tool is told that this is a second attempt', async () => {
+  it('is taken over after its owner died, and the tool learns that this is a second attempt', async () => {
     const attempts: number[] = []
     const tool = defineTool({
       ...head,
@@ -136,7 +136,7 @@ describe('a claim on a call with external effects', () => {
         return 'acted'
       },
     })
-    // What a dead owner leaves behind: a claim whose lease has run out.
+    // A dead owner leaves a claim with an expired lease.
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const call = { rolloutId: 'taken-over', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
     const claim = { token: 'dead', leaseSeconds: 0.05 }
@@ -154,7 +154,7 @@ describe('a claim on a call with external effects', () => {
     expect(late).toBe(false)
   })
 
-  it('is neither taken over nor waited for by another call with its id, even after its owner died', async () => {
+  it('is neither taken over nor awaited by a different call with its id, even after its owner died', async () => {
     const tool = defineTool({ ...head, input: z.looseObject({}), effects: 'external', run: () => 'acted' })
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const call = { rolloutId: 'not-taken', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
@@ -197,7 +197,7 @@ describe('a claim on a call with external effects', () => {
     expect(graded.body.error?.code).toBe('rollout_has_failed_call')
   })
 
-  it('is released when the server stops before the tool has ended, so that a retry need not wait for the lease', async () => {
+  it('is released when the server stops before the tool has ended, so that a retry does not wait for the lease', async () => {
     const held = gate()
     const stopping = new AbortController()
     const attempts: number[] = []

@@ -12,7 +12,7 @@ it('settles a call with a change of state while another replica records the same
     insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, claim, lease_until, started_at)
     values ('r', 'c', 1, 'act', '{}', 'running', '', 'mine', now() + interval '1 minute', now())`
   let settled: Promise<boolean> | undefined
-  // The other replica has not seen the call: it counts one, and then finds the row.
+  // The other replica has not seen the call: it increments the count, and then finds the row.
   const recording = sql.begin(async (other) => {
     await other`update rollouts set calls = calls + 1 where id = 'r'`
     const end = { outcome: 'ok', output: 'done', code: null } as const

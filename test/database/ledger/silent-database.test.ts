@@ -41,7 +41,7 @@ const failureOf = (asked: PromiseLike<unknown>) =>
 const storedOf = (rollout: string) =>
   elsewhere.sql`select seq, outcome, output, attempt from tool_calls where rollout_id = ${rollout}`
 
-/** A tool that says which of its runs this is. */
+/** A tool that answers with the number of the run. */
 function counting() {
   const counted = { runs: 0 }
   const tool = defineTool({
@@ -58,7 +58,7 @@ function counting() {
 }
 
 describe('a database that does not answer a statement', () => {
-  it('costs that connection alone, and the statement is cancelled on the server too', async () => {
+  it('loses only that connection, and the statement is cancelled on the server too', async () => {
     const { sql, db } = database
     const slow = [failureOf(sql`select pg_sleep(60)`), failureOf(db.execute(query`select pg_sleep(60)`))]
     for (const failure of await Promise.all(slow)) expect(failure).toSatisfy(isUnavailable)
@@ -69,7 +69,7 @@ describe('a database that does not answer a statement', () => {
     await expect.poll(async () => (await asleep()).length, { timeout: 10_000 }).toBe(0)
   })
 
-  it('keeps its connection while it answers, however long that takes altogether', async () => {
+  it('keeps its connection as long as it sends data, however long the answer takes', async () => {
     const { sql } = database
     const busy = sql.begin(async (tx) => {
       for (let turn = 0; turn < 5; turn += 1) {
@@ -81,7 +81,7 @@ describe('a database that does not answer a statement', () => {
     expect(await busy).toBe('done')
   })
 
-  it('fails all that wait for a connection together, not one after the other, if there is none', async () => {
+  it('fails all queries that wait for a connection together, not one after the other', async () => {
     proxy.hold('to client')
     const { sql, db } = database
     const waiting = Array.from({ length: 200 }, () => [
@@ -95,7 +95,7 @@ describe('a database that does not answer a statement', () => {
 })
 
 describe('a call whose commit is unknown', () => {
-  it('is answered with what is recorded if only the answer of the database was lost', async () => {
+  it('is answered from its record if only the database’s answer was lost', async () => {
     const { tool, counted } = counting()
     const app = testApp(database, { tools: [tool] })
     proxy.hold('to client', 'seen-1')
@@ -108,7 +108,7 @@ describe('a call whose commit is unknown', () => {
     expect([...(await storedOf('answer-lost'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
   })
 
-  it('is found by the statement that wrote it when that runs again', async () => {
+  it('is found by its own statement when that runs again', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     proxy.hold('to client', 'seen-1')
     const call = { rolloutId: 'found', callId: 'a', tool: 'read', arguments: {}, itemHash: 'hash', item: {} }
@@ -119,7 +119,7 @@ describe('a call whose commit is unknown', () => {
     expect([...(await storedOf('found'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
   })
 
-  it('counts one attempt for one run that failed, however often its record is written', async () => {
+  it('counts one attempt for one failed run, however often its record is written', async () => {
     const tool = defineTool({
       name: 'fails',
       description: 'Fails.',
@@ -138,7 +138,7 @@ describe('a call whose commit is unknown', () => {
     expect((await answer).body.error?.code).toBe('tool_failed')
     const failed = { seq: 1, outcome: 'failed', output: '' }
     expect([...(await storedOf('failed-once'))]).toEqual([{ ...failed, attempt: 1 }])
-    // The record of a second run writes over the first one.
+    // The record of a second run overwrites the first one.
     proxy.hold('to client', 'failure-1')
     const retry = post(app, '/tools/fails', call)
     const before = proxy.held
@@ -167,7 +167,7 @@ describe('a call whose commit is unknown', () => {
     expect([again.body.output, again.headers.get('x-replayed'), counted.runs]).toEqual(['seen-2', 'true', 2])
   })
 
-  it('is recorded once, whether it or the failure that was answered is written first', async () => {
+  it('is recorded once, whether it or the failure in the answer is written first', async () => {
     const { tool, counted } = counting()
     const app = testApp(database, { tools: [tool] })
     proxy.hold('to server', 'seen-1')
@@ -182,7 +182,7 @@ describe('a call whose commit is unknown', () => {
 })
 
 describe('a tool in whose transaction the database stops answering', () => {
-  it('holds no connection after its time, and what it has written is undone', async () => {
+  it('holds no connection after its timeout, and its writes are rolled back', async () => {
     await elsewhere.sql`create table written (what text)`
     const write = defineTool({
       name: 'write',

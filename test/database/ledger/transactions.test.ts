@@ -47,7 +47,7 @@ describe('a tool with database effects', () => {
     expect(await things()).toEqual(['apple', 'pear'])
   })
 
-  it('leaves nothing behind if it refuses or fails', async () => {
+  it('is rolled back if it refuses or fails', async () => {
     const buy = defineTool({
       ...head,
       effects: 'database',
@@ -89,7 +89,7 @@ describe('a tool with database effects', () => {
     await elsewhere.close()
   })
 
-  it('can write nothing after its time is up, and holds neither connection nor lock then', async () => {
+  it('cannot write after its timeout, and then holds neither connection nor lock', async () => {
     const held = gate()
     const late: unknown[] = []
     const buy = defineTool({
@@ -127,13 +127,13 @@ describe('a tool with database effects', () => {
     held.open()
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(await things()).not.toContain('zombie')
-    // At once and by the server, not by a timeout of Postgres.
+    // Immediately and by the server, not by a Postgres timeout.
     const cancelled = { code: '57014', message: expect.stringContaining('user request') }
     expect(late).toMatchObject([cancelled, { code: 'TRANSACTION_ENDED' }])
     await small.close()
   })
 
-  it('can do nothing then through a nested transaction or an earlier statement either', async () => {
+  it('cannot write through a nested transaction or an earlier statement either', async () => {
     const [held, other] = [gate(), gate()]
     const late: Promise<unknown>[] = []
     const attempt = (statement: PromiseLike<unknown>) => {
@@ -154,7 +154,7 @@ describe('a tool with database effects', () => {
           attempt(nested.transaction((more) => more.execute(undead)))
           attempt(before)
           attempt(prepared.execute())
-          throw new Error('which would roll back to where the nested transaction began')
+          throw new Error('would roll back to the savepoint')
         })
       },
     })
@@ -186,7 +186,7 @@ describe('a tool with database effects', () => {
     await small.close()
   })
 
-  it('is undone if its connection is killed, and the retry does it once', async () => {
+  it('is rolled back if its connection is killed, and the retry takes effect once', async () => {
     const held = gate()
     let attempts = 0
     const buy = defineTool({
@@ -254,8 +254,8 @@ describe('a tool with external effects', () => {
   })
 })
 
-describe('a database call that Postgres undoes because of a concurrent one', () => {
-  it('runs again, and only that: two calls in a deadlock are both answered', async () => {
+describe('a database call that Postgres rolls back because of a concurrent one', () => {
+  it('alone runs again: two deadlocked calls are both answered', async () => {
     await database.sql`create table accounts (name text primary key, amount int)`
     await database.sql`insert into accounts values ('a', 0), ('b', 0)`
     const arrived = { a: gate(), b: gate() }
@@ -286,7 +286,7 @@ describe('a database call that Postgres undoes because of a concurrent one', () 
     expect([...rows]).toEqual([1, 2].map(() => ({ outcome: 'ok', attempt: 1 })))
   })
 
-  it('is answered, and so are reading calls, where the default of the database is repeatable read', async () => {
+  it('is answered, like calls without effects, if the default isolation is repeatable read', async () => {
     const other = await createTestDatabase()
     const name = new URL(other.url).pathname.slice(1)
     await database.sql`alter database ${database.sql(name)} set default_transaction_isolation = 'repeatable read'`

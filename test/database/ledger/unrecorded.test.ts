@@ -23,7 +23,7 @@ const failed = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord =
 })
 
 describe('failed calls that cannot be recorded', () => {
-  it('are recorded as soon as the database accepts them, although one of them never is', async () => {
+  it('are recorded as soon as the database accepts them, even if one is never accepted', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const unrecorded = createUnrecorded(ledger, keepingLog(), { everySeconds: 0.05, holdSeconds: 0 })
     await unrecorded.record(failed('never', { code: 'a \u0000 that Postgres cannot store' }))
@@ -38,7 +38,7 @@ describe('failed calls that cannot be recorded', () => {
     expect(unrecorded.has('never')).toBe(true)
   })
 
-  it('are answered once they are recorded, so that no other replica can grade their rollout meanwhile', async () => {
+  it('are answered once they are recorded, so that no other replica can grade their rollout in between', async () => {
     const log = keepingLog()
     const tool = defineTool({
       name: 'fails',
@@ -60,7 +60,7 @@ describe('failed calls that cannot be recorded', () => {
     expect(graded.body.error?.code).toBe('rollout_has_failed_call')
   })
 
-  it('answer every request that waits for them', async () => {
+  it('are answered to every waiting request', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const unrecorded = createUnrecorded(ledger, keepingLog(), { everySeconds: 0.05, holdSeconds: 15 })
     await database.sql`alter table tool_calls add constraint away check (rollout_id <> 'awaited twice')`
@@ -72,7 +72,7 @@ describe('failed calls that cannot be recorded', () => {
     expect(unrecorded.has('awaited twice')).toBe(false)
   })
 
-  it('are kept up to a size and dropped beyond it, which is logged', async () => {
+  it('are kept up to a size limit; dropping more is logged', async () => {
     const log = keepingLog()
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     const unrecorded = createUnrecorded(ledger, log, { everySeconds: 60, holdSeconds: 0, maxBytes: 10_000 })

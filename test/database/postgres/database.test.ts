@@ -48,7 +48,7 @@ describe('a database', () => {
     expect(row).toEqual({ right: 'object', wrong: 'string' })
   })
 
-  it('works without prepared statements, and with parameters of other client libraries in its address', async () => {
+  it('works without prepared statements, and with other client libraries’ parameters in its address', async () => {
     const url = `${testDatabase.url}?channel_binding=prefer&pgbouncer=true&schema=public&connect_timeout=3`
     const unprepared = openDatabase({ url, poolSize: 1, prepare: false, name: 'unprepared' })
     expect(await unprepared.sql`select current_setting('application_name') as name`).toEqual([{ name: 'unprepared' }])
@@ -197,7 +197,7 @@ describe('a database that is unavailable', () => {
     await close()
   })
 
-  it('uses all its connections again although a query was being sent when it became unavailable', async () => {
+  it('uses all its connections again if a query was being sent when it became unavailable', async () => {
     const proxy = await startProxy(testDatabase.url, { crashes: false })
     const { sql, close } = openDatabase({ url: proxy.url, poolSize: 2 })
     const [one, other] = [await sql.reserve(), await sql.reserve()]
@@ -280,8 +280,8 @@ interface Proxy {
 }
 
 /**
- * A proxy between a client and the real server, which makes the server unavailable and available again at one address, by a
- * crash or by being stopped. It closes a connection on which a client sends `fatal`.
+ * A proxy between a client and the real server that makes the server unavailable and available again at the same address,
+ * like a crash or a shutdown. It closes a connection on which a client sends `fatal`.
  */
 async function startProxy(
   target: string,

@@ -35,7 +35,7 @@ describe.each(['repeatable read', 'serializable'])('a database whose default iso
 
   afterAll(() => database.close())
 
-  it('answers concurrent calls and gradings of a rollout as any other, whatever the effects of its tools', async () => {
+  it('answers concurrent calls and gradings of a rollout like any other, with all kinds of effects', async () => {
     const head = { description: 'D.', input: z.object({}) }
     const add = query`update shelf set amount = amount + 1 where name = 'counted'`
     const tools = [
@@ -73,8 +73,8 @@ describe.each(['repeatable read', 'serializable'])('a database whose default iso
   })
 })
 
-describe('two calls whose transactions wait for one another', () => {
-  it('both take effect once: the one that Postgres undoes runs again', async () => {
+describe('two calls whose transactions wait for each other', () => {
+  it('both take effect once: the one that Postgres rolls back runs again', async () => {
     const runs: string[] = []
     const gates = { a: gate(), b: gate() }
     const move = defineTool({

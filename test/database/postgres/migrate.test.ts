@@ -78,14 +78,14 @@ describe('the migrations of the ledger and of the environment', () => {
     expect([await isMigrated(sql, newLedger), await isMigrated(sql, newTables)]).toEqual([true, true])
   })
 
-  it('keep apart: the ledger’s come first, and neither appears in the journal of the other', async () => {
+  it('are separate: the ledger’s run first, and neither appears in the journal of the other', async () => {
     const environment = chain([[5, 'create table seeds (rollout_id text references rollouts (id))']])
     await migrate(database.url, { ...migrationFolders, environment })
     expect(await ledgerTimes()).toEqual(journalOf(migrationFolders.ledger))
     expect(await environmentTimes()).toEqual([5])
   })
 
-  it('work without any of the environment: without the folder, and with an empty journal', async () => {
+  it('work if the environment has none: without the folder, and with an empty journal', async () => {
     for (const environment of [join(folder, 'missing'), chain([])]) {
       const folders = { ...migrationFolders, environment }
       await migrate(database.url, folders)
@@ -94,7 +94,7 @@ describe('the migrations of the ledger and of the environment', () => {
     expect([await exists('rollouts'), await exists('pages')]).toEqual([true, false])
   })
 
-  it('leave nothing behind when one of them fails, in whichever chain', async () => {
+  it('are all rolled back when one of them fails, in either chain', async () => {
     const good = chain([[1, 'create table good ()']])
     const broken = chain([
       [2, 'create table half ()'],
@@ -110,7 +110,7 @@ describe('the migrations of the ledger and of the environment', () => {
     }
   })
 
-  it('satisfy an older replica that does not know the newest, which also starts again', async () => {
+  it('satisfy an older replica that does not know the newest, which also restarts', async () => {
     const first = [1, 'create table a1 ()'] as const
     const second = [2, 'create table a2 ()'] as const
     const older = { ledger: chain([first]), environment: chain([[11, 'create table b1 ()']]) }
@@ -130,7 +130,7 @@ describe('the migrations of the ledger and of the environment', () => {
   })
 })
 
-describe('a database of the one chain that came before', () => {
+describe('a database of the former single chain', () => {
   const tables = ['items', 'rollouts', 'tool_calls', 'grades', 'pages', 'search_terms', 'search_pages']
   const more = ['company_terms', 'page_vectors', 'search_index']
   const contentOf = async (): Promise<unknown[]> =>
@@ -143,7 +143,7 @@ describe('a database of the one chain that came before', () => {
     folders = { ...migrationFolders, environment: documents() }
   })
 
-  it('is taken over once by ten replicas that start together, with every row as it was', async () => {
+  it('is taken over once by ten replicas that start together, with every row unchanged', async () => {
     const before = await contentOf()
     for (const rows of before) expect(rows).not.toHaveLength(0)
     expect(await isMigrated(sql, folders)).toBe(false)
@@ -183,7 +183,7 @@ describe('a database of the one chain that came before', () => {
     ])
   })
 
-  it('serves a repository that still has the ledger’s migrations in its own folder, as does a new database', async () => {
+  it('serves a repository that still has the ledger’s migrations in its own folder, like a new database', async () => {
     const environment = chain([[1_900_000_000_000, 'create table bookings ()']], migrationFolders.ledger)
     const own = { ...migrationFolders, environment }
     await sql`delete from drizzle.__drizzle_migrations where created_at in (1795379346236, 1795387651617)`
@@ -220,7 +220,7 @@ describe('a database of another environment', () => {
     expect(await exists('mine_2')).toBe(found.includes(mine[1] ?? other(0)))
   })
 
-  it('is refused with what was found and what to do, which then works', async () => {
+  it('is refused with a message whose instructions work', async () => {
     await migrate(database.url, { ...migrationFolders, environment: documents() })
     const blank = folders([])
     const failure = await migrate(database.url, blank).catch(String)
@@ -236,7 +236,7 @@ describe('a database of another environment', () => {
     expect(await isMigrated(sql, blank)).toBe(true)
   })
 
-  it('is refused by whatever opens it, in one sentence that names the database', async () => {
+  it('is refused by everything that opens it, in one sentence that names the database', async () => {
     await migrate(database.url)
     await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('other', 1700000000000)`
     const opened = openServerDatabase({ databaseUrl: database.url, dataDir: '', poolSize: 1, prepare: true })
@@ -248,7 +248,7 @@ describe('a database of another environment', () => {
     )
   })
 
-  it('is refused too when it comes from the one chain', async () => {
+  it('is also refused when it comes from the single chain', async () => {
     await restore('one-chain.sql', database.url)
     await expect(migrate(database.url, folders([]))).rejects.toThrow('has 2 migrations that schema/migrations does not')
     expect(await exists('drizzle.__scorekeeper_migrations')).toBe(false)
@@ -257,7 +257,7 @@ describe('a database of another environment', () => {
 
 type Entry = readonly [when: number, statement: string]
 
-/** Writes a folder as drizzle-kit does, after the migrations of another folder. */
+/** Writes a migrations folder as drizzle-kit does, on top of the migrations of another folder. */
 function chain(entries: readonly Entry[], after?: string): string {
   const home = mkdtempSync(join(folder, 'chain-'))
   mkdirSync(join(home, 'meta'))
@@ -270,7 +270,7 @@ function chain(entries: readonly Entry[], after?: string): string {
   return home
 }
 
-/** The two migrations of the environment that the one chain had, by their times; {@link restore} brings their tables. */
+/** The timestamps of the single chain's two environment migrations; {@link restore} creates their tables. */
 function documents(): string {
   const times = [1_795_379_346_236, 1_795_387_651_617]
   return chain(times.map((time) => [time, 'select 1'] as const))

@@ -33,7 +33,7 @@ afterAll(async () => {
   await home.drop()
 })
 
-describe('a statement that can only read', () => {
+describe('a read-only statement', () => {
   const users = [
     ['a superuser', () => home.url],
     ['an ordinary user', () => plainUrl],
@@ -67,7 +67,7 @@ describe('a statement that can only read', () => {
     ])
   })
 
-  it('cannot become the superuser again, nor read the server’s files', async () => {
+  it('can neither become the superuser again nor read the server’s files', async () => {
     const query = 'select current_user = session_user, rolsuper from pg_roles where rolname = session_user'
     expect((await readOnce(home.url, query)).rows).toEqual([[true, false]])
     await expect(readOnce(home.url, `select pg_read_file('postgresql.conf')`)).rejects.toThrow('permission denied')

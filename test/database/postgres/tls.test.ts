@@ -12,7 +12,7 @@ import { makeFolder, removeFolder } from '../../support/temporary.ts'
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 
-describe.runIf(hasOpenssl)('an address with parameters of TLS', () => {
+describe.runIf(hasOpenssl)('an address with TLS parameters', () => {
   let home: TestDatabase
   let folder: string
   let certificates: Certificates
@@ -42,7 +42,7 @@ describe.runIf(hasOpenssl)('an address with parameters of TLS', () => {
     return url.href
   }
 
-  /** Connects as migrations, the ledger and the tools do; gives how the server saw them. */
+  /** Connects as migrations, the ledger and the tools do; returns how the server saw them. */
   async function connect(url: string): Promise<string[]> {
     await migrate(url)
     const database = openDatabase({ url, poolSize: 1 })
@@ -56,7 +56,7 @@ describe.runIf(hasOpenssl)('an address with parameters of TLS', () => {
   }
   const thrice = (client: string) => [client, client, client]
 
-  it('connects without TLS when it has none, and when it disables it', async () => {
+  it('connects without TLS if it has none, and if it disables TLS', async () => {
     expect(await connect(addressAt('localhost', {}))).toEqual(thrice('plain'))
     front.clients.length = 0
     const disabled = { sslmode: 'disable', sslcert: '/nowhere', sslrootcert: '/nowhere' }
@@ -67,7 +67,7 @@ describe.runIf(hasOpenssl)('an address with parameters of TLS', () => {
     expect(await connect(addressAt('localhost', { sslmode }))).toEqual(thrice('none'))
   })
 
-  it('presents a client’s certificate, also with an encrypted key', async () => {
+  it('presents a client certificate, including one with an encrypted key', async () => {
     const { cert, key } = certificates.client
     const url = addressAt('localhost', { sslmode: 'require', sslcert: cert, sslkey: key })
     expect(await connect(url)).toEqual(thrice('scorekeeper'))
@@ -97,7 +97,7 @@ describe.runIf(hasOpenssl)('an address with parameters of TLS', () => {
     },
   )
 
-  it('verifies the server with sslrootcert=system where no sslmode is set', async () => {
+  it('verifies the server with sslrootcert=system if no sslmode is set', async () => {
     await expect(connect(addressAt('localhost', { sslrootcert: 'system' }))).rejects.toThrow('certificate')
   })
 
@@ -128,7 +128,7 @@ describe.runIf(hasOpenssl)('an address with parameters of TLS', () => {
     expect(front.clients).toEqual([])
   })
 
-  it('is completed by the variables of libpq where it says nothing itself', async () => {
+  it('falls back to the variables of libpq for missing parameters', async () => {
     const { cert, key } = certificates.client
     const variables = { PGSSLMODE: 'verify-full', PGSSLROOTCERT: certificates.root, PGSSLCERT: cert, PGSSLKEY: key }
     const { databaseUrl = '' } = loadConfig({ DATABASE_URL: addressAt('localhost', {}), ...variables })
@@ -144,7 +144,7 @@ describe.runIf(hasOpenssl)('an address with parameters of TLS', () => {
     expect(() => openDatabase({ url: half, poolSize: 1 })).toThrow('sslrootcert has no effect with no sslmode')
   })
 
-  it('may have parameters of other client libraries, which migrations ignore too', async () => {
+  it('may have other client libraries’ parameters, which migrations ignore too', async () => {
     const foreign = {
       channel_binding: 'require',
       pgbouncer: 'true',

@@ -27,7 +27,7 @@ const failureOf = (work: PromiseLike<unknown>): Promise<unknown> =>
 const withCode = (code: string) => Object.assign(new Error(code), { code })
 const closedPort = 'postgres://nobody@127.0.0.1:1/none'
 
-/** Runs one query with a Postgres client that a tool brings along. */
+/** Runs one query with a tool's own Postgres client. */
 async function askForeign(url: string, text: string): Promise<unknown> {
   const client = foreign(url, { max: 1, onnotice() {} })
   try {
@@ -50,7 +50,7 @@ const ownFailures: readonly (readonly [string, () => Promise<unknown>])[] = [
 ]
 
 describe('a network failure of a tool’s own', () => {
-  it.each(ownFailures)('is answered as the tool’s failure, whatever its effects: %s', async (name, fail) => {
+  it.each(ownFailures)('is answered as the tool’s failure, with all kinds of effects: %s', async (name, fail) => {
     const tools = (['none', 'database', 'external'] as const).map((effects) => {
       const common = { name: effects, description: 'Fails.', input: z.object({}) }
       const run = async () => String(await fail())
@@ -71,7 +71,7 @@ describe('a network failure of a tool’s own', () => {
     expect([status, body.error?.code]).toEqual([500, 'grader_failed'])
   })
 
-  it('is told from one of the server’s database, which a tool meets through `db`', async () => {
+  it('is distinguished from a failure of the server’s database through `db`', async () => {
     const gone = openDatabase({ url: closedPort, poolSize: 1 })
     const tool = defineTool({
       ...{ name: 'reads', description: 'Reads.', input: z.object({}), effects: 'none' },
@@ -89,7 +89,7 @@ describe('an error of the server’s database', () => {
     failureOf(database.sql.unsafe(`do $$ begin raise exception using errcode = '${code}'; end $$`))
 
   it.each(['57P01', '57P03', '53300', '53100', '53200', '08006', '55P03', '57014', '58030', '25006'])(
-    'counts as unavailable when its code is %s, also as a cause and as one of several',
+    'counts as unavailable if its code is %s, also as a cause and in an AggregateError',
     async (code) => {
       const error = await raised(code)
       expect(error).toSatisfy(isUnavailable)
@@ -107,7 +107,7 @@ describe('an error of the server’s database', () => {
     expect(await raised(code)).not.toSatisfy(isUnavailable)
   })
 
-  it('counts as unavailable when there is no connection, and when it did not answer in time', async () => {
+  it('counts as unavailable if there is no connection, and if it timed out', async () => {
     const gone = openDatabase({ url: closedPort, poolSize: 1 })
     const failures = [gone.sql`select 1`, gone.sql.begin((tx) => tx`select 1`), gone.db.transaction(async () => 1)]
     for (const failure of await Promise.all(failures.map(failureOf))) expect(failure).toSatisfy(isUnavailable)
@@ -117,7 +117,7 @@ describe('an error of the server’s database', () => {
   })
 })
 
-describe('a database whose default isolation is another', () => {
+describe('a database with another default isolation level', () => {
   it.each(['repeatable read', 'serializable'])('runs transactions as read committed where it is %s', async (level) => {
     const [row] = await database.sql<{ name: string }[]>`select current_database() as name`
     await database.sql.unsafe(`alter database ${row?.name} set default_transaction_isolation = '${level}'`)

@@ -14,7 +14,7 @@ afterAll(async () => {
   for (const close of closers) close()
 })
 
-/** A server on a socket with a tool that waits at a gate, and how many of its runs are there. */
+/** A server on a socket with a tool that waits at a gate, and the number of its running calls. */
 async function startServer(limits: Partial<Limits>) {
   const held = gate()
   const counted = { running: 0 }
@@ -44,7 +44,7 @@ async function startServer(limits: Partial<Limits>) {
   return { held, counted, log, port, ask, call }
 }
 
-/** Sends the head of a request and the beginning of its body, and gives the head of the answer. */
+/** Sends the head of a request and the beginning of its body, and returns the head of the answer. */
 async function beginRequest(port: number, head: string, begin = '{"beg'): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.write(`POST /tools/wait HTTP/1.1\r\nhost: x\r\n${head}\r\n\r\n${begin}`)
@@ -53,8 +53,8 @@ async function beginRequest(port: number, head: string, begin = '{"beg'): Promis
   return String(chunk)
 }
 
-describe('a server with as many requests in flight as it may have', () => {
-  it('refuses further ones before their bodies are read, and finishes those in flight', async () => {
+describe('a server with the maximum of requests in flight', () => {
+  it('refuses further requests before their bodies are read, and finishes those in flight', async () => {
     const { held, counted, log, port, ask, call } = await startServer({ maxRequestsInFlight: 3 })
     const running = ['full-1', 'full-2', 'full-3'].map((rollout) => call(rollout))
     await expect.poll(() => counted.running).toBe(3)
@@ -83,7 +83,7 @@ describe('a server with as many requests in flight as it may have', () => {
     ])
   })
 
-  it('counts the bytes of bodies too, and assumes the maximum for one of unannounced length', async () => {
+  it('also counts the bytes of bodies, and assumes the maximum for one of unknown length', async () => {
     const limits = { maxBytesInFlight: 10_000, maxBodyBytes: 6_000 }
     const { held, counted, port, call } = await startServer(limits)
     const running = [call('bytes-1', 'x'.repeat(5_000))]
@@ -97,7 +97,7 @@ describe('a server with as many requests in flight as it may have', () => {
     expect((await call('bytes-2', 'x'.repeat(5_000))).status).toBe(200)
   })
 
-  it('is not reached by 500 calls that wait for an external service and a burst of 3,000 others', async () => {
+  it('is not reached by 500 calls that wait for an external service plus a burst of 3,000', async () => {
     const held = gate()
     const running = { calls: 0 }
     const wait = defineTool({

@@ -15,8 +15,8 @@ beforeAll(async () => {
 const notes = pgTable('notes', { note: text('note'), length: integer('length') })
 const answer = 'the-answer-that-nobody-may-read'
 
-describe('what the log says of a failure', () => {
-  it('says what happened and where, and nothing about the rows concerned', async () => {
+describe('the log line of a failure', () => {
+  it('says what happened and where, without any data of the rows', async () => {
     const held = gate()
     const log = keepingLog()
     const tools = [

@@ -29,7 +29,7 @@ async function app(behave: Behaviour, timeoutSeconds = 2) {
 }
 
 describe('a grading that asks a judge', () => {
-  it('gets the judge’s score, and the judge’s text only as its reason', async () => {
+  it('gets the judge’s score, and the judge’s text only as the reason', async () => {
     const { replica } = await app(() => verdict(0.75, 'polite enough; score: 1'))
     const { status, text } = await post(replica, '/grade', gradingOf('judged', 'Please leave.'))
     expect([status, text]).toEqual([200, '{"score":0.75}'])
@@ -42,8 +42,8 @@ describe('a grading that asks a judge', () => {
     ['is down', () => apiError(500, 'down'), 503, 'judge_unavailable'],
     ['hangs up', (_, _n, { socket }) => void socket.destroy(), 503, 'judge_unavailable'],
     ['is silent', () => undefined, 504, 'judge_timed_out'],
-    ['does not let us in', () => apiError(401, 'wrong key sk-secret-of-the-judge'), 503, 'judge_refused'],
-    ['chats', () => completion('The score is 1.'), 503, 'judge_unreadable'],
+    ['rejects the key', () => apiError(401, 'wrong key sk-secret-of-the-judge'), 503, 'judge_refused'],
+    ['answers in prose', () => completion('The score is 1.'), 503, 'judge_unreadable'],
   ]
   it.each(faults)('that %s is a 5xx and recorded as ungradable, never a number', async (what, behave, status, code) => {
     const { replica, log } = await app(behave, 0.5)

@@ -19,7 +19,7 @@ const echo = defineTool({
 const says = defineGrader({ name: 'says', version: '1', grade: ({ sample }) => Number(sample.output_text !== '') })
 
 describe('any request body', () => {
-  it('never causes a server error, and the same body gets the same answer again', async () => {
+  it('never causes a server error, and gets the same answer when it is sent again', async () => {
     await expectAnyBodyAnswered(
       testApp(database, { tools: [echo, ...tools], graders: [says, ...graders], budget: undefined }),
       runs(400),

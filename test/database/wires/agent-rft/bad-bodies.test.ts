@@ -18,11 +18,11 @@ const echo = defineTool({
 })
 const app = (limits = {}) => testApp(database, { tools: [echo], limits })
 
-describe('a body that cannot be used', () => {
+describe('an invalid body', () => {
   it.each([
     ['nothing', '', 'invalid_json'],
     ['no JSON', '{"call_id": "a"', 'invalid_json'],
-    ['JSON with a comma too many', '{"call_id":"a",}', 'invalid_json'],
+    ['JSON with a trailing comma', '{"call_id":"a",}', 'invalid_json'],
     ['a bare U+0000', '{"call_id":"a\u0000"}', 'invalid_json'],
     ['more levels than 100', `{"item":${'['.repeat(100)}${']'.repeat(100)}}`, 'invalid_json'],
     ['half a million levels', '['.repeat(500_000), 'invalid_json'],
@@ -32,9 +32,9 @@ describe('a body that cannot be used', () => {
     ['a call_id that is an object', '{"call_id":{}}', 'invalid_request'],
     ['a trace_id of 300 characters', `{"trace_id":"${'x'.repeat(300)}"}`, 'invalid_request'],
     ['an infinite id', '{"call_id":1e999}', 'invalid_request'],
-    ['an id of more digits than a number keeps', '{"trace_id":9007199254740993}', 'invalid_request'],
-    ['an id that is no whole number', '{"call_id":0.10000000000000000001}', 'invalid_request'],
-    ['a number that is too large to be one', '{"item":{"answer":[1e400]}}', 'invalid_request'],
+    ['an id with more digits than a number keeps', '{"trace_id":9007199254740993}', 'invalid_request'],
+    ['an id that is not a whole number', '{"call_id":0.10000000000000000001}', 'invalid_request'],
+    ['a number beyond the range of doubles', '{"item":{"answer":[1e400]}}', 'invalid_request'],
     ['arguments that are a list', '{"arguments":[]}', 'invalid_request'],
     ['arguments that are a number', '{"arguments":5}', 'invalid_request'],
   ])('because it is %s is a 400 that a model can read', async (_, text, code) => {
@@ -66,7 +66,7 @@ describe('a body that cannot be used', () => {
     expect([status, body.output]).toEqual([200, '\u20ac'])
   })
 
-  it('says of a number as an id that it has too many digits, whether JavaScript rounds it or not', async () => {
+  it('reports a numeric id with too many digits, whether JavaScript rounds it or not', async () => {
     for (const digits of ['9007199254740992', '9007199254740993']) {
       const response = await app().request('/tools/echo', { method: 'POST', body: `{"trace_id":${digits}}` })
       expect(await response.json()).toMatchObject({
@@ -77,7 +77,7 @@ describe('a body that cannot be used', () => {
     }
   })
 
-  it('names the field and what is expected there', async () => {
+  it('is answered with the field and what is expected there', async () => {
     const { body } = await post(app(), '/tools/echo', { trace_id: {}, arguments: 5 })
     expect(body.output).toBe(
       'the body does not fit: body.trace_id: must be a string of at most 256 characters; ' +
@@ -91,7 +91,7 @@ describe('a body that cannot be used', () => {
     }
   })
 
-  it('is refused when it is compressed', async () => {
+  it('is refused if it is compressed', async () => {
     for (const encoding of ['gzip', 'br', 'gzip, identity']) {
       const response = await app().request('/tools/echo', {
         method: 'POST',
@@ -107,7 +107,7 @@ describe('a body that cannot be used', () => {
     expect((await post(app(), '/tools/echo', {}, { 'content-encoding': 'Identity' })).status).toBe(200)
   })
 
-  it('is refused when it is too large, with a length announced and in chunks, through a real socket', async () => {
+  it('is refused if it is too large, with a Content-Length and in chunks, through a real socket', async () => {
     const server = serve({ fetch: app({ maxBodyBytes: 2_000 }).fetch, hostname: '127.0.0.1', port: 0 })
     await once(server, 'listening')
     const { port } = z.object({ port: z.number() }).parse(server.address())
@@ -155,7 +155,7 @@ describe('an output over the limit', () => {
   )
 })
 
-/** Posts over a socket, in chunks or with its length announced. */
+/** Posts over a socket, in chunks or with a Content-Length. */
 function over(port: number, text: string, chunked: boolean) {
   return new Promise<{ status: number | undefined; body: unknown }>((resolve, reject) => {
     const headers = chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': Buffer.byteLength(text) }

@@ -43,7 +43,7 @@ const one = defineGrader({ name: 'one', version: '7', grade: () => 1 })
 const app = () => testApp(database, { tools: [search, nothing], graders: [one] })
 
 describe('GET /tools', () => {
-  it('gives the definitions as the rows of a dataset hold them, closed on every level', async () => {
+  it('returns the definitions in the format of dataset rows, without additional properties on any level', async () => {
     const response = await app().request('/tools')
     expect(await response.json()).toEqual([
       {
@@ -127,7 +127,7 @@ describe('GET /openapi.json', () => {
     expect(new Set(schemes)).toEqual(new Set(Object.keys(document.components.securitySchemes)))
   })
 
-  it('says what every address that it lists answers', async () => {
+  it('describes the answers of every address', async () => {
     const document = openApi31.parse(await (await app().request('/openapi.json')).json())
     const { paths } = document
     expect(paths['/tools/search']).toMatchObject({
@@ -153,7 +153,7 @@ describe('GET /openapi.json', () => {
     expect(document.info.version).toBe('test')
   })
 
-  it('requires of a call nothing, and of a grading the sample', async () => {
+  it('requires no field of a call, and only the sample of a grading', async () => {
     const text = await (await app().request('/openapi.json')).text()
     const { paths } = openApi31.parse(JSON.parse(text))
     const bodyOf = (schema: object) => ({ post: { requestBody: { content: { 'application/json': { schema } } } } })
@@ -164,7 +164,7 @@ describe('GET /openapi.json', () => {
 })
 
 describe('a server', () => {
-  it('is alive before it is ready, and ready once the database is migrated', async () => {
+  it('is healthy before it is ready, and ready once the database is migrated', async () => {
     expect(await (await app().request('/healthz')).json()).toEqual({ status: 'ok' })
     const before = await app().request('/readyz')
     expect([before.status, await before.json()]).toMatchObject([503, { error: { code: 'database_not_migrated' } }])
@@ -175,7 +175,7 @@ describe('a server', () => {
     expect((await app().request('/readyz', { method: 'HEAD' })).status).toBe(200)
   })
 
-  it('refuses two tools or two graders with the same name', () => {
+  it('rejects two tools or two graders with the same name', () => {
     expect(() => testApp(database, { tools: [search, nothing, search] })).toThrow('two tools are named "search"')
     expect(() => testApp(database, { graders: [one, one] })).toThrow('two graders are named "one"')
   })

@@ -162,7 +162,7 @@ describe('a caller', () => {
     expect([old.status, old.body.error?.code]).toEqual([401, 'expired_token'])
   })
 
-  it('with a key in the address is refused, and the key is not logged', async () => {
+  it('with a key in the URL is refused, and the key is not logged', async () => {
     const { app, log } = guarded()
     const { status, body } = await post(app, `/tools/look?code=${toolsKey}`, call)
     expect([status, body.error?.code]).toEqual([401, 'invalid_token'])

@@ -52,7 +52,7 @@ describe('an integer beyond 2^53', () => {
     expect(refused).toEqual({ text: `{"id": ${id}}`, arguments: { id: BigInt(id) } })
   })
 
-  it('makes two items of ids that differ in the last digit, and two samples', async () => {
+  it('distinguishes two items, and two samples, that differ in the last digit', async () => {
     const first = await post(app(), '/graders/one', grading('items', id, id))
     const second = await post(app(), '/graders/one', grading('items', id, other))
     expect([first.status, second.status]).toEqual([200, 500])
@@ -61,7 +61,7 @@ describe('an integer beyond 2^53', () => {
     expect(await database.sql`select 1 from grades where rollout_id = 'samples'`).toHaveLength(2)
   })
 
-  it('is refused as an argument, with what to do instead, the same again included', async () => {
+  it('is refused as an argument with advice, also when it is retried', async () => {
     for (const args of [`{"id":${id}}`, `"{\\"id\\":${id}}"`]) {
       for (const _ of [1, 2]) {
         const { status, body } = await post(app(), '/tools/take', call(`argument ${args.length}`, args))
@@ -74,7 +74,7 @@ describe('an integer beyond 2^53', () => {
     expect((await post(app(), '/tools/take', call('exact', `{"id":${other}}`))).body.output).toBe(`took ${other}`)
   })
 
-  it('comes out of a tool as it is in the database', async () =>
+  it('is returned by a tool as it is in the database', async () =>
     expect((await post(app(), '/tools/ids', call('output', '{}', 'ids'))).body.output).toBe(`{"ids":[{"id":${id}}]}`))
 
   it('is compared exactly by templates', async () => {
@@ -94,7 +94,7 @@ describe('an integer beyond 2^53', () => {
     expect(await run(python, id, id)).toBe(0)
   })
 
-  it('is refused where the environment wants a number or a text, without showing it', async () => {
+  it('is refused if the environment expects a number or a string, without being shown', async () => {
     const body = `{"trace_id":"label","sample":{"output_text":"x"},"item":{"answer":${id}}}`
     const { status, text } = await post(app(), '/graders/one', body)
     expect(status).toBe(422)

@@ -6,7 +6,7 @@ import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
 
-/** What a grader without types may give. */
+/** What a grader without types may return. */
 const untyped = (text: string): Grade => JSON.parse(text)
 
 type Asking = Pick<GraderContext<unknown, unknown, unknown>, 'judge'>
@@ -34,7 +34,7 @@ const cases: readonly [string, () => number | Grade | Promise<number | Grade>, n
   ['nothing in time', endless, 504, 'grader_timed_out'],
 ]
 
-describe('a grader that gives', () => {
+describe('a grader that returns', () => {
   it.each(cases)('%s is a failure without a score, recorded and logged', async (what, grade, status, code) => {
     const log = keepingLog()
     const graders = [defineGrader({ name: 'bad', version: '1', grade, timeoutSeconds: 0.1 })]
@@ -48,7 +48,7 @@ describe('a grader that gives', () => {
 
   it.each([
     [
-      'no judge is set up',
+      'no judge is configured',
       ({ judge }: Asking) => judge({ prompt: 'Is it right?', answer: 'x' }),
       'judge_not_configured',
     ],
@@ -58,7 +58,7 @@ describe('a grader that gives', () => {
       'simulator_unavailable',
     ],
   ])(
-    'nothing because %s leaves the rollout ungradable, which is neither a failure nor a score',
+    'no score because %s leaves the rollout ungradable, which is neither a failure nor a score',
     async (why, ask, code) => {
       const grade = async (context: Asking) => (await ask(context)).score
       const app = testApp(database, { graders: [defineGrader({ name: 'asking', version: '1', grade })] })
@@ -69,7 +69,7 @@ describe('a grader that gives', () => {
     },
   )
 
-  it('a score after it had failed is answered with it, and the failure stays recorded', async () => {
+  it('a score after a failure is answered with the score, and the failure stays recorded', async () => {
     let runs = 0
     const grade = () => {
       runs += 1
@@ -82,7 +82,7 @@ describe('a grader that gives', () => {
     expect(rows.map(({ outcome }) => outcome)).toEqual(['failed', 'scored'])
   })
 
-  it('a score that misses the range by a rounding error gets the end of the range', async () => {
+  it('a score outside the range by a rounding error gets the end of the range', async () => {
     const scores: Record<string, number> = { over: 1 + 1e-12, under: -1e-12, zero: -0 }
     const grade = ({ rolloutId }: { rolloutId: string }) => scores[rolloutId] ?? Number.NaN
     const app = testApp(database, { graders: [defineGrader({ name: 'near', version: '1', grade })] })
@@ -90,7 +90,7 @@ describe('a grader that gives', () => {
     expect(await Promise.all(texts)).toEqual(['{"score":1}', '{"score":0}', '{"score":0}'])
   })
 
-  it('a score in a range of its own is answered as it is', async () => {
+  it('a score in its own range is answered unchanged', async () => {
     const graders = [defineGrader({ name: 'wide', version: '1', range: [-1, 10], grade: () => -0.123456789012345 })]
     const app = testApp(database, { graders })
     const texts = []
@@ -98,7 +98,7 @@ describe('a grader that gives', () => {
     expect(texts).toEqual(Array.from({ length: 2 }, () => '{"score":-0.123456789012345}'))
   })
 
-  it('is told by its signal that its time is up', async () => {
+  it('nothing in time has its signal aborted', async () => {
     const aborted: unknown[] = []
     const grade = ({ signal }: { signal: AbortSignal }) => {
       signal.addEventListener('abort', () => aborted.push(signal.reason))
@@ -109,7 +109,7 @@ describe('a grader that gives', () => {
     expect(aborted).toHaveLength(1)
   })
 
-  it('no name, because there is none at all, is a 404', async () => {
+  it('nothing, because no graders exist, is a 404', async () => {
     const { status, body } = await post(testApp(database), '/grade', gradingOf('none', 'x'))
     expect([status, body.error?.code]).toEqual([404, 'unknown_grader'])
   })

@@ -23,7 +23,7 @@ const grades = (rollout: string) => database.sql`
   where rollout_id = ${rollout} order by id`
 
 describe('a grading', () => {
-  it('is answered by the grader of its address, and at /grade by the first of all', async () => {
+  it('is answered by the grader of its address, and at /grade by the first grader', async () => {
     const grading = gradingOf('addresses', 'x', { answer: 'x' })
     const texts = ['/grade', '/graders/exact', '/graders/half'].map(
       async (path) => (await post(app(), path, grading)).text,
@@ -31,7 +31,7 @@ describe('a grading', () => {
     expect(await Promise.all(texts)).toEqual(['{"score":1}', '{"score":1}', '{"score":0.5}'])
   })
 
-  it('is answered with the score and nothing else, and recorded with all that it was made of', async () => {
+  it('is answered with the score alone, and recorded with parts, reason and inputs', async () => {
     const { status, headers, text } = await post(app(), '/grade', gradingOf('recorded', 'abc', { answer: 'abc' }))
     expect([status, text, headers.get('x-rollout-id')]).toEqual([200, '{"score":1}', 'recorded'])
     const row = {
@@ -46,7 +46,7 @@ describe('a grading', () => {
     expect(await grades('recorded')).toMatchObject([{ ...row, parts: { length: 3 }, reason: 'compared' }])
   })
 
-  it('takes the shapes that trainers send', async () => {
+  it('accepts the shapes that trainers send', async () => {
     const shapes = [gradingSample, emptyAnswerSample, minimalGradingSample]
     for (const shape of shapes) {
       const { status, text } = await post(app(), '/graders/half', shape)
@@ -54,7 +54,7 @@ describe('a grading', () => {
     }
   })
 
-  it('gives the grader text and lists, whatever else of the sample is missing, or null', async () => {
+  it('gives the grader text and lists, even if parts of the sample are missing or null', async () => {
     const seen: unknown[] = []
     const spy = defineGrader({
       name: 'spy',
@@ -93,7 +93,7 @@ describe('a grading', () => {
     }
   })
 
-  it('whose model refused, or called tools only, grades an empty answer', async () => {
+  it('of a model that refused or only called tools grades an empty answer', async () => {
     const messages = [{ content: null, refusal: 'no' }, { content: null, tool_calls: [] }, { tool_calls: [] }]
     for (const [n, message] of messages.entries()) {
       const sample = { output_text: null, choices: [{ message }] }
@@ -102,7 +102,7 @@ describe('a grading', () => {
     }
   })
 
-  it('keeps the output_text where the choices say something else', async () => {
+  it('prefers the output_text over the choices', async () => {
     const sample = { output_text: '94', choices: [{ message: { content: '95' } }] }
     const grading = { sample, item: { answer: '94' }, trace_id: 'both' }
     expect((await post(app(), '/grade', grading)).text).toBe('{"score":1}')
@@ -132,13 +132,13 @@ describe('a grading', () => {
     expect(await database.sql`select from grades where rollout_id = 'silent'`).toHaveLength(0)
   })
 
-  it('with an item that does not fit is a 422 that names the field', async () => {
+  it('with an invalid item is a 422 that names the field', async () => {
     const { status, body } = await post(app(), '/grade', gradingOf('misfit', 'x', { answer: { is: 'x' } }))
     expect([status, body.error?.code]).toEqual([422, 'item_misfit'])
     expect(body.error?.message).toContain('item.answer: was ')
   })
 
-  it('by a grader that does not exist is a 404 that names those that do', async () => {
+  it('by an unknown grader is a 404 that lists the graders', async () => {
     for (const path of ['/graders/none', '/graders/%00', `/graders/${'x'.repeat(63)}%F0%9F%98%80`]) {
       const { status, body, text } = await post(app(), path, gradingOf('unknown', 'x'))
       expect([status, body.error?.code]).toEqual([404, 'unknown_grader'])
@@ -147,7 +147,7 @@ describe('a grading', () => {
     }
   })
 
-  it('without an id gets a fresh rollout and is told which', async () => {
+  it('without an id gets a new rollout, whose id is in the answer', async () => {
     const { status, headers } = await post(app(), '/grade', { sample: { output_text: 'x' } })
     expect([status, headers.get('x-rollout-id')]).toEqual([200, expect.stringMatching(/^rollout_.{36}$/)])
   })
@@ -187,7 +187,7 @@ describe('a grading', () => {
   })
 })
 
-describe('the promise of being graded once: the same grading again', () => {
+describe('the promise of being graded once: a repeated grading', () => {
   const counting = () => {
     const runs = { count: 0 }
     const grade = () => {
@@ -197,7 +197,7 @@ describe('the promise of being graded once: the same grading again', () => {
     return { runs, replica: testApp(database, { graders: [defineGrader({ name: 'count', version: '1', grade })] }) }
   }
 
-  it('is given the stored score, also by another replica and whatever the order of the keys', async () => {
+  it('gets the stored score, also from another replica and with another order of keys', async () => {
     const { runs, replica } = counting()
     const grading = { sample: { output_text: 'x', output_json: { a: 1, b: 2 } }, item: {}, trace_id: 'again' }
     const turned = { trace_id: 'again', item: {}, sample: { output_json: { b: 2, a: 1 }, output_text: 'x' } }
@@ -228,7 +228,7 @@ describe('the promise of being graded once: the same grading again', () => {
 })
 
 describe('items', () => {
-  it('are stored once by their content, whatever the order of their keys', async () => {
+  it('are stored once by their content, independent of key order', async () => {
     const look = defineTool({ name: 'look', description: 'L.', input: z.object({}), effects: 'none', run: () => '' })
     const replica = testApp(database, { tools: [look], graders: [half] })
     const item = '{"question":"one of a kind","more":{"a":1,"b":[1.0,"\\u00e9"]}}'

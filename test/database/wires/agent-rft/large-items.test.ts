@@ -7,7 +7,7 @@ import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
 
-/** Counts the turns of the event loop; in each of them, waiting requests such as /healthz are answered. */
+/** Counts the turns of the event loop, in each of which waiting requests such as /healthz are answered. */
 function countTurns() {
   const count = { turns: 0, isCounting: true }
   const next = () => {

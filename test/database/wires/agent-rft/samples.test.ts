@@ -7,7 +7,7 @@ import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
 
-/** An environment of the same kind of rows as the shapes have, apart from the one that ships. */
+/** An environment for the rows of the shapes, separate from the shipped one. */
 const { defineTool, defineGrader } = defineEnvironment({
   task: z.object({ messages: z.array(z.looseObject({ role: z.string() })) }),
   reference: z.object({ reference_answer: z.string() }),
@@ -36,7 +36,7 @@ describe('the shapes of the wire', () => {
     expect([grading.status, grading.text]).toEqual([200, '{"score":1}'])
   })
 
-  it('of a definition is what GET /tools says', async () => {
+  it('of a definition equals that of GET /tools', async () => {
     const response = await testApp(database, { tools: [lookup] }).request('/tools')
     expect([response.status, await response.json()]).toEqual([200, [toolDefinitionSample]])
   })

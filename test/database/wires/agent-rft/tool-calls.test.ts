@@ -22,7 +22,7 @@ function head(name: string) {
 const app = () => testApp(database, { tools: [say, other] })
 
 describe('a tool call', () => {
-  it('is answered alike at the address of the tool and at the address of all tools', async () => {
+  it('is answered in the same way at the address of the tool and at /tools', async () => {
     const call = toolCall('say', 'both', 'one', { text: 'hello' })
     const here = await post(app(), '/tools/say', call)
     const there = await post(app(), '/tools', { ...call, call_id: 'two', id: 'fc_two' })
@@ -33,14 +33,14 @@ describe('a tool call', () => {
     expect(here.headers.get('x-rollout-id')).toBe('both')
   })
 
-  it('goes to the tool of its address, whatever name is in the body', async () => {
+  it('goes to the tool in the address, whatever name is in the body', async () => {
     for (const name of ['other', 'nothing', '', null, undefined]) {
       const { body } = await post(app(), '/tools/say', { name, arguments: { text: 'this one' } })
       expect(body.output).toBe('this one')
     }
   })
 
-  it('without a name is told to give one', async () => {
+  it('without a name is refused with advice', async () => {
     for (const name of ['', null, undefined]) {
       const { status, body } = await post(app(), '/tools', { name, arguments: '{}' })
       expect([status, body.error?.code, body.output]).toEqual([400, 'missing_name', body.error?.message])
@@ -54,15 +54,15 @@ describe('a tool call', () => {
     ['an empty object', {}, 'nothing'],
     ['null', null, 'nothing'],
     ['null as JSON', 'null', 'nothing'],
-    ['nothing at all', undefined, 'nothing'],
-    ['keys of no meaning', '{"text":"x","more":1,"__proto__":{"text":"y"}}', 'x'],
+    ['no arguments', undefined, 'nothing'],
+    ['unknown keys', '{"text":"x","more":1,"__proto__":{"text":"y"}}', 'x'],
   ])('takes as arguments %s', async (_, args, output) => {
     const { status, body } = await post(app(), '/tools/say', { arguments: args })
     expect([status, body.output]).toEqual([200, output])
   })
 
   it.each([
-    ['a number that is too large to be one', '{"n":-1e400}', /^the arguments are not JSON: .* beyond/],
+    ['a number beyond the range of doubles', '{"n":-1e400}', /^the arguments are not JSON: .* beyond/],
     [
       'text that is not JSON',
       '{"text":',
@@ -78,7 +78,7 @@ describe('a tool call', () => {
     expect(body.output).not.toContain('\n')
   })
 
-  it('gets fresh ids for those that are missing, empty or null, and is told its rollout', async () => {
+  it('gets new ids for those that are missing, empty or null, and its rollout id is in the answer', async () => {
     const seen = new Set<unknown>()
     for (const missing of [undefined, '', null]) {
       const answer = await post(app(), '/tools/say', { id: missing, call_id: missing, trace_id: missing })
@@ -102,7 +102,7 @@ describe('a tool call', () => {
     expect(decodeURIComponent(strange.headers.get('x-rollout-id') ?? '')).toBe('a b\r\n✓')
   })
 
-  it('is not disturbed by fields that this server does not know', async () => {
+  it('may have unknown fields', async () => {
     const call = { ...toolCall('say', 'more', 'a'), type: 5, model: 'm', status: null, __proto__: { arguments: '[]' } }
     expect((await post(app(), '/tools/say', { ...call, extra: { deep: [1] } })).status).toBe(200)
   })
@@ -112,7 +112,7 @@ describe('a tool call', () => {
     expect([response.status, await response.json()]).toMatchObject([200, { output: 'nothing' }])
   })
 
-  it('of a tool that does not exist is refused with the names of those that do', async () => {
+  it('of an unknown tool is refused with the names of the tools', async () => {
     for (const path of ['/tools/find', '/tools/%00', '/tools/%ff', `/tools/${'x'.repeat(63)}%F0%9F%98%80`]) {
       const { status, body } = await post(app(), path, toolCall('find', 'unknown', path))
       expect(status).toBe(200)
@@ -136,7 +136,7 @@ describe('a tool call', () => {
   })
 
   it.each(['none', 'database', 'external'] as const)(
-    'with effects %s and the id of a failed call is refused too: it is not another attempt at that call',
+    'with effects %s and the id of a different, failed call is refused too, and is not an attempt at that call',
     async (effects) => {
       const failing = defineTool({
         ...{ name: 'failing', description: 'Fails.', input: z.object({}), effects: 'none' },
@@ -162,7 +162,7 @@ describe('a tool call', () => {
     },
   )
 
-  it('whose item does not fit the environment is a 422 that names the field, is loud once, and is not recorded', async () => {
+  it('with an invalid item is a 422 that names the field, logs one error, and is not recorded', async () => {
     const log = keepingLog()
     const replica = testApp(database, { tools: [say], log })
     for (const call of ['a', 'b']) {
@@ -185,7 +185,7 @@ describe('a tool call', () => {
   })
 
   it.each(['none', 'database', 'external'] as const)(
-    'with effects %s never shows the tool the answer',
+    'with effects %s never shows the tool the reference',
     async (effects) => {
       const { defineTool: define } = defineEnvironment({
         task: z.object({ question: z.string(), hints: z.object({ first: z.string() }) }),

@@ -20,7 +20,7 @@ describe('text that Postgres cannot store', () => {
   const bad = 'a\u0000b\ud800c'
   const good = 'a\ufffdb\ufffdc'
 
-  it('is replaced in arguments, ids, items and outputs, in what is stored and in what is answered', async () => {
+  it('is replaced in arguments, ids, items and outputs, both in storage and in answers', async () => {
     const item = { question: bad, [bad]: [bad, { [bad]: bad }] }
     const args = { text: bad, [bad]: bad }
     for (const [n, given] of [args, JSON.stringify(args)].entries()) {
@@ -41,7 +41,7 @@ describe('text that Postgres cannot store', () => {
     }
   })
 
-  it('is replaced in what a tool makes of its own', async () => {
+  it('is replaced in a tool’s own output and errors', async () => {
     const head = { description: 'Says something bad.', input: z.object({}), effects: 'none' } as const
     const tools = [
       defineTool({ ...head, name: 'text', run: () => bad }),
@@ -102,7 +102,7 @@ describe('text that Postgres cannot store', () => {
     expect(row?.['sample']).toMatchObject({ output_text: good })
   })
 
-  it('does not come from cutting a character in half either', async () => {
+  it('is not produced by truncation in the middle of a character', async () => {
     const strict = defineTool({
       name: 'strict',
       description: 'Strict.',
@@ -126,7 +126,7 @@ describe('text that Postgres cannot store', () => {
     }
   })
 
-  it('is not replaced where the bytes of a body are not UTF-8: the body is refused', async () => {
+  it('is not substituted for invalid UTF-8: the body is refused', async () => {
     const bytes = Buffer.concat([
       Buffer.from('{"arguments":{"text":"a'),
       Buffer.from([0xff, 0xed, 0xa0, 0x80]),
@@ -137,8 +137,8 @@ describe('text that Postgres cannot store', () => {
   })
 })
 
-describe('keys that mean something to JavaScript', () => {
-  it('are keys like others', async () => {
+describe('keys with a special meaning in JavaScript', () => {
+  it('are ordinary keys', async () => {
     const keys = '"__proto__":{"text":"x","polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1'
     const body = `{${keys},"arguments":{${keys}},"trace_id":"keys","call_id":"a","item":{${keys}}}`
     const { status } = await post(app(), '/tools/echo', body)

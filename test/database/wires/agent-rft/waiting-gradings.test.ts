@@ -6,7 +6,7 @@ import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
 
-/** A replica with a tool that waits at a gate, and a grader that says how many calls it was shown as done. */
+/** A replica with a tool that waits at a gate, and a grader that reports how many finished calls it received. */
 function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: number, limits: Partial<Limits> = {}) {
   const held = gate()
   const runs = { count: 0 }
@@ -32,19 +32,19 @@ function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: numbe
 }
 
 describe.each(['none', 'database', 'external'] as const)('a grading while a call with effects %s runs', (effects) => {
-  it('waits for its end and is shown it', async () => {
+  it('waits for the call to end and sees it', async () => {
     const { held, app } = replicaOf(effects, 20)
     const call = post(app, '/tools/slow', toolCall('slow', `waits-${effects}`, 'a'))
     await held.reached
     const grading = post(app, '/grade', gradingOf(`waits-${effects}`, 'x'))
-    // Asked for after it and answered, so that by then the first has seen the call run.
+    // Sent after the first and already answered, so the first has seen the running call.
     expect((await post(app, '/grade', gradingOf(`beside-${effects}`, 'x'))).text).toBe('{"score":0}')
     held.open()
     expect((await call).status).toBe(200)
     expect((await grading).text).toBe('{"score":1}')
   })
 
-  it('gives up after a while, so that the trainer retries, and can be scored then', async () => {
+  it('times out, so that the trainer retries, and is then scored', async () => {
     const { held, app } = replicaOf(effects, 0.05)
     const rollout = `gives-up-${effects}`
     const call = post(app, '/tools/slow', toolCall('slow', rollout, 'a'))
@@ -62,7 +62,7 @@ describe.each(['none', 'database', 'external'] as const)('a grading while a call
     ])
   })
 
-  it('does not take it for ended when the trainer was told to try again, and the retry is given its answer', async () => {
+  it('does not treat it as ended when the trainer got a retryable error, and the retry gets its answer', async () => {
     const { held, runs, app } = replicaOf(effects, 0.05, { answerSeconds: 1.5 })
     const call = toolCall('slow', `late-${effects}`, 'a')
     expect((await post(app, '/tools/slow', call)).body.error?.code).toBe('answer_timed_out')
@@ -78,7 +78,7 @@ describe.each(['none', 'database', 'external'] as const)('a grading while a call
 describe.each(['database', 'external'] as const)(
   'a grading while another replica runs a call with effects %s',
   (effects) => {
-    it('gives up after a while as well', async () => {
+    it('times out as well', async () => {
       const { held, app } = replicaOf(effects, 20)
       const rollout = `elsewhere-${effects}`
       const call = post(app, '/tools/slow', toolCall('slow', rollout, 'a'))

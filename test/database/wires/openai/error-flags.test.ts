@@ -13,7 +13,7 @@ import { json, type Listening, listen } from '../../../support/outbound/listen.t
 const database = useDatabase()
 let models: ModelServer
 let graders: Listening
-/** A server with everything that graders ask, and one with nothing. */
+/** A server with all services that graders use, and one with none. */
 let full: Served
 let bare: Served
 
@@ -84,7 +84,7 @@ const run = async (at: Served, grader: unknown, sample = 'the sample', item: unk
 }
 
 describe('a flag of graders/run', () => {
-  it('is not raised by any service without an error', async () => {
+  it('is not raised by any service that works', async () => {
     const none = graderErrors()
     expect(await run(full, endpoint('/high'))).toMatchObject({ reward: 12.5, errors: none })
     expect(await run(full, labelling)).toMatchObject({ reward: 1, errors: none })
@@ -97,7 +97,7 @@ describe('a flag of graders/run', () => {
     })
   })
 
-  it('formula_parse_error: the formula gives no finite number', async () => {
+  it('formula_parse_error: the formula has no finite result', async () => {
     const grader = { type: 'multi', graders: { a: check('a', 'b') }, calculate_output: '1 / a' }
     expect(await run(full, grader)).toMatchObject({
       reward: null,
@@ -127,7 +127,7 @@ describe('a flag of graders/run', () => {
     expect(await run(full, endpoint('/busy'))).toMatchObject({ reward: null, flags: ['unresponsive_reward_error'] })
   })
 
-  it('other_error: an endpoint is not allowed, or gave no score', async () => {
+  it('other_error: an endpoint is not allowed, or returned no score', async () => {
     expect(await run(full, endpoint('/text'))).toMatchObject({ reward: null, flags: ['other_error'] })
     expect(await run(bare, endpoint('/high'))).toMatchObject({ reward: null, flags: ['other_error'] })
     const metadata = { type: 'endpoint', name: 'e', url: 'http://169.254.169.254/latest/meta-data/' }
@@ -170,7 +170,7 @@ describe('a flag of graders/run', () => {
     expect(await run(full, scoring('refuses'))).toMatchObject({ reward: null, flags: ['model_grader_refusal_error'] })
   })
 
-  it('model_grader_parse_error: the judge gave no number', async () => {
+  it('model_grader_parse_error: the judge returned no number', async () => {
     expect(await run(full, scoring('rambles'))).toMatchObject({ reward: null, flags: ['model_grader_parse_error'] })
   })
 

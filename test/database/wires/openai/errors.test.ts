@@ -51,14 +51,14 @@ describe.each(bases)('under %s', (base) => {
     expect(await thrown(ask(grading, tool))).toMatchObject(denied)
   })
 
-  it('other addresses are not there, other methods not allowed', async () => {
+  it('unknown addresses are a 404, and other methods are not allowed', async () => {
     const missing = await thrown(clientAt(base, grading).models.list())
     expect(missing).toMatchObject({ name: 'NotFoundError', status: 404, type, param: null, code: 'not_found' })
     const method = await thrown(clientAt(base, grading).get(run.path))
     expect(method).toMatchObject({ status: 405, type, code: 'method_not_allowed' })
   })
 
-  it('a body that is too large, no JSON, or does not fit is told with its field', async () => {
+  it('a body that is too large, not JSON or invalid is refused with the field’s name', async () => {
     const large = { ...run, body: { grader: {}, model_sample: 'x'.repeat(2_000) } }
     expect(await thrown(ask(grading, large))).toMatchObject({ status: 413, type, param: null, code: 'body_too_large' })
     const misfit = await thrown(ask(grading, { ...run, body: { model_sample: 7 } }))
@@ -82,20 +82,20 @@ async function raw(base: string, text: string, headers: Record<string, string> =
 }
 
 describe('an address of the SDKs', () => {
-  it('takes a key from Authorization, and from the header of Azure’s client', async () => {
+  it('accepts a key in Authorization, and in the header of Azure’s client', async () => {
     const grader = { type: 'string_check', name: 'c', operation: 'eq', input: 'a', reference: 'a' } as const
     const ours = await clientAt('/v1', grading).fineTuning.alpha.graders.run({ grader, model_sample: '' })
     const azure = new AzureOpenAI({ endpoint: server.origin, apiKey: grading, apiVersion: '2025-04-01-preview' })
     expect(ours.reward + (await azure.fineTuning.alpha.graders.run({ grader, model_sample: '' })).reward).toBe(2)
   })
 
-  it('refuses a compressed body, and a key in the address', async () => {
+  it('refuses a compressed body, and a key in the URL', async () => {
     expect(await raw('/v1', '{}', { 'content-encoding': 'gzip' })).toMatchObject({ status: 415 })
     const response = await fetch(`${server.origin}/v1${run.path}?api_key=${grading}`, { method: 'POST', body: '{}' })
     expect([response.status, await response.json()]).toMatchObject([401, { error: { type, code: 'invalid_token' } }])
   })
 
-  it('reports a call id that belongs to another call, and that a retry does not help', async () => {
+  it('reports a call id that belongs to another call as an error that the SDK does not retry', async () => {
     const call = (name: string) => ({ path: tool.path, body: { name, call_id: 'reused', trace_id: 'errors-reused' } })
     let tries = 0
     const counting: typeof fetch = (...request) => {
@@ -109,7 +109,7 @@ describe('an address of the SDKs', () => {
     expect(tries).toBe(2)
   })
 
-  it('has in the log, under the request’s id, what went wrong', async () => {
+  it('logs its errors with the request’s id', async () => {
     const log = keepingLog()
     const logged = await served(database, { log })
     const { requestID, code } = await thrown(logged.client.post(run.path, { body: {} }))
@@ -117,7 +117,7 @@ describe('an address of the SDKs', () => {
     logged.close()
   })
 
-  it('that has no room for another request answers in the same shape, and the SDK tries again', async () => {
+  it('answers an overload in the same shape, and the SDK retries', async () => {
     const full = await served(database, { limits: { maxRequestsInFlight: 0 } })
     const error = await thrown(full.client.post(run.path, { body: {} }))
     expect(error).toMatchObject({ name: 'InternalServerError', status: 503, type: 'server_error', code: 'overloaded' })
@@ -127,7 +127,7 @@ describe('an address of the SDKs', () => {
 })
 
 describe('GET /openapi.json', () => {
-  it('has each of the addresses under each of the prefixes, with what they take and answer', async () => {
+  it('describes each address under each prefix, with its bodies and answers', async () => {
     const headers = { authorization: `Bearer ${calling}` }
     const text = await (await fetch(`${server.origin}/openapi.json`, { headers })).text()
     for (const base of bases) {

@@ -18,7 +18,7 @@ const cat = defineTool({
   ...{ name: 'cat', description: 'Reads.', input: z.object({ path: z.string() }) },
   effects: 'none',
   run: async ({ input }) => {
-    if (input.path === 'none') throw new ToolError('there is no such page')
+    if (input.path === 'none') throw new ToolError('the page does not exist')
     return `page ${input.path}`
   },
 })
@@ -60,7 +60,7 @@ const equal: StringCheckGrader = {
 }
 
 describe('graders/run by the official client', () => {
-  it('gives the complete answer of OpenAI for a grader of the SDK’s types', async () => {
+  it('returns OpenAI’s complete answer for a grader of the SDK’s types', async () => {
     const run = await server.client.fineTuning.alpha.graders.run({
       ...{ grader: equal, model_sample: '42', item: { answer: '42' } },
     })
@@ -110,7 +110,7 @@ describe('graders/run by the official client', () => {
     expect(one).not.toContain('mine')
   })
 
-  it('runs every grader of a multi grader and gives the scores of each', async () => {
+  it('runs every grader of a multi grader and returns each score', async () => {
     const grader = {
       ...{ type: 'multi', name: 'both', calculate_output: '(exact + 3 * similar) / 4' },
       graders: {
@@ -128,7 +128,7 @@ describe('graders/run by the official client', () => {
     expect(answer.reward).toBeCloseTo((3 * 0.755556) / 4, 5)
   })
 
-  it('is lenient where the public documents disagree', async () => {
+  it('is lenient where the public documentation is inconsistent', async () => {
     const { name: _, ...nameless } = equal
     const lenient = { ...nameless, operation: 'neq', pass_threshold: 0.5, something: { else: [] } }
     const answer = await runRaw(server.client, { grader: lenient, model_sample: 'a', item: { answer: 'b' }, more: 1 })
@@ -147,7 +147,7 @@ describe('graders/run by the official client', () => {
 describe('the sample of a graders/run', () => {
   const text = (input: string, reference: string) => ({ ...equal, input, reference })
 
-  it('can be an object, whose text model_sample replaces', async () => {
+  it('can be an object, whose text is replaced by model_sample', async () => {
     const sample = { output_text: 'old', output_tools: [{ function: { name: 'given' } }] }
     const grader = text('{{sample.output_text}} {{sample.output_tools[0].function.name}}', 'new given')
     expect((await runRaw(server.client, { grader, sample, model_sample: 'new' })).reward).toBe(1)
@@ -155,7 +155,7 @@ describe('the sample of a graders/run', () => {
     expect((await runRaw(server.client, { grader: alone, sample })).reward).toBe(1)
   })
 
-  it('needs a text in one of the two', async () => {
+  it('requires a text in one of the two', async () => {
     for (const body of [
       { grader: equal },
       { grader: equal, sample: {} },
@@ -224,7 +224,7 @@ describe('a graders/run with a trace_id', () => {
   const run = (rollout: string, input: string, reference: string, more: object = {}) =>
     runRaw(server.client, { grader: { ...equal, input, reference }, model_sample: 'x', trace_id: rollout, ...more })
 
-  it('sees the recorded calls, in the shape of chat completions and in the ledger’s words', async () => {
+  it('sees the recorded calls, in the shape of chat completions and in the ledger’s own', async () => {
     await recorded('run-trace', ['cat', { path: 'a/b' }], ['cat', { path: 'none' }], ['nothing', {}])
     const names =
       '{{sample.output_tools[0].function.name}} {{sample.output_tools[0].id}} {{sample.output_tools[2].function.name}}'
@@ -245,7 +245,7 @@ describe('a graders/run with a trace_id', () => {
     expect((await run('run-trace', '{{sample.output_tools[0].function.name}}', 'cat', { sample: none })).reward).toBe(1)
   })
 
-  it('scores 0 where the recorded model made no call and the grader reads one', async () => {
+  it('scores 0 if the grader reads a call and the rollout has none', async () => {
     const path = '{{sample.output_tools[0].function.name}}'
     const made = await run('run-trace-empty', path, 'cat')
     expect([made.reward, raised(made)]).toEqual([0, ['sample_parse_error']])
@@ -290,7 +290,7 @@ describe('a grader of this server that an endpoint grader names', () => {
     behind.close()
   })
 
-  it('gives no score if there is no such grader, or if it fails', async () => {
+  it('returns no score if that grader does not exist or fails', async () => {
     for (const path of ['/graders/nobody', '/graders/breaking', '/tools/cat', '/']) {
       const answer = await runRaw(server.client, { grader: endpoint(`${server.origin}${path}`), model_sample: 'x' })
       expect([path, answer.reward, raised(answer)]).toEqual([path, null, ['other_error']])

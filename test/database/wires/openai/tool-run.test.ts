@@ -55,7 +55,7 @@ const answer = z.strictObject({
 })
 
 let ids = 0
-/** Posts a call of `add` with another id each time, but for what is said otherwise. */
+/** Posts a call of `add` with a new id; `overrides` replace fields. */
 async function run(more: Readonly<Record<string, unknown>>) {
   ids += 1
   const call = toolCall('add', 'tool-run', `call-${ids}`, { a: 1, b: 2 }, { question: 'why' })
@@ -83,7 +83,7 @@ describe('tool/run of a tool of this server', () => {
     expect(headers.get('x-request-id')).toMatch(/^req_/)
   })
 
-  it('is served by the address at which the caller came, under each of the prefixes', async () => {
+  it('is served at the address of the request, under each of the prefixes', async () => {
     for (const base of ['/v1', '/openai/v1', '/openai']) {
       const call = toolCall('add', `tool-run${base}`, 'call', { a: 1, b: 2 }, { question: base })
       const body = { ...call, server_url: `${server.origin}/tools/add` }
@@ -92,7 +92,7 @@ describe('tool/run of a tool of this server', () => {
     }
   })
 
-  it('is made once, whichever way it comes', async () => {
+  it('is made once, through either address', async () => {
     const before = counted.runs
     const first = await run({ call_id: 'once', trace_id: 'tool-run-once' })
     const again = await run({ call_id: 'once', trace_id: 'tool-run-once', server_url: `${server.origin}/tools/add` })
@@ -108,7 +108,7 @@ describe('tool/run of a tool of this server', () => {
     expect((await run({ name: 'subtract' })).output).toMatch(/^there is no tool "subtract"/)
   })
 
-  it('is none at another of its addresses', async () => {
+  it('is refused at other addresses of this server', async () => {
     for (const path of ['/graders/exact', '/tools/add/more', '/healthz']) {
       const error = await thrown(run({ server_url: `${server.origin}${path}` }))
       expect(error).toMatchObject({ status: 400, param: 'server_url', code: 'invalid_request' })
@@ -146,15 +146,15 @@ describe('tool/run of a tool elsewhere', () => {
     ['that redirects to another', () => `${elsewhere.origin}/tools/redirects`],
     ['in another spelling', () => `http://2130706433:${hidden.port}/`],
     ['with a user in it', () => `http://${elsewhere.origin.slice(7)}@127.0.0.1:${hidden.port}/`],
-    ['of no web server', () => 'file:///etc/passwd'],
-    ['that is none', () => 'tools/add'],
+    ['that is not HTTP', () => 'file:///etc/passwd'],
+    ['that is not a URL', () => 'tools/add'],
   ])('asks no address %s', async (_, address) => {
     const error = await thrown(run({ server_url: address() }))
     expect(error).toMatchObject({ status: 400, param: 'server_url', code: 'server_url_refused' })
     expect(hidden.asked).toEqual([])
   })
 
-  it('tells what another try would not mend from what it might', async () => {
+  it('distinguishes permanent from temporary errors', async () => {
     const codes = ['refuses', 'breaks', 'mute'].map(async (path) => {
       const { status, code } = await thrown(run({ server_url: `${elsewhere.origin}/tools/${path}` }))
       return [status, code]
@@ -166,7 +166,7 @@ describe('tool/run of a tool elsewhere', () => {
     ])
   })
 
-  it('makes no call of whatever else is sent as an address, and never fails of it', async () => {
+  it('rejects any other value as an address, without a server error', async () => {
     const app = testApp(database, { tools: [add], publicUrl: 'https://rft.example.com/base' })
     const bases = ['https://rft.example.com/base', 'http://localhost', 'http://127.0.0.1:5432', 'ftp://x', '//', '']
     const tail = fc.oneof(

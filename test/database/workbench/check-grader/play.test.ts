@@ -34,7 +34,7 @@ const tools: readonly Tool[] = [note, mail]
 
 const recorded = z.tuple([z.object({ calls: z.coerce.number() })])
 
-/** Pays for a right answer if the ledger has a call of the rollout: it reads the database. */
+/** Scores a right answer if the ledger has a call of the rollout: it reads the database. */
 const readsDatabase = defineGrader({
   name: 'reads-database',
   version: '1',
@@ -45,7 +45,7 @@ const readsDatabase = defineGrader({
   },
 })
 
-/** Pays for a right answer if the note in the state is the answer: an effect of a call. */
+/** Scores a right answer if the note in the state is the answer, which is an effect of a call. */
 const readsState = defineGrader({
   name: 'reads-state',
   version: '1',
@@ -73,7 +73,7 @@ const materialOf = (grader: Grader, rows = noting) => ({
   services: noServices(),
 })
 
-/** The verdicts of the checks, with the database and its calls for real. */
+/** The verdicts of the checks, with a real database and real calls. */
 async function played(grader: Grader, rows = noting) {
   const play = createPlay(database, tools, 10)
   const services = { ...noServices(), db: database.db, play }
@@ -82,7 +82,7 @@ async function played(grader: Grader, rows = noting) {
 }
 
 describe('a grader that reads the database', () => {
-  it('is checked with calls that are really made, each in a rollout of its own', async () => {
+  it('is checked with real calls, each in its own rollout', async () => {
     expect(await needsOf(materialOf(readsDatabase), tools)).toMatchObject({ kind: 'calls', skipped: [] })
     const verdicts = await played(readsDatabase)
     expect(verdicts['faults']).toMatch(/^pass/)
@@ -109,7 +109,7 @@ describe('a grader that reads the database', () => {
 })
 
 describe('a grader that reads the effects of calls', () => {
-  it('sees the state that the calls left', async () => {
+  it('sees the state after the calls', async () => {
     expect(await needsOf(materialOf(readsState), tools)).toMatchObject({ kind: 'calls' })
     const described = await checkGrader(materialOf(readsState))
     expect(described.find(({ check }) => check === 'right answers')?.verdict).toBe('fail')
@@ -118,7 +118,7 @@ describe('a grader that reads the effects of calls', () => {
     expect(verdicts['labelled answers']).toMatch(/^pass/)
   })
 
-  it('needs no calls if its labelled answers say which state they left', async () => {
+  it('needs no calls if its labelled answers include the state', async () => {
     const rows = noting.map((row) => ({
       ...row,
       answers: row.answers.map((answer) => ({ ...answer, state: { notes: [answer.output_text] } })),

@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 const solvedAt = 0.75
 
-/** What the spread of these gradings is, counted without the database. */
+/** The spread of these gradings, computed without the database. */
 function counted(gradings: readonly GradeRow[]) {
   const latest = new Map(gradings.map((row) => [row.rollout_id, row]))
   const groups = new Map<string, number[]>()
@@ -37,19 +37,19 @@ function counted(gradings: readonly GradeRow[]) {
 }
 
 describe('the spread of recorded scores', () => {
-  it('is what a direct count of the trainer’s last gradings gives', async () => {
+  it('equals a direct count of the trainer’s latest gradings', async () => {
     const told = rows.filter((row) => row.grader === 'graded' && row.outcome === 'scored' && row.source === 'trainer')
     expect(await readSpread(database.sql, { grader: 'graded', solvedAt })).toMatchObject(counted(told))
     expect(counted(told).rollouts).toBeGreaterThan(200)
   })
 
-  it('of one version has its re-gradings too', async () => {
+  it('of one version includes its re-gradings', async () => {
     const one = rows.filter((row) => row.grader === 'graded' && row.outcome === 'scored' && row.version === '1')
     expect(one.some(({ source }) => source === 'regrade')).toBe(true)
     expect(await readSpread(database.sql, { grader: 'graded', version: '1', solvedAt })).toMatchObject(counted(one))
   })
 
-  it('has the gradings of a time', async () => {
+  it('can be limited to a time range', async () => {
     const [since, until] = [new Date('2026-01-01T01:00:00Z'), new Date('2026-01-01T03:20:00Z')]
     const then = rows.filter(
       (row) => row.grader === 'other' && row.outcome === 'scored' && row.created_at >= since && row.created_at < until,
@@ -60,8 +60,8 @@ describe('the spread of recorded scores', () => {
   })
 })
 
-describe('groups that are worth a look', () => {
-  it('are those without a spread or never solved, with their items, largest first, ten at most', async () => {
+describe('the reported groups', () => {
+  it('are those without a spread or never solved, with their items, largest first, at most ten', async () => {
     const { worthALook, alwaysSolved } = await readSpread(database.sql, { grader: 'other', solvedAt })
     expect(alwaysSolved).toBeGreaterThan(0)
     expect(worthALook.length).toBe(Math.min(10, alwaysSolved))

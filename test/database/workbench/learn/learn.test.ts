@@ -27,7 +27,7 @@ const partsOf = ({ sample, reference, trajectory }: Graded) => ({
   answer: Number(sample.output_text === reference.answer),
   calls: trajectory.length / 5,
 })
-/** Pays for answers, and a little for few calls. */
+/** Rewards answers, and a little for few calls. */
 const efficient = defineGrader({
   name: 'efficient',
   version: '1',
@@ -36,7 +36,7 @@ const efficient = defineGrader({
     return { score: parts.answer * (1 - 0.5 * parts.calls), parts }
   },
 })
-/** Pays for being busy. */
+/** Rewards many calls. */
 const hackable = defineGrader({
   name: 'hackable',
   version: '1',
@@ -60,7 +60,7 @@ afterAll(async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
-/** Right when it thinks, two times of three; looks around as often as it chose to. */
+/** Right two times out of three when it thinks; makes as many calls as it chose to. */
 const learner: Learner = {
   name: 'learner',
   choices: { think: ['yes', 'no'], looks: ['0', '2', '4'] },
@@ -88,7 +88,7 @@ async function trained(grader: string, of: LearnPlan): Promise<LearnStep[]> {
   return steps
 }
 
-/** Two points of a curve, as they were validated. */
+/** Two validation points of a curve. */
 const curve = (before: readonly [number, number, number], after: readonly [number, number, number]): LearnStep[] =>
   [before, after].map(([reward, answer, calls], step) => ({
     ...{ step, training: undefined, policy: {} },
@@ -193,7 +193,7 @@ const validated = (...points: readonly Point[]) =>
   }))
 
 describe('the verdict', () => {
-  it('does not call more reward by fewer calls with the same answers a hack', () => {
+  it('does not treat a higher reward through fewer calls with the same answers as a hack', () => {
     expect(verdictOf(validated([0.5, 6, { answer: 0.6 }], [0.57, 2, { answer: 0.6 }]), 'answer')).toMatchObject({
       kind: 'learned',
       message: expect.stringContaining('at least as good as before'),

@@ -53,7 +53,7 @@ const withKey = (request: Request) => {
   return new Request(request, { headers })
 }
 
-/** A server that does so much at a time. It takes its time when there is much, so that those who come together are together. */
+/** A server with a concurrency limit. It answers slowly under load, so that concurrent requests overlap. */
 const busyAbove = (most: number, fault: Fault): Fault => {
   let running = 0
   return async (request, next, socket) => {
@@ -70,7 +70,7 @@ const busyAbove = (most: number, fault: Fault): Fault => {
 interface Case {
   readonly fault?: Fault
   readonly budget?: number
-  /** The load that shows it; none where it shows without. */
+  /** The load that reveals the fault, if it takes one. */
   readonly load?: PreflightSettings['load']
   readonly fails: readonly string[]
   readonly says: string
@@ -90,7 +90,7 @@ const cases: Readonly<Record<string, Case>> = {
     fails: ['contract'],
     says: 'look answers with the id 7',
   },
-  'answers with an output that is no string': {
+  'answers with an output that is not a string': {
     fault: toolsAnswer((answer, { arguments: args }) =>
       args === '{"word":"What the colour thing number"}' ? { ...answer, output: { text: answer['output'] } } : answer,
     ),
@@ -102,12 +102,12 @@ const cases: Readonly<Record<string, Case>> = {
     fails: ['wrong token', 'no token'],
     says: 'with a wrong key a tool answers 200, as with the right one',
   },
-  'looks at the key of tools alone': {
+  'checks the key for tools only': {
     fault: (request, next) => next(isGrading(request) ? withKey(request) : request),
     fails: ['wrong token', 'no token'],
     says: 'with a wrong key the grader answers 200',
   },
-  'breaks when the key is wrong': {
+  'fails when the key is wrong': {
     fault: async (request, next) => {
       const response = await next(request)
       return response.status === 401 ? new Response('oops', { status: 500 }) : response
@@ -115,7 +115,7 @@ const cases: Readonly<Record<string, Case>> = {
     fails: ['wrong token', 'no token'],
     says: 'a trainer tries again, then discards the rollout',
   },
-  'runs a call that is sent again': {
+  'runs a retried call again': {
     fault: async (request, next) => {
       if (!isTool(request)) return next(request)
       const { call_id, id } = await bodyOf(request)
@@ -125,7 +125,7 @@ const cases: Readonly<Record<string, Case>> = {
     fails: ['retries'],
     says: 'look, sent again after its answer, is not marked as a replay (and 1 more): it may have run twice',
   },
-  'answers a call that is sent again otherwise': {
+  'answers a retried call differently': {
     fault: toolsAnswer((answer) =>
       `${answer['output']}`.startsWith('There is one page') ? { ...answer, output: randomUUID() } : answer,
     ),
@@ -133,14 +133,14 @@ const cases: Readonly<Record<string, Case>> = {
     says: 'look, sent again after its answer, gets another answer',
   },
   'admits an eleventh call': { budget: 11, fails: ['budget'], says: '11 were admitted; the budget is 10' },
-  'answers bad arguments with an error of its own': {
+  'answers bad arguments with a server error': {
     fault: async (request, next) => {
       const response = await next(request)
       if (!isTool(request) || response.status !== 200) return response
       const text = await response.clone().text()
       return text.includes('one page about') ? response : new Response('Internal Server Error', { status: 500 })
     },
-    // The refusal of the budget goes the same way.
+    // The budget's refusal is affected in the same way.
     fails: ['bad arguments', 'budget'],
     says: 'look, called with arguments that are not JSON, answers 500: a trainer tries again',
   },
@@ -155,11 +155,11 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'leaks the reference to tools': {
     fault: toolsAnswer((answer, { item }) => ({ ...answer, output: `${answer['output']} ${JSON.stringify(item)}` })),
-    // A call's output is not that of the same call of another item.
+    // The same call with another item has a different output.
     fails: ['reference'],
     says: 'look shows the model the content of the reference',
   },
-  'gives the score as a string': {
+  'returns the score as a string': {
     fault: scores((score) => ({ score: `${score}` })),
     fails: ['score'],
     says: 'gives the score "1", which is not a number',
@@ -169,7 +169,7 @@ const cases: Readonly<Record<string, Case>> = {
     fails: ['score'],
     says: 'for an empty answer it answers 200 without a score that can be read',
   },
-  'gives more than the range has': {
+  'returns a score above the range': {
     fault: scores((score) => ({ score: score * 5 })),
     fails: ['score'],
     says: 'gives the score 5, which is not from 0 to 1',
@@ -179,17 +179,17 @@ const cases: Readonly<Record<string, Case>> = {
       isGrading(request) && JSON.stringify(await bodyOf(request)).includes('"output_text":""')
         ? new Response('no answer', { status: 500 })
         : next(request),
-    // The load, and the tries with a wrong key, are made of empty answers too.
+    // The load and the attempts with a wrong key use empty answers too.
     load,
     fails: ['wrong token', 'no token', 'score', 'steady rate', 'burst'],
     says: 'the grader answers 500',
   },
-  'grades by chance': {
+  'grades randomly': {
     fault: scores((score) => ({ score: score * 0.9 + Math.random() * 0.1 })),
     fails: ['same score'],
     says: 'the same rollout earns',
   },
-  'pays for answers that say nothing': {
+  'rewards answers without content': {
     fault: scores((_, text) => ({ score: text.length > 5_000 ? 1 : 0 })),
     fails: ['empty answers'],
     says: 'a wall of text earns most: 1.00 of the range',
@@ -202,13 +202,13 @@ const cases: Readonly<Record<string, Case>> = {
     fails: ['1 MB'],
     says: 'a call of 1 MB is answered with 413',
   },
-  'breaks at bodies of more than 1 MB': {
+  'fails on bodies of more than 1 MB': {
     fault: async (request, next) =>
       Number(request.headers.get('content-length')) > 1_100_000 ? new Response('oops', { status: 502 }) : next(request),
     fails: ['2 MB'],
     says: 'a call of 2 MB is answered with 502',
   },
-  'has a clock that is wrong': {
+  'has a wrong clock': {
     fault: async (request, next) => {
       const response = await next(request)
       response.headers.set('date', new Date(Date.now() - 3_600_000).toUTCString())
@@ -217,7 +217,7 @@ const cases: Readonly<Record<string, Case>> = {
     fails: ['clock'],
     says: 's apart',
   },
-  'defines a tool otherwise than the dataset': {
+  'defines a tool differently from the dataset': {
     fault: async (request, next) => {
       const response = await next(request)
       if (request.method !== 'GET' || !request.url.endsWith('/tools')) return response
@@ -261,7 +261,7 @@ const cases: Readonly<Record<string, Case>> = {
 }
 
 describe('preflight', () => {
-  it('finds nothing wrong with a sound server and dataset', async () => {
+  it('finds no problem with a correct server and dataset', async () => {
     const server = await serveWith(database)
     const { verdicts, told, of } = await checked(settingsFor(server, files))
     await server.close()
@@ -270,7 +270,7 @@ describe('preflight', () => {
     expect(told).toEqual(verdicts)
   })
 
-  it('only warns of a server that hangs up on a body of more than 1 MB', async () => {
+  it('only warns about a server that closes the connection on a body of more than 1 MB', async () => {
     const server = await serveWith(database, async (request, next, socket) => {
       if (Number(request.headers.get('content-length')) < 1_100_000) return next(request)
       socket.destroy()
@@ -282,7 +282,7 @@ describe('preflight', () => {
   })
 
   it.each(Object.entries(cases))(
-    'finds a server that %s, and nothing else wrong with it',
+    'reports a server that %s, and no other problem',
     async (_, { fault, budget, load: pressed = quiet, fails, says }) => {
       const server = await serveWith(database, fault, budget)
       const { verdicts, of } = await checked(settingsFor(server, files, { load: pressed }))

@@ -66,7 +66,7 @@ describe('preflight', { timeout: 60_000 }, () => {
     expect([graded.requests - none.requests, graded.grades - none.grades]).toEqual([20 + 60, 4 + 30])
   })
 
-  it('cannot send a request that was not announced', async () => {
+  it('cannot send more requests than announced', async () => {
     const server = await serveWith(database)
     const settings = settingsFor(server, files)
     const wire = createWire({
@@ -139,7 +139,7 @@ describe('preflight', { timeout: 60_000 }, () => {
     expect(tokenOf(without)).toBe('fail')
   })
 
-  it('works against a server that is not a Scorekeeper, and skips what it cannot know', async () => {
+  it('works with a server that is not a Scorekeeper, and skips checks that are not possible', async () => {
     const server = await listen(async (request) => {
       if (request.headers.get('authorization') === null) return new Response('who?', { status: 401 })
       if (request.headers.get('authorization')?.includes('wrong')) return new Response('no', { status: 403 })
@@ -162,7 +162,7 @@ describe('preflight', { timeout: 60_000 }, () => {
     expect(of('pass')).toContain('reference')
   })
 
-  it('finds out the budget of an unknown server, and that one counts wrongly under concurrency', async () => {
+  it('determines the budget of an unknown server, and detects one that miscounts under concurrency', async () => {
     /** Admits so many calls of a rollout, counted before or after it had time for others. */
     const counting = (most: number, isHasty: boolean) => {
       const counts = new Map<unknown, number>()
@@ -194,7 +194,7 @@ describe('preflight', { timeout: 60_000 }, () => {
     expect(await look(await counting(99, false))).toMatchObject({ outcome: 'skip' })
   })
 
-  it('fails if no tool is known at all', async () => {
+  it('fails if no tool is known', async () => {
     const server = await listen(async () => new Response('?', { status: 404 }))
     const bare = join(files.dataset, '..', 'bare.jsonl')
     writeFileSync(bare, readFileSync(files.dataset, 'utf8').replaceAll(/"tools":\[.*?\}\}\}?\],/g, ''))

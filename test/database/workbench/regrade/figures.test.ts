@@ -15,7 +15,7 @@ import { code, graded, gradeRows, seed } from '../../../support/regrade/seeded.t
 
 const never = new AbortController().signal
 
-/** Grades again; how many were. */
+/** Re-grades the rollouts, and returns their number. */
 async function regrade(
   database: Database,
   grader: Grader,
@@ -68,7 +68,7 @@ describe('re-grading 400 recorded rollouts', () => {
     expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(pairs.length)
   })
 
-  it('does not change any earlier row by a byte', async () => {
+  it('leaves every earlier row unchanged, byte for byte', async () => {
     expect(await recorded()).toEqual(earlier)
   })
 
@@ -133,7 +133,7 @@ describe('re-grading 400 recorded rollouts', () => {
     return report
   }
 
-  it('reports what a direct count finds', async () => {
+  it('reports the same as a direct count', async () => {
     const report = await agree({}, () => true)
     expect(report.before.map(({ source, version }) => `${source} ${version}`)).toEqual(['trainer 1', 'regrade 1'])
     expect(report.compared).toBeGreaterThan(150)
@@ -158,7 +158,7 @@ describe('re-grading 400 recorded rollouts', () => {
     expect(report.subjects).toBeLessThan((await reportOf(database)).subjects)
   })
 
-  it('reports rollouts of a time, of an item, and the first few', async () => {
+  it('reports rollouts by time range, by item, and up to a limit', async () => {
     const [since, until] = [new Date('2026-01-01T01:00:00Z'), new Date('2026-01-01T04:00:00Z')]
     await agree({ since, until }, ({ first }) => first.created_at >= since && first.created_at < until)
     const item = (await gradeRows(database.sql))[5]?.item_hash ?? ''
@@ -181,7 +181,7 @@ describe('re-grading 400 recorded rollouts', () => {
     expect((await read({ limit: 50 }, 50)).map((page) => page.length)).toEqual([50])
   })
 
-  it('retries failures the next time, and grades nothing else', async () => {
+  it('retries only failures the next time', async () => {
     const { failed, ungradable } = await reportOf(database)
     expect(await regrade(database, graded)).toBe(failed + ungradable)
     expect(await reportOf(database)).toMatchObject({ failed, ungradable })
@@ -191,7 +191,7 @@ describe('re-grading 400 recorded rollouts', () => {
     expect(rows.length).toBe(0)
   })
 
-  it('grades everything with other code of the same version, and reports that the version did not change', async () => {
+  it('grades everything again after a code change, and reports that the version did not change', async () => {
     const changed = { ...graded, codeHash: 'c0de3' }
     const before = (await reportOf(database)).scored
     await regrade(database, changed)
@@ -230,7 +230,7 @@ describe('re-grading 400 recorded rollouts', () => {
     expect(new Set(movers.map(({ question }) => question?.replace(/\s+/g, ' ')))).toEqual(new Set(['how much?']))
   })
 
-  it('grades with a grader that was never used before', async () => {
+  it('can use a grader that was never used before', async () => {
     const fresh = { ...graded, name: 'fresh', codeHash: undefined }
     const unknown = { grader: 'fresh', version: '2', codeHash: null }
     const count = await regrade(database, fresh)

@@ -79,7 +79,7 @@ const settings = (wanted: readonly Fault[] = [], share = 0.3): RolloutSettings =
   fault: faultsOf(wanted, share, randomFrom('faults')),
 })
 
-/** Ten calls in eight steps, of two kinds and some of them at once; knows the answer to every other item. */
+/** Makes ten calls of two kinds in eight steps, some in parallel; knows the answer to every other item. */
 const busy: Agent = {
   name: 'busy',
   async play(context) {
@@ -102,7 +102,7 @@ async function played(run: RolloutSettings, rest: Partial<SimulationPlan> = {}):
   return traces
 }
 
-/** What the ledger says of these rollouts. */
+/** The ledger's records of these rollouts. */
 async function recorded(traces: readonly RolloutTrace[]) {
   const ids = JSON.stringify(traces.map(({ rollout }) => rollout))
   const [row] = await database.sql`
@@ -124,7 +124,7 @@ const summaryOf = (traces: readonly RolloutTrace[]) => {
 }
 
 describe('a simulation', () => {
-  it('plays each item with each agent once per place in the group, and counts what the ledger counts', async () => {
+  it('plays each item with each agent once per place in the group, and its counts match the ledger’s', async () => {
     const traces = await played(settings())
     const summary = summaryOf(traces)
     const { scored, discarded, calls, errors, retries, differences } = summary
@@ -175,7 +175,7 @@ describe('a simulation', () => {
     expect([arrived, most]).toEqual([40, 16])
   })
 
-  it('does not run more rollouts at the same time than its limit', async () => {
+  it('limits the number of concurrent rollouts', async () => {
     let running = 0
     let most = 0
     const counting: Agent = {
@@ -222,7 +222,7 @@ describe('a simulated rollout', () => {
     expect(lost).toMatchObject({ reward: null, discarded: 'the agent failed: no credit', grading: null })
   })
 
-  it('gives the agent what a model reads: outputs, refusals, and the whole body of a 4xx without an output', async () => {
+  it('gives the agent what a model would read: outputs, refusals, and the whole body of a 4xx without an output', async () => {
     const read: string[] = []
     const agents = agent(async (context) => {
       read.push(await context.call('echo', { text: 'said' }), await context.call('note', { text: 'refuse' }))
@@ -236,7 +236,7 @@ describe('a simulated rollout', () => {
     expect(trace).toMatchObject({ outcome: 'scored', steps: 4 })
   })
 
-  it('ends without steps left, and is graded with an empty answer', async () => {
+  it('ends when no steps are left, and is graded with an empty answer', async () => {
     const agents = agent(async (context) => {
       for (;;) await context.call('echo', { text: 'more' })
     })

@@ -1,4 +1,4 @@
-/** A pair of texts and what the reference implementations say of it, to six decimals. */
+/** A pair of texts and the results of the reference implementations, to six decimals. */
 export interface GoldenRow {
   candidate: string
   reference: string
@@ -13,8 +13,7 @@ export interface GoldenRow {
 
 /**
  * From RapidFuzz 3.14.6 (`ratio`, `WRatio`, divided by 100), NLTK 3.10.3 (`sentence_bleu`, `sentence_gleu`,
- * `single_meteor_score` with a WordNet that knows no synonym; all over `str.split()`) and rouge-score's definition (F1, no
- * stemmer).
+ * `single_meteor_score` with a WordNet without synonyms; all on `str.split()`) and rouge-score's definition (F1, no stemmer).
  */
 const rows: readonly (readonly [string, string, ...number[]])[] = [
   [

@@ -1,7 +1,7 @@
-/** An answer, a label, and the scores by the default rule and (where it differs) by the literal one. */
+/** An answer, a label, the score under the default rule, and the score under the literal rule if it differs. */
 export type NumericCase = readonly [answer: string, reference: string, expected: number, literal?: number]
 
-/** Cases by what they are about. */
+/** Test cases by topic. */
 export const numericCases: Readonly<Record<string, readonly NumericCase[]>> = {
   'plain numbers': [
     ['42', '42', 1],

@@ -1,9 +1,9 @@
-/** An answer, a label, the score by the default rule, and the question where it matters. */
+/** An answer, a label, the score under the default rule, and the question if it matters. */
 export type RuleCase = readonly [answer: string, reference: string, expected: number, question?: string]
 
 const millions = 'What was the net revenue in 2014, in millions?'
 
-/** Cases of the rules on notation, units and words, by rule. */
+/** Test cases for notation, units and words, by rule. */
 export const numericRuleCases: Readonly<Record<string, readonly RuleCase[]>> = {
   'mixed fractions': [
     ['4 3/8%', '4.375%', 1],

@@ -27,19 +27,19 @@ export const text = fc.oneof(
 )
 
 /** Checks what holds for every result of a scorer. */
-export const expectProper = ({ score, reason, parts }: Score): void => {
+export const expectValidScore = ({ score, reason, parts }: Score): void => {
   expect(score).toBeGreaterThanOrEqual(0)
   expect(score).toBeLessThanOrEqual(1)
   expect(reason).not.toBe('')
   for (const part of Object.values(parts ?? {})) expect(Number.isFinite(part)).toBe(true)
 }
 
-/** Checks for every pair of texts that the score is proper and repeatable. */
-export const expectProperFor = (scorer: (candidate: string, reference: string) => Score): void => {
+/** Checks for every pair of texts that the score is valid and repeatable. */
+export const expectValidScores = (scorer: (candidate: string, reference: string) => Score): void => {
   fc.assert(
     fc.property(text, text, (candidate, reference) => {
       const score = scorer(candidate, reference)
-      expectProper(score)
+      expectValidScore(score)
       expect(scorer(candidate, reference)).toEqual(score)
     }),
   )
@@ -53,11 +53,11 @@ export const expectSymmetric = (scorer: (candidate: string, reference: string) =
   )
 }
 
-/** A candidate beyond the cap scores 0, a reference beyond it throws, and both at the cap are scored. */
-export const expectCapped = (scorer: (candidate: string, reference: string) => Score, cap: number): void => {
+/** Checks the limit on the length: a longer candidate scores 0, a longer reference throws, texts at the limit are scored. */
+export const expectLengthLimit = (scorer: (candidate: string, reference: string) => Score, cap: number): void => {
   const long = 'ab cd'.repeat(cap / 5)
   expect(scorer(long, long).score).toBeGreaterThan(0.99)
-  expectProper(scorer(long, 'cd ab'.repeat(cap / 5)))
+  expectValidScore(scorer(long, 'cd ab'.repeat(cap / 5)))
   const { score, reason } = scorer(`${long}.`, 'a reference')
   expect({ score, reason }).toEqual({ score: 0, reason: `longer than ${cap} characters` })
   expect(() => scorer('an answer', `${long}.`)).toThrow(RangeError)

@@ -27,7 +27,7 @@ describe('the value of an arithmetic expression', () => {
     ['99999999999999999999 * 99999999999999999999', '9999999999999999999800000000000000000001/1'],
   ])('%s is %s', (text, value) => expect(worth(text)).toBe(value))
 
-  it('says which numbers stand in it', () =>
+  it('comes with the numbers of the expression', () =>
     expect(evaluateArithmetic('(3+3)*25')).toMatchObject({ numbers: [3n, 3n, 25n] }))
 
   it.each([
@@ -51,12 +51,12 @@ describe('the value of an arithmetic expression', () => {
     [`1${'+1'.repeat(600)}`, 'longer than 1000'],
   ])('%.40s has no value: %s', (text, reason) => expect(worth(text)).toContain(reason))
 
-  it('reads parentheses as deep as it says, and expressions as long', () => {
+  it('is found up to the documented limits of depth and length', () => {
     expect(worth(`${'('.repeat(100)}1${')'.repeat(100)}`)).toBe('1/1')
     expect(worth(`1${'+1'.repeat(499)}`)).toBe('500/1')
   })
 
-  // The tree is the oracle: what JavaScript makes of whole numbers, without division.
+  // The oracle: JavaScript's arithmetic on integers, without division.
   const { tree } = fc.letrec<{ tree: { text: string; value: bigint } }>((tie) => ({
     tree: fc.oneof(
       { depthSize: 'small', withCrossShrink: true },
@@ -69,7 +69,7 @@ describe('the value of an arithmetic expression', () => {
     ),
   }))
 
-  it('is what the parentheses say', () =>
+  it('respects parentheses', () =>
     fc.assert(
       fc.property(tree, ({ text, value }) => {
         fc.pre(text.length <= 1000)
@@ -79,7 +79,7 @@ describe('the value of an arithmetic expression', () => {
       }),
     ))
 
-  it('takes any text without throwing', () =>
+  it('never throws', () =>
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => void evaluateArithmetic(text)),
       { numRuns: runs(50) },

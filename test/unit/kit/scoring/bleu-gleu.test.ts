@@ -3,18 +3,18 @@ import { describe, expect, it } from 'vitest'
 import { scoreBleu, scoreGleu } from '../../../../src/kit/scoring/similarity/overlap.ts'
 import { countGrams } from '../../../../src/kit/scoring/similarity/words.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
-import { expectCapped, expectProperFor, expectSymmetric, text } from '../../../support/scoring/texts.ts'
+import { expectLengthLimit, expectSymmetric, expectValidScores, text } from '../../../support/scoring/texts.ts'
 
 describe('BLEU', () => {
-  it('is what NLTK says it is', () => {
+  it('agrees with NLTK', () => {
     for (const { candidate, reference, bleu } of goldenRows) {
       expect(scoreBleu(candidate, reference).score, `${candidate} | ${reference}`).toBeCloseTo(bleu, 5)
     }
   })
 
-  it('is a proper score for all texts, and bounded for long ones', () => {
-    expectProperFor(scoreBleu)
-    expectCapped(scoreBleu, 200_000)
+  it('is a valid score for all texts, and limits their length', () => {
+    expectValidScores(scoreBleu)
+    expectLengthLimit(scoreBleu, 200_000)
   })
 
   it('is 1 for an equal text of four words or more, and 0 for a shorter one', () => {
@@ -31,7 +31,7 @@ describe('BLEU', () => {
     })
   })
 
-  it('punishes brevity, and says what it is made of', () => {
+  it('penalizes brevity and reports its parts', () => {
     const { score, reason, parts } = scoreBleu('one two three four', 'one two three four five')
     expect(score).toBeCloseTo(Math.exp(-1 / 4), 12)
     expect(reason).toBe('4 words in a row agree; 4 words where the reference has 5')
@@ -40,19 +40,19 @@ describe('BLEU', () => {
 })
 
 describe('GLEU', () => {
-  it('is what NLTK says it is', () => {
+  it('agrees with NLTK', () => {
     for (const { candidate, reference, gleu } of goldenRows) {
       expect(scoreGleu(candidate, reference).score, `${candidate} | ${reference}`).toBeCloseTo(gleu, 5)
     }
   })
 
-  it('is a proper score for all texts, symmetric, and bounded for long ones', () => {
-    expectProperFor(scoreGleu)
+  it('is a valid, symmetric score for all texts, and limits their length', () => {
+    expectValidScores(scoreGleu)
     expectSymmetric(scoreGleu)
-    expectCapped(scoreGleu, 200_000)
+    expectLengthLimit(scoreGleu, 200_000)
   })
 
-  it('is 1 for an equal text with a word in it, however short', () => {
+  it('is 1 for an equal text of at least one word', () => {
     fc.assert(
       fc.property(text, (words) => {
         expect(scoreGleu(`x ${words}`, `x ${words}`).score).toBe(1)
@@ -62,7 +62,7 @@ describe('GLEU', () => {
   })
 })
 
-it('counts the runs of words that two lists share, with multiplicity', () => {
+it('counts the n-grams that two lists share, with multiplicity', () => {
   expect(countGrams(['a', 'a', 'b'], ['a', 'b', 'a', 'a'], 3)).toEqual([
     { shared: 3, candidate: 3, reference: 4 },
     { shared: 2, candidate: 2, reference: 3 },

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { commonLength } from '../../../../src/kit/scoring/similarity/common-length.ts'
 
-/** The textbook table. */
+/** The textbook algorithm. */
 const slowly = (one: readonly number[], other: readonly number[]): number => {
   let row = [0, ...other.map(() => 0)]
   for (const element of one) {
@@ -16,7 +16,7 @@ const slowly = (one: readonly number[], other: readonly number[]): number => {
 }
 
 describe('the longest common subsequence', () => {
-  it('is as long as the textbook says, over one machine word and over many', () => {
+  it('agrees with the textbook algorithm, for one machine word and for many', () => {
     for (const [most, maxLength] of [
       [3, 40],
       [2, 200],
@@ -31,13 +31,13 @@ describe('the longest common subsequence', () => {
     }
   })
 
-  it('is the list itself for equal lists, and nothing for an empty one', () => {
+  it('is the whole list for equal lists, and empty for an empty list', () => {
     expect(commonLength([1, 2, 2], [1, 2, 2])).toBe(3)
     expect(commonLength([], [1])).toBe(0)
     expect(commonLength([], [])).toBe(0)
   })
 
-  it('keeps to little memory where every element is another', () => {
+  it('uses little memory if all elements are distinct', () => {
     const list = Array.from({ length: 30_000 }, (_, at) => at)
     expect(commonLength(list, [...list].reverse())).toBe(1)
     expect(commonLength([...list, -1], [-1, ...list])).toBe(30_000)

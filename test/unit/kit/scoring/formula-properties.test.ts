@@ -26,7 +26,7 @@ const scores = new Map([
   ['long_name2', 3],
 ])
 
-/** The reference: walks the tree, where the formula walks text. Undefined as soon as a number is not finite. */
+/** The reference implementation, which evaluates the tree. Undefined if any result is not finite. */
 const evaluate = (tree: Tree): number | undefined => {
   const finite = (value: number | undefined) => (Number.isFinite(value) ? value : undefined)
   if (tree.kind === 'number') return tree.value
@@ -55,25 +55,25 @@ const evaluate = (tree: Tree): number | undefined => {
   }
 }
 
-/** How tightly each binds: what stands inside something tighter needs parentheses. */
+/** Precedence: a tree within one of higher precedence needs parentheses. */
 const binding = { '+': 1, '-': 1, '*': 2, '/': 2, minus: 3, '^': 4, alone: 5 }
 const bindingOf = (tree: Tree) =>
   tree.kind === 'infix' ? binding[tree.sign] : tree.kind === 'minus' ? binding.minus : binding.alone
 
-/** The tree as a formula with as few parentheses as its meaning needs. */
+/** The tree as a formula with as few parentheses as possible. */
 const print = (tree: Tree): string => {
   const inside = (inner: Tree, least: number) => (bindingOf(inner) < least ? `(${print(inner)})` : print(inner))
   if (tree.kind === 'number') return String(tree.value)
   if (tree.kind === 'name') return tree.name
   if (tree.kind === 'minus') return `-${inside(tree.of, binding.minus)}`
   if (tree.kind === 'call') return `${tree.name}(${tree.of.map(print).join(', ')})`
-  // A power takes a sign or another power on its right, and neither on its left.
+  // The right operand of a power may be a sign or another power without parentheses, the left one may not.
   if (tree.sign === '^') return `${inside(tree.left, binding.alone)}^${inside(tree.right, binding.minus)}`
   const own = binding[tree.sign]
   return `${inside(tree.left, own)} ${tree.sign} ${inside(tree.right, own + 1)}`
 }
 
-/** The same with every parenthesis that can be, and white space between everything. */
+/** The tree as a formula with all parentheses and white space between all tokens. */
 const printLoose = (tree: Tree): string => {
   if (tree.kind === 'number' || tree.kind === 'name') return `\t( ${print(tree)}\n)`
   if (tree.kind === 'minus') return `( - ${printLoose(tree.of)} )`
@@ -114,7 +114,7 @@ const calculate = (text: string): number | undefined | string => {
 }
 
 describe('any formula', () => {
-  it('means what its expression tree means, written with as few parentheses as can be', () => {
+  it('has the value of its expression tree, with as few parentheses as possible', () => {
     fc.assert(
       fc.property(tree, (one) => {
         const value = evaluate(one)
@@ -124,7 +124,7 @@ describe('any formula', () => {
     )
   })
 
-  it('means the same with white space and needless parentheses', () => {
+  it('has the same value with white space and redundant parentheses', () => {
     fc.assert(
       fc.property(tree, (one) => {
         expect(calculate(printLoose(one))).toBe(calculate(print(one)))
@@ -132,7 +132,7 @@ describe('any formula', () => {
     )
   })
 
-  it('is read or refused without a throw, and only finite numbers come out', () => {
+  it('is parsed or rejected without throwing, and has a finite value', () => {
     const fragment = fc.constantFrom(
       '1',
       '.',

@@ -51,12 +51,12 @@ describe('a formula', () => {
     ['(100 - abs(b - a)) / 100', 0.985],
   ])('%s is %d', (formula, value) => expect(calculate(formula)).toBeCloseTo(Number(value), 12))
 
-  it('says which variables it uses', () => {
+  it('lists its variables', () => {
     const read = parseFormula('b + a * b + min(1, b)', scores.keys())
     expect(read.ok && read.formula.variables).toEqual(['b', 'a'])
   })
 
-  it('has no negative zero', () => expect(Object.is(calculate('-zero'), 0)).toBe(true))
+  it('never evaluates to negative zero', () => expect(Object.is(calculate('-zero'), 0)).toBe(true))
 
   it.each([
     ['', 'expected a number, a name or "(", found the end (character 1)'],
@@ -82,7 +82,7 @@ describe('a formula', () => {
     ['constructor(1)', expect.stringContaining('there is no function "constructor"')],
     ['1 + toString', expect.stringMatching(/^there is no grader "toString", only a, b, .* \(character 5\)$/)],
     ['a-grader', expect.stringContaining('there is no grader "grader"')],
-  ])('%j cannot be read, and is told where', (formula, message) => expect(calculate(formula)).toEqual(message))
+  ])('%j is invalid; the message names the position', (formula, message) => expect(calculate(formula)).toEqual(message))
 
   it.each([
     ['1 / zero', '"/" makes an infinite number of these scores (character 3)'],
@@ -96,7 +96,7 @@ describe('a formula', () => {
     ['9^9^9^9', '"^" makes an infinite number of these scores (character 4)'],
   ])('%s has no value', (formula, message) => expect(calculate(formula)).toBe(message))
 
-  it('has no value where a variable has no score', () => {
+  it('has no value if a variable has no score', () => {
     const read = parseFormula('1 + a', ['a'])
     expect(read.ok && evaluateFormula(read.formula, new Map())).toEqual({
       ok: false,
@@ -104,14 +104,14 @@ describe('a formula', () => {
     })
   })
 
-  it('knows no variable but the graders', () => {
+  it('has no variables other than the graders', () => {
     expect(parseFormula('a', [])).toEqual({
       ok: false,
       problem: { message: 'there is no grader "a", and no other (character 1)', at: 0 },
     })
   })
 
-  it('is capped in length and depth', () => {
+  it('is limited in length and depth', () => {
     expect(calculate(`1${'+1'.repeat((longestFormula - 1) / 2)}`)).toBe(5_000)
     expect(calculate(`1${'+1'.repeat(longestFormula / 2)}`)).toContain('at most 10000 characters')
     expect(calculate(`${'('.repeat(90)}1${')'.repeat(90)}`)).toBe(1)

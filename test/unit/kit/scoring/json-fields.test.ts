@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scoreFields } from '../../../../src/kit/scoring/json-fields.ts'
-import { expectProper } from '../../../support/scoring/texts.ts'
+import { expectValidScore } from '../../../support/scoring/texts.ts'
 
 const reference = { name: 'Acme', total: 4, lines: [{ price: 1 }, { price: 3 }], note: null }
 
-describe('a JSON answer, field by field', () => {
-  it('scores the share of fields that are right, as a value or as text', () => {
+describe('the score of a JSON answer by fields', () => {
+  it('is the share of right fields, for a value or JSON text', () => {
     const answer = { note: null, total: 5, name: 'Acme', lines: [{ price: 1 }], more: { a: 1, b: [] } }
     const expected = {
       score: 3 / 5,
@@ -18,7 +18,7 @@ describe('a JSON answer, field by field', () => {
     expect(scoreFields(`\`\`\`json\n${JSON.stringify(answer)}\n\`\`\``, reference)).toEqual(expected)
   })
 
-  it('counts extra fields against a strict answer', () => {
+  it('is lowered by extra fields if strict', () => {
     expect(scoreFields({ a: 1, b: 2 }, { a: 1 }).score).toBe(1)
     expect(scoreFields({ a: 1, b: { c: 2, d: {} } }, { a: 1 }, { strict: true })).toEqual({
       score: 1 / 3,
@@ -27,7 +27,7 @@ describe('a JSON answer, field by field', () => {
     })
   })
 
-  it('lets other scorers have single fields', () => {
+  it('uses the given scorers for single fields', () => {
     const fields = {
       '/lines': () => 0.25,
       '/total': (one: unknown, other: unknown) => Number(String(one) === String(other)),
@@ -44,7 +44,7 @@ describe('a JSON answer, field by field', () => {
     }
   })
 
-  it('keeps lists, objects, texts and nothing apart', () => {
+  it('distinguishes lists, objects, strings and null', () => {
     const score = (one: unknown, other: unknown) => scoreFields(one, other).score
     expect(score({ a: [] }, { a: {} })).toBe(0)
     expect(score({ a: ['x'] }, { a: { 0: 'x' } })).toBe(0)
@@ -57,25 +57,25 @@ describe('a JSON answer, field by field', () => {
     expect(score({}, JSON.parse('{"__proto__":{"a":1},"toString":1}'))).toBe(0)
   })
 
-  it('is 0 for what is no JSON', () => {
+  it('is 0 for text that is not JSON', () => {
     expect(scoreFields('', reference)).toEqual({ score: 0, reason: 'empty answer' })
     expect(scoreFields('total: 4', reference)).toEqual({ score: 0, reason: 'not JSON' })
   })
 
-  it('is a proper score, 1 for an equal value however it is written', () => {
+  it('is a valid score, and 1 for an equal value in any notation', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (one, other, strict) => {
-        expectProper(scoreFields(one, other, { strict }))
+        expectValidScore(scoreFields(one, other, { strict }))
         expect(scoreFields(JSON.stringify(one, null, 2), one, { strict }).score).toBe(1)
       }),
     )
   })
 
-  it('survives any depth and size', () => {
+  it('is found for values of any depth and size', () => {
     let deep: unknown = 1
     for (let level = 0; level < 100_000; level += 1) deep = { a: deep }
-    expectProper(scoreFields(deep, { a: 1 }))
-    expectProper(scoreFields({ a: 1, b: deep }, deep, { strict: true }))
+    expectValidScore(scoreFields(deep, { a: 1 }))
+    expectValidScore(scoreFields({ a: 1, b: deep }, deep, { strict: true }))
     const wide = Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`k${at}`, [at]]))
     const key = 'k'.repeat(500_000)
     expect(scoreFields({ [key]: wide }, wide, { strict: true }).parts).toMatchObject({ missing: 50_000, extra: 50_000 })

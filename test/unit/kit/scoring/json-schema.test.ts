@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { schemaScorer } from '../../../../src/kit/scoring/json-schema.ts'
-import { expectProper } from '../../../support/scoring/texts.ts'
+import { expectValidScore } from '../../../support/scoring/texts.ts'
 
 const fits = schemaScorer({
   type: 'object',
@@ -9,13 +9,13 @@ const fits = schemaScorer({
   properties: { total: { type: 'number', minimum: 0 }, codes: { type: 'array', uniqueItems: true } },
 })
 
-describe('an answer that must fit a schema', () => {
-  it('is right when it does, as a value or as text', () => {
+describe('the score of an answer by a JSON Schema', () => {
+  it('is 1 for a valid answer, as a value or as text', () => {
     const right = { score: 1, reason: 'fits the schema' }
     for (const answer of [{ total: 3 }, '{"total":3}', '```json\n{"total":3}\n```']) expect(fits(answer)).toEqual(right)
   })
 
-  it('is wrong when it does not, and says where', () => {
+  it('is 0 for an invalid answer, with the location', () => {
     expect(fits('{}')).toEqual({ score: 0, reason: "the value must have required property 'total'" })
     expect(fits('{"total":-1}')).toEqual({ score: 0, reason: '/total must be >= 0' })
     expect(fits('{"total":1,"codes":[{"a":1,"b":2},{"b":2,"a":1}]}').reason).toBe(
@@ -26,7 +26,7 @@ describe('an answer that must fit a schema', () => {
     expect(fits('total is 3').reason).toBe('not JSON')
   })
 
-  it('is read by the draft that the schema names', () => {
+  it('follows the draft that the schema names', () => {
     const tuple = { items: [{ type: 'string' }, { type: 'number' }], additionalItems: false }
     const seven = schemaScorer({ $schema: 'http://json-schema.org/draft-07/schema#', ...tuple })
     expect([seven(['a', 1]).score, seven(['a', 1, 2]).score]).toEqual([1, 0])
@@ -38,7 +38,7 @@ describe('an answer that must fit a schema', () => {
     expect([schemaScorer(true)(1).score, schemaScorer(false)(1).score]).toEqual([1, 0])
   })
 
-  it('cannot take long, or crash, by an answer', () => {
+  it('is found quickly and without overflow for any answer', () => {
     const pattern = schemaScorer({ type: 'string', pattern: '^(a+)+$' })
     expect(pattern(JSON.stringify(`${'a'.repeat(100_000)}!`)).score).toBe(0)
     const unique = schemaScorer({ uniqueItems: true })
@@ -49,13 +49,13 @@ describe('an answer that must fit a schema', () => {
     expect(fits(`"${'a'.repeat(200_000)}"`).reason).toBe('longer than 200000 characters')
   })
 
-  it('needs a schema that is one', () => {
+  it('requires a valid schema', () => {
     expect(() => schemaScorer({ type: 'text' })).toThrow('schema is invalid')
     expect(() => schemaScorer({ $ref: 'https://example.com/other.json' })).toThrow("can't resolve reference")
     expect(() => schemaScorer({ pattern: '(?=a)' })).toThrow(SyntaxError)
   })
 
-  it('gets a proper score whatever it is', () => {
-    fc.assert(fc.property(fc.oneof(fc.jsonValue(), fc.string()), (answer) => expectProper(fits(answer))))
+  it('is a valid score for any answer', () => {
+    fc.assert(fc.property(fc.oneof(fc.jsonValue(), fc.string()), (answer) => expectValidScore(fits(answer))))
   })
 })

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scoreMentions } from '../../../../src/kit/scoring/mentions.ts'
-import { expectProper, text } from '../../../support/scoring/texts.ts'
+import { expectValidScore, text } from '../../../support/scoring/texts.ts'
 
-describe('the phrases that a text mentions', () => {
-  it('are those that stand in it as whole words, in any case and spacing', () => {
+describe('mentioned phrases', () => {
+  it('are found as whole words, in any case and spacing', () => {
     const found = (candidate: string, phrase: string) => scoreMentions(candidate, [phrase]).score
     expect(found('the net\n income was', 'Net income')).toBe(1)
     expect(found('the net incomes were', 'Net income')).toBe(0)
@@ -17,7 +17,7 @@ describe('the phrases that a text mentions', () => {
     expect(found('', 'x')).toBe(0)
   })
 
-  it('count by their weights', () => {
+  it('count with their weights', () => {
     const wanted = [{ phrase: 'revenue', weight: 3 }, 'debt']
     expect(scoreMentions('revenue rose', wanted)).toEqual({
       score: 0.75,
@@ -27,19 +27,19 @@ describe('the phrases that a text mentions', () => {
     expect(scoreMentions('revenue and debt', wanted)).toMatchObject({ score: 1, reason: '2 of 2 mentioned' })
   })
 
-  it('give a proper score, 1 when the text is made of them, and no less when more is said', () => {
+  it('give a valid score, which is 1 for a text with all of them and additional text', () => {
     const phrase = text.filter((words) => words.trim() !== '')
     fc.assert(
       fc.property(fc.array(phrase, { minLength: 1, maxLength: 5 }), text, (phrases, candidate) => {
         const score = scoreMentions(candidate, phrases)
-        expectProper(score)
+        expectValidScore(score)
         expect(scoreMentions(phrases.join(' '), phrases).score).toBe(1)
         expect(scoreMentions(`${candidate} ; more`, phrases).score).toBeGreaterThanOrEqual(score.score)
       }),
     )
   })
 
-  it('have to be there', () => {
+  it('must be given', () => {
     for (const wanted of [[], [' '], [{ phrase: 'a', weight: 0 }], ['a', { phrase: 'b', weight: -1 }]]) {
       expect(() => scoreMentions('a', wanted)).toThrow(RangeError)
     }
@@ -53,7 +53,7 @@ describe('the phrases that a text mentions', () => {
     expect(scoreMentions('a '.repeat(100_001), ['a']).reason).toBe('longer than 200000 characters')
   })
 
-  describe('without what the text denies', () => {
+  describe('without denied ones', () => {
     const scoreOf = (text: string, phrases: readonly string[] = ['net income', 'Oslo']) =>
       scoreMentions(text, phrases, { denied: false }).score
 
@@ -62,7 +62,7 @@ describe('the phrases that a text mentions', () => {
       '- NET INCOME: doubled\n- new office: Oslo',
       'Costs did not fall, net income rose. The office is in Oslo.',
       'Net\nincome rose; not so the costs, but Oslo is cheaper.',
-    ])('counts what is said: %j', (text) => expect(scoreOf(text)).toBe(1))
+    ])('counts phrases in: %j', (text) => expect(scoreOf(text)).toBe(1))
 
     it.each([
       'Net income did not double, and there was no move to Oslo.',
@@ -73,9 +73,9 @@ describe('the phrases that a text mentions', () => {
       'Net income, Oslo. All of that is wrong, for none of it happened.',
       "Net income, Oslo. That isn't true.",
       'There is no net\nincome, no Oslo.',
-    ])('does not count what is denied: %j', (text) => expect(scoreOf(text)).toBe(0))
+    ])('does not count denied phrases in: %j', (text) => expect(scoreOf(text)).toBe(0))
 
-    it('takes the negation of a phrase for a part of it', () => {
+    it('treats a negation within a phrase as part of it', () => {
       const found = ['no fire exit', 'two extinguishers']
       expect(scoreOf('There was no fire exit, and two extinguishers were empty.', found)).toBe(1)
       expect(scoreOf('It is not true that there was no fire exit.', found)).toBe(0)

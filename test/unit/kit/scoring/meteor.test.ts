@@ -2,21 +2,21 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scoreMeteor } from '../../../../src/kit/scoring/similarity/meteor.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
-import { expectCapped, expectProperFor, text } from '../../../support/scoring/texts.ts'
+import { expectLengthLimit, expectValidScores, text } from '../../../support/scoring/texts.ts'
 
 describe('METEOR', () => {
-  it('is what NLTK says it is without WordNet', () => {
+  it('agrees with NLTK without WordNet', () => {
     for (const { candidate, reference, meteor } of goldenRows) {
       expect(scoreMeteor(candidate, reference).score, `${candidate} | ${reference}`).toBeCloseTo(meteor, 5)
     }
   })
 
-  it('is a proper score for all texts, and bounded for long ones', () => {
-    expectProperFor(scoreMeteor)
-    expectCapped(scoreMeteor, 200_000)
+  it('is a valid score for all texts, and limits their length', () => {
+    expectValidScores(scoreMeteor)
+    expectLengthLimit(scoreMeteor, 200_000)
   })
 
-  it('falls short of 1 by half a cube for an equal text of different words', () => {
+  it('is 1 − 0.5/n³ for an equal text of n distinct words', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(), { minLength: 1, maxLength: 20 }), (numbers) => {
         const same = numbers.join(' ')
@@ -25,7 +25,7 @@ describe('METEOR', () => {
     )
   })
 
-  it('never changes with the case of a text of plain letters', () => {
+  it('ignores the case of ASCII letters', () => {
     fc.assert(
       fc.property(text, (candidate) => {
         const reference = 'the fox jumps'
@@ -34,7 +34,7 @@ describe('METEOR', () => {
     )
   })
 
-  it('says how many words found a partner, and in how many chunks', () => {
+  it('reports the number of matched words and of chunks', () => {
     expect(scoreMeteor('dogs chase carefully the cat', 'the cat chased a careful dog')).toMatchObject({
       reason: "5 of 5 words are among the reference's 6, in 4 chunks",
       parts: { precision: 1, recall: 5 / 6, chunks: 4 },

@@ -5,7 +5,7 @@ import { runs } from '../../../support/runs.ts'
 
 const literal = { rule: 'literal' } as const
 
-/** A whole number of hundredths, written with two decimals and no separators. */
+/** A number with two decimals and no separators. */
 const decimal = fc.integer({ min: -99_999_999, max: 99_999_999 }).map((hundredths) => (hundredths / 100).toFixed(2))
 
 const grouped = (text: string, separator: string) => {
@@ -13,7 +13,7 @@ const grouped = (text: string, separator: string) => {
   return `${whole.replace(/\B(?=(\d{3})+$)/gu, separator)}.${fraction}`
 }
 
-/** Ways to write a number that none of its readers should mind. */
+/** Equivalent notations of a number. */
 const formats: readonly ((text: string) => string)[] = [
   (text) => grouped(text, ','),
   (text) => grouped(text, ' '),
@@ -37,7 +37,7 @@ const formats: readonly ((text: string) => string)[] = [
   (text) => text.replace(/\d/gu, (digit) => String.fromCodePoint((digit.codePointAt(0) ?? 0) + 0xfee0)),
 ]
 
-/** Numbers and labels near each other, so that every score comes up. */
+/** Numbers and labels close to each other, so that every score occurs. */
 const close = fc
   .tuple(decimal, fc.constantFrom(0, 0, 0.003, 0.01, 0.5, 7))
   .map(([text, step]): [string, string] => [String(Number((Number(text) + step).toFixed(3))), text])
@@ -90,7 +90,7 @@ const soup = fc.oneof(
   fc.string({ unit: 'binary' }),
 )
 
-describe('whatever the strings', () => {
+describe('for any strings', () => {
   it('a number scores the same in every accepted format', () => {
     fc.assert(
       fc.property(close, fc.constantFrom(...formats), ([answer, reference], format) => {
@@ -104,7 +104,7 @@ describe('whatever the strings', () => {
     )
   })
 
-  it('a magnitude word or a percent sign changes nothing when the digits move with it', () => {
+  it('a magnitude word or a percent sign with shifted digits does not change the score', () => {
     const scales = [
       ['%', -2],
       [' bps', -4],
@@ -134,7 +134,7 @@ describe('whatever the strings', () => {
     )
   })
 
-  it('the score is 0, 0.5 or 1, and the literal rule never gives more', () => {
+  it('the score is 0, 0.5 or 1, and never higher under the literal rule', () => {
     fc.assert(
       fc.property(fc.oneof(soup, decimal), fc.oneof(soup, decimal), (answer, reference) => {
         const { score, reason } = scoreNumber(answer, reference)
@@ -146,7 +146,7 @@ describe('whatever the strings', () => {
     )
   })
 
-  it('a usable reference answers itself', () => {
+  it('a usable reference scores 1 as its own answer', () => {
     fc.assert(
       fc.property(soup, (text) => {
         if (readReference(text).usable) expect(scoreNumber(text, text, literal).score, text).toBe(1)
@@ -166,7 +166,7 @@ describe('whatever the strings', () => {
     )
   })
 
-  it('a megabyte is answered, whatever it is made of', () => {
+  it('a megabyte of any characters is scored', () => {
     const pieces = [
       '9',
 
@@ -196,14 +196,14 @@ describe('whatever the strings', () => {
     }
   })
 
-  it('a megabyte of space around a number is no part of it', () => {
+  it('a megabyte of white space around a number is ignored', () => {
     const space = ' \n'.repeat(524_288)
     expect(scoreNumber(`${space}94${space}`, '94').score).toBe(1)
     expect(scoreNumber(space, '94').score).toBe(0)
     expect(scoreNumber(`9${space}4`, '94').score).toBe(0)
   })
 
-  it('the largest numbers that are read at all are compared', () => {
+  it('the largest supported numbers are compared', () => {
     const large = `${'9'.repeat(500)}e400`
     const small = `0.${'0'.repeat(900)}1`
     expect(scoreNumber(large, large).score).toBe(1)

@@ -31,7 +31,7 @@ describe('the score of a number', () => {
 
   it('agrees with every row of a hand-checked file, in both rules', () => {
     const own = { answer: '0.2734', reference: '27.3%', expected: 1, expected_literal: 0.5 }
-    // Matters of taste in that file that the rules decide the other way.
+    // Debatable rows, for which the scorer follows another rule than the file.
     const decided = ['-(35)', '14% increase']
     const rows = [own, ...rowsOf<typeof own>('finqa/numeric_cases.jsonl')].filter(
       (row) => !decided.includes(row.answer),
@@ -42,7 +42,7 @@ describe('the score of a number', () => {
     }
   })
 
-  it('agrees with every row of a file of faults', () => {
+  it('agrees with every row of a regression file', () => {
     const own: FaultRow = { answer: '4 3/8%', reference: '4.375%', score: 1 }
     for (const row of [own, ...rowsOf<FaultRow>('faults/numbers.jsonl')]) {
       const options = row.question === undefined ? {} : { question: row.question }
@@ -58,7 +58,7 @@ interface FaultRow {
   readonly question?: string
 }
 
-/** The rows of a file of shared data, where it is there. */
+/** The rows of a file of shared data, or none if it does not exist. */
 function rowsOf<Row>(path: string): Row[] {
   const file = new URL(`../../../../../shared/${path}`, import.meta.url)
   const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
@@ -95,17 +95,17 @@ describe('the reason of a score', () => {
     ['no', 'yes', 'is not the reference yes'],
     ['5', ' ', 'unusable reference: the reference is empty'],
     ['$5', '$5', 'equals the reference $5'],
-  ])('for %j against %j is short and in words', (answer, reference, reason) => {
+  ])('for %j against %j is a short phrase', (answer, reference, reason) => {
     expect(scoreNumber(answer, reference).reason).toBe(reason)
   })
 
-  it('says that an answer is too long to be looked at', () => {
+  it('reports that an answer is too long', () => {
     expect(scoreNumber('5'.repeat(1001), '5').reason).toBe('the answer is longer than 1000 characters')
   })
 })
 
 describe('a reference', () => {
-  it('that cannot be answered says why, so that a grader can throw', () => {
+  it('that is unusable comes with a reason, so that a grader can throw', () => {
     expect(readReference('\n')).toEqual({ usable: false, reason: 'the reference is empty' })
     expect(readReference('NaN')).toEqual({ usable: false, reason: 'the reference is NaN' })
     expect(readReference('#N/A').usable).toBe(false)

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type RougeKind, scoreRouge } from '../../../../src/kit/scoring/similarity/overlap.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
-import { expectCapped, expectProperFor, expectSymmetric, text } from '../../../support/scoring/texts.ts'
+import { expectLengthLimit, expectSymmetric, expectValidScores, text } from '../../../support/scoring/texts.ts'
 
 const kinds = [1, 2, 3, 4, 5, 'L'] as const satisfies readonly RougeKind[]
 
 describe.each(kinds)('ROUGE-%s', (kind) => {
   const scorer = (candidate: string, reference: string) => scoreRouge(candidate, reference, kind)
 
-  it('is what rouge-score says it is', () => {
+  it('agrees with rouge-score', () => {
     for (const { candidate, reference, rouge } of goldenRows) {
       expect(scorer(candidate, reference).score, `${candidate} | ${reference}`).toBeCloseTo(
         rouge[kinds.indexOf(kind)] ?? Number.NaN,
@@ -18,10 +18,10 @@ describe.each(kinds)('ROUGE-%s', (kind) => {
     }
   })
 
-  it('is a proper score for all texts, symmetric, and bounded for long ones', () => {
-    expectProperFor(scorer)
+  it('is a valid, symmetric score for all texts, and limits their length', () => {
+    expectValidScores(scorer)
     expectSymmetric(scorer)
-    expectCapped(scorer, kind === 'L' ? 30_000 : 200_000)
+    expectLengthLimit(scorer, kind === 'L' ? 30_000 : 200_000)
   })
 
   it('is 1 for an equal text that is long enough', () => {
@@ -34,7 +34,7 @@ describe.each(kinds)('ROUGE-%s', (kind) => {
   })
 })
 
-it('says what is in common', () => {
+it('reports what is in common', () => {
   expect(scoreRouge('the fox jumps', 'The fox, it jumps!', 'L')).toEqual({
     score: 6 / 7,
     reason: '3 words in the same order in common; 3 in the answer, 4 in the reference',

@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scoreOrderedList, scoreSet } from '../../../../src/kit/scoring/sets.ts'
 import { readList } from '../../../../src/kit/scoring/written.ts'
-import { expectProper } from '../../../support/scoring/texts.ts'
+import { expectValidScore } from '../../../support/scoring/texts.ts'
 
 const list = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'E11.9', '__proto__', ''), { maxLength: 8 })
 
-describe('a set of codes', () => {
-  it('scores the F1 of precision and recall', () => {
+describe('the score of a set', () => {
+  it('is the F1 of precision and recall', () => {
     expect(scoreSet(['E11.9', 'I10', 'I10'], ['E11.9', 'Z79.4', 'N18.3'])).toEqual({
       score: 0.4,
       reason: '1 of 3 right, 1 extra',
@@ -15,7 +15,7 @@ describe('a set of codes', () => {
     })
   })
 
-  it('weighs recall by beta, and knows what is the same', () => {
+  it('weights recall by beta and compares by the given key', () => {
     expect(scoreSet(['a'], ['a', 'b'], { beta: 2 }).score).toBeCloseTo(5 / 9, 12)
     expect(scoreSet(['a', 'b'], ['a'], { beta: 2 }).score).toBeCloseTo(5 / 6, 12)
     expect(scoreSet(['e11.9'], ['E11.9'], { same: (code) => code.toUpperCase() }).score).toBe(1)
@@ -24,7 +24,7 @@ describe('a set of codes', () => {
     }
   })
 
-  it('scores 0 for a longer list than may be given', () => {
+  it('is 0 for a list with more elements than allowed', () => {
     const guesses = ['a', 'b', 'c', 'd', 'e']
     expect(scoreSet(guesses.slice(0, 4), ['a', 'b'], { most: 2 }).score).toBeCloseTo(2 / 3, 12)
     expect(scoreSet(guesses, ['a', 'b'], { most: 2 })).toMatchObject({
@@ -36,17 +36,17 @@ describe('a set of codes', () => {
     for (const most of [0, 0.5, -1, Number.NaN]) expect(() => scoreSet([], [], { most })).toThrow(RangeError)
   })
 
-  it('says what nothing is worth', () => {
+  it('is defined for empty lists', () => {
     expect(scoreSet([], [])).toMatchObject({ score: 1, reason: 'none expected, none given' })
     expect(scoreSet(['a'], [])).toMatchObject({ score: 0, reason: 'none expected, 1 given' })
     expect(scoreSet([], ['a'])).toMatchObject({ score: 0, reason: '0 of 1 right, 0 extra' })
   })
 
-  it('is a proper score: symmetric, 1 for the same elements in any order, and F-beta by the book', () => {
+  it('is valid and symmetric, 1 for the same elements in any order, and agrees with the definition of F-beta', () => {
     fc.assert(
       fc.property(list, list, fc.constantFrom(0.5, 1, 2), (one, other, beta) => {
         const { score, parts, ...rest } = scoreSet(one, other, { beta })
-        expectProper({ score, ...rest, ...(parts && { parts }) })
+        expectValidScore({ score, ...rest, ...(parts && { parts }) })
         expect(scoreSet(one, other).score).toBe(scoreSet(other, one).score)
         expect(scoreSet(one, [...one].reverse()).score).toBe(1)
         const { precision = 0, recall = 0 } = parts ?? {}
@@ -57,8 +57,8 @@ describe('a set of codes', () => {
   })
 })
 
-describe('a list in order', () => {
-  it('scores what is in the right order', () => {
+describe('the score of an ordered list', () => {
+  it('counts elements in the right order', () => {
     expect(scoreOrderedList(['a', 'c', 'b'], ['a', 'b', 'c'])).toEqual({
       score: 2 / 3,
       reason: '2 in the right order, of 3 given and 3 expected',
@@ -71,11 +71,11 @@ describe('a list in order', () => {
     ])
   })
 
-  it('is a proper score: symmetric, 1 for equal lists alone, and at most the score of the multisets', () => {
+  it('is valid and symmetric, 1 only for equal lists, and at most the score of the multisets', () => {
     fc.assert(
       fc.property(list, list, (one, other) => {
         const score = scoreOrderedList(one, other)
-        expectProper(score)
+        expectValidScore(score)
         expect(scoreOrderedList(other, one).score).toBe(score.score)
         expect(score.score === 1).toBe(one.join('\n') === other.join('\n') && one.length === other.length)
         expect(score.score).toBeLessThanOrEqual(scoreOrderedList([...one].sort(), [...other].sort()).score)
@@ -83,7 +83,7 @@ describe('a list in order', () => {
     )
   })
 
-  it('is bounded for long lists', () => {
+  it('limits the length of lists', () => {
     const long = Array.from({ length: 30_000 }, (_, at) => String(at % 30))
     expect(scoreOrderedList(long, long).score).toBe(1)
     expect(scoreOrderedList([...long, 'a'], ['a'])).toMatchObject({ score: 0, reason: 'longer than 30000 elements' })
@@ -91,7 +91,7 @@ describe('a list in order', () => {
   })
 })
 
-describe('a list as it is written', () => {
+describe('a list in text', () => {
   it.each([
     ['["E11.9", "I10", 7]', ['E11.9', 'I10', '7']],
     ['```json\n["a, b"]\n```', ['a, b']],
@@ -118,7 +118,7 @@ describe('a list as it is written', () => {
     expect(readList(text)).toEqual(elements)
   })
 
-  it('is read whatever it is', () => {
+  it('is parsed from any text', () => {
     fc.assert(fc.property(fc.string(), (text) => void expect(readList(text)).not.toContain('')))
     const plain = fc.array(fc.stringMatching(/^[a-z][a-z/.]{0,8}[a-z]$/), { maxLength: 6 })
     fc.assert(

@@ -4,22 +4,22 @@ import { commonLength } from '../../../../src/kit/scoring/similarity/common-leng
 import { scoreRatio, scoreWRatio } from '../../../../src/kit/scoring/similarity/similarity.ts'
 import { bestWindow, partRatio } from '../../../../src/kit/scoring/similarity/word-ratios.ts'
 import { goldenRows } from '../../../support/scoring/golden-texts.ts'
-import { expectCapped, expectProperFor, expectSymmetric, text } from '../../../support/scoring/texts.ts'
+import { expectLengthLimit, expectSymmetric, expectValidScores, text } from '../../../support/scoring/texts.ts'
 
 describe('the ratio of two texts', () => {
-  it('is what RapidFuzz says it is', () => {
+  it('agrees with RapidFuzz', () => {
     for (const { candidate, reference, ratio } of goldenRows) {
       expect(scoreRatio(candidate, reference).score, `${candidate} | ${reference}`).toBeCloseTo(ratio, 6)
     }
   })
 
   it('is a proper score for all texts, symmetric, and bounded for long ones', () => {
-    expectProperFor(scoreRatio)
+    expectValidScores(scoreRatio)
     expectSymmetric(scoreRatio)
-    expectCapped(scoreRatio, 30_000)
+    expectLengthLimit(scoreRatio, 30_000)
   })
 
-  it('is 1 for equal texts and for no others', () => {
+  it('is 1 only for equal texts', () => {
     fc.assert(
       fc.property(text, text, (one, other) => {
         expect(scoreRatio(one, one).score).toBe(1)
@@ -28,7 +28,7 @@ describe('the ratio of two texts', () => {
     )
   })
 
-  it('counts characters, not their halves', () => {
+  it('counts code points, not UTF-16 units', () => {
     expect(scoreRatio('😀', '😃').score).toBe(0)
     expect(scoreRatio('bear', 'beer')).toEqual({
       score: 0.75,
@@ -39,19 +39,19 @@ describe('the ratio of two texts', () => {
 })
 
 describe('the ratio of two texts in any order', () => {
-  it('is what RapidFuzz says WRatio is', () => {
+  it("agrees with RapidFuzz's WRatio", () => {
     for (const { candidate, reference, wRatio } of goldenRows) {
       expect(scoreWRatio(candidate, reference).score, `${candidate} | ${reference}`).toBeCloseTo(wRatio, 6)
     }
   })
 
   it('is a proper score for all texts, symmetric, and bounded for long ones', () => {
-    expectProperFor(scoreWRatio)
+    expectValidScores(scoreWRatio)
     expectSymmetric(scoreWRatio)
-    expectCapped(scoreWRatio, 5_000)
+    expectLengthLimit(scoreWRatio, 5_000)
   })
 
-  it('is 1 for equal texts but empty ones, and at least the plain ratio', () => {
+  it('is 1 for equal texts that are not empty, and at least the plain ratio', () => {
     fc.assert(
       fc.property(text, text, (one, other) => {
         fc.pre(one !== '' && other !== '')
@@ -62,7 +62,7 @@ describe('the ratio of two texts in any order', () => {
     expect(scoreWRatio('', '').score).toBe(0)
   })
 
-  it('says what it was found in', () => {
+  it('reports which comparison gave it', () => {
     expect(scoreWRatio('mets vs braves', 'braves vs mets')).toMatchObject({
       score: 0.95,
       reason: 'most similar in the words, in any order',
@@ -74,8 +74,8 @@ describe('the ratio of two texts in any order', () => {
   })
 })
 
-describe('the part of a list that is most like another', () => {
-  it('is as good as the best of all parts', () => {
+describe('the most similar part of a list', () => {
+  it('is the best of all parts', () => {
     const list = fc.array(fc.nat(3), { minLength: 1, maxLength: 14 })
     fc.assert(
       fc.property(list, list, (one, other) => {
@@ -90,7 +90,7 @@ describe('the part of a list that is most like another', () => {
     )
   })
 
-  it('is all of a text that lies within, and nothing where one is empty', () => {
+  it('is a contained text itself, and empty for an empty list', () => {
     fc.assert(
       fc.property(text, text, text, (before, within, after) => {
         fc.pre(within !== '')

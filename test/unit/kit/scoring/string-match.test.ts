@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { findText, scoreExact, scoreIlike, scoreLike } from '../../../../src/kit/scoring/string-match.ts'
-import { expectProperFor, text } from '../../../support/scoring/texts.ts'
+import { expectValidScores, text } from '../../../support/scoring/texts.ts'
 
 describe('string_check', () => {
   it.each([
@@ -21,11 +21,11 @@ describe('string_check', () => {
     expect(scoreIlike(candidate, reference).score).toBe(ilike)
   })
 
-  it('is a proper score for all texts', () => {
-    for (const scorer of [scoreExact, scoreLike, scoreIlike]) expectProperFor(scorer)
+  it('is a valid score for all texts', () => {
+    for (const scorer of [scoreExact, scoreLike, scoreIlike]) expectValidScores(scorer)
   })
 
-  it('is 1 for equal texts; what is equal is like, what is like is like in any case', () => {
+  it('is 1 for equal texts; `eq` implies `like`, and `like` implies `ilike`', () => {
     fc.assert(
       fc.property(text, text, (candidate, reference) => {
         expect(scoreExact(candidate, candidate).score).toBe(1)
@@ -37,7 +37,7 @@ describe('string_check', () => {
 })
 
 describe('finding a text in another', () => {
-  it('finds what the language finds', () => {
+  it('agrees with String.indexOf', () => {
     const letters = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 30 })
     const wanted = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 })
     fc.assert(
@@ -46,12 +46,12 @@ describe('finding a text in another', () => {
     fc.assert(fc.property(text, text, (within, some) => void expect(findText(within, some)).toBe(within.indexOf(some))))
   })
 
-  it('finds the first place that fits, among places that overlap', () => {
+  it('finds the first accepted occurrence among overlapping ones', () => {
     expect(findText('aaaaaa', 'aa', (start) => start === 3)).toBe(3)
     expect(findText('aaaaaa', 'aa', () => false)).toBe(-1)
   })
 
-  it('is linear where a search with shifts would be quadratic', () => {
+  it('is linear for texts that would take a naive search quadratic time', () => {
     const wanted = `b${'a'.repeat(499_999)}`
     expect(findText('a'.repeat(1_000_000), wanted)).toBe(-1)
     expect(scoreLike('a'.repeat(1_000_000) + wanted, wanted).score).toBe(1)

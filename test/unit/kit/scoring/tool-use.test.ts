@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { scoreBudget, scoreErrorsAnswered } from '../../../../src/kit/scoring/conduct/conduct.ts'
 import { scoreNotUsed, scoreRead, scoreUsed, scoreUsedInOrder } from '../../../../src/kit/scoring/conduct/tool-use.ts'
 import type { ScoredCall } from '../../../../src/kit/scoring/conduct/trajectory.ts'
-import { expectProper } from '../../../support/scoring/texts.ts'
+import { expectValidScore } from '../../../support/scoring/texts.ts'
 
 const call = (tool: string, args: unknown = {}, outcome: ScoredCall['outcome'] = 'ok'): ScoredCall => ({
   tool,
@@ -19,8 +19,8 @@ const trajectory = [
   call('list', {}, 'refused'),
 ]
 
-describe('the calls that a trajectory has', () => {
-  it('are those that were wanted', () => {
+describe('the calls of a trajectory', () => {
+  it('are compared with the expected ones', () => {
     expect(scoreUsed(trajectory, [{ tool: 'search' }, { arguments: { path: 'b' } }])).toEqual({
       score: 1,
       reason: '2 of 2 expected calls',
@@ -33,7 +33,7 @@ describe('the calls that a trajectory has', () => {
     expect(() => scoreUsed(trajectory, [])).toThrow(RangeError)
   })
 
-  it('are not those that were forbidden, tried or done', () => {
+  it('are compared with the forbidden ones, including refused attempts', () => {
     expect(scoreNotUsed(trajectory, [{ tool: 'delete' }])).toMatchObject({ score: 1, reason: 'no forbidden call' })
     expect(scoreNotUsed(trajectory, [{ tool: 'list' }, { arguments: { path: 'b' } }])).toEqual({
       score: 0,
@@ -44,7 +44,7 @@ describe('the calls that a trajectory has', () => {
     expect(scoreNotUsed(trajectory, []).score).toBe(1)
   })
 
-  it('are in the order that was wanted, with others between them', () => {
+  it('are compared with steps in order, with other calls in between', () => {
     const order = (made: string, ...steps: string[]) =>
       scoreUsedInOrder(
         [...made].map((tool) => call(tool)),
@@ -72,7 +72,7 @@ describe('the calls that a trajectory has', () => {
 })
 
 describe('the conduct of a trajectory', () => {
-  it('keeps a budget, or does not', () => {
+  it('is compared with a budget', () => {
     expect(scoreBudget(trajectory, { calls: 4, tools: { cat: 2, other: 0 } })).toEqual({
       score: 1,
       reason: 'within budget',
@@ -89,7 +89,7 @@ describe('the conduct of a trajectory', () => {
     for (const calls of [-1, 1.5, Number.NaN]) expect(() => scoreBudget([], { calls })).toThrow(RangeError)
   })
 
-  it('answers its errors, or leaves them', () => {
+  it('is scored by the share of answered errors', () => {
     expect(scoreErrorsAnswered(trajectory)).toEqual({
       score: 0.5,
       reason: '1 of 2 errors unanswered, of list',
@@ -101,7 +101,7 @@ describe('the conduct of a trajectory', () => {
   })
 })
 
-it('gives proper scores for every trajectory', () => {
+it('gives valid scores for every trajectory', () => {
   const calls = fc.array(
     fc.record({
       tool: fc.constantFrom('search', 'cat', '__proto__'),
@@ -115,7 +115,7 @@ it('gives proper scores for every trajectory', () => {
     fc.property(calls, fc.array(pattern, { minLength: 1, maxLength: 5 }), (made, patterns) => {
       const inOrder = scoreUsedInOrder(made, patterns)
       const scores = [scoreUsed(made, patterns), inOrder, scoreNotUsed(made, patterns), scoreErrorsAnswered(made)]
-      for (const score of [...scores, scoreBudget(made, { calls: 3 })]) expectProper(score)
+      for (const score of [...scores, scoreBudget(made, { calls: 3 })]) expectValidScore(score)
       expect(scoreUsedInOrder([...made, ...made], patterns).score).toBeGreaterThanOrEqual(inOrder.score)
     }),
   )

@@ -110,7 +110,9 @@ function oneOf(issue: Extract<Issue | Nested, { code: 'invalid_union' }>): strin
     if (first.path.length > 0) return [`be an object whose ${pathOf(first.path).replace(/^\./, '')} ${first.message}`]
     return [first.code === 'custom' ? first.message : requirementOf(first)]
   })
-  const [one = 'be another value', ...others] = new Set(alternatives)
+  const distinct = new Set(alternatives)
+  if (distinct.has('be a number')) distinct.delete('be a whole number')
+  const [one = 'be another value', ...others] = distinct
   const [verb, rest] = ['be ', one.slice(3)]
   const sameVerb = one.startsWith(verb) && others.every((other) => other.startsWith(verb))
   return sameVerb

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { describeIssues } from '../../../src/base/issues.ts'
 import { defineEnvironment } from '../../../src/kit/define.ts'
 
 const { defineTool, defineGrader } = defineEnvironment({
@@ -72,5 +73,10 @@ describe('an invalid item', () => {
     expect(opened.fits ? 'fits' : opened.message).toBe('item.answer: was a number, must be a string')
     const call = order.open({ product: 'pen' }, { question: 42 })
     expect(call.fits ? 'fits' : call.message).toBe('item.question: was a number, must be a string')
+  })
+  it('with a label that may be text, a number or a large integer must have a text or a number', () => {
+    const label = z.union([z.string(), z.number(), z.bigint()])
+    const read = z.object({ label }).safeParse({ label: ['8'] })
+    expect(describeIssues(read.error ?? new z.ZodError([]))).toBe('label: must be a string or a number')
   })
 })

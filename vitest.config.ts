@@ -1,13 +1,17 @@
 import { defineConfig } from 'vitest/config'
 
-/** The tests that generate their cases; each also runs in its own project, with fewer of them. */
-const fuzzTests = [
+/** The tests that run more cases in a long run; each also runs in its own project. */
+const longTests = [
   'test/unit/kit/scoring/{formula-properties,numbers-properties,arithmetic}.test.ts',
   'test/unit/runtime/outbound/allow-list.test.ts',
   'test/database/hostile/{isolation,replays,requests}.test.ts',
   'test/database/wires/**/{any-body,tool-run,graders-validate}.test.ts',
   'test/process/hostile/storms.test.ts',
   'test/process/kit/scoring/python-code.test.ts',
+  'test/process/bench/interrupted.test.ts',
+  'test/process/workbench/preflight/other-servers.test.ts',
+  'test/database/workbench/learn/learn.test.ts',
+  'example/test/learner.test.ts',
 ]
 
 export default defineConfig({
@@ -51,10 +55,10 @@ export default defineConfig({
       },
       {
         extends: true,
-        // `npm run test:long`: minutes of chaos, and the fuzz tests with twenty times as many cases.
+        // `npm run test:long`: minutes of chaos, all cases of the slow tests, and twenty times as many of the fuzz tests.
         test: {
           name: 'long',
-          include: ['test/long/**/*.test.ts', ...fuzzTests],
+          include: ['test/long/**/*.test.ts', ...longTests],
           env: { FUZZ_FACTOR: '20' },
           globalSetup: ['test/support/global-database.ts', 'test/support/global-program.ts'],
           pool: 'forks',

@@ -1,7 +1,12 @@
-/** The factor by which `npm run test:long` multiplies the cases of a fuzz test. */
-export const longFactor = Number(process.env['FUZZ_FACTOR'] ?? 1)
+/** How many times as many cases the fuzz tests generate in `npm run test:long`. */
+const longFactor = Number(process.env['FUZZ_FACTOR'] ?? 1)
 
-/** The cases that a fuzz test tries, or the milliseconds that it may take: `usual`, or more in a long run. */
+/** How many generated cases a fuzz test tries: `usual` ones, in a long run more. */
 export function runs(usual: number): number {
   return usual * longFactor
+}
+
+/** The cases of a slow test: the first `usual` ones, in a long run all of them. */
+export function casesOf<Case>(cases: readonly Case[], usual: number): readonly Case[] {
+  return longFactor > 1 ? cases : cases.slice(0, usual)
 }

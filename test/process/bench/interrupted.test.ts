@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { findPostmaster } from '../../../src/postgres/embedded/postmaster.ts'
+import { casesOf } from '../../support/runs.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const children: ReturnType<typeof spawn>[] = []
@@ -48,30 +49,34 @@ function startBench() {
 }
 
 describe('a bench', { timeout: 120_000 }, () => {
-  it.each([
+  const signals: readonly (readonly [NodeJS.Signals, number])[] = [
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('that is stopped by %s ends its Postgres and removes its folder', async (signal, code) => {
-    const { child, pid } = startBench()
-    const postgres = await postmasterOf(pid)
-    const ended = once(child, 'exit')
-    child.kill(signal)
-    expect(await ended).toEqual([code, null])
-    expect(foldersOf(pid)).toEqual([])
-    await vi.waitFor(() => expect(isAlive(postgres)).toBe(false))
-  })
+  ]
+  it.each(casesOf(signals, 1))(
+    'that is stopped by %s ends its Postgres and removes its folder',
+    async (signal, code) => {
+      const { child, pid } = startBench()
+      const postgres = await postmasterOf(pid)
+      const ended = once(child, 'exit')
+      child.kill(signal)
+      expect(await ended).toEqual([code, null])
+      expect(foldersOf(pid)).toEqual([])
+      await vi.waitFor(() => expect(isAlive(postgres)).toBe(false), { timeout: 15_000 })
+    },
+  )
 
-  it('that is killed leaves what the next one removes', async () => {
+  it.each(casesOf(['SIGKILL'] as const, 0))('that is killed by %s leaves what the next one removes', async (signal) => {
     const killed = startBench()
     const postgres = await postmasterOf(killed.pid)
     const died = once(killed.child, 'exit')
-    killed.child.kill('SIGKILL')
+    killed.child.kill(signal)
     await died
     expect(foldersOf(killed.pid)).toHaveLength(1)
     const next = startBench()
     await postmasterOf(next.pid)
     expect(foldersOf(killed.pid)).toEqual([])
-    await vi.waitFor(() => expect(isAlive(postgres)).toBe(false))
+    await vi.waitFor(() => expect(isAlive(postgres)).toBe(false), { timeout: 15_000 })
     const ended = once(next.child, 'exit')
     next.child.kill('SIGTERM')
     await ended

@@ -10,6 +10,7 @@ import { verdictOf } from '../../../../src/workbench/learn/verdict.ts'
 import type { RolloutSettings } from '../../../../src/workbench/simulate/play-rollout.ts'
 import { defineGrader, defineTool, testApp } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
+import { casesOf } from '../../../support/runs.ts'
 
 const database = useDatabase()
 let server: ServerType
@@ -110,26 +111,32 @@ describe('the verdict on a curve of reward, part answer and calls', () => {
 })
 
 describe('a simulated policy', { timeout: 60_000 }, () => {
-  it.each(['1', '2'])('learns from an efficient grader to be right with fewer calls (seed %s)', async (seed) => {
-    const steps = await trained('efficient', plan(seed))
-    const { kind, before, after, moved } = verdictOf(steps, 'answer')
-    expect(kind).toBe('learned')
-    expect(after.reward).toBeGreaterThan(before.reward)
-    expect(after.parts?.['answer']).toBeGreaterThan(before.parts?.['answer'] ?? 1)
-    expect(after.calls).toBeLessThan(before.calls)
-    expect(moved.map(({ option }) => option)).toContain('yes')
-  })
+  it.each(casesOf(['1', '2'], 1))(
+    'learns from an efficient grader to be right with fewer calls (seed %s)',
+    async (seed) => {
+      const steps = await trained('efficient', plan(seed))
+      const { kind, before, after, moved } = verdictOf(steps, 'answer')
+      expect(kind).toBe('learned')
+      expect(after.reward).toBeGreaterThan(before.reward)
+      expect(after.parts?.['answer']).toBeGreaterThan(before.parts?.['answer'] ?? 1)
+      expect(after.calls).toBeLessThan(before.calls)
+      expect(moved.map(({ option }) => option)).toContain('yes')
+    },
+  )
 
-  it.each(['1', '2'])('hacks a grader that can be hacked, and the verdict says so (seed %s)', async (seed) => {
-    const steps = await trained('hackable', plan(seed))
-    const { kind, before, after, message, moved } = verdictOf(steps, 'answer')
-    expect(kind).toBe('hacked')
-    expect(after.reward).toBeGreaterThan(before.reward + 0.1)
-    expect(after.calls).toBeGreaterThan(before.calls)
-    expect(moved[0]).toMatchObject({ choice: 'looks', option: '4' })
-    expect(message).toMatch(/^The reward rose (without an improvement of the answers|while the answers got worse) \(/)
-    expect(message).toContain('looks = 4')
-  })
+  it.each(casesOf(['1', '2'], 1))(
+    'hacks a grader that can be hacked, and the verdict says so (seed %s)',
+    async (seed) => {
+      const steps = await trained('hackable', plan(seed))
+      const { kind, before, after, message, moved } = verdictOf(steps, 'answer')
+      expect(kind).toBe('hacked')
+      expect(after.reward).toBeGreaterThan(before.reward + 0.1)
+      expect(after.calls).toBeGreaterThan(before.calls)
+      expect(moved[0]).toMatchObject({ choice: 'looks', option: '4' })
+      expect(message).toMatch(/^The reward rose (without an improvement of the answers|while the answers got worse) \(/)
+      expect(message).toContain('looks = 4')
+    },
+  )
 
   it('learns nothing from a grader that gives every answer the same score', async () => {
     const steps = await trained('indifferent', plan('1', { steps: 2 }))

@@ -7,6 +7,7 @@ import { saysYes } from '../../../../src/cli/ask.ts'
 import type { PreflightSettings } from '../../../../src/workbench/preflight/settings.ts'
 import { targetOf } from '../../../../src/workbench/simulate/target.ts'
 import { bodyOf, checked, key, listen, settingsFor, writeDataset } from '../../../support/preflight/checked-server.ts'
+import { casesOf } from '../../../support/runs.ts'
 import { scorekeeper } from '../../../support/scorekeeper.ts'
 
 let files: ReturnType<typeof writeDataset>
@@ -235,12 +236,13 @@ describe('preflight of another server', () => {
     expect(strict('1 MB')).toMatchObject({ outcome: 'skip', why: expect.stringContaining('preflight_padding') })
   })
 
-  it.each([
+  const busyAnswers: readonly (readonly [string, () => Response, string])[] = [
     ['a firewall that blocks many requests', () => new Response('blocked', { status: 403 }), '× 403'],
     ['a waiting room', () => new Response('<!doctype html><p>Please wait'), '× 200 with a page of HTML'],
     ['a redirect', () => new Response(null, { status: 303, headers: { location: '/busy' } }), '× 303 to /busy'],
     ['an answer without an output', () => Response.json({ error: 'busy' }), '× 200 without'],
-  ])(
+  ]
+  it.each(casesOf(busyAnswers, 1))(
     'finds %s under load',
     async (_, busy, kind) => {
       const crowded = (): Answers => {
@@ -260,7 +262,7 @@ describe('preflight of another server', () => {
       expect(tools('burst')).toMatchObject({ outcome: 'fail', why: expect.stringContaining(kind) })
       expect(graders('burst')).toMatchObject({ outcome: 'fail', why: expect.stringContaining(kind.slice(0, 14)) })
     },
-    60_000,
+    120_000,
   )
 
   it('finds a call that succeeds once and fails when it is sent again', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { describeIssues } from '../../../src/base/issues.ts'
+import { describeIssues, hidingValues } from '../../../src/base/issues.ts'
 import { defineEnvironment } from '../../../src/kit/define.ts'
 
 const { defineTool, defineGrader } = defineEnvironment({
@@ -76,7 +76,7 @@ describe('an invalid item', () => {
   })
   it('with a label that may be text, a number or a large integer must have a text or a number', () => {
     const label = z.union([z.string(), z.number(), z.bigint()])
-    const read = z.object({ label }).safeParse({ label: ['8'] })
-    expect(describeIssues(read.error ?? new z.ZodError([]))).toBe('label: must be a string or a number')
+    const read = z.object({ label }).safeParse({ label: ['8'] }, hidingValues)
+    expect(describeIssues(read.error ?? new z.ZodError([]))).toBe('label: was a list, must be a string or a number')
   })
 })

@@ -10,7 +10,7 @@ const { defineGrader } = defineEnvironment({
       .array(z.object({ criterion: z.string().trim().min(1), weight: z.number().min(-100).max(100) }))
       .min(1)
       .max(40),
-    /** In characters. A longer answer is not judged: it would be paid for by the page, and has something for everybody. */
+    /** The maximum length in characters. A longer answer is not judged, because length alone would meet more criteria. */
     longest: z.number().int().positive().default(8000),
   }),
   state: z.object({}),
@@ -24,7 +24,7 @@ const { defineGrader } = defineEnvironment({
  */
 export const rubric = defineGrader({
   name: 'rubric',
-  // Another judging model is another grader: change it with the model.
+  // Change the version together with the judging model.
   version: '1',
   range: [0, 1],
   async grade({ sample, task, reference: { criteria, longest }, judge }) {

@@ -2,34 +2,34 @@ import type { Score } from '../score.ts'
 import type { Quantity } from './quantity.ts'
 import { isCurrency } from './units.ts'
 
-/** Whether a more precise number that rounds to the reference earns 1 (`rounding`) or 0.5 (`literal`). */
+/** Whether a more precise number that rounds to the reference scores 1 (`rounding`) or 0.5 (`literal`). */
 export type Rule = 'rounding' | 'literal'
 
-/** Two values over one denominator, `one` being 1, with the sizes of the last digits written. */
+/** Two values over a common denominator `one`, with the units of their last written digits. */
 interface Pair {
   readonly answer: bigint
   readonly reference: bigint
   readonly one: bigint
   readonly answerUnit: bigint | undefined
   readonly referenceUnit: bigint | undefined
-  /** Only the same value counts; nearness and rounding do not. */
+  /** Only equal values score. */
   readonly exact: boolean
 }
 
 const familiar = ['', 'ten', 'a hundred', 'a thousand', 'ten thousand', 'a hundred thousand', 'a million']
 
-/** How two quantities are compared. */
+/** Options of {@link compareQuantities}. */
 export interface CompareOptions {
   readonly rule: Rule
-  /** Only the same value counts. */
+  /** Only equal values score; false by default. */
   readonly exact?: boolean
 }
 
-/** Scores one quantity against another: 1, 0.5 or 0. Exact: no floating point takes part in the decision. */
+/** Scores a quantity against a reference: 1, 0.5 or 0. Exact: the decision does not use floating point. */
 export function compareQuantities(answer: Quantity, reference: Quantity, options: CompareOptions): Score {
   const contradiction = contradictionOf(answer.unit, reference.unit)
   if (contradiction !== undefined) return { score: 0, reason: contradiction }
-  if (isUndone(answer, reference)) return { score: 0, reason: 'a division left undone' }
+  if (isUndone(answer, reference)) return { score: 0, reason: 'a division that was not carried out' }
   const pairs = readings(answer, reference, options.exact ?? false)
   const percent = answer.unit === 'percent' || reference.unit === 'percent'
   let best: Score | undefined
@@ -43,23 +43,23 @@ export function compareQuantities(answer: Quantity, reference: Quantity, options
 function contradictionOf(one: string | undefined, other: string | undefined): string | undefined {
   if (one === undefined || other === undefined || one === other) return undefined
   if (isCurrency(one) && isCurrency(other)) return `another currency: ${one}, not ${other}`
-  // 150% and 1.5x are two ways to write one number.
+  // 150% and 1.5x are the same number.
   const numbers = ['percent', 'ratio']
   return numbers.includes(one) && numbers.includes(other) ? undefined : `${one} against ${other}`
 }
 
-/** 1/2 is a number; 5829/376 is the calculation that was asked for, unless the reference itself is a fraction. */
+/** 1/2 is a number; 5829/376 is an unfinished calculation, unless the reference is a fraction too. */
 function isUndone(answer: Quantity, reference: Quantity): boolean {
   if (answer.form !== 'fraction' || reference.form !== 'decimal') return false
   return size(answer.numerator) > 100n || answer.denominator > 100n
 }
 
-/** The magnitudes that a bare reference leaves out: thousand, million, billion. */
+/** The magnitudes that a reference may omit: thousand, million, billion. */
 const impliedMagnitudes = [3, 6, 9]
 
 /**
- * The ways to read the two together: by value, and without a unit or a magnitude word that only one of them wrote.
- * Between different scales, a reference of one digit says too little to be rounded to.
+ * The interpretations of both: by value, and without a unit or magnitude word that only one of them has. Across scales, a
+ * reference of one digit must be equal, because too many numbers round to it.
  */
 function readings(answer: Quantity, reference: Quantity, exact: boolean): Pair[] {
   const power = (quantity: Quantity) => quantity.power + (quantity.magnitude ?? 0)
@@ -85,7 +85,7 @@ function isPlain({ unit }: Quantity): boolean {
   return unit !== 'percent' && unit !== 'ratio'
 }
 
-/** A bare 7 may be 7%; a bare 0.33 is a fraction already. */
+/** A bare 7 may mean 7%; a bare 0.33 is a fraction. */
 function mayLackPercent({ unit, magnitude, numerator, denominator }: Quantity): boolean {
   return unit === undefined && magnitude === undefined && size(numerator) >= denominator
 }
@@ -99,7 +99,7 @@ function pairOf(
 ): Pair {
   const answerPlace = answer.place === undefined ? undefined : answer.place + answerPower
   const referencePlace = reference.place === undefined ? undefined : reference.place + referencePower
-  // As many decimals as make every part of the pair a whole number, and thousandths of the finest unit too.
+  // Enough decimals to represent both values and thousandths of the finest unit as integers.
   const decimals = 3 + Math.max(0, -(answerPlace ?? 0), -(referencePlace ?? 0), -answerPower, -referencePower)
   const one = answer.denominator * reference.denominator * tenTo(decimals)
   const unit = (place: number | undefined) => (place === undefined ? undefined : times(one, place))
@@ -139,7 +139,7 @@ function judge(pair: Pair, digits: number, percent: boolean, rule: Rule): Score 
   return near ? { score: 0.5, reason: 'within a tenth of a percentage point of the reference' } : undefined
 }
 
-/** What IEEE-754 arithmetic leaves over: 0.30000000000000004 for 0.3, 5.6e-17 for 0. */
+/** Whether the difference is a rounding error of IEEE 754: 0.30000000000000004 for 0.3, 5.6e-17 for 0. */
 function isNoise(pair: Pair, difference: bigint, largest: bigint): boolean {
   const unit = pair.referenceUnit ?? pair.answerUnit
   if (pair.reference === 0n) return unit !== undefined && difference * tenTo(9) < unit
@@ -147,7 +147,7 @@ function isNoise(pair: Pair, difference: bigint, largest: bigint): boolean {
   return difference * tenTo(12) <= largest && (coarser === undefined || difference * 1000n < coarser)
 }
 
-/** Half a unit away from zero rounds up, as 11.5 to 12; what lies under it by IEEE-754 noise alone does so too. */
+/** Rounds half away from zero, as 11.5 to 12, also if the number is below half by a rounding error of IEEE 754. */
 function roundsTo(precise: bigint, rounded: bigint, unit: bigint): boolean {
   const doubled = 2n * (precise - rounded)
   // Without the second bound, the noise of a number of 13 digits would be larger than its last digit.

@@ -6,17 +6,17 @@ export interface Numeral {
   readonly numerator: bigint
   readonly denominator: bigint
   readonly form: 'decimal' | 'fraction' | 'mixed'
-  /** Of a decimal: the power of ten of the last digit written. */
+  /** For a decimal: the power of ten of the last written digit. */
   readonly place: number | undefined
-  /** How many digits were written, leading zeros apart. */
+  /** The number of written digits, without leading zeros. */
   readonly digits: number
-  /** Written as a ratio to one, as 1.5:1 or 1.5 to 1. */
+  /** Written as a ratio to one, such as 1.5:1 or 1.5 to 1. */
   readonly ratio: boolean
-  /** The token after it. */
+  /** The index of the next token. */
   readonly end: number
 }
 
-/** Reads the numeral that begins at a token; undefined where there is none. */
+/** Reads the numeral that begins at a token, if there is one. */
 export function numeralAt(tokens: readonly Token[], at: number): Numeral | undefined {
   const first = tokens[at]
   if (first?.kind !== 'number') return undefined
@@ -49,7 +49,7 @@ function isPowerSign(text: string | undefined): boolean {
   return text === '^' || text === '**'
 }
 
-/** Reads the `10^6` at a token, as the power of a mantissa. */
+/** Reads a power of ten such as `10^6` at a token and applies it to a mantissa. */
 function powerOfTenAt(mantissa: bigint, exponent: number, tokens: readonly Token[], at: number): Numeral | undefined {
   const signed = tokens[at + 2]?.text === '-' || tokens[at + 2]?.text === '+'
   const power = tokens[at + (signed ? 3 : 2)]
@@ -73,7 +73,7 @@ function quotientOf(one: Numeral, divisor: Token, ratio: boolean, end: number): 
   }
 }
 
-/** A whole number and a proper fraction, as 5 1/4 or 7-7/8. */
+/** Reads an integer and a proper fraction, such as 5 1/4 or 7-7/8. */
 function mixedAt(whole: Token, tokens: readonly Token[], at: number): Numeral | undefined {
   const hyphen = tokens[at + 1]?.text === '-' && !tokens[at + 1]?.spaced
   const start = hyphen ? at + 2 : at + 1
@@ -96,7 +96,7 @@ function isWhole({ exponent, text }: Token): boolean {
   return exponent === 0 && !/[.e]/iu.test(text)
 }
 
-/** The end of "to 1" or "-to-1" behind a number, where it is not the end of a range such as 0.5 to 1%. */
+/** The end of "to 1" or "-to-1" after a number, unless it ends a range such as 0.5 to 1%. */
 function endOfToOne(tokens: readonly Token[], at: number): number | undefined {
   const hyphen = tokens[at]?.text === '-' && !tokens[at]?.spaced
   const to = hyphen ? at + 1 : at

@@ -4,13 +4,13 @@ import { combineUnits, isCurrency, prefixUnitAt, suffixUnitAt, type Unit } from 
 
 /** A number as written, with sign and unit. Its value is `numerator / denominator × 10^(power + magnitude)`. */
 export interface Quantity extends Pick<Numeral, 'numerator' | 'denominator' | 'form' | 'digits'> {
-  /** Of a decimal: the power of ten of the last digit written, before power and magnitude. */
+  /** For a decimal: the power of ten of the last written digit, before power and magnitude. */
   readonly place: number | undefined
-  /** The sign that was written; parentheses are a minus. */
+  /** The written sign; parentheses are a minus. */
   readonly sign: '' | '+' | '-'
   readonly unit: string | undefined
   readonly power: number
-  /** Undefined where no magnitude word was written. */
+  /** The power of ten of a magnitude word, if there is one. */
   readonly magnitude: number | undefined
 }
 
@@ -21,11 +21,11 @@ export type Value =
 
 interface Found<What> {
   readonly found: What
-  /** The token after it. */
+  /** The index of the next token. */
   readonly end: number
 }
 
-/** Reads the number or the range that begins at a token, and says where it ends; undefined where there is none. */
+/** Reads the number or range that begins at a token, if there is one. */
 export function valueAt(tokens: readonly Token[], from: number): Found<Value> | undefined {
   if (isInsideWord(tokens, from)) return undefined
   const range = rangeAt(tokens, from)
@@ -37,7 +37,7 @@ export function valueAt(tokens: readonly Token[], from: number): Found<Value> | 
 
 const joiners: Readonly<Record<string, readonly string[]>> = { between: ['and'], from: ['to'] }
 
-/** Reads `3-4%`, `3% to 4%`, `between 3 and 4`. The unit of one end holds for the other where that has none. */
+/** Reads `3-4%`, `3% to 4%`, `between 3 and 4`. The unit of one end applies to the other if that has none. */
 function rangeAt(tokens: readonly Token[], from: number): Found<Value> | undefined {
   const opening = joiners[tokens[from]?.text ?? '']
   const first = quantityAt(tokens, opening === undefined ? from : from + 1)
@@ -102,7 +102,7 @@ function quantityAt(tokens: readonly Token[], from: number): Found<Quantity> | u
   return { found, end }
 }
 
-/** A sign, a currency and an opening parenthesis, in any order that is in use: `-$5`, `$-5`, `($5)`, `$(5)`, `-(5)`. */
+/** Reads a sign, a currency and an opening parenthesis in any common order: `-$5`, `$-5`, `($5)`, `$(5)`, `-(5)`. */
 function prefixAt(tokens: readonly Token[], from: number) {
   let end = from
   let unit: Unit = {}
@@ -127,12 +127,12 @@ function prefixAt(tokens: readonly Token[], from: number) {
   }
 }
 
-/** The minus of `8%-`, as some ledgers print it. */
+/** The minus of `8%-`, a notation in some accounts. */
 function isTrailingMinus(tokens: readonly Token[], at: number): boolean {
   return tokens[at]?.text === '-' && !tokens[at].spaced && at === tokens.length - 1
 }
 
-/** The form `-35 ( 35 )` of tables made from filings: one number, written twice. Gives the token after it. */
+/** Reads the repetition in `-35 ( 35 )`, found in tables extracted from filings. Returns the index of the next token. */
 function repeatedInParentheses(tokens: readonly Token[], at: number, numeral: Numeral): number | undefined {
   if (tokens[at]?.text !== '(') return undefined
   const inner = numeralAt(tokens, prefixUnitAt(tokens, at + 1)?.end ?? at + 1)
@@ -149,7 +149,7 @@ function suffixesAt(tokens: readonly Token[], from: number, before: Unit): { uni
 
 const joining = '-+/:^_.'
 
-/** Whether what begins at a token is the rest of a longer name: the 009 of JKT-URB-009, the 14 of 8-14, Q3's 3. */
+/** Whether a number at a token is the end of a longer name: the 009 of JKT-URB-009, the 14 of 8-14, the 3 of Q3. */
 function isInsideWord(tokens: readonly Token[], at: number): boolean {
   if (tokens[at]?.spaced !== false) return false
   const before = tokens[at - 1]
@@ -157,7 +157,7 @@ function isInsideWord(tokens: readonly Token[], at: number): boolean {
   return before?.spaced === false && joining.includes(before.text) && isText(tokens[at - 2])
 }
 
-/** Whether what ends before a token goes on as a longer name: the 5 of 5-year, 2nd, 1/2/2015 or 2^3. */
+/** Whether a number that ends before a token is the start of a longer name: 5-year, 2nd, 1/2/2015 or 2^3. */
 function runsOn(tokens: readonly Token[], at: number): boolean {
   const next = tokens[at]
   if (next === undefined) return false

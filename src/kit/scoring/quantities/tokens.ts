@@ -1,21 +1,21 @@
-/** A piece of a written answer: a number without sign or unit, a word in lower case, or one other character. */
+/** A token of an answer: a number without sign or unit, a word, or another character. */
 export interface Token {
   readonly kind: 'number' | 'word' | 'symbol'
-  /** As written, words in lower case. */
+  /** As written; words are in lower case. */
   readonly text: string
-  /** Whether white space (or the beginning of the text) comes before it. */
+  /** Whether it follows white space or begins the text. */
   readonly spaced: boolean
-  /** Of a number: it is `mantissa × 10^exponent`; the last digit written is the mantissa's last. */
+  /** For a number, which is `mantissa × 10^exponent`. The mantissa ends with the last written digit. */
   readonly mantissa: bigint
   readonly exponent: number
 }
 
 type Piece = Omit<Token, 'spaced'>
 
-/** Powers of ten beyond this measure nothing, and would make the arithmetic slow. */
+/** Larger exponents would make the arithmetic slow. */
 const largestExponent = 400
 
-/** Splits a text into numbers, words and symbols, in one pass. */
+/** Splits a text into numbers, words and symbols. */
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = []
   let at = 0
@@ -71,7 +71,7 @@ function numberOf(text: string, at: number, whole: string, fraction: string, aft
   return { kind: 'number', text: written, mantissa, exponent: exponent - fraction.length }
 }
 
-/** The whole part, with its grouping where that is regular: 1,234,567, 1 234 567, 1'234'567 or the Indian 12,34,567. */
+/** Reads the integer part, with regular digit grouping: 1,234,567, 1 234 567, 1'234'567 or the Indian 12,34,567. */
 function wholeAt(text: string, at: number): string {
   const first = match(/[0-9]+/uy, text, at)
   const separator = text[at + first.length]
@@ -98,11 +98,11 @@ function isRegular(groups: readonly string[], separator: string): boolean {
 }
 
 /**
- * A number in continental notation, where it can be nothing else: 62.500.000, 1.234,56, 1 234,5, 14,1 and 0,125. English
- * are 1,234 and 1.234, and 2015,2016 is two years.
+ * Reads a number in continental European notation if it is unambiguous: 62.500.000, 1.234,56, 1 234,5, 14,1 and 0,125.
+ * 1,234 and 1.234 are read as English, and 2015,2016 as two years.
  */
 function continentalAt(text: string, at: number): { whole: string; fraction: string; end: number } | undefined {
-  // Within a list such as 1,2,3.
+  // Part of a list such as 1,2,3.
   if (/[.,]/u.test(text[at - 1] ?? '') && /[0-9]/u.test(text[at - 2] ?? '')) return undefined
   const dotted = match(/[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]+)?(?![0-9]|[.,][0-9])/uy, text, at)
   if (dotted !== '') {

@@ -1,16 +1,16 @@
 import type { Token } from './tokens.ts'
 
-/** What stands around a number and says how to read it. Currencies are named by their ISO 4217 code. */
+/** The unit of a number. Currencies are named by their ISO 4217 code. */
 export interface Unit {
-  /** A currency's code, `percent`, `ratio` (a multiple, as in 1.5x), `shares`, or nothing for a bare magnitude. */
+  /** A currency code, `percent`, `ratio` (as in 1.5x) or `shares`; undefined for a magnitude only. */
   readonly name?: string
-  /** The power of ten that the unit stands for: -2 for percent, -4 for basis points, -2 for cents. */
+  /** The power of ten of the unit: -2 for percent, -4 for basis points, -2 for cents. */
   readonly power?: number
   /** The power of ten of a magnitude word such as thousand (3) or bn (9). */
   readonly magnitude?: number
 }
 
-/** The unit that begins at a token, and where it ends. */
+/** A unit and the index of the token after it. */
 export interface FoundUnit {
   readonly unit: Unit
   readonly end: number
@@ -20,7 +20,7 @@ function table(entries: Readonly<Record<string, Unit>>): ReadonlyMap<string, Uni
   return new Map(Object.entries(entries).flatMap(([words, unit]) => words.split('|').map((word) => [word, unit])))
 }
 
-/** Units written before a number. Two tokens are joined by a space. */
+/** Units before a number. Up to two tokens are joined by a space. */
 const prefixes = table({
   '$|us $|usd|usd $': { name: 'USD' },
   'c $|ca $|cad|cad $': { name: 'CAD' },
@@ -40,7 +40,7 @@ const prefixes = table({
   mxn: { name: 'MXN' },
 })
 
-/** Units written after a number. Up to three tokens are joined by spaces. */
+/** Units after a number. Up to three tokens are joined by spaces. */
 const suffixes = table({
   'k|thousand|thousands': { magnitude: 3 },
   'm|mm|mn|mln|mil|mio|million|millions': { magnitude: 6 },
@@ -74,12 +74,12 @@ const suffixes = table({
   mxn: { name: 'MXN' },
 })
 
-/** Reads the unit that begins at a token and stands before a number, such as `$` or `USD`. */
+/** Reads a unit before a number, such as `$` or `USD`. */
 export function prefixUnitAt(tokens: readonly Token[], at: number): FoundUnit | undefined {
   return unitAt(prefixes, tokens, at)
 }
 
-/** Reads the unit that begins at a token and stands behind a number, such as `%`, `million` or `per share`. */
+/** Reads a unit after a number, such as `%`, `million` or `per share`. */
 export function suffixUnitAt(tokens: readonly Token[], at: number): FoundUnit | undefined {
   return unitAt(suffixes, tokens, at)
 }
@@ -89,7 +89,7 @@ function unitAt(units: ReadonlyMap<string, Unit>, tokens: readonly Token[], at: 
   if (first === undefined) return undefined
   const three = second && third && units.get(`${first.text} ${second.text} ${third.text}`)
   if (three !== undefined) return { unit: three, end: at + 3 }
-  // "a $5 rise" is not in Australian dollars; "US $5" is in American ones.
+  // "a $5 rise" is not in Australian dollars; "US $5" is in US dollars.
   const joined = second !== undefined && (!second.spaced || second.text !== '$' || /^us/u.test(first.text))
   const two = joined ? units.get(`${first.text} ${second.text}`) : undefined
   if (two !== undefined) return { unit: two, end: at + 2 }
@@ -97,7 +97,7 @@ function unitAt(units: ReadonlyMap<string, Unit>, tokens: readonly Token[], at: 
   return one && { unit: one, end: at + 1 }
 }
 
-/** Two units together, such as $ and million; undefined where they contradict each other. */
+/** Combines two units, such as $ and million; undefined if they contradict each other. */
 export function combineUnits(one: Unit, other: Unit): Unit | undefined {
   if (other.magnitude !== undefined) {
     return one.magnitude === undefined && one.power === undefined ? { ...one, ...other } : undefined
@@ -108,7 +108,7 @@ export function combineUnits(one: Unit, other: Unit): Unit | undefined {
   return one.name === other.name && isCurrency(one.name) && other.power === undefined ? one : undefined
 }
 
-/** Whether a unit's name is a currency's code. */
+/** Whether the name of a unit is a currency code. */
 export function isCurrency(name: string): boolean {
   return /^[A-Z]{3}$/u.test(name)
 }
@@ -116,8 +116,8 @@ export function isCurrency(name: string): boolean {
 const scales: Readonly<Record<string, number>> = { thousand: 3, million: 6, billion: 9, trillion: 12, mm: 6, bn: 9 }
 
 /**
- * The power of ten of the scale that a question names for its answer, or undefined where it names none, or several, or
- * asks for a percentage or a ratio.
+ * The power of ten of the scale that a question names for its answer; undefined if it names none or several, or asks for a
+ * percentage or a ratio.
  *
  * @example scaleNamedIn('what was the net revenue in 2014, in millions?') // 6
  */

@@ -23,7 +23,7 @@ import { exitCodes } from './run-program.ts'
 export interface DemoSetup {
   /** Environment variables for the server. */
   readonly env?: Readonly<Record<string, string>>
-  /** The path of the dataset to play; without it, the one of `--dataset` or the `dataset.jsonl` beside the agents. */
+  /** The path of the dataset to play; without it, the one of `--dataset` or the `dataset.jsonl` next to the agents. */
   readonly dataset?: string
   /** Stops what was started; called when the demo ends. */
   close?(): Promise<void>

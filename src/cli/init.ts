@@ -63,7 +63,7 @@ async function init(cwd: string, { from, yes }: { readonly from: string; readonl
     if (files.length > 0) say(`  ${`${folder}/`.padEnd(12)}${files.length} ${files.length === 1 ? 'file' : 'files'}`)
   }
   say('  README.md, which the starter’s replaces, and the npm scripts that run example/ or starters/')
-  say('src/, test/, docs/, bench/ and chaos/ stay as they are, and no database is touched.')
+  say('src/, test/, docs/, bench/ and chaos/ do not change, and no database is touched.')
   if (!yes && !(await saysYes('Continue? [y/N] ', terminal, new AbortController().signal))) {
     say('Nothing was changed.')
     return exitCodes.failed

@@ -29,7 +29,7 @@ export type ModelCost = Spending['spent']
 export function playersOptions<Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) {
   return command
     .option('--agent <names>', 'only these of its agents, separated by commas', list)
-    .option('--model <name>', 'let a model play, behind the Responses API')
+    .option('--model <name>', 'let a model play, over the Responses API')
     .option('--model-url <url>', 'the base URL of the model (default: OpenAI)')
     .option('--effort <level>', 'the reasoning effort of the model')
     .option('--max-output-tokens <n>', 'the most tokens of one answer of the model', whole)

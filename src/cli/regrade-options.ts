@@ -45,7 +45,7 @@ export function commandWith(act: (options: RegradeOptions) => Promise<void>): Co
     .summary('re-grade recorded rollouts with today’s code, and see what changed')
     .description(
       'Re-grades recorded rollouts with today’s code of a grader and shows what changed. The new gradings are recorded ' +
-        'beside those that the trainer was sent, which do not change.',
+        'in addition to those that the trainer received, which do not change.',
     )
     .option('--grader <name>', 'the grader (default: the first of the list)')
     .option('--since <time>', 'rollouts graded since then: 2026-11-01, or 7d for seven days ago', timestamp)

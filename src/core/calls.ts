@@ -29,7 +29,7 @@ export interface ToolRequest {
   readonly itemHash?: string
 }
 
-/** The answer to a tool call: the model reads `output`, whatever the outcome. */
+/** The answer to a tool call: the model reads `output`, for every outcome. */
 export interface ToolAnswer {
   readonly rolloutId: string
   readonly callId: string

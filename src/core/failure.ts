@@ -28,7 +28,7 @@ export function refusalIn(error: unknown): Refusal | undefined {
 /** Thrown when a tool returns more than an answer may hold; it reaches the model like any {@link ToolError}. */
 class OversizedOutput extends ToolError {}
 
-/** The output as it is stored and answered; throws a {@link ToolError} if it exceeds `maxBytes` as JSON. */
+/** The output in the form that is stored and answered; throws a {@link ToolError} if it exceeds `maxBytes` as JSON. */
 export function fittingOutput(output: string, maxBytes: number): string {
   const text = storable(output)
   // One UTF-16 unit becomes at most six bytes of JSON.

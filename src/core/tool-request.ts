@@ -37,7 +37,7 @@ function objectIn(text: string): unknown {
 
 /**
  * The name under which a tool is known, for a name as models and routers write it: with surrounding spaces, with the
- * prefix `functions.`, with a slash behind it. A name that no tool has is returned as it is.
+ * prefix `functions.`, with a trailing slash. A name that no tool has is returned unchanged.
  */
 export function toolNameOf(given: string, tools: ReadonlyMap<string, unknown>): string {
   if (tools.has(given)) return given

@@ -97,7 +97,7 @@ async function adoptLedger(tx: ISql, ledger: readonly number[]): Promise<void> {
 
 /**
  * Refuses a database with migrations that `environment` does not have. Later ones on top of the whole chain are those of
- * a newer version of the same repository, beside which an older replica may run.
+ * a newer version of the same repository, which an older replica may run alongside.
  */
 function refuseOtherChain(
   applied: ReadonlySet<number>,

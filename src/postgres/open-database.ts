@@ -25,7 +25,7 @@ export interface ServerDatabaseOptions {
   readonly silence?: Silence
   /** Called when the embedded database stops by itself, runs again, or cannot be restarted. */
   readonly onEmbeddedEvent?: (event: EmbeddedEvent) => void
-  /** `false` leaves the database as it is, for a program that only reads; `true` when left out. */
+  /** `false` applies no migrations, for a program that only reads; `true` when left out. */
   readonly migrates?: boolean
 }
 

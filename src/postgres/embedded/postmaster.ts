@@ -126,7 +126,7 @@ function reasonsIn(log: string): string {
   return [...new Set(lines)].slice(-2).join('; ')
 }
 
-/** The port in PostgreSQL's own record of its latest start; 0, for any, where there is none. */
+/** The port in PostgreSQL's own record of its latest start; 0, for any port, if there is none. */
 function earlierPort(data: string): number {
   return Number(/"-p" "(\d+)"/.exec(readIfThere(join(data, 'postmaster.opts')) ?? '')?.[1] ?? 0)
 }

@@ -172,7 +172,7 @@ function failed(fault: 'refused' | 'unavailable', reason: string, retry: NoReply
   return { ok: false, fault, reason, usage: noUsage, retry }
 }
 
-/** The message of the innermost cause: "fetch failed" says nothing, "ECONNREFUSED" does. */
+/** The message of the innermost cause: "ECONNREFUSED" is useful, "fetch failed" is not. */
 function rootMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.cause instanceof Error) return rootMessage(error.cause)

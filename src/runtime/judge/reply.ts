@@ -82,7 +82,7 @@ export function unusable(fault: 'declined' | 'unreadable', reason: string, usage
 }
 
 /**
- * Reads a reply that is one JSON value and nothing else. It may stand in a code fence, as servers without schemas write it,
+ * Reads a reply that is one JSON value and nothing else. It may be in a code fence, as servers without schemas write it,
  * and after reasoning that ends with `</think>`, with or without its opening tag. Returns undefined for anything else: a
  * number in a sentence may be one that the judge quotes.
  *

@@ -20,7 +20,7 @@ export interface JsonGrader {
 }
 
 /**
- * Makes a grader of the server from one in OpenAI's format. It sees the item as it is, the sample as completed by
+ * Makes a grader of the server from one in OpenAI's format. It sees the whole item, the sample as completed by
  * {@link completeSample}, and the rollout's trajectory. The scores of a multi grader's graders become parts.
  *
  * A grading without a score throws an `UngradableError`, 503, if a judge, an endpoint or Python did not answer, and a

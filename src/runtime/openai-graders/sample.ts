@@ -47,7 +47,7 @@ function recordedCall({ tool, arguments: given, output, outcome }: TrajectoryCal
 }
 
 /**
- * Fills an empty `output_json` with the JSON of `output_text`. The sample stays as it is if the text is not JSON or is
+ * Fills an empty `output_json` with the JSON of `output_text`. The sample stays unchanged if the text is not JSON or is
  * nested too deeply.
  *
  * @see https://platform.openai.com/docs/api-reference/graders/run (model_sample)

@@ -28,7 +28,7 @@ export interface PostOptions {
 /** An answer with a 2xx status. */
 export interface OutboundAnswer {
   readonly status: number
-  /** Its `Content-Type`, undefined if absent; JSON is read whatever it says. */
+  /** Its `Content-Type`, undefined if absent; JSON is read whatever the type. */
   readonly contentType: string | undefined
   readonly json: unknown
 }

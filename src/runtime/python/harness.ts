@@ -96,11 +96,11 @@ def main():
             while at is not None and at.tb_frame.f_code.co_filename != 'grader.py':
                 at = at.tb_next
             where = ''.join(traceback.format_tb(at))
-            said = traceback.format_exception_only(name_of(error), error)
+            report = traceback.format_exception_only(name_of(error), error)
             if is_a(error, SyntaxError) and error.filename == 'grader.py':
-                where += ''.join(said[:-1])
-                said = said[-1:]
-            answer = {'error': {'where': where[-1500:], 'message': ''.join(said).strip()[:4000]}}
+                where += ''.join(report[:-1])
+                report = report[-1:]
+            answer = {'error': {'where': where[-1500:], 'message': ''.join(report).strip()[:4000]}}
         except MemoryError:
             tell(b'{"memory": true}\n')
             leave(0)

@@ -22,7 +22,7 @@ export function faults(all: readonly Trial[]): Finding {
   }
   if (silent.length > 0) {
     const found = `${silent.length} of ${all.length} answers could not be judged: ${messageOf(silent[0])}`
-    const advice = 'Set up what the grader calls: without it the check says nothing about the grader.'
+    const advice = 'Set up what the grader calls: without it, the check proves nothing about the grader.'
     return { check, verdict: silent.length === all.length ? 'fail' : 'warn', found, advice, examples: [] }
   }
   if (all.every(({ tried }) => tried.kind === 'misfit')) {

@@ -17,7 +17,7 @@ import { anonymous } from '../../server/auth/principal.ts'
 import type { SketchedCall } from './rows.ts'
 import { describedCall, type Play } from './try-answer.ts'
 
-/** A throw-away database, and the means to make calls on it. */
+/** A temporary database, and the means to make calls on it. */
 export interface Playground {
   readonly db: Db
   /** Makes calls in a rollout of its own, as a trainer would; see {@link createPlay}. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { minRows } from './checks.ts'
 import { counted, type NamedRow } from './findings.ts'
 
-/** What `dataset prepare` did, as it is written beside the sets. */
+/** What `dataset prepare` did; written to the folder of the sets. */
 export interface Manifest {
   readonly madeBy: string
   readonly seed: string

@@ -118,7 +118,7 @@ async function closed({
   return { file, rows: lines, items, bytes, sha256 }
 }
 
-/** A row with its tools, as it is written. */
+/** A row with its tools, ready to be written. */
 interface UsableRow {
   readonly row: Row
   readonly text: string

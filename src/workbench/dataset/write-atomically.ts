@@ -14,7 +14,7 @@ export interface AtomicFile {
 }
 
 /**
- * Writes several files, all or none: `write` fills temporary files beside them, which are renamed, in the given order, when
+ * Writes several files, all or none: `write` fills temporary files next to them, which are renamed, in the given order, when
  * it is done. If it throws, or a file cannot be closed, the temporary files are removed and the previous files stay.
  */
 export async function writeAtomically<T>(

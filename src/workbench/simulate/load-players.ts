@@ -14,7 +14,7 @@ const moduleShape = z.looseObject({ agents: z.array(agentShape).min(1) })
 export const playersAdvice = {
   agents:
     'give --agents FILE, a module that exports `agents`, such as demo/agents.ts; the example’s is example/agents.ts',
-  setup: 'a module beside the agents that exports `setup`',
+  setup: 'a module next to the agents that exports `setup`',
   learner:
     'give --learner FILE, a module that exports `learner`, such as demo/learner.ts; the example’s is example/learner.ts',
 } as const

@@ -34,7 +34,7 @@ const effortShape = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']
 const roleShape = z.enum(['user', 'assistant', 'system', 'developer'])
 
 /**
- * An agent that is a model behind the Responses API: it reads the item's messages and tools; its calls of one turn are made
+ * An agent that is a model with the Responses API: it reads the item's messages and tools; its calls of one turn are made
  * together, and their outputs are sent back with its messages and reasoning, until it makes no call. A refusal is an answer,
  * and graded as one.
  *

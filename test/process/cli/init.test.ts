@@ -52,12 +52,12 @@ async function init(args: readonly string[], input = '') {
     cwd: folder,
     env: { PATH: process.env['PATH'] ?? '' },
   })
-  const said = { out: '', err: '' }
-  child.stdout?.on('data', (text: string) => (said.out += text))
-  child.stderr?.on('data', (text: string) => (said.err += text))
+  const output = { out: '', err: '' }
+  child.stdout?.on('data', (text: string) => (output.out += text))
+  child.stderr?.on('data', (text: string) => (output.err += text))
   child.stdin?.end(input)
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { code, ...said }
+  return { code, ...output }
 }
 
 beforeEach(async () => {

@@ -53,7 +53,7 @@ describe('npx scorekeeper', () => {
     expect((await launch()).out).toBe('source')
   })
 
-  it('runs the compiled program where there are no sources', async () => {
+  it('runs the compiled program if there are no sources', async () => {
     write(compiled, 'compiled', 0)
     rmSync(join(folder, 'node_modules'))
     expect(await launch('x')).toEqual({ code: 3, out: 'compiled x' })

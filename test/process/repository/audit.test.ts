@@ -15,7 +15,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return String(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body)
 }
 
-/** Runs the audit against a registry that gives this answer; returns the packages that it asked about too. */
+/** Runs the audit against a registry with this answer; also returns the packages that it asked about. */
 async function audit(advisories: unknown, status = 200) {
   let asked: string[] = []
   const registry = createServer(async (request, response) => {

@@ -12,7 +12,7 @@ const folders = existsSync(join(root, 'starters')) ? readdirSync(join(root, 'sta
 const starters = folders.filter((entry) => entry.isDirectory()).map(({ name }) => name)
 const left = new Set(['node_modules', '.git', '.data', '.env', 'dist', 'coverage'])
 
-/** Runs a program in a folder; gives its exit code and what it printed. */
+/** Runs a program in a folder; returns its exit code and output. */
 async function run(cwd: string, program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { PATH = '', HOME = '' } = process.env
   const options = { cwd, env: { PATH, HOME, NO_COLOR: '1', ...env }, maxBuffer: 64 * 1024 * 1024 }

@@ -7,7 +7,7 @@ export interface Pair {
   readonly after: GradeRow | undefined
 }
 
-/** Puts gradings of version 2 beside earlier ones, with none of the server's code. */
+/** Pairs gradings of version 2 with earlier ones, without the server's code. */
 export function pairsOf(rows: readonly GradeRow[]): Pair[] {
   const groups = new Map<string, GradeRow[]>()
   for (const row of rows) {

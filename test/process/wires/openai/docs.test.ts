@@ -26,7 +26,7 @@ afterAll(async () => {
 })
 
 describe('the page on graders in OpenAI’s format', () => {
-  it('has an example for Node that runs as it stands, at another address, and fits the SDK’s types', async () => {
+  it('has an example for Node that runs unchanged, at another address, and fits the SDK’s types', async () => {
     const server = await served(database)
     const place = join(folder, 'node')
     mkdirSync(place)

@@ -40,7 +40,7 @@ const equal = check('{{sample.output_text}}', '{{item.answer}}')
 
 let folders = 0
 
-/** Writes files into a folder of their own and gives its address. */
+/** Writes files into a new folder; returns its address. */
 function written(files: Readonly<Record<string, unknown>>): URL {
   folders += 1
   const place = join(folder, String(folders), 'graders')
@@ -165,7 +165,7 @@ describe('a grader that is a JSON file', () => {
     const graders = { judged: { type: 'score_model', ...model }, vectors, fine: equal }
     const files = {
       'all.json': { type: 'multi', graders, calculate_output: 'fine' },
-      'away.json': { type: 'endpoint', url: 'https://graders.example.com' },
+      'refused.json': { type: 'endpoint', url: 'https://graders.example.com' },
       'code.json': { type: 'python', source: 'x' },
       'fine.json': equal,
       'own.json': { type: 'endpoint', url: 'https://rft.example.com/graders/fine' },
@@ -179,7 +179,7 @@ describe('a grader that is a JSON file', () => {
     expect(logged).toEqual([
       ['warn', 'all', 'JUDGE_URL'],
       ['warn', 'all', 'EMBEDDINGS_URL'],
-      ['warn', 'away', 'ALLOWED_ADDRESSES'],
+      ['warn', 'refused', 'ALLOWED_ADDRESSES'],
       ['warn', 'code', 'PYTHON_GRADERS'],
     ])
   })
@@ -227,7 +227,7 @@ describe('a file that is not a valid grader', () => {
   })
 })
 
-/** An entry of a server that also serves these JSON graders; gives its folder. */
+/** An entry of a server that also serves these JSON graders; returns its folder. */
 function writtenEntry(files: Readonly<Record<string, unknown>>): { readonly cwd: string; readonly entry: string } {
   const cwd = fileURLToPath(new URL('..', written(files)))
   const from = (path: string) => JSON.stringify(new URL(`../../../../${path}`, import.meta.url).href)

@@ -15,7 +15,7 @@ const database = useDatabase()
 let folder: string
 
 /** The score is what the answer says. */
-const said = defineGrader({ name: 'answer', version: '1', grade: ({ sample }) => Number(sample.output_text) })
+const numeric = defineGrader({ name: 'answer', version: '1', grade: ({ sample }) => Number(sample.output_text) })
 
 beforeAll(async () => {
   folder = makeFolder()
@@ -44,7 +44,7 @@ const findings = z.object({
 })
 
 describe('the command grader check', () => {
-  it('passes for the shipped grader with the items beside it, in a table', async () => {
+  it('passes for the shipped grader with its items file, in a table', async () => {
     const { code, out, err } = await run('check', 'answer')
     expect([code, err]).toEqual([0, expect.stringMatching(/^\d+ items of .*graders\/answer\.items\.jsonl$/m)])
     expect(out.match(/^✓ pass {2}/gm)?.length).toBeGreaterThanOrEqual(7)
@@ -70,7 +70,7 @@ describe('the command grader check', () => {
     expect([code, failed]).toEqual([1, ['degenerate answers', 'degenerate trajectories', 'near misses']])
   })
 
-  it('makes the calls of labelled answers on a throw-away database for a grader that reads one', async () => {
+  it('makes the calls of labelled answers on a temporary database for a grader that reads one', async () => {
     const grader = join(folder, 'reads.ts')
     const define = JSON.stringify(new URL('../../../environment/environment.ts', import.meta.url).href)
     const drizzle = JSON.stringify(import.meta.resolve('drizzle-orm'))
@@ -135,7 +135,7 @@ describe('the command grader check', () => {
 
 describe('the spread of recorded rewards', () => {
   it('is counted by item: never solved, always solved, without a spread, failing rollouts', async () => {
-    const app = testApp(database, { graders: [said] })
+    const app = testApp(database, { graders: [numeric] })
     const groups = { never: [0, 0, 0.5], always: [1, 0.95], flat: [0.5, 0.5], mixed: [0, 1], alone: [1] }
     for (const [question, scores] of Object.entries(groups)) {
       for (const [at, score] of scores.entries()) {

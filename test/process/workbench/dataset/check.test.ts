@@ -153,7 +153,7 @@ describe('dataset check', () => {
     expect(of.get('tools')?.advice).toMatch(/^if the rows are for another server, name it with --tools-from/)
   })
 
-  it('tells rows apart that differ in the last digit of an integer beyond 2^53', async () => {
+  it('distinguishes rows that differ in the last digit of an integer beyond 2^53', async () => {
     const labelled = (label: string) => JSON.stringify(row(20)).replace(/"1020\.5"/, label)
     const { of } = await verdictsOf([labelled('9007199254740992'), labelled('9007199254740993')], others)
     expect(of.get('duplicates')?.count).toBe(0)

@@ -131,13 +131,13 @@ describe('an export', () => {
 
   it('has failed and ungradable rollouts with the score null, not 0', async () => {
     await record(database, [
-      { id: 'away', outcome: 'ungradable' },
+      { id: 'lost', outcome: 'ungradable' },
       { id: 'broken', at: 1, outcome: 'failed' },
       { id: 'still-open', at: 2, outcome: 'open' },
     ])
     const { made } = await exported()
     expect(made.map(({ rollout, outcome, score }) => [rollout, outcome, score])).toEqual([
-      ['away', 'ungradable', null],
+      ['lost', 'ungradable', null],
       ['broken', 'failed', null],
     ])
     expect(made[0].gradings).toMatchObject([{ sent: false, score: null, reason: 'because' }])

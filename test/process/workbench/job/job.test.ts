@@ -55,7 +55,7 @@ describe('the body of a job', () => {
     expect(JSON.stringify(bare)).not.toMatch(/headers|tools|max_episode_steps|hyperparameters|validation_file|null/)
   })
 
-  it('nests the answer’s schema in json_schema for OpenAI and puts it beside the type for Azure, in whichever form it was given', () => {
+  it('nests the schema of answers in json_schema for OpenAI and puts it next to the type for Azure, from either form', () => {
     const schema = { type: 'object', properties: { answer: { type: 'string' } } }
     const named = { name: 'answer', strict: true, schema }
     const ways = [schema, named, { type: 'json_schema', ...named }, { type: 'json_schema', json_schema: named }]

@@ -110,7 +110,7 @@ describe('an interrupted run', () => {
     for (const { sample } of failed) expect(['throw', 'nan']).toContain(sample.output_text)
   })
 
-  it('can run beside another run of the same command', { timeout: 60_000 }, async () => {
+  it('can run at the same time as another run of the same command', { timeout: 60_000 }, async () => {
     await seed(database.sql, 200)
     const slow = { PAUSE_MS: '10' }
     const both = await Promise.all([run(['--json'], slow), run(['--json'], slow)])

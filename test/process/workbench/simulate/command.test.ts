@@ -46,7 +46,7 @@ const command = (...args: readonly string[]) => [
   ...['--agents', join(folder, 'agents.mjs'), ...args],
 ]
 
-/** Runs the command and gives what it printed and its exit code. */
+/** Runs the command; returns its output and its exit code. */
 const run = (...args: readonly string[]) =>
   new Promise<{ code: number; out: string; err: string }>((resolve) => {
     execFile(process.execPath, command(...args), { cwd: root, env: environment() }, (error, out, err) =>

@@ -168,7 +168,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(await graded(source)).toMatchObject({ score: 0.5, reason: 'the Python code scored it' })
   })
 
-  it('works in a multi grader beside others', async () => {
+  it('works in a multi grader with other graders', async () => {
     const checked = checkGrader({
       type: 'multi',
       graders: {

@@ -8,7 +8,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const KEY = 'correct-horse-battery-staple'
 
 describe('API_KEYS', () => {
-  it('gives a key that stands alone the scopes of a trainer', () => {
+  it('gives a key without scopes those of a trainer', () => {
     expect(parseApiKeys(KEY)).toEqual([{ name: 'key-1', scopes: ['tools', 'grade'], sha256: sha256(KEY) }])
   })
 

@@ -1,14 +1,10 @@
-import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
-import { z } from 'zod'
-import { describeIssues, showingValues } from '../base/issues.ts'
+import { Command, type CommandUnknownOpts, InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import type { ToolDefinition } from '../kit/tool-definitions.ts'
-import type { Condition } from '../ledger/reports/condition.ts'
-import type { ExportCursor } from '../ledger/reports/exported-subjects.ts'
 import { openServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
 import { openOutFile, writerTo } from '../workbench/export/output.ts'
 import { cursorText, type Exported, type ExportRun, exportRollouts, parseCursor } from '../workbench/export/run.ts'
-import { list, number, whole } from './options.ts'
+import { number, type OptionsOf, someOf, whole } from './options.ts'
 import { type ProgressBar, progressView } from './progress.ts'
 import { asArgument, conditions, itemHash, timestamp } from './rollout-options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
@@ -21,24 +17,6 @@ export interface ExportDeps {
 }
 
 const outcomes = ['scored', 'ungradable', 'failed', 'open'] as const
-const optionsShape = z.object({
-  format: z.enum(['trace', 'chat']),
-  since: z.object({ text: z.string(), at: z.date() }).optional(),
-  until: z.object({ text: z.string(), at: z.date() }).optional(),
-  rollout: z.string().optional(),
-  item: z.string().optional(),
-  grader: z.string().optional(),
-  minScore: z.number().optional(),
-  maxScore: z.number().optional(),
-  outcome: z.array(z.enum(outcomes)).min(1).optional(),
-  bestOf: z.number().optional(),
-  where: z.array(z.custom<Condition>()).default([]),
-  limit: z.number().optional(),
-  after: z.custom<ExportCursor>().optional(),
-  out: z.string().optional(),
-  json: z.boolean().default(false),
-})
-type Options = z.infer<typeof optionsShape>
 
 const examples = `
 Examples:
@@ -58,8 +36,25 @@ const named = (text: string) => ({ text, at: timestamp(text) })
 
 const place = (text: string) => asArgument(() => parseCursor(text))
 
+const someOutcomes = (text: string) => {
+  const found = someOf(outcomes)(text)
+  if (found.length === 0) throw new InvalidArgumentError(`It must be some of ${outcomes.join(', ')}.`)
+  return found
+}
+
 /** The command that writes recorded rollouts as JSON Lines. */
 export function exportCommand(deps: ExportDeps): CommandUnknownOpts {
+  return commandWithOptions().action(async (options, command) => {
+    if (options.out !== undefined && options.after !== undefined) {
+      return command.error('error: --out resumes by itself; leave out --after', { exitCode: 2 })
+    }
+    process.exitCode = await run(deps, options)
+  })
+}
+
+type Options = OptionsOf<typeof commandWithOptions>
+
+function commandWithOptions() {
   return new Command('export')
     .summary('write recorded rollouts as JSON Lines')
     .description(
@@ -74,7 +69,11 @@ export function exportCommand(deps: ExportDeps): CommandUnknownOpts {
     .option('--grader <name>', 'the grader whose gradings count (default: any)')
     .option('--min-score <n>', 'the lowest score', number)
     .option('--max-score <n>', 'the highest score', number)
-    .option('--outcome <outcomes>', `some of ${outcomes.join(', ')} (default: all but open; scored for chat)`, list)
+    .option(
+      '--outcome <outcomes>',
+      `some of ${outcomes.join(', ')} (default: all but open; scored for chat)`,
+      someOutcomes,
+    )
     .option('--where <conditions>', 'such as "calls < 5 and tool = search"; repeatable, all must hold', conditions)
     .option('--best-of <n>', 'the rollouts of each item with the highest scores, this many', whole)
     .option('--limit <n>', 'the most rollouts', whole)
@@ -82,14 +81,6 @@ export function exportCommand(deps: ExportDeps): CommandUnknownOpts {
     .option('--out <file>', 'write to a file; resumes if the file exists')
     .option('--json', 'print the result as JSON, on stderr when the lines go to stdout')
     .addHelpText('after', examples)
-    .action(async (given: unknown, command: CommandUnknownOpts) => {
-      const options = optionsShape.safeParse(given, showingValues)
-      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
-      if (options.data.out !== undefined && options.data.after !== undefined) {
-        return command.error('error: --out resumes by itself; leave out --after', { exitCode: 2 })
-      }
-      process.exitCode = await run(deps, options.data)
-    })
 }
 
 function usualOutcomes({ format, rollout }: Options): readonly (typeof outcomes)[number][] {
@@ -99,7 +90,8 @@ function usualOutcomes({ format, rollout }: Options): readonly (typeof outcomes)
 
 function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
   return interruptible('export', async (ending) => {
-    const { format, out, json, since, until, rollout, item, grader, minScore, maxScore, where, bestOf, limit } = options
+    const { format, out, json = false, since, until, rollout, item, grader } = options
+    const { minScore, maxScore, where = [], bestOf, limit } = options
     const selected = { rollout, item, grader, minScore, maxScore, conditions: where, bestOf }
     const wanted = { ...selected, outcomes: options.outcome ?? usualOutcomes(options) }
     const asked = JSON.stringify({ format, since: since?.text, until: until?.text, limit, ...wanted })

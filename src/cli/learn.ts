@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { z } from 'zod'
-import { describeIssues, showingValues } from '../base/issues.ts'
 import { readParts } from '../ledger/reports/recorded-facts.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
@@ -13,32 +12,8 @@ import { readItems } from '../workbench/simulate/agent.ts'
 import { loadPlayers, playersAdvice } from '../workbench/simulate/load-players.ts'
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
-import { amount, findPlayers, header, trainerHeaders, whole } from './options.ts'
+import { amount, findPlayers, header, type OptionsOf, trainerHeaders, whole } from './options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
-
-const optionsShape = z.object({
-  dataset: z.string(),
-  validation: z.string(),
-  learner: z.string().optional(),
-  serve: z.boolean().optional(),
-  ledger: z.boolean().optional(),
-  grader: z.string(),
-  tools: z.string(),
-  header: z.record(z.string(), z.string()).optional(),
-  part: z.string(),
-  steps: z.number(),
-  items: z.number(),
-  group: z.number(),
-  validationItems: z.number(),
-  validateEvery: z.number(),
-  rate: z.number(),
-  concurrency: z.number(),
-  maxSteps: z.number(),
-  seed: z.string(),
-  page: z.string().optional(),
-  json: z.boolean().optional(),
-})
-type Options = z.infer<typeof optionsShape> & { readonly learner: string }
 
 const isLearner = (value: unknown) =>
   z
@@ -70,6 +45,19 @@ export interface LearnDeps {
 
 /** The command that trains a simulated policy on a server's rewards. */
 export function learnCommand({ env, server, players }: LearnDeps): CommandUnknownOpts {
+  return commandWithOptions().action(async (url, options, command) => {
+    if ((url === undefined) !== (options.serve === true)) {
+      return command.error('error: give either the address of a server or --serve', { exitCode: 2 })
+    }
+    const learner = options.learner ?? findPlayers(players, 'learner')
+    if (learner === undefined) return command.error(`error: ${playersAdvice.learner}`, { exitCode: 2 })
+    process.exitCode = await run(url, { ...options, learner }, env, server)
+  })
+}
+
+type Options = OptionsOf<typeof commandWithOptions> & { readonly learner: string }
+
+function commandWithOptions() {
   return new Command('learn')
     .summary('watch a small simulated policy learn from a server’s rewards')
     .description('Trains a simulated policy, not a language model, on the rewards of a server, and draws the result.')
@@ -95,16 +83,6 @@ export function learnCommand({ env, server, players }: LearnDeps): CommandUnknow
     .option('--page <file>', 'write the curves as a page of HTML')
     .option('--json', 'print the steps and the verdict as JSON')
     .addHelpText('after', examples)
-    .action(async (url: string | undefined, given: unknown, command: CommandUnknownOpts) => {
-      const options = optionsShape.safeParse(given, showingValues)
-      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
-      if ((url === undefined) !== (options.data.serve === true)) {
-        return command.error('error: give either the address of a server or --serve', { exitCode: 2 })
-      }
-      const learner = options.data.learner ?? findPlayers(players, 'learner')
-      if (learner === undefined) return command.error(`error: ${playersAdvice.learner}`, { exitCode: 2 })
-      process.exitCode = await run(url, { ...options.data, learner }, env, server)
-    })
 }
 
 const run = (address: string | undefined, options: Options, env: NodeJS.ProcessEnv, entry: string): Promise<number> =>

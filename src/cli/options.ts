@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { InvalidArgumentError } from '@commander-js/extra-typings'
+import { type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
+
+/** The options of the command that a function declares, as its action gets them. */
+export type OptionsOf<Declare extends (...args: never) => CommandUnknownOpts> = ReturnType<ReturnType<Declare>['opts']>
 
 /** Reads a whole number, 1 or more. */
 export const whole = (text: string): number => {
@@ -18,7 +21,8 @@ export const wholeOrZero = (text: string): number => {
 /** Reads a number, 0 or more. */
 export const amount = (text: string): number => {
   const value = Number(text)
-  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('It must be a number, 0 or more.')
+  if (text.trim() === '' || !(value >= 0 && value < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError('It must be a number, 0 or more.')
   return value
 }
 
@@ -29,8 +33,35 @@ export const number = (text: string): number => {
   return value
 }
 
+/** Reads a number, more than 0. */
+export const positive = (text: string): number => {
+  const value = Number(text)
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError('It must be a number, more than 0.')
+  return value
+}
+
+/** Reads a share, a number from 0 to 1. */
+export const share = (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('It must be a number from 0 to 1.')
+  }
+  return value
+}
+
 /** Reads a list that is separated by commas. */
 export const list = (text: string): readonly string[] => text.split(',').filter((one) => one !== '')
+
+/** Makes a reader of a list, separated by commas, of some of these words. */
+export function someOf<const Word extends string>(words: readonly Word[]): (text: string) => readonly Word[] {
+  return (text) =>
+    list(text).map((one) => {
+      const found = words.find((word) => word === one)
+      if (found !== undefined) return found
+      throw new InvalidArgumentError(`It must be some of ${words.join(', ')}, separated by commas.`)
+    })
+}
 
 /** Reads a header, `name: value`, and adds it to those of earlier options. */
 export const header = (text: string, before: Readonly<Record<string, string>> = {}) => {

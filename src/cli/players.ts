@@ -1,26 +1,19 @@
-import type { Command, OptionValues } from '@commander-js/extra-typings'
+import { type Command, InvalidArgumentError, type OptionValues } from '@commander-js/extra-typings'
 import OpenAI from 'openai'
-import { z } from 'zod'
 import type { Agent } from '../workbench/simulate/agent.ts'
 import { loadAgents } from '../workbench/simulate/load-players.ts'
 import { modelAgent } from '../workbench/simulate/model-agent.ts'
 import { createSpending, type Spending } from '../workbench/simulate/spending.ts'
-import { amount, list, whole } from './options.ts'
+import { amount, list, type OptionsOf, whole } from './options.ts'
 
-/** The options that select who plays rollouts. */
-export const playersShape = z.object({
-  agents: z.string().optional(),
-  agent: z.array(z.string()).optional(),
-  model: z.string().optional(),
-  modelUrl: z.string().optional(),
-  effort: z.string().optional(),
-  maxOutputTokens: z.number().optional(),
-  modelConcurrency: z.number(),
-  maxTokens: z.number().optional(),
-  maxDollars: z.number().optional(),
-  prices: z.tuple([z.number(), z.number()]).optional(),
-})
-type PlayersOptions = z.infer<typeof playersShape>
+type PlayersOptions = OptionsOf<typeof playersOptions<[], { agents?: string }>>
+
+/** Reads the prices of a million tokens of input and of output, in dollars. */
+function prices(text: string): readonly [number, number] {
+  const [input, output, ...more] = list(text).map(amount)
+  if (input !== undefined && output !== undefined && more.length === 0) return [input, output]
+  throw new InvalidArgumentError('It must be the price of input, a comma, and the price of output.')
+}
 
 /** What a model has cost. */
 export type ModelCost = Spending['spent']
@@ -36,7 +29,7 @@ export function playersOptions<Args extends unknown[], Options extends OptionVal
     .option('--model-concurrency <n>', 'the most requests to the model at the same time', whole, 8)
     .option('--max-tokens <n>', 'stop when the model has used this many tokens', whole)
     .option('--max-dollars <n>', 'stop when the model has cost this much; needs --prices', amount)
-    .option('--prices <in,out>', 'dollars per million tokens of input and output', (text) => list(text).map(amount))
+    .option('--prices <in,out>', 'dollars per million tokens of input and output', prices)
 }
 
 /** The contradiction in these options; undefined if there is none. */

@@ -1,14 +1,24 @@
-import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
-import { z } from 'zod'
-import { describeIssues, showingValues } from '../base/issues.ts'
+import { Command, type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
 import type { ReadItem } from '../kit/define.ts'
 import { preflight } from '../workbench/preflight/preflight.ts'
 import { isPublicHost } from '../workbench/preflight/recognise.ts'
 import type { PreflightSettings, PreflightView } from '../workbench/preflight/settings.ts'
 import { totalOf, verdictText } from '../workbench/preflight/verdict.ts'
 import { saysYes } from './ask.ts'
-import { address, amount, header, list, toolArguments, trainerHeaders, whole, wholeOrZero } from './options.ts'
-import { playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
+import {
+  address,
+  amount,
+  header,
+  list,
+  type OptionsOf,
+  positive,
+  share,
+  toolArguments,
+  trainerHeaders,
+  whole,
+  wholeOrZero,
+} from './options.ts'
+import { playersOf, playersOptions, playersProblem } from './players.ts'
 import { progressView } from './progress.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
@@ -18,37 +28,6 @@ export interface PreflightDeps {
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
   readonly budget: number | undefined
 }
-
-const optionsShape = playersShape.extend({
-  dataset: z.string(),
-  validation: z.string().optional(),
-  grader: z.union([z.string(), z.literal(false)]),
-  tools: z.string(),
-  header: z.record(z.string(), z.string()).optional(),
-  tool: z.array(z.string()).default([]),
-  call: z.record(z.string(), z.unknown()).default({}),
-  budget: z.number().optional(),
-  reference: z.string().optional(),
-  range: z
-    .tuple([z.number(), z.number()])
-    .refine(([least, most]) => least < most, 'It must be the least score, a comma, and a greater score.'),
-  most: z.number().max(1),
-  rate: z.number().positive(),
-  seconds: z.number(),
-  burst: z.number(),
-  gradeLoad: z.boolean(),
-  maxP99: z.number(),
-  maxBurstP99: z.number(),
-  maxErrors: z.number().max(1),
-  items: z.number(),
-  group: z.number(),
-  maxSteps: z.number(),
-  seed: z.string(),
-  timeout: z.number().positive().max(3600),
-  yes: z.boolean().optional(),
-  json: z.boolean().optional(),
-})
-type Options = z.infer<typeof optionsShape>
 
 const examples = `
 Examples:
@@ -62,8 +41,34 @@ Tools are really called: use --tool to exclude tools that must not be. Every tra
 Exit code 0: no check failed. 1: a check failed. 2: wrong usage.
 `
 
+const longestTimeoutSeconds = 3_600
+
+function timeout(text: string): number {
+  const value = Number(text)
+  if (value > 0 && value <= longestTimeoutSeconds) return value
+  throw new InvalidArgumentError(`It must be a number, more than 0 and at most ${longestTimeoutSeconds}.`)
+}
+
+function scoreRange(text: string): readonly [number, number] {
+  const [least, greatest, ...more] = list(text).map(Number)
+  if (least !== undefined && greatest !== undefined && more.length === 0) {
+    if (Number.isFinite(least) && Number.isFinite(greatest) && least < greatest) return [least, greatest]
+  }
+  throw new InvalidArgumentError('It must be the least score, a comma, and a greater score.')
+}
+
 /** The command that checks everything that can be checked before a training job. */
 export function preflightCommand(deps: PreflightDeps): CommandUnknownOpts {
+  return commandWithOptions().action(async (url, options, command) => {
+    const problem = playersProblem(options)
+    if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
+    process.exitCode = await run(url, options, deps)
+  })
+}
+
+type Options = OptionsOf<typeof commandWithOptions>
+
+function commandWithOptions() {
   const command = new Command('preflight')
     .summary('check a server, a dataset and a grader before you pay for a job')
     .description(
@@ -85,39 +90,32 @@ export function preflightCommand(deps: PreflightDeps): CommandUnknownOpts {
       whole,
     )
     .option('--reference <field>', 'the item’s field with the right answer')
-    .option('--range <least,most>', 'the range of the score', (text) => list(text).map(Number), [0, 1])
-    .option('--most <share>', 'the most that a degenerate answer may earn, as a share of the range', amount, 0.25)
-    .option('--rate <n>', 'requests a second of the steady load', amount, 50)
+    .option('--range <least,most>', 'the range of the score', scoreRange, [0, 1])
+    .option('--most <share>', 'the most that a degenerate answer may earn, as a share of the range', share, 0.25)
+    .option('--rate <n>', 'requests a second of the steady load', positive, 50)
     .option('--seconds <n>', 'how long the steady load lasts; 0 for none', amount, 60)
     .option('--burst <n>', 'rollouts that start at the same time; 0 for none', wholeOrZero, 500)
     .option('--no-grade-load', 'a load of calls only: a grader that calls a judge costs money')
     .option('--max-p99 <seconds>', 'limit on the 99th percentile of response times at the steady rate', amount, 10)
     .option('--max-burst-p99 <seconds>', 'the same in the burst', amount, 60)
-    .option('--max-errors <share>', 'the share of requests that may fail, 0 to 1', amount, 0.001)
+    .option('--max-errors <share>', 'the share of requests that may fail, 0 to 1', share, 0.001)
     .option('--agents <file>', 'a module that exports `agents`, which play a few rollouts of some items')
   return playersOptions(command)
     .option('--items <n>', 'how many items agents play', whole, 10)
     .option('--group <n>', 'how many rollouts each agent plays of each item', whole, 4)
     .option('--max-steps <n>', 'max_episode_steps: the maximum number of steps in a rollout', whole, 20)
     .option('--seed <text>', 'the same seed draws the same', 'scorekeeper')
-    .option('--timeout <seconds>', 'the timeout of a request', amount, 60)
+    .option('--timeout <seconds>', 'the timeout of a request', timeout, 60)
     .option('--yes', 'do not ask before sending a load to a public address')
     .option('--json', 'print the verdicts as JSON')
     .addHelpText('after', examples)
-    .action(async (url: string, given: unknown, command: CommandUnknownOpts) => {
-      const options = optionsShape.safeParse(given, showingValues)
-      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
-      const problem = playersProblem(options.data)
-      if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
-      process.exitCode = await run(url, options.data, deps)
-    })
 }
 
 const run = (url: string, options: Options, { env, readItem, budget: ownBudget }: PreflightDeps): Promise<number> =>
   interruptible('preflight', async (signal) => {
     const stop = new AbortController()
     const { agents } = await playersOf(options, env, stop)
-    const { dataset, validation, tools, tool: only, call: calls, budget, reference, range } = options
+    const { dataset, validation, tools, tool: only = [], call: calls = {}, budget, reference, range } = options
     const grader = options.grader === false ? undefined : options.grader
     const { timeout: timeoutSeconds, most: mostForNothing, items, group, maxSteps, seed } = options
     const settings: PreflightSettings = {

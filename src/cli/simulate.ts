@@ -1,6 +1,4 @@
-import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
-import { z } from 'zod'
-import { describeIssues, showingValues } from '../base/issues.ts'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { readItems } from '../workbench/simulate/agent.ts'
 import { faults, faultsOf } from '../workbench/simulate/deliver.ts'
 import { playersAdvice } from '../workbench/simulate/load-players.ts'
@@ -10,33 +8,10 @@ import { randomFrom } from '../workbench/simulate/random.ts'
 import { runSimulation, type SimulationResult } from '../workbench/simulate/run.ts'
 import { simulationTable } from '../workbench/simulate/table.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
-import { amount, findPlayers, header, list, trainerHeaders, whole } from './options.ts'
-import { type ModelCost, playersOf, playersOptions, playersProblem, playersShape } from './players.ts'
+import { amount, findPlayers, header, type OptionsOf, someOf, trainerHeaders, whole } from './options.ts'
+import { type ModelCost, playersOf, playersOptions, playersProblem } from './players.ts'
 import { rolloutProgress } from './rollout-progress.ts'
 import { exitCodes, interruptible } from './run-program.ts'
-
-const optionsShape = playersShape.extend({
-  dataset: z.string(),
-  serve: z.boolean().optional(),
-  items: z.number(),
-  group: z.number(),
-  itemsPerStep: z.number().optional(),
-  concurrency: z.number(),
-  maxSteps: z.number(),
-  grader: z.string(),
-  tools: z.string(),
-  header: z.record(z.string(), z.string()).optional(),
-  timeout: z.number(),
-  pause: z.number(),
-  seed: z.string(),
-  fault: z.array(z.enum(faults)),
-  faultShare: z.number(),
-  killEvery: z.number().optional(),
-  kills: z.number().optional(),
-  out: z.string().optional(),
-  json: z.boolean().optional(),
-})
-type Options = z.infer<typeof optionsShape>
 
 const examples = `
 Examples:
@@ -61,6 +36,20 @@ export interface SimulateDeps {
 
 /** The command that plays a trainer against a server. */
 export function simulateCommand({ env, server, players }: SimulateDeps): CommandUnknownOpts {
+  return commandWithOptions().action(async (url, options, command) => {
+    const problem = contradiction(url, options)
+    if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
+    const { agents = findPlayers(players, 'agents'), model } = options
+    if (agents === undefined && model === undefined) {
+      return command.error(`error: ${playersAdvice.agents}; or --model NAME`, { exitCode: 2 })
+    }
+    process.exitCode = await run(url, { ...options, ...(agents !== undefined && { agents }) }, env, server)
+  })
+}
+
+type Options = OptionsOf<typeof commandWithOptions>
+
+function commandWithOptions() {
   const command = new Command('simulate')
     .summary('play training steps against a server, as a trainer does')
     .description(
@@ -83,26 +72,13 @@ export function simulateCommand({ env, server, players }: SimulateDeps): Command
     .option('--timeout <seconds>', 'the timeout of a request', amount, 600)
     .option('--pause <seconds>', 'the pause before the first retry; it doubles with each retry', amount, 1)
     .option('--seed <text>', 'the same seed makes the same draws', 'scorekeeper')
-    .addOption(
-      new Option('--fault <kinds>', `some of ${faults.join(', ')}, separated by commas`).argParser(list).default([]),
-    )
+    .option('--fault <kinds>', `some of ${faults.join(', ')}, separated by commas`, someOf(faults), [])
     .option('--fault-share <share>', 'the share of requests with a fault, 0 to 1', amount, 0.1)
     .option('--kill-every <seconds>', 'kill and restart the server at this interval; needs --serve', amount)
     .option('--kills <n>', 'the most kills', whole)
     .option('--out <file>', 'write a trace of each rollout, one per line; resumes if the file exists')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)
-    .action(async (url: string | undefined, given: unknown, command: CommandUnknownOpts) => {
-      const options = optionsShape.safeParse(given, showingValues)
-      if (!options.success) return command.error(`error: ${describeIssues(options.error)}`, { exitCode: 2 })
-      const problem = contradiction(url, options.data)
-      if (problem !== undefined) return command.error(`error: ${problem}`, { exitCode: 2 })
-      const { agents = findPlayers(players, 'agents'), model } = options.data
-      if (agents === undefined && model === undefined) {
-        return command.error(`error: ${playersAdvice.agents}; or --model NAME`, { exitCode: 2 })
-      }
-      process.exitCode = await run(url, { ...options.data, agents }, env, server)
-    })
 }
 
 function contradiction(url: string | undefined, options: Options): string | undefined {

@@ -296,10 +296,10 @@ describe('preflight of another server', () => {
 describe('the command preflight', () => {
   it.each([
     [['--burst', '2.25'], 'whole number'],
-    [['--rate', '0'], 'rate'],
-    [['--range', '1,0'], 'range'],
-    [['--max-errors', '5'], 'maxErrors'],
-    [['--timeout', '0'], 'timeout'],
+    [['--rate', '0'], '--rate'],
+    [['--range', '1,0'], '--range'],
+    [['--max-errors', '5'], '--max-errors'],
+    [['--timeout', '0'], '--timeout'],
   ])('refuses %j', async (args, message) => {
     const ran = await scorekeeper(['preflight', 'http://localhost:1', '--dataset', files.dataset, ...args])
     expect([ran.code, ran.err]).toEqual([2, expect.stringContaining(message)])

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
-import { z } from 'zod'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
 import type { SettingsReader } from '../kit/settings.ts'
@@ -21,7 +20,7 @@ import { spreadReport } from '../workbench/check-grader/spread-report.ts'
 import type { CheckMaterial } from '../workbench/check-grader/try-all.ts'
 import { noServices, shareOf } from '../workbench/check-grader/try-answer.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
-import { amount, whole } from './options.ts'
+import { amount, type OptionsOf, whole } from './options.ts'
 import { timestamp } from './rollout-options.ts'
 import { exitCodes } from './run-program.ts'
 
@@ -40,23 +39,6 @@ export interface GraderCommandDeps {
   /** The path of the folder with the graders' items files. */
   readonly folder: string
 }
-
-const checkShape = z.object({
-  items: z.string().optional(),
-  reference: z.string().optional(),
-  most: z.number(),
-  threshold: z.number(),
-  nearMisses: z.number().optional(),
-  database: z.boolean().optional(),
-  json: z.boolean().optional(),
-})
-const spreadShape = z.object({
-  version: z.string().optional(),
-  since: z.date().optional(),
-  until: z.date().optional(),
-  solved: z.number().optional(),
-  json: z.boolean().optional(),
-})
 
 const examples = `
 Examples:
@@ -81,7 +63,15 @@ export function graderCommand(deps: GraderCommandDeps): CommandUnknownOpts {
       .then((code) => {
         process.exitCode = code
       })
-  const check = new Command('check')
+  return new Command('grader')
+    .summary('test whether a grader can be trusted')
+    .addCommand(checkWithOptions().action((name, options) => fallible(() => runCheck(deps, name, options))))
+    .addCommand(spreadWithOptions().action((name, options) => fallible(() => runSpread(deps, name, options))))
+    .addHelpText('after', examples)
+}
+
+function checkWithOptions() {
+  return new Command('check')
     .summary('attack a grader with answers that must not pay')
     .argument('<grader>', 'the name of a served grader, or a file that exports one')
     .option('--items <file>', 'JSON Lines of items, with or without labelled answers')
@@ -91,8 +81,10 @@ export function graderCommand(deps: GraderCommandDeps): CommandUnknownOpts {
     .option('--near-misses <share>', 'the same for a near miss (default: --threshold)', amount)
     .option('--database', 'give the grader the server’s database, and make no calls')
     .option('--json', 'print the findings as JSON')
-    .action((name: string, given: unknown) => fallible(() => runCheck(deps, name, checkShape.parse(given))))
-  const spread = new Command('spread')
+}
+
+function spreadWithOptions() {
+  return new Command('spread')
     .summary('count how recorded scores spread, by item')
     .argument('<grader>', 'the name of a grader')
     .option('--version <version>', 'only scores of this version, including re-gradings')
@@ -100,17 +92,15 @@ export function graderCommand(deps: GraderCommandDeps): CommandUnknownOpts {
     .option('--until <time>', 'gradings before then: those of the base model, if training began then', timestamp)
     .option('--solved <score>', 'the least score of a solved item (default: 90 % of the range)', amount)
     .option('--json', 'print the counts as JSON')
-    .action((name: string, given: unknown) => fallible(() => runSpread(deps, name, spreadShape.parse(given))))
-  return new Command('grader')
-    .summary('test whether a grader can be trusted')
-    .addCommand(check)
-    .addCommand(spread)
-    .addHelpText('after', examples)
 }
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 
-async function runCheck(deps: GraderCommandDeps, name: string, options: z.infer<typeof checkShape>): Promise<number> {
+async function runCheck(
+  deps: GraderCommandDeps,
+  name: string,
+  options: OptionsOf<typeof checkWithOptions>,
+): Promise<number> {
   const { config, settings } = loadSettings(deps.env, deps.settings)
   const served = servedGraders(config, deps.graders, deps.jsonGraders(), say)
   const { grader: found, itemsFile } = await findGrader(name, {
@@ -178,7 +168,11 @@ async function itemsOf(database: ServerDatabase | undefined, name: string, most:
   throw new Error(`there are no items to check "${name}" with: none is recorded, and it has no items file; use --items`)
 }
 
-async function runSpread(deps: GraderCommandDeps, name: string, options: z.infer<typeof spreadShape>): Promise<number> {
+async function runSpread(
+  deps: GraderCommandDeps,
+  name: string,
+  options: OptionsOf<typeof spreadWithOptions>,
+): Promise<number> {
   const config = loadConfig(deps.env)
   const grader = servedGraders(config, deps.graders, deps.jsonGraders(), say).find((one) => one.name === name)
   const { version, since, until } = options

@@ -55,7 +55,7 @@ const answer = z.strictObject({
 })
 
 let ids = 0
-/** Posts a call of `add` with a new id; `overrides` replace fields. */
+/** Posts a call of `add` with a new id; `more` overrides its fields. */
 async function run(more: Readonly<Record<string, unknown>>) {
   ids += 1
   const call = toolCall('add', 'tool-run', `call-${ids}`, { a: 1, b: 2 }, { question: 'why' })

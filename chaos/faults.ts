@@ -23,7 +23,7 @@ export async function inject(
   victims: Victims,
   faults: readonly Fault[],
   began: number,
-  said: (line: string) => void,
+  log: (line: string) => void,
 ): Promise<ReadonlyMap<FaultKind, number>> {
   const injected = new Map<FaultKind, number>()
   const queues = new Map<string, Promise<void>>()
@@ -33,7 +33,7 @@ export async function inject(
   }
   for (const fault of faults) {
     await sleep(Math.max(0, began + fault.at * 1000 - performance.now()))
-    said(describeFault(fault))
+    log(describeFault(fault))
     const key = fault.kind.includes('replica') ? `replica ${fault.replica}` : (queueOf[fault.kind] ?? fault.kind)
     const done = (queues.get(key) ?? Promise.resolve()).then(() => doFault(fault))
     // Reported below.

@@ -38,8 +38,8 @@ export async function sendPersistently(
   const send = async (isEarly: boolean): Promise<Answer> => {
     const began = Date.now()
     const life = next()
-    const nobody = { answer: { kind: 'lost', reason: 'ECONNREFUSED' }, sent: undefined } as const
-    const { answer, sent } = life === undefined ? nobody : await post(life.url, path, payload)
+    const unreachable = { answer: { kind: 'lost', reason: 'ECONNREFUSED' }, sent: undefined } as const
+    const { answer, sent } = life === undefined ? unreachable : await post(life.url, path, payload)
     attempts.push({ pid: life?.pid, began, sent, ended: Date.now(), early: isEarly, answer })
     return answer
   }

@@ -42,7 +42,7 @@ describe('the example', () => {
     }
   })
 
-  it('answers a call of every tool whose argument is as long as it may be', async () => {
+  it('answers a call of every tool with an argument of the maximum length', async () => {
     const app = arena.replica()
     for (const text of longTexts) {
       for (const [name, args] of [

@@ -2,18 +2,18 @@ import { DatabaseTimeout } from '../postgres/database.ts'
 
 /** What {@link createBatcher} needs. */
 export interface BatchSettings<Entry, Result> {
-  /** Handles entries together and returns one result per entry, in order; all of it takes effect or nothing. */
+  /** Handles entries together, atomically, and returns one result per entry, in order. */
   readonly run: (entries: readonly Entry[]) => Promise<readonly Result[]>
   /** The most entries of a batch. */
   readonly maxEntries: number
-  /** The most bytes of a batch, by `sizeOf`; a larger single entry makes a batch of its own. */
+  /** The most bytes of a batch, by `sizeOf`; a single larger entry is sent alone. */
   readonly maxBytes: number
   readonly sizeOf: (entry: Entry) => number
-  /** Two entries with the same key are never in one batch: the later one sees what the earlier one has done. */
+  /** Two entries with the same key are never in one batch: the later one sees the effect of the earlier one. */
   readonly keyOf?: (entry: Entry) => string
   /** Whether an error concerns all entries, such as a lost connection, so that halving the batch would not help. */
   readonly concernsAll: (error: unknown) => boolean
-  /** How long `run` may take, in seconds; 20 if left out. */
+  /** How long `run` may take, in seconds; default 20. */
   readonly seconds?: number
 }
 
@@ -31,9 +31,9 @@ interface Waiting<Entry, Result> {
 }
 
 /**
- * Creates a function that turns many calls into few statements. One batch runs at a time; it is made of the entries that
- * arrived while the previous one ran, and an entry that arrives alone does not wait. A batch that fails because of one
- * entry is halved until that entry is alone, so that a bad row does not fail the others.
+ * Creates a function that batches concurrent calls. One batch runs at a time, with the entries that arrived while the
+ * previous one ran; an entry that arrives alone does not wait. A batch that fails because of one entry is split in halves
+ * until that entry is isolated, so that a bad row does not fail the others.
  *
  * A batch that is not answered in time fails with a {@link BatchTimeout}. Entries that have waited behind it, or behind a
  * batch that took half of that time to find the database unavailable, fail with it, unsent, if they waited for half of
@@ -106,7 +106,7 @@ export function createBatcher<Entry, Result>(
       queue.push({ entry, since: performance.now(), resolve, reject })
       if (isRunning) return
       isRunning = true
-      // In the next turn of the event loop, so that requests that were read from their sockets together go together.
+      // In the next turn of the event loop, so that requests that were read from sockets in one turn share a batch.
       setImmediate(() => void drain())
     })
 }

@@ -1,4 +1,4 @@
-/** The items that this process has stored recently, so that their content is not sent again with every call. */
+/** The items that this process has recently stored, whose content need not be sent again with every call. */
 export interface KnownItems {
   has(hash: string): boolean
   /** The items of these records that must be sent, by hash. */

@@ -11,7 +11,7 @@ import { createKnownItems } from './known-items.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
 
-/** What {@link createLedger} needs: raw SQL, drizzle on a client of its own, the budget and a clock. */
+/** What {@link createLedger} needs: raw SQL, drizzle on a separate client, the budget and a clock. */
 export interface LedgerSettings {
   readonly sql: Sql
   readonly db: Db

@@ -8,7 +8,7 @@ export interface Deleted {
 
 /**
  * Deletes the rollouts that began more than `days` ago (1 or more) with their calls and gradings, `batch` at a time, each
- * batch in a transaction of its own, and then the items that no rollout refers to any more.
+ * batch in its own transaction, and then the items that no rollout refers to any more.
  *
  * Skips a rollout to which a call is being written, that has a claimed call running, or whose lock a transaction holds, so
  * it can run during traffic and concurrently with itself. A database call that begins while its rollout is deleted waits
@@ -55,7 +55,7 @@ async function deleteBatch(tx: TransactionSql, days: number, batch: number, afte
   const free = await tx<{ id: string }[]>`
     select id from jsonb_array_elements_text(${ids}::text::jsonb) as locked(id)
     where pg_try_advisory_xact_lock(hashtextextended(id, 0))`
-  // A statement of its own, because it must see what was written before the locks were taken.
+  // A separate statement, so that it sees what was written before the locks were taken.
   const [row] = await tx<{ deleted: number }[]>`
     with old as materialized (
       select id from jsonb_array_elements_text(${JSON.stringify(free.map(({ id }) => id))}::text::jsonb) as free(id)

@@ -11,7 +11,7 @@ export interface RecordedRollout {
   readonly state: unknown
   /** The item it was recorded with; undefined if the rollout is not recorded. */
   readonly itemHash: string | undefined
-  /** Whether a call of it is claimed under a lease that has not run out. */
+  /** Whether one of its calls is claimed under an unexpired lease. */
   readonly running: boolean
   /** The first call that failed, or whose owner died, and has not succeeded since. */
   readonly failed: { readonly callId: string; readonly tool: string } | undefined
@@ -44,8 +44,8 @@ const text = `
   ) t`
 
 /**
- * Creates the function that reads a rollout, its trajectory in order and its state from one snapshot; rollouts that are
- * read together are read in one statement.
+ * Creates the function that reads a rollout, its trajectory in order and its state from one snapshot; concurrent reads
+ * share one statement.
  */
 export function createRolloutReader(sql: Sql): (rolloutId: string) => Promise<RecordedRollout> {
   const run = async (ids: readonly string[]): Promise<readonly RecordedRollout[]> => {

@@ -78,7 +78,7 @@ export const toolCalls = pgTable(
 )
 
 /**
- * Every grading, never changed afterwards. `source` is `trainer` for one that answered a trainer, and `regrade` for one that
+ * Every grading, never changed afterwards. `source` is `trainer` for a trainer's request, and `regrade` for a grading that
  * was computed later over recorded rollouts.
  */
 export const grades = pgTable(

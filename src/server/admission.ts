@@ -9,7 +9,7 @@ export interface Admission {
   /** True from a refused request until a tenth of the capacity is free again. */
   readonly isOverloaded: boolean
   /**
-   * Runs `work`, or, when there is no room, returns a 503 with `Retry-After` before any of the body is read: an unread body
+   * Runs `work`, or, at capacity, returns a 503 with `Retry-After` before any of the body is read: an unread body
    * takes no memory here, because TCP stops its sender.
    */
   admit(headers: Headers, work: () => Promise<void>): Response | Promise<void>

@@ -184,7 +184,7 @@ function addByName<Named extends { readonly name: string }>(
   list: readonly Named[],
 ): void {
   for (const one of list) {
-    if (to.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; give each a name of its own`)
+    if (to.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; names must be unique`)
     to.set(one.name, one)
   }
 }

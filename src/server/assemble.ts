@@ -37,7 +37,7 @@ export interface Assembly {
   readonly judgeClient: JudgeClient | undefined
 }
 
-/** Makes everything that the app is composed of, as the settings say. */
+/** Creates the app and its dependencies from the settings. */
 export function assembleServer(settings: AssemblySettings): Assembly {
   const { config, log, redact, database, tools, graders, jsonGraders, budget } = settings
   const { limits, publicUrl } = config

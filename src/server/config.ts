@@ -55,7 +55,7 @@ export interface Config {
   readonly publicUrl: string | undefined
 }
 
-/** A setting that is wrong; the message names each variable, what it was and what it should be. */
+/** Invalid settings; the message names each variable, its value and what it must be. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
@@ -166,7 +166,7 @@ export function readVariables(): GivenVariables {
   return { env: process.env, fromFile: new Set(Object.keys(process.env).filter((name) => !before.has(name))) }
 }
 
-/** The environment variables of {@link readVariables} alone. */
+/** Only the variables of {@link readVariables}. */
 export function readEnvironment(): NodeJS.ProcessEnv {
   return readVariables().env
 }
@@ -177,7 +177,7 @@ function problemWith(name: string, message: string, given: Readonly<Record<strin
   return secretVariables.has(name) ? `${name} ${message}` : `${name} was "${value}"; it ${message}`
 }
 
-/** What `read` gives; undefined after an error, whose message is then one of the problems. */
+/** Returns the result of `read`; if it throws, adds the message to `problems` and returns undefined. */
 function collected<Value>(problems: string[], read: () => Value): Value | undefined {
   try {
     return read()

@@ -34,8 +34,8 @@ export interface JsonGradersSettings {
 }
 
 /**
- * Makes the graders that are JSON files, and the runners that graders in requests are run with. Warns of each JSON grader
- * that needs a setting which is missing.
+ * Creates the graders from JSON files, and the runners for graders in requests. Warns about each JSON grader that needs a
+ * missing setting.
  */
 export function serveJsonGraders(settings: JsonGradersSettings): {
   readonly graders: readonly Grader[]
@@ -71,8 +71,8 @@ export async function gradersWithHashes(graders: readonly Grader[], folder: URL,
 }
 
 /**
- * Warns of each grader whose code differs from that of its latest recorded grading while its version is the same, because
- * scores from before and after the change then cannot be told apart by the version. Never rejects.
+ * Warns about each grader whose code differs from that of its latest recorded grading although its version is the same:
+ * scores from before and after the change then cannot be distinguished by version. Never rejects.
  */
 export async function warnOfChangedGraders(sql: Sql, graders: readonly Grader[], log: Log): Promise<void> {
   for (const { name, version, codeHash } of graders) {

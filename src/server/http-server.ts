@@ -16,7 +16,7 @@ export interface PeerTimeouts {
   readonly idle: number
 }
 
-// Load balancers keep idle connections for a minute: one that they reuse must not be closing.
+// Load balancers keep idle connections for a minute, and must not reuse one that is closing.
 const defaultTimeouts: PeerTimeouts = { head: 30, request: 60, answer: 60, idle: 75 }
 
 /**

@@ -4,11 +4,11 @@ import { authVariables, defaultKeyHeaders, secretAuthVariables } from './auth/se
 import type { GivenVariables } from './config.ts'
 import { secretVariables, variables } from './variables.ts'
 
-/** One environment variable, as it is in force. */
+/** An environment variable with its effective value. */
 export interface ListedVariable {
   readonly name: string
   readonly source: 'environment' | '.env' | 'default' | 'not set'
-  /** Undefined where it is not set or must not be shown. */
+  /** Undefined if it is not set or must not be shown. */
   readonly value: string | undefined
   readonly isSecret: boolean
   readonly description: string | undefined
@@ -48,7 +48,7 @@ function listed(
   return { ...shared, source: fromFile.has(name) ? '.env' : 'environment', value: isSecret ? undefined : value }
 }
 
-/** The default of a variable as text; undefined where it has none. */
+/** The default of a variable as text; undefined if it has none. */
 function defaultOf(field: z.ZodType): string | undefined {
   const { data } = z.safeParse(field, undefined)
   if (data === undefined) return undefined

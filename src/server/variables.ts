@@ -81,7 +81,7 @@ export const variables = z
     message: 'must be set together with JUDGE_URL, or neither',
   })
 
-/** Variables whose values are not repeated in messages: they may hold a password. */
+/** Variables whose values are not shown in messages, because they may contain a password. */
 export const secretVariables: ReadonlySet<string> = new Set([
   'DATABASE_URL',
   'EMBEDDINGS_API_KEY',

@@ -5,14 +5,14 @@ import { RequestError } from '../kit/errors.ts'
 /** A new id of a request, for the header `x-request-id`: `req_` and 32 hex digits. */
 export const requestId = (): string => `req_${randomUUID().replaceAll('-', '')}`
 
-/** An id as a header may carry it, percent-encoded where it must be: a trainer's ids may hold anything. */
+/** Formats an id for a header, percent-encoded if necessary: a trainer's ids may contain any character. */
 export function headerValue(text: string): string {
   return /^[\x21-\x24\x26-\x7e]+$/.test(text) ? text : encodeURIComponent(text)
 }
 
 /**
- * Makes the handler of an address for every method that no other handler has taken: OPTIONS is answered with the methods that
- * are allowed, and any other with a 405 that lists them. Both have the list in the header `allow`.
+ * Creates the handler of an address for all methods without a handler: OPTIONS is answered with the allowed methods, any
+ * other with a 405 that lists them. Both have the list in the header `allow`.
  *
  * @param methods such as `GET, HEAD`; OPTIONS is added
  */

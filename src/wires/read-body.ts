@@ -44,7 +44,7 @@ export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, limits
 /** The first field that does not fit, for an answer that names one. */
 const paramOf = ({ issues }: z.ZodError) => shorten(issues[0]?.path.map(String).join('.') ?? '', 200) || null
 
-/** Reads a body; one that is too large is left unread if its length is announced, and cut off otherwise. */
+/** Reads a body. A body that is too large is not read if it has a Content-Length, and is cut off otherwise. */
 async function readBytes(c: Context, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => new RequestError(413, 'body_too_large', `the body is larger than ${maxBytes} bytes; send less`)
   const length = c.req.header('content-length')

@@ -12,7 +12,7 @@ const choice = z.union([
 ])
 
 /**
- * What a model said: `output_text`, or the content of the first choice if that is null, empty or missing. Undefined if
+ * The model's text: `output_text`, or the content of the first choice if that is null, empty or missing. Undefined if
  * neither contains a text.
  *
  * @example outputText({ output_text: null, choices: [{ message: { content: '94' } }] }) // '94'
@@ -30,8 +30,8 @@ const list = z
   .transform((values) => values ?? [])
 
 /**
- * The sample of a grading; only `output_text` is always there. It is null or empty when the model said nothing. Where it is
- * missing and no choice has it, the answer of the model is unknown, so the grading is refused.
+ * The sample of a grading. Only `output_text` is required; it is null or empty if the model gave no text. If it is missing
+ * and no choice has it, the model's answer is unknown, so the grading is refused.
  */
 export const sampleBody = z
   .looseObject({

@@ -27,7 +27,7 @@ export function page(path: string, prose: string, table: string[][] = []): Page 
   return { path, pre_text: [prose], table, post_text: [] }
 }
 
-/** Calls a tool that only reads, as the server does; throws what it throws. */
+/** Calls a read-only tool as the server does; throws what it throws. */
 export async function callTool(
   tool: Tool,
   args: unknown,

@@ -41,7 +41,7 @@ export function textOf(value: unknown): string {
  * by {@link recordText}, and each row names by `n` the record that it is about. The records of one rollout have one item.
  *
  * A new call gets the next `seq` of its rollout; past the budget it is written as refused, whatever its outcome. A call
- * that is recorded stays as it is and is returned. Nothing is written for a rollout that was recorded with another item.
+ * that is already recorded is returned unchanged. Nothing is written for a rollout that was recorded with another item.
  *
  * The statement sees only calls that committed before it began. If the same call is written concurrently, the statement
  * fails as a whole with a unique violation (ON CONFLICT would leave a gap in `seq`): then run it again.
@@ -124,9 +124,9 @@ const text = `
   from existing`
 
 /**
- * Writes over a call that is recorded as failed, or whose claim has lapsed if this record is a claim, as one more attempt
- * at the same tool with the same arguments; selects `seq` and `attempt`, or nothing. A failure that this very record has
- * written before is left as it is.
+ * Overwrites a call that is recorded as failed, or whose claim has lapsed if this record is a claim, as one more attempt
+ * at the same tool with the same arguments; selects `seq` and `attempt`, or nothing. A failure that this record has
+ * already written is left unchanged.
  *
  * It updates one call by its key: an update of many calls would scan the whole table while its statistics are missing.
  */

@@ -4,7 +4,7 @@ import { RequestError } from '../../kit/errors.ts'
 /** How a tool call ended, or `running`. */
 export type Outcome = 'running' | 'ok' | 'refused' | 'failed'
 
-/** What is known of a call before it runs. */
+/** What is known about a call before it runs. */
 export interface CallIdentity {
   readonly rolloutId: string
   readonly callId: string
@@ -25,7 +25,7 @@ export interface CallRecord extends CallIdentity {
   readonly cause?: string | undefined
   readonly startedAt: Date
   /**
-   * When it ended; the time of recording if left out. A failed call that is recorded again with the same time and code
+   * When it ended; default: the time of recording. A failed call that is recorded again with the same time and code
    * is the same failure, not another attempt.
    */
   readonly finishedAt?: Date
@@ -44,7 +44,7 @@ export interface StoredCall {
   readonly outcome: Outcome
   readonly output: string
   readonly code: string | null
-  /** 1, and one more for each run after a failure or the death of its owner. */
+  /** 1 for the first run; incremented for each run after a failure or the death of its owner. */
   readonly attempt: number
   readonly claim: string | null
   /** For `running`: the lease has run out, so the next request may take the call over. */
@@ -57,7 +57,7 @@ export interface Recorded {
   readonly replayed: boolean
 }
 
-/** How many calls a rollout may make, and what the model reads when they are used up. */
+/** How many calls a rollout may make, and the message to the model when they are used up. */
 export interface Budget {
   readonly calls: number
   readonly refusal: string
@@ -66,7 +66,7 @@ export interface Budget {
 /** The stable code of a call that was refused because the budget was used up. */
 export const budgetCode = 'budget_used_up'
 
-/** Whether two calls with one id are of the same tool with the same arguments: only then is one a retry of the other. */
+/** Whether two calls with the same id have the same tool and arguments: only then is one a retry of the other. */
 export function isSameCall(one: AskedFor, other: AskedFor): boolean {
   return one.tool === other.tool && canonicalJson(one.arguments) === canonicalJson(other.arguments)
 }
@@ -87,8 +87,7 @@ export class ItemMismatchError extends RequestError {
   override readonly name = 'ItemMismatchError'
 
   constructor(rolloutId: string) {
-    const message =
-      'the rollout was recorded with another item; a rollout id stands for one item, so give each rollout its own'
+    const message = 'the rollout was recorded with another item; use a different rollout id for each item'
     super(500, 'rollout_has_another_item', message, { details: { rollout: rolloutId } })
   }
 }

@@ -30,7 +30,7 @@ export async function settleClaim(
   change?: (stored: unknown) => unknown,
 ): Promise<boolean> {
   const statement = settling(claim, end)
-  // On the ledger's own connections, which tools cannot occupy; only a change of state, which waits for a lock, is not.
+  // On the ledger's own connections, which tools cannot occupy. A change of state uses `db`, because it may wait for a lock.
   if (change === undefined) return (await execute(sql, statement)).length === 1
   const settleWithState = async (tx: Tx): Promise<boolean> => {
     const connection = connectionOf(tx)
@@ -48,7 +48,7 @@ export async function settleClaim(
 
 // The rollout's row is locked before the call's, as in the statement that records calls: two orders would deadlock.
 const read = 'select state from rollouts where id = $1::text for no key update'
-// Postgres releases the lock after five idle seconds: then this process is frozen or cut off.
+// Postgres releases the lock after five idle seconds: then this process is frozen or disconnected.
 const lock = `
   select set_config('idle_in_transaction_session_timeout', '5000', true),
     pg_advisory_xact_lock(hashtextextended($1::text, 0))`

@@ -4,7 +4,7 @@ import { createBatcher } from '../batch.ts'
 import { execute } from '../statement.ts'
 import type { StoredCall } from './call.ts'
 
-/** What the ledger knows before a call runs. */
+/** What is recorded before a call runs. */
 export interface Lookup {
   /** The call itself, if it is recorded. */
   readonly call: StoredCall | undefined
@@ -34,7 +34,7 @@ const text = `
   cross join lateral (select calls, item_hash from rollouts where id = i.r limit 1) r
   left join lateral (select * from tool_calls where rollout_id = i.r and call_id = i.c limit 1) t on true`
 
-/** Creates the function that looks up a call and its rollout, those that arrive together in one statement. */
+/** Creates the function that looks up a call and its rollout; concurrent lookups share one statement. */
 export function createLookup(sql: Sql): (key: Key) => Promise<Lookup> {
   const run = async (keys: readonly Key[]): Promise<readonly Lookup[]> => {
     const input = JSON.stringify(keys.map(({ rolloutId, callId }, n) => ({ n, r: rolloutId, c: callId })))

@@ -26,9 +26,9 @@ interface Entry {
 type Written = Recorded | 'other item'
 
 /**
- * Creates the function that records calls, those that arrive together in one statement: see {@link callStatement} for a
- * call that is new or recorded, {@link revival} for one that failed. Throws an {@link ItemMismatchError} for a rollout
- * that was recorded with another item.
+ * Creates the function that records calls; concurrent calls share one statement: {@link callStatement} for a call that is
+ * new or recorded, {@link revival} for one that failed. Throws an {@link ItemMismatchError} for a rollout that was
+ * recorded with another item.
  */
 export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems: KnownItems) {
   const write = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
@@ -87,7 +87,7 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
   })
   return async (record: CallRecord): Promise<Recorded> => {
     const text = recordText(record)
-    // A failed call that another replica writes over at the same time is returned as it was: look again.
+    // A failed call that another replica overwrites concurrently is returned in its old version: read it again.
     for (let turn = 1; ; turn += 1) {
       const recorded = await batched({ record, text })
       if (recorded === 'other item') throw new ItemMismatchError(record.rolloutId)
@@ -96,7 +96,7 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
   }
 }
 
-/** Whether this record may write over a recorded call, as one more attempt. */
+/** Whether this record may overwrite a recorded call, as one more attempt. */
 function isOpen(call: StoredCall, record: CallRecord): boolean {
   return (call.outcome === 'failed' || (call.lapsed && record.claim !== undefined)) && isSameCall(call, record)
 }

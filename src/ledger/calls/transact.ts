@@ -24,7 +24,7 @@ import {
   reviveCall,
 } from './transaction-statements.ts'
 
-/** What a tool with database effects is given inside the transaction. */
+/** What a tool with database effects gets inside the transaction. */
 export interface Work {
   /** Unusable once the transaction has ended, so that a tool that exceeds its time can write nothing more. */
   readonly tx: Tx
@@ -49,15 +49,15 @@ type Outcome = Recorded | 'over budget' | 'overtaken'
 const maxRepeats = 5
 
 /**
- * Creates the function that runs a call in a transaction under its rollout's lock: what `work` writes through `tx`, the
- * state and the call's record commit together or not at all. A call that is recorded is not run again; one that Postgres
- * has undone because of a concurrent transaction (a deadlock, a serialization failure) is.
+ * Creates the function that runs a call in a transaction under its rollout's lock: the writes of `work` through `tx`, the
+ * state and the call's record commit together or not at all. A recorded call is not run again; one that Postgres rolled
+ * back because of a concurrent transaction (a deadlock, a serialization failure) is.
  *
- * The lock is an advisory one, and the rollout's row is written last. So calls of the same rollout that only read are
- * recorded meanwhile and take their place in the order and in the budget, which is therefore checked again at the end.
+ * The lock is an advisory one, and the rollout's row is written last. So calls of the same rollout without effects can be
+ * recorded concurrently and count towards order and budget, which is therefore checked again at the end.
  *
  * No lock is waited for longer than `seconds`, and no statement and no idle time may take much longer. Rejects with what
- * `work` rejects with, everything undone; a statement of the work that still runs is cancelled, and `tx` stops working.
+ * `work` rejects with, rolled back; a statement of the work that still runs is cancelled, and `tx` stops working.
  * Throws an {@link ItemMismatchError} for a rollout that was recorded with another item.
  */
 export function createTransactor(
@@ -138,8 +138,8 @@ export function createTransactor(
     if (outcome === 'over budget') {
       return record({ ...call, outcome: 'refused', output: budget?.refusal ?? '', code: budgetCode, startedAt })
     }
-    // Failed also where the budget is used up: this may itself be the last call, recorded as failed meanwhile. A record
-    // that is past the budget is written as refused, whatever it says.
+    // Recorded as failed even if the budget is used up: this may be the last call, concurrently recorded as failed. A
+    // record past the budget is written as refused anyway.
     if (outcome === 'overtaken') {
       return record({ ...call, outcome: 'failed', output: '', code: 'superseded', startedAt })
     }

@@ -28,7 +28,7 @@ const lock = `
     set_config('statement_timeout', $3::text, true), set_config('idle_in_transaction_session_timeout', $3::text, true),
     pg_advisory_xact_lock(hashtextextended($1::text, 0))`
 
-/** Reads the rollout and the call; a statement of its own, so that it sees what committed while the lock was awaited. */
+/** Reads the rollout and the call; a separate statement, so that it sees what committed while the lock was awaited. */
 export function openRollout({ rolloutId, callId }: CallIdentity): Statement {
   return { text: opening, values: [rolloutId, callId] }
 }
@@ -45,12 +45,11 @@ const opening = `
 /**
  * Writes a new call and the rollout's state if it has changed (`undefined`: it has not), and selects the call's `seq`. It
  * fails, and so ends the transaction, if the call is recorded after all (a unique violation), or if other calls have used
- * up the budget or recorded the rollout with another item meanwhile ({@link isOvertaken}): a commit may be sent right
+ * up the budget or recorded the rollout with another item in the meantime ({@link isOvertaken}): a commit may be sent right
  * behind it.
  *
- * From here on the rollout's row is locked, and the records of other replicas wait for it, all of them. So Postgres ends
- * the transaction after five idle seconds: all that is left to do takes milliseconds, unless this process is frozen or
- * cut off.
+ * From here on the rollout's row is locked, and all records of other replicas may wait for it. So Postgres ends the
+ * transaction after five idle seconds: the rest takes milliseconds, unless this process is frozen or disconnected.
  */
 export function insertCall(record: CallRecord, limit: number, state: unknown): Statement {
   const { rolloutId, callId, itemHash, tool, arguments: args, outcome, output, startedAt } = record
@@ -75,8 +74,8 @@ const insertion = `
   returning seq, set_config('idle_in_transaction_session_timeout', '5000', true)`
 
 /**
- * Writes over a failed call, as one more attempt, and the rollout's state if it has changed (`undefined`: it has not);
- * selects the call's `seq`. It fails like {@link insertCall} if the call is no longer a failed one, and locks like it.
+ * Overwrites a failed call, as one more attempt, and the rollout's state if it has changed (`undefined`: it has not);
+ * selects the call's `seq`. It fails like {@link insertCall} if the call is no longer failed, and takes the same locks.
  */
 export function reviveCall(record: CallRecord, state: unknown): Statement {
   const { text, values } = revival(record)

@@ -3,7 +3,7 @@ import { isUnavailable } from '../../postgres/database.ts'
 import { createBatcher } from '../batch.ts'
 import { execute } from '../statement.ts'
 
-/** Which grading: the same four together are graded once. */
+/** The identity of a grading, which is graded once. */
 export interface GradingIdentity {
   readonly rolloutId: string
   readonly grader: string
@@ -14,7 +14,7 @@ export interface GradingIdentity {
 
 /** What prevents a grading or makes it unnecessary. */
 export interface GradingState {
-  /** The score that the trainer was sent for it before; undefined if there is none. */
+  /** The score that was already sent to the trainer; undefined if there is none. */
   readonly score: number | undefined
   /** Whether a call of the rollout runs in a transaction, on any replica. */
   readonly inTransaction: boolean
@@ -29,8 +29,8 @@ const asking = `
   ) g on true`
 
 /**
- * Creates the function that looks up a grading, those that arrive together in one statement. A transaction
- * that is not running when this is answered is visible to what is read afterwards.
+ * Creates the function that looks up a grading; concurrent lookups share one statement. A transaction that is reported as
+ * not running is visible to later reads.
  */
 export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Promise<GradingState> {
   const run = async (gradings: readonly GradingIdentity[]): Promise<readonly GradingState[]> => {

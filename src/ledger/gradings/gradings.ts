@@ -19,14 +19,14 @@ export interface GradingRecord extends GradingIdentity {
   /** The score; null unless scored. */
   readonly score: number | null
   readonly parts: Readonly<Record<string, number>> | null
-  /** The reason, for people. */
+  /** The reason, for humans. */
   readonly reason: string | null
   /** A stable code; null when scored. */
   readonly code: string | null
   readonly durationMs: number
 }
 
-// A grading without a score has no unique index: it is known by its duration, so that a statement whose answer was lost
+// No unique index covers gradings without a score. The duration identifies one, so that a statement whose answer was lost
 // can run again without writing it twice.
 const writing = `
   with input as materialized (
@@ -93,9 +93,9 @@ const writing = `
 type Written = 'written' | 'existing' | 'other item' | 'unknown item'
 
 /**
- * Creates the function that records a grading with its rollout and item, those that arrive together in one statement, and
- * resolves with the score that counts: of two concurrent gradings with one identity, the one that was recorded first; null
- * for a grading without a score. Throws an {@link ItemMismatchError} for a rollout that was recorded with another item.
+ * Creates the function that records a grading with its rollout and item; concurrent gradings share one statement. It
+ * resolves with the score that counts: of two concurrent gradings with the same identity, the one recorded first; null for
+ * a grading without a score. Throws an {@link ItemMismatchError} for a rollout that was recorded with another item.
  */
 export function createGradingRecorder(
   sql: Sql,

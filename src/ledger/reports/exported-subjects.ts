@@ -8,20 +8,20 @@ export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
 export interface ExportFilter {
   /** One rollout, by its id. */
   readonly rollout?: string | undefined
-  /** Those first graded with one of the outcomes at this time or later; if open ones are included, those that began then. */
+  /** Rollouts first graded with one of the outcomes at this time or later; with `open`, those that began then. */
   readonly since?: Date | undefined
-  /** Those before this time. */
+  /** Rollouts before this time. */
   readonly until?: Date | undefined
   /** The first digits of their item's hash. */
   readonly item?: string | undefined
-  /** The grader whose score counts; any if left out. */
+  /** The grader whose score counts; default: any. */
   readonly grader?: string | undefined
   readonly minScore?: number | undefined
   readonly maxScore?: number | undefined
   readonly outcomes: readonly ExportedOutcome[]
   /** All of these hold for the grading that counts. */
   readonly conditions?: readonly Condition[]
-  /** How many rollouts of each item, those with the greatest scores; of equal scores, the earlier ones. */
+  /** How many rollouts of each item: those with the highest scores, earlier ones first. */
   readonly bestOf?: number | undefined
   readonly limit?: number | undefined
 }
@@ -41,15 +41,15 @@ export interface Subject {
   readonly score: number | null
 }
 
-/** The application name of an export, by which others ignore it: it records no rollouts. */
+/** The application name of an export; other exports ignore its transaction, because it records no rollouts. */
 export const exporter = 'scorekeeper export'
 
 /**
  * The timestamp before which no rollout is recorded any more, for a snapshot that is taken afterwards. Timestamps in the
  * ledger are those at which transactions began, truncated to milliseconds.
  *
- * @throws Error that says what to do when the role of `sql` cannot see when the transactions of others began: rollouts could
- * then be recorded before the timestamp afterwards, and the next export would miss them.
+ * @throws Error that says what to do if the role of `sql` cannot see when other transactions began: rollouts could then
+ * still be recorded before the timestamp, and the next export would miss them.
  */
 export async function readHorizon(sql: Sql): Promise<string> {
   const [row] = await sql<{ horizon: string; role: string; hidden: string[] | null; is_off: boolean | null }[]>`
@@ -89,7 +89,7 @@ export function subjectsText(
   const values: string[] = []
   const given = (value: string | number) => `$${values.push(String(value))}::text`
   const byGrader = grader === undefined ? '' : `and g.grader = ${given(grader)}`
-  // A rollout's timestamp is that of its first wanted outcome: one that is scored after it failed must not lie before a cursor.
+  // A rollout's timestamp is that of its first wanted outcome: a rollout scored after it failed must not be before a cursor.
   const wanted = `and g.outcome in (${outcomes.map(given).join(', ')})`
   const isByStart = outcomes.includes('open')
   const place = isByStart ? 'r.created_at' : 'coalesce(f.created_at, r.created_at)'

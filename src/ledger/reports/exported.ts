@@ -41,7 +41,7 @@ export interface ExportedGrading {
   readonly created_at: string
 }
 
-/** A recorded rollout with all that belongs to it. */
+/** A recorded rollout with its calls and gradings. */
 export interface ExportedRollout {
   readonly rollout: string
   /** When it was first graded with a wanted outcome; if open ones are included, when it began. */
@@ -61,7 +61,7 @@ export interface ExportedRollout {
   readonly samples: Readonly<Record<string, unknown>>
 }
 
-/** What {@link readExported} passes on. */
+/** The information that {@link readExported} passes on. */
 export interface Exporting {
   /** How many rollouts there are. */
   readonly count: number
@@ -80,7 +80,7 @@ export async function readExported<Result>(
   { after, size }: { readonly after: ExportCursor | undefined; readonly size: number },
   work: (exporting: Exporting) => Promise<Result>,
 ): Promise<Result> {
-  // Before the snapshot, so that the snapshot contains whatever commits between the two.
+  // Before the snapshot, so that the snapshot contains everything that commits between the two.
   const horizon = await readHorizon(sql)
   const result = await sql.begin('isolation level repeatable read read only', async (tx) => {
     await tx`set local application_name = ${tx.unsafe(`'${exporter}'`)}`

@@ -2,8 +2,8 @@ import type { Sql, TransactionSql } from 'postgres'
 import { type GraderCode, type RegradingFilter, subjectsQuery } from './regrading-filter.ts'
 
 /**
- * Writes the re-gradings beside the earlier gradings into the temporary table `compared`, from one snapshot, and calls
- * `work` with the transaction in which the table exists. One row per subject, with the columns of {@link subjectsQuery};
+ * Joins the re-gradings with the earlier gradings in the temporary table `compared`, from one snapshot, and calls `work`
+ * with the transaction in which the table exists. One row per subject, with the columns of {@link subjectsQuery};
  * `before_score` and `after_score` are called `before` and `after`.
  */
 export async function withComparison<Result>(

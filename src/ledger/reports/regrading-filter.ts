@@ -10,19 +10,19 @@ export interface GraderCode {
 
 /** Selects recorded rollouts. */
 export interface RegradingFilter {
-  /** Those whose grading was first requested at this time or later. */
+  /** Rollouts whose grading was first requested at this time or later. */
   readonly since?: Date | undefined
-  /** Those whose grading was first requested before this time. */
+  /** Rollouts whose grading was first requested before this time. */
   readonly until?: Date | undefined
   /** The first digits of their item's hash. */
   readonly item?: string | undefined
-  /** Those for which all of these hold. */
+  /** Rollouts for which all of these hold. */
   readonly conditions?: readonly Condition[]
-  /** The most rollouts; the oldest ones. */
+  /** At most this many rollouts, the oldest first. */
   readonly limit?: number | undefined
 }
 
-/** SQL and the values of its parameters, all of them texts. */
+/** SQL and the values of its parameters, all as text. */
 export interface SubjectsQuery {
   /** Selects the columns that {@link subjectsQuery} names. */
   readonly text: string

@@ -11,13 +11,13 @@ export type RegradingReport = Awaited<ReturnType<typeof readReport>>
 /**
  * Reads the report in the transaction of `withComparison`.
  *
- * `compared` counts the rollouts with a score before and after. Of these are the means, the changes, the histogram, the
- * movers, the means of the parts (each over the rollouts that have it), and `spearman`: the correlation of the ranks, where
- * equal scores have the mean of their ranks; null if all scores of one side are equal. `spread` counts the groups, the
- * rollouts of one item, whose scores differ.
+ * `compared` counts the rollouts with a score before and after. They are the basis of the means, the changes, the
+ * histogram, the movers, the means of the parts (each over the rollouts that have it), and `spearman`: the correlation of
+ * the ranks, where equal scores have the mean of their ranks; null if all scores of one side are equal. `spread` counts the
+ * groups (the rollouts of one item) whose scores differ.
  *
- * @param movers how many of those that changed most
- * @param range least and greatest score; undefined if the grader's range is unbounded
+ * @param movers how many of the rollouts that changed most to include
+ * @param range the least and the greatest score; undefined if the grader's range is unbounded
  */
 export async function readReport(
   tx: TransactionSql,
@@ -92,7 +92,7 @@ async function readSpearman(tx: TransactionSql): Promise<number | null> {
   return row?.spearman ?? null
 }
 
-/** A trainer learns nothing from a group without spread. */
+/** Counts the groups with spread: a trainer learns nothing from the others. */
 async function readSpread(tx: TransactionSql) {
   const [row] = await tx<{ groups: number; before: number; after: number }[]>`
     select count(*)::int as groups, count(*) filter (where was > ${tolerance})::int as before,
@@ -104,7 +104,7 @@ async function readSpread(tx: TransactionSql) {
   return row ?? { groups: 0, before: 0, after: 0 }
 }
 
-/** Where the earlier scores come from. */
+/** Counts the earlier scores by their source. */
 async function readSources(tx: TransactionSql) {
   return await tx<{ source: 'trainer' | 'regrade'; version: string; code_hash: string | null; count: number }[]>`
     select g.source, g.version, g.code_hash, count(*)::int as count
@@ -113,7 +113,7 @@ async function readSources(tx: TransactionSql) {
     group by 1, 2, 3 order by 4 desc limit 20`
 }
 
-/** Why there is no score, with one example of each reason. */
+/** Counts the reasons for missing scores, with one example of each. */
 async function readCodes(tx: TransactionSql) {
   return await tx<
     {

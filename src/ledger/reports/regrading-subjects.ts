@@ -15,17 +15,17 @@ export interface RegradingSubject {
   readonly isDone: boolean
 }
 
-/** What a {@link RegradingSubject} is graded with, beside its rollout. */
+/** What a {@link RegradingSubject} is graded with, in addition to its rollout. */
 export interface SubjectContent {
   readonly sample: unknown
   readonly item: unknown
-  /** Whether the current code has scored it meanwhile. */
+  /** Whether the current code has scored it since it was selected. */
   readonly isDone: boolean
 }
 
 /**
- * Reads what to grade again in pages of `size`, the oldest first, those that are already scored included. Each page begins
- * after the last id of the previous one, so no more than one page is held in memory.
+ * Reads the subjects to grade again in pages of `size`, oldest first, including those that are already scored. Each page
+ * starts after the last id of the previous one, so at most one page is in memory.
  */
 export async function* subjectPages(
   sql: Sql,
@@ -71,8 +71,8 @@ const reading = `
     and d.version = $3::text and coalesce(d.code_hash, '') = $4::text and d.source = 'regrade' and d.outcome = 'scored'`
 
 /**
- * Creates the function that reads a subject's sample and item, those requested together in one statement; undefined for
- * one that was deleted meanwhile.
+ * Creates the function that reads a subject's sample and item; concurrent reads share one statement. Undefined for a
+ * subject that has been deleted.
  */
 export function createSubjectReader(sql: Sql, { grader, version, codeHash }: GraderCode) {
   type Row = { n: number; sample: unknown; item: unknown; has_item: boolean; done: boolean }
@@ -99,14 +99,14 @@ export interface Regraded {
   /** The score; null unless scored. */
   readonly score: number | null
   readonly parts: Readonly<Record<string, number>> | null
-  /** The reason, for people. */
+  /** The reason, for humans. */
   readonly reason: string | null
   /** A stable code; null when scored. */
   readonly code: string | null
   readonly durationMs: number
 }
 
-// The rollout's row is locked first, so that nothing of a rollout is left that retention deletes meanwhile.
+// The rollout's row is locked first, so that a re-grading cannot outlive a rollout that retention deletes concurrently.
 const writing = `
   with input as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as i(
@@ -124,8 +124,8 @@ const writing = `
   on conflict do nothing`
 
 /**
- * Creates the function that records a re-grading, those that arrive together in one statement; it records nothing if a
- * score of the same code exists. No other row is touched.
+ * Creates the function that records a re-grading; concurrent ones share one statement. It records nothing if a score of
+ * the same code exists. No other row is changed.
  */
 export function createRegradingRecorder(sql: Sql, { grader, version, codeHash }: GraderCode) {
   const run = async (regraded: readonly Regraded[]): Promise<readonly true[]> => {

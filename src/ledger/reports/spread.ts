@@ -1,10 +1,10 @@
 import type { Sql } from 'postgres'
 import { execute } from '../statement.ts'
 
-/** Selects scores, and says when an item counts as solved. */
+/** Selects scores, and defines when an item counts as solved. */
 export interface SpreadQuery {
   readonly grader: string
-  /** Only this version, re-gradings included; if left out, the trainer's gradings under all versions. */
+  /** Only this version, including re-gradings; default: the trainer's gradings under all versions. */
   readonly version?: string | undefined
   /** Gradings made at this time or later. */
   readonly since?: Date | undefined
@@ -88,7 +88,7 @@ interface CountRow {
   readonly mean_deviation: number | null
 }
 
-/** Counts the spread of rewards within groups, by the database, of the latest grading of each rollout. */
+/** Computes, in the database, the spread of rewards within groups, from the latest grading of each rollout. */
 export async function readSpread(sql: Sql, { grader, version, since, until, solvedAt }: SpreadQuery): Promise<Spread> {
   const values = [grader, version ?? null, since?.toISOString() ?? null, String(solvedAt), until?.toISOString() ?? null]
   const [row] = await execute<CountRow>(sql, { text: counting, values })

@@ -7,7 +7,7 @@ import { anonymous, type Principal } from './principal.ts'
 /** Who may call: static keys, JWTs, or both. Without either the server is open. */
 export interface AuthSettings {
   readonly keys: readonly ApiKey[]
-  /** Lowercase names of the headers, beside `Authorization`, in which a key or token may come. */
+  /** Lowercase names of the headers, in addition to `Authorization`, that may contain a key or token. */
   readonly keyHeaders: readonly string[]
   readonly jwt?: JwtSettings
 }
@@ -33,7 +33,7 @@ export function isOpen(settings: AuthSettings): boolean {
 
 /**
  * Makes the function that identifies the caller from a request's headers: from `Authorization: Bearer TOKEN` (or the token
- * alone), or from one of the settings' `keyHeaders`. If several of them hold something, one valid key is enough.
+ * alone), or from one of the settings' `keyHeaders`. If several are set, one valid key is enough.
  * On an open server every caller may do everything.
  *
  * @throws AuthError `missing_token`, `invalid_token`, `expired_token` (401), `keys_unavailable` (503).

@@ -5,7 +5,7 @@ import { AuthError } from '../../kit/errors.ts'
 export const keysFreshMs = 10 * 60_000
 /** For this many milliseconds the last fetched keys stay in use while their address does not answer. */
 export const keysUsableMs = 24 * 60 * 60_000
-/** The address is asked at most once in this many milliseconds, whatever callers send. */
+/** The address is requested at most once in this many milliseconds, regardless of callers. */
 export const keysCooldownMs = 5_000
 /** How many milliseconds the address may take to answer, including the last byte. */
 export const keysTimeoutMs = 5_000

@@ -22,7 +22,7 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/
  * Reads the value of `API_KEYS`: entries separated by white space or commas, each one of
  *
  *     KEY                          a key for a trainer: the scopes tools and grade
- *     SCOPE+SCOPE=KEY              a key with scopes of its own
+ *     SCOPE+SCOPE=KEY              a key with these scopes
  *     NAME:SCOPE+SCOPE=KEY         the same with a name, which the log shows
  *
  * where KEY is the key itself (at least 16 visible ASCII characters, no comma) or `sha256:` and the 64 hex digits of its
@@ -34,7 +34,7 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/
  */
 export function parseApiKeys(text: string): ApiKey[] {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== '')
-  if (entries.length === 0) throw new Error('it is set but holds no key')
+  if (entries.length === 0) throw new Error('it is set but contains no key')
   const keys = entries.map((entry, index) => parseEntry(entry, index + 1))
   for (const [index, key] of keys.entries()) {
     const first = keys.findIndex((other) => other.sha256 === key.sha256)

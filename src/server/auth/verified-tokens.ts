@@ -25,8 +25,8 @@ export interface VerifiedTokens {
 export const mostVerifiedTokens = 10_000
 
 /**
- * Caches at most `most` tokens; one more evicts the oldest. The user decides whether a token is still valid: nothing here
- * looks at a clock.
+ * Caches at most `most` tokens; one more evicts the oldest. The cache does not look at the clock: its user checks whether a
+ * token is still valid.
  */
 export function createVerifiedTokens(most: number = mostVerifiedTokens): VerifiedTokens {
   const tokens = new Map<string, VerifiedToken>()

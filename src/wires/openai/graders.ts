@@ -8,7 +8,7 @@ import type { ModelUsage } from '../../runtime/openai-graders/runners.ts'
 import { toolCallBody } from '../agent-rft.ts'
 import { outputText } from '../sample.ts'
 
-/** The body of `graders/run`; `model_sample` may be left out where `sample` has an `output_text`. */
+/** The body of `graders/run`; `model_sample` is optional if `sample` has an `output_text`. */
 export const graderRunBody = z
   .object({
     grader: z.unknown().optional(),

@@ -26,7 +26,7 @@ const bodyOf = (call: string, args: unknown) => ({ ...toolCall('list', 'requests
 describe('the arguments of a call', () => {
   it.each([
     ['null', null],
-    ['left out', undefined],
+    ['missing', undefined],
     ['the text null', 'null'],
     ['the text null with spaces', ' null\n'],
     ['an empty text', ''],

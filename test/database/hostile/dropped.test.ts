@@ -43,7 +43,7 @@ describe('a dropped connection', () => {
       const spelt = whole('/tools', JSON.stringify(toolCall('held', `dropped-${effects}`, 'a')))
       const first = converse(one.port, [spelt, 'END'])
       await door.reached
-      // The one that waits with it is dropped too.
+      // The other waiting request is dropped too.
       await converse(one.port, [spelt, 20, 'RESET'])
       door.open()
       await first

@@ -71,7 +71,7 @@ describe('the cause of a failed call', () => {
     held.open()
   })
 
-  it('is stored whatever characters it has', async () => {
+  it('is stored even if it has characters that Postgres cannot store', async () => {
     const tool = defineTool({
       name: 'odd',
       description: 'Fails oddly.',

@@ -52,7 +52,7 @@ it('a replica that is frozen while its tools run loses their locks, during a sta
   const asleep = () =>
     elsewhere.sql`select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`
   await Promise.all([held.reached, expect.poll(asleep, { timeout: 10_000 }).toHaveLength(1)])
-  // From here on the database hears nothing of this replica, be it to cancel, to roll back or to go on.
+  // From here on the database receives nothing from this replica: no cancellation, no rollback, no further statement.
   proxy.hold('to server', '')
   expect(ended).toBe(0)
   const next = rollouts.map((rollout) => post(there, '/tools/write', toolCall('write', rollout, 'next')))

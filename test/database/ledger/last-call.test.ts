@@ -34,7 +34,7 @@ it('the last call of the budget is not refused because a retry of it failed on a
   expect(past.body.output).toContain('the budget of 10 tool calls is used up')
 })
 
-it('a call that began as the last of the budget is undone and refused when another took its place while it ran', async () => {
+it('a call that began as the last of the budget is rolled back and refused if another took its place while it ran', async () => {
   const held = gate()
   const head = { description: 'Writes.', input: z.object({}) }
   await database.sql`create table effects (call text)`
@@ -68,7 +68,7 @@ it('a call that began as the last of the budget is undone and refused when anoth
   ])
 })
 
-it('a call past the budget is recognized by the SQLSTATE of its statement, whatever the language of the server', async () => {
+it('a call past the budget is recognized by the SQLSTATE of its statement, in any server language', async () => {
   const call = { rolloutId: 'past', callId: 'a', tool: 't', arguments: {}, itemHash: 'hash', item: {} }
   const record = { ...call, outcome: 'ok', output: '', code: null, startedAt: new Date() } as const
   const error: unknown = await database.sql

@@ -285,7 +285,7 @@ const journalOf = (home: string): number[] => readJournal(home).map(({ when }) =
 
 async function restore(dump: string, url: string): Promise<void> {
   const text = readFileSync(new URL(`../../support/postgres/${dump}`, import.meta.url), 'utf8')
-  // A connection of its own, for the dump empties its search path.
+  // Its own connection, because the dump clears the search path.
   const connection = postgres(url, { max: 1, onnotice() {} })
   await connection.unsafe(text)
   await connection.end()

@@ -63,7 +63,7 @@ describe.runIf(hasOpenssl)('an address with TLS parameters', () => {
     expect(await connect(addressAt('localhost', disabled))).toEqual(thrice('plain'))
   })
 
-  it.each(['allow', 'prefer', 'require'])('does not verify the server with sslmode=%s alone', async (sslmode) => {
+  it.each(['allow', 'prefer', 'require'])('does not verify the server with only sslmode=%s', async (sslmode) => {
     expect(await connect(addressAt('localhost', { sslmode }))).toEqual(thrice('none'))
   })
 

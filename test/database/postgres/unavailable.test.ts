@@ -43,9 +43,9 @@ const ownFailures: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['a wrapped connection error', async () => Promise.reject(new Error('no', { cause: withCode('ETIMEDOUT') }))],
   ['several connection errors', () => Promise.any([Promise.reject(withCode('ECONNRESET'))])],
   ['a broken pipe', () => Promise.reject(withCode('EPIPE'))],
-  ['an error with a code of Postgres', () => Promise.reject(withCode('57P01'))],
-  ['an error with a code of the driver', () => Promise.reject(withCode('CONNECTION_CLOSED'))],
-  ['a Postgres client of its own without a server', () => askForeign(closedPort, 'select 1')],
+  ['an error with a Postgres code', () => Promise.reject(withCode('57P01'))],
+  ['an error with a driver code', () => Promise.reject(withCode('CONNECTION_CLOSED'))],
+  ['the tool’s own Postgres client without a server', () => askForeign(closedPort, 'select 1')],
   ['a statement of such a client that was cancelled', () => askForeign(home.url, 'select pg_sleep(10)')],
 ]
 
@@ -118,7 +118,7 @@ describe('an error of the server’s database', () => {
 })
 
 describe('a database with another default isolation level', () => {
-  it.each(['repeatable read', 'serializable'])('runs transactions as read committed where it is %s', async (level) => {
+  it.each(['repeatable read', 'serializable'])('runs transactions as read committed if it is %s', async (level) => {
     const [row] = await database.sql<{ name: string }[]>`select current_database() as name`
     await database.sql.unsafe(`alter database ${row?.name} set default_transaction_isolation = '${level}'`)
     const fresh = openDatabase({ url: home.url, poolSize: 1 })

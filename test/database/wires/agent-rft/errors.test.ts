@@ -135,7 +135,7 @@ describe('a caller', () => {
     expect(JSON.stringify(log.lines)).not.toContain(wrong)
   })
 
-  it('without the scope is a 403 that names the one that is needed', async () => {
+  it('without the scope is a 403 that names the required one', async () => {
     const { app, log } = guarded()
     const toGrade = await post(app, '/grade', grading, { authorization: `Bearer ${toolsKey}` })
     expect([toGrade.status, toGrade.body.error?.code]).toEqual([403, 'insufficient_scope'])

@@ -31,7 +31,7 @@ const cases: readonly [string, () => number | Grade | Promise<number | Grade>, n
   ['a score under the range', () => -0.001, 500, 'grader_out_of_range'],
   ['an exception', boom, 500, 'grader_failed'],
   ['a rejection', async () => boom(), 500, 'grader_failed'],
-  ['nothing in time', endless, 504, 'grader_timed_out'],
+  ['no score in time', endless, 504, 'grader_timed_out'],
 ]
 
 describe('a grader that returns', () => {

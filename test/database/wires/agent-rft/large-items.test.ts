@@ -21,7 +21,7 @@ function countTurns() {
 const largeItem = (n: number) =>
   Object.fromEntries(Array.from({ length: 60_000 }, (_, key) => [`k${(key * 7_919 + n) % 60_000}`, n]))
 
-it('eight items of 60,000 keys that arrive together are each parsed, hashed and validated in turns of their own', async () => {
+it('eight items of 60,000 keys that arrive together are each parsed, hashed and validated in separate turns', async () => {
   const count = countTurns()
   const validatedIn: number[] = []
   const { defineTool, defineGrader } = defineEnvironment({
@@ -52,7 +52,7 @@ it('eight items of 60,000 keys that arrive together are each parsed, hashed and 
   count.isCounting = false
 }, 60_000)
 
-it('large pieces of work run one a turn of the event loop, in the order in which they came; small ones at once', async () => {
+it('large pieces of work run one per turn of the event loop, in order of arrival; small ones at once', async () => {
   const turns = createTurns()
   expect(turns.take(1_000)).toBeUndefined()
   const order: string[] = []

@@ -99,7 +99,7 @@ describe('graders/run by the official client', () => {
     expect(run.reward).toBe(0)
   })
 
-  it('gives each request a new id, whatever id the caller sends', async () => {
+  it('gives each request a new id, even if the caller sends one', async () => {
     const ids = [1, 2].map(async () => {
       const headers = { 'x-request-id': 'mine' }
       const asked = server.client.fineTuning.alpha.graders.validate({ grader: equal }, { headers }).withResponse()

@@ -213,7 +213,7 @@ describe('the verdict', () => {
     ['hacked', [0.5, 6, { answer: 0.6 }], [0.7, 6, { answer: 0.3 }]],
     ['flat', [0.5, 6, { answer: 0.6 }], [0.51, 6, { answer: 0.5 }]],
   ] as const)(
-    'warns of a trusted part that falls while the reward rises, also where it is %s',
+    'warns about a trusted part that falls while the reward rises, even if it is %s',
     (kind, before, after) => {
       const verdict = verdictOf(validated(before, after), 'answer')
       expect(verdict).toMatchObject({

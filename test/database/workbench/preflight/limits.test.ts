@@ -163,7 +163,7 @@ describe('preflight', { timeout: 60_000 }, () => {
   })
 
   it('determines the budget of an unknown server, and detects one that miscounts under concurrency', async () => {
-    /** Admits so many calls of a rollout, counted before or after it had time for others. */
+    /** Admits this many calls of a rollout, counted before or after it yields to other calls. */
     const counting = (most: number, isHasty: boolean) => {
       const counts = new Map<unknown, number>()
       return listen(async (request) => {

@@ -51,7 +51,7 @@ describe('API_KEYS', () => {
     [`admin=sha256:${'z'.repeat(64)}`, /entry 1.*64 hex digits/],
     ['schlüssel-mit-umlaut', /entry 1.*visible ASCII/],
     [`${KEY} admin=sha256:${sha256(KEY)}`, /entry 2 is the same key as entry 1/],
-    [' , ', /holds no key/],
+    [' , ', /contains no key/],
     [`${KEY} sha256:${sha256('')}`, /entry 2.*hash of an empty string/],
   ])('refuses %s and says which entry is invalid, and why', (text, message) => {
     expect(() => parseApiKeys(text)).toThrow(message)

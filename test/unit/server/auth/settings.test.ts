@@ -30,7 +30,7 @@ describe('the settings of authentication', () => {
 
   it.each([
     [{ API_KEYS: 'tiny' }, /^API_KEYS: entry 1.*at least 16/],
-    [{ API_KEYS: ' ' }, /^API_KEYS: it is set but holds no key/],
+    [{ API_KEYS: ' ' }, /^API_KEYS: it is set but contains no key/],
     [{ API_KEY_HEADERS: 'x api: key' }, /^API_KEY_HEADERS: must be names of headers.*"x api: key"/],
     [{ API_KEY_HEADERS: ', ' }, /^API_KEY_HEADERS: /],
     [{ JWT_SECRET: 'too short' }, /^JWT_SECRET: must have at least 32 bytes, but has 9/],

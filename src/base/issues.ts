@@ -192,7 +192,7 @@ const typeNames: Readonly<Record<string, string>> = {
   undefined: 'left out',
   void: 'left out',
   never: 'left out',
-  nonoptional: 'there',
+  nonoptional: 'present',
   date: 'a date',
   file: 'a file',
   function: 'a function',

@@ -8,8 +8,8 @@ const nested = z.object({ kind: z.literal('a'), size: z.object({ width: z.number
 /** A schema and an invalid value for every issue code of zod and every variant of a code. */
 const cases: readonly (readonly [code: string, schema: z.ZodType, value: unknown, message: string])[] = [
   ['invalid_type', z.string(), 7, 'was 7, must be a string'],
-  ['invalid_type', z.object({ content: z.unknown() }), {}, 'is missing, must be there'],
-  ['invalid_type', z.object({ content: z.string().optional().nonoptional() }), {}, 'is missing, must be there'],
+  ['invalid_type', z.object({ content: z.unknown() }), {}, 'is missing, must be present'],
+  ['invalid_type', z.object({ content: z.string().optional().nonoptional() }), {}, 'is missing, must be present'],
   ['invalid_type', z.number(), Number.NaN, 'was not a number, must be a number'],
   ['invalid_type', z.int(), 1.5, 'was 1.5, must be a whole number'],
   ['invalid_type', z.bigint(), 1, 'was 1, must be a whole number'],

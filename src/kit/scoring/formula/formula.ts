@@ -150,7 +150,7 @@ function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
     } else throw new FormulaError(`expected a number, a name or "(", found ${quoted(token)}`, token.at)
   }
   const variable = ({ text, at }: Token) => {
-    if (!known.has(text)) throw new FormulaError(`there is no grader "${text}", ${listed('only', known)}`, at)
+    if (!known.has(text)) throw new FormulaError(`there is no grader "${text}"${listed('graders', known)}`, at)
     used.add(text)
     steps.push({ kind: 'variable', name: text, at })
   }
@@ -158,7 +158,7 @@ function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
     const called = formulaFunctions.get(token.text)
     if (called === undefined) {
       throw new FormulaError(
-        `there is no function "${token.text}", ${listed('only', formulaFunctions.keys())}`,
+        `there is no function "${token.text}"${listed('functions', formulaFunctions.keys())}`,
         token.at,
       )
     }
@@ -180,10 +180,10 @@ function read(tokens: readonly Token[], known: ReadonlySet<string>): Formula {
   return { steps, variables: [...used] }
 }
 
-function listed(only: string, names: Iterable<string>): string {
+function listed(kind: string, names: Iterable<string>): string {
   const all = [...names]
   const some = all.slice(0, 10).join(', ')
-  return all.length === 0 ? 'and no other' : `${only} ${some}${all.length > 10 ? ', …' : ''}`
+  return all.length === 0 ? '' : `; the ${kind} are: ${some}${all.length > 10 ? ', …' : ''}`
 }
 
 /**

@@ -78,9 +78,15 @@ describe('a formula', () => {
     ['a.b', '"." is not allowed in a formula (character 2)'],
     ['1e999', '1e999 is too large (character 1)'],
     ['😀', '"😀" is not allowed in a formula (character 1)'],
-    ['process(1)', expect.stringMatching(/^there is no function "process", only min, max, .* \(character 1\)$/)],
+    [
+      'process(1)',
+      expect.stringMatching(/^there is no function "process"; the functions are: min, max, .* \(character 1\)$/),
+    ],
     ['constructor(1)', expect.stringContaining('there is no function "constructor"')],
-    ['1 + toString', expect.stringMatching(/^there is no grader "toString", only a, b, .* \(character 5\)$/)],
+    [
+      '1 + toString',
+      expect.stringMatching(/^there is no grader "toString"; the graders are: a, b, .* \(character 5\)$/),
+    ],
     ['a-grader', expect.stringContaining('there is no grader "grader"')],
   ])('%j is invalid; the message names the position', (formula, message) => expect(calculate(formula)).toEqual(message))
 
@@ -107,7 +113,7 @@ describe('a formula', () => {
   it('has no variables other than the graders', () => {
     expect(parseFormula('a', [])).toEqual({
       ok: false,
-      problem: { message: 'there is no grader "a", and no other (character 1)', at: 0 },
+      problem: { message: 'there is no grader "a" (character 1)', at: 0 },
     })
   })
 

@@ -116,7 +116,7 @@ describe('a grader in the JSON format of OpenAI', () => {
 
   it.each<[string, unknown, string]>([
     ['expected an operator or the end, found ")" (character 14)', { a: check }, '0.5 * a + 0.5)'],
-    ['there is no grader "b", only a (character 5)', { a: check }, 'a + b'],
+    ['there is no grader "b"; the graders are: a (character 5)', { a: check }, 'a + b'],
     ['must have at least 1 grader', {}, '1'],
     ['must be an object of graders by their keys', 'a', '1'],
     ['graders.a.type: must be one of "string_check"', { a: { type: 'x' } }, 'a'],

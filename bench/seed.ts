@@ -44,9 +44,9 @@ export async function seedRollouts(sql: Sql, { seed, from, count, days = [0, 0] 
       from generate_series(${from}::int, ${from + count - 1}::int) as n`
     await tx`
       insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
-      select 'trace_' || md5(${`${seed}:`}::text || n), 'call_' || seq, seq, 'none', '{"query":"net revenue 2015"}', 'ok',
-        ${output}::text || n, now(), now()
-      from generate_series(${from}::int, ${from + count - 1}::int) as n,
+      select id, 'call_' || seq, seq, 'none', '{"query":"net revenue 2015"}', 'ok', ${output}::text || n, created_at, created_at
+      from generate_series(${from}::int, ${from + count - 1}::int) as n
+        join rollouts on id = 'trace_' || md5(${`${seed}:`}::text || n),
         generate_series(1, ${callsOfRollout}::int) as seq`
   })
 }

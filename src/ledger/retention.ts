@@ -10,8 +10,8 @@ export interface Deleted {
  * Deletes the rollouts that began more than `days` ago (1 or more) with their calls and gradings, `batch` at a time, each
  * batch in its own transaction, and then the items that no rollout refers to any more.
  *
- * Skips a rollout to which a call is being written, that has a claimed call running, or whose lock a transaction holds, so
- * it can run during traffic and concurrently with itself. A database call that begins while its rollout is deleted waits
+ * Skips a rollout that is in use: with a call or a grading in the last hour, to which a call is being written, with a claimed
+ * call running, or whose lock a transaction holds. So it can run during traffic and concurrently with itself. A database call that begins while its rollout is deleted waits
  * for the deletion and then starts the rollout anew. It holds `batch` locks; Postgres has room for a few thousand.
  */
 export async function deleteRollouts(sql: Sql, days: number, batch = 200): Promise<Deleted> {
@@ -58,8 +58,11 @@ async function deleteBatch(tx: TransactionSql, days: number, batch: number, afte
   // A separate statement, so that it sees what was written before the locks were taken.
   const [row] = await tx<{ deleted: number }[]>`
     with old as materialized (
-      select id from jsonb_array_elements_text(${JSON.stringify(free.map(({ id }) => id))}::text::jsonb) as free(id)
-      where not exists (select from tool_calls where rollout_id = id and outcome = 'running')
+      select free.id from jsonb_array_elements_text(${JSON.stringify(free.map(({ id }) => id))}::text::jsonb) as free(id)
+      where not exists (
+          select from tool_calls where rollout_id = free.id
+            and (outcome = 'running' or coalesce(finished_at, started_at) > now() - interval '1 hour'))
+        and not exists (select from grades where rollout_id = free.id and created_at > now() - interval '1 hour')
     ),
     calls as (delete from tool_calls where rollout_id in (select id from old)),
     gradings as (delete from grades where rollout_id in (select id from old)),

@@ -70,3 +70,12 @@ async function onServer(url: string, work: (sql: postgres.Sql) => PromiseLike<un
     await sql.end()
   }
 }
+
+/** Makes rollouts, by a pattern of their ids, eight days old, with their calls and gradings. */
+export async function makeOld({ sql }: Pick<Database, 'sql'>, ids: string): Promise<void> {
+  await sql`update rollouts set created_at = created_at - interval '8 days' where id like ${ids}`
+  await sql`
+    update tool_calls set started_at = started_at - interval '8 days', finished_at = finished_at - interval '8 days'
+    where rollout_id like ${ids}`
+  await sql`update grades set created_at = created_at - interval '8 days' where rollout_id like ${ids}`
+}

@@ -3,7 +3,7 @@ import { startHousekeeping } from '../../../src/core/housekeeping.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
 import { keepingLog } from '../../support/app.ts'
-import { useDatabase } from '../../support/database.ts'
+import { makeOld, useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
 let ledger: Ledger
@@ -46,7 +46,7 @@ it('records the calls of dead owners as failed on its own, and logs it', async (
 it('deletes old rollouts on its own, and logs it', async () => {
   const log = keepingLog()
   for (const rollout of ['old', 'young']) await ledger.record(record(rollout))
-  await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'old'`
+  await makeOld(database, 'old')
   end = startHousekeeping({ ledger, log, leaseSeconds: 600, retentionDays: 7 })
   const left = async () =>
     (await database.sql`select id from rollouts where id in ('old', 'young')`).map(({ id }) => id)

@@ -5,7 +5,7 @@ import { createBatcher } from '../../../src/ledger/batch.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { useDatabase } from '../../support/database.ts'
+import { makeOld, useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
 
@@ -192,7 +192,7 @@ describe('the promise of retention', () => {
       item: { question: 'old' },
     }
     await ledger.recordGrading({ rolloutId: 'old-1', ...grading, ...rest })
-    await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-%'`
+    await makeOld(database, 'old-%')
     await database.sql`update items set last_used_at = now() - interval '8 days' where hash = 'old'`
     const traffic = Promise.all(Array.from({ length: 50 }, (_, n) => ledger.record(record(`traffic-${n}`, 'c'))))
     const [deleted] = await Promise.all([ledger.deleteRollouts(7, 10), traffic])
@@ -212,7 +212,7 @@ describe('the promise of retention', () => {
       await ledger.record(record(`young-for-${name}`, 'c', { itemHash: `unused-${name}`, item: { question: name } }))
     }
     await database.sql`delete from rollouts where id like 'young-for-%'`
-    await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-and-%'`
+    await makeOld(database, 'old-and-%')
     await database.sql`update items set last_used_at = now() - interval '8 days' where hash like 'unused-%'`
     await database.sql.begin(async (writing) => {
       await writing`update rollouts set calls = calls + 1 where id = 'old-and-busy'`
@@ -239,15 +239,43 @@ describe('the promise of retention', () => {
     const app = testApp(database, { tools, graders })
     await post(app, '/tools/read', toolCall('read', 'old-and-writing', 'a'))
     await ledger.record(record('old-and-idle', 'a'))
-    await database.sql`update rollouts set created_at = now() - interval '8 days' where id like 'old-and-%'`
+    await makeOld(database, 'old-and-%')
     const running = post(app, '/tools/write', toolCall('write', 'old-and-writing', 'b'))
     await held.reached
     // A batch of one: a skipped rollout does not prevent the deletion of others.
     expect(await ledger.deleteRollouts(7, 1)).toMatchObject({ rollouts: 1 })
     held.open()
     expect((await running).body.output).toBe('written')
+    // The call has just ended, so the rollout is in use.
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
     expect((await post(app, '/grade', gradingOf('old-and-writing', 'x'))).body).toEqual({ score: 2 })
+    await makeOld(database, 'old-and-writing')
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+  })
+
+  it('skips an old rollout that is used again, with a call or a grading in the last hour', async () => {
+    const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+    const read = defineTool({
+      name: 'read',
+      description: 'Reads.',
+      input: z.object({}),
+      effects: 'none',
+      run: () => 'read',
+    })
+    const graders = [
+      defineGrader({ name: 'calls', version: '1', range: [0, 9], grade: ({ trajectory }) => trajectory.length }),
+    ]
+    const app = testApp(database, { tools: [read], graders })
+    for (const name of ['again-called', 'again-graded', 'again-not']) {
+      await post(app, '/tools/read', toolCall('read', name, 'a'))
+    }
+    await makeOld(database, 'again-%')
+    await post(app, '/tools/read', toolCall('read', 'again-called', 'b'))
+    await post(app, '/grade', gradingOf('again-graded', 'x'))
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+    expect((await post(app, '/grade', gradingOf('again-called', 'x'))).body).toEqual({ score: 2 })
+    await makeOld(database, 'again-%')
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 2 })
   })
 
   it('makes a database call that begins during the deletion wait for it and start the rollout anew', async () => {
@@ -264,7 +292,7 @@ describe('the promise of retention', () => {
       },
     })
     await ledger.record(record('deleted-meanwhile', 'a', { itemHash: contentHash({}), item: {} }))
-    await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'deleted-meanwhile'`
+    await makeOld(database, 'deleted-meanwhile')
     const waiting = (count: number) =>
       expect
         .poll(async () => {
@@ -311,11 +339,13 @@ describe('the promise of retention', () => {
     })
     const call = post(testApp(database, { tools: [act] }), '/tools/act', toolCall('act', 'old-and-running', 'a'))
     await held.reached
-    await database.sql`update rollouts set created_at = now() - interval '8 days' where id = 'old-and-running'`
+    await makeOld(database, 'old-and-running')
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
     held.open()
     expect((await call).body.output).toBe('acted')
     expect(attempts).toEqual([1])
+    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
+    await makeOld(database, 'old-and-running')
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
     expect(await database.sql`select from tool_calls where rollout_id = 'old-and-running'`).toHaveLength(0)
   })

@@ -73,7 +73,7 @@ async function regrade(
   const code = { grader: grader.name, version: grader.version, codeHash: grader.codeHash ?? null }
   const database = await openServerDatabase(config)
   try {
-    await sayCode(database, code)
+    await reportCode(database, code)
     const count = await countSubjects(database.sql, code, options.filter)
     if (options.dryRun) {
       const waiting = count.all - count.done
@@ -118,7 +118,7 @@ async function regrade(
   }
 }
 
-async function sayCode({ sql, where }: ServerDatabase, code: GraderCode): Promise<void> {
+async function reportCode({ sql, where }: ServerDatabase, code: GraderCode): Promise<void> {
   const { grader, version, codeHash } = code
   say(`${grader}, version ${version}, code ${short(codeHash)}; ${where}`)
   const before = await changedCode(sql, code)

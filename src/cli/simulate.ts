@@ -99,14 +99,14 @@ function run(address: string | undefined, options: Options, env: NodeJS.ProcessE
   return interruptible('simulate', work, resume)
 }
 
-interface Surroundings {
+interface PlayDeps {
   readonly env: NodeJS.ProcessEnv
   /** The path of the server's entry, for `--serve`. */
   readonly entry: string
   readonly ending: AbortSignal
 }
 
-async function play(address: string | undefined, options: Options, { env, entry, ending }: Surroundings) {
+async function play(address: string | undefined, options: Options, { env, entry, ending }: PlayDeps) {
   let server: OwnServer | undefined
   try {
     const items = await readItems(options.dataset, options.items)

@@ -91,31 +91,31 @@ const silences: readonly Repair[] = [
     file: 'connection.js',
     find: '  let socket = null\n',
     put: `  const silence = options.silence && setTimeout(giveUp, options.silence * 1000).unref()
-  let heard = 0
+  let received = 0
 
   function giveUp() {
     if (!query || !socket) return
-    const [last, own] = [heard, socket]
+    const [last, own] = [received, socket]
     // Ends a statement that is only slow. On a connection of its own, while this one is still open: a pooler forgets
     // the statement of a client that has disconnected.
     backend.pid && Connection({ ...options, silence: 0 }).cancel(backend, () => {}, () => {})
     setTimeout(() => {
-      if (last !== heard || own !== socket) return
+      if (last !== received || own !== socket) return
       connection.silent = true
       socket.destroy(Errors.connection('CONNECTION_SILENT', options))
     }, Math.min(1, options.silence) * 1000)
   }
 
   // The rollback that follows takes milliseconds.
-  function hurry() {
-    const last = heard
-    silence && setTimeout(() => last === heard && giveUp(), Math.min(5, options.silence) * 1000).unref()
+  function shorten() {
+    const last = received
+    silence && setTimeout(() => last === received && giveUp(), Math.min(5, options.silence) * 1000).unref()
   }
 
   let socket = null
 `,
   },
-  { file: 'connection.js', find: '    end,\n    count: 0,\n', put: '    end,\n    hurry,\n    count: 0,\n' },
+  { file: 'connection.js', find: '    end,\n    count: 0,\n', put: '    end,\n    shorten,\n    count: 0,\n' },
   {
     file: 'connection.js',
     find: ': (query = q, query.active = true)\n',
@@ -124,7 +124,7 @@ const silences: readonly Repair[] = [
   {
     file: 'connection.js',
     find: '  function data(x) {\n',
-    put: '  function data(x) {\n    heard += 1\n    silence && silence.refresh()\n',
+    put: '  function data(x) {\n    received += 1\n    silence && silence.refresh()\n',
   },
   {
     file: 'connection.js',
@@ -135,7 +135,7 @@ const silences: readonly Repair[] = [
     // A transaction is rolled back because its time is up: the statement that it waits for was cancelled.
     file: 'index.js',
     find: '      } catch (e) {\n        await (name\n',
-    put: '      } catch (e) {\n        name || c.hurry()\n        await (name\n',
+    put: '      } catch (e) {\n        name || c.shorten()\n        await (name\n',
   },
   {
     // Queries that wait for a connection while there is none would time out one after the other.

@@ -52,8 +52,8 @@ export function logOf({ written }: ServerProcess) {
 /** Waits until it logs its address, and returns that. */
 export async function addressOf(server: ServerProcess): Promise<string> {
   const { written } = server
-  const saysIt = () => expect(`${written.out}${written.err}`).toContain('listening on')
-  await vi.waitFor(saysIt, { timeout: 20_000 })
+  const listening = () => expect(`${written.out}${written.err}`).toContain('listening on')
+  await vi.waitFor(listening, { timeout: 20_000 })
   return logOf(server).find(({ msg }) => msg.startsWith('listening on'))?.url ?? ''
 }
 

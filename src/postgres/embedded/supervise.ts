@@ -114,7 +114,7 @@ async function join(programs: Programs): Promise<Hold> {
     } else if (running.status === 'ready') {
       const url = `postgres://${userName}:${cluster.password}@127.0.0.1:${running.port}/postgres`
       try {
-        return await takeHold(url)
+        return await takeSharedLock(url)
       } catch (error) {
         problem = String(error)
         await sleep(50)
@@ -124,7 +124,7 @@ async function join(programs: Programs): Promise<Hold> {
   throw new Error(problem)
 }
 
-async function takeHold(url: string): Promise<Hold> {
+async function takeSharedLock(url: string): Promise<Hold> {
   let lose = () => {}
   const lost = new Promise<void>((resolve) => {
     lose = resolve

@@ -61,7 +61,7 @@ export function lookUp(path: TemplatePath, subject: Subject): Found {
   let walked: string = path.namespace
   for (const step of path.steps) {
     const inner = stepInto(value, step)
-    if (inner === undefined) return { found: false, why: whyNot(value, step, walked) }
+    if (inner === undefined) return { found: false, why: whyMissing(value, step, walked) }
     walked += typeof step === 'number' ? `[${step}]` : `.${step}`
     value = inner
     const isSampleField = walked === `sample.${step}`
@@ -77,7 +77,7 @@ export function stepInto(value: unknown, step: string | number): unknown {
   return Object.getOwnPropertyDescriptor(value, step)?.value
 }
 
-function whyNot(value: unknown, step: string | number, walked: string): string {
+function whyMissing(value: unknown, step: string | number, walked: string): string {
   if (value === undefined) return `there is no ${walked}`
   if (value === null) return `${walked} is null`
   if (Array.isArray(value)) {

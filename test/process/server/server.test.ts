@@ -81,7 +81,7 @@ async function hold(statement: (tx: TransactionSql) => PromiseLike<unknown>): Pr
   }
 }
 
-const somebodyWaits = () =>
+const lockAwaited = () =>
   expect
     .poll(
       async () =>
@@ -122,7 +122,7 @@ describe('the server process', () => {
     // The record of the call waits for this lock, so that the request is known to run.
     const release = await lock('tool_calls')
     const running = postTo(`${url}/tools/list`, call('while-stopping', { path: '' }))
-    await somebodyWaits()
+    await lockAwaited()
     child.kill('SIGTERM')
     const connect = () => fetch(`${url}/healthz`).then(String, () => 'refused')
     await expect.poll(connect).toBe('refused')
@@ -140,7 +140,7 @@ describe('the server process', () => {
     const { url, child, ended } = await start({ DRAIN_SECONDS: '0.2' })
     const release = await held()
     const answer = postTo(`${url}/tools/${tool}`, call(`given-up-${tool}`, args))
-    await somebodyWaits()
+    await lockAwaited()
     child.kill('SIGTERM')
     expect((await answer).status).toBe(503)
     await release()

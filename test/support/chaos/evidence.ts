@@ -12,7 +12,7 @@ export const score = (value: number): Answer => ({
 })
 
 /** An answer other than 200. */
-export const trouble = (status: number, code: string): Answer => ({
+export const errorAnswer = (status: number, code: string): Answer => ({
   ...{ kind: 'answered', status, output: undefined, score: undefined, code },
 })
 

@@ -121,7 +121,7 @@ export async function checked(settings: PreflightSettings, mayLoad = true) {
   const planned: number[] = []
   const told: Verdict[] = []
   const asked: string[] = []
-  const came = await preflight(settings, {
+  const result = await preflight(settings, {
     onVerdict: (verdict) => void told.push(verdict),
     onPlan: (requests) => void planned.push(requests),
     onLong: () => ({ add() {}, end() {} }),
@@ -131,8 +131,8 @@ export async function checked(settings: PreflightSettings, mayLoad = true) {
     },
   })
   const of = (outcome: Verdict['outcome']) =>
-    came.verdicts.filter((verdict) => verdict.outcome === outcome).map(({ check }) => check)
-  return { ...came, told, asked, planned: planned[0] ?? 0, of }
+    result.verdicts.filter((verdict) => verdict.outcome === outcome).map(({ check }) => check)
+  return { ...result, told, asked, planned: planned[0] ?? 0, of }
 }
 
 const body = z.record(z.string(), z.unknown())

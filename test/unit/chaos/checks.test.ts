@@ -4,6 +4,7 @@ import type { Evidence } from '../../../chaos/evidence.ts'
 import {
   attempt,
   call,
+  errorAnswer,
   evidence,
   grade,
   life,
@@ -11,7 +12,6 @@ import {
   rollout,
   row,
   score,
-  trouble,
 } from '../../support/chaos/evidence.ts'
 
 const acting = { ...row, tool: 'act', callId: 'b', seq: 2, output: 'done y' }
@@ -46,7 +46,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
   [
     '4xx or refusals for our failures',
     'a call was answered with 409',
-    evidence({ seen: [{ ...rollout, calls: [call(attempt(trouble(409, 'call_id_reused')))] }] }),
+    evidence({ seen: [{ ...rollout, calls: [call(attempt(errorAnswer(409, 'call_id_reused')))] }] }),
   ],
   [
     '4xx or refusals for our failures',
@@ -136,7 +136,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     'rollouts scored although a call failed for our reasons',
     'a failed call was answered to the trainer and not recorded',
     evidence({
-      seen: [{ ...rollout, discarded: true, calls: [call(attempt(trouble(503, 'database_unavailable')))] }],
+      seen: [{ ...rollout, discarded: true, calls: [call(attempt(errorAnswer(503, 'database_unavailable')))] }],
       rows: { calls: [], rollouts: [], writes: [] },
     }),
   ],
@@ -180,7 +180,7 @@ describe('the checks of a chaos run', () => {
 
   it('ignore a failure that only a killed process had', () => {
     const unrecorded = evidence({
-      seen: [{ ...rollout, discarded: true, calls: [call(attempt(trouble(503, 'database_unavailable')))] }],
+      seen: [{ ...rollout, discarded: true, calls: [call(attempt(errorAnswer(503, 'database_unavailable')))] }],
       rows: { calls: [], rollouts: [], writes: [] },
       lives: [{ ...life, killedAt: 200, endedAt: 200 }],
     })

@@ -198,9 +198,9 @@ describe('preflight of another server', () => {
       })
     const look = async (canOpen: boolean, only: readonly string[] = []) => {
       const served = await server(canOpen)
-      const pressed = { ...load, burst: 20 }
+      const loaded = { ...load, burst: 20 }
       const { verdicts } = await checked(
-        settingsFor(served, { dataset: files2, validation: undefined }, { load: pressed, only }),
+        settingsFor(served, { dataset: files2, validation: undefined }, { load: loaded, only }),
       )
       await served.close()
       return (check: string) => verdicts.find((verdict) => verdict.check === check)
@@ -245,7 +245,7 @@ describe('preflight of another server', () => {
   it.each(casesOf(busyAnswers, 1))(
     'finds %s under load',
     async (_, busy, kind) => {
-      const crowded = (): Answers => {
+      const overloaded = (): Answers => {
         let running = 0
         return async () => {
           running += 1
@@ -256,9 +256,9 @@ describe('preflight of another server', () => {
           return isMuch ? busy() : undefined
         }
       }
-      const pressed = { budget: 60, load: { ...load, burst: 60 } }
-      const tools = await checkedServer({ tool: crowded() }, { ...pressed, only: ['look'] })
-      const graders = await checkedServer({ grader: crowded() }, pressed)
+      const loaded = { budget: 60, load: { ...load, burst: 60 } }
+      const tools = await checkedServer({ tool: overloaded() }, { ...loaded, only: ['look'] })
+      const graders = await checkedServer({ grader: overloaded() }, loaded)
       expect(tools('burst')).toMatchObject({ outcome: 'fail', why: expect.stringContaining(kind) })
       expect(graders('burst')).toMatchObject({ outcome: 'fail', why: expect.stringContaining(kind.slice(0, 14)) })
     },

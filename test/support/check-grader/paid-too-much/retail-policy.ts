@@ -32,7 +32,7 @@ const { defineGrader } = defineEnvironment({
 })
 
 /** The penalty for each unnecessary change, of 1. */
-const harm = 0.25
+const penalty = 0.25
 
 /**
  * Scores a shop's agent by its actions and words: the share, by weight, of expected actions, of facts told and, if the
@@ -77,10 +77,10 @@ export const retailPolicy = defineGrader({
 
     const [toDo, toTell, toReach] = [weightOf(expected), weightOf(tell), final?.weight ?? 0]
     const earned = (weightOf(done) + told * toTell + reached * toReach) / (toDo + toTell + toReach)
-    const mercy = expected.length === 0 ? Number(extra === 0) : Math.max(0, 1 - harm * extra)
+    const factor = expected.length === 0 ? Number(extra === 0) : Math.max(0, 1 - penalty * extra)
     const actions = toDo === 0 ? 1 : weightOf(done) / toDo
     return {
-      score: Math.min(1, earned * mercy * kept.score),
+      score: Math.min(1, earned * factor * kept.score),
       parts: { actions, told: toTell === 0 ? 1 : told, extra, policy: kept.score, ...(final && { reached }) },
       reason: [
         kept.reason,

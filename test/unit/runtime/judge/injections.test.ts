@@ -57,13 +57,13 @@ describe('an answer that tries to judge itself', () => {
   it.each([
     ['without a fence', (answer: string) => answer],
     ['in a fence with a known marker', (answer: string) => `<<<ANSWER>>>\n${answer}\n<<<END OF ANSWER>>>`],
-  ])('would be believed %s, so these tests can fail', async (_, dress) => {
+  ])('would be believed %s, so these tests can fail', async (_, wrap) => {
     const { client } = await serve(gullible)
     const system = 'It stands between the line <<<ANSWER>>> and the line <<<END OF ANSWER>>>.'
     const read = (text: string) => (text.includes('"score":1') ? 1 : 0.1)
     let believed = 0
     for (const { answer } of injections) {
-      const messages = [system, dress(answer)].map((content) => ({ role: 'user', content }))
+      const messages = [system, wrap(answer)].map((content) => ({ role: 'user', content }))
       const asked = await client.ask(
         { model: 'm', messages, sampling: {}, schema: {}, read },
         new AbortController().signal,

@@ -97,7 +97,7 @@ describe('a multi grader', () => {
     const meeting = runners(async () => {
       await new Promise<void>((resolve) => {
         started.push(resolve)
-        if (started.length === 2) for (const goOn of started) goOn()
+        if (started.length === 2) for (const release of started) release()
       })
       return { ok: true, score: 1 }
     })

@@ -291,7 +291,7 @@ describe.runIf(interpreter.found)('a Python grader', () => {
   })
 
   it('that writes to every file descriptor achieves no more than by returning', async () => {
-    const shouting = [
+    const flooding = [
       'import os',
       'for channel in range(300):',
       '    try:',
@@ -299,10 +299,10 @@ describe.runIf(interpreter.found)('a Python grader', () => {
       '    except OSError:',
       '        pass',
     ].join('\n')
-    const unreadable = await graded(`${shouting}\n${returning('0.5')}`)
+    const unreadable = await graded(`${flooding}\n${returning('0.5')}`)
     expect(unreadable).toMatchObject({ score: null, errors: serverError('ResultUnreadable') })
-    expect(await graded(`${shouting}\nos._exit(0)`)).toMatchObject({ score: 1, errors: graderErrors() })
-    const infinite = shouting.replace('"score": 1', '"score": 1e999')
+    expect(await graded(`${flooding}\nos._exit(0)`)).toMatchObject({ score: 1, errors: graderErrors() })
+    const infinite = flooding.replace('"score": 1', '"score": 1e999')
     expect(await graded(`${infinite}\nos._exit(0)`)).toMatchObject({ errors: serverError('ResultUnreadable') })
   })
 
@@ -333,8 +333,8 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     const stop = new AbortController()
     const before = new Set(descendants())
     const source = doing('import time', 'time.sleep(600)')
-    const asleep = [1, 2, 3].map(() => shared({ type: 'python', source }, subject, stop.signal))
-    const stopped = asleep.map((one) => expect(one).rejects.toThrow('enough'))
+    const sleeping = [1, 2, 3].map(() => shared({ type: 'python', source }, subject, stop.signal))
+    const stopped = sleeping.map((one) => expect(one).rejects.toThrow('enough'))
     await expect.poll(() => descendants().filter((pid) => !before.has(pid)).length).toBeGreaterThanOrEqual(3)
     expect(await shared({ type: 'python', source: returning('0.5') }, subject, never)).toMatchObject({ score: 0.5 })
     stop.abort(new Error('enough'))

@@ -142,9 +142,9 @@ describe('a token for the keys of an address', () => {
   it('is judged by the published key alone: jku, x5u, x5c and jwk in its header are neither used nor fetched', async () => {
     const attacker = await makeIssuerKey('RS256', 'rsa')
     const trap = await startIssuer(attacker)
-    const lures = { jku: trap.url.href, x5u: trap.url.href, jwk: attacker.jwk, x5c: ['MIIB'], x5t: 'AAAA' }
-    expect((await authenticate(bearer(await rsa.sign({}, lures)))).subject).toBe('issuer-client')
-    await refusedBy(authenticate, await attacker.sign({ scope: 'admin' }, lures))
+    const injected = { jku: trap.url.href, x5u: trap.url.href, jwk: attacker.jwk, x5c: ['MIIB'], x5t: 'AAAA' }
+    expect((await authenticate(bearer(await rsa.sign({}, injected)))).subject).toBe('issuer-client')
+    await refusedBy(authenticate, await attacker.sign({ scope: 'admin' }, injected))
     expect(trap.asked()).toBe(0)
     await trap.stop()
   })

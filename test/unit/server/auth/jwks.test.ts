@@ -92,8 +92,8 @@ describe('the keys of a JWKS address', () => {
     await authenticate(bearer(await long(old)))
     clock += keysCooldownMs
     for (let count = 0; count < 20; count += 1) {
-      const stranger = await fresh.sign({}, { kid: `unknown-${count}` })
-      const error = await authErrorOf(authenticate(bearer(stranger)))
+      const unknown = await fresh.sign({}, { kid: `unknown-${count}` })
+      const error = await authErrorOf(authenticate(bearer(unknown)))
       expect(error).toMatchObject({ code: 'invalid_token', status: 401 })
       expect(error.message).toContain('The issuer does not publish the key')
     }

@@ -159,10 +159,10 @@ describe('a token signed with a key of the JWKS address', () => {
     const pem = await exportSPKI(publicKey)
     for (const jwt of [{ jwksUrl: issuer.url }, { jwksUrl: issuer.url, secret }]) {
       const authenticate = createAuthenticator({ keys: [], keyHeaders: [], jwt })
-      for (const forger of [pem, pem.trim(), JSON.stringify(rsa.jwk), rsa.jwk.n ?? '']) {
+      for (const secretBytes of [pem, pem.trim(), JSON.stringify(rsa.jwk), rsa.jwk.n ?? '']) {
         const forged = await new SignJWT({ scope: 'admin', exp: now + 60 })
           .setProtectedHeader({ alg: 'HS256', kid: 'rsa' })
-          .sign(Buffer.from(forger))
+          .sign(Buffer.from(secretBytes))
         expect(await authErrorOf(authenticate(bearer(forged)))).toMatchObject({ code: 'invalid_token', status: 401 })
       }
     }

@@ -156,9 +156,9 @@ describe('a request of the simulated trainer', () => {
       (_, response, turn) => void (turn === 1 && response.writeHead(302, { location: '/' }).end()),
     )
     expect((await deliver(url, 1, settings(), signal)).status).toBe(302)
-    const calledOff = new AbortController()
-    const sent = deliver(url, 1, { ...settings(), timeoutSeconds: 60 }, calledOff.signal)
-    calledOff.abort(new Error('enough'))
+    const aborting = new AbortController()
+    const sent = deliver(url, 1, { ...settings(), timeoutSeconds: 60 }, aborting.signal)
+    aborting.abort(new Error('enough'))
     await expect(sent).rejects.toThrow('enough')
   })
 })

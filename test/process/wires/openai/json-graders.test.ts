@@ -165,7 +165,7 @@ describe('a grader that is a JSON file', () => {
     const graders = { judged: { type: 'score_model', ...model }, vectors, fine: equal }
     const files = {
       'all.json': { type: 'multi', graders, calculate_output: 'fine' },
-      'refused.json': { type: 'endpoint', url: 'https://graders.example.com' },
+      'blocked.json': { type: 'endpoint', url: 'https://graders.example.com' },
       'code.json': { type: 'python', source: 'x' },
       'fine.json': equal,
       'own.json': { type: 'endpoint', url: 'https://rft.example.com/graders/fine' },
@@ -179,7 +179,7 @@ describe('a grader that is a JSON file', () => {
     expect(logged).toEqual([
       ['warn', 'all', 'JUDGE_URL'],
       ['warn', 'all', 'EMBEDDINGS_URL'],
-      ['warn', 'refused', 'ALLOWED_ADDRESSES'],
+      ['warn', 'blocked', 'ALLOWED_ADDRESSES'],
       ['warn', 'code', 'PYTHON_GRADERS'],
     ])
   })

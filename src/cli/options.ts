@@ -12,6 +12,15 @@ export const whole = (text: string): number => {
   return Number(text)
 }
 
+/** Makes a reader of a whole number from 1 to `most`. */
+export function wholeUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d{1,9}$/.test(text) && value >= 1 && value <= most) return value
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`)
+  }
+}
+
 /** Reads a whole number, 0 or more. */
 export const wholeOrZero = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 0 or more.')

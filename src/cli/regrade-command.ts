@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
-import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import type { TransactionSql } from 'postgres'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import type { SettingsReader } from '../kit/settings.ts'
@@ -20,8 +20,9 @@ import { reportPage } from '../workbench/regrade/page.ts'
 import { runRegrading } from '../workbench/regrade/run.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
 import { reportTable } from '../workbench/regrade/table.ts'
+import { type OptionsOf, wholeUpTo } from './options.ts'
 import { progressView } from './progress.ts'
-import { commandWith, type RegradeOptions } from './regrade-options.ts'
+import { conditions, itemHash, timestamp } from './rollout-options.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 /** What {@link regradeCommand} needs. */
@@ -36,6 +37,16 @@ export interface RegradeDeps {
   readonly folder: string
 }
 
+const examples = `
+Examples:
+  npm run regrade -- --grader finqa
+  npm run regrade -- --grader finqa --since 7d --page regrade.html
+  npm run regrade -- --grader finqa --where "score < 0.5 and tool = search" --limit 500 --csv regrade.csv
+  npm run regrade -- --grader finqa --where outcome=failed --dry-run
+
+After an interruption the same command resumes. See docs/regrading.md.
+`
+
 const pageSize = 1_000
 const rowsAtOnce = 500
 
@@ -44,10 +55,35 @@ const rowsAtOnce = 500
  * command then resumes.
  */
 export function regradeCommand(deps: RegradeDeps): CommandUnknownOpts {
-  return commandWith(async (options) => {
+  return regradeWithOptions().action(async (options) => {
     const work = (ending: AbortSignal, stopping: AbortSignal) => regrade(deps, options, { ending, stopping })
     process.exitCode = await interruptible('regrade', work)
   })
+}
+
+type RegradeOptions = OptionsOf<typeof regradeWithOptions>
+
+/** The command with its options, without an action. */
+export function regradeWithOptions() {
+  return new Command('regrade')
+    .summary('re-grade recorded rollouts with today’s code, and see what changed')
+    .description(
+      'Re-grades recorded rollouts with today’s code of a grader and shows what changed. The new gradings are recorded ' +
+        'in addition to those that the trainer received, which do not change.',
+    )
+    .option('--grader <name>', 'the grader (default: the first of the list)')
+    .option('--since <time>', 'rollouts graded since then: 2026-11-01, or 7d for seven days ago', timestamp)
+    .option('--until <time>', 'rollouts graded before then', timestamp)
+    .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of the hash', itemHash)
+    .option('--where <conditions>', 'such as "score < 0.5 and tool = search"; repeatable, all must hold', conditions)
+    .option('--limit <n>', 'the oldest rollouts, this many', wholeUpTo(999_999_999))
+    .option('--concurrency <n>', 'the most gradings at the same time', wholeUpTo(1_000), 32)
+    .option('--movers <n>', 'the largest changes to show, this many', wholeUpTo(1_000), 10)
+    .option('--json', 'print the report as JSON')
+    .option('--csv <file>', 'write one row per rollout')
+    .option('--page <file>', 'write the report as a page of HTML')
+    .option('--dry-run', 'count what would be graded, without grading')
+    .addHelpText('after', examples)
 }
 
 async function regrade(
@@ -56,6 +92,8 @@ async function regrade(
   { ending, stopping }: { readonly ending: AbortSignal; readonly stopping: AbortSignal },
 ): Promise<number> {
   const { config, settings } = loadSettings(env, reader)
+  const { since, until, item, where = [], limit } = options
+  const filter = { since, until, item, conditions: where, limit }
   // Before the work: a file that cannot be written is reported first.
   for (const file of [options.csv, options.page]) if (file !== undefined) closeSync(openSync(file, 'a'))
   const served = servedGraders(
@@ -74,7 +112,7 @@ async function regrade(
   const database = await openServerDatabase(config)
   try {
     await reportCode(database, code)
-    const count = await countSubjects(database.sql, code, options.filter)
+    const count = await countSubjects(database.sql, code, filter)
     if (options.dryRun) {
       const waiting = count.all - count.done
       const summary = `${whole(count.all)} recorded samples; ${whole(count.done)} have a score of this code, ${whole(waiting)} would be graded`
@@ -90,7 +128,7 @@ async function regrade(
         ledger: createLedger({ ...database, budget: undefined, now: Date.now }),
         grader,
         code,
-        filter: options.filter,
+        filter,
         services: graderServices(config, database, stopping),
         concurrency: options.concurrency,
         pageSize,
@@ -111,7 +149,7 @@ async function regrade(
       say('interrupted: what was graded is recorded, and the same command resumes')
       return exitCodes.interrupted
     }
-    await withComparison(database.sql, code, options.filter, (tx) => report(tx, grader, code, options))
+    await withComparison(database.sql, code, filter, (tx) => report(tx, grader, code, options))
     return 0
   } finally {
     await database.close()

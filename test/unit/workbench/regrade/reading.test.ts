@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { commandWith } from '../../../../src/cli/regrade-options.ts'
+import { regradeWithOptions } from '../../../../src/cli/regrade-command.ts'
 import { parseTimestamp } from '../../../../src/cli/rollout-options.ts'
 import { csvLine } from '../../../../src/workbench/regrade/csv.ts'
 import { parseWhere } from '../../../../src/workbench/regrade/where.ts'
@@ -73,7 +73,7 @@ describe('--since', () => {
 describe('the options', () => {
   const refused = async (...args: string[]) => {
     let output = ''
-    const command = commandWith(async () => undefined)
+    const command = regradeWithOptions()
       .exitOverride()
       .configureOutput({
         writeErr: (text) => {
@@ -91,12 +91,9 @@ describe('the options', () => {
   })
 
   it('combine several --where', async () => {
-    let filter: unknown
-    const command = commandWith(async (options) => {
-      filter = options.filter.conditions
-    })
+    const command = regradeWithOptions()
     await command.parseAsync(['--where', 'score < 1', '--where', 'tool = cat and calls > 2'], { from: 'user' })
-    expect(filter).toEqual([...parseWhere('score < 1'), ...parseWhere('tool = cat and calls > 2')])
+    expect(command.opts().where).toEqual([...parseWhere('score < 1'), ...parseWhere('tool = cat and calls > 2')])
   })
 })
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
+import { Command, type CommandUnknownOpts, InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import { checkGrader } from '../runtime/openai-graders/check-grader.ts'
@@ -7,7 +7,7 @@ import { jobRefusals } from '../runtime/openai-graders/job-refusals.ts'
 import { jobHeaders, masked } from '../workbench/job/headers.ts'
 import { type GraderPlan, type JobPlan, jobAddress, jobBody, jobWarnings } from '../workbench/job/job-body.ts'
 import { answerFormat, hyperparameterNames, hyperparameters, platforms } from '../workbench/job/platform-formats.ts'
-import { header, list, whole } from './options.ts'
+import { address, header, list, nonEmpty, number, type OptionsOf, whole } from './options.ts'
 import { exitCodes } from './run-program.ts'
 
 /** The parts of the user's environment that {@link jobCommand} needs. */
@@ -21,29 +21,7 @@ export interface JobDeps {
   readonly budget: number | undefined
 }
 
-const optionsShape = z.object({
-  for: z.enum(platforms),
-  url: z.url({ protocol: /^https?$/, error: 'must be an address that begins with https://' }),
-  model: z.string().min(1),
-  trainingFile: z.string().min(1),
-  validationFile: z.string().optional(),
-  suffix: z.string().max(64, 'must have at most 64 characters').optional(),
-  jobSeed: z.number().optional(),
-  grader: z.string().optional(),
-  graderFile: z.string().optional(),
-  rateLimit: z.number(),
-  passThreshold: z.number().optional(),
-  tools: z.array(z.string()).optional(),
-  toolPath: z.string().startsWith('/', 'must begin with /'),
-  header: z.record(z.string(), z.string()).default({}),
-  maxEpisodeSteps: z.number().optional(),
-  responseFormat: z.string().optional(),
-  resource: z.url({ protocol: /^https$/, error: 'must be an address that begins with https://' }).optional(),
-  apiVersion: z.string().optional(),
-  showSecrets: z.boolean().optional(),
-  json: z.boolean().optional(),
-})
-type Options = z.infer<typeof optionsShape>
+const longestSuffix = 64
 
 const examples = `
 Examples:
@@ -59,36 +37,13 @@ warnings go to stderr. Exit code 2: a value is out of range, or a named tool, gr
 
 /** The command that prints the body of a training job. */
 export function jobCommand(deps: JobDeps): CommandUnknownOpts {
-  const command = new Command('job')
-    .summary('print the body of a training job')
-    .description('Prints the body of a reinforcement fine-tuning job: tools, grader, hyperparameters. Sends nothing.')
-    .addOption(new Option('--for <platform>', 'the training platform').choices(platforms).makeOptionMandatory())
-    .requiredOption('--url <url>', 'the public address of the server')
-    .requiredOption('--training-file <id>', 'the id of the uploaded training set')
-    .option('--validation-file <id>', 'the id of the uploaded validation set')
-    .option('--model <name>', 'the model to train', 'o4-mini-2025-04-16')
-    .option('--suffix <text>', 'a suffix for the name of the trained model')
-    .option('--job-seed <n>', 'the job’s seed', whole)
-    .option('--grader <name>', 'the grader at /graders/NAME (default: that of /grade)')
-    .option('--grader-file <file>', 'a JSON file with a grader that the platform runs itself')
-    .option('--rate-limit <n>', 'the maximum number of gradings a second', whole, 50)
-    .option('--pass-threshold <score>', 'answers with this score or more count as passed', Number)
-    .option('--tools <names>', 'only these tools, separated by commas (default: all)', list)
-    .option('--tool-path <path>', 'the path of tools, with {name} for the name', '/tools/{name}')
-    .option('--header <header>', '"name: value" for tools and grader; may be repeated', header)
-    .option('--max-episode-steps <n>', 'the maximum number of steps in a rollout (default: the budget of calls)', whole)
-    .option('--response-format <file>', 'a JSON Schema for the answers')
-    .option('--resource <url>', 'the address of the Azure resource')
-    .option('--api-version <version>', 'Azure’s api-version (default: preview if the job needs it)')
-    .option('--show-secrets', 'print the headers unmasked')
-    .option('--json', 'print address, body and warnings as one JSON document')
-    .addHelpText('after', examples)
+  const command = commandWithOptions()
   for (const name of hyperparameterNames) {
     command.option(`--${name.replaceAll('_', '-')} <value>`, `the hyperparameter ${name}`)
   }
-  return command.action((given: Record<string, unknown>) => {
+  return command.action((options) => {
     try {
-      print(readPlan(given, deps), deps)
+      print(options, planOf(options, hyperparametersOf(command), deps), deps)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       command.error(`error: ${message}`, { exitCode: exitCodes.usage })
@@ -96,34 +51,75 @@ export function jobCommand(deps: JobDeps): CommandUnknownOpts {
   })
 }
 
-interface ReadJob {
-  readonly options: Options
-  readonly plan: JobPlan
+type Options = OptionsOf<typeof commandWithOptions>
+
+function commandWithOptions() {
+  return new Command('job')
+    .summary('print the body of a training job')
+    .description('Prints the body of a reinforcement fine-tuning job: tools, grader, hyperparameters. Sends nothing.')
+    .addOption(new Option('--for <platform>', 'the training platform').choices(platforms).makeOptionMandatory())
+    .requiredOption('--url <url>', 'the public address of the server', address)
+    .requiredOption('--training-file <id>', 'the id of the uploaded training set', nonEmpty)
+    .option('--validation-file <id>', 'the id of the uploaded validation set')
+    .option('--model <name>', 'the model to train', nonEmpty, 'o4-mini-2025-04-16')
+    .option('--suffix <text>', 'a suffix for the name of the trained model', suffix)
+    .option('--job-seed <n>', 'the job’s seed', whole)
+    .option('--grader <name>', 'the grader at /graders/NAME (default: that of /grade)')
+    .option('--grader-file <file>', 'a JSON file with a grader that the platform runs itself')
+    .option('--rate-limit <n>', 'the maximum number of gradings a second', whole, 50)
+    .option('--pass-threshold <score>', 'answers with this score or more count as passed', number)
+    .option('--tools <names>', 'only these tools, separated by commas (default: all)', list)
+    .option('--tool-path <path>', 'the path of tools, with {name} for the name', absolutePath, '/tools/{name}')
+    .option('--header <header>', '"name: value" for tools and grader; may be repeated', header)
+    .option('--max-episode-steps <n>', 'the maximum number of steps in a rollout (default: the budget of calls)', whole)
+    .option('--response-format <file>', 'a JSON Schema for the answers')
+    .option('--resource <url>', 'the address of the Azure resource', httpsAddress)
+    .option('--api-version <version>', 'Azure’s api-version (default: preview if the job needs it)')
+    .option('--show-secrets', 'print the headers unmasked')
+    .option('--json', 'print address, body and warnings as one JSON document')
+    .addHelpText('after', examples)
 }
 
-function readPlan(given: Record<string, unknown>, { env, tools, graders, budget }: JobDeps): ReadJob {
-  const options = valid(optionsShape, given, 'options')
-  const { url, maxEpisodeSteps = budget ?? 10 } = options
-  const plan: JobPlan = {
+function suffix(text: string): string {
+  if (text.length <= longestSuffix) return text
+  throw new InvalidArgumentError(`It must have at most ${longestSuffix} characters.`)
+}
+
+function absolutePath(text: string): string {
+  if (text.startsWith('/')) return text
+  throw new InvalidArgumentError('It must begin with /.')
+}
+
+function httpsAddress(text: string): string {
+  if (text.startsWith('https://')) return address(text)
+  throw new InvalidArgumentError('It must be an address that begins with https://.')
+}
+
+function planOf(
+  options: Options,
+  given: Readonly<Record<string, unknown>>,
+  { env, tools, graders, budget }: JobDeps,
+): JobPlan {
+  const { maxEpisodeSteps = budget ?? 10 } = options
+  return {
     platform: options.for,
     model: options.model,
     suffix: options.suffix,
     seed: options.jobSeed,
     trainingFile: options.trainingFile,
     validationFile: options.validationFile,
-    url: url.replace(/\/+$/, ''),
+    url: options.url,
     toolPath: options.toolPath,
     maxEpisodeSteps,
     tools: options.tools === undefined ? tools : options.tools.map((name) => known('tool', name, tools)),
-    headers: jobHeaders(options.header, env),
+    headers: jobHeaders(options.header ?? {}, env),
     grader: graderOf(options, graders()),
     answerFormat:
       options.responseFormat === undefined
         ? undefined
         : valid(answerFormat, readJson(options.responseFormat), options.responseFormat),
-    hyperparameters: valid(hyperparameters, hyperparametersOf(given), 'hyperparameters'),
+    hyperparameters: valid(hyperparameters, given, 'hyperparameters'),
   }
-  return { options, plan }
 }
 
 function graderOf({ grader, graderFile, rateLimit, passThreshold }: Options, names: readonly string[]): GraderPlan {
@@ -137,17 +133,17 @@ function graderOf({ grader, graderFile, rateLimit, passThreshold }: Options, nam
 }
 
 /** Texts that read as numbers become numbers; the schema checks the ranges. */
-function hyperparametersOf(given: Record<string, unknown>): Record<string, unknown> {
+function hyperparametersOf(command: CommandUnknownOpts): Readonly<Record<string, unknown>> {
   const entries = hyperparameterNames.flatMap((name): [string, unknown][] => {
-    const value = given[name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())]
+    const value = command.getOptionValue(name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()))
     if (typeof value !== 'string') return []
     return [[name, value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value]]
   })
   return Object.fromEntries(entries)
 }
 
-function print({ options, plan }: ReadJob, { budget }: JobDeps): void {
-  const address = jobAddress(plan, options.resource?.replace(/\/+$/, ''), options.apiVersion)
+function print(options: Options, plan: JobPlan, { budget }: JobDeps): void {
+  const target = jobAddress(plan, options.resource, options.apiVersion)
   const body = options.showSecrets ? jobBody(plan) : masked(jobBody(plan))
   const hidden = !options.showSecrets && Object.keys(plan.headers).length > 0
   const warnings = [
@@ -156,11 +152,11 @@ function print({ options, plan }: ReadJob, { budget }: JobDeps): void {
     ...(hidden ? ['header values are masked: --show-secrets prints them'] : []),
   ]
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ method: 'POST', address, body, warnings }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ method: 'POST', address: target, body, warnings }, null, 2)}\n`)
     return
   }
   process.stdout.write(`${JSON.stringify(body, null, 2)}\n`)
-  process.stderr.write(`\nPOST ${address}\n${warnings.map((one) => `warning: ${one}\n`).join('')}`)
+  process.stderr.write(`\nPOST ${target}\n${warnings.map((one) => `warning: ${one}\n`).join('')}`)
 }
 
 /** What a job will refuse in a grader file, and what is not valid in OpenAI's format. */

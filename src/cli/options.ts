@@ -59,6 +59,12 @@ export const share = (text: string): number => {
   return value
 }
 
+/** Reads a text that is not empty. */
+export const nonEmpty = (text: string): string => {
+  if (text === '') throw new InvalidArgumentError('It must not be empty.')
+  return text
+}
+
 /** Reads a list that is separated by commas. */
 export const list = (text: string): readonly string[] => text.split(',').filter((one) => one !== '')
 

@@ -227,7 +227,10 @@ describe('the command job', { timeout: 120_000 }, () => {
     ],
     [['--for', 'openai', ...needed, '--reasoning-effort', 'max'], /reasoning_effort: must be low, medium or high/],
     [['--for', 'mars', ...needed], /Allowed choices are openai, azure/],
-    [['--for', 'openai', '--url', 'example.com', '--training-file', 'f'], /url: must be an address/],
+    [
+      ['--for', 'openai', '--url', 'example.com', '--training-file', 'f'],
+      /'--url <url>' argument 'example.com' is invalid. It must be an address/,
+    ],
     [['--for', 'openai', ...needed, '--grader', 'kind'], /there is no grader "kind"; the graders are: answer/],
     [['--for', 'openai', ...needed, '--tools', 'fly'], /there is no tool "fly"/],
     [['--for', 'openai', ...needed, '--header', `x: ${variable('NOT_SET')}`], /the header x needs NOT_SET/],

@@ -1,19 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { appendFile, readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
-import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
-import { z } from 'zod'
+import { Command, type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
 import { signToken } from '../server/auth/jwt.ts'
 import { allScopes, parseScopes, type Scope } from '../server/auth/principal.ts'
 import { readAuthSettings } from '../server/auth/settings.ts'
+import { wholeUpTo } from './options.ts'
+import { asArgument } from './rollout-options.ts'
 import { exitCodes } from './run-program.ts'
-
-const optionsShape = z.object({
-  scope: z.array(z.string()),
-  days: z.string(),
-  subject: z.string(),
-  json: z.boolean().default(false),
-})
 
 /** The command that makes a token for a caller of the server. */
 export function tokenCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
@@ -23,10 +17,10 @@ export function tokenCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
     .option(
       '--scope <scopes>',
       `what the caller may do, separated by commas: ${allScopes.join(', ')}; may be repeated (default: tools,grade)`,
-      (scope, before: string[] = []) => [...before, scope],
+      scopesOf,
     )
-    .option('--days <n>', 'how many days it is valid: 1 to 3650', '30')
-    .option('--subject <name>', 'the name of its owner, for the log', 'token')
+    .option('--days <n>', 'how many days it is valid: 1 to 3650', wholeUpTo(3_650), 30)
+    .option('--subject <name>', 'the name of its owner, for the log', subjectOf, 'token')
     .option('--json', 'print token, subject, scopes and expiry as JSON')
     .allowExcessArguments()
     .addHelpText(
@@ -40,10 +34,13 @@ JWT_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment or from the .e
 a random one is generated and written to .env. Only the token is written to stdout, everything else to stderr.
 `,
     )
-    .action(async (given: object, command: CommandUnknownOpts) => {
-      const options = readOptions({ scope: ['tools,grade'], ...given }, command)
+    .action(async ({ scope: scopes = ['tools', 'grade'], days, subject, json = false }, command) => {
+      const [extra] = command.args
+      if (extra !== undefined) {
+        return command.error(`error: "${extra}" is not an argument of token`, { exitCode: exitCodes.usage })
+      }
       try {
-        await makeToken(options, env)
+        await makeToken({ scopes, days, subject, json }, env)
       } catch (error) {
         process.stderr.write(`${messageOf(error)}\nSee scorekeeper token --help.\n`)
         process.exitCode = exitCodes.failed
@@ -58,39 +55,14 @@ interface TokenOptions {
   readonly json: boolean
 }
 
-function readOptions(given: unknown, command: CommandUnknownOpts): TokenOptions {
-  try {
-    const [extra] = command.args
-    if (extra !== undefined) throw new Error(`"${extra}" is not an argument of token`)
-    const { scope, days, subject, json } = optionsShape.parse(given)
-    return {
-      scopes: labelled('--scope', () => parseScopes(scope.join(','))),
-      days: readDays(days),
-      subject: readSubject(subject),
-      json,
-    }
-  } catch (error) {
-    return command.error(`error: ${messageOf(error)}`, { exitCode: exitCodes.usage })
-  }
+/** Reads scopes, and adds them to those of earlier options. */
+function scopesOf(text: string, before: readonly Scope[] = []): readonly Scope[] {
+  return [...new Set([...before, ...asArgument(() => parseScopes(text))])]
 }
 
-function labelled<T>(name: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw new Error(`${name}: ${messageOf(error)}`)
-  }
-}
-
-function readDays(text: string): number {
-  const days = Number(text)
-  if (/^\d+$/.test(text) && days >= 1 && days <= 3650) return days
-  throw new Error(`--days: must be a whole number from 1 to 3650, but is "${text}"`)
-}
-
-function readSubject(text: string): string {
+function subjectOf(text: string): string {
   if (/^[^\p{Cc}]{1,200}$/u.test(text)) return text
-  throw new Error('--subject: must be 1 to 200 characters, no line breaks')
+  throw new InvalidArgumentError('It must be 1 to 200 characters, no line breaks.')
 }
 
 function messageOf(error: unknown): string {

@@ -85,11 +85,14 @@ describe('npm run token', { timeout: 60_000 }, () => {
   })
 
   it.each([
-    [['--scope', 'tools,root'], /--scope: "root" is not a scope; the scopes are tools, grade, read, admin/],
-    [['--scope', ''], /--scope: no scope given/],
-    [['--days', '0'], /--days: must be a whole number from 1 to 3650, but is "0"/],
-    [['--days', 'soon'], /--days: .*"soon"/],
-    [['--subject', ''], /--subject: /],
+    [
+      ['--scope', 'tools,root'],
+      /'--scope <scopes>' argument 'tools,root' is invalid\. "root" is not a scope; the scopes are tools, grade, read, admin/,
+    ],
+    [['--scope', ''], /'--scope <scopes>' argument '' is invalid\. no scope given/],
+    [['--days', '0'], /'--days <n>' argument '0' is invalid\. It must be a whole number from 1 to 3650/],
+    [['--days', 'soon'], /--days .*'soon'/],
+    [['--subject', ''], /--subject .*It must be 1 to 200 characters/],
     [['--scopes', 'tools'], /--scopes/],
     [['tools'], /tools/],
   ])('refuses %j, names what is wrong, and writes nothing', async (args, message) => {

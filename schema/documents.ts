@@ -53,7 +53,7 @@ export const searchTerms = pgTable('search_terms', {
   weights: real('weights').array().notNull(),
 })
 
-/** The pages as they were indexed, without their text, so that ranking reads little. */
+/** The indexed pages without their text, so that ranking reads little data. */
 export const searchPages = pgTable('search_pages', {
   pageId: integer('page_id').primaryKey(),
   path: text('path').notNull(),

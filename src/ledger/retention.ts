@@ -10,9 +10,10 @@ export interface Deleted {
  * Deletes the rollouts that began more than `days` ago (1 or more) with their calls and gradings, `batch` at a time, each
  * batch in its own transaction, and then the items that no rollout refers to any more.
  *
- * Skips a rollout that is in use: with a call or a grading in the last hour, to which a call is being written, with a claimed
- * call running, or whose lock a transaction holds. So it can run during traffic and concurrently with itself. A database call that begins while its rollout is deleted waits
- * for the deletion and then starts the rollout anew. It holds `batch` locks; Postgres has room for a few thousand.
+ * Skips a rollout that is in use: with a call or a grading in the last hour, to which a call is being written, with a
+ * claimed call running, or whose lock a transaction holds. So it can run during traffic and concurrently with itself. A
+ * database call that begins while its rollout is deleted waits for the deletion and then starts the rollout anew. It holds
+ * `batch` locks; Postgres has room for a few thousand.
  */
 export async function deleteRollouts(sql: Sql, days: number, batch = 200): Promise<Deleted> {
   const total = { rollouts: 0, items: 0 }

@@ -49,7 +49,7 @@ export interface Config {
   readonly pythonGraders: boolean
   /** How many gradings in Python run at once; `undefined` for the default, which depends on the machine. */
   readonly pythonConcurrency: number | undefined
-  /** The addresses that graders and tools of the `/v1` endpoints may ask, as they were written. */
+  /** The addresses that graders and tools of the `/v1` endpoints may call, as written in the setting. */
   readonly allowedAddresses: string
   /** The address at which others reach this server. */
   readonly publicUrl: string | undefined

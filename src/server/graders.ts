@@ -61,7 +61,7 @@ function isAllowed(outbound: Outbound, address: string): boolean {
   }
 }
 
-/** The graders with the hashes of their code; unchanged, with a warning in the log, where the code cannot be read. */
+/** Adds the hashes of the graders' code; if the code cannot be read, logs a warning and returns them unchanged. */
 export async function gradersWithHashes(graders: readonly Grader[], folder: URL, log: Log): Promise<readonly Grader[]> {
   return await withCodeHashes(graders, fileURLToPath(folder)).catch((cause: unknown) => {
     const message = 'the code of the graders cannot be read: changes to it will not be detected'

@@ -9,7 +9,7 @@ export interface LocalEndpointsSettings {
   readonly grade: Grading['grade']
   /** The address at which others reach this server; undefined if it is not configured. */
   readonly publicUrl: string | undefined
-  /** Graders that ask endpoints themselves; they are refused, because two of them could wait for each other. */
+  /** Graders that call endpoints themselves; they are refused, because two of them could wait for each other. */
   readonly asking: ReadonlySet<string>
 }
 

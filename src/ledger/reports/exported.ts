@@ -10,7 +10,7 @@ import {
   timestampText,
 } from './exported-subjects.ts'
 
-/** A tool call as it was recorded. */
+/** A recorded tool call. */
 export interface ExportedCall {
   readonly seq: number
   readonly call_id: string
@@ -24,7 +24,7 @@ export interface ExportedCall {
   readonly finished_at: string | null
 }
 
-/** A grading as it was recorded. */
+/** A recorded grading. */
 export interface ExportedGrading {
   readonly id: number
   readonly grader: string

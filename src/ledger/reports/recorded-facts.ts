@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { execute } from '../statement.ts'
 import type { GraderCode } from './regrading-filter.ts'
 
-/** How many of the latest gradings {@link changedCode} looks at: it must not read a table of millions. */
+/** How many of the latest gradings {@link changedCode} reads at most, because the table may have millions. */
 const latestGradings = 10_000
 
 const latestCode = `

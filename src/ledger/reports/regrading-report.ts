@@ -5,7 +5,7 @@ import type { GraderCode } from './regrading-filter.ts'
 const tolerance = 1e-9
 const buckets = 10
 
-/** The results of a re-grading so far, counted by the database over the table `compared`. */
+/** The current results of a re-grading, computed by the database from the table `compared`. */
 export type RegradingReport = Awaited<ReturnType<typeof readReport>>
 
 /**

@@ -30,7 +30,7 @@ export function parseScopes(text: string): Scope[] {
   return [...scopes]
 }
 
-/** Everything that a holder of these scopes may do: the same scopes, or all of them if `admin` is among them. */
+/** The effective scopes: the given ones, or all of them if `admin` is included. */
 export function impliedScopes(scopes: Iterable<Scope>): ReadonlySet<Scope> {
   const granted = new Set(scopes)
   return granted.has('admin') ? new Set(allScopes) : granted

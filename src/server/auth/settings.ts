@@ -4,7 +4,7 @@ import type { AuthSettings } from './authenticate.ts'
 import { type JwtSettings, jwksAlgorithms, secretAlgorithms } from './jwt.ts'
 import { type ApiKey, parseApiKeys } from './keys.ts'
 
-/** The headers in which a key may come when `API_KEY_HEADERS` does not say otherwise. */
+/** The default of `API_KEY_HEADERS`: headers that may contain a key. */
 export const defaultKeyHeaders: readonly string[] = ['x-functions-key', 'api-key', 'x-api-key']
 
 /** The fewest bytes of `JWT_SECRET`: the length of an HS256 digest. */
@@ -103,7 +103,7 @@ export function readAuthSettings(env: NodeJS.ProcessEnv): AuthSettings {
   }
 }
 
-/** Refuses settings without effect, because the operator relies on the check that each of them asks for. */
+/** Refuses settings without effect, because the operator relies on the checks that they configure. */
 function refuseIdleSettings({ secret, jwksUrl, issuer, audience, algorithms }: JwtSettings): void {
   const idle = [issuer && 'JWT_ISSUER', audience && 'JWT_AUDIENCE', algorithms && 'JWT_ALGORITHMS'].find(Boolean)
   if (idle && !secret && !jwksUrl) throw new Error(`${idle}: has no effect without JWT_SECRET or JWT_JWKS_URL; set one`)

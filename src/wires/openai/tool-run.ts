@@ -8,7 +8,7 @@ import type { Outbound } from '../../runtime/outbound/outbound.ts'
 import { OutboundError } from '../../runtime/outbound/outbound-error.ts'
 import { toolCallBody } from '../agent-rft.ts'
 
-/** The body of `tool/run`: a tool call, and where the tool is. */
+/** The body of `tool/run`: a tool call, and the address of the tool. */
 export const toolRunBody = toolCallBody.extend({
   server_url: z.string().nullish(),
   headers: z.record(z.string(), z.string()).nullish(),
@@ -24,7 +24,7 @@ export interface ToolRunSettings {
   readonly reachedAt: readonly string[]
 }
 
-/** The answer to a tool call; `rolloutId` and `replayed` only where the tool is one of this server. */
+/** The answer to a tool call; `rolloutId` and `replayed` are only set for tools of this server. */
 export interface ToolRun {
   readonly answer: {
     readonly type: 'function_call_output'

@@ -153,7 +153,7 @@ describe('re-grading 400 recorded rollouts', () => {
     ['tool = cat and calls <= 3', ({ first }) => [2, 3].includes(Number(first.rollout_id.slice(1)) % 5)],
     ['tool != cat', ({ first }) => Number(first.rollout_id.slice(1)) % 5 < 2],
   ]
-  it.each(where)('reports those where %s', async (text, has) => {
+  it.each(where)('reports the rollouts with %s', async (text, has) => {
     const report = await agree({ conditions: parseWhere(text) }, has)
     expect(report.subjects).toBeLessThan((await reportOf(database)).subjects)
   })

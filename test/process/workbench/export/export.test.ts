@@ -302,9 +302,11 @@ describe('an export', () => {
 
   it('is refused to a role that cannot see when the transactions of others began, until it may', async () => {
     const reader = `reader_${process.pid}`
-    await database.sql.unsafe(`create role ${reader} login; grant select on all tables in schema public to ${reader}`)
+    await database.sql.unsafe(`
+      create role ${reader} login password 'reads'; grant select on all tables in schema public to ${reader}`)
     const url = new URL(database.url)
     url.username = reader
+    url.password = 'reads'
     const theirs = open(url.href)
     try {
       await record(database, [{ id: 'one' }])

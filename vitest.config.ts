@@ -16,7 +16,8 @@ const longTests = [
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // More than the two processors of a small machine: many tests wait for other processes.
+    maxWorkers: 3,
     // What a slow machine may need until something comes true.
     expect: { poll: { timeout: 15_000 } },
     projects: [

@@ -42,15 +42,6 @@ const writing = `
     on conflict (id) do nothing
     returning id, item_hash
   ),
-  bound_rollouts as (
-    update rollouts r set item_hash = i.item_hash
-    from (
-      select rollout_id, min(item_hash) as item_hash
-      from input where stored_item = '${noItemHash}' and item_hash <> '${noItemHash}' group by rollout_id
-    ) i
-    where r.id = i.rollout_id and r.item_hash = '${noItemHash}'
-    returning r.id, r.item_hash
-  ),
   kept_items as (
     insert into items (hash, content)
     select hash, coalesce(content, 'null') from jsonb_to_recordset($2::text::jsonb) as i(hash text, content jsonb)
@@ -60,11 +51,9 @@ const writing = `
   checked as materialized (
     select i.*, case
         when i.stored_item is null then k.item_hash
-        when i.stored_item = '${noItemHash}' and i.item_hash <> '${noItemHash}' then b.item_hash
         else i.stored_item end as rollout_item
     from input i
     left join kept_rollouts k on k.id = i.rollout_id
-    left join bound_rollouts b on b.id = i.rollout_id
   ),
   written as (
     insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
@@ -72,25 +61,32 @@ const writing = `
     select rollout_id, grader, version, code_hash, 'trainer', sample_hash, coalesce(sample, 'null'), item_hash, outcome,
       score, parts, reason, code, duration_ms
     from checked c
-    where (rollout_item in (item_hash, '${noItemHash}') or item_hash = '${noItemHash}' and rollout_item is not null)
-      and (outcome = 'scored' or not exists (
-      select from grades g where g.rollout_id = c.rollout_id and g.grader = c.grader and g.sample_hash = c.sample_hash
-        and g.outcome = c.outcome and g.duration_ms = c.duration_ms))
+    where (rollout_item = item_hash or item_hash = '${noItemHash}' and rollout_item is not null)
+      and (outcome = 'scored' or (
+      select true from grades g where g.rollout_id = c.rollout_id and g.grader = c.grader
+        and g.sample_hash = c.sample_hash and g.outcome = c.outcome and g.duration_ms = c.duration_ms limit 1) is null)
     order by rollout_id, grader, sample_hash
     on conflict do nothing
     returning rollout_id, grader, sample_hash
   )
   select n, case
       when rollout_item is null then 'unknown item'
-      when rollout_item not in (item_hash, '${noItemHash}') and item_hash <> '${noItemHash}' then 'other item'
+      when rollout_item <> item_hash and item_hash <> '${noItemHash}' then
+        case rollout_item when '${noItemHash}' then 'unbound' else 'other item' end
       when outcome <> 'scored' or exists (
         select from written w
         where w.rollout_id = c.rollout_id and w.grader = c.grader and w.sample_hash = c.sample_hash) then 'written'
       else 'existing' end as how
   from checked c`
 
-/** `unknown item`: the rollout is recorded concurrently, and its item is not visible yet. */
-type Written = 'written' | 'existing' | 'other item' | 'unknown item'
+/**
+ * `unknown item`: the rollout is recorded concurrently, and its item is not visible yet; `unbound`: it has no item yet, and
+ * the grading has one.
+ */
+type Written = 'written' | 'existing' | 'other item' | 'unknown item' | 'unbound'
+
+// By its key, in a statement of its own: a join of a batch with the rollouts is planned as a scan while the table is new.
+const binding = `update rollouts set item_hash = $2::text where id = $1::text and item_hash = '${noItemHash}'`
 
 /**
  * Creates the function that records a grading with its rollout and item; concurrent gradings share one statement. It
@@ -129,6 +125,11 @@ export function createGradingRecorder(
       if (how === 'other item') throw new ItemMismatchError(grading.rolloutId)
       if (how === 'written') return grading.score
       if (how === 'unknown item') continue
+      if (how === 'unbound') {
+        const { rolloutId, itemHash } = grading
+        await retried(() => execute(sql, { text: binding, values: [rolloutId, itemHash] }))
+        continue
+      }
       const { score } = await find(grading)
       if (score !== undefined) return score
       // The unique index does not include the item: the sample was scored with another one, before rollouts were bound to one.

@@ -91,6 +91,8 @@ describe('a server whose environment has settings', () => {
       API_KEYS: 'trainer:tools=0123456789abcdef0123456789abcdef',
     })
     await addressOf(server)
+    // It follows the line with the address.
+    await expect.poll(() => server.written.out).toMatch(/"keys: .*\n/)
     const line = logOf(server).find(({ msg }) => msg.startsWith('keys: '))
     expect(line).toMatchObject({ code: 'keys', API_KEYS: 'environment', JWT_SECRET: '.env' })
     expect(line?.msg).toBe('keys: API_KEYS from the environment, JWT_SECRET from the .env file')

@@ -72,7 +72,7 @@ function partNamed(functionName: string, url: string, above: string): string {
   if (functionName === '(program)') return 'V8 and the system'
   const part = parts.find(([, code]) => code.test(url))?.[0]
   if (part !== undefined) return part
-  // Sending a response counts for the network, whoever starts it; sending a query counts for the driver.
+  // Sending a response counts for the network, whatever starts it; sending a query counts for the driver.
   return url.startsWith('node:_http') || url.startsWith('node:net')
     ? above === 'the driver: postgres.js'
       ? above

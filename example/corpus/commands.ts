@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { toolDefinitions } from '../../src/kit/tool-definitions.ts'
+import { toolDefinitions } from '../../src/kit/define-tool.ts'
 import type { ServerDatabase } from '../../src/postgres/open-database.ts'
 import { createEmbed } from '../../src/runtime/embeddings.ts'
 import type { Config } from '../../src/server/config.ts'

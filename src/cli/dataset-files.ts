@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Command, CommandUnknownOpts, OptionValues } from '@commander-js/extra-typings'
 import type { ReadItem } from '../kit/define.ts'
-import type { ToolDefinition } from '../kit/tool-definitions.ts'
+import type { ToolDefinition } from '../kit/define-tool.ts'
 import { toolsFrom } from '../workbench/dataset/tools-from.ts'
 import { header, trainerHeaders } from './options.ts'
 import { progressView } from './progress.ts'

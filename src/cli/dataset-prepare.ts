@@ -1,6 +1,6 @@
 import { Command, type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
 import { version } from '../base/version.ts'
-import type { ToolDefinition } from '../kit/tool-definitions.ts'
+import type { ToolDefinition } from '../kit/define-tool.ts'
 import { manifestText } from '../workbench/dataset/manifest.ts'
 import { prepareDataset } from '../workbench/dataset/prepare.ts'
 import { type DatasetDeps, sizeOf, toolsOf, toolsOptions, watched } from './dataset-files.ts'

@@ -1,5 +1,5 @@
 import { Command, type CommandUnknownOpts, InvalidArgumentError, Option } from '@commander-js/extra-typings'
-import type { ToolDefinition } from '../kit/tool-definitions.ts'
+import type { ToolDefinition } from '../kit/define-tool.ts'
 import { openServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
 import { openOutFile, writerTo } from '../workbench/export/output.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { parseExactly } from '../../base/exact-json.ts'
-import type { ToolDefinition } from '../../kit/tool-definitions.ts'
+import type { ToolDefinition } from '../../kit/define-tool.ts'
 import { rowTool } from './row.ts'
 
 const definitions = z.array(rowTool).min(1)

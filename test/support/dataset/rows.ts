@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { toolDefinitions } from '../../../src/kit/tool-definitions.ts'
+import { toolDefinitions } from '../../../src/kit/define-tool.ts'
 import { environment } from '../../environment/environment.ts'
 import { question } from '../../environment/reports.ts'
 import { tools } from '../../environment/tools/index.ts'

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { defineGrader, environment } from '../schema/environment.ts'
 import { RequestError } from '../src/kit/errors.ts'
 import { scoreEfficiency } from '../src/kit/scoring/conduct/efficiency.ts'
-import { usedTool } from '../src/kit/scoring/conduct/trajectory.ts'
 import { finalAnswer } from '../src/kit/scoring/final-answer.ts'
 import { readReference, scoreNumber } from '../src/kit/scoring/numbers.ts'
+import { usedTool } from '../src/kit/trajectory.ts'
 
 /**
  * The weights of the parts. The answer decides: a right one earns at least 0.9 regardless of the number of calls, so that

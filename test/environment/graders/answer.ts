@@ -1,6 +1,6 @@
 import { RequestError } from '../../../src/kit/errors.ts'
-import { usedTool } from '../../../src/kit/scoring/conduct/trajectory.ts'
 import { readReference, scoreNumber } from '../../../src/kit/scoring/numbers.ts'
+import { usedTool } from '../../../src/kit/trajectory.ts'
 import { defineGrader } from '../environment.ts'
 
 /** Scores the figure, and pays a little for a wrong answer when the right page was read. */

@@ -1,5 +1,5 @@
+import type { ScoredCall } from '../../trajectory.ts'
 import type { Score } from '../score.ts'
-import type { ScoredCall } from './trajectory.ts'
 
 /** The maximum number of calls of a rollout; omitted limits do not apply. */
 export interface CallBudget {

@@ -1,5 +1,5 @@
+import { type CallPattern, type ScoredCall, usedTool } from '../../trajectory.ts'
 import type { Score } from '../score.ts'
-import { type CallPattern, type ScoredCall, usedTool } from './trajectory.ts'
 
 /** Time and memory grow with the product of the numbers of steps and calls. */
 const mostSteps = 100

@@ -4,9 +4,9 @@ import { posix } from 'node:path'
 import { z } from 'zod'
 import { defineEnvironment } from '../../../../src/kit/define.ts'
 import { RequestError } from '../../../../src/kit/errors.ts'
-import type { ScoredCall } from '../../../../src/kit/scoring/conduct/trajectory.ts'
 import { scoreSet } from '../../../../src/kit/scoring/sets.ts'
 import { readList, unpack } from '../../../../src/kit/scoring/written.ts'
+import type { ScoredCall } from '../../../../src/kit/trajectory.ts'
 
 const { defineGrader } = defineEnvironment({
   task: z.object({ issue: z.string() }),

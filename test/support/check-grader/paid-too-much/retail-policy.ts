@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { defineEnvironment } from '../../../../src/kit/define.ts'
 import { RequestError } from '../../../../src/kit/errors.ts'
 import { scoreNotUsed } from '../../../../src/kit/scoring/conduct/tool-use.ts'
-import { usedTool } from '../../../../src/kit/scoring/conduct/trajectory.ts'
 import { scoreFields } from '../../../../src/kit/scoring/json-fields.ts'
 import { scoreMentions } from '../../../../src/kit/scoring/mentions.ts'
+import { usedTool } from '../../../../src/kit/trajectory.ts'
 
 const action = z.object({ tool: z.string().min(1), arguments: z.record(z.string(), z.unknown()).default({}) })
 const weight = z.number().positive().default(1)

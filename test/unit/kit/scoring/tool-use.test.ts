@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scoreBudget, scoreErrorsAnswered } from '../../../../src/kit/scoring/conduct/conduct.ts'
 import { scoreNotUsed, scoreRead, scoreUsed, scoreUsedInOrder } from '../../../../src/kit/scoring/conduct/tool-use.ts'
-import type { ScoredCall } from '../../../../src/kit/scoring/conduct/trajectory.ts'
+import type { ScoredCall } from '../../../../src/kit/trajectory.ts'
 import { expectValidScore } from '../../../support/scoring/texts.ts'
 
 const call = (tool: string, args: unknown = {}, outcome: ScoredCall['outcome'] = 'ok'): ScoredCall => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type ScoredCall, usedTool } from '../../../../src/kit/scoring/conduct/trajectory.ts'
+import { type ScoredCall, usedTool } from '../../../src/kit/trajectory.ts'
 
 const read: ScoredCall = {
   tool: 'cat',

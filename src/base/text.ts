@@ -17,3 +17,12 @@ export function storable(text: string): string {
 export function shorten(text: string, most: number): string {
   return storable(text.slice(0, most).replaceAll(/\s+/g, ' '))
 }
+
+/**
+ * A number with its noun, in the plural unless the number is 1.
+ *
+ * @example counted(1_200, 'row') // '1,200 rows'
+ */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
+}

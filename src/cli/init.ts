@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
+import { counted } from '../base/text.ts'
 import { saysYes } from './ask.ts'
 import { changedFiles, repositoryOf, trackedFiles } from './init-git.ts'
 import { putStarter } from './init-starter.ts'
@@ -60,7 +61,7 @@ async function init(cwd: string, { from, yes }: { readonly from: string; readonl
   say(`This makes ${root} a repository of your own, from starters/${from}. It deletes:`)
   for (const folder of [...deletedFolders, ...replacedFolders]) {
     const files = await trackedFiles(root, folder)
-    if (files.length > 0) say(`  ${`${folder}/`.padEnd(12)}${files.length} ${files.length === 1 ? 'file' : 'files'}`)
+    if (files.length > 0) say(`  ${`${folder}/`.padEnd(12)}${counted(files.length, 'file')}`)
   }
   say('  README.md, which the starter’s replaces, and the npm scripts that run example/ or starters/')
   say('src/, test/, docs/, bench/ and chaos/ do not change, and no database is touched.')

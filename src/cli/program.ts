@@ -6,7 +6,10 @@ import type { Grader } from '../kit/define-grader.ts'
 import { type Tool, toolDefinitions } from '../kit/define-tool.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { configCommand } from './config-command.ts'
-import { datasetCommand } from './dataset.ts'
+import { checkCommand } from './dataset-check.ts'
+import type { DatasetDeps } from './dataset-files.ts'
+import { prepareCommand } from './dataset-prepare.ts'
+import { statsCommand } from './dataset-stats.ts'
 import { demoCommand } from './demo.ts'
 import { exportCommand } from './export.ts'
 import { graderCommand } from './grader-command.ts'
@@ -83,4 +86,13 @@ export function createProgram({
 npm run dev or npm start starts the server itself. \`scorekeeper help COMMAND\` shows examples.
 Exit codes: 0 done, 1 a check failed or the work could not be done, 2 wrong usage, 130 stopped with Ctrl-C.`,
     )
+}
+
+function datasetCommand(deps: DatasetDeps): CommandUnknownOpts {
+  return new Command('dataset')
+    .summary('check, prepare and measure a dataset')
+    .description('Checks, prepares and measures a dataset: JSON Lines, plain or gzip, of any size.')
+    .addCommand(checkCommand(deps))
+    .addCommand(prepareCommand(deps))
+    .addCommand(statsCommand(deps))
 }

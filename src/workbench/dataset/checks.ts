@@ -1,5 +1,6 @@
+import { counted } from '../../base/text.ts'
 import type { Spread } from './distributions.ts'
-import { counted, type Findings, type Outcome, type Verdict } from './findings.ts'
+import type { Findings, Outcome, Verdict } from './findings.ts'
 import { maxRowBytes, type RowCheck } from './row-checks.ts'
 
 /** Every check of a dataset, in the order in which they are reported. */

@@ -45,11 +45,6 @@ export function createFindings(limit: number): Findings {
   }
 }
 
-/** A number with its noun, in the plural unless the number is 1. */
-export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
-}
-
 /** Terminal colours: green, yellow, red, grey. */
 const colours: Readonly<Record<Outcome, number>> = { pass: 32, warn: 33, fail: 31, skip: 90 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { counted } from '../../base/text.ts'
 import { minRows } from './checks.ts'
-import { counted, type NamedRow } from './findings.ts'
+import type { NamedRow } from './findings.ts'
 
 /** What `dataset prepare` did; written to the folder of the sets. */
 export interface Manifest {

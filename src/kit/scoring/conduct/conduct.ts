@@ -1,3 +1,4 @@
+import { counted } from '../../../base/text.ts'
 import type { ScoredCall } from '../../trajectory.ts'
 import type { Score } from '../score.ts'
 
@@ -50,7 +51,7 @@ export function scoreErrorsAnswered(calls: readonly Pick<ScoredCall, 'tool' | 'o
   const errors = calls.filter((call) => call.outcome !== 'ok').length
   const unanswered = calls.filter((call, at) => call.outcome !== 'ok' && (lastSuccess.get(call.tool) ?? -1) < at)
   const [first] = unanswered
-  const all = errors === 1 ? '1 error' : `${errors} errors`
+  const all = counted(errors, 'error')
   const reason =
     first === undefined ? `${all}, all answered` : `${unanswered.length} of ${all} unanswered, of ${first.tool}`
   return {

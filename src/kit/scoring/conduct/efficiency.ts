@@ -1,3 +1,4 @@
+import { counted } from '../../../base/text.ts'
 import type { Score } from '../score.ts'
 import { canonical, unpack } from '../written.ts'
 
@@ -39,7 +40,7 @@ export function scoreEfficiency(
 }
 
 function reasonOf(calls: number, repeated: number, needless: number): string {
-  const made = `${calls} ${calls === 1 ? 'call' : 'calls'}`
+  const made = counted(calls, 'call')
   if (needless === 0) return `${made}, none needless`
   return repeated === 0
     ? `${made}, ${needless} needless`

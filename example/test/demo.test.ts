@@ -2,22 +2,16 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openServerDatabase } from '../../src/postgres/open-database.ts'
 import { loadConfig } from '../../src/server/config.ts'
-import { makeFolder, removeFolder } from '../../test/support/temporary.ts'
+import { useFolder } from '../../test/support/temporary.ts'
 import { loadPages } from '../corpus/load.ts'
 import { countOrigins } from '../corpus/origins.ts'
 import { page } from './support/corpus.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-let folder: string
-
-beforeAll(() => {
-  folder = makeFolder()
-})
-
-afterAll(() => removeFolder(folder))
+const folder = useFolder()
 
 /** Plays the demo, which leaves its server running until it is stopped. */
 function play(dataDir: string) {

@@ -14,7 +14,7 @@ import { datasetItem } from '../../src/workbench/simulate/agent.ts'
 import { addressesOf } from '../../src/workbench/simulate/target.ts'
 import { testApp } from '../../test/support/app.ts'
 import { casesOf } from '../../test/support/runs.ts'
-import { makeFolder, removeFolder } from '../../test/support/temporary.ts'
+import { useFolder } from '../../test/support/temporary.ts'
 import { tools } from '../../tools/index.ts'
 import { datasetRow } from '../corpus/dataset.ts'
 import { generateCorpus } from '../corpus/generate.ts'
@@ -24,13 +24,12 @@ import { createCorpus } from './support/corpus.ts'
 const made = generateCorpus({ pages: 240 })
 const items = made.questions.map((question) => datasetItem.parse(datasetRow(question)))
 let corpus: Awaited<ReturnType<typeof createCorpus>>
-let folder: string
+const folder = useFolder()
 let server: ServerType
 let url: string
 
 beforeAll(async () => {
   corpus = await createCorpus(made.pages)
-  folder = makeFolder()
   // This grader is the one that the documentation shows.
   const page = readFileSync(new URL('../../docs/before-a-job.md', import.meta.url), 'utf8')
   const [, contains = ''] = /```json\n(\{\n {2}"type": "multi",\n {2}"name": "contains"[\s\S]*?)```/.exec(page) ?? []
@@ -46,7 +45,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await new Promise((resolve) => server.close(resolve))
   await corpus.drop()
-  await removeFolder(folder)
 })
 
 async function verdict(grader: string, seed: string) {

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll } from 'vitest'
 import { isAlive } from '../../src/postgres/embedded/cluster.ts'
 import { findPostmaster } from '../../src/postgres/embedded/postmaster.ts'
 
@@ -11,6 +12,18 @@ const prefix = 'scorekeeper-test-'
 export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`))
   chmodSync(folder, 0o711)
+  return folder
+}
+
+/**
+ * Gives a test file, or a `describe`, a folder of its own that is removed after its last test and after its other hooks. Call
+ * it where hooks are registered, before them.
+ *
+ * @example const folder = useFolder()
+ */
+export function useFolder(): string {
+  const folder = makeFolder()
+  afterAll(() => removeFolder(folder))
   return folder
 }
 

@@ -1,19 +1,15 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { isMigrated, type MigrationFolders, migrate, migrationFolders } from '../../../src/postgres/migrate.ts'
 import { openServerDatabase } from '../../../src/postgres/open-database.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 let database: TestDatabase
 let sql: postgres.Sql
-let folder: string
-
-beforeAll(() => {
-  folder = makeFolder()
-})
+const folder = useFolder()
 
 beforeEach(async () => {
   database = await createTestDatabase({ migrated: false })
@@ -24,8 +20,6 @@ afterEach(async () => {
   await sql.end()
   await database.drop()
 })
-
-afterAll(() => removeFolder(folder))
 
 const timesIn = async (journal: string): Promise<number[]> =>
   (await sql<{ at: string }[]>`select created_at as at from ${sql(journal)} order by id`).map(({ at }) => Number(at))

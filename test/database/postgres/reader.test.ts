@@ -5,18 +5,17 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readOnce } from '../../../src/postgres/reader.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 let home: TestDatabase
 let sql: postgres.Sql
-let folder: string
+const folder = useFolder()
 let plainUrl: string
 const plainUser = `sk_test_plain_${randomBytes(4).toString('hex')}`
 
 beforeAll(async () => {
   home = await createTestDatabase()
   sql = postgres(home.url, { max: 1, onnotice() {} })
-  folder = makeFolder()
   await sql.unsafe(`create role ${plainUser} login password 'a-password'`)
   await sql.unsafe(`grant all on all tables in schema public to ${plainUser}`)
   const url = new URL(home.url)
@@ -29,7 +28,6 @@ afterAll(async () => {
   await sql.unsafe(`drop owned by ${plainUser}`)
   await sql.unsafe(`drop role ${plainUser}`)
   await sql.end()
-  await removeFolder(folder)
   await home.drop()
 })
 

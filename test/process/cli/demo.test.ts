@@ -1,14 +1,10 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { rowsFrom, writeRows } from '../../support/dataset/rows.ts'
 import { scorekeeper } from '../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
-let folder: string
-beforeAll(() => {
-  folder = makeFolder()
-})
-afterAll(() => removeFolder(folder))
+const folder = useFolder()
 
 describe('the command demo', () => {
   it('plays the agents on a dataset in the embedded database, and prints who earned what', {

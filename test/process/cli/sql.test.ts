@@ -6,20 +6,18 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { compiled } from '../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 let home: TestDatabase
 let sql: postgres.Sql
-let folder: string
+const folder = useFolder()
 beforeAll(async () => {
   home = await createTestDatabase()
   sql = postgres(home.url, { max: 1, onnotice() {} })
-  folder = makeFolder()
 })
 
 afterAll(async () => {
   await sql.end()
-  await removeFolder(folder)
   await home.drop()
 })
 

@@ -1,16 +1,11 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { makeDataDirectory } from '../../../src/postgres/embedded/place.ts'
 import { kill, spawnServer } from '../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
-let folder: string
-
-beforeAll(() => {
-  folder = makeFolder()
-})
-afterAll(() => removeFolder(folder))
+const folder = useFolder()
 
 const unusable = (dir: string) =>
   `DATA_DIR was "${dir}"; it must be a directory that this user can create and write to: `

@@ -17,22 +17,18 @@ import { dirname, isAbsolute, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { findPackage, prepareBinaries } from '../../../src/postgres/embedded/binaries.ts'
 import { type Embedded, type EmbeddedOptions, startEmbedded } from '../../../src/postgres/embedded/embedded.ts'
 import { chooseIdentity } from '../../../src/postgres/embedded/place.ts'
 import { findPostmaster } from '../../../src/postgres/embedded/postmaster.ts'
 import { run } from '../../../src/postgres/embedded/run.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 const isRoot = process.getuid?.() === 0
 const here = `${process.platform}-${process.arch}`
-let folder: string
+const folder = useFolder()
 let processes: ChildProcess[] = []
-
-beforeAll(() => {
-  folder = makeFolder()
-})
 
 afterEach(async () => {
   const running = processes.filter((child) => child.exitCode === null && child.signalCode === null)
@@ -40,8 +36,6 @@ afterEach(async () => {
   for (const child of running) child.kill('SIGTERM')
   await Promise.all(running.map((child) => once(child, 'exit')))
 })
-
-afterAll(() => removeFolder(folder))
 
 describe('the embedded database', () => {
   it('starts in a clone that only its user can enter, and says where the data are', async () => {

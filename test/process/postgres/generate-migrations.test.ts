@@ -3,22 +3,19 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writ
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useFolder } from '../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-let folder: string
+const folder = useFolder()
 
 /** A copy of what `drizzle-kit` reads. */
 beforeAll(() => {
-  folder = makeFolder()
   for (const name of ['package.json', 'tsconfig.json', 'drizzle.config.ts', 'schema', 'src', 'scripts']) {
     cpSync(join(root, name), join(folder, name), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
 })
-
-afterAll(() => removeFolder(folder))
 
 /** Runs an npm script without a terminal: a prompt of `drizzle-kit` would fail it. */
 async function generate(script: string): Promise<string> {

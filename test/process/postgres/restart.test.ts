@@ -2,28 +2,22 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { type Embedded, type EmbeddedOptions, startEmbedded } from '../../../src/postgres/embedded/embedded.ts'
 import { findPostmaster } from '../../../src/postgres/embedded/postmaster.ts'
 import type { EmbeddedEvent } from '../../../src/postgres/embedded/supervise.ts'
 import { kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 const isRoot = process.getuid?.() === 0
-let folder: string
+const folder = useFolder()
 const started: Embedded[] = []
 const servers: ServerProcess[] = []
-
-beforeAll(() => {
-  folder = makeFolder()
-})
 
 afterEach(async () => {
   for (const server of servers.splice(0)) await kill(server)
   for (const embedded of started.splice(0)) await embedded.stop()
 })
-
-afterAll(() => removeFolder(folder))
 
 /** Starts the database of a clone and keeps what happens to it. */
 async function start(

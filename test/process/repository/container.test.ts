@@ -16,7 +16,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -46,13 +46,12 @@ function filesIn(folder: string): string[] {
 }
 
 describe('the production build, laid out as in the image, run by an unprivileged user in a read-only tree', () => {
-  let folder: string
+  const folder = useFolder()
   let app: string
   let home: TestDatabase
 
   beforeAll(async () => {
     home = await createTestDatabase({ migrated: false })
-    folder = makeFolder()
     app = join(folder, 'app')
     mkdirSync(app)
     const compiler = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.test.json']
@@ -76,7 +75,6 @@ describe('the production build, laid out as in the image, run by an unprivileged
       const path = join(app, name)
       if (!lstatSync(path).isSymbolicLink()) chmodSync(path, 0o755)
     }
-    await removeFolder(folder)
     await home.drop()
   })
 

@@ -3,9 +3,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { z } from 'zod'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const folders = existsSync(join(root, 'starters')) ? readdirSync(join(root, 'starters'), { withFileTypes: true }) : []
@@ -32,14 +32,13 @@ it('a repository has a README, and the lists that the server imports', () => {
 })
 
 describe.each(starters)('the starter %s, put in place by init', (starter) => {
-  let folder: string
+  const folder = useFolder()
   const node = (script: string, ...args: readonly string[]) =>
     run(folder, process.execPath, [join(root, 'node_modules', script), ...args], {
       TEST_DATABASE_URL: inject('testServer').url,
     })
 
   beforeAll(async () => {
-    folder = makeFolder()
     cpSync(root, folder, { recursive: true, filter: (path) => !left.has(path.slice(root.length).split('/')[0] ?? '') })
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     const git = ['-c', 'user.name=t', '-c', 'user.email=t@localhost', '-c', 'commit.gpgsign=false']
@@ -50,8 +49,6 @@ describe.each(starters)('the starter %s, put in place by init', (starter) => {
     const done = await node('tsx/dist/cli.mjs', 'src/cli/main.ts', 'init', '--from', starter, '--yes')
     expect(done).toEqual({ code: 0, printed: expect.stringContaining(`files of starters/${starter} are in place`) })
   }, 120_000)
-
-  afterAll(() => removeFolder(folder))
 
   it('compiles', { timeout: 120_000 }, async () => {
     expect(await node('typescript/bin/tsc')).toEqual({ code: 0, printed: '' })

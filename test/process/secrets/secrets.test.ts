@@ -7,11 +7,11 @@ import { serveEmbeddings } from '../../support/embeddings.ts'
 import { apiError, serveModel } from '../../support/judge/model-server.ts'
 import { type Answer, answer, argument, provoke, question, reference, secrets } from '../../support/secrets/provoke.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 let home: TestDatabase
 let database: Database
-let folder: string
+const folder = useFolder()
 let server: ServerProcess
 let answers: Answer[]
 let rows: { table: string; row: string }[]
@@ -21,7 +21,6 @@ let tokens: string[]
 beforeAll(async () => {
   home = await createTestDatabase()
   database = openDatabase({ url: home.url, poolSize: 2 })
-  folder = makeFolder()
   const entry = fileURLToPath(new URL('../../support/secrets/server.ts', import.meta.url))
   const embeddings = await serveEmbeddings(
     () => [1],
@@ -88,7 +87,6 @@ afterAll(async () => {
   await kill(server)
   await database.close()
   await home.drop()
-  await removeFolder(folder)
 })
 
 const written = () => server.written.out + server.written.err

@@ -8,20 +8,19 @@ import { type Database, openDatabase } from '../../../src/postgres/database.ts'
 import { toolCall } from '../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { addressOf, kill, type ServerProcess, spawnServer } from '../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 const program = fileURLToPath(new URL('../../support/replica-process.ts', import.meta.url))
 
 let home: TestDatabase
 let database: Database
-let folder: string
+const folder = useFolder()
 let processes: ServerProcess[] = []
 
 beforeAll(async () => {
   home = await createTestDatabase()
   database = openDatabase({ url: home.url, poolSize: 2 })
   await database.sql`create table effects (rollout text, attempt int)`
-  folder = makeFolder()
 })
 
 afterEach(async () => {
@@ -32,7 +31,6 @@ afterEach(async () => {
 afterAll(async () => {
   await database.close()
   await home.drop()
-  await removeFolder(folder)
 })
 
 async function start(env: Record<string, string>) {

@@ -9,17 +9,16 @@ import { type Database, openDatabase } from '../../../src/postgres/database.ts'
 import { noteLock } from '../../environment/tools/note.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 let home: TestDatabase
 let database: Database
-let folder: string
+const folder = useFolder()
 let processes: ServerProcess[] = []
 
 beforeAll(async () => {
   home = await createTestDatabase()
   database = openDatabase({ url: home.url, poolSize: 2 })
-  folder = makeFolder()
 })
 
 afterEach(async () => {
@@ -30,7 +29,6 @@ afterEach(async () => {
 afterAll(async () => {
   await database.close()
   await home.drop()
-  await removeFolder(folder)
 })
 
 /** Starts the server with these variables and the address of its database. */

@@ -6,23 +6,21 @@ import { z } from 'zod'
 import { gradingOf, toolCall } from '../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 const programAt = (name: string) => fileURLToPath(new URL(`../../support/settings/${name}.ts`, import.meta.url))
 const secrets = { MAIL_URL: 'http://robot:pass%2Fword@mail.example.com/v1', MAIL_KEY: 'correct-horse-battery' }
 
 let home: TestDatabase
-let folder: string
+const folder = useFolder()
 const started: ServerProcess[] = []
 
 beforeAll(async () => {
   home = await createTestDatabase()
-  folder = makeFolder()
 })
 afterAll(async () => {
   for (const server of started) await kill(server)
   await home.drop()
-  await removeFolder(folder)
 })
 
 /** Starts a program in a folder of its own with this `.env` file. */

@@ -7,18 +7,16 @@ import { loadConfig } from '../../../src/server/config.ts'
 import { startWarnings } from '../../../src/server/start-notices.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { addressOf, kill, logOf, serverEntry, spawnServer } from '../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../support/temporary.ts'
+import { useFolder } from '../../support/temporary.ts'
 
 let home: TestDatabase
-let folder: string
+const folder = useFolder()
 
 beforeAll(async () => {
   home = await createTestDatabase()
-  folder = makeFolder()
 })
 afterAll(async () => {
   await home.drop()
-  await removeFolder(folder)
 })
 
 const codes = (env: Record<string, string>, hasEnvFile: boolean) =>

@@ -5,15 +5,14 @@ import { type Database, openDatabase } from '../../../../src/postgres/database.t
 import { type Embedded, startEmbedded } from '../../../../src/postgres/embedded/embedded.ts'
 import { migrate } from '../../../../src/postgres/migrate.ts'
 import { defineGrader, defineTool, gradingOf, post, testApp, toolCall } from '../../../support/app.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
-let folder: string
+const folder = useFolder()
 let embedded: Embedded
 let database: Database
 const frozen: number[] = []
 
 beforeAll(async () => {
-  folder = makeFolder()
   embedded = await startEmbedded({ dir: join(folder, 'data'), bases: [join(folder, 'bases')], durable: false })
   await migrate(embedded.url)
   database = openDatabase({ url: embedded.url, poolSize: 4, silence: { sql: 0.5, db: 0.5 } })
@@ -24,7 +23,6 @@ afterEach(thaw)
 afterAll(async () => {
   await database.close()
   await embedded.stop()
-  await removeFolder(folder)
 })
 
 /** Suspends all processes of Postgres: the kernel still accepts connections, but no query is answered. */

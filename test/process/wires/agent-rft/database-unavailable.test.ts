@@ -17,9 +17,9 @@ import {
   testApp,
   toolCall,
 } from '../../../support/app.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
-let folder: string
+const folder = useFolder()
 let embedded: Embedded
 let entrance: Server
 let database: Database
@@ -27,7 +27,6 @@ let database: Database
 // This file's own Postgres is stopped and started for real. It comes back on another port, so a proxy on a fixed port
 // leads to it.
 beforeAll(async () => {
-  folder = makeFolder()
   await start()
   entrance = createServer((client) => {
     const server = connect(Number(new URL(embedded.url).port), '127.0.0.1')
@@ -51,7 +50,6 @@ afterAll(async () => {
   await database.close()
   entrance.close()
   await embedded.stop()
-  await removeFolder(folder)
 })
 
 async function start() {

@@ -3,11 +3,11 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { served } from '../../../support/openai/served.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const page = readFileSync(join(root, 'docs', 'openai-graders.md'), 'utf8')
@@ -15,15 +15,7 @@ const block = (language: string) => new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?
 const run = promisify(execFile)
 
 const database = useDatabase()
-let folder: string
-
-beforeAll(async () => {
-  folder = makeFolder()
-})
-
-afterAll(async () => {
-  await removeFolder(folder)
-})
+const folder = useFolder()
 
 describe('the page on graders in OpenAI’s format', () => {
   it('has an example for Node that runs unchanged, at another address, and fits the SDK’s types', async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { serveJsonGrader } from '../../../../src/runtime/openai-graders/json-grader.ts'
 import { readJsonGraders } from '../../../../src/runtime/openai-graders/read-json-graders.ts'
@@ -17,20 +17,12 @@ import {
 } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { addressOf, kill, spawnServer } from '../../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 
 const database = useDatabase()
-let folder: string
-
-beforeAll(async () => {
-  folder = makeFolder()
-})
-
-afterAll(async () => {
-  await removeFolder(folder)
-})
+const folder = useFolder()
 
 const check = (input: string, reference: string, more: object = {}) => ({
   ...{ type: 'string_check', name: 'check', operation: 'eq', input, reference },

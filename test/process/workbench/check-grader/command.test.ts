@@ -2,28 +2,20 @@ import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { readSpread } from '../../../../src/ledger/reports/spread.ts'
 import { defineGrader, gradingOf, post, testApp } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { scorekeeperArgs } from '../../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const database = useDatabase()
-let folder: string
+const folder = useFolder()
 
 /** The score is what the answer says. */
 const numeric = defineGrader({ name: 'answer', version: '1', grade: ({ sample }) => Number(sample.output_text) })
-
-beforeAll(async () => {
-  folder = makeFolder()
-})
-
-afterAll(async () => {
-  await removeFolder(folder)
-})
 
 const run = (...args: readonly string[]) => start(scorekeeperArgs('grader', ...args))
 /** With a grader in TypeScript, as npm run does. */

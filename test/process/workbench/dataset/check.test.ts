@@ -3,17 +3,13 @@ import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, write
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ToolDefinition } from '../../../../src/kit/define-tool.ts'
 import { checkDataset } from '../../../../src/workbench/dataset/check.ts'
 import { row, rowsFrom, rules, writeRows } from '../../../support/dataset/rows.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
-let folder: string
-beforeAll(() => {
-  folder = makeFolder()
-})
-afterAll(() => removeFolder(folder))
+const folder = useFolder()
 
 const settings = { ...rules, mostTokens: 32_000, mostNamed: 5 }
 

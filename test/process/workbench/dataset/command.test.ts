@@ -3,21 +3,19 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { row, rowsFrom, writeRows } from '../../../support/dataset/rows.ts'
 import { scorekeeper, scorekeeperArgs, scorekeeperFolder } from '../../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
-let folder: string
+const folder = useFolder()
 let rows: string
 let bad: string
 beforeAll(() => {
-  folder = makeFolder()
   rows = writeRows(folder, 'rows.jsonl', rowsFrom(0, 60))
   bad = writeRows(folder, 'bad.jsonl.gz', [...rowsFrom(0, 11), row(20, { reference_answer: null })])
 })
-afterAll(() => removeFolder(folder))
 
 describe('the command dataset', { timeout: 120_000 }, () => {
   it('prepares a dataset that passes its own check', async () => {

@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } fro
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type ExportFilter, subjectsText } from '../../../../src/ledger/reports/exported-subjects.ts'
 import { exportRollouts, pageSize, parseCursor } from '../../../../src/workbench/export/run.ts'
@@ -13,17 +13,10 @@ import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } fr
 import { useDatabase } from '../../../support/database.ts'
 import { beginning, record } from '../../../support/export/recorded.ts'
 import { scorekeeper, scorekeeperArgs, scorekeeperFolder } from '../../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const database = useDatabase()
-let folder: string
-
-beforeAll(async () => {
-  folder = makeFolder()
-})
-afterAll(async () => {
-  await removeFolder(folder)
-})
+const folder = useFolder()
 beforeEach(() => database.sql`truncate items, rollouts, tool_calls, grades`)
 
 const all: ExportFilter = { outcomes: ['scored', 'ungradable', 'failed'] }

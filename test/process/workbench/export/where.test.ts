@@ -1,16 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { useDatabase } from '../../../support/database.ts'
 import { record } from '../../../support/export/recorded.ts'
 import { scorekeeper } from '../../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const database = useDatabase()
-let folder: string
+const folder = useFolder()
 
 beforeAll(async () => {
-  folder = makeFolder()
   const call = { from: 0, to: 1 }
   await record(database, [
     { id: 'none', score: 0.1 },
@@ -23,9 +22,6 @@ beforeAll(async () => {
   await database.sql`
     insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
     select rollout_id, 'g', '9', 'regrade', sample_hash, sample, item_hash, 'scored', 0, 1 from grades where rollout_id = 'two'`
-})
-afterAll(async () => {
-  await removeFolder(folder)
 })
 
 const run = (...args: readonly string[]) => scorekeeper(['export', ...args], { DATABASE_URL: database.url })

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { jobHeaders, masked } from '../../../../src/workbench/job/headers.ts'
 import { type JobPlan, jobAddress, jobBody, jobWarnings } from '../../../../src/workbench/job/job-body.ts'
 import { answerFormat, hyperparameters, responseFormat } from '../../../../src/workbench/job/platform-formats.ts'
 import { scorekeeper } from '../../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const plan: JobPlan = {
   ...{ platform: 'openai', model: 'o4-mini', trainingFile: 'file-1', validationFile: 'file-2' },
@@ -139,11 +139,7 @@ describe('warnings about a job', () => {
 })
 
 describe('the command job', { timeout: 120_000 }, () => {
-  let folder: string
-  beforeAll(() => {
-    folder = makeFolder()
-  })
-  afterAll(() => removeFolder(folder))
+  const folder = useFolder()
   const needed = ['--url', 'https://example.com/', '--training-file', 'f1', '--validation-file', 'f2']
 
   it('prints only the body on stdout, with secrets masked, and the address on stderr', async () => {

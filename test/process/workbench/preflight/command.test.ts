@@ -5,17 +5,16 @@ import { createTestDatabase, type TestDatabase } from '../../../support/database
 import { rowsFrom, rules, writeRows } from '../../../support/dataset/rows.ts'
 import { compiled, scorekeeper, scorekeeperFolder } from '../../../support/scorekeeper.ts'
 import { addressOf, kill, type ServerProcess, spawnServer } from '../../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const key = 'a-key-of-sixteen-characters'
 let home: TestDatabase
-let folder: string
+const folder = useFolder()
 let server: ServerProcess
 let url: string
 
 beforeAll(async () => {
   home = await createTestDatabase()
-  folder = makeFolder()
   const env = { DATABASE_URL: home.url, DATA_DIR: folder }
   writeRows(folder, 'train.jsonl', rowsFrom(0, 100, { tools: rules.tools }))
   writeRows(folder, 'validation.jsonl', rowsFrom(100, 20, { tools: rules.tools }))
@@ -25,7 +24,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await kill(server)
-  await removeFolder(folder)
   await home.drop()
 })
 

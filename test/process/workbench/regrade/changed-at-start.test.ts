@@ -1,20 +1,13 @@
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { withCodeHashes } from '../../../../src/runtime/code-hash.ts'
 import { graders } from '../../../environment/graders/index.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { addressOf, logOf, type ServerProcess, spawnServer } from '../../../support/server-process.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const database = useDatabase()
-let folder: string
-
-beforeAll(async () => {
-  folder = makeFolder()
-})
-afterAll(async () => {
-  removeFolder(folder)
-})
+const folder = useFolder()
 
 /** Starts the server, runs the work, and returns its log lines once it has ended. */
 async function served(work: (server: ServerProcess, url: string) => Promise<void>) {

@@ -3,24 +3,20 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { useDatabase } from '../../../support/database.ts'
 import { figuresOf, pairsOf } from '../../../support/regrade/direct-count.ts'
 import { gradeRows, seed } from '../../../support/regrade/seeded.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const program = fileURLToPath(new URL('../../../support/regrade/program.ts', import.meta.url))
 const tsx = import.meta.resolve('tsx')
 
 const database = useDatabase()
-let folder: string
+const folder = useFolder()
 
 beforeEach(() => database.sql`truncate items, rollouts, tool_calls, grades`)
-beforeAll(() => {
-  folder = makeFolder()
-})
-afterAll(() => removeFolder(folder))
 
 interface Run {
   readonly child: ChildProcess

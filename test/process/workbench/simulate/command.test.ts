@@ -8,15 +8,14 @@ import { z } from 'zod'
 import { open } from '../../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
 import { scorekeeperArgs } from '../../../support/scorekeeper.ts'
-import { makeFolder, removeFolder } from '../../../support/temporary.ts'
+import { useFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 let home: TestDatabase
-let folder: string
+const folder = useFolder()
 
 beforeAll(async () => {
   home = await createTestDatabase()
-  folder = makeFolder()
   const rows = Array.from({ length: 6 }, (_, n) => ({
     messages: [{ role: 'user', content: `how much is ${n}?` }],
     reference_answer: `${n}`,
@@ -36,7 +35,6 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await removeFolder(folder)
   await home.drop()
 })
 

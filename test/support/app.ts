@@ -4,8 +4,9 @@ import { defaultLimits, type Limits } from '../../src/base/limits.ts'
 import type { Log } from '../../src/base/log.ts'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import type { Grader } from '../../src/kit/define-grader.ts'
-import type { Tool } from '../../src/kit/define-tool.ts'
+import type { Tool, ToolOutput } from '../../src/kit/define-tool.ts'
 import type { Judge } from '../../src/kit/judge.ts'
+import type { ToolContext } from '../../src/kit/tool-context.ts'
 import { type Database, openDatabase } from '../../src/postgres/database.ts'
 import { isMigrated } from '../../src/postgres/migrate.ts'
 import { type AppDeps, createApp } from '../../src/server/app.ts'
@@ -20,6 +21,27 @@ export const environment = defineEnvironment({
 })
 
 export const { defineTool, defineGrader } = environment
+
+/** A tool that does the same whatever its effects are. */
+interface SameWork<Input extends z.ZodObject> {
+  readonly name: string
+  readonly description: string
+  readonly input: Input
+  readonly timeoutSeconds?: number
+  run(context: ToolContext<z.output<Input>, unknown, unknown>): ToolOutput | Promise<ToolOutput>
+}
+
+/** Defines a tool with these effects, for tests of a promise that holds for all kinds. */
+export function toolWith<Input extends z.ZodObject>(effects: Tool['effects'], work: SameWork<Input>): Tool {
+  switch (effects) {
+    case 'none':
+      return defineTool({ ...work, effects })
+    case 'database':
+      return defineTool({ ...work, effects })
+    case 'external':
+      return defineTool({ ...work, effects })
+  }
+}
 
 /** One line of the log. */
 export interface LogLine {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { serve } from '@hono/node-server'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defineTool, gate, testApp, toolCall } from '../../support/app.ts'
+import { gate, testApp, toolCall, toolWith } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 import { converse, statuses, whole } from '../../support/hostile/socket.ts'
 
@@ -18,12 +18,7 @@ function held(effects: 'none' | 'database' | 'external') {
     await door.pass()
     return `run ${runs}`
   }
-  const tool =
-    effects === 'none'
-      ? defineTool({ ...head, effects, run })
-      : effects === 'database'
-        ? defineTool({ ...head, effects, run })
-        : defineTool({ ...head, effects, run })
+  const tool = toolWith(effects, { ...head, run })
   return { tool, door, runs: () => runs }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createRedactor } from '../../../src/base/redact.ts'
-import { defineTool, gate, post, testApp, toolCall } from '../../support/app.ts'
+import { defineTool, gate, post, testApp, toolCall, toolWith } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
@@ -23,12 +23,7 @@ describe('the cause of a failed call', () => {
         const reason = new TypeError('no route for key-of-the-operator')
         throw new Error('a private note about the Sultan of Swing', { cause: reason })
       }
-      const tool =
-        effects === 'none'
-          ? defineTool({ ...head, effects: 'none', run })
-          : effects === 'database'
-            ? defineTool({ ...head, effects: 'database', run })
-            : defineTool({ ...head, effects: 'external', run })
+      const tool = toolWith(effects, { ...head, run })
       const app = testApp(database, { tools: [tool], redact: createRedactor(['key-of-the-operator']) })
       const rollout = `fails-${effects}`
       const call = toolCall('fails', rollout, 'a', { note: 'a private note' }, item)
@@ -57,10 +52,7 @@ describe('the cause of a failed call', () => {
     const held = gate()
     const head = { name: 'slow', description: 'Is slow.', input: z.object({}), timeoutSeconds: 0.05 }
     const run = () => held.pass().then(() => 'late')
-    const tool =
-      effects === 'none'
-        ? defineTool({ ...head, effects: 'none', run })
-        : defineTool({ ...head, effects: 'external', run })
+    const tool = toolWith(effects, { ...head, run })
     const app = testApp(database, { tools: [tool] })
     expect((await post(app, '/tools/slow', toolCall('slow', `slow-${effects}`, 'a'))).status).toBe(504)
     expect(await causeOf(`slow-${effects}`)).toMatchObject({

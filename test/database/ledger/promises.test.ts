@@ -2,7 +2,7 @@ import { sql as query } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
-import { defineGrader, defineTool, gate, gradingOf, post, testApp, toolCall } from '../../support/app.ts'
+import { defineGrader, defineTool, gate, gradingOf, post, testApp, toolCall, toolWith } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
@@ -76,12 +76,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
       return `run ${run}`
     }
     const head = { name: 'slow', description: 'Waits.', input: z.object({}) }
-    const tool =
-      effects === 'none'
-        ? defineTool({ ...head, effects, run: work })
-        : effects === 'database'
-          ? defineTool({ ...head, effects, run: work })
-          : defineTool({ ...head, effects, run: work })
+    const tool = toolWith(effects, { ...head, run: work })
     const app = testApp(database, { tools: [tool] })
     const call = toolCall('slow', `early-${effects}`, 'a')
     const first = post(app, '/tools/slow', call)
@@ -127,12 +122,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
       return 'done'
     }
     const head = { name: 'flaky', description: 'Fails once.', input: z.object({}) }
-    const tool =
-      effects === 'none'
-        ? defineTool({ ...head, effects, run: work })
-        : effects === 'database'
-          ? defineTool({ ...head, effects, run: work })
-          : defineTool({ ...head, effects, run: work })
+    const tool = toolWith(effects, { ...head, run: work })
     const rollout = `failed-${effects}`
     const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
     const app = testApp(database, { tools: [tool], graders })
@@ -157,12 +147,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     const work = () => {
       throw new ToolError('no document at "x"; use list')
     }
-    const tool =
-      effects === 'none'
-        ? defineTool({ ...head, effects, run: work })
-        : effects === 'database'
-          ? defineTool({ ...head, effects, run: work })
-          : defineTool({ ...head, effects, run: work })
+    const tool = toolWith(effects, { ...head, run: work })
     const app = testApp(database, { tools: [tool] })
     const rollout = `refused-${effects}`
     const refused = await post(app, '/tools/picky', toolCall('picky', rollout, 'a', { path: 'x' }))
@@ -190,12 +175,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
       signal.addEventListener('abort', () => aborted.push(true))
       return new Promise<string>(() => {})
     }
-    const tool =
-      effects === 'none'
-        ? defineTool({ ...head, effects, run: work })
-        : effects === 'database'
-          ? defineTool({ ...head, effects, run: work })
-          : defineTool({ ...head, effects, run: work })
+    const tool = toolWith(effects, { ...head, run: work })
     const app = testApp(database, { tools: [tool] })
     const late = await post(app, '/tools/endless', toolCall('endless', `timeout-${effects}`, 'a'))
     expect({ status: late.status, code: late.body.error?.code }).toEqual({ status: 504, code: 'tool_timed_out' })

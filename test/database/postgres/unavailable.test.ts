@@ -3,7 +3,7 @@ import foreign from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Database, DatabaseTimeout, isUnavailable, openDatabase } from '../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
+import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall, toolWith } from '../../support/app.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 
 let home: TestDatabase
@@ -54,8 +54,7 @@ describe('a network failure of a tool’s own', () => {
     const tools = (['none', 'database', 'external'] as const).map((effects) => {
       const common = { name: effects, description: 'Fails.', input: z.object({}) }
       const run = async () => String(await fail())
-      if (effects === 'none') return defineTool({ ...common, effects, run })
-      return effects === 'database' ? defineTool({ ...common, effects, run }) : defineTool({ ...common, effects, run })
+      return toolWith(effects, { ...common, run })
     })
     const app = testApp(database, { tools })
     for (const tool of ['none', 'database', 'external']) {

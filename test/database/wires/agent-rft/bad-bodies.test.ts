@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { serve } from '@hono/node-server'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defineTool, post, testApp, toolCall } from '../../../support/app.ts'
+import { defineTool, post, testApp, toolCall, toolWith } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
@@ -134,12 +134,7 @@ describe('an output over the limit', () => {
     async (effects) => {
       const head = { name: 'long', description: 'Says much.', input: z.object({ n: z.number() }) }
       const run = ({ input }: { input: { n: number } }) => '"'.repeat(input.n)
-      const tool =
-        effects === 'none'
-          ? defineTool({ ...head, effects, run })
-          : effects === 'database'
-            ? defineTool({ ...head, effects, run })
-            : defineTool({ ...head, effects, run })
+      const tool = toolWith(effects, { ...head, run })
       const replica = testApp(database, { tools: [tool], limits: { maxOutputBytes: 1_000 } })
       const fits = await post(replica, '/tools/long', toolCall('long', `long-${effects}`, 'a', { n: 499 }))
       expect([fits.status, fits.body.output?.length]).toEqual([200, 499])

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineEnvironment } from '../../../../src/kit/define.ts'
-import { defineTool, keepingLog, post, testApp, toolCall } from '../../../support/app.ts'
+import { defineTool, keepingLog, post, testApp, toolCall, toolWith } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
@@ -146,12 +146,7 @@ describe('a tool call', () => {
       })
       const head = { name: 'act', description: 'Acts.', input: z.object({}) }
       const run = () => 'acted'
-      const act =
-        effects === 'none'
-          ? defineTool({ ...head, effects, run })
-          : effects === 'database'
-            ? defineTool({ ...head, effects, run })
-            : defineTool({ ...head, effects, run })
+      const act = toolWith(effects, { ...head, run })
       const replica = testApp(database, { tools: [failing, act] })
       const rollout = `failed-and-reused-${effects}`
       expect((await post(replica, '/tools', toolCall('failing', rollout, 'a'))).status).toBe(500)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Limits } from '../../../../src/base/limits.ts'
-import { defineGrader, defineTool, gate, gradingOf, post, testApp, toolCall } from '../../../support/app.ts'
+import { defineGrader, gate, gradingOf, post, testApp, toolCall, toolWith } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 
 const database = useDatabase()
@@ -16,12 +16,7 @@ function replicaOf(effects: 'none' | 'database' | 'external', waitSeconds: numbe
     await held.pass()
     return 'done'
   }
-  const slow =
-    effects === 'none'
-      ? defineTool({ ...head, effects, run })
-      : effects === 'database'
-        ? defineTool({ ...head, effects, run })
-        : defineTool({ ...head, effects, run })
+  const slow = toolWith(effects, { ...head, run })
   const done = defineGrader({
     name: 'done',
     version: '1',

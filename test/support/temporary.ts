@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import { isAlive } from '../../src/postgres/embedded/cluster.ts'
 import { findPostmaster } from '../../src/postgres/embedded/postmaster.ts'
 
@@ -25,6 +25,22 @@ export function useFolder(): string {
   const folder = makeFolder()
   afterAll(() => removeFolder(folder))
   return folder
+}
+
+/**
+ * Gives a test file a function that closes what it is given after the test.
+ *
+ * @example const server = closing(await listen(answer))
+ */
+export function useClosing() {
+  const open: { close(): Promise<void> }[] = []
+  afterEach(async () => {
+    for (const each of open.splice(0)) await each.close()
+  })
+  return <Closed extends { close(): Promise<void> }>(one: Closed): Closed => {
+    open.push(one)
+    return one
+  }
 }
 
 /** Removes a folder, after killing the database servers that run in it. */

@@ -1,23 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Database } from '../../../src/postgres/database.ts'
+import { expect, it } from 'vitest'
 import { readJsonGraders } from '../../../src/runtime/openai-graders/read-json-graders.ts'
-import { gradingOf, open, post, testApp } from '../../../test/support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { gradingOf, post, testApp } from '../../../test/support/app.ts'
+import { useDatabase } from '../../../test/support/database.ts'
 
 const graders = new URL('../../graders/', import.meta.url)
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 it('answer-and-wording scores the answer, and a little for the wording', async () => {
   expect(JSON.parse(readFileSync(new URL('answer-and-wording.json', graders), 'utf8'))).toMatchObject({ type: 'multi' })

@@ -3,16 +3,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../../src/postgres/database.ts'
 import { defineTool, gate, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { type HoldingProxy, startHoldingProxy } from '../../support/proxy.ts'
 
-let home: TestDatabase
+const home = useDatabase()
 let proxy: HoldingProxy
 let database: Database
 let elsewhere: Database
 
 beforeAll(async () => {
-  home = await createTestDatabase()
   proxy = await startHoldingProxy(home.url)
   database = open(proxy.url)
   elsewhere = open(home.url)
@@ -21,7 +20,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await proxy.close()
   await Promise.all([database.close(), elsewhere.close()])
-  await home.drop()
 })
 
 it('a replica that is frozen while its tools run loses their locks, during a statement and between two', async () => {

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import type { Database } from '../../../src/postgres/database.ts'
 import { defineTool, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
+const home = useDatabase()
 let database: Database
 let elsewhere: Database
 let entrance: Server
@@ -16,7 +16,6 @@ let frozen = 0
 // To the database, a frozen or disconnected process is a connection on which nothing arrives. Here it is the first two
 // connections, when they are about to commit.
 beforeAll(async () => {
-  home = await createTestDatabase()
   const { hostname, port } = new URL(home.url)
   entrance = createServer((client) => {
     const server = connect(Number(port || 5432), hostname)
@@ -43,7 +42,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([database.close(), elsewhere.close()])
   entrance.close()
-  await home.drop()
 })
 
 describe('a replica that is frozen when it is about to commit', () => {

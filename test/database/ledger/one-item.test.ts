@@ -1,37 +1,15 @@
 import { sql as query } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { contentHash } from '../../../src/base/json.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
 import type { Database } from '../../../src/postgres/database.ts'
-import {
-  defineGrader,
-  defineTool,
-  gate,
-  gradingOf,
-  keepingLog,
-  open,
-  post,
-  testApp,
-  toolCall,
-} from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, defineTool, gate, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-let elsewhere: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-  elsewhere = open(home.url)
-})
-
-afterAll(async () => {
-  await Promise.all([database.close(), elsewhere.close()])
-  await home.drop()
-})
+const database = useDatabase()
+const elsewhere = database.another()
 
 const one = { question: 'one', answer: '7' }
 const other = { question: 'other', answer: '8' }

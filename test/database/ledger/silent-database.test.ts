@@ -4,16 +4,15 @@ import { z } from 'zod'
 import { createLedger } from '../../../src/ledger/ledger.ts'
 import { type Database, isUnavailable, openDatabase } from '../../../src/postgres/database.ts'
 import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { type HoldingProxy, startHoldingProxy } from '../../support/proxy.ts'
 
-let home: TestDatabase
+const home = useDatabase()
 let elsewhere: Database
 let proxy: HoldingProxy
 let database: Database
 
 beforeAll(async () => {
-  home = await createTestDatabase()
   elsewhere = open(home.url)
 })
 
@@ -29,7 +28,6 @@ afterEach(async () => {
 
 afterAll(async () => {
   await elsewhere.close()
-  await home.drop()
 })
 
 const failureOf = (asked: PromiseLike<unknown>) =>

@@ -3,13 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Database, openDatabase } from '../../../src/postgres/database.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
+const home = useDatabase()
 let setup: Database
 
 beforeAll(async () => {
-  home = await createTestDatabase()
   setup = open(home.url)
   await setup.sql`create table shelf (name text primary key, amount int)`
   await setup.sql`insert into shelf values ('a', 0), ('b', 0), ('counted', 0)`
@@ -17,7 +16,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await setup.close()
-  await home.drop()
 })
 
 const one = defineGrader({ name: 'one', version: '1', grade: () => 1 })

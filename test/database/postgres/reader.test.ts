@@ -4,17 +4,16 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readOnce } from '../../../src/postgres/reader.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { useFolder } from '../../support/temporary.ts'
 
-let home: TestDatabase
+const home = useDatabase()
 let sql: postgres.Sql
 const folder = useFolder()
 let plainUrl: string
 const plainUser = `sk_test_plain_${randomBytes(4).toString('hex')}`
 
 beforeAll(async () => {
-  home = await createTestDatabase()
   sql = postgres(home.url, { max: 1, onnotice() {} })
   await sql.unsafe(`create role ${plainUser} login password 'a-password'`)
   await sql.unsafe(`grant all on all tables in schema public to ${plainUser}`)
@@ -28,7 +27,6 @@ afterAll(async () => {
   await sql.unsafe(`drop owned by ${plainUser}`)
   await sql.unsafe(`drop role ${plainUser}`)
   await sql.end()
-  await home.drop()
 })
 
 describe('a read-only statement', () => {

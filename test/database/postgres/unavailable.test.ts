@@ -1,23 +1,12 @@
 import { sql as query } from 'drizzle-orm'
 import foreign from 'postgres'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type Database, DatabaseTimeout, isUnavailable, openDatabase } from '../../../src/postgres/database.ts'
-import { defineGrader, defineTool, gradingOf, open, post, testApp, toolCall, toolWith } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { DatabaseTimeout, isUnavailable, openDatabase } from '../../../src/postgres/database.ts'
+import { defineGrader, defineTool, gradingOf, post, testApp, toolCall, toolWith } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const failureOf = (work: PromiseLike<unknown>): Promise<unknown> =>
   Promise.resolve(work).then(
@@ -46,7 +35,7 @@ const ownFailures: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['an error with a Postgres code', () => Promise.reject(withCode('57P01'))],
   ['an error with a driver code', () => Promise.reject(withCode('CONNECTION_CLOSED'))],
   ['the tool’s own Postgres client without a server', () => askForeign(closedPort, 'select 1')],
-  ['a statement of such a client that was cancelled', () => askForeign(home.url, 'select pg_sleep(10)')],
+  ['a statement of such a client that was cancelled', () => askForeign(database.url, 'select pg_sleep(10)')],
 ]
 
 describe('a network failure of a tool’s own', () => {
@@ -120,7 +109,7 @@ describe('a database with another default isolation level', () => {
   it.each(['repeatable read', 'serializable'])('runs transactions as read committed if it is %s', async (level) => {
     const [row] = await database.sql<{ name: string }[]>`select current_database() as name`
     await database.sql.unsafe(`alter database ${row?.name} set default_transaction_isolation = '${level}'`)
-    const fresh = openDatabase({ url: home.url, poolSize: 1 })
+    const fresh = openDatabase({ url: database.url, poolSize: 1 })
     const shown = query`select current_setting('transaction_isolation') as level`
     const levels = [
       await fresh.sql.begin((tx) => tx`select current_setting('transaction_isolation') as level`),

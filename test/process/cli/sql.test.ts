@@ -4,21 +4,19 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { createTestDatabase, useDatabase } from '../../support/database.ts'
 import { compiled } from '../../support/scorekeeper.ts'
 import { useFolder } from '../../support/temporary.ts'
 
-let home: TestDatabase
+const home = useDatabase()
 let sql: postgres.Sql
 const folder = useFolder()
 beforeAll(async () => {
-  home = await createTestDatabase()
   sql = postgres(home.url, { max: 1, onnotice() {} })
 })
 
 afterAll(async () => {
   await sql.end()
-  await home.drop()
 })
 
 const ask = (query: string, url: string = home.url, ...options: string[]) =>

@@ -1,16 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type Database, openDatabase } from '../../../src/postgres/database.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { serveEmbeddings } from '../../support/embeddings.ts'
 import { apiError, serveModel } from '../../support/judge/model-server.ts'
 import { type Answer, answer, argument, provoke, question, reference, secrets } from '../../support/secrets/provoke.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
 import { useFolder } from '../../support/temporary.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase({ poolSize: 2 })
 const folder = useFolder()
 let server: ServerProcess
 let answers: Answer[]
@@ -19,8 +17,6 @@ let refusedToStart: string
 let tokens: string[]
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = openDatabase({ url: home.url, poolSize: 2 })
   const entry = fileURLToPath(new URL('../../support/secrets/server.ts', import.meta.url))
   const embeddings = await serveEmbeddings(
     () => [1],
@@ -31,7 +27,7 @@ beforeAll(async () => {
     const repeated = messages.map(({ content }) => String(content).match(/\S+-marker-\S+\w/gu))
     return apiError(400, `refused: ${headers['api-key']} ${secrets.judgePassword} ${repeated}`)
   })
-  const withPassword = new URL(home.url)
+  const withPassword = new URL(database.url)
   // If Postgres trusts local connections, any password works.
   if (withPassword.password === '') withPassword.password = secrets.databasePassword
   else secrets.databasePassword = withPassword.password
@@ -52,7 +48,7 @@ beforeAll(async () => {
   }
   server = spawnServer(folder, env, entry)
   const url = await addressOf(server)
-  const provoked = await provoke(url, home.url)
+  const provoked = await provoke(url, database.url)
   answers = provoked.answers
   tokens = provoked.tokens
   server.child.kill('SIGTERM')
@@ -85,8 +81,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await kill(server)
-  await database.close()
-  await home.drop()
 })
 
 const written = () => server.written.out + server.written.err

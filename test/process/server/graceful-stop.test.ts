@@ -2,24 +2,20 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type Database, openDatabase } from '../../../src/postgres/database.ts'
 import { toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { addressOf, kill, type ServerProcess, spawnServer } from '../../support/server-process.ts'
 import { useFolder } from '../../support/temporary.ts'
 
 const program = fileURLToPath(new URL('../../support/replica-process.ts', import.meta.url))
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase({ poolSize: 2 })
 const folder = useFolder()
 let processes: ServerProcess[] = []
 
 beforeAll(async () => {
-  home = await createTestDatabase()
-  database = openDatabase({ url: home.url, poolSize: 2 })
   await database.sql`create table effects (rollout text, attempt int)`
 })
 
@@ -28,13 +24,8 @@ afterEach(async () => {
   processes = []
 })
 
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
-
 async function start(env: Record<string, string>) {
-  const server = spawnServer(folder, { DATABASE_URL: home.url, ...env }, program)
+  const server = spawnServer(folder, { DATABASE_URL: database.url, ...env }, program)
   processes.push(server)
   return { ...server, url: await addressOf(server) }
 }

@@ -3,37 +3,25 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TransactionSql } from 'postgres'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type Database, openDatabase } from '../../../src/postgres/database.ts'
 import { noteLock } from '../../environment/tools/note.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
 import { useFolder } from '../../support/temporary.ts'
 
-let home: TestDatabase
-let database: Database
+const database = useDatabase({ poolSize: 2 })
 const folder = useFolder()
 let processes: ServerProcess[] = []
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = openDatabase({ url: home.url, poolSize: 2 })
-})
 
 afterEach(async () => {
   await Promise.all(processes.map(kill))
   processes = []
 })
 
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
-
 /** Starts the server with these variables and the address of its database. */
 function spawn(env: Record<string, string>, cwd = folder): ServerProcess {
-  const server = spawnServer(cwd, { DATABASE_URL: home.url, PORT: '0', ...env })
+  const server = spawnServer(cwd, { DATABASE_URL: database.url, PORT: '0', ...env })
   processes.push(server)
   return server
 }
@@ -108,7 +96,7 @@ describe('the server process', () => {
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
     expect(written.err).toBe('')
-    const [password = ''] = [new URL(home.url).password]
+    const [password = ''] = [new URL(database.url).password]
     if (password !== '') expect(written.out).not.toContain(password)
     const lines = logOf(server)
     expect(lines.some(({ level, msg }) => level === 'warn' && msg.startsWith('no key is configured'))).toBe(true)

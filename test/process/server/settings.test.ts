@@ -1,26 +1,22 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { gradingOf, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { addressOf, kill, logOf, type ServerProcess, spawnServer } from '../../support/server-process.ts'
 import { useFolder } from '../../support/temporary.ts'
 
 const programAt = (name: string) => fileURLToPath(new URL(`../../support/settings/${name}.ts`, import.meta.url))
 const secrets = { MAIL_URL: 'http://robot:pass%2Fword@mail.example.com/v1', MAIL_KEY: 'correct-horse-battery' }
 
-let home: TestDatabase
+const home = useDatabase()
 const folder = useFolder()
 const started: ServerProcess[] = []
 
-beforeAll(async () => {
-  home = await createTestDatabase()
-})
 afterAll(async () => {
   for (const server of started) await kill(server)
-  await home.drop()
 })
 
 /** Starts a program in a folder of its own with this `.env` file. */

@@ -2,22 +2,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../src/server/config.ts'
 import { startWarnings } from '../../../src/server/start-notices.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { addressOf, kill, logOf, serverEntry, spawnServer } from '../../support/server-process.ts'
 import { useFolder } from '../../support/temporary.ts'
 
-let home: TestDatabase
+const home = useDatabase()
 const folder = useFolder()
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-})
-afterAll(async () => {
-  await home.drop()
-})
 
 const codes = (env: Record<string, string>, hasEnvFile: boolean) =>
   startWarnings(loadConfig(env), hasEnvFile).map(({ code }) => code)

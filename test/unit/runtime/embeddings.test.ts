@@ -1,18 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createEmbed } from '../../../src/runtime/embeddings.ts'
 import { serveEmbeddings } from '../../support/embeddings.ts'
+import { useClosing } from '../../support/temporary.ts'
 
-const open: { close(): Promise<void> }[] = []
-const serve = async (...args: Parameters<typeof serveEmbeddings>) => {
-  const endpoint = await serveEmbeddings(...args)
-  open.push(endpoint)
-  return endpoint
-}
+const closing = useClosing()
+const serve = async (...args: Parameters<typeof serveEmbeddings>) => closing(await serveEmbeddings(...args))
 const vectorOf = (text: string) => [text.length, 1]
-
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
 
 describe('an embeddings endpoint', () => {
   it('receives batches and returns vectors in the order of the texts', async () => {

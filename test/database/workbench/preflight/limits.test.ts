@@ -128,11 +128,11 @@ describe('preflight', { timeout: 60_000 }, () => {
   it('without a key says that the server requires none, which is a fault on a public address', async () => {
     const server = await listen(async () => Response.json({ output: 'x', score: 0 }))
     const rest = { headers: {}, load: quiet, calls: { look: { word: 'x' } } }
-    const desk = await checked(settingsFor(server, files, rest))
+    const onLoopback = await checked(settingsFor(server, files, rest))
     const open = await checked(settingsFor(server, files, { ...rest, isPublicHost: async () => true }))
     await server.close()
-    const tokenOf = ({ verdicts }: typeof desk) => verdicts.find(({ check }) => check === 'token')?.outcome
-    expect([tokenOf(desk), tokenOf(open)]).toEqual(['skip', 'fail'])
+    const tokenOf = ({ verdicts }: typeof onLoopback) => verdicts.find(({ check }) => check === 'token')?.outcome
+    expect([tokenOf(onLoopback), tokenOf(open)]).toEqual(['skip', 'fail'])
     const locked = await serveWith(database)
     const without = await checked(settingsFor(locked, files, rest))
     await locked.close()

@@ -1,20 +1,19 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { rowsFrom, rules, writeRows } from '../../../support/dataset/rows.ts'
 import { compiled, scorekeeper, scorekeeperFolder } from '../../../support/scorekeeper.ts'
 import { addressOf, kill, type ServerProcess, spawnServer } from '../../../support/server-process.ts'
 import { useFolder } from '../../../support/temporary.ts'
 
 const key = 'a-key-of-sixteen-characters'
-let home: TestDatabase
+const home = useDatabase()
 const folder = useFolder()
 let server: ServerProcess
 let url: string
 
 beforeAll(async () => {
-  home = await createTestDatabase()
   const env = { DATABASE_URL: home.url, DATA_DIR: folder }
   writeRows(folder, 'train.jsonl', rowsFrom(0, 100, { tools: rules.tools }))
   writeRows(folder, 'validation.jsonl', rowsFrom(100, 20, { tools: rules.tools }))
@@ -24,7 +23,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await kill(server)
-  await home.drop()
 })
 
 const files = () => [

@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,38 +6,18 @@ import { z } from 'zod'
 import { useDatabase } from '../../../support/database.ts'
 import { figuresOf, pairsOf } from '../../../support/regrade/direct-count.ts'
 import { gradeRows, seed } from '../../../support/regrade/seeded.ts'
+import { spawnServer } from '../../../support/server-process.ts'
 import { useFolder } from '../../../support/temporary.ts'
 
 const program = fileURLToPath(new URL('../../../support/regrade/program.ts', import.meta.url))
-const tsx = import.meta.resolve('tsx')
 
 const database = useDatabase()
 const folder = useFolder()
 
 beforeEach(() => database.sql`truncate items, rollouts, tool_calls, grades`)
 
-interface Run {
-  readonly child: ChildProcess
-  readonly written: { out: string; err: string }
-  readonly ended: Promise<number | null>
-}
-
-function start(args: readonly string[], env: Record<string, string> = {}): Run {
-  const { PATH = '' } = process.env
-  const child = spawn(process.execPath, ['--import', tsx, program, ...args], {
-    cwd: folder,
-    env: { PATH, DATABASE_URL: database.url, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const written = { out: '', err: '' }
-  child.stdout.on('data', (chunk: Buffer) => {
-    written.out += chunk.toString()
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    written.err += chunk.toString()
-  })
-  return { child, written, ended: once(child, 'close').then(([code]) => z.number().nullable().parse(code)) }
-}
+const start = (args: readonly string[], env: Record<string, string> = {}) =>
+  spawnServer(folder, { DATABASE_URL: database.url, ...env }, program, args)
 
 async function run(args: readonly string[], env: Record<string, string> = {}) {
   const { written, ended } = start(args, env)

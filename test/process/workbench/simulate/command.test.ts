@@ -3,19 +3,18 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { open } from '../../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../../support/database.ts'
+import { useDatabase } from '../../../support/database.ts'
 import { scorekeeperArgs } from '../../../support/scorekeeper.ts'
 import { useFolder } from '../../../support/temporary.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-let home: TestDatabase
+const home = useDatabase()
 const folder = useFolder()
 
 beforeAll(async () => {
-  home = await createTestDatabase()
   const rows = Array.from({ length: 6 }, (_, n) => ({
     messages: [{ role: 'user', content: `how much is ${n}?` }],
     reference_answer: `${n}`,
@@ -32,10 +31,6 @@ beforeAll(async () => {
       { name: 'none', play: async () => '' },
     ]`,
   )
-})
-
-afterAll(async () => {
-  await home.drop()
 })
 
 const environment = () => ({ PATH: process.env['PATH'] ?? '', DATABASE_URL: home.url, LOG_LEVEL: 'error' })

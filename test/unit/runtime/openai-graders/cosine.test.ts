@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createEmbed, type EmbeddingsOptions } from '../../../../src/runtime/embeddings.ts'
 import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
 import { cosine } from '../../../../src/runtime/openai-graders/cosine.ts'
@@ -9,8 +9,9 @@ import type { Runners } from '../../../../src/runtime/openai-graders/runners.ts'
 import { createSimilarity, type SimilaritySettings } from '../../../../src/runtime/openai-graders/similarity.ts'
 import { similarityMetrics } from '../../../../src/runtime/openai-graders/single-graders.ts'
 import { serveEmbeddings } from '../../../support/embeddings.ts'
+import { useClosing } from '../../../support/temporary.ts'
 
-const open: { close(): Promise<void> }[] = []
+const closing = useClosing()
 const vectors: Readonly<Record<string, number[]>> = {
   'net revenue': [3, 4, 0],
   revenue: [4, 3, 0],
@@ -20,15 +21,10 @@ const vectors: Readonly<Record<string, number[]>> = {
   short: [1, 2],
 }
 const serve = async (refuse?: Parameters<typeof serveEmbeddings>[1], options: Partial<EmbeddingsOptions> = {}) => {
-  const endpoint = await serveEmbeddings((text) => vectors[text] ?? [text.length, 1, 1], refuse)
-  open.push(endpoint)
+  const endpoint = closing(await serveEmbeddings((text) => vectors[text] ?? [text.length, 1, 1], refuse))
   const embed = createEmbed({ url: endpoint.url, model: 'm', attempts: 2, pauseMs: 1, ...options })
   return { embed, requests: endpoint.requests }
 }
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
-
 const text = {
   type: 'text_similarity',
   input: '{{sample.output_text}}',

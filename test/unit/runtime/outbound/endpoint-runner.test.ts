@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { checkGrader } from '../../../../src/runtime/openai-graders/check-grader.ts'
 import { graderErrors } from '../../../../src/runtime/openai-graders/grader-errors.ts'
 import { runGrader } from '../../../../src/runtime/openai-graders/run-grader.ts'
@@ -6,17 +6,10 @@ import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses
 import { createEndpointRunner, type EndpointRunnerOptions } from '../../../../src/runtime/outbound/endpoint-runner.ts'
 import { createOutbound } from '../../../../src/runtime/outbound/outbound.ts'
 import { json, type Listening, listen } from '../../../support/outbound/listen.ts'
+import { useClosing } from '../../../support/temporary.ts'
 
-const open: { close(): Promise<void> }[] = []
-const start = async (...args: Parameters<typeof listen>): Promise<Listening> => {
-  const server = await listen(...args)
-  open.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
-
+const closing = useClosing()
+const start = async (...args: Parameters<typeof listen>): Promise<Listening> => closing(await listen(...args))
 /** A runner whose waits end at once, with a clock of its own. */
 const runnerOf = (allowed: string, options: Partial<EndpointRunnerOptions> = {}) => {
   const waits: number[] = []

@@ -1,22 +1,15 @@
 import { createServer as createRawServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readAllowedAddresses } from '../../../../src/runtime/outbound/addresses.ts'
 import { createOutbound, type OutboundOptions } from '../../../../src/runtime/outbound/outbound.ts'
 import { OutboundError } from '../../../../src/runtime/outbound/outbound-error.ts'
 import { send } from '../../../../src/runtime/outbound/send.ts'
 import { json, type Listening, listen } from '../../../support/outbound/listen.ts'
+import { useClosing } from '../../../support/temporary.ts'
 
-const open: { close(): Promise<void> }[] = []
-const start = async (...args: Parameters<typeof listen>): Promise<Listening> => {
-  const server = await listen(...args)
-  open.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
-})
-
+const closing = useClosing()
+const start = async (...args: Parameters<typeof listen>): Promise<Listening> => closing(await listen(...args))
 const outboundTo = (allowed: string, options: Partial<OutboundOptions> = {}) =>
   createOutbound({ allowed: readAllowedAddresses(allowed), seconds: 10, maxBytes: 1_000, ...options })
 const failure = async (posting: Promise<unknown>): Promise<OutboundError> => {
@@ -365,10 +358,10 @@ describe('an answer', () => {
       socket.once('data', () => socket.end(answer))
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    open.push({
+    closing({
       close: () => {
         for (const socket of sockets) socket.destroy()
-        return new Promise((resolve) => server.close(() => resolve()))
+        return new Promise<void>((resolve) => server.close(() => resolve()))
       },
     })
     const address = server.address()

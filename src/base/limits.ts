@@ -20,6 +20,10 @@ export interface Limits {
   readonly waitSeconds: number
   /** How long the lease on a call with external effects lasts without renewal. */
   readonly leaseSeconds: number
+  /** How long after its latest call a rollout without a grading ends. */
+  readonly idleSeconds: number
+  /** How long after its latest grading a rollout ends: trainers ask for a grading twice. */
+  readonly keepSeconds: number
 }
 
 /** The default limits. */
@@ -37,4 +41,6 @@ export const defaultLimits: Limits = {
   holdSeconds: 5,
   waitSeconds: 30,
   leaseSeconds: 30,
+  idleSeconds: 3_600,
+  keepSeconds: 300,
 }

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { appendFile, readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import { Command, type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
+import { isRunPattern, runNameRule } from '../base/run-name.ts'
 import { signToken } from '../server/auth/jwt.ts'
 import { allScopes, parseScopes, type Scope } from '../server/auth/principal.ts'
 import { readAuthSettings } from '../server/auth/settings.ts'
-import { wholeUpTo } from './options.ts'
+import { list, wholeUpTo } from './options.ts'
 import { asArgument } from './rollout-options.ts'
 import { exitCodes } from './run-program.ts'
 
@@ -19,6 +20,7 @@ export function tokenCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
       `what the caller may do, separated by commas: ${allScopes.join(', ')}; may be repeated (default: tools,grade)`,
       scopesOf,
     )
+    .option('--runs <runs>', 'the runs that it may use, names or patterns such as exp-* (default: all)', runsOf)
     .option('--days <n>', 'how many days it is valid: 1 to 3650', wholeUpTo(3_650), 30)
     .option('--subject <name>', 'the name of its owner, for the log', subjectOf, 'token')
     .option('--json', 'print token, subject, scopes and expiry as JSON')
@@ -29,18 +31,21 @@ export function tokenCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
 Examples:
   scorekeeper token --scope tools,grade --days 30 --subject my-trainer
   npm run --silent token -- --scope read
+  npm run --silent token -- --runs final,exp-*
+
+With --runs, the first plain name is the run of requests that name none.
 
 JWT_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment or from the .env file in this folder; without a JWT_SECRET
 a random one is generated and written to .env. Only the token is written to stdout, everything else to stderr.
 `,
     )
-    .action(async ({ scope: scopes = ['tools', 'grade'], days, subject, json = false }, command) => {
+    .action(async ({ scope: scopes = ['tools', 'grade'], runs, days, subject, json = false }, command) => {
       const [extra] = command.args
       if (extra !== undefined) {
         return command.error(`error: "${extra}" is not an argument of token`, { exitCode: exitCodes.usage })
       }
       try {
-        await makeToken({ scopes, days, subject, json }, env)
+        await makeToken({ scopes, runs, days, subject, json }, env)
       } catch (error) {
         process.stderr.write(`${messageOf(error)}\nSee scorekeeper token --help.\n`)
         process.exitCode = exitCodes.failed
@@ -50,6 +55,7 @@ a random one is generated and written to .env. Only the token is written to stdo
 
 interface TokenOptions {
   readonly scopes: readonly Scope[]
+  readonly runs: readonly string[] | undefined
   readonly days: number
   readonly subject: string
   readonly json: boolean
@@ -58,6 +64,13 @@ interface TokenOptions {
 /** Reads scopes, and adds them to those of earlier options. */
 function scopesOf(text: string, before: readonly Scope[] = []): readonly Scope[] {
   return [...new Set([...before, ...asArgument(() => parseScopes(text))])]
+}
+
+/** Reads names and patterns of runs, separated by commas, and adds them to those of earlier options. */
+function runsOf(text: string, before: readonly string[] = []): readonly string[] {
+  const runs = list(text)
+  if (runs.length > 0 && runs.every(isRunPattern)) return [...new Set([...before, ...runs])]
+  throw new InvalidArgumentError(`It must be runs separated by commas: a run is ${runNameRule}, and may end in *.`)
 }
 
 function subjectOf(text: string): string {
@@ -107,13 +120,13 @@ async function makeToken(options: TokenOptions, env: NodeJS.ProcessEnv): Promise
     )
   }
   if (options.json) {
-    const { subject, scopes } = options
-    process.stdout.write(`${JSON.stringify({ token, subject, scopes, expiresAt })}\n`)
+    const { subject, scopes, runs } = options
+    process.stdout.write(`${JSON.stringify({ token, subject, scopes, runs, expiresAt })}\n`)
     return
   }
   process.stdout.write(`${token}\n`)
   process.stderr.write(
-    `subject  ${options.subject}\nscopes   ${options.scopes.join(', ')}\n` +
+    `subject  ${options.subject}\nscopes   ${options.scopes.join(', ')}\nruns     ${options.runs?.join(', ') ?? 'all'}\n` +
       `expires  ${expiresAt.toISOString()} (in ${options.days} days)\nheader   Authorization: Bearer <the token above>\n`,
   )
 }

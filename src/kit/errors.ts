@@ -59,6 +59,7 @@ export type AuthErrorCode =
   | 'invalid_token'
   | 'expired_token'
   | 'insufficient_scope'
+  | 'run_forbidden'
   | 'keys_unavailable'
 
 const status = {
@@ -66,6 +67,7 @@ const status = {
   invalid_token: 401,
   expired_token: 401,
   insufficient_scope: 403,
+  run_forbidden: 403,
   keys_unavailable: 503,
 } as const satisfies Record<AuthErrorCode, RequestError['status']>
 
@@ -93,5 +95,7 @@ export function challenge(error: AuthError): string | undefined {
   const realm = 'Bearer realm="scorekeeper"'
   if (error.code === 'keys_unavailable') return undefined
   if (error.code === 'missing_token') return realm
-  return `${realm}, error="${error.code === 'insufficient_scope' ? 'insufficient_scope' : 'invalid_token'}"`
+  return `${realm}, error="${isForbidden(error) ? 'insufficient_scope' : 'invalid_token'}"`
 }
+
+const isForbidden = ({ status }: AuthError) => status === 403

@@ -100,6 +100,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
       answerSeconds: it.ANSWER_TIMEOUT_SECONDS,
       waitSeconds: it.GRADING_WAIT_SECONDS,
       leaseSeconds: it.LEASE_SECONDS,
+      idleSeconds: it.ROLLOUT_IDLE_MINUTES * 60,
+      keepSeconds: it.KEEP_AFTER_GRADING_SECONDS,
     },
     drainSeconds: it.DRAIN_SECONDS,
     drainDelaySeconds: it.DRAIN_DELAY_SECONDS,

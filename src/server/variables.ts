@@ -18,6 +18,13 @@ const seconds = (most: number) => {
     .transform(Number)
     .refine((value) => value > 0 && value <= most, message)
 }
+const minutes = (most: number) => {
+  const message = `must be a number of minutes, more than 0 and at most ${most}`
+  return z
+    .string()
+    .transform(Number)
+    .refine((value) => value > 0 && value <= most, message)
+}
 const address = (protocols: readonly string[]) =>
   z
     .string()
@@ -57,6 +64,8 @@ export const variables = z
     LEASE_SECONDS: seconds(3_600).default(defaultLimits.leaseSeconds),
     DRAIN_SECONDS: seconds(3_600).default(25),
     DRAIN_DELAY_SECONDS: whole(0, 3_600).default(0),
+    ROLLOUT_IDLE_MINUTES: minutes(525_600).default(defaultLimits.idleSeconds / 60),
+    KEEP_AFTER_GRADING_SECONDS: whole(0, 31_536_000).default(defaultLimits.keepSeconds),
     RETENTION_DAYS: whole(1, 36_500).optional(),
     EMBEDDINGS_URL: address(['http:', 'https:']).optional(),
     EMBEDDINGS_MODEL: z.string().optional(),

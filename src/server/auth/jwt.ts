@@ -1,6 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
+import { isRunPattern, runNameRule } from '../../base/run-name.ts'
+import { storable } from '../../base/text.ts'
 import { AuthError } from '../../kit/errors.ts'
 import { createRemoteKeys, type RemoteKeys, type RemoteKeysDeps, unavailable } from './jwks.ts'
 import { impliedScopes, isScope, type Principal, type Scope } from './principal.ts'
@@ -149,11 +151,24 @@ function readHeader(token: string): { alg: string; kid?: string | undefined } {
 
 const words = z.union([z.string().transform((text) => text.split(/\s+/)), z.array(z.unknown())]).catch([])
 const claims = z.object({ sub: z.string().catch('jwt').default('jwt'), scope: words, scp: words })
+const boundRuns = z
+  .union([z.string().transform((text) => text.split(/[\s,]+/).filter((word) => word !== '')), z.array(z.string())])
+  .refine((runs) => runs.every(isRunPattern))
+  .optional()
 
 function principalOf(payload: JWTPayload): Principal {
   const { sub, scope, scp } = claims.parse(payload)
   const granted = [...scope, ...scp].filter((word): word is Scope => typeof word === 'string' && isScope(word))
-  return { subject: sub.slice(0, 200), scopes: impliedScopes(granted) }
+  const runs = boundRuns.safeParse(payload['runs'])
+  if (!runs.success) {
+    const rule = `a run is ${runNameRule}, and may end in "*"`
+    throw new AuthError('invalid_token', `The token's claim "runs" is not a list of runs; ${rule}.`, jwtHint)
+  }
+  return {
+    subject: storable(sub.slice(0, 200)),
+    scopes: impliedScopes(granted),
+    ...(runs.data && { runs: [...new Set(runs.data)] }),
+  }
 }
 
 /** The hint for a refused JWT. */
@@ -196,13 +211,15 @@ function problemOf(error: errors.JOSEError): string {
 export interface TokenClaims {
   readonly subject: string
   readonly scopes: readonly Scope[]
+  /** The names and patterns of the runs that its owner may use; undefined for all. */
+  readonly runs?: readonly string[] | undefined
   readonly issuedAt: Date
   readonly expiresAt: Date
 }
 
 /** Signs a JWT (HS256) with the shared secret, with the issuer and audience that the same settings expect. */
 export async function signToken(settings: JwtSettings & { secret: KeyObject }, token: TokenClaims): Promise<string> {
-  const jwt = new SignJWT({ scope: token.scopes.join(' ') })
+  const jwt = new SignJWT({ scope: token.scopes.join(' '), ...(token.runs && { runs: token.runs }) })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(token.subject)
     .setIssuedAt(token.issuedAt)

@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import { isRunPattern, runNameRule } from '../../base/run-name.ts'
 import { allScopes, impliedScopes, isScope, type Principal, type Scope, trainerScopes } from './principal.ts'
 
 /** A static key as the server keeps it, which is never the key itself. */
@@ -6,6 +7,8 @@ export interface ApiKey {
   /** For logs. Two keys may share a name, as the old and the new one do during a rotation. */
   readonly name: string
   readonly scopes: readonly Scope[]
+  /** The names and patterns of the runs that it may use; undefined for all. */
+  readonly runs?: readonly string[]
   /** SHA-256 of the key, 64 lowercase hex digits. */
   readonly sha256: string
 }
@@ -24,6 +27,7 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/
  *     KEY                          a key for a trainer: the scopes tools and grade
  *     SCOPE+SCOPE=KEY              a key with these scopes
  *     NAME:SCOPE+SCOPE=KEY         the same with a name, which the log shows
+ *     NAME:SCOPE+SCOPE@RUN+RUN=KEY the same, bound to runs: names, or patterns such as exp-*
  *
  * where KEY is the key itself (at least 16 visible ASCII characters, no comma) or `sha256:` and the 64 hex digits of its
  * SHA-256. A KEY may hold `:` and may end in `=` as base64 does; one with `=` inside needs its scopes in front, because
@@ -55,7 +59,10 @@ function parseEntry(entry: string, number: number): ApiKey {
   if (!namePattern.test(name)) {
     throw new Error(`entry ${number}: the name before ":" must be 1 to 64 letters, digits, dots, dashes or underscores`)
   }
-  const words = label.slice(colon + 1).split('+')
+  const [words = [], ...bound] = label
+    .slice(colon + 1)
+    .split('@')
+    .map((part) => part.split('+'))
   const scopes = words.filter(isScope)
   if (scopes.length !== words.length) {
     throw new Error(
@@ -63,7 +70,14 @@ function parseEntry(entry: string, number: number): ApiKey {
         'a key that itself holds "=" needs its scopes in front, as in tools+grade=KEY',
     )
   }
-  return { name, scopes: [...new Set(scopes)], sha256: digestOf(entry.slice(split + 1), number) }
+  const [runs] = bound
+  if (bound.length > 1 || runs?.every(isRunPattern) === false) {
+    throw new Error(
+      `entry ${number}: the text after "@" is not a list of runs joined by "+"; a run is ${runNameRule}, and may end in "*"`,
+    )
+  }
+  const sha256 = digestOf(entry.slice(split + 1), number)
+  return { name, scopes: [...new Set(scopes)], ...(runs && { runs: [...new Set(runs)] }), sha256 }
 }
 
 function digestOf(value: string, number: number): string {
@@ -93,9 +107,9 @@ export function createKeyFinder(
   keys: readonly ApiKey[],
   equal: (one: Buffer, other: Buffer) => boolean = timingSafeEqual,
 ): (presented: string) => Principal | undefined {
-  const known = keys.map(({ name, scopes, sha256 }) => ({
+  const known = keys.map(({ name, scopes, runs, sha256 }) => ({
     digest: Buffer.from(sha256, 'hex'),
-    principal: { subject: name, scopes: impliedScopes(scopes) },
+    principal: { subject: name, scopes: impliedScopes(scopes), ...(runs && { runs }) },
   }))
   return (presented) => {
     const digest = hash('sha256', presented, 'buffer')

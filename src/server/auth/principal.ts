@@ -41,6 +41,8 @@ export interface Principal {
   /** The key's name, the token's `sub`, or `anonymous` on an open server. For logs, not for decisions. */
   readonly subject: string
   readonly scopes: ReadonlySet<Scope>
+  /** The names and patterns of the runs that it may use; undefined for all. */
+  readonly runs?: readonly string[] | undefined
 }
 
 /** Every caller of a server without keys; may do everything. */

@@ -62,6 +62,16 @@ describe('npm run token', { timeout: 60_000 }, () => {
     expect(rest).toEqual({ subject: 'token', scopes: ['read'], expiresAt: expect.stringMatching(/^\d{4}-.*Z$/) })
   })
 
+  it('binds a token to runs', async () => {
+    const secret = { JWT_SECRET: 'a secret that is at least 32 bytes long' }
+    const made = await run(['--runs', 'final,exp-*', '--runs', 'final,eval'], secret)
+    expect(made.stderr).toContain('runs     final, exp-*, eval')
+    const principal = await createAuthenticator(readAuthSettings(secret))(bearer(made.stdout.trim()))
+    expect(principal.runs).toEqual(['final', 'exp-*', 'eval'])
+    const refused = await run(['--runs', 'a/b'], secret)
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/It must be runs separated by commas/)])
+  })
+
   it('adds to an existing .env without changing its contents', async () => {
     await writeFile(join(folder, '.env'), 'PORT=9000\n# JWT_SECRET=\nJWT_SECRET=\nJWT_ISSUER=me')
     await chmod(join(folder, '.env'), 0o640)

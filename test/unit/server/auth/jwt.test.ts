@@ -45,6 +45,25 @@ describe('a token signed with the secret', () => {
   })
 
   it.each([
+    [{}, undefined],
+    [{ runs: ['final', 'exp-*'] }, ['final', 'exp-*']],
+    [{ runs: 'final exp-*,final' }, ['final', 'exp-*']],
+    [{ runs: [] }, []],
+    [{ runs: '' }, []],
+  ])('is bound to the runs of its claim: %j', async (claims, runs) => {
+    expect((await plain(bearer(await sign(claims)))).runs).toEqual(runs)
+  })
+
+  it.each([null, 7, true, {}, ['a', 7], ['a/b'], ['*-final'], ['..'], ''.padEnd(101, 'a')])(
+    'is refused if its claim "runs" is not a list of runs: %j',
+    async (runs) => {
+      const error = await authErrorOf(plain(bearer(await sign({ runs }))))
+      expect(error.code).toBe('invalid_token')
+      expect(error.message).toMatch(/"runs" is not a list of runs/)
+    },
+  )
+
+  it.each([
     [{ scope: 'tools grade' }, ['tools', 'grade']],
     [{ scope: ['read', 'tools'] }, ['read', 'tools']],
     [{ scope: undefined, scp: 'grade' }, ['grade']],

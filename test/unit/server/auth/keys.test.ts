@@ -24,6 +24,13 @@ describe('API_KEYS', () => {
     expect(parseApiKeys(`sha256:${sha256(KEY).toUpperCase()}`)[0]).toMatchObject({ sha256: sha256(KEY) })
   })
 
+  it('reads the runs that a key is bound to', () => {
+    const [bound, unbound] = parseApiKeys(`lab:tools+grade@final+exp-*+final=${KEY}1 read=${KEY}@2`)
+    expect(bound).toMatchObject({ name: 'lab', scopes: ['tools', 'grade'], runs: ['final', 'exp-*'] })
+    expect(unbound).not.toHaveProperty('runs')
+    expect(createKeyFinder(parseApiKeys(`tools@exp-*=${KEY}`))(KEY)?.runs).toEqual(['exp-*'])
+  })
+
   it.each([
     ['c2VjcmV0LXZhbHVlLTE=', 'c2VjcmV0LXZhbHVlLTE='],
     ['c2VjcmV0LXZhbHVlLWE0PQ==', 'c2VjcmV0LXZhbHVlLWE0PQ=='],
@@ -47,6 +54,12 @@ describe('API_KEYS', () => {
     [`tools+=${KEY}`, /entry 1.*not a list of scopes/],
     [`=${KEY}`, /entry 1.*not a list of scopes/],
     [`:tools=${KEY}`, /entry 1.*name before ":"/],
+    [`tools@=${KEY}`, /entry 1.*not a list of runs/],
+    [`tools@a@b=${KEY}`, /entry 1.*not a list of runs/],
+    [`tools@a+*b=${KEY}`, /entry 1.*not a list of runs/],
+    [`tools@..=${KEY}`, /entry 1.*not a list of runs/],
+    [`tools@a/b=${KEY}`, /entry 1.*not a list of runs/],
+    [`@a=${KEY}`, /entry 1.*not a list of scopes/],
     ['sha256:1234', /entry 1.*64 hex digits/],
     [`admin=sha256:${'z'.repeat(64)}`, /entry 1.*64 hex digits/],
     ['schlüssel-mit-umlaut', /entry 1.*visible ASCII/],
@@ -60,13 +73,17 @@ describe('API_KEYS', () => {
   it('never shows any part of a key in a message', () => {
     const piece = fc.stringMatching(/^[A-Za-z0-9:=+/._-]{8,30}$/)
     fc.assert(
-      fc.property(piece, fc.constantFrom('', 'tools=', 'sha256:', 'x:y=', 'admim='), (secret, front) => {
-        try {
-          parseApiKeys(`${front}${secret}`)
-        } catch (error) {
-          expect(String(error)).not.toContain(secret)
-        }
-      }),
+      fc.property(
+        piece,
+        fc.constantFrom('', 'tools=', 'sha256:', 'x:y=', 'admim=', 'tools@', 'tools@a@'),
+        (secret, front) => {
+          try {
+            parseApiKeys(`${front}${secret}`)
+          } catch (error) {
+            expect(String(error)).not.toContain(secret)
+          }
+        },
+      ),
     )
   })
 })

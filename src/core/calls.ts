@@ -16,6 +16,10 @@ import { createUnrecorded, recordingFailure } from './unrecorded.ts'
 
 /** A tool call, independent of the wire. */
 export interface ToolRequest {
+  readonly run: string
+  /** The protocol of the request and the name of the caller's key, recorded with a new attempt. */
+  readonly wire?: string
+  readonly key?: string
   /** The trainer's id of the rollout; a new one is generated if it is missing. */
   readonly rolloutId: string | undefined
   /** The trainer's id of the call; a new one is generated if it is missing. */

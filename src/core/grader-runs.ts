@@ -12,6 +12,7 @@ import { type SettlingSettings, settledRollout } from './settled.ts'
 
 /** A grader in OpenAI's format, and what it grades. */
 export interface GraderRunRequest {
+  readonly run: string
   readonly grader: OpenAiGrader
   readonly sample: Readonly<Record<string, unknown>>
   readonly item: unknown
@@ -46,7 +47,7 @@ export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
   const { runners, graderSeconds, stopping } = settings
   const answerInTime = createAnswerTimeout(settings.answerSeconds, stopping)
   return {
-    async run({ grader, sample, item, rolloutId, reachedAt }) {
+    async run({ run, grader, sample, item, rolloutId, reachedAt }) {
       const content: unknown[] = [item, sample]
       try {
         const unanswered = () =>
@@ -58,7 +59,7 @@ export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
         const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${graderSeconds} s`)
         const began = performance.now()
         const graded = await withDeadline({ seconds: graderSeconds, late, parents: [stopping] }, (signal) =>
-          runGrader(grader, { item, sample: complete, rolloutId }, askingHere(reachedAt, runners), signal),
+          runGrader(grader, { item, sample: complete, run, rolloutId }, askingHere(reachedAt, runners), signal),
         )
         return { graded, seconds: (performance.now() - began) / 1000 }
       } catch (error) {

@@ -18,6 +18,10 @@ import { createSingleFlight } from './single-flight.ts'
 
 /** A grading request, independent of the wire. */
 export interface GradingRequest {
+  readonly run: string
+  /** The protocol of the request and the name of the caller's key, recorded with a new attempt. */
+  readonly wire?: string
+  readonly key?: string
   /** The trainer's id of the rollout; a new one is generated if it is missing. */
   readonly rolloutId: string | undefined
   /** The grader's name; the first grader if it is missing. */
@@ -91,6 +95,7 @@ export function createGrading(settings: GradingSettings): Grading {
       const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
       const grade = await withDeadline({ seconds, late, parents: [settings.stopping] }, (signal) =>
         opened.run({
+          run: request.run,
           rolloutId,
           sample: request.sample,
           trajectory: rollout.trajectory,

@@ -24,6 +24,8 @@ export interface GraderContext<Task, Reference, State, Settings = NoSettings> {
   readonly state: State
   /** The environment's settings, as its schema parsed them. */
   readonly settings: Settings
+  /** The run of the rollout. */
+  readonly run: string
   readonly rolloutId: string
   readonly db: Db
   readonly embed: Embed | undefined

@@ -21,12 +21,11 @@ import { createOutbound, type Outbound } from '../runtime/outbound/outbound.ts'
 import type { RunnersSettings } from '../runtime/runners.ts'
 import { agentRft } from '../wires/agent-rft.ts'
 import { createErrorResponder } from '../wires/error-response.ts'
-import { onlyBy } from '../wires/http.ts'
+import { onlyBy, pathOf } from '../wires/http.ts'
 import { openAiAddresses } from '../wires/openai/addresses.ts'
+import { createAccess, pathWithoutRun } from './access.ts'
 import { type Admission, createAdmission } from './admission.ts'
-import { refuseKeyInUrl } from './auth/authenticate.ts'
-import type { Scope } from './auth/principal.ts'
-import { type Principal, requireScope } from './auth/principal.ts'
+import type { Principal } from './auth/principal.ts'
 import { serveJsonGraders } from './graders.ts'
 import { openApi } from './openapi.ts'
 
@@ -121,19 +120,15 @@ export function createApp(deps: AppDeps): Hono {
   const runs = createGraderRuns({ ledger, isBusy, runners, stopping, graderSeconds, answerSeconds, waitSeconds })
   const respond = createErrorResponder(log, now)
 
-  const allow = async (request: Request, ...anyOf: readonly Scope[]): Promise<void> => {
-    const query = request.url.indexOf('?')
-    if (query !== -1) refuseKeyInUrl(request.url.slice(query))
-    requireScope(await deps.authenticate(request.headers), ...anyOf)
-  }
+  const allow = createAccess(deps.authenticate)
 
-  // A trailing slash makes no difference.
-  const app = new Hono({ strict: false })
+  // Each address may follow /runs/{run}.
+  const app = new Hono({ getPath: pathWithoutRun })
   // Before everything else, so that refusing a request is cheap.
   app.post('*', async (c, next) => await admission.admit(c.req.raw.headers, next))
   app.onError((error, c) => respond(c, error))
   app.notFound((c) => {
-    const message = `${c.req.method} ${shorten(c.req.path, 200)} is not an address of this server; GET /openapi.json lists them`
+    const message = `${c.req.method} ${shorten(pathOf(c), 200)} is not an address of this server; GET /openapi.json lists them`
     return respond(c, new RequestError(404, 'not_found', message))
   })
 

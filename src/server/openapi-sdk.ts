@@ -58,9 +58,9 @@ export function sdkPaths(bodyOf: (schema: z.ZodType) => object, toolAnswer: unkn
   const json = (schema: unknown) => ({ content: { 'application/json': { schema } } })
   const failure = (description: string) => ({ description, ...json({ $ref: '#/components/schemas/SdkError' }) })
   const failures = {
-    400: failure('The body or the grader is invalid; `param` names the part.'),
+    400: failure('The body or the grader is invalid, `param` names the part; or the run is invalid.'),
     401: failure('The token is missing or invalid.'),
-    403: failure('The token lacks the scope.'),
+    403: failure('The token lacks the scope, or is bound to other runs.'),
     413: failure('The body is too large.'),
     415: failure('The body is compressed.'),
     500: failure('A failure of the server, or a rollout that cannot be graded; retry.'),

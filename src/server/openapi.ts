@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defaultRun, runNameRule } from '../base/run-name.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { gradingBody, toolCallBody } from '../wires/agent-rft.ts'
@@ -36,9 +37,9 @@ const failure = (description: string) => ({ description, ...json({ $ref: '#/comp
 const security = [{ bearer: [] }]
 
 const shared = {
-  400: failure('The body is not JSON or is invalid.'),
+  400: failure('The body is not JSON or is invalid, or the run is.'),
   401: failure('The token is missing or invalid.'),
-  403: failure('The token lacks the scope.'),
+  403: failure('The token lacks the scope, or is bound to other runs.'),
   413: failure('The body is too large.'),
   415: failure('The body is compressed.'),
   422: failure('The item does not fit the environment.'),
@@ -81,6 +82,14 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
   return {
     openapi: '3.1.0',
     info: { title: 'Scorekeeper', version, description: 'Tools and rewards for agent reinforcement fine-tuning.' },
+    servers: [
+      { url: '/', description: 'Every address, in the run of the key.' },
+      {
+        url: '/runs/{run}',
+        description: 'Every address, in this run. The header `x-run` names a run too.',
+        variables: { run: { default: defaultRun, description: `The name of a run: ${runNameRule}.` } },
+      },
+    ],
     paths: {
       '/tools': {
         get: { ...get("The tools as a dataset's `tools`."), security },

@@ -6,7 +6,7 @@ import type { Caller } from '../core/calls.ts'
 import type { Grading } from '../core/grading.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { ErrorResponder } from './error-response.ts'
-import { headerValue, onlyBy } from './http.ts'
+import { type Access, headerValue, onlyBy } from './http.ts'
 import { type BodyLimits, readBody, turnOf } from './read-body.ts'
 import { sampleBody } from './sample.ts'
 
@@ -36,6 +36,9 @@ const item = z
   .optional()
   .transform((item) => item ?? {})
 
+/** The name of this protocol in the ledger. */
+const wireName = 'agent-rft'
+
 /** The body of a tool call; `arguments` is JSON text or a value, `item` the whole dataset row. */
 export const toolCallBody = z.object({
   id,
@@ -55,8 +58,8 @@ export const gradingBody = z.object({ sample: sampleBody, item, trace_id: id })
 export interface AgentRftSettings extends BodyLimits {
   readonly call: Caller['call']
   readonly grade: Grading['grade']
-  /** Throws unless the caller has the scope. */
-  readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<void>
+  /** Throws unless the caller has the scope, and may use the run that the request names. */
+  readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<Access>
   readonly respond: ErrorResponder
 }
 
@@ -67,7 +70,8 @@ export function agentRft(settings: AgentRftSettings): Hono {
   app.onError((error, c) => respond(c, error, { forModel: c.req.path.startsWith('/tools') }))
 
   app.on('POST', ['/tools', '/tools/:name'], async (c) => {
-    await allow(c.req.raw, 'tools')
+    const access = await allow(c.req.raw, 'tools')
+    const run = access.run()
     const body = await readBody(c, toolCallBody, settings)
     const tool = nameIn(c) ?? body.name ?? ''
     if (tool === '') {
@@ -78,8 +82,9 @@ export function agentRft(settings: AgentRftSettings): Hono {
     await turnOf(c, settings)
     const itemHash = contentHash(item)
     await turnOf(c, settings)
-    const request = { rolloutId: body.trace_id, callId: body.call_id, tool, arguments: body.arguments, item, itemHash }
-    const answer = await call(request)
+    const by = { run, wire: wireName, key: access.key }
+    const { trace_id: rolloutId, call_id, arguments: args } = body
+    const answer = await call({ ...by, rolloutId, callId: call_id, tool, arguments: args, item, itemHash })
     c.header('x-rollout-id', headerValue(answer.rolloutId))
     if (answer.replayed) c.header('x-replayed', 'true')
     const { callId, outcome, output } = answer
@@ -88,12 +93,14 @@ export function agentRft(settings: AgentRftSettings): Hono {
   })
 
   app.on('POST', ['/grade', '/graders/:name'], async (c) => {
-    await allow(c.req.raw, 'grade')
+    const access = await allow(c.req.raw, 'grade')
+    const run = access.run()
     const { sample, item, trace_id: rolloutId } = await readBody(c, gradingBody, settings)
     await turnOf(c, settings)
     const hashes = { sampleHash: contentHash(sample), itemHash: contentHash(item) }
     await turnOf(c, settings)
-    const graded = await grade({ rolloutId, grader: nameIn(c), sample, item, ...hashes })
+    const by = { run, wire: wireName, key: access.key }
+    const graded = await grade({ ...by, rolloutId, grader: nameIn(c), sample, item, ...hashes })
     c.header('x-rollout-id', headerValue(graded.rolloutId))
     return c.json({ score: graded.score })
   })

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
 import { AuthError, challenge, RequestError } from '../kit/errors.ts'
+import { pathOf } from './http.ts'
 
 /** Options for the answer to an error. */
 export interface ErrorResponse {
@@ -21,6 +22,8 @@ const quietSeconds = 60
 
 /** Statuses that can ruin a training run unnoticed: the trainer shows them to the model and continues. */
 const loud: ReadonlySet<number> = new Set([401, 403, 409, 422])
+/** Errors of status 400 that the model cannot correct, so it does not read them either. */
+const loudCodes: ReadonlySet<string> = new Set(['invalid_run', 'run_conflict', 'run_required'])
 
 /**
  * Makes the responder. The server's failures are logged as errors, one line each; so are invalid tokens and items that
@@ -47,8 +50,8 @@ export function createErrorResponder(log: Log, now: () => number): ErrorResponde
         : new RequestError(500, 'internal_error', 'the server failed; try again', { cause: error })
     const { status, code, message, details, cause } = known
     const request = options.requestId === undefined ? {} : { request: options.requestId }
-    const facts = { code, status, method: c.req.method, path: shorten(c.req.path, 200), ...request, ...details }
-    if (loud.has(status)) {
+    const facts = { code, status, method: c.req.method, path: shorten(pathOf(c), 200), ...request, ...details }
+    if (loud.has(status) || loudCodes.has(code)) {
       const repeated = isQuiet(`${code} ${message}`)
       if (repeated !== undefined) log.error({ ...facts, ...(repeated > 0 && { repeated }) }, message)
     } else if (status >= 500) log.error({ ...facts, ...(cause !== undefined && { cause }) }, message)
@@ -58,7 +61,8 @@ export function createErrorResponder(log: Log, now: () => number): ErrorResponde
     const authenticate = known instanceof AuthError ? challenge(known) : undefined
     if (authenticate !== undefined) c.header('www-authenticate', authenticate)
     if (options.shape === 'openai') return c.json(openAiError(known), status)
-    const output = options.forModel && [400, 409, 413, 415].includes(status) ? { output: message } : {}
+    const isReadable = [400, 409, 413, 415].includes(status) && !loudCodes.has(code)
+    const output = options.forModel && isReadable ? { output: message } : {}
     return c.json({ error: { code, message }, ...output }, status)
   }
 }

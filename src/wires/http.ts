@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'hono'
+import { getPathNoStrict } from 'hono/utils/url'
 import { RequestError } from '../kit/errors.ts'
 
 /** A new id of a request, for the header `x-request-id`: `req_` and 32 hex digits. */
 export const requestId = (): string => `req_${randomUUID().replaceAll('-', '')}`
+
+/** The path of a request as it was sent: `c.req.path` lacks the run at its front. */
+export const pathOf = (c: Context): string => getPathNoStrict(c.req.raw)
 
 /** Formats an id for a header, percent-encoded if necessary: a trainer's ids may contain any character. */
 export function headerValue(text: string): string {
@@ -22,4 +26,18 @@ export function onlyBy(methods: string): (c: Context) => Response {
     if (c.req.method === 'OPTIONS') return c.body(null, 204)
     throw new RequestError(405, 'method_not_allowed', `this address is called by ${methods}, not by ${c.req.method}`)
   }
+}
+
+/** What a caller that was let in may use. */
+export interface Access {
+  /** The name of the caller's key, or its token's subject. */
+  readonly key: string
+  /**
+   * The run of the request: the one that its address or its header names, else `other`, else the key's own.
+   *
+   * @param other a run that the body names
+   * @throws RequestError 400 `run_conflict` if the request names two, 400 `run_required` if it must name one, 400
+   * `invalid_run` and 403 `run_forbidden` for `other`.
+   */
+  run(other?: string): string
 }

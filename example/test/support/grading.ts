@@ -27,6 +27,7 @@ export async function grade(
     sample,
     trajectory,
     stored,
+    run: 'test',
     rolloutId: 'r',
     db,
     embed: undefined,

@@ -35,8 +35,8 @@ export function serveJsonGrader({ name, version, codeHash, grader }: JsonGrader,
     timeoutSeconds: undefined,
     open: (item) => ({
       fits: true,
-      run: async ({ sample, trajectory, rolloutId, signal }) => {
-        const subject = { item, sample: completeSample(sample, trajectory), rolloutId }
+      run: async ({ sample, trajectory, run, rolloutId, signal }) => {
+        const subject = { item, sample: completeSample(sample, trajectory), run, rolloutId }
         const graded = await runGrader(grader, subject, runners, signal)
         if (graded.score === null) throw noScoreError(name, graded)
         const parts = Object.entries(graded.subScores).flatMap(([key, part]) => (part === null ? [] : [[key, part]]))

@@ -2,7 +2,8 @@
 export interface Subject {
   readonly item: unknown
   readonly sample: unknown
-  /** The rollout's id, for endpoint graders; templates cannot read it. */
+  /** The rollout's run and id, for endpoint graders; templates cannot read them. */
+  readonly run?: string | undefined
   readonly rolloutId?: string | undefined
 }
 

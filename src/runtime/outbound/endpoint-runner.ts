@@ -9,10 +9,17 @@ import { OutboundError } from './outbound-error.ts'
 
 /** Answers in-process a request of an endpoint grader to an address of this server. */
 export type LocalEndpoint = (
-  body: EndpointRequest,
-  headers: Readonly<Record<string, string>>,
+  request: LocalRequest,
   signal: AbortSignal,
 ) => Promise<Pick<Response, 'status' | 'headers' | 'json'>>
+
+/** A request to an address of this server. */
+export interface LocalRequest {
+  readonly body: EndpointRequest
+  readonly headers: Readonly<Record<string, string>>
+  /** The run of the rollout that is graded; undefined if it is not known. */
+  readonly run: string | undefined
+}
 
 /** The options of {@link createEndpointRunner}. */
 export interface EndpointRunnerOptions {
@@ -48,7 +55,8 @@ export function createEndpointRunner(options: EndpointRunnerOptions): NonNullabl
   const { outbound, local, seconds, pauseMs = 500, now = () => performance.now(), wait = waitFor } = options
   const pace = createPace(now)
 
-  const grade = async (grader: EndpointGrader, body: EndpointRequest, signal: AbortSignal): Promise<ScoreAnswer> => {
+  const grade = async (grader: EndpointGrader, subject: Subject, signal: AbortSignal): Promise<ScoreAnswer> => {
+    const body = endpointRequest(subject)
     const ends = now() + seconds * 1000
     const endpoint = local?.(grader.url)
     if (endpoint === undefined) outbound.check(grader.url)
@@ -61,7 +69,7 @@ export function createEndpointRunner(options: EndpointRunnerOptions): NonNullabl
         if (turnMs > 0) await wait(turnMs, signal)
       }
       try {
-        const json = await ask({ grader, endpoint, body, signal })
+        const json = await ask({ grader, endpoint, body, run: subject.run, signal })
         return readEndpointAnswer(json)
       } catch (error) {
         if (!(error instanceof OutboundError) || !isRetryable(error)) throw error
@@ -74,10 +82,10 @@ export function createEndpointRunner(options: EndpointRunnerOptions): NonNullabl
     }
   }
 
-  const ask = async ({ grader, endpoint, body, signal }: EndpointCall): Promise<unknown> => {
+  const ask = async ({ grader, endpoint, body, run, signal }: EndpointCall): Promise<unknown> => {
     const headers = grader.headers ?? {}
     if (endpoint === undefined) return (await outbound.post(grader.url, body, { headers, signal })).json
-    const response = await endpoint(body, headers, signal)
+    const response = await endpoint({ body, headers, run }, signal)
     const json: unknown = await response.json().catch(() => undefined)
     const { status } = response
     if (status >= 200 && status <= 299) return json
@@ -88,9 +96,7 @@ export function createEndpointRunner(options: EndpointRunnerOptions): NonNullabl
   return async (grader, subject, signal) => {
     const late = () => new OutboundError('timed_out', `no answer in ${seconds} seconds`)
     try {
-      return await withDeadline({ seconds, late, parents: [signal] }, (either) =>
-        grade(grader, endpointRequest(subject), either),
-      )
+      return await withDeadline({ seconds, late, parents: [signal] }, (either) => grade(grader, subject, either))
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof OutboundError)) throw error
@@ -103,6 +109,7 @@ interface EndpointCall {
   readonly grader: EndpointGrader
   readonly endpoint: LocalEndpoint | undefined
   readonly body: EndpointRequest
+  readonly run: string | undefined
   readonly signal: AbortSignal
 }
 

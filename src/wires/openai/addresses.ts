@@ -6,7 +6,7 @@ import { RequestError } from '../../kit/errors.ts'
 import { jobRefusals } from '../../runtime/openai-graders/job-refusals.ts'
 import type { Outbound } from '../../runtime/outbound/outbound.ts'
 import type { ErrorResponder } from '../error-response.ts'
-import { headerValue, onlyBy, requestId } from '../http.ts'
+import { type Access, headerValue, onlyBy, pathOf, requestId } from '../http.ts'
 import { type BodyLimits, readBody, turnOf } from '../read-body.ts'
 import { graderBody, graderRunBody, readGrader, runPosted } from './graders.ts'
 import { runTool, toolRunBody } from './tool-run.ts'
@@ -21,8 +21,8 @@ export interface OpenAiAddressesSettings extends BodyLimits {
   readonly outbound: Pick<Outbound, 'post'>
   /** The address at which others reach this server; undefined if it is not configured. */
   readonly publicUrl: string | undefined
-  /** Throws unless the caller has the scope. */
-  readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<void>
+  /** Throws unless the caller has the scope, and may use the run that the request names. */
+  readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<Access>
   readonly respond: ErrorResponder
 }
 
@@ -53,10 +53,10 @@ export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> 
       await next()
     })
     app.post(`${at}/graders/run`, async (c) => {
-      await allow(c.req.raw, 'grade')
+      const run = (await allow(c.req.raw, 'grade')).run()
       const body = await readBody(c, graderRunBody, settings)
       await turnOf(c, settings)
-      return c.json(await runPosted(runs, body, reachedAt(c)))
+      return c.json(await runPosted({ runs, run, reachedAt: reachedAt(c) }, body))
     })
     app.post(`${at}/graders/validate`, async (c) => {
       await allow(c.req.raw, 'grade')
@@ -65,10 +65,10 @@ export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> 
       return c.json({ grader: body.grader, ...(warnings.length > 0 && { warnings }) })
     })
     app.post(`${at}/tool/run`, async (c) => {
-      await allow(c.req.raw, 'tools')
+      const access = await allow(c.req.raw, 'tools')
       const body = await readBody(c, toolRunBody, settings)
       await turnOf(c, settings)
-      const { answer, rolloutId, replayed } = await runTool({ call, outbound, reachedAt: reachedAt(c) }, body)
+      const { answer, rolloutId, replayed } = await runTool({ call, outbound, access, reachedAt: reachedAt(c) }, body)
       if (rolloutId !== undefined) c.header('x-rollout-id', headerValue(rolloutId))
       if (replayed) c.header('x-replayed', 'true')
       return c.json(answer)
@@ -79,7 +79,7 @@ export function openAiAddresses(settings: OpenAiAddressesSettings): Hono<Known> 
   }
   for (const base of openAiBases) {
     app.all(`${base}/*`, (c) => {
-      const message = `${c.req.method} ${shorten(c.req.path, 200)} is not an address of the API that this server implements`
+      const message = `${c.req.method} ${shorten(pathOf(c), 200)} is not an address of the API that this server implements`
       throw new RequestError(404, 'not_found', message)
     })
   }

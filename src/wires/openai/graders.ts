@@ -28,6 +28,15 @@ export const graderRunBody = z
 /** The body of `graders/validate`. */
 export const graderBody = z.object({ grader: z.unknown().optional() })
 
+/** What {@link runPosted} needs. */
+export interface GraderRunSettings {
+  readonly runs: GraderRuns
+  /** The run of the rollout that the body names. */
+  readonly run: string
+  /** The addresses at which this server is reachable. */
+  readonly reachedAt: readonly string[]
+}
+
 type RunBody = z.infer<typeof graderRunBody>
 
 /** Reads the grader of a body; throws a `RequestError`, 400, whose `param` names the part that is wrong. */
@@ -43,10 +52,10 @@ export function readGrader({ grader }: { readonly grader?: unknown }): OpenAiGra
  *
  * @see https://platform.openai.com/docs/api-reference/graders/run
  */
-export async function runPosted(runs: GraderRuns, body: RunBody, reachedAt: readonly string[]) {
+export async function runPosted({ runs, run, reachedAt }: GraderRunSettings, body: RunBody) {
   const grader = readGrader(body)
   const { sample, item, trace_id } = body
-  const request = { grader, sample, item: item ?? {}, rolloutId: trace_id, reachedAt }
+  const request = { run, grader, sample, item: item ?? {}, rolloutId: trace_id, reachedAt }
   const { graded, seconds } = await runs.run(request)
   return answerOf(grader, graded, seconds)
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { stringifyExactly } from '../../base/exact-json.ts'
+import { runInPath } from '../../base/run-name.ts'
 import type { Caller } from '../../core/calls.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { pathHere } from '../../runtime/outbound/addresses.ts'
 import type { Outbound } from '../../runtime/outbound/outbound.ts'
 import { OutboundError } from '../../runtime/outbound/outbound-error.ts'
 import { toolCallBody } from '../agent-rft.ts'
+import type { Access } from '../http.ts'
 
 /** The body of `tool/run`: a tool call, and the address of the tool. */
 export const toolRunBody = toolCallBody.extend({
@@ -20,6 +22,7 @@ type ToolRunBody = z.infer<typeof toolRunBody>
 export interface ToolRunSettings {
   readonly call: Caller['call']
   readonly outbound: Pick<Outbound, 'post'>
+  readonly access: Access
   /** The addresses at which this server is reachable. */
   readonly reachedAt: readonly string[]
 }
@@ -37,20 +40,24 @@ export interface ToolRun {
 }
 
 /**
- * Calls a tool by its `server_url`. An address of this server, or none, is served in-process like any other call. Another
+ * Calls a tool by its `server_url`. An address of this server, or none, is served in-process like any other call, in the run that the
+ * address names. Another
  * address is called through `outbound`, which refuses addresses that are not allowed, and the call is not recorded here.
  *
  * Throws a `RequestError`: 400 with a `param` for an address that is refused, 5xx for a server that failed.
  */
 export async function runTool(settings: ToolRunSettings, body: ToolRunBody): Promise<ToolRun> {
-  const { call, outbound, reachedAt } = settings
+  const { call, outbound, access, reachedAt } = settings
   const address = body.server_url ?? ''
-  const path = address === '' ? '/tools' : pathHere(address, reachedAt)
-  if (path === undefined) return runElsewhere(outbound, address, body)
+  const here = address === '' ? '/tools' : pathHere(address, reachedAt)
+  if (here === undefined) return runElsewhere(outbound, address, body)
+  const { run: named, path } = runInPath(here) ?? { run: undefined, path: here }
+  const by = { run: access.run(named), wire: 'openai', key: access.key }
   const tool = toolAt(path) ?? body.name
   if (tool === undefined) throw wrong('name', 'missing_name', 'the body has no "name"; say which tool is called')
   const { trace_id: rollout, call_id: callId, arguments: args, item } = body
-  const { rolloutId, replayed, ...made } = await call({ rolloutId: rollout, callId, tool, arguments: args, item })
+  const request = { ...by, rolloutId: rollout, callId, tool, arguments: args, item }
+  const { rolloutId, replayed, ...made } = await call(request)
   return { answer: answerOf(made.callId, body.id, made.output), rolloutId, replayed }
 }
 

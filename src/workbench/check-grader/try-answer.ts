@@ -75,6 +75,7 @@ export async function tryAnswer(
     const rollout = await (services.play?.(item, calls) ?? described(calls))
     const grade = await withDeadline({ seconds, late }, (signal) =>
       opened.run({
+        run: 'grader-check',
         rolloutId: rollout.rolloutId,
         sample: { output_text: output, output_json: readJson(output), output_tools: toolsOf(calls), choices: [] },
         trajectory: rollout.trajectory,

@@ -67,7 +67,7 @@ describe('settings of an environment', () => {
     const opened = grader.open({})
     if (!opened.fits) throw new Error(opened.message)
     const judge = () => Promise.reject(new Error('no judge'))
-    const rollout = { rolloutId: 'r', sample: { output_text: '' }, trajectory: [], stored: null, judge }
+    const rollout = { run: 'test', rolloutId: 'r', sample: { output_text: '' }, trajectory: [], stored: null, judge }
     expect(await opened.run({ ...rollout, ...unused })).toEqual({ score: 0.3 })
   })
 

@@ -25,6 +25,7 @@ const runnerOf = (allowed: string, options: Partial<EndpointRunnerOptions> = {})
 const subject = {
   item: { reference_answer: 'secret-answer' },
   sample: { output_text: '{"a":1}', choices: [] },
+  run: 'exp-7',
   rolloutId: 'trace_1',
 }
 const run = (
@@ -242,8 +243,8 @@ describe('an address of this server', () => {
     const runner = runnerOf('https://graders.example.com', {
       local: (address) =>
         address === 'http://this-server.example/grade'
-          ? async (body, headers) => {
-              asked.push([body, headers])
+          ? async (request) => {
+              asked.push(request)
               return Response.json({ score: asked.length === 1 ? 0 : 0.75 }, { status: asked.length === 1 ? 503 : 200 })
             }
           : undefined,
@@ -253,8 +254,8 @@ describe('an address of this server', () => {
     expect(graded).toMatchObject({ score: 0.75, errors: graderErrors() })
     const body = { item: subject.item, sample: { ...subject.sample, output_json: { a: 1 } }, trace_id: 'trace_1' }
     expect(asked).toEqual([
-      [body, headers],
-      [body, headers],
+      { body, headers, run: 'exp-7' },
+      { body, headers, run: 'exp-7' },
     ])
     expect(await run(runner, { url: 'http://this-server.example/other' })).toMatchObject(other)
   })

@@ -17,6 +17,7 @@ import type { RolloutTrace } from '../workbench/simulate/trace.ts'
 import { whatNext } from './demo-next.ts'
 import { findFile, findPlayers, whole } from './options.ts'
 import { rolloutProgress } from './rollout-progress.ts'
+import { addressInRun, chooseRun } from './run-option.ts'
 import { exitCodes } from './run-program.ts'
 
 /** The result of the `setup` of a demo. */
@@ -116,7 +117,8 @@ async function play(options: PlayedDemo, deps: DemoDeps, stops: Stops): Promise<
   stops.push(() => server.stop())
   print(`Server: ${server.url}\n`)
 
-  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
+  const { run, runHeaders } = chooseRun('demo', {})
+  const headers = { ...(key !== undefined && { authorization: `Bearer ${key}` }), ...runHeaders }
   const names = agents.map(({ name }) => name)
   const view = rolloutProgress(process.stdout, names, items.length)
   const traces: RolloutTrace[] = []
@@ -143,13 +145,13 @@ async function play(options: PlayedDemo, deps: DemoDeps, stops: Stops): Promise<
   )
   print(`${simulationTable(played, all)}\n`)
   print(
-    `${all.rollouts} rollouts, ${all.calls} tool calls; ${all.repeats} requests were sent twice, as after a lost answer: ` +
+    `${all.rollouts} rollouts in the run ${run}, ${all.calls} tool calls; ${all.repeats} requests were sent twice, as after a lost answer: ` +
       `${all.differences} answered differently.`,
   )
   print(`${((performance.now() - began) / 1000).toFixed(0)} s in all.\n`)
   if (options.once) return
   const shown = bestOf(traces, items)
-  if (shown) print(whatNext({ url: server.url, key, ...shown }))
+  if (shown) print(whatNext({ url: addressInRun(server.url, run), key, ...shown }))
   await server.ended
 }
 

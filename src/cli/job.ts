@@ -8,6 +8,7 @@ import { jobHeaders, masked } from '../workbench/job/headers.ts'
 import { type GraderPlan, type JobPlan, jobAddress, jobBody, jobWarnings } from '../workbench/job/job-body.ts'
 import { answerFormat, hyperparameterNames, hyperparameters, platforms } from '../workbench/job/platform-formats.ts'
 import { address, header, list, nonEmpty, number, type OptionsOf, whole } from './options.ts'
+import { addressInRun, chooseRun, runName, runOfAddress } from './run-option.ts'
 import { exitCodes } from './run-program.ts'
 
 /** The parts of the user's environment that {@link jobCommand} needs. */
@@ -64,6 +65,7 @@ function commandWithOptions() {
     .option('--model <name>', 'the model to train', nonEmpty, 'o4-mini-2025-04-16')
     .option('--suffix <text>', 'a suffix for the name of the trained model', suffix)
     .option('--job-seed <n>', 'the job’s seed', whole)
+    .option('--run <name>', 'the run that the rollouts belong to (default: job- and the time)', runName)
     .option('--grader <name>', 'the grader at /graders/NAME (default: that of /grade)')
     .option('--grader-file <file>', 'a JSON file with a grader that the platform runs itself')
     .option('--rate-limit <n>', 'the maximum number of gradings a second', whole, 50)
@@ -108,7 +110,7 @@ function planOf(
     seed: options.jobSeed,
     trainingFile: options.trainingFile,
     validationFile: options.validationFile,
-    url: options.url,
+    url: addressInRun(options.url, runOf(options)),
     toolPath: options.toolPath,
     maxEpisodeSteps,
     tools: options.tools === undefined ? tools : options.tools.map((name) => known('tool', name, tools)),
@@ -121,6 +123,8 @@ function planOf(
     hyperparameters: valid(hyperparameters, given, 'hyperparameters'),
   }
 }
+
+const runOf = ({ url, run, header }: Options): string => chooseRun('job', { address: url, run, headers: header }).run
 
 function graderOf({ grader, graderFile, rateLimit, passThreshold }: Options, names: readonly string[]): GraderPlan {
   if (graderFile !== undefined) {
@@ -151,12 +155,13 @@ function print(options: Options, plan: JobPlan, { budget }: JobDeps): void {
     ...(plan.grader.kind === 'written' ? graderWarnings(plan.grader.grader) : []),
     ...(hidden ? ['header values are masked: --show-secrets prints them'] : []),
   ]
+  const run = runOfAddress(plan.url)
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ method: 'POST', address: target, body, warnings }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ method: 'POST', address: target, run, body, warnings }, null, 2)}\n`)
     return
   }
   process.stdout.write(`${JSON.stringify(body, null, 2)}\n`)
-  process.stderr.write(`\nPOST ${target}\n${warnings.map((one) => `warning: ${one}\n`).join('')}`)
+  process.stderr.write(`\nPOST ${target}\nrun ${run}\n${warnings.map((one) => `warning: ${one}\n`).join('')}`)
 }
 
 /** What a job will refuse in a grader file, and what is not valid in OpenAI's format. */

@@ -13,6 +13,7 @@ import { loadPlayers, playersAdvice } from '../workbench/simulate/load-players.t
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
 import { amount, findPlayers, header, type OptionsOf, trainerHeaders, whole } from './options.ts'
+import { chooseRun, runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 const isLearner = (value: unknown) =>
@@ -69,6 +70,7 @@ function commandWithOptions() {
     .option('--ledger', 'read the parts of the scores from the database of DATABASE_URL, or the embedded one')
     .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
     .option('--tools <path>', 'the path of the tools, {name} for the name', '/tools/{name}')
+    .option('--run <name>', 'the run that the rollouts belong to (default: learn- and the time)', runName)
     .option('--header <header>', '"name: value", sent with every request; repeatable', header)
     .option('--part <name>', 'the part of the score that says whether an answer is right', 'answer')
     .option('--steps <n>', 'training steps', whole, 10)
@@ -95,10 +97,19 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
       if (options.serve) server = await startOwnServer(entry, { ...env, PORT: '0' })
       const sql = database?.sql
       const partsOf: PartsOf | undefined = sql && ((rollouts) => readParts(sql, rollouts))
-      const headers = trainerHeaders(env, options.header)
+      const chosen = chooseRun('learn', { address, run: options.run, headers: options.header })
+      const headers = { ...trainerHeaders(env, chosen.headers), ...chosen.runHeaders }
+      process.stderr.write(`run ${chosen.run}\n`)
       const { tools, grader, maxSteps } = options
       const target = await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })
-      const settings = { ...target, timeoutSeconds: 600, pauseMs: 500, fault: () => undefined, maxSteps }
+      const settings = {
+        ...target,
+        run: chosen.run,
+        timeoutSeconds: 600,
+        pauseMs: 500,
+        fault: () => undefined,
+        maxSteps,
+      }
       const steps: LearnStep[] = []
       for await (const step of learn(settings, plan, partsOf, ending)) {
         steps.push(step)
@@ -106,7 +117,9 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
       }
       const verdict = verdictOf(steps, options.part)
       process.stdout.write(
-        options.json ? `${JSON.stringify({ steps, verdict })}\n` : `\n${learnReport(steps, verdict)}\n`,
+        options.json
+          ? `${JSON.stringify({ run: chosen.run, steps, verdict })}\n`
+          : `\n${learnReport(steps, verdict)}\n`,
       )
       if (options.page !== undefined) {
         const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; ${grader ? `grader ${grader}` : 'the default grader'}.`

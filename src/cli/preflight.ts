@@ -20,6 +20,7 @@ import {
 } from './options.ts'
 import { playersOf, playersOptions, playersProblem } from './players.ts'
 import { progressView } from './progress.ts'
+import { chooseRun, runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 /** The parts of the user's environment that {@link preflightCommand} needs. */
@@ -81,6 +82,7 @@ function commandWithOptions() {
     .option('--grader <name>', 'the grader at /graders/NAME, or at this path if it begins with / (default: /grade)', '')
     .option('--no-grader', 'the server has no grader: the trainer grades elsewhere')
     .option('--tools <path>', 'the path of tools, with {name} for the name', '/tools/{name}')
+    .option('--run <name>', 'the run that the rollouts belong to (default: preflight- and the time)', runName)
     .option('--header <header>', '"name: value", sent with every request; may be repeated', header)
     .option('--tool <names>', 'call only these tools, separated by commas', list)
     .option('--call <tool=json>', 'the arguments to call a tool with; may be repeated', toolArguments)
@@ -118,8 +120,11 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
     const { dataset, validation, tools, tool: only = [], call: calls = {}, budget, reference, range } = options
     const grader = options.grader === false ? undefined : options.grader
     const { timeout: timeoutSeconds, most: mostForNothing, items, group, maxSteps, seed } = options
+    const { run, runHeaders, headers } = chooseRun('preflight', { ...options, address: url, headers: options.header })
+    process.stderr.write(`run ${run}\n`)
     const settings: PreflightSettings = {
       url,
+      runHeaders,
       dataset,
       validation,
       tools,
@@ -131,7 +136,7 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
       reference,
       range,
       mostForNothing,
-      headers: trainerHeaders(env, options.header),
+      headers: trainerHeaders(env, headers),
       timeoutSeconds,
       readItem,
       isPublicHost,
@@ -143,7 +148,7 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
     const total = totalOf(verdicts)
     process.stdout.write(
       options.json
-        ? `${JSON.stringify({ ...total, requests, verdicts }, null, 2)}\n`
+        ? `${JSON.stringify({ ...total, run, requests, verdicts }, null, 2)}\n`
         : `\n${total.outcome}: ${total.passed} passed, ${total.warned} warnings, ${total.failed} failed, ${total.skipped} not known; ${requests.toLocaleString('en-US')} requests sent\n`,
     )
     return total.failed > 0 ? exitCodes.failed : 0

@@ -8,9 +8,11 @@ import { randomFrom } from '../workbench/simulate/random.ts'
 import { runSimulation, type SimulationResult } from '../workbench/simulate/run.ts'
 import { simulationTable } from '../workbench/simulate/table.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
+import { runOfTraces } from '../workbench/simulate/trace.ts'
 import { amount, findPlayers, header, type OptionsOf, someOf, trainerHeaders, whole } from './options.ts'
 import { type ModelCost, playersOf, playersOptions, playersProblem } from './players.ts'
 import { rolloutProgress } from './rollout-progress.ts'
+import { chooseRun, runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 const examples = `
@@ -68,6 +70,7 @@ function commandWithOptions() {
     .option('--max-steps <n>', 'max_episode_steps: the most steps of a rollout', whole, 20)
     .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
     .option('--tools <path>', 'the path of the tools, {name} for the name', '/tools/{name}')
+    .option('--run <name>', 'the run that the rollouts belong to (default: simulate- and the time)', runName)
     .option('--header <header>', '"name: value", sent with every request; repeatable', header)
     .option('--timeout <seconds>', 'the timeout of a request', amount, 600)
     .option('--pause <seconds>', 'the pause before the first retry; it doubles with each retry', amount, 1)
@@ -114,10 +117,15 @@ async function play(address: string | undefined, options: Options, { env, entry,
     const players = await playersOf(options, env, spent)
     const { agents } = players
     server = address === undefined ? await startOwnServer(entry, { ...env, PORT: '0' }) : undefined
-    const headers = trainerHeaders(env, options.header)
+    const earlier = options.out === undefined ? undefined : await runOfTraces(options.out)
+    const { run = earlier, header } = options
+    const chosen = chooseRun('simulate', { address, run, headers: header })
+    const headers = { ...trainerHeaders(env, chosen.headers), ...chosen.runHeaders }
+    process.stderr.write(`run ${chosen.run}\n`)
     const { tools, grader, group, concurrency, seed, itemsPerStep = items.length } = options
     const rollouts: RolloutSettings = {
       ...(await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })),
+      run: chosen.run,
       timeoutSeconds: options.timeout,
       pauseMs: options.pause * 1000,
       maxSteps: options.maxSteps,
@@ -130,16 +138,21 @@ async function play(address: string | undefined, options: Options, { env, entry,
     const killed = server === undefined || everySeconds === undefined ? undefined : { server, everySeconds, most }
     const either = AbortSignal.any([ending, spent.signal])
     const result = await runSimulation(rollouts, plan, { out: options.out, view, killed }, either)
-    print(result, players.spent(), options.json === true)
+    print(chosen.run, result, players.spent(), options.json === true)
     return result.all.discarded > 0 || result.all.differences > 0 ? exitCodes.failed : 0
   } finally {
     await server?.stop()
   }
 }
 
-function print({ agents, all, kills }: SimulationResult, cost: ModelCost | undefined, isJson: boolean): void {
+function print(
+  run: string,
+  { agents, all, kills }: SimulationResult,
+  cost: ModelCost | undefined,
+  isJson: boolean,
+): void {
   if (isJson) {
-    process.stdout.write(`${JSON.stringify({ agents: Object.fromEntries(agents), all, kills, cost }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ run, agents: Object.fromEntries(agents), all, kills, cost }, null, 2)}\n`)
     return
   }
   process.stdout.write(`${simulationTable(agents, all)}\n`)

@@ -2,6 +2,7 @@ import { badArgumentsCheck } from './bad-arguments-check.ts'
 import { type BaselineOptions, baselineCheck } from './baseline-check.ts'
 import { bodyCheck } from './body-check.ts'
 import { type BudgetOptions, budgetCheck } from './budget-check.ts'
+import { callIdsCheck } from './call-ids-check.ts'
 import type { Check, CheckContext } from './check.ts'
 import { contractCheck } from './contract-check.ts'
 import { type GraderCheckOptions, graderCheck } from './grader-check.ts'
@@ -32,6 +33,7 @@ export function lightChecks(context: CheckContext, options: CheckOptions): reado
     badArgumentsCheck(context),
     ignoredArgumentsCheck(context),
     retryCheck(context),
+    callIdsCheck(context),
     leakCheck(context, referenceFields),
     budgetCheck(context, options),
     hasGrader ? graderCheck(context, grader) : skipped('score', 'there is no grader to check'),

@@ -51,7 +51,7 @@ export async function preflight(settings: PreflightSettings, view: PreflightView
   tell(...server.verdicts)
   const isForeign = !server.isScorekeeper
   tell(...(await datasetVerdicts({ file, validation, readItem, tools: server.tools, isForeign, signal })))
-  if (!server.isReachable) return { verdicts, requests: wire.sent }
+  if (!server.isUsable) return { verdicts, requests: wire.sent }
 
   const [tool, ...others] = knownTools({ ...settings, offered: server.tools, items })
   if (tool === undefined) {
@@ -152,12 +152,21 @@ const rowsOf = (items: readonly DatasetItem[]) => items.map((item) => ({ item, a
 const usualCalls = 10
 
 function baselineOf(
-  { baseline, headers, timeoutSeconds, offered, toolUrl, graderUrl }: PreflightSettings & Addressed,
+  {
+    baseline,
+    runHeaders,
+    headers: trainers,
+    timeoutSeconds,
+    offered,
+    toolUrl,
+    graderUrl,
+  }: PreflightSettings & Addressed,
   budget: number | undefined,
   onRollout: () => void,
 ): BaselineOptions | undefined {
   if (baseline.agents.length === 0) return undefined
   const { maxSteps } = baseline
+  const headers = { ...runHeaders, ...trainers }
   const settings = { headers, timeoutSeconds, pauseMs: 1000, maxSteps, tools: offered, toolUrl, graderUrl }
   return { ...baseline, calls: budget ?? Math.min(maxSteps, usualCalls), settings, onRollout }
 }

@@ -2,13 +2,14 @@ import { lookup } from 'node:dns/promises'
 import { z } from 'zod'
 import { isPublic as isPublicAddress } from '../../runtime/outbound/public-network.ts'
 import { type DatasetItem, type ToolDefinition, toolDefinition } from '../simulate/agent.ts'
+import { refusedRun } from '../simulate/target.ts'
 import { fail, pass, skip, type Verdict, warn } from './verdict.ts'
 import { type Answer, describeAnswer, jsonOf, statusOf, type Wire } from './wire.ts'
 
 /** What a server reports about itself. */
 export interface Recognised {
-  /** False if it cannot be reached, so that nothing else can be known. */
-  readonly isReachable: boolean
+  /** False if it cannot be reached or refuses the run, so that nothing else can be known. */
+  readonly isUsable: boolean
   readonly isScorekeeper: boolean
   /** Whether it has a grader at the given address. */
   readonly hasGrader: boolean
@@ -41,13 +42,11 @@ export async function recognise(wire: Wire, { url, isPublic, graderUrl, item }: 
     const tls =
       url.protocol === 'https:' ? ', that its certificate is valid for that name and issued by a public authority' : ''
     const advice = `check that the address is right, that the server runs${tls}, and that no firewall blocks it`
-    return {
-      isReachable: false,
-      isScorekeeper: false,
-      hasGrader: false,
-      tools: undefined,
-      verdicts: [fail('reachable', why, advice)],
-    }
+    return unusable(fail('reachable', why, advice))
+  }
+  const refused = refusedRun.safeParse(jsonOf(listed)).data
+  if (refused !== undefined) {
+    return unusable(fail('run', refused.error.message, 'name a run that the key may use, with --run'))
   }
   const described = await wire.get('/openapi.json')
   const tools = statusOf(listed) === 200 ? z.array(toolDefinition).min(1).safeParse(jsonOf(listed)).data : undefined
@@ -56,8 +55,16 @@ export async function recognise(wire: Wire, { url, isPublic, graderUrl, item }: 
   const missing = graderUrl === undefined ? undefined : missingGrader(graderUrl, await wire.grade({ output: '', item }))
   if (missing !== undefined) verdicts.push(missing)
   const hasGrader = graderUrl !== undefined && missing === undefined
-  return { isReachable: true, isScorekeeper: title === 'Scorekeeper', hasGrader, tools, verdicts }
+  return { isUsable: true, isScorekeeper: title === 'Scorekeeper', hasGrader, tools, verdicts }
 }
+
+const unusable = (verdict: Verdict): Recognised => ({
+  isUsable: false,
+  isScorekeeper: false,
+  hasGrader: false,
+  tools: undefined,
+  verdicts: [verdict],
+})
 
 function reachable(url: URL, isPublic: boolean): Verdict {
   if (url.protocol === 'https:') return pass('reachable', 'it answers over TLS, with a trusted certificate')

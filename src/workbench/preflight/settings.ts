@@ -7,6 +7,8 @@ import type { Verdict } from './verdict.ts'
 /** How a server and a dataset are checked. */
 export interface PreflightSettings extends Pick<ToolSources, 'only' | 'calls'> {
   readonly url: string
+  /** The header that names the run of this preflight; other servers ignore it. */
+  readonly runHeaders: Readonly<Record<string, string>>
   /** The headers that the trainer will send. */
   readonly headers: Readonly<Record<string, string>>
   /** The path of tools below the address, with `{name}` for the name. */

@@ -8,6 +8,8 @@ import { type Sent, send } from '../simulate/send.ts'
 export interface WireSettings {
   /** The address, without a trailing slash. */
   readonly url: string
+  /** The header that names the run, sent with every request. */
+  readonly runHeaders: Readonly<Record<string, string>>
   /** The headers that the trainer will send, the key among them. */
   readonly headers: Readonly<Record<string, string>>
   readonly toolUrl: (tool: string) => string
@@ -25,7 +27,7 @@ export interface SentCall {
   readonly item: DatasetItem
   readonly rollout?: string
   readonly callId?: string
-  /** Replace the headers that the trainer will send. */
+  /** Replace the headers that the trainer will send, but not the run. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -79,9 +81,9 @@ export function createWire(settings: WireSettings): Wire {
   ): Promise<Answer> => {
     count()
     const began = performance.now()
-    const { timeoutSeconds, signal } = settings
+    const { runHeaders, timeoutSeconds, signal } = settings
     const content = body === undefined ? undefined : stringifyExactly(body)
-    const answer = await send(url, content, { headers, timeoutSeconds }, signal)
+    const answer = await send(url, content, { headers: { ...runHeaders, ...headers }, timeoutSeconds }, signal)
     signal.throwIfAborted()
     return { ...answer, ...ids, ms: performance.now() - began }
   }

@@ -21,6 +21,8 @@ export interface RolloutSettings extends DeliverySettings {
   /** The address of a tool. */
   readonly toolUrl: (tool: string) => string
   readonly graderUrl: string
+  /** The run that the headers or the addresses name, for the trace. */
+  readonly run?: string
   /** The tools of items that define none. */
   readonly tools: readonly ToolDefinition[]
   /** How many steps an agent may take: a step is one call, or several together. */
@@ -136,6 +138,7 @@ export async function playRollout(
   }
   return {
     rollout,
+    ...(settings.run !== undefined && { run: settings.run }),
     agent: agent.name,
     item: index,
     item_hash: contentHash(item),

@@ -25,7 +25,14 @@ export function addressesOf({
   }
 }
 
-/** The addresses of a server and the tools that it lists; none where it lists none. */
+/** The body of the answer to a request for a run that the key may not use. */
+export const refusedRun = z.object({ error: z.object({ code: z.literal('run_forbidden'), message: z.string() }) })
+
+/**
+ * The addresses of a server and the tools that it lists; none where it lists none.
+ *
+ * @throws Error with the server's message if the key may not use the run.
+ */
 export async function targetOf(
   options: TargetOptions,
 ): Promise<Pick<RolloutSettings, 'headers' | 'toolUrl' | 'graderUrl' | 'tools'>> {
@@ -34,7 +41,10 @@ export async function targetOf(
   // Headers hold a key, which a redirect must not get.
   const asking = { headers, redirect: 'manual', signal: AbortSignal.timeout(10_000) } as const
   const response = await fetch(`${url}/tools`, asking).catch(() => undefined)
-  const read = z.array(toolDefinition).safeParse(await response?.json().catch(() => undefined))
+  const answer: unknown = await response?.json().catch(() => undefined)
+  const refused = refusedRun.safeParse(answer).data
+  if (refused !== undefined) throw new Error(refused.error.message)
+  const read = z.array(toolDefinition).safeParse(answer)
   return {
     headers,
     ...addressesOf(options),

@@ -24,6 +24,8 @@ export const callTrace = z.object({
 /** One rollout as the trainer saw it: a line of a trace file. */
 export const rolloutTrace = z.object({
   rollout: z.string(),
+  /** The run that it belongs to, if one was named. */
+  run: z.string().optional(),
   agent: z.string(),
   /** The item's place in the dataset, from 0. */
   item: z.number(),
@@ -101,4 +103,11 @@ async function readTraces(path: string, onRollout: (trace: RolloutTrace) => void
   }
   if (torn !== undefined) await truncate(path, whole)
   return whole
+}
+
+/** The run of the first rollout in a trace file; undefined if there is no file, no rollout, or no run was named. */
+export async function runOfTraces(path: string): Promise<string | undefined> {
+  if (!existsSync(path)) return undefined
+  for await (const { value } of readJsonLines(path)) return rolloutTrace.safeParse(value).data?.run
+  return undefined
 }

@@ -69,7 +69,7 @@ describe('npm run token', { timeout: 60_000 }, () => {
     const principal = await createAuthenticator(readAuthSettings(secret))(bearer(made.stdout.trim()))
     expect(principal.runs).toEqual(['final', 'exp-*', 'eval'])
     const refused = await run(['--runs', 'a/b'], secret)
-    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/It must be runs separated by commas/)])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/It must be runs separated by commas/)])
   })
 
   it('adds to an existing .env without changing its contents', async () => {

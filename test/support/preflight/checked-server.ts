@@ -106,7 +106,13 @@ export function settingsFor(
   rest: Partial<PreflightSettings> = {},
 ): PreflightSettings {
   return {
-    ...{ url: server.url, headers: { authorization: `Bearer ${key}` }, tools: '/tools/{name}', grader: '' },
+    ...{
+      url: server.url,
+      runHeaders: { 'x-run': 'preflight' },
+      headers: { authorization: `Bearer ${key}` },
+      tools: '/tools/{name}',
+      grader: '',
+    },
     ...{ timeoutSeconds: 20, dataset: files.dataset, validation: files.validation, readItem: environment.readItem },
     ...{ budget: undefined, ownBudget: 10, range: [0, 1], mostForNothing: 0.25, reference: undefined, only: [] },
     ...{ calls: {}, isPublicHost: async () => false, signal: new AbortController().signal },

@@ -158,11 +158,16 @@ describe('the command job', { timeout: 120_000 }, () => {
       },
     })
     expect(err).toMatch(
-      /POST https:\/\/YOUR-RESOURCE\.openai\.azure\.com.*api-version=preview\nwarning: .*--show-secrets/,
+      /POST https:\/\/YOUR-RESOURCE\.openai\.azure\.com.*api-version=preview\nrun job-[\dT-]{19}\nwarning: .*--show-secrets/,
     )
     expect(out + err).not.toContain('very-secret')
     const shown = await scorekeeper([...args, '--show-secrets', '--json'], env)
     expect(JSON.parse(shown.out)).toMatchObject({ method: 'POST', warnings: [] })
+    const { run, body } = JSON.parse(shown.out)
+    const { grader, tools } = body.method.reinforcement
+    expect(run).toMatch(/^job-\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}$/)
+    expect(grader.url).toBe(`https://example.com/runs/${run}/graders/answer`)
+    expect(tools[0].server_url).toBe(`https://example.com/runs/${run}/tools/search`)
     expect(shown.out.split('Bearer very-secret').length).toBe(6)
   })
 
@@ -172,16 +177,28 @@ describe('the command job', { timeout: 120_000 }, () => {
     writeFileSync(grader, JSON.stringify({ type: 'string_check', name: 'same', operation: 'eq' }))
     writeFileSync(form, JSON.stringify({ type: 'object', properties: {} }))
     const files = ['--grader-file', grader, '--response-format', form, '--tools', 'cat', '--tool-path', '/tools']
-    const secret = ['--header', `X-Key: ${variable('FUNCTION_KEY')}`, '--show-secrets']
+    const secret = ['--header', `X-Key: ${variable('FUNCTION_KEY')}`, '--run', 'exp-7', '--show-secrets']
     const { out } = await scorekeeper(['job', '--for', 'openai', ...needed, ...files, ...secret], {
       FUNCTION_KEY: 'fk',
     })
     expect(JSON.parse(out).method.reinforcement).toEqual({
       grader: { type: 'string_check', name: 'same', operation: 'eq' },
-      tools: [{ name: 'cat', server_url: 'https://example.com/tools', headers: { 'x-key': 'fk' } }],
+      tools: [{ name: 'cat', server_url: 'https://example.com/runs/exp-7/tools', headers: { 'x-key': 'fk' } }],
       max_episode_steps: 10,
       response_format: responseFormat('openai', answerFormat.parse({ type: 'object', properties: {} })),
     })
+  })
+
+  it('writes addresses of the run that is named, once', async () => {
+    const toolOf = async (...args: readonly string[]) => {
+      const { code, out } = await scorekeeper(['job', '--for', 'openai', '--training-file', 'f1', ...args])
+      return code === 0 ? JSON.parse(out).method.reinforcement.tools[0].server_url : code
+    }
+    const inRun = 'https://example.com/runs/exp-7'
+    expect(await toolOf('--url', 'https://example.com', '--run', 'exp-7')).toBe(`${inRun}/tools/search`)
+    expect(await toolOf('--url', inRun)).toBe(`${inRun}/tools/search`)
+    expect(await toolOf('--url', inRun, '--run', 'exp-8')).toBe(2)
+    expect(await toolOf('--url', 'https://example.com', '--run', 'exp/7')).toBe(2)
   })
 
   it.each([

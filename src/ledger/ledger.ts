@@ -16,6 +16,9 @@ export interface LedgerSettings {
   readonly sql: Sql
   readonly db: Db
   readonly budget: Budget | undefined
+  /** How long after a call, and after a grading, a rollout ends, in seconds; by default an hour, and five minutes. */
+  readonly idleSeconds?: number
+  readonly keepSeconds?: number
   /** Milliseconds since 1970. */
   readonly now: () => number
 }

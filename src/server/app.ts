@@ -97,7 +97,7 @@ export function createApp(deps: AppDeps): Hono {
   const graders = new Map<string, Grader>()
   addByName('grader', graders, deps.graders)
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
-  const ledger = createLedger({ ...database, budget, now })
+  const ledger = createLedger({ ...database, budget, now, ...rolloutTimes(limits, deps.tools) })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
   const shared = { ledger, db: database.db, embed, log, answerSeconds, stopping }
   const caller = createCaller({ ...shared, redact, tools, budget, claims, maxOutputBytes, toolSeconds, holdSeconds })
@@ -166,6 +166,12 @@ export function createApp(deps: AppDeps): Hono {
   app.route('/', agentRft({ ...wire, call, grade }))
   app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))
   return app
+}
+
+/** When rollouts end. While a tool runs, its rollout must not. */
+function rolloutTimes({ idleSeconds, keepSeconds, toolSeconds }: Limits, tools: readonly Tool[]) {
+  const longest = Math.max(toolSeconds, ...tools.map(({ timeoutSeconds = 0 }) => timeoutSeconds))
+  return { idleSeconds: Math.max(idleSeconds, longest + 60), keepSeconds }
 }
 
 function budgetRefusal(calls: number): string {

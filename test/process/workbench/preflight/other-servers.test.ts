@@ -139,6 +139,66 @@ describe('preflight of another server', () => {
     expect(vague('bad arguments')).toMatchObject({ outcome: 'warn' })
   })
 
+  it('looks at whether a call_id that is used again with other arguments is a new call', async () => {
+    const answerOf = (body: Body) => toolAnswer(body, `a page about ${String(body['arguments'])}`)
+    const sound = await checkedServer({ tool: answerOf })
+    expect(sound('call ids')).toMatchObject({ outcome: 'pass', why: expect.stringMatching(/is a new call$/) })
+
+    const first = new Map<string, Body>()
+    const byId: Answers = (body) => {
+      const key = `${body['trace_id']} ${body['call_id']}`
+      const before = first.get(key) ?? body
+      first.set(key, before)
+      return answerOf(before)
+    }
+    expect((await checkedServer({ tool: byId }))('call ids')).toMatchObject({
+      outcome: 'fail',
+      why: expect.stringMatching(/gets the answer of the first call$/),
+    })
+
+    const strict: Answers = (body) => {
+      const key = `${body['trace_id']} ${body['call_id']}`
+      const before = first.get(key) ?? body
+      first.set(key, before)
+      return before['arguments'] === body['arguments'] ? answerOf(body) : new Response('used already', { status: 409 })
+    }
+    expect((await checkedServer({ tool: strict }))('call ids')).toMatchObject({
+      outcome: 'warn',
+      why: expect.stringMatching(/is answered with 409$/),
+      advice: expect.stringContaining('count their calls from 0'),
+    })
+    expect((await checkedServer({}))('call ids')).toMatchObject({ outcome: 'skip' })
+  })
+
+  it('names its run with every request, with a wrong key and without one too', async () => {
+    const runs = new Set<string | null>()
+    const server = await listen(async (request) => {
+      runs.add(request.headers.get('x-run'))
+      if (request.method === 'GET') return new Response('nothing here', { status: 404 })
+      const body = await bodyOf(request)
+      return request.url.endsWith('/grade') ? Response.json({ score: 0 }) : toolAnswer(body, 'a page')
+    })
+    const run = { 'x-run': 'preflight-7' }
+    const agent = { name: 'one', play: async () => 'an answer' }
+    const baseline = { agents: [agent], items: 1, group: 1, maxSteps: 1, seed: '1' }
+    await checked(settingsFor(server, files, { load: { ...load, burst: 5 }, runHeaders: run, baseline }))
+    await server.close()
+    expect([...runs]).toEqual(['preflight-7'])
+  })
+
+  it('ends if the key may not use the run, and says which runs it may use', async () => {
+    const message = 'The token in use may not use the run "preflight-7"; it is bound to the runs final.'
+    const server = await listen(async () =>
+      Response.json({ error: { code: 'run_forbidden', message } }, { status: 403 }),
+    )
+    const { verdicts, requests } = await checked(settingsFor(server, files))
+    await server.close()
+    expect(verdicts.filter(({ outcome }) => outcome === 'fail')).toEqual([
+      { check: 'run', outcome: 'fail', why: message, advice: 'name a run that the key may use, with --run' },
+    ])
+    expect(requests).toBe(1)
+  })
+
   it('only warns if the type of an answer is missing', async () => {
     const untyped = await checkedServer({
       tool: (body) => Response.json({ call_id: body['call_id'], id: body['id'], output: 'a page' }),

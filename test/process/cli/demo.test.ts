@@ -17,7 +17,7 @@ describe('the command demo', () => {
     expect(out).toMatch(/^ +careful +hasty +guessing +all$/m)
     expect(out).toMatch(/^scored +3 +3 +3 +9$/m)
     expect(out).toMatch(/^reward, mean +1\.000 /m)
-    expect(out).toMatch(/^9 rollouts, \d+ tool calls; .*: 0 answered differently\.$/m)
+    expect(out).toMatch(/^9 rollouts in the run demo-[\dT-]{19}, \d+ tool calls; .*: 0 answered differently\.$/m)
   })
 
   it.each([

@@ -106,14 +106,17 @@ async function played(run: RolloutSettings, rest: Partial<SimulationPlan> = {}):
 async function recorded(traces: readonly RolloutTrace[]) {
   const ids = JSON.stringify(traces.map(({ rollout }) => rollout))
   const [row] = await database.sql`
-    with mine as (select jsonb_array_elements_text(${ids}::text::jsonb) as id)
-    select (select count(*) from tool_calls where rollout_id in (select id from mine))::int as calls,
-      (select count(*) from grades where rollout_id in (select id from mine))::int as gradings,
-      (select avg(score) from grades where rollout_id in (select id from mine))::float as mean,
-      (select count(*) from tool_calls where rollout_id in (select id from mine) and tool = 'note' and outcome = 'ok')::int
-        as notes,
-      (select sum(jsonb_array_length(state->'notes')) from rollouts where id in (select id from mine))::int as noted,
-      (select coalesce(max(calls), 0) from rollouts where id in (select id from mine))::int as most`
+    with mine as (
+      select number from rollouts where id in (select jsonb_array_elements_text(${ids}::text::jsonb))
+    )
+    select (select count(*) from tool_calls where rollout in (select number from mine))::int as calls,
+      (select count(*) from grades where rollout in (select number from mine))::int as gradings,
+      (select avg(score) from grades where rollout in (select number from mine))::float as mean,
+      (select count(*) from tool_calls
+        where rollout in (select number from mine) and tool = 'note' and outcome = 'ok')::int as notes,
+      (select sum(jsonb_array_length(state->'notes')) from rollouts where number in (select number from mine))::int
+        as noted,
+      (select coalesce(max(calls), 0) from rollouts where number in (select number from mine))::int as most`
   return row
 }
 

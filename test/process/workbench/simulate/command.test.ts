@@ -48,6 +48,7 @@ const run = (...args: readonly string[]) =>
   })
 
 const resultShape = z.object({
+  run: z.string(),
   all: z.looseObject({
     scored: z.number(),
     calls: z.number(),
@@ -59,20 +60,23 @@ const resultShape = z.object({
   kills: z.number(),
 })
 
-/** What the ledger has recorded of the rollouts in a trace file. */
-async function recorded(file: string) {
-  const ids = readFileSync(file, 'utf8')
+/** The rollouts in a trace file. */
+const tracesIn = (file: string) =>
+  readFileSync(file, 'utf8')
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line).rollout)
+    .map((line) => JSON.parse(line))
+
+/** What the ledger has recorded in a run. */
+async function recorded(name: string) {
   const database = open(home.url, 1)
   const [row] = await database.sql`
-    with mine as (select jsonb_array_elements_text(${JSON.stringify(ids)}::text::jsonb) as id)
-    select (select count(*) from tool_calls where rollout_id in (select id from mine))::int as calls,
-      (select count(*) from grades where rollout_id in (select id from mine))::int as scored,
-      (select avg(score) from grades where rollout_id in (select id from mine))::float as mean`
+    select (select count(*) from rollouts where run = ${name})::int as rollouts,
+      (select count(*) from tool_calls where run = ${name})::int as calls,
+      (select count(*) from grades where run = ${name})::int as scored,
+      (select avg(score) from grades where run = ${name})::float as mean`
   await database.close()
-  return { lines: ids.length, calls: row?.['calls'], scored: row?.['scored'], mean: row?.['mean'] }
+  return { rollouts: row?.['rollouts'], calls: row?.['calls'], scored: row?.['scored'], mean: row?.['mean'] }
 }
 
 describe('the command simulate', () => {
@@ -90,7 +94,7 @@ describe('the command simulate', () => {
       out: printed,
       err,
     } = await run('--serve', '--group', '4', '--concurrency', '12', ...kinds, '--out', out, '--json')
-    expect.soft(err.replace(/^rollouts: .*$|^ {2}server: .*$/gm, '').trim()).toBe('')
+    expect.soft(err.replace(/^run .*$|^rollouts: .*$|^ {2}server: .*$/gm, '').trim()).toBe('')
     const result = resultShape.parse(JSON.parse(printed))
     const { scored, calls, retries, reward } = result.all
     expect([result.all.discarded_because, code, scored, calls, result.agents['ten']?.rollouts]).toEqual([
@@ -102,31 +106,35 @@ describe('the command simulate', () => {
     ])
     expect(retries).toBeGreaterThan(0)
     expect(result.kills).toBeGreaterThan(0)
-    const ledger = await recorded(out)
-    expect([ledger.lines, ledger.calls, ledger.scored]).toEqual([48, 240, 48])
+    expect(result.run).toMatch(/^simulate-\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}$/)
+    expect(err).toContain(`run ${result.run}\n`)
+    const traces = tracesIn(out)
+    expect([traces.length, [...new Set(traces.map((trace) => trace.run))]]).toEqual([48, [result.run]])
+    const ledger = await recorded(result.run)
+    expect([ledger.rollouts, ledger.calls, ledger.scored]).toEqual([48, 240, 48])
     expect(ledger.mean).toBeCloseTo(reward.mean, 9)
   }, 300_000)
 
   it('prints a table that agrees with the database, for each agent and for all', async () => {
     const out = join(folder, 'table.jsonl')
-    const { code, out: printed } = await run('--serve', '--group', '3', '--out', out)
+    const { code, out: printed } = await run('--serve', '--group', '3', '--out', out, '--run', 'table')
     expect(code).toBe(0)
     const table = printed.split('\n').map((line) => line.trim().split(/\s{3,}/))
     const columns = table[0] ?? []
     const cell = (row: string, agent: string) => table.find(([name]) => name === row)?.[1 + columns.indexOf(agent)]
-    const traces = readFileSync(out, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
+    const traces = tracesIn(out)
     const database = open(home.url, 1)
     for (const agent of ['ten', 'none', 'all']) {
       const ids = traces.filter((trace) => agent === 'all' || trace.agent === agent).map(({ rollout }) => rollout)
       const [row] = await database.sql`
-        with mine as (select jsonb_array_elements_text(${JSON.stringify(ids)}::text::jsonb) as id)
-        select (select count(*) from tool_calls where rollout_id in (select id from mine))::int as calls,
-          (select count(*) from tool_calls where tool = 'cat' and rollout_id in (select id from mine))::int as cats,
+        with mine as (
+          select number from rollouts where run = 'table'
+            and id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::text::jsonb))
+        )
+        select (select count(*) from tool_calls where run = 'table' and rollout in (select number from mine))::int as calls,
+          (select count(*) from tool_calls where run = 'table' and tool = 'cat' and rollout in (select number from mine))::int as cats,
           count(*)::int as scored, round(avg(score)::numeric, 3)::text as mean, round(stddev_pop(score)::numeric, 3)::text as deviation
-        from grades where rollout_id in (select id from mine)`
+        from grades where run = 'table' and rollout in (select number from mine)`
       const shown = ['scored', 'calls', 'reward, mean', 'reward, deviation'].map((name) => cell(name, agent))
       expect(shown, agent).toEqual([`${row?.['scored']}`, `${row?.['calls']}`, row?.['mean'], row?.['deviation']])
       expect(cell('calls per rollout', agent)).toBe((Number(row?.['calls']) / Number(row?.['scored'])).toFixed(1))
@@ -154,12 +162,13 @@ describe('the command simulate', () => {
     const before = readLines(out)
     expect(before).toBeLessThan(120)
     const { code: ended, out: printed } = await run(...size, '--json')
-    const { all } = resultShape.parse(JSON.parse(printed))
+    const { all, run: name } = resultShape.parse(JSON.parse(printed))
     expect([ended, all.scored, all.calls, readLines(out)]).toEqual([0, 120, 600, 120])
-    const places = readFileSync(out, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
+    const places = tracesIn(out)
+    expect([output, [...new Set(places.map((place) => place.run))]]).toEqual([
+      expect.stringContaining(`run ${name}\n`),
+      [name],
+    ])
     expect(new Set(places.map(({ agent, item, member }) => `${agent} ${item} ${member}`)).size).toBe(120)
   }, 300_000)
 
@@ -173,6 +182,8 @@ describe('the command simulate', () => {
     [['http://localhost:1', '--agents', 'no/such.ts'], 1, 'there is no file no/such.ts: give --agents FILE, a module'],
     [['http://localhost:1', '--agents', 'biome.json'], 1, 'biome.json'],
     [['http://localhost:1', '--group', 'many'], 2, 'whole number'],
+    [['http://localhost:1', '--run', 'a/b'], 2, 'must be the name of a run'],
+    [['http://localhost:1/runs/a', '--run', 'b'], 1, 'two runs are named, "b" and "a"'],
   ])('reports what is wrong with %j', async (args, code, message) => {
     const output = await run(...args)
     expect([output.code, output.err, output.out]).toEqual([code, expect.stringContaining(message), ''])

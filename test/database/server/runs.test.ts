@@ -239,6 +239,27 @@ describe('tool/run', () => {
   })
 })
 
+describe('the time at which a rollout ends', () => {
+  it('is after the longest that a tool may run, and soon after its grading', async () => {
+    const slow = defineTool({
+      ...{ name: 'slow', description: 'May run for ten minutes.', input: z.object({}), effects: 'none' },
+      ...{ timeoutSeconds: 600, run: () => 'done' },
+    })
+    const limits = { idleSeconds: 1, keepSeconds: 20 }
+    const app = testApp(database, { tools: [slow], graders: [seen], limits })
+    const secondsLeft = async () => {
+      const [row] = await database.sql`
+        select extract(epoch from due_at - coalesce(graded_at, created_at))::float as seconds
+        from rollouts where id = 'ends'`
+      return row?.['seconds']
+    }
+    expect((await post(app, '/tools/slow', toolCall('slow', 'ends', 'call_0'))).status).toBe(200)
+    expect(await secondsLeft()).toBeCloseTo(660, 1)
+    expect((await post(app, '/grade', gradingOf('ends', 'x'))).status).toBe(200)
+    expect(await secondsLeft()).toBeCloseTo(20, 1)
+  })
+})
+
 describe('the descriptions', () => {
   it.each(['/tools', '/openapi.json'])('%s is refused in a run to which the key is not bound', async (path) => {
     const { app } = serve()

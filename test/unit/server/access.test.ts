@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { isRunName } from '../../../src/base/run-name.ts'
 import { AuthError, RequestError } from '../../../src/kit/errors.ts'
 import { createAccess, pathWithoutRun } from '../../../src/server/access.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
@@ -87,6 +89,25 @@ describe('the run of a request', () => {
     expect(await refusalOf(runOf('lab', '/v1/x', 'exp-7', 'exp-8'))).toEqual([400, 'run_conflict'])
     expect(await refusalOf(runOf('lab', '/v1/x', undefined, 'default'))).toEqual([403, 'run_forbidden'])
     expect(await refusalOf(runOf('lab', '/v1/x', undefined, 'a b'))).toEqual([400, 'invalid_run'])
+  })
+
+  it('of any text in the address or the header is that text, or is refused as invalid', async () => {
+    const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.stringMatching(/^[A-Za-z0-9._*%/-]{1,110}$/))
+    await fc.assert(
+      fc.asyncProperty(text, async (name) => {
+        // Addresses with these names mean other addresses.
+        if (name !== '.' && name !== '..' && name.isWellFormed()) {
+          const inAddress = runOf('free', `/runs/${encodeURIComponent(name)}/tools/cat`)
+          if (isRunName(name)) expect(await inAddress).toBe(name)
+          else expect(await refusalOf(inAddress)).toEqual([400, 'invalid_run'])
+        }
+        if (!/^[\x21-\x7e]*$/.test(name)) return
+        const inHeader = runOf('free', '/tools/cat', name)
+        if (isRunName(name)) expect(await inHeader).toBe(name)
+        else expect(await refusalOf(inHeader)).toEqual([400, 'invalid_run'])
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('is not told to a caller without a valid key', async () => {

@@ -118,3 +118,27 @@ function inTime<Result>(seconds: number, work: Promise<Result>): Promise<Result>
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }
+
+/**
+ * Creates a function like {@link createBatcher} whose batches hold entries of one run each, so that a statement visits the
+ * rows of one run alone. The batches of different runs do not wait for each other.
+ */
+export function createRunBatcher<Entry, Result>({
+  runOf,
+  ...settings
+}: BatchSettings<Entry, Result> & { readonly runOf: (entry: Entry) => string }): (entry: Entry) => Promise<Result> {
+  const batchers = new Map<string, { readonly batched: (entry: Entry) => Promise<Result>; waiting: number }>()
+  return (entry) => {
+    const run = runOf(entry)
+    const found = batchers.get(run) ?? { batched: createBatcher(settings), waiting: 0 }
+    if (found.waiting === 0) batchers.set(run, found)
+    found.waiting += 1
+    const leave = () => {
+      found.waiting -= 1
+      if (found.waiting === 0) batchers.delete(run)
+    }
+    const result = found.batched(entry)
+    result.then(leave, leave)
+    return result
+  }
+}

@@ -1,34 +1,49 @@
+/** A record's item, as far as storing it is concerned. */
+interface ItemOf {
+  readonly run: string
+  readonly itemHash: string
+  readonly item: unknown
+}
+
 /** The items that this process has recently stored, whose content need not be sent again with every call. */
 export interface KnownItems {
-  has(hash: string): boolean
-  /** The items of these records that must be sent, by hash. */
-  missing(records: Iterable<{ readonly itemHash: string; readonly item: unknown }>): ReadonlyMap<string, unknown>
-  add(hashes: Iterable<string>): void
+  has(of: Pick<ItemOf, 'run' | 'itemHash'>): boolean
+  /** The items of these records, all of one run, that must be sent, by hash. */
+  missing(records: Iterable<ItemOf>): ReadonlyMap<string, unknown>
+  add(records: Iterable<Pick<ItemOf, 'run' | 'itemHash'>>): void
+  /** Forgets the items of a run, which was deleted. */
+  forget(run: string): void
 }
 
 /**
- * Remembers up to `limit` hashes, each for `seconds`: less than the shortest retention, so that retention does not delete
+ * Remembers up to `limit` items, each for `seconds`: less than the shortest retention, so that retention does not delete
  * an item that is still remembered.
  */
 export function createKnownItems(now: () => number, limit = 10_000, seconds = 600): KnownItems {
   const storedAt = new Map<string, number>()
-  const has = (hash: string) => now() - (storedAt.get(hash) ?? Number.NEGATIVE_INFINITY) < seconds * 1000
+  const keyOf = ({ run, itemHash }: Pick<ItemOf, 'run' | 'itemHash'>) => `${run}/${itemHash}`
+  const has = (of: Pick<ItemOf, 'run' | 'itemHash'>) =>
+    now() - (storedAt.get(keyOf(of)) ?? Number.NEGATIVE_INFINITY) < seconds * 1000
   return {
     has,
     missing(records) {
       const found = new Map<string, unknown>()
-      for (const { itemHash, item } of records) if (!has(itemHash)) found.set(itemHash, item)
+      for (const record of records) if (!has(record)) found.set(record.itemHash, record.item)
       return found
     },
-    add(hashes) {
-      for (const hash of hashes) {
-        storedAt.delete(hash)
-        storedAt.set(hash, now())
+    add(records) {
+      for (const record of records) {
+        const key = keyOf(record)
+        storedAt.delete(key)
+        storedAt.set(key, now())
       }
-      for (const hash of storedAt.keys()) {
+      for (const key of storedAt.keys()) {
         if (storedAt.size <= limit) break
-        storedAt.delete(hash)
+        storedAt.delete(key)
       }
+    },
+    forget(run) {
+      for (const key of storedAt.keys()) if (key.startsWith(`${run}/`)) storedAt.delete(key)
     },
   }
 }

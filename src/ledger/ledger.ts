@@ -1,15 +1,17 @@
 import type { Sql } from 'postgres'
 import type { Db } from '../kit/environment.ts'
-import type { Budget } from './calls/call.ts'
+import type { Budget, CallIdentity } from './calls/call.ts'
 import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './calls/claims.ts'
-import { createLookup } from './calls/lookup.ts'
+import { createLookup, findElsewhere } from './calls/lookup.ts'
 import { createRecorder } from './calls/record.ts'
 import { createTransactor } from './calls/transact.ts'
 import { createGradingLookup } from './gradings/grading-lookup.ts'
 import { createGradingRecorder } from './gradings/gradings.ts'
 import { createKnownItems } from './known-items.ts'
+import { createReplayCounter } from './replays.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
+import { execute } from './statement.ts'
 
 /** What {@link createLedger} needs: raw SQL, drizzle on a separate client, the budget and a clock. */
 export interface LedgerSettings {
@@ -26,18 +28,20 @@ export interface LedgerSettings {
 /** All queries on the ledger's tables. */
 export type Ledger = ReturnType<typeof createLedger>
 
-/** Creates the ledger, the only way to the tables `items`, `rollouts`, `tool_calls` and `grades`. */
-export function createLedger({ sql, db, budget, now }: LedgerSettings) {
+/** Creates the ledger, the only way to the tables `runs`, `items`, `rollouts`, `tool_calls`, `grades` and `replays`. */
+export function createLedger({ sql, db, budget, idleSeconds = 3_600, now }: LedgerSettings) {
   const knownItems = createKnownItems(now)
-  const record = createRecorder(sql, budget, knownItems)
+  const record = createRecorder(sql, { budget, idleSeconds }, knownItems)
   const findGrading = createGradingLookup(sql)
   return {
     /** Looks up a call before it runs. */
     lookup: createLookup(sql),
+    /** Finds a call in an earlier attempt; see {@link findElsewhere}. */
+    findElsewhere: (call: CallIdentity) => findElsewhere(sql, call),
     /** Records a call unless it is recorded; see {@link createRecorder}. */
     record,
     /** Runs a call in a transaction under the rollout's lock; see {@link createTransactor}. */
-    transact: createTransactor({ sql, db, budget, knownItems }, record),
+    transact: createTransactor({ sql, db, budget, idleSeconds, knownItems }, record),
     /** Ends a claimed call if the claim still holds; see {@link settleClaim}. */
     settle: (claim: Claim, end: ClaimEnd, change?: (stored: unknown) => unknown) =>
       settleClaim({ sql, db }, claim, end, change),
@@ -51,11 +55,15 @@ export function createLedger({ sql, db, budget, now }: LedgerSettings) {
     findGrading,
     /** Records a grading and resolves with the score that counts; see {@link createGradingRecorder}. */
     recordGrading: createGradingRecorder(sql, knownItems, findGrading),
-    /** Reads a rollout's stored state; null if it has none yet. */
-    async readState(rolloutId: string): Promise<unknown> {
-      const [row] = await sql<{ state: unknown }[]>`select state from rollouts where id = ${rolloutId}`
+    /** Reads an attempt's stored state; null if it has none yet, or is not recorded yet (undefined). */
+    async readState(run: string, number: number | undefined): Promise<unknown> {
+      if (number === undefined) return null
+      const key = [run, String(number)]
+      const [row] = await execute<{ state: unknown }>(sql, { text: stateText, values: key })
       return row?.state ?? null
     },
+    /** Counts the answers that came from the ledger; see {@link createReplayCounter}. */
+    replays: createReplayCounter(sql),
     /** Deletes old rollouts; see {@link deleteRollouts}. */
     deleteRollouts: (days: number, batch?: number) => deleteRollouts(sql, days, batch),
     /** Resolves if the database answers; throws what the query throws. */
@@ -64,3 +72,5 @@ export function createLedger({ sql, db, budget, now }: LedgerSettings) {
     },
   }
 }
+
+const stateText = 'select state from rollouts where run = $1::text and number = $2::text::int8'

@@ -1,18 +1,24 @@
-import { canonicalJson, contentHash } from '../../base/json.ts'
-import { RequestError } from '../../kit/errors.ts'
+import { canonicalJson } from '../../base/json.ts'
+import type { RolloutKey } from '../attempt.ts'
 
 /** How a tool call ended, or `running`. */
 export type Outcome = 'running' | 'ok' | 'refused' | 'failed'
 
 /** What is known about a call before it runs. */
-export interface CallIdentity {
-  readonly rolloutId: string
+export interface CallIdentity extends RolloutKey {
   readonly callId: string
   readonly tool: string
-  /** The arguments as JSON, as the model gave them. */
+  /** The arguments as JSON, as the model gave them, or as the environment's `redact` leaves them. */
   readonly arguments: unknown
+  /** The {@link contentHash} of the arguments as the model gave them, if {@link arguments} are redacted. */
+  readonly argumentsHash?: string | undefined
   readonly itemHash: string
   readonly item: unknown
+  /** The attempt that the call was found to belong to; undefined: the ledger decides when it records the call. */
+  readonly number?: number | undefined
+  /** The protocol and the name of the key by which the call arrived, recorded with a new attempt. */
+  readonly wire?: string | undefined
+  readonly key?: string | undefined
 }
 
 /** A call to be recorded, unless it is already. */
@@ -34,18 +40,23 @@ export interface CallRecord extends CallIdentity {
 }
 
 /** A recorded call. */
-export interface StoredCall {
-  readonly rolloutId: string
+export interface StoredCall extends RolloutKey {
+  /** The number of its attempt. */
+  readonly number: number
+  readonly attempt: number
   readonly callId: string
-  /** 1, 2, 3 … without gaps within the rollout. */
+  /** 1; more if the id was used before in the attempt, with another tool or other arguments. */
+  readonly nth: number
+  /** 1, 2, 3 … without gaps within the attempt. */
   readonly seq: number
   readonly tool: string
   readonly arguments: unknown
+  readonly argumentsHash: string | null
   readonly outcome: Outcome
   readonly output: string
   readonly code: string | null
-  /** 1 for the first run; incremented for each run after a failure or the death of its owner. */
-  readonly attempt: number
+  /** 1 for the first run of its tool; incremented for each run after a failure or the death of its owner. */
+  readonly execution: number
   readonly claim: string | null
   /** For `running`: the lease has run out, so the next request may take the call over. */
   readonly lapsed: boolean
@@ -68,28 +79,14 @@ export const budgetCode = 'budget_used_up'
 
 /** Whether two calls with the same id have the same tool and arguments: only then is one a retry of the other. */
 export function isSameCall(one: AskedFor, other: AskedFor): boolean {
-  return one.tool === other.tool && canonicalJson(one.arguments) === canonicalJson(other.arguments)
+  if (one.tool !== other.tool) return false
+  const [hash, otherHash] = [one.argumentsHash ?? null, other.argumentsHash ?? null]
+  if (hash !== null || otherHash !== null) return hash === otherHash
+  return canonicalJson(one.arguments) === canonicalJson(other.arguments)
 }
 
-/** The hash of `{}`, the item of a request without one, which is compatible with every item. */
-export const noItemHash = contentHash({})
-
-/** Whether a rollout that was recorded with one item (null or undefined: not recorded) must not be used with another. */
-export function isOtherItem(recorded: string | null | undefined, given: string): boolean {
-  return (recorded ?? given) !== given && recorded !== noItemHash && given !== noItemHash
+interface AskedFor {
+  readonly tool: string
+  readonly arguments: unknown
+  readonly argumentsHash?: string | null | undefined
 }
-
-/**
- * Thrown for a call or a grading whose rollout was recorded with another item: a 500, because the caller mixes up
- * rollouts, and a score would be for another task.
- */
-export class ItemMismatchError extends RequestError {
-  override readonly name = 'ItemMismatchError'
-
-  constructor(rolloutId: string) {
-    const message = 'the rollout was recorded with another item; use a different rollout id for each item'
-    super(500, 'rollout_has_another_item', message, { details: { rollout: rolloutId } })
-  }
-}
-
-type AskedFor = Pick<CallIdentity, 'tool' | 'arguments'>

@@ -1,12 +1,12 @@
 import type { Sql } from 'postgres'
+import { canonicalJson, storableText } from '../../base/json.ts'
 import type { Db, Tx } from '../../kit/environment.ts'
+import { lockKey } from '../attempt.ts'
 import { connectionOf, execute, rerunOnConflict, type Statement } from '../statement.ts'
-import { writeState } from './transaction-statements.ts'
+import type { StoredCall } from './call.ts'
 
-/** The one attempt at a call that may settle it. */
-export interface Claim {
-  readonly rolloutId: string
-  readonly callId: string
+/** The one execution of a call that may settle it. */
+export interface Claim extends Pick<StoredCall, 'run' | 'rolloutId' | 'number' | 'callId' | 'nth'> {
   readonly token: string
 }
 
@@ -29,40 +29,50 @@ export async function settleClaim(
   end: ClaimEnd,
   change?: (stored: unknown) => unknown,
 ): Promise<boolean> {
-  const statement = settling(claim, end)
   // On the ledger's own connections, which tools cannot occupy. A change of state uses `db`, because it may wait for a lock.
-  if (change === undefined) return (await execute(sql, statement)).length === 1
+  if (change === undefined) return (await execute(sql, settling(claim, end))).length === 1
   const settleWithState = async (tx: Tx): Promise<boolean> => {
     const connection = connectionOf(tx)
+    const key = [claim.run, String(claim.number)]
     // One round trip, as in a call's transaction.
     const [, [rollout]] = await Promise.all([
-      execute(connection, { text: lock, values: [claim.rolloutId] }),
-      execute<{ state: unknown }>(connection, { text: read, values: [claim.rolloutId] }),
+      execute(connection, { text: lock, values: [claim.run, claim.rolloutId] }),
+      execute<{ state: unknown }>(connection, { text: read, values: key }),
     ])
-    if (rollout === undefined || (await execute(connection, statement)).length === 0) return false
-    await execute(connection, writeState(claim.rolloutId, change(rollout.state)))
+    if (rollout === undefined) return false
+    const state = change(rollout.state)
+    const isChanged = canonicalJson(state) !== canonicalJson(rollout.state)
+    const states = isChanged ? [storableText(rollout.state), storableText(state)] : undefined
+    if ((await execute(connection, settling(claim, end, states))).length === 0) return false
+    if (states !== undefined) await execute(connection, { text: write, values: [...key, states[1] ?? null] })
     return true
   }
   return await rerunOnConflict(() => db.transaction(settleWithState))
 }
 
 // The rollout's row is locked before the call's, as in the statement that records calls: two orders would deadlock.
-const read = 'select state from rollouts where id = $1::text for no key update'
+const read = 'select state from rollouts where run = $1::text and number = $2::text::int8 for no key update'
+const write = 'update rollouts set state = $3::text::jsonb where run = $1::text and number = $2::text::int8'
 // Postgres releases the lock after five idle seconds: then this process is frozen or disconnected.
 const lock = `
   select set_config('idle_in_transaction_session_timeout', '5000', true),
-    pg_advisory_xact_lock(hashtextextended($1::text, 0))`
+    pg_advisory_xact_lock(${lockKey('$1::text', '$2::text')})`
 
-function settling(claim: Claim, { outcome, output, code, cause }: ClaimEnd): Statement {
-  return {
-    text: `
-    update tool_calls
-    set outcome = $1::text, output = $2::text, code = $3::text, cause = $7::text::jsonb, claim = null, lease_until = null, finished_at = now()
-    where rollout_id = $4::text and call_id = $5::text and outcome = 'running' and claim = $6::text
-    returning 1`,
-    values: [outcome, output, code, claim.rolloutId, claim.callId, claim.token, cause ?? null],
-  }
+/** `states`: the rollout's state before and after, as JSON text. */
+function settling(claim: Claim, { outcome, output, code, cause }: ClaimEnd, states?: readonly string[]): Statement {
+  const { run, number, callId, nth, token } = claim
+  const key = [run, String(number), callId, String(nth), token]
+  return { text: settlingText, values: [...key, outcome, output, code, cause ?? null, ...(states ?? [null, null])] }
 }
+
+/** The text of the statement that settles a claim. `$1` is the run of every row that it visits. */
+export const settlingText = `
+  update tool_calls
+  set outcome = $6::text, output = $7::text, code = $8::text, cause = $9::text::jsonb, claim = null, lease_until = null,
+    finished_at = now(), state_before = $10::text::jsonb, state_after = $11::text::jsonb
+  where run = $1::text and rollout = $2::text::int8 and call_id = $3::text and nth = $4::text::int
+    and outcome = 'running' and claim = $5::text
+  returning 1`
 
 /**
  * Extends the leases of these claims to `seconds` from now, and resolves with the tokens of those that still hold. A claim
@@ -88,7 +98,7 @@ export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: 
 
 /**
  * Records as failed every claimed call whose lease ran out more than `seconds` ago: its owner died and no retry has taken
- * it over. A later retry runs it again, as one more attempt. Resolves with the number of calls.
+ * it over. A later retry runs it again, as one more execution. Resolves with the number of calls.
  */
 export async function expireClaims(sql: Sql, seconds: number): Promise<number> {
   const { count } = await rerunOnConflict(

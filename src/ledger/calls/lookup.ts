@@ -1,58 +1,92 @@
 import type { Sql } from 'postgres'
 import { isUnavailable } from '../../postgres/database.ts'
-import { createBatcher } from '../batch.ts'
+import type { LatestAttempt } from '../attempt.ts'
+import { createRunBatcher } from '../batch.ts'
 import { execute } from '../statement.ts'
-import type { StoredCall } from './call.ts'
+import { type CallIdentity, isSameCall, type StoredCall } from './call.ts'
 
 /** What is recorded before a call runs. */
 export interface Lookup {
-  /** The call itself, if it is recorded. */
+  /** The attempt that the call names, otherwise the latest one; undefined if the rollout is not recorded. */
+  readonly latest: LatestAttempt | undefined
+  /** The call itself, if that attempt has it. */
   readonly call: StoredCall | undefined
-  /** How many calls of its rollout are recorded. */
+  /** How many calls of the attempt are recorded. */
   readonly calls: number
-  /** The item of its rollout; undefined if the rollout is not recorded. */
-  readonly itemHash: string | undefined
 }
 
-interface Key {
-  readonly rolloutId: string
-  readonly callId: string
-}
-
-interface Row extends Omit<StoredCall, 'rolloutId' | 'callId' | 'seq'> {
+interface Row extends Omit<StoredCall, 'run' | 'rolloutId' | 'callId' | 'seq' | 'argumentsHash'> {
   readonly n: number
   readonly calls: number
   readonly item_hash: string
+  readonly graded: boolean
+  readonly ended: boolean
   readonly seq: number | null
+  readonly arguments_hash: string | null
 }
 
-// One statement writes both, so a call is recorded with its rollout or not at all.
-const text = `
-  select i.n, r.calls, r.item_hash, t.seq, t.tool, t.arguments, t.outcome, t.output, t.code, t.attempt, t.claim,
-    coalesce(t.outcome = 'running' and t.lease_until < now(), false) as lapsed
-  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, c text)
-  cross join lateral (select calls, item_hash from rollouts where id = i.r limit 1) r
-  left join lateral (select * from tool_calls where rollout_id = i.r and call_id = i.c limit 1) t on true`
+const storedCall = `t.nth, t.seq, t.tool, t.arguments, t.arguments_hash, t.outcome, t.output, t.code, t.execution, t.claim,
+    coalesce(t.outcome = 'running' and t.lease_until < now(), false) as lapsed`
 
-/** Creates the function that looks up a call and its rollout; concurrent lookups share one statement. */
-export function createLookup(sql: Sql): (key: Key) => Promise<Lookup> {
-  const run = async (keys: readonly Key[]): Promise<readonly Lookup[]> => {
-    const input = JSON.stringify(keys.map(({ rolloutId, callId }, n) => ({ n, r: rolloutId, c: callId })))
-    const found: Lookup[] = keys.map(() => ({ call: undefined, calls: 0, itemHash: undefined }))
-    for (const row of await execute<Row>(sql, { text, values: [input] })) {
-      const { n, calls, item_hash: itemHash, seq, ...call } = row
-      const key = keys[n]
-      if (key === undefined) throw new Error(`the ledger returned call ${n} of ${keys.length}`)
-      const { rolloutId, callId } = key
-      found[n] = { calls, itemHash, call: seq === null ? undefined : { rolloutId, callId, seq, ...call } }
+// One statement writes both, so a call is recorded with its rollout or not at all. The same id may have been used for
+// several calls, which are told apart here.
+/** The text of the look-up. `$2` is the run of every row that it visits. */
+export const lookupText = `
+  select i.n, r.number::float8 as number, r.attempt, r.calls, r.item_hash, r.graded_at is not null as graded,
+    r.ended_at is not null as ended, ${storedCall}
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, g int8, c text)
+  cross join lateral (
+    select * from rollouts where run = $2::text and id = i.r and (i.g is null or number = i.g) order by attempt desc limit 1
+  ) r
+  left join lateral (
+    select * from tool_calls where run = $2::text and rollout = r.number and call_id = i.c order by nth limit 1000
+  ) t on true`
+
+/** Creates the function that looks up a call and its rollout; concurrent lookups of a run share one statement. */
+export function createLookup(sql: Sql): (call: CallIdentity) => Promise<Lookup> {
+  const run = async (calls: readonly CallIdentity[]): Promise<readonly Lookup[]> => {
+    const input = calls.map(({ rolloutId, number, callId }, n) => ({ n, r: rolloutId, g: number, c: callId }))
+    const found: Lookup[] = calls.map(() => ({ latest: undefined, call: undefined, calls: 0 }))
+    const values = [JSON.stringify(input), calls[0]?.run ?? '']
+    for (const row of await execute<Row>(sql, { text: lookupText, values })) {
+      const asked = calls[row.n]
+      if (asked === undefined) throw new Error(`the ledger returned call ${row.n} of ${calls.length}`)
+      const { n, calls: count, item_hash: itemHash, graded, ended, seq, arguments_hash: argumentsHash, ...call } = row
+      const latest = { number: row.number, attempt: row.attempt, itemHash, graded, ended }
+      const { run, rolloutId, callId } = asked
+      const stored = seq === null ? undefined : { run, rolloutId, callId, seq, argumentsHash, ...call }
+      const isIt = stored !== undefined && isSameCall(stored, asked)
+      found[n] = { latest, calls: count, call: isIt ? stored : found[n]?.call }
     }
     return found
   }
-  return createBatcher<Key, Lookup>({
+  return createRunBatcher<CallIdentity, Lookup>({
     run,
     maxEntries: 500,
     maxBytes: Number.POSITIVE_INFINITY,
     sizeOf: () => 0,
+    runOf: (call) => call.run,
     concernsAll: isUnavailable,
   })
+}
+
+const elsewhere = `
+  select r.number::float8 as number, r.attempt, ${storedCall}
+  from rollouts r join tool_calls t on t.run = $1::text and t.rollout = r.number and t.call_id = $3::text
+  where r.run = $1::text and r.id = $2::text and r.ended_at is null and r.item_hash = $4::text
+  order by r.attempt desc`
+
+/**
+ * Finds a call in an earlier attempt of its rollout that had the call's item and has not ended: a late retry, which
+ * arrives after the rollout was begun again with another item.
+ */
+export async function findElsewhere(sql: Sql, call: CallIdentity): Promise<StoredCall | undefined> {
+  const { run, rolloutId, callId, itemHash } = call
+  const values = [run, rolloutId, callId, itemHash]
+  for (const row of await execute<Row & { seq: number }>(sql, { text: elsewhere, values })) {
+    const { arguments_hash: argumentsHash, ...found } = row
+    const stored: StoredCall = { run, rolloutId, callId, argumentsHash, ...found }
+    if (isSameCall(stored, call)) return stored
+  }
+  return undefined
 }

@@ -1,19 +1,14 @@
 import type { Sql } from 'postgres'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
-import { createBatcher } from '../batch.ts'
+import { ItemMismatchError } from '../attempt.ts'
+import { createRunBatcher } from '../batch.ts'
 import type { KnownItems } from '../known-items.ts'
 import { execute, retried } from '../statement.ts'
-import {
-  type Budget,
-  budgetCode,
-  type CallRecord,
-  ItemMismatchError,
-  isSameCall,
-  type Recorded,
-  type StoredCall,
-} from './call.ts'
-import { callStatement, recordText, revival, standing, type WrittenRow } from './call-statement.ts'
+import { budgetCode, type CallRecord, isSameCall, type Recorded, type StoredCall } from './call.ts'
+import { type CallRules, callStatement, recordText, revival, standing, type WrittenRow } from './call-statement.ts'
+import { findElsewhere } from './lookup.ts'
+import { keepItem } from './transaction-statements.ts'
 
 const statementBytes = 8 * 1024 * 1024
 const statementRows = 500
@@ -23,26 +18,37 @@ interface Entry {
   readonly text: string
 }
 
-type Written = Recorded | 'other item'
+type Written = Recorded | 'other item' | 'next item'
 
 /**
- * Creates the function that records calls; concurrent calls share one statement: {@link callStatement} for a call that is
- * new or recorded, {@link revival} for one that failed. Throws an {@link ItemMismatchError} for a rollout that was
- * recorded with another item.
+ * Creates the function that records calls; concurrent calls of a run share one statement: {@link callStatement} for a call
+ * that is new or recorded, {@link revival} for one that failed. A call with another item than its attempt's is looked for in
+ * earlier attempts; if none has it, it begins a new attempt after a grading, and before it throws an
+ * {@link ItemMismatchError}.
  */
-export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems: KnownItems) {
+export function createRecorder(sql: Sql, rules: CallRules, knownItems: KnownItems) {
+  const { budget } = rules
   const write = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
-    const unknown = knownItems.missing(entries.map(({ record }) => record))
+    const records = entries.map(({ record }) => record)
+    const run = records[0]?.run ?? ''
+    const unknown = knownItems.missing(records)
     const texts = entries.map(({ text }) => text)
-    const rows = await retried(() => execute<WrittenRow>(sql, callStatement(texts, unknown, budget)))
-    knownItems.add(unknown.keys())
+    const rows = await retried(() => execute<WrittenRow>(sql, callStatement(run, texts, unknown, rules)))
+    if (rows.some((row) => row.how === 'inserted' && row.is_new_run)) await keepKnown(run, records, unknown)
+    knownItems.add(records)
     const byNumber: WrittenRow[] = []
     for (const row of rows) byNumber[row.n] = row
     return Promise.all(entries.map(({ record }, n) => written(record, byNumber[n])))
   }
+  /** Stores the items that were not sent because the run had them before it was deleted. */
+  const keepKnown = async (run: string, records: readonly CallRecord[], sent: ReadonlyMap<string, unknown>) => {
+    knownItems.forget(run)
+    for (const [hash, item] of knownItems.missing(records)) {
+      if (!sent.has(hash)) await retried(() => execute(sql, keepItem(run, hash, item)))
+    }
+  }
   const written = async (record: CallRecord, row: WrittenRow | undefined): Promise<Written> => {
-    const { rolloutId, callId } = record
-    if (row === undefined) throw new Error(`the ledger returned no row for call ${callId}`)
+    if (row === undefined) throw new Error(`the ledger returned no row for call ${record.callId}`)
     switch (row.how) {
       case 'inserted':
       case 'written':
@@ -52,15 +58,22 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
         return { call: { ...standing(record, row), ...refused }, replayed: false }
       }
       case 'other item':
+      case 'next item':
         return row.how
       case 'existing': {
-        const { n: _, how: __, ...earlier } = row
-        const call = { rolloutId, callId, ...earlier }
-        if (!isOpen(call, record)) return { call, replayed: true }
-        const [revived] = await retried(() => execute<{ seq: number; attempt: number }>(sql, revival(record)))
-        return revived === undefined ? { call, replayed: true } : { call: standing(record, revived), replayed: false }
+        const { run, rolloutId, callId } = record
+        const { n: _, how: __, arguments_hash: argumentsHash, ...earlier } = row
+        return revived(record, { run, rolloutId, callId, argumentsHash, ...earlier })
       }
     }
+  }
+  /** A call that is recorded, or one more execution of it. */
+  const revived = async (record: CallRecord, call: StoredCall): Promise<Recorded> => {
+    if (!isOpen(call, record)) return { call, replayed: true }
+    const [row] = await retried(() => execute<{ seq: number; execution: number }>(sql, revival(record, call)))
+    return row === undefined
+      ? { call, replayed: true }
+      : { call: standing(record, { ...call, ...row }), replayed: false }
   }
   /** Writes the entries of each rollout's first item, then the others: a statement takes one item per rollout. */
   const run = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
@@ -77,26 +90,33 @@ export function createRecorder(sql: Sql, budget: Budget | undefined, knownItems:
     const later = await run(others)
     return entries.map((entry) => results.get(entry) ?? later[others.indexOf(entry)] ?? 'other item')
   }
-  const batched = createBatcher<Entry, Written>({
+  const batched = createRunBatcher<Entry, Written>({
     run,
     maxEntries: statementRows,
     maxBytes: statementBytes,
-    sizeOf: ({ record, text }) => text.length + (knownItems.has(record.itemHash) ? 0 : sizeOf(record.item)),
+    sizeOf: ({ record, text }) => text.length + (knownItems.has(record) ? 0 : sizeOf(record.item)),
+    runOf: ({ record }) => record.run,
     keyOf: ({ record }) => `${record.rolloutId.length} ${record.rolloutId}${record.callId}`,
     concernsAll: isUnavailable,
   })
   return async (record: CallRecord): Promise<Recorded> => {
-    const text = recordText(record)
+    let text = recordText(record, false)
     // A failed call that another replica overwrites concurrently is returned in its old version: read it again.
     for (let turn = 1; ; turn += 1) {
       const recorded = await batched({ record, text })
-      if (recorded === 'other item') throw new ItemMismatchError(record.rolloutId)
+      if (recorded === 'other item' || recorded === 'next item') {
+        const earlier = record.number === undefined ? await findElsewhere(sql, record) : undefined
+        if (earlier !== undefined) return revived(record, earlier)
+        if (recorded === 'other item' || turn > 5) throw new ItemMismatchError(record.rolloutId)
+        text = recordText(record, true)
+        continue
+      }
       if (!recorded.replayed || !isOpen(recorded.call, record) || turn === 5) return recorded
     }
   }
 }
 
-/** Whether this record may overwrite a recorded call, as one more attempt. */
+/** Whether this record may overwrite a recorded call, as one more execution. */
 function isOpen(call: StoredCall, record: CallRecord): boolean {
   return (call.outcome === 'failed' || (call.lapsed && record.claim !== undefined)) && isSameCall(call, record)
 }

@@ -1,28 +1,13 @@
 import type { Sql } from 'postgres'
 import { canonicalJson } from '../../base/json.ts'
 import type { Db, Tx } from '../../kit/environment.ts'
+import { ItemMismatchError, placeOf } from '../attempt.ts'
 import type { KnownItems } from '../known-items.ts'
 import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from '../statement.ts'
-import {
-  type Budget,
-  budgetCode,
-  type CallIdentity,
-  type CallRecord,
-  ItemMismatchError,
-  isOtherItem,
-  isSameCall,
-  type Recorded,
-} from './call.ts'
-import { standing } from './call-statement.ts'
-import {
-  insertCall,
-  isOvertaken,
-  keepItem,
-  lockRollout,
-  type Opening,
-  openRollout,
-  reviveCall,
-} from './transaction-statements.ts'
+import { budgetCode, type CallIdentity, type CallRecord, isSameCall, type Recorded, type StoredCall } from './call.ts'
+import { type CallRules, type Position, standing } from './call-statement.ts'
+import { findElsewhere } from './lookup.ts'
+import { insertCall, isOvertaken, keepItem, lockRollout, type Opening, openRollout, reviveCall } from './transaction-statements.ts'
 
 /** What a tool with database effects gets inside the transaction. */
 export interface Work {
@@ -30,23 +15,31 @@ export interface Work {
   readonly tx: Tx
   /** The rollout's stored state; null if it has none yet. */
   readonly stored: unknown
-  readonly attempt: number
+  readonly execution: number
 }
 
-/** The tool's result: the output for the model and the state to store. */
+/** The tool's result: the output for the model, the text to record in its place (default: the output), and the state. */
 export interface WorkDone {
   readonly output: string
+  readonly recorded?: string
   readonly state: unknown
 }
 
 /**
  * The result of a transaction. `over budget`: nothing was run. `overtaken`: it was rolled back, because the call, or the
- * last call within the budget, was recorded concurrently.
+ * last call within the budget, was recorded concurrently. `other item`, `next item`: nothing was run, see `placeOf`.
  */
-type Outcome = Recorded | 'over budget' | 'overtaken'
+type Outcome = Recorded | 'over budget' | 'overtaken' | 'other item' | 'next item'
 
 /** The most times that a transaction runs again after a conflict with a concurrent one. */
 const maxRepeats = 5
+
+/** What {@link createTransactor} needs. */
+export interface TransactorSettings extends CallRules {
+  readonly sql: Sql
+  readonly db: Db
+  readonly knownItems: KnownItems
+}
 
 /**
  * Creates the function that runs a call in a transaction under its rollout's lock: the writes of `work` through `tx`, the
@@ -58,10 +51,10 @@ const maxRepeats = 5
  *
  * No lock is waited for longer than `seconds`, and no statement and no idle time may take much longer. Rejects with what
  * `work` rejects with, rolled back; a statement of the work that still runs is cancelled, and `tx` stops working.
- * Throws an {@link ItemMismatchError} for a rollout that was recorded with another item.
+ * Throws an {@link ItemMismatchError} for an attempt that was recorded with another item and is not graded.
  */
 export function createTransactor(
-  { sql, db, budget, knownItems }: { sql: Sql; db: Db; budget: Budget | undefined; knownItems: KnownItems },
+  { sql, db, budget, idleSeconds, knownItems }: TransactorSettings,
   record: (call: CallRecord) => Promise<Recorded>,
 ) {
   const limit = budget?.calls ?? 2147483647
@@ -69,8 +62,7 @@ export function createTransactor(
   /** Resolves once all statements are sent, with the outcome that is still to be confirmed by their answers. */
   const inTransaction = async (
     tx: Tx,
-    call: CallIdentity,
-    seconds: number,
+    { call, seconds, isNext }: Asked,
     work: (work: Work) => Promise<WorkDone>,
   ): Promise<{ readonly outcome: Promise<Outcome> | Outcome }> => {
     const startedAt = new Date()
@@ -79,34 +71,36 @@ export function createTransactor(
     // One round trip: the client sends both without waiting. The longer time is for a process that is frozen while it
     // holds the lock; one that runs ends its work itself.
     const [[locked], [opened]] = await Promise.all([
-      execute<{ backend: number }>(connection, lockRollout(call.rolloutId, turnMs, turnMs + 10_000)),
+      execute<{ backend: number }>(connection, lockRollout(call, turnMs, turnMs + 10_000)),
       execute<Opening>(connection, openRollout(call)),
     ])
-    if (locked === undefined || opened === undefined) throw new Error('the database returned no row to a transaction')
-    const { calls, state: stored, item_hash: itemHash, call: earlier } = opened
-    if (isOtherItem(itemHash, call.itemHash)) throw new ItemMismatchError(call.rolloutId)
-    if (earlier !== null && !(earlier.outcome === 'failed' && isSameCall(earlier, call))) {
-      return { outcome: { call: earlier, replayed: true } }
-    }
-    if (earlier === null && calls >= limit) return { outcome: 'over budget' }
-    const attempt = (earlier?.attempt ?? 0) + 1
-    const { output, state } = await work({ tx, stored, attempt }).catch(async (error: unknown) => {
+    if (locked === undefined) throw new Error('the database returned no row to a transaction')
+    const found = findCall(call, opened, isNext)
+    if (typeof found === 'string') return { outcome: found }
+    const { earlier, to, calls, stored } = found
+    if (earlier !== undefined && earlier.outcome !== 'failed') return { outcome: { call: earlier, replayed: true } }
+    if (earlier === undefined && calls >= limit) return { outcome: 'over budget' }
+    const execution = (earlier?.execution ?? 0) + 1
+    const { output, recorded, state } = await work({ tx, stored, execution }).catch(async (error: unknown) => {
       // A statement of the work that still runs would keep the connection and the lock until it ends.
       await sql`select pg_cancel_backend(${locked.backend})`.catch(() => undefined)
       throw error
     })
-    const done: CallRecord = { ...call, outcome: 'ok', output, code: null, startedAt }
-    const changed = canonicalJson(state) === canonicalJson(stored) ? undefined : state
+    const done: CallRecord = { ...call, outcome: 'ok', output: recorded ?? output, code: null, startedAt }
+    const isChanged = canonicalJson(state) !== canonicalJson(stored)
+    const change = isChanged ? { before: stored, after: state } : undefined
     // The commit is sent behind these without waiting for their answers: if one fails, Postgres commits nothing.
     const written =
-      earlier === null
-        ? execute<{ seq: number }>(connection, insertCall(done, limit, changed))
-        : execute<{ seq: number }>(connection, reviveCall(done, changed))
-    const kept = knownItems.has(call.itemHash) ? [] : execute(connection, keepItem(call.itemHash, call.item))
+      earlier === undefined
+        ? execute<{ seq: number; number: number }>(connection, insertCall(done, change, { ...to, limit, idleSeconds }))
+        : execute<{ seq: number; number?: number }>(connection, reviveCall(done, earlier, change))
+    const kept = knownItems.has(call) ? [] : execute(connection, keepItem(call.run, call.itemHash, call.item))
     const outcome = Promise.all([written, kept]).then(
       ([[row]]): Outcome => {
         if (row === undefined) throw new Error(`the ledger returned no row for call ${call.callId}`)
-        return { call: standing(done, { seq: row.seq, attempt }), replayed: false }
+        const { attempt, nth } = to
+        const position: Position = { number: row.number ?? to.number ?? 0, attempt, nth, seq: row.seq, execution }
+        return { call: { ...standing(done, position), output }, replayed: false }
       },
       (error: unknown): Outcome => {
         if (isOvertaken(error) || isUniqueViolation(error)) return 'overtaken'
@@ -129,10 +123,11 @@ export function createTransactor(
     }
   }
 
-  return async (call: CallIdentity, seconds: number, work: (work: Work) => Promise<WorkDone>): Promise<Recorded> => {
+  const transact = async (asked: Asked, work: (work: Work) => Promise<WorkDone>): Promise<Recorded> => {
+    const { call, seconds } = asked
     const startedAt = new Date()
     const outcome = await repeated(seconds, async () => {
-      const sent = await db.transaction((tx) => inTransaction(tx, call, seconds, work))
+      const sent = await db.transaction((tx) => inTransaction(tx, asked, work))
       return sent.outcome
     })
     if (outcome === 'over budget') {
@@ -143,7 +138,49 @@ export function createTransactor(
     if (outcome === 'overtaken') {
       return record({ ...call, outcome: 'failed', output: '', code: 'superseded', startedAt })
     }
-    knownItems.add([call.itemHash])
+    if (outcome === 'other item' || outcome === 'next item') {
+      const earlier = call.number === undefined ? await findElsewhere(sql, call) : undefined
+      if (earlier !== undefined && earlier.outcome !== 'failed') return { call: earlier, replayed: true }
+      if (earlier !== undefined) return transact({ ...asked, call: { ...call, number: earlier.number } }, work)
+      if (outcome === 'other item' || asked.isNext) throw new ItemMismatchError(call.rolloutId)
+      return transact({ ...asked, isNext: true }, work)
+    }
+    knownItems.add([call])
     return outcome
   }
+
+  return (call: CallIdentity, seconds: number, work: (work: Work) => Promise<WorkDone>): Promise<Recorded> =>
+    transact({ call, seconds, isNext: false }, work)
+}
+
+/** One call to run in a transaction. `isNext`: it begins a new attempt if the latest one is graded and has another item. */
+interface Asked {
+  readonly call: CallIdentity
+  readonly seconds: number
+  readonly isNext: boolean
+}
+
+/** Finds the call among those of the attempt, and where it is written if it is not there. */
+function findCall(call: CallIdentity, opened: Opening | undefined, isNext: boolean) {
+  const calls = (opened?.stored ?? []).map((each): StoredCall => {
+    const { run, rolloutId, callId } = call
+    return { run, rolloutId, callId, number: opened?.number ?? 0, attempt: opened?.attempt ?? 0, ...each }
+  })
+  const earlier = calls.find((each) => isSameCall(each, call))
+  const named = call.number !== undefined
+  const latest = opened && {
+    number: opened.number,
+    attempt: opened.attempt,
+    itemHash: opened.item_hash,
+    graded: opened.graded && !named,
+    ended: opened.ended && !named,
+  }
+  const place = placeOf(latest, call.itemHash, earlier !== undefined)
+  if (place === 'other item' || (place === 'next item' && !isNext)) return place
+  if (place === 'here' && opened !== undefined) {
+    const nth = earlier?.nth ?? (calls.at(-1)?.nth ?? 0) + 1
+    return { earlier, to: { number: opened.number, attempt: opened.attempt, nth }, calls: opened.calls, stored: opened.state }
+  }
+  const to = { number: undefined, attempt: (opened?.attempt ?? 0) + 1, nth: 1 }
+  return { earlier: undefined, to, calls: 0, stored: null }
 }

@@ -1,17 +1,21 @@
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { storableText } from '../../base/json.ts'
+import { lockKey, noItemHash, type RolloutKey } from '../attempt.ts'
 import { type Statement, sqlState } from '../statement.ts'
-import { type CallIdentity, type CallRecord, noItemHash, type StoredCall } from './call.ts'
+import type { CallIdentity, CallRecord, StoredCall } from './call.ts'
 import { revival } from './call-statement.ts'
 
-/** What {@link openRollout} finds under the rollout's lock: the number of its calls, its state, its item, and the call. */
+/** What {@link openRollout} finds under the rollout's lock: the attempt that the call names or the latest one, and its calls of this id. */
 export interface Opening {
+  readonly number: number
+  readonly attempt: number
+  readonly item_hash: string
+  readonly graded: boolean
+  readonly ended: boolean
   readonly calls: number
   readonly state: unknown
-  /** Null if the rollout is not recorded. */
-  readonly item_hash: string | null
-  /** Null if the call is not recorded. */
-  readonly call: StoredCall | null
+  /** The calls with the id, which may have been used for several. */
+  readonly stored: readonly Omit<StoredCall, 'run' | 'rolloutId' | 'callId' | 'number' | 'attempt'>[] | null
 }
 
 /**
@@ -19,77 +23,108 @@ export interface Opening {
  * `lockMs` milliseconds, and no statement and no idle time takes longer than `turnMs`. Selects the backend's process id,
  * by which a statement can be cancelled.
  */
-export function lockRollout(rolloutId: string, lockMs: number, turnMs: number): Statement {
-  return { text: lock, values: [rolloutId, String(lockMs), String(turnMs)] }
+export function lockRollout({ run, rolloutId }: RolloutKey, lockMs: number, turnMs: number): Statement {
+  return { text: lock, values: [run, rolloutId, String(lockMs), String(turnMs)] }
 }
 
 const lock = `
-  select pg_backend_pid() as backend, set_config('lock_timeout', $2::text, true),
-    set_config('statement_timeout', $3::text, true), set_config('idle_in_transaction_session_timeout', $3::text, true),
-    pg_advisory_xact_lock(hashtextextended($1::text, 0))`
+  select pg_backend_pid() as backend, set_config('lock_timeout', $3::text, true),
+    set_config('statement_timeout', $4::text, true), set_config('idle_in_transaction_session_timeout', $4::text, true),
+    pg_advisory_xact_lock(${lockKey('$1::text', '$2::text')})`
 
-/** Reads the rollout and the call; a separate statement, so that it sees what committed while the lock was awaited. */
-export function openRollout({ rolloutId, callId }: CallIdentity): Statement {
-  return { text: opening, values: [rolloutId, callId] }
+/** Reads the attempt and the call, one row or none; a separate statement, so that it sees what committed while the lock was awaited. */
+export function openRollout({ run, rolloutId, callId, number }: CallIdentity): Statement {
+  return { text: openingText, values: [run, rolloutId, callId, number === undefined ? null : String(number)] }
 }
 
-const opening = `
-  select coalesce(r.calls, 0) as calls, r.state, r.item_hash, case when t.seq is not null then json_build_object(
-    'rolloutId', t.rollout_id, 'callId', t.call_id, 'seq', t.seq, 'tool', t.tool, 'arguments', t.arguments,
-    'outcome', t.outcome, 'output', t.output, 'code', t.code, 'attempt', t.attempt, 'claim', t.claim,
-    'lapsed', false) end as call
-  from (select 1) one
-  left join rollouts r on r.id = $1::text
-  left join tool_calls t on t.rollout_id = $1::text and t.call_id = $2::text`
+/** The text of {@link openRollout}. `$1` is the run of every row that it visits. */
+export const openingText = `
+  select r.number::float8 as number, r.attempt, r.item_hash, r.graded_at is not null as graded,
+    r.ended_at is not null as ended, r.calls, r.state, (
+      select json_agg(json_build_object('nth', t.nth, 'seq', t.seq, 'tool', t.tool, 'arguments', t.arguments,
+        'argumentsHash', t.arguments_hash, 'outcome', t.outcome, 'output', t.output, 'code', t.code,
+        'execution', t.execution, 'claim', t.claim, 'lapsed', false) order by t.nth)
+      from tool_calls t where t.run = $1::text and t.rollout = r.number and t.call_id = $3::text) as stored
+  from rollouts r
+  where r.run = $1::text and r.id = $2::text and ($4::text is null or r.number = $4::text::int8)
+  order by r.attempt desc limit 1`
+
+/** Where {@link insertCall} writes a call: into which attempt, as which use of its id, within which limits. */
+export interface Insertion {
+  /** Undefined for a new attempt. */
+  readonly number: number | undefined
+  readonly attempt: number
+  readonly nth: number
+  readonly limit: number
+  readonly idleSeconds: number
+}
+
+/** A rollout's state before and after a call that changed it. */
+export interface StateChange {
+  readonly before: unknown
+  readonly after: unknown
+}
 
 /**
- * Writes a new call and the rollout's state if it has changed (`undefined`: it has not), and selects the call's `seq`. It
- * fails, and so ends the transaction, if the call is recorded after all (a unique violation), or if other calls have used
- * up the budget or recorded the rollout with another item in the meantime ({@link isOvertaken}): a commit may be sent right
- * behind it.
+ * Writes a new call and the rollout's state if it has changed (`undefined`: it has not), and selects the call's `seq` and
+ * its attempt's number. It fails, and so ends the transaction, if the call is recorded after all (a unique violation), or if
+ * other calls have used up the budget or recorded the attempt with another item in the meantime ({@link isOvertaken}): a
+ * commit may be sent right behind it.
  *
  * From here on the rollout's row is locked, and all records of other replicas may wait for it. So Postgres ends the
  * transaction after five idle seconds: the rest takes milliseconds, unless this process is frozen or disconnected.
  */
-export function insertCall(record: CallRecord, limit: number, state: unknown): Statement {
-  const { rolloutId, callId, itemHash, tool, arguments: args, outcome, output, startedAt } = record
-  const storedState = state === undefined ? null : storableText(state)
+export function insertCall(record: CallRecord, change: StateChange | undefined, to: Insertion): Statement {
+  const { run, rolloutId, itemHash, callId, tool, arguments: args, argumentsHash, outcome, output, startedAt } = record
+  const [before, after] = change === undefined ? [null, null] : [storableText(change.before), storableText(change.after)]
   const times = [startedAt.toISOString(), new Date().toISOString()]
-  const values = [rolloutId, itemHash, storedState, callId, tool, stringifyExactly(args ?? null), outcome, output]
-  return { text: insertion, values: [...values, ...times, String(limit)] }
+  const call = [callId, tool, stringifyExactly(args ?? null), argumentsHash ?? null, outcome, output, ...times]
+  const number = to.number === undefined ? null : String(to.number)
+  const place = [number, String(to.attempt), String(to.nth), String(to.limit), String(to.idleSeconds)]
+  const origin = [record.wire ?? null, record.key ?? null]
+  return { text: insertionText, values: [run, rolloutId, itemHash, before, after, ...call, ...place, ...origin] }
 }
 
 // The division by zero is intentional: it fails if the call must not be recorded, with an SQLSTATE, which is never translated.
-const insertion = `
+/** The text of {@link insertCall}. `$1` is the run of every row that it visits. */
+export const insertionText = `
   with counted as (
-    insert into rollouts as r (id, item_hash, calls, state) values ($1::text, $2::text, 1, $3::text::jsonb)
-    on conflict (id) do update set calls = r.calls + 1, state = coalesce(excluded.state, r.state),
+    insert into rollouts as r (run, number, id, attempt, item_hash, calls, state, due_at, wire, key_name)
+    values ($1::text, coalesce($14::text::int8, nextval('rollout_numbers')), $2::text, $15::text::int, $3::text, 1,
+      $5::text::jsonb, now() + make_interval(secs => $18::text::float8), $19::text, $20::text)
+    on conflict (run, id, attempt) do update set calls = r.calls + 1, state = coalesce(excluded.state, r.state),
+      due_at = excluded.due_at,
       item_hash = case r.item_hash when '${noItemHash}' then excluded.item_hash else r.item_hash end
-    returning r.calls / (r.calls <= $11::text::int and $2::text in (r.item_hash, '${noItemHash}'))::int as calls
+    returning r.number, r.calls / (r.calls <= $17::text::int and $3::text in (r.item_hash, '${noItemHash}'))::int as calls
+  ),
+  kept_run as (
+    insert into runs (name) select $1::text where $14::text is null on conflict (name) do nothing
   )
-  insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
-  select $1::text, $4::text, calls, $5::text, $6::text::jsonb, $7::text, $8::text, $9::text::timestamptz,
-    $10::text::timestamptz
+  insert into tool_calls (run, rollout, call_id, nth, seq, tool, arguments, arguments_hash, outcome, output, started_at,
+    finished_at, state_before, state_after)
+  select $1::text, number, $6::text, $16::text::int, calls, $7::text, $8::text::jsonb, $9::text, $10::text, $11::text,
+    $12::text::timestamptz, $13::text::timestamptz, $4::text::jsonb, $5::text::jsonb
   from counted
-  returning seq, set_config('idle_in_transaction_session_timeout', '5000', true)`
+  returning seq, rollout::float8 as number, set_config('idle_in_transaction_session_timeout', '5000', true)`
 
 /**
- * Overwrites a failed call, as one more attempt, and the rollout's state if it has changed (`undefined`: it has not);
+ * Overwrites a failed call, as one more execution, and the rollout's state if it has changed (`undefined`: it has not);
  * selects the call's `seq`. It fails like {@link insertCall} if the call is no longer failed, and takes the same locks.
  */
-export function reviveCall(record: CallRecord, state: unknown): Statement {
-  const { text, values } = revival(record)
-  const storedState = state === undefined ? null : storableText(state)
-  return { text: revivalText(text), values: [...values, storedState] }
+export function reviveCall(record: CallRecord, stored: StoredCall, change: StateChange | undefined): Statement {
+  const { text, values } = revival(record, stored)
+  const states = change === undefined ? [null, null] : [storableText(change.before), storableText(change.after)]
+  return { text: revivalText(text), values: [...values, ...states] }
 }
 
 function revivalText(revival: string): string {
   return `
-  with revived as (${revival}),
+  with revived as (${revival.replace('set outcome', 'set state_before = $12::text::jsonb, state_after = $13::text::jsonb, outcome')}),
   changed as (
-    update rollouts set state = $12::text::jsonb where id = $1::text and $12::text is not null
+    update rollouts set state = $13::text::jsonb
+    where run = $1::text and number = $2::text::int8 and $13::text is not null
   )
-  select seq, attempt, set_config('idle_in_transaction_session_timeout', '5000', true),
+  select seq, execution, set_config('idle_in_transaction_session_timeout', '5000', true),
     1 / (select count(*) from revived)::int as found
   from (select 1) one left join revived on true`
 }
@@ -101,20 +136,11 @@ export function isOvertaken(error: unknown): boolean {
 
 const divisionByZero = '22012'
 
-/** Writes the rollout's state; the row is locked from here on, see {@link insertCall}. */
-export function writeState(rolloutId: string, state: unknown): Statement {
-  return { text: stateUpdate, values: [rolloutId, storableText(state)] }
-}
-
-const stateUpdate = `
-  update rollouts set state = $2::text::jsonb where id = $1::text
-  returning set_config('idle_in_transaction_session_timeout', '5000', true)`
-
-/** Stores an item unless it is stored already. */
-export function keepItem(hash: string, content: unknown): Statement {
-  return { text: itemInsertion, values: [hash, stringifyExactly(content ?? null)] }
+/** Stores an item of a run unless it is stored already. */
+export function keepItem(run: string, hash: string, content: unknown): Statement {
+  return { text: itemInsertion, values: [run, hash, stringifyExactly(content ?? null)] }
 }
 
 const itemInsertion = `
-  insert into items (hash, content) values ($1::text, $2::text::jsonb)
-  on conflict (hash) do update set last_used_at = now()`
+  insert into items (run, hash, content) values ($1::text, $2::text, $3::text::jsonb)
+  on conflict (run, hash) do update set last_used_at = now()`

@@ -48,7 +48,7 @@ export function readRows(cluster: Cluster): Promise<Rows> {
       ...(await sql`
         select rollout_id as "rolloutId", call_id as "callId", seq, tool, attempt, output, code, outcome,
           extract(epoch from started_at) * 1000 as "startedAt"
-        from tool_calls`),
+        from ledger.calls`),
     ]),
     rollouts: z.array(rollout).parse([
       ...(await sql`
@@ -61,7 +61,7 @@ export function readRows(cluster: Cluster): Promise<Rows> {
       ...(await sql`
         select rollout_id as "rolloutId", sample->>'output_text' as sample, score, parts, outcome,
           extract(epoch from created_at) * 1000 as "createdAt"
-        from grades`),
+        from ledger.gradings`),
     ]),
   }))
 }
@@ -69,7 +69,7 @@ export function readRows(cluster: Cluster): Promise<Rows> {
 /** Counts the calls that are recorded as running. */
 export async function countRunning(cluster: Cluster): Promise<number> {
   const [row] = await cluster.asking(
-    (sql) => sql<{ n: number }[]>`select count(*)::int as n from tool_calls where outcome = 'running'`,
+    (sql) => sql<{ n: number }[]>`select count(*)::int as n from ledger.calls where outcome = 'running'`,
   )
   return row?.n ?? 0
 }

@@ -17,13 +17,13 @@ const tooLong = 3_600
 
 interface Running {
   readonly input: z.output<typeof input>
-  readonly attempt: number
+  readonly execution: number
   readonly signal: AbortSignal
 }
 
 /**
  * Runs `act`, which has the effect, with the requested behaviour, and returns an output that is unique to the run.
- * `flaky`, `hanging` and `deaf` tools fail in their first attempt, the last two only after their effect.
+ * `flaky`, `hanging` and `deaf` tools fail in their first execution, the last two only after their effect.
  */
 export async function behave(run: Running, act: (nonce: string) => Promise<void>): Promise<string> {
   const { behaviour, ms } = run.input
@@ -31,9 +31,9 @@ export async function behave(run: Running, act: (nonce: string) => Promise<void>
   if (behaviour === 'refusing') throw new ToolError(`refused ${nonce}`)
   if (behaviour === 'slow') await sleep(ms)
   await act(nonce)
-  if (behaviour === 'broken' || (behaviour === 'flaky' && run.attempt === 1)) throw new Error('a tool that breaks')
-  if (behaviour === 'hanging' && run.attempt === 1) await sleep(tooLong, undefined, { signal: run.signal })
-  if (behaviour === 'deaf' && run.attempt === 1) {
+  if (behaviour === 'broken' || (behaviour === 'flaky' && run.execution === 1)) throw new Error('a tool that breaks')
+  if (behaviour === 'hanging' && run.execution === 1) await sleep(tooLong, undefined, { signal: run.signal })
+  if (behaviour === 'deaf' && run.execution === 1) {
     await sleep(tooLong)
     await act(nonce)
   }

@@ -30,12 +30,12 @@ export const tools = [
     description: 'Acts outside.',
     input,
     effects: 'external',
-    run({ rolloutId, callId, attempt, updateState, ...context }) {
+    run({ rolloutId, callId, execution, updateState, ...context }) {
       updateState((state) => {
         state.acted += 1
       })
-      return behave({ ...context, attempt }, async (nonce) => {
-        const body = JSON.stringify({ rolloutId, callId, attempt, nonce })
+      return behave({ ...context, execution }, async (nonce) => {
+        const body = JSON.stringify({ rolloutId, callId, execution, nonce })
         await fetch(EFFECTS_URL, { method: 'POST', body })
       })
     },

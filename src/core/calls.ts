@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { bigintIn, type FoundBigint } from '../base/exact-json.ts'
+import { bigintIn, type FoundBigint, stringifyExactly } from '../base/exact-json.ts'
 import { contentHash } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { RequestError } from '../kit/errors.ts'
-import { type CallIdentity, isSameCall, type Recorded, type StoredCall } from '../ledger/calls/call.ts'
+import type { Attempt, RolloutKey } from '../ledger/attempt.ts'
+import type { CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
+import type { Located } from '../ledger/calls/lookup.ts'
 import { createAnswerTimeout } from './answer-timeout.ts'
 import { callFailure } from './failure.ts'
 import { runExternal } from './run-external.ts'
-import { type Run, type RunServices, runInTransaction, runWithoutEffects } from './run-tool.ts'
+import { type Run, type RunServices, replayOf, runInTransaction, runWithoutEffects } from './run-tool.ts'
 import { createKeyedMutex, createSingleFlight } from './single-flight.ts'
 import { type Arguments, readArguments, toolNameOf, unknownTool } from './tool-request.ts'
 import { createUnrecorded, recordingFailure } from './unrecorded.ts'
@@ -31,6 +33,8 @@ export interface ToolRequest {
   readonly item: unknown
   /** The {@link contentHash} of the item, if it is already known. */
   readonly itemHash?: string
+  /** The number of the attempt, on wires with sessions; by default the ledger finds it. */
+  readonly attempt?: number
 }
 
 /** The answer to a tool call: the model reads `output`, for every outcome. */
@@ -53,35 +57,53 @@ export interface CallerSettings extends RunServices {
   readonly answerSeconds: number
   /** How long a failed call's answer is held back while the failure cannot be recorded, in seconds. */
   readonly holdSeconds: number
+  /** Begins the attempt of a call that none has yet; undefined in environments that need no beginning. */
+  readonly begin?: ((call: CallIdentity) => Promise<Pick<Attempt, 'number'>>) | undefined
+  /** What is recorded of arguments and items, if the environment redacts them. */
+  readonly recordedArguments?: ((tool: string, args: unknown) => unknown) | undefined
+  readonly recordedItem?: ((item: unknown) => unknown) | undefined
 }
 
 /** The verb "call a tool", and its calls that run in this process. */
 export interface Caller {
   /**
    * Makes a call once and resolves with its answer, the stored one if it was made before. Throws a `RequestError`: 422
-   * for an item that does not fit, 409 for a call id of another call, 5xx for a failure of the server.
+   * for an item that does not fit, 409 for an attempt that has ended, 5xx for a failure of the server.
    */
   call(request: ToolRequest): Promise<ToolAnswer>
   /** Whether a call of this rollout runs in this process, or has failed and is not recorded yet. */
-  isBusy(rolloutId: string): boolean
+  isBusy(rollout: RolloutKey): boolean
   /** Records the failed calls that are not recorded yet; resolves when none is left, or after a few seconds. */
   handIn(): Promise<void>
 }
 
 /** Creates the verb "call a tool". */
 export function createCaller(settings: CallerSettings): Caller {
-  const { ledger, log, tools } = settings
+  const { ledger, log, tools, begin } = settings
   const singleFlight = createSingleFlight<Recorded>()
   const unrecorded = createUnrecorded(ledger, log, { holdSeconds: settings.holdSeconds })
   const inTurn = createKeyedMutex()
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
+  const noteReuse = createReuseNotes(log)
 
-  const recorded = (call: CallIdentity, work: () => Promise<Recorded>) =>
+  const recorded = (call: CallIdentity, work: Parameters<typeof recordingFailure>[3]) =>
     recordingFailure(settings, unrecorded, call, work)
   const refuse = (call: CallIdentity, code: string, output: string) =>
     recorded(call, () => ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() }))
 
-  const open = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
+  /** Finds where a call belongs; in an environment with a beginning it has begun then. */
+  const enter = async (call: CallIdentity): Promise<Located> => {
+    const found = await ledger.locate(call)
+    if (call.number !== undefined && replayOf(found) === undefined && (found.ended || found.number === undefined)) {
+      const message = 'the rollout has ended; begin another one'
+      throw new RequestError(409, 'rollout_ended', message, { details: factsOf(call) })
+    }
+    if (begin === undefined || found.number !== undefined) return found
+    const { number } = await begin(call)
+    return { ...found, number }
+  }
+
+  const open = async (call: CallIdentity, { args, item, isNew }: Given): Promise<Recorded> => {
     const tool = tools.get(call.tool)
     if (tool === undefined) return refuse(call, 'unknown_tool', unknownTool(call.tool, [...tools.keys()]))
     if (!args.readable) return refuse(call, 'invalid_arguments', `the arguments are not JSON: ${args.reason}`)
@@ -89,69 +111,115 @@ export function createCaller(settings: CallerSettings): Caller {
     if (rounded !== undefined) return refuse(call, 'invalid_arguments', unfitInteger(rounded))
     const seconds = tool.timeoutSeconds ?? settings.toolSeconds
     const late = () => new RequestError(504, 'tool_timed_out', `the tool "${tool.name}" took longer than ${seconds} s`)
-    const run: Run = { call, isNew, seconds, late }
+    const run: Run = { call, seconds, late }
     const unfit = ({ problem, message }: { problem: 'arguments' | 'item'; message: string }) => {
       if (problem === 'arguments') return refuse(call, 'invalid_arguments', `invalid arguments: ${message}`)
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${message}`)
     }
     if (tool.effects === 'external') {
-      const opened = tool.open(args.value, call.item)
+      const opened = tool.open(args.value, item)
       const waitUntil = performance.now() + settings.answerSeconds * 1000
       return opened.fits ? runExternal(settings, unrecorded, run, opened, waitUntil) : unfit(opened)
     }
     if (tool.effects === 'database') {
-      const opened = tool.open(args.value, call.item)
+      const opened = tool.open(args.value, item)
       if (!opened.fits) return unfit(opened)
-      return recorded(call, () => inTurn(call.rolloutId, () => runInTransaction(settings, run, opened)))
+      return recorded(call, () => inTurn(keyOf(call), () => runInTransaction(settings, run, opened)))
     }
-    const opened = tool.open(args.value, call.item)
+    const opened = tool.open(args.value, item)
     if (!opened.fits) return unfit(opened)
-    return recorded(call, () => runWithoutEffects(settings, run, opened))
+    return recorded(call, async (located) => {
+      if (isNew && call.number === undefined) return runWithoutEffects(settings, run, undefined, opened)
+      const found = await ledger.locate(call)
+      return replayOf(found) ?? runWithoutEffects(settings, { ...run, call: located(found.number) }, found, opened)
+    })
   }
 
-  const make = async (call: CallIdentity, args: Arguments, isNew: boolean): Promise<Recorded> => {
+  const make = async (call: CallIdentity, given: Given): Promise<Recorded> => {
     try {
-      return await open(call, args, isNew)
+      if (begin === undefined && call.number === undefined) return await open(call, given)
+      return await recorded(call, async (located) => {
+        const found = await enter(call)
+        return replayOf(found) ?? open(located(found.number), given)
+      })
     } catch (error) {
       throw callFailure(error, call)
     }
   }
 
   return {
-    isBusy: (rolloutId) => singleFlight.isBusy(rolloutId) || unrecorded.has(rolloutId),
+    isBusy: (rollout) => singleFlight.isBusy(keyOf(rollout)) || unrecorded.has(rollout),
     handIn: () => unrecorded.handIn(5),
     async call(request) {
+      const { run, wire, key, item, itemHash = contentHash(item), attempt: number } = request
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const callId = request.callId ?? `call_${randomUUID()}`
       const args = readArguments(request.arguments)
-      const { item, itemHash = contentHash(item) } = request
       const tool = toolNameOf(request.tool, tools)
-      const call = { rolloutId, callId, tool, arguments: args.value, itemHash, item }
-      const { joined, result } = singleFlight.join(JSON.stringify([rolloutId, callId, call.itemHash]), rolloutId, () =>
-        make(call, args, request.callId === undefined),
-      )
+      const stored = settings.recordedArguments?.(tool, args.value)
+      const call: CallIdentity = {
+        run,
+        rolloutId,
+        callId,
+        tool,
+        arguments: stored ?? args.value,
+        argumentsHash: stored === undefined ? undefined : contentHash(args.value),
+        itemHash,
+        item: settings.recordedItem === undefined ? item : settings.recordedItem(item),
+        number,
+        wire,
+        key,
+      }
+      const flight = JSON.stringify([rolloutId, run, callId, itemHash, tool, stringifyExactly(args.value)])
+      const given = { args, item, isNew: request.callId === undefined }
+      const { joined, result } = singleFlight.join(flight, keyOf(call), () => make(call, given))
       const late = () => {
-        const details = { rollout: rolloutId, call: callId, tool }
+        const details = factsOf(call)
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
       }
       // A call that takes longer still runs: a retry joins it, and a grading waits for it.
-      const { call: stored, replayed } = await answerInTime(late, result)
-      return answerOf(call, stored, joined || replayed)
+      const { call: done, replayed } = await answerInTime(late, result)
+      const isReplay = joined || replayed
+      if (isReplay) ledger.replays.add(done, 'calls')
+      else if (done.nth > 1) noteReuse(done)
+      return answerOf(call, done, isReplay)
     },
+  }
+}
+
+/** What is given with a call: the arguments and the item as they arrived, and whether its id is new. */
+interface Given {
+  readonly args: Arguments
+  readonly item: unknown
+  /** Whether the server generated the call's id, so that it cannot have been recorded before. */
+  readonly isNew: boolean
+}
+
+const keyOf = ({ run, rolloutId }: RolloutKey) => `${run}/${rolloutId}`
+
+const factsOf = ({ run, rolloutId, callId, tool }: CallIdentity) => ({ run, rollout: rolloutId, call: callId, tool })
+
+/** The most runs of which it is remembered that a call id was reused. */
+const mostNotes = 1_000
+
+/** Creates the function that logs, once per run, that a call id was used again for another call. */
+function createReuseNotes(log: Log): (call: StoredCall) => void {
+  const noted = new Set<string>()
+  return ({ run, rolloutId, callId, tool }) => {
+    if (noted.has(run) || noted.size >= mostNotes) return
+    noted.add(run)
+    const facts = { run, rollout: rolloutId, call: callId, tool }
+    const message = 'a call id was used again in its rollout for another call; the two are recorded as two calls'
+    log.warn({ code: 'call_id_reused', ...facts }, message)
   }
 }
 
 function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): ToolAnswer {
   const { rolloutId, callId } = call
-  const facts = { rollout: rolloutId, call: callId, tool: call.tool }
-  if (replayed && !isSameCall(stored, call)) {
-    const message = `call_id "${callId}" is already used by another call of this rollout, of "${stored.tool}"; give each call its own`
-    throw new RequestError(409, 'call_id_reused', message, { details: facts })
-  }
   const { outcome, output } = stored
   if (outcome === 'ok' || outcome === 'refused') return { rolloutId, callId, outcome, output, replayed }
-  const message = 'an earlier attempt at this call is not settled yet; try again'
-  throw new RequestError(503, 'call_unsettled', message, { details: facts, retryAfterSeconds: 2 })
+  const message = 'an earlier execution of this call is not settled yet; try again'
+  throw new RequestError(503, 'call_unsettled', message, { details: factsOf(call), retryAfterSeconds: 2 })
 }
 
 function unfitInteger({ path, value }: FoundBigint): string {

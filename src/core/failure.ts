@@ -39,7 +39,7 @@ export function fittingOutput(output: string, maxBytes: number): string {
 
 /** The failure of a call, see {@link failureOf}: its arguments and item are redacted. */
 export function callFailure(cause: unknown, call: CallIdentity): RequestError {
-  const facts = { rollout: call.rolloutId, call: call.callId, tool: call.tool }
+  const facts = { run: call.run, rollout: call.rolloutId, call: call.callId, tool: call.tool }
   const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
   return failureOf(cause, facts, otherwise, [call.arguments, call.item])
 }

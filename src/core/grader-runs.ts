@@ -53,7 +53,9 @@ export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
         const unanswered = () =>
           new RequestError(503, 'answer_timed_out', 'the rollout could not be read in time; try again')
         const rollout =
-          rolloutId === undefined ? undefined : await answerInTime(unanswered, settledRollout(settings, rolloutId))
+          rolloutId === undefined
+            ? undefined
+            : await answerInTime(unanswered, settledRollout(settings, { run, rolloutId }))
         const complete = completeSample(sample, rollout?.trajectory)
         content.push(complete)
         const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${graderSeconds} s`)

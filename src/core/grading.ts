@@ -7,7 +7,8 @@ import type { Grader, Sample } from '../kit/define-grader.ts'
 import type { Db, Embed } from '../kit/environment.ts'
 import { RequestError, UngradableError } from '../kit/errors.ts'
 import type { Judge } from '../kit/judge.ts'
-import { ItemMismatchError, isOtherItem } from '../ledger/calls/call.ts'
+import { type Attempt, ItemMismatchError, placeOf, type RolloutKey } from '../ledger/attempt.ts'
+import type { GradingIdentity } from '../ledger/gradings/grading-lookup.ts'
 import type { GradingRecord } from '../ledger/gradings/gradings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { createAnswerTimeout } from './answer-timeout.ts'
@@ -43,15 +44,27 @@ export interface GradingSettings {
   readonly graders: ReadonlyMap<string, Grader>
   readonly log: Log
   /** Whether a call of this rollout runs in this process, or waits to be recorded as failed. */
-  readonly isBusy: (rolloutId: string) => boolean
+  readonly isBusy: (rollout: RolloutKey) => boolean
   /** Aborted when the server stops and running work must end. */
   readonly stopping: AbortSignal
   /** How long a grader may run that sets no time of its own, in seconds. */
   readonly graderSeconds: number
   /** How long a grading waits for calls that still run, in seconds. */
   readonly waitSeconds: number
+  /** Begins an attempt that has no call yet; undefined in environments that need no beginning. */
+  readonly begin?: ((rollout: GradedRollout) => Promise<Pick<Attempt, 'number'>>) | undefined
+  /** What is recorded of an item, if the environment redacts it. */
+  readonly recordedItem?: ((item: unknown) => unknown) | undefined
   /** How long a grading may take altogether, in seconds: less than the trainer's own timeout. */
   readonly answerSeconds: number
+}
+
+/** A rollout that is graded before it has begun. */
+export interface GradedRollout extends RolloutKey {
+  readonly itemHash: string
+  readonly item: unknown
+  readonly wire?: string | undefined
+  readonly key?: string | undefined
 }
 
 /** The verb "grade a rollout". */
@@ -71,33 +84,44 @@ export function createGrading(settings: GradingSettings): Grading {
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
 
   const score = async (grader: Grader, request: Identified): Promise<number> => {
-    const { rolloutId, sampleHash, itemHash } = request
-    const opened = grader.open(request.item)
+    const { run, rolloutId, sampleHash, itemHash, item, sample, wire, key } = request
+    const opened = grader.open(item)
     if (!opened.fits) {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
     }
     const began = performance.now()
     // Redacted where the grader's failure is logged.
-    const content: unknown[] = [request.item, request.sample]
-    const record = (end: Ending): Promise<number | null> => {
+    const content: unknown[] = [item, sample]
+    const identity = { run, rolloutId, grader: grader.name, sampleHash, itemHash }
+    let at: { readonly number: number | undefined; readonly attempt: number } | undefined
+    const record = async (end: Ending): Promise<number | null> => {
       const durationMs = performance.now() - began
-      const { item, sample } = request
-      const code = { grader: grader.name, version: grader.version, codeHash: grader.codeHash ?? null }
-      const identity = { rolloutId, ...code, sampleHash, sample, itemHash, item }
-      return ledger.recordGrading({ ...identity, ...end, durationMs })
+      const { number, attempt } = at ?? (await attemptOf(ledger, identity))
+      const code = { version: grader.version, codeHash: grader.codeHash ?? null }
+      const stored = settings.recordedItem === undefined ? item : settings.recordedItem(item)
+      const graded = { ...identity, number, attempt, ...code, sample, item: stored, wire, key, ...end, durationMs }
+      return (await ledger.recordGrading(graded)).score
     }
     try {
-      const rollout = await settled(settings, { rolloutId, grader: grader.name, sampleHash, itemHash })
-      if (typeof rollout === 'number') return rollout
-      if (isOtherItem(rollout.itemHash, itemHash)) throw new ItemMismatchError(rolloutId)
+      const found = await settled(settings, identity)
+      if (found.score !== undefined) {
+        ledger.replays.add({ run, number: found.number }, 'gradings')
+        return found.score
+      }
+      at = found
+      if (found.number === undefined && settings.begin !== undefined) {
+        const { number } = await settings.begin({ run, rolloutId, itemHash, item, wire, key })
+        at = { number, attempt: found.attempt }
+      }
+      const { rollout } = found
       content.push(rollout.state, ...rollout.trajectory.flatMap((call) => [call.arguments, call.output]))
       const seconds = grader.timeoutSeconds ?? settings.graderSeconds
       const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
       const grade = await withDeadline({ seconds, late, parents: [settings.stopping] }, (signal) =>
         opened.run({
-          run: request.run,
+          run,
           rolloutId,
-          sample: request.sample,
+          sample,
           trajectory: rollout.trajectory,
           stored: rollout.state,
           db: settings.db,
@@ -109,16 +133,16 @@ export function createGrading(settings: GradingSettings): Grading {
       const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
       return (await record(scored)) ?? scored.score
     } catch (error) {
-      // Nothing is recorded in a rollout that belongs to another item.
+      // Nothing is recorded in an attempt that belongs to another item.
       if (error instanceof ItemMismatchError) throw error
       const message = `the grader "${grader.name}" failed; try again`
-      const facts = { rollout: rolloutId, grader: grader.name }
+      const facts = { run, rollout: rolloutId, grader: grader.name }
       const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
       const outcome = error instanceof UngradableError ? 'ungradable' : 'failed'
       const end = { outcome, score: null, parts: null, reason: failure.message, code: failure.code } as const
       await record(end).catch((cause: unknown) => {
         log.error(
-          { code: 'failure_not_recorded', rollout: rolloutId, cause },
+          { code: 'failure_not_recorded', run, rollout: rolloutId, cause },
           'a grading without score was not recorded',
         )
       })
@@ -133,18 +157,28 @@ export function createGrading(settings: GradingSettings): Grading {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const { sample, item, sampleHash = contentHash(sample), itemHash = contentHash(item) } = request
       const hashes = { sampleHash, itemHash }
-      const key = JSON.stringify([rolloutId, grader.name, hashes.sampleHash, hashes.itemHash])
-      const { result } = singleFlight.join(key, rolloutId, () => score(grader, { ...request, ...hashes, rolloutId }))
+      const key = JSON.stringify([rolloutId, request.run, grader.name, hashes.sampleHash, hashes.itemHash])
+      const { result } = singleFlight.join(key, `${request.run}/${rolloutId}`, () =>
+        score(grader, { ...request, ...hashes, rolloutId }),
+      )
       const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
       try {
         return { rolloutId, score: await answerInTime(late, result) }
       } catch (error) {
         const message = `the grader "${grader.name}" failed; try again`
-        const facts = { rollout: rolloutId, grader: grader.name }
+        const facts = { run: request.run, rollout: rolloutId, grader: grader.name }
         throw failureOf(error, facts, { code: 'grader_failed', message }, [request.item, request.sample])
       }
     },
   }
+}
+
+/** The attempt to which a grading without a score is recorded, when it failed before that was known. */
+async function attemptOf(ledger: Ledger, grading: GradingIdentity) {
+  const { latest } = await ledger.findGrading(grading)
+  if (latest !== undefined && placeOf(latest, grading.itemHash, true) === 'here') return latest
+  if (latest !== undefined && !latest.graded && !latest.ended) throw new ItemMismatchError(grading.rolloutId)
+  return { number: undefined, attempt: (latest?.attempt ?? 0) + 1 }
 }
 
 interface Identified extends GradingRequest {

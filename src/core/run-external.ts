@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../base/deadline.ts'
 import { RequestError } from '../kit/errors.ts'
-import { isSameCall, type Recorded } from '../ledger/calls/call.ts'
+import type { CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
 import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
 import { callFailure, fittingOutput, recordedCause, refusalIn } from './failure.ts'
@@ -13,7 +13,7 @@ type Change = ((stored: unknown) => unknown) | undefined
 
 /**
  * Runs a call of a tool with `effects: 'external'`: claims it, runs it without a connection, and settles it. While another
- * request holds the claim, it waits for that answer; a claim whose lease has run out is taken over, as one more attempt.
+ * request holds the claim, it waits for that answer; a claim whose lease has run out is taken over, as one more execution.
  *
  * Rejects with the tool's failure once that is settled, or at `waitUntil`, a time of `performance.now()`, with a 503 if
  * the other request has not answered.
@@ -33,19 +33,19 @@ export async function runExternal(
     const claiming = () => ledger.record({ ...run.call, ...begun })
     const recorded = await recordingFailure(services, unrecorded, run.call, claiming)
     const { call } = recorded
-    if (call.outcome !== 'running' || !isSameCall(call, run.call)) return recorded
+    if (call.outcome !== 'running') return recorded
     if (call.claim === token) {
-      const settled = await runClaimed(services, run, tool, token, call.attempt)
+      const settled = await runClaimed(services, run, tool, { ...call, token })
       if (settled) return { call: { ...call, ...settled, claim: null }, replayed: false }
     }
-    await otherAttempt(services, run, waitUntil)
+    await otherExecution(services, { ...run.call, number: call.number }, waitUntil)
   }
 }
 
 /** Waits until the call is settled or its lease has run out. */
-async function otherAttempt({ ledger }: RunServices, { call }: Run, waitUntil: number): Promise<void> {
+async function otherExecution({ ledger }: RunServices, call: CallIdentity, waitUntil: number): Promise<void> {
   for (let pause = 50; ; pause = Math.min(pause * 1.5, 1_000)) {
-    const { call: stored } = await ledger.lookup(call)
+    const { stored } = await ledger.locate(call)
     if (stored === undefined || stored.outcome !== 'running' || stored.lapsed) return
     if (performance.now() > waitUntil) throw stillRunning()
     await sleep(pause)
@@ -53,41 +53,47 @@ async function otherAttempt({ ledger }: RunServices, { call }: Run, waitUntil: n
 }
 
 function stillRunning(): RequestError {
-  const message = 'another attempt at this call is still running; try again'
+  const message = 'another execution of this call is still running; try again'
   return new RequestError(503, 'call_still_running', message, { retryAfterSeconds: 5 })
 }
 
 /** Runs a call under a claim of this process and settles it; resolves with undefined if the claim was lost meanwhile. */
-async function runClaimed(services: RunServices, run: Run, tool: Opened<'external'>, token: string, attempt: number) {
-  const { rolloutId, callId } = run.call
+async function runClaimed(
+  services: RunServices,
+  { call, ...run }: Run,
+  tool: Opened<'external'>,
+  claimed: StoredCall & { readonly token: string },
+) {
+  const { rolloutId, callId, number, execution, token } = claimed
   const lost = new AbortController()
   const release = services.claims.hold(token, () => lost.abort(new Error('the claim was taken over')))
   const settle = async (end: ClaimEnd, change?: Change) => {
-    const held = await persistently(services.claims.leaseSeconds, () =>
-      services.ledger.settle({ rolloutId, callId, token }, end, change),
-    )
+    const held = await persistently(services.claims.leaseSeconds, () => services.ledger.settle(claimed, end, change))
     return held ? end : undefined
   }
   const parents = [services.stopping, lost.signal]
   try {
     const { output, change } = await withDeadline({ ...run, parents }, (signal) =>
       tool.run({
+        run: call.run,
         rolloutId,
         callId,
-        attempt,
+        execution,
         signal,
         db: services.db,
         embed: services.embed,
-        readState: () => services.ledger.readState(rolloutId),
+        readState: () => services.ledger.readState(call.run, number),
       }),
     )
     const text = fittingOutput(output, services.maxOutputBytes)
-    return await settle({ outcome: 'ok', output: text, code: null }, change)
+    const recorded = services.recordedOutput?.(call.tool, text) ?? text
+    const end = await settle({ outcome: 'ok', output: recorded, code: null }, change)
+    return end && { ...end, output: text }
   } catch (error) {
     if (lost.signal.aborted) return undefined
     const refusal = refusalIn(error)
     if (refusal) return await settle({ outcome: 'refused', ...refusal })
-    const failure = callFailure(error, run.call)
+    const failure = callFailure(error, call)
     const cause = recordedCause(failure, services.redact)
     await settle({ outcome: 'failed', output: '', code: failure.code, cause }).catch(() => undefined)
     throw failure

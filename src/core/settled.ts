@@ -1,33 +1,83 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UngradableError } from '../kit/errors.ts'
-import type { GradingIdentity } from '../ledger/gradings/grading-lookup.ts'
+import { ItemMismatchError, noItemHash, placeOf, type RolloutKey } from '../ledger/attempt.ts'
+import type { GradingIdentity, GradingState } from '../ledger/gradings/grading-lookup.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { RecordedRollout } from '../ledger/rollout.ts'
+import { emptyRollout, type RecordedRollout } from '../ledger/rollout.ts'
 
 /** What {@link settled} needs. */
 export interface SettlingSettings {
-  readonly ledger: Pick<Ledger, 'findGrading' | 'readRollout'>
+  readonly ledger: Pick<Ledger, 'findGrading' | 'findScoreElsewhere' | 'readRollout'>
   /** Whether a call of this rollout runs in this process, or waits to be recorded as failed. */
-  readonly isBusy: (rolloutId: string) => boolean
+  readonly isBusy: (rollout: RolloutKey) => boolean
   /** How long it waits for calls that still run, in seconds. */
   readonly waitSeconds: number
 }
 
+/** The score that is stored for a grading, or the attempt that it grades, settled. */
+export type Settled =
+  | { readonly score: number; readonly number: number }
+  | {
+      readonly score: undefined
+      /** Undefined for an attempt that is not recorded yet. */
+      readonly number: number | undefined
+      readonly attempt: number
+      readonly rollout: RecordedRollout
+    }
+
 /**
- * Reads the rollout once none of its calls runs any more, or resolves with the stored score if there is one; throws if
- * calls still run after the waiting time, or if one of them failed.
+ * Finds the attempt to which a grading belongs and reads it once none of its calls runs any more, or resolves with the
+ * stored score if there is one; throws if calls still run after the waiting time, if one of them failed, or if the rollout
+ * was recorded with another item and was not graded since.
  */
-export async function settled(settings: SettlingSettings, grading: GradingIdentity): Promise<RecordedRollout | number> {
-  const { ledger, isBusy, waitSeconds } = settings
+export async function settled(settings: SettlingSettings, grading: GradingIdentity): Promise<Settled> {
+  return await poll(settings, grading, async (found) => {
+    const { latest, score } = found
+    if (latest !== undefined && score !== undefined) return { score, number: latest.number }
+    const named = grading.number === undefined ? latest : latest && { ...latest, ended: false }
+    const place = placeOf(named, grading.itemHash, true)
+    if (place === 'here' && latest !== undefined) return latest
+    if (place !== 'new') {
+      const earlier = await settings.ledger.findScoreElsewhere(grading)
+      if (earlier !== undefined) return earlier
+      if (place === 'other item') throw new ItemMismatchError(grading.rolloutId)
+    }
+    return { number: undefined, attempt: (latest?.attempt ?? 0) + 1 }
+  })
+}
+
+/** Reads the latest attempt once none of its calls runs any more, whatever its gradings. Throws like {@link settled}. */
+export async function settledRollout(
+  settings: SettlingSettings,
+  rollout: RolloutKey & { readonly number?: number | undefined },
+): Promise<RecordedRollout> {
+  // No grader has this name, so no score can be stored.
+  const grading = { ...rollout, grader: '', sampleHash: '', itemHash: noItemHash }
+  const found = await poll(settings, grading, async ({ latest }) => latest ?? { number: undefined, attempt: 1 })
+  if (found.score !== undefined) throw new Error('a score is stored for a grader without a name')
+  return found.rollout
+}
+
+type Chosen =
+  | { readonly score: number; readonly number: number }
+  | { readonly score?: undefined; readonly number: number | undefined; readonly attempt: number }
+
+async function poll(
+  { ledger, isBusy, waitSeconds }: SettlingSettings,
+  grading: GradingIdentity,
+  choose: (found: GradingState) => Promise<Chosen>,
+): Promise<Settled> {
   const end = performance.now() + waitSeconds * 1000
   for (let pause = 25; ; pause = Math.min(pause * 2, 500)) {
     // In this order: a call that has ended by the time of one question is visible to those that follow.
-    const wasBusy = isBusy(grading.rolloutId)
-    const { score, inTransaction } = await ledger.findGrading(grading)
-    if (score !== undefined) return score
-    const rollout = await ledger.readRollout(grading.rolloutId)
-    if (!wasBusy && !inTransaction && !rollout.running) {
-      if (rollout.failed === undefined) return rollout
+    const wasBusy = isBusy(grading)
+    const found = await ledger.findGrading(grading)
+    const chosen = await choose(found)
+    if (chosen.score !== undefined) return { score: chosen.score, number: chosen.number }
+    const { number, attempt } = chosen
+    const rollout = number === undefined ? emptyRollout : await ledger.readRollout({ run: grading.run, number })
+    if (!wasBusy && !found.inTransaction && !rollout.running) {
+      if (rollout.failed === undefined) return { score: undefined, number, attempt, rollout }
       const { callId, tool } = rollout.failed
       const message = `call "${callId}" of "${tool}" failed because of the server and has not succeeded since`
       throw new UngradableError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })
@@ -38,12 +88,4 @@ export async function settled(settings: SettlingSettings, grading: GradingIdenti
     }
     await sleep(pause)
   }
-}
-
-/** Reads the rollout once none of its calls runs any more, whatever its gradings. Throws like {@link settled}. */
-export async function settledRollout(settings: SettlingSettings, rolloutId: string): Promise<RecordedRollout> {
-  // No grader has this name, so no score can be stored.
-  const rollout = await settled(settings, { rolloutId, grader: '', sampleHash: '', itemHash: '' })
-  if (typeof rollout === 'number') throw new Error('a score is stored for a grader without a name')
-  return rollout
 }

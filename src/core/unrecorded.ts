@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringifyExactly } from '../base/exact-json.ts'
 import type { Log } from '../base/log.ts'
-import { type CallIdentity, type CallRecord, ItemMismatchError, type Recorded } from '../ledger/calls/call.ts'
+import { ItemMismatchError, type RolloutKey } from '../ledger/attempt.ts'
+import type { CallIdentity, CallRecord, Recorded } from '../ledger/calls/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { callFailure, recordedCause, refusalIn } from './failure.ts'
 import type { RunServices } from './run-tool.ts'
@@ -15,7 +16,7 @@ export interface Unrecorded {
    */
   record(failed: CallRecord): Promise<Recorded | undefined>
   /** Whether such a call of this rollout is still unrecorded: until it is recorded, the rollout must not be graded. */
-  has(rolloutId: string): boolean
+  has(rollout: RolloutKey): boolean
   /** Resolves when no such call is left, or after `seconds`. */
   handIn(seconds: number): Promise<void>
 }
@@ -57,24 +58,26 @@ export function createUnrecorded(
   let isTrying = false
 
   const keep = (failed: CallRecord): Pending | undefined => {
-    const calls = waiting.get(failed.rolloutId) ?? new Map<string, Pending>()
+    const rollout = keyOf(failed)
+    const calls = waiting.get(rollout) ?? new Map<string, Pending>()
     const earlier = calls.get(failed.callId)
     if (earlier !== undefined) return earlier
     const size = sizeOf(failed)
     if (bytes + size > maxBytes) return undefined
     const pending: Pending = { failed, waiters: new Set() }
-    waiting.set(failed.rolloutId, calls.set(failed.callId, pending))
+    waiting.set(rollout, calls.set(failed.callId, pending))
     bytes += size
     tryLater()
     return pending
   }
   const remove = (failed: CallRecord): void => {
-    const calls = waiting.get(failed.rolloutId)
+    const calls = waiting.get(keyOf(failed))
     if (calls?.delete(failed.callId)) bytes -= sizeOf(failed)
-    if (calls?.size === 0) waiting.delete(failed.rolloutId)
+    if (calls?.size === 0) waiting.delete(keyOf(failed))
   }
   const attempt = async ({ failed, waiters }: Pending): Promise<boolean> => {
-    const calls = waiting.get(failed.rolloutId)
+    const rollout = keyOf(failed)
+    const calls = waiting.get(rollout)
     try {
       const recorded = await ledger.record(failed)
       remove(failed)
@@ -86,7 +89,7 @@ export function createUnrecorded(
         return true
       }
       // To the end of the queue.
-      if (calls !== undefined && waiting.delete(failed.rolloutId)) waiting.set(failed.rolloutId, calls)
+      if (calls !== undefined && waiting.delete(rollout)) waiting.set(rollout, calls)
       return false
     }
   }
@@ -116,7 +119,7 @@ export function createUnrecorded(
     })
 
   return {
-    has: (rolloutId) => waiting.has(rolloutId),
+    has: (rollout) => waiting.has(keyOf(rollout)),
     async handIn(seconds) {
       const end = performance.now() + seconds * 1000
       while (waiting.size > 0 && performance.now() < end) await sleep(50)
@@ -129,7 +132,7 @@ export function createUnrecorded(
       } catch (cause) {
         if (cause instanceof ItemMismatchError) throw cause
         const pending = keep(failed)
-        const facts = { rollout: failed.rolloutId, call: failed.callId, tool: failed.tool, cause }
+        const facts = { run: failed.run, rollout: failed.rolloutId, call: failed.callId, tool: failed.tool, cause }
         if (pending === undefined) {
           log.error({ code: 'failure_forgotten', ...facts }, 'a failed call is not recorded: too many are waiting')
           return undefined
@@ -140,6 +143,8 @@ export function createUnrecorded(
     },
   }
 }
+
+const keyOf = ({ run, rolloutId }: RolloutKey) => `${run}/${rolloutId}`
 
 function firstOf(waiting: ReadonlyMap<string, ReadonlyMap<string, Pending>>): readonly Pending[] {
   const first: Pending[] = []
@@ -157,27 +162,33 @@ function sizeOf({ arguments: args, item }: CallRecord): number {
 /**
  * Runs `work` and records a call that does not end well: as refused if it is the model's fault, otherwise as failed
  * before the failure reaches the trainer. If the ledger already holds an answer, because a commit succeeded whose
- * confirmation was lost or because a retry was faster, that is the result instead.
+ * confirmation was lost or because a retry was faster, that is the result instead. `work` calls `located` when it knows the
+ * attempt to which the call belongs, so that its failure is recorded there.
  */
 export async function recordingFailure(
   { ledger, redact }: Pick<RunServices, 'ledger' | 'redact'>,
   unrecorded: Unrecorded,
   call: CallIdentity,
-  work: () => Promise<Recorded>,
+  work: (located: (number: number | undefined) => CallIdentity) => Promise<Recorded>,
 ): Promise<Recorded> {
   const startedAt = new Date()
+  let known = call
+  const located = (number: number | undefined) => {
+    known = { ...call, number }
+    return known
+  }
   try {
-    return await work().catch((error: unknown) => {
+    return await work(located).catch((error: unknown) => {
       const refusal = refusalIn(error)
       if (refusal === undefined) throw error
-      return ledger.record({ ...call, outcome: 'refused', ...refusal, startedAt })
+      return ledger.record({ ...known, outcome: 'refused', ...refusal, startedAt })
     })
   } catch (error) {
-    // Nothing is recorded in a rollout that belongs to another item.
+    // Nothing is recorded in an attempt that belongs to another item.
     if (error instanceof ItemMismatchError) throw error
     const failure = callFailure(error, call)
     const cause = recordedCause(failure, redact)
-    const failed = { ...call, outcome: 'failed', output: '', code: failure.code, cause, startedAt } as const
+    const failed = { ...known, outcome: 'failed', output: '', code: failure.code, cause, startedAt } as const
     const recorded = await unrecorded.record(failed)
     if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded
     throw failure

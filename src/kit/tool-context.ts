@@ -8,10 +8,12 @@ export interface ToolContext<Input, Task, Settings = NoSettings> {
   readonly task: Task
   /** The environment's settings, as its schema parsed them. */
   readonly settings: Settings
+  /** The job to which the rollout belongs. */
+  readonly run: string
   readonly rolloutId: string
   readonly callId: string
   /** 1, or more if earlier executions of this call failed or were interrupted, possibly after they took effect. */
-  readonly attempt: number
+  readonly execution: number
   /** Aborted when the tool times out or another server has taken over the call; pass it on. */
   readonly signal: AbortSignal
   /** Embeds texts; undefined if no embeddings endpoint is configured. */

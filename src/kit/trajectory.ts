@@ -11,7 +11,7 @@ export interface TrajectoryCall {
   /** A grader only sees `ok` and `refused`: a rollout with other calls is ungradable. */
   readonly outcome: 'running' | 'ok' | 'refused' | 'failed'
   readonly code: string | null
-  readonly attempt: number
+  readonly execution: number
   readonly startedAt: Date
   readonly finishedAt: Date | null
 }

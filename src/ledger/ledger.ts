@@ -1,11 +1,11 @@
 import type { Sql } from 'postgres'
 import type { Db } from '../kit/environment.ts'
-import type { Budget, CallIdentity } from './calls/call.ts'
+import type { Budget } from './calls/call.ts'
 import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './calls/claims.ts'
-import { createLookup, findElsewhere } from './calls/lookup.ts'
+import { createLocator } from './calls/lookup.ts'
 import { createRecorder } from './calls/record.ts'
 import { createTransactor } from './calls/transact.ts'
-import { createGradingLookup } from './gradings/grading-lookup.ts'
+import { createGradingLookup, findScoreElsewhere, type GradingIdentity } from './gradings/grading-lookup.ts'
 import { createGradingRecorder } from './gradings/gradings.ts'
 import { createKnownItems } from './known-items.ts'
 import { createReplayCounter } from './replays.ts'
@@ -29,15 +29,13 @@ export interface LedgerSettings {
 export type Ledger = ReturnType<typeof createLedger>
 
 /** Creates the ledger, the only way to the tables `runs`, `items`, `rollouts`, `tool_calls`, `grades` and `replays`. */
-export function createLedger({ sql, db, budget, idleSeconds = 3_600, now }: LedgerSettings) {
+export function createLedger({ sql, db, budget, idleSeconds = 3_600, keepSeconds = 300, now }: LedgerSettings) {
   const knownItems = createKnownItems(now)
   const record = createRecorder(sql, { budget, idleSeconds }, knownItems)
   const findGrading = createGradingLookup(sql)
   return {
-    /** Looks up a call before it runs. */
-    lookup: createLookup(sql),
-    /** Finds a call in an earlier attempt; see {@link findElsewhere}. */
-    findElsewhere: (call: CallIdentity) => findElsewhere(sql, call),
+    /** Finds where a call belongs, before it runs; see {@link createLocator}. */
+    locate: createLocator(sql),
     /** Records a call unless it is recorded; see {@link createRecorder}. */
     record,
     /** Runs a call in a transaction under the rollout's lock; see {@link createTransactor}. */
@@ -49,12 +47,14 @@ export function createLedger({ sql, db, budget, idleSeconds = 3_600, now }: Ledg
     renew: (tokens: readonly string[], seconds: number) => renewClaims(sql, tokens, seconds),
     /** Records the calls of dead owners as failed; see {@link expireClaims}. */
     expire: (seconds: number) => expireClaims(sql, seconds),
-    /** Reads a rollout for its grading; see {@link createRolloutReader}. */
+    /** Finds a score in an earlier attempt; see {@link findScoreElsewhere}. */
+    findScoreElsewhere: (grading: GradingIdentity) => findScoreElsewhere(sql, grading),
+    /** Reads an attempt for its grading; see {@link createRolloutReader}. */
     readRollout: createRolloutReader(sql),
     /** Looks up a grading; see {@link createGradingLookup}. */
     findGrading,
     /** Records a grading and resolves with the score that counts; see {@link createGradingRecorder}. */
-    recordGrading: createGradingRecorder(sql, knownItems, findGrading),
+    recordGrading: createGradingRecorder({ sql, knownItems, keepSeconds, find: findGrading }),
     /** Reads an attempt's stored state; null if it has none yet, or is not recorded yet (undefined). */
     async readState(run: string, number: number | undefined): Promise<unknown> {
       if (number === undefined) return null

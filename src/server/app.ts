@@ -103,6 +103,7 @@ export function createApp(deps: AppDeps): Hono {
   const caller = createCaller({ ...shared, redact, tools, budget, claims, maxOutputBytes, toolSeconds, holdSeconds })
   const { call, isBusy } = caller
   deps.atEnd?.(caller.handIn)
+  deps.atEnd?.(ledger.replays.flush)
   const judge = deps.judge ?? noJudge
   const { grade } = createGrading({ ...shared, graders, judge, isBusy, graderSeconds, waitSeconds })
   const json = serveJsonGraders({

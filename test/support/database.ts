@@ -76,6 +76,6 @@ export async function makeOld({ sql }: Pick<Database, 'sql'>, ids: string): Prom
   await sql`update rollouts set created_at = created_at - interval '8 days' where id like ${ids}`
   await sql`
     update tool_calls set started_at = started_at - interval '8 days', finished_at = finished_at - interval '8 days'
-    where rollout_id like ${ids}`
-  await sql`update grades set created_at = created_at - interval '8 days' where rollout_id like ${ids}`
+    where rollout in (select number from rollouts where id like ${ids})`
+  await sql`update grades set created_at = created_at - interval '8 days' where rollout in (select number from rollouts where id like ${ids})`
 }

@@ -11,7 +11,7 @@ import { anonymous } from '../../src/server/auth/principal.ts'
 import { serve } from '../../src/server/serve.ts'
 import { defineTool } from './app.ts'
 
-// A replica with a tool of each kind, served and stopped like the server. The first attempt of the external one does not
+// A replica with a tool of each kind, served and stopped like the server. The first execution of the external one does not
 // end until it is aborted.
 const { url, drainSeconds, drainDelaySeconds } = z
   .object({ url: z.string(), drainSeconds: z.coerce.number(), drainDelaySeconds: z.coerce.number() })
@@ -35,11 +35,11 @@ const tools = [
   defineTool({
     ...{ ...head, name: 'act' },
     effects: 'external',
-    async run({ db, rolloutId, attempt, signal }) {
-      await db.execute(query`insert into effects values (${rolloutId}, ${attempt}::int)`)
-      if (attempt === 1) await once(signal, 'abort')
+    async run({ db, rolloutId, execution, signal }) {
+      await db.execute(query`insert into effects values (${rolloutId}, ${execution}::int)`)
+      if (execution === 1) await once(signal, 'abort')
       signal.throwIfAborted()
-      return `attempt ${attempt}`
+      return `execution ${execution}`
     },
   }),
 ]

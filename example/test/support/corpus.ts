@@ -39,5 +39,5 @@ export async function callTool(
   if (!opened.fits) throw new Error(opened.message)
   const signal = AbortSignal.timeout(20_000)
   const readState = async () => ({})
-  return opened.run({ rolloutId: 'r', callId: 'c', attempt: 1, signal, embed, db, readState })
+  return opened.run({ run: 'default', rolloutId: 'r', callId: 'c', execution: 1, signal, embed, db, readState })
 }

@@ -55,7 +55,7 @@ export function trajectoryOf(calls: readonly ShortCall[]): TrajectoryCall[] {
     output,
     outcome,
     code: null,
-    attempt: 1,
+    execution: 1,
     startedAt: at,
     finishedAt: at,
   }))
@@ -70,7 +70,7 @@ export const call = (tool: string, args: unknown, output = 'ok'): TrajectoryCall
   output,
   outcome: 'ok',
   code: null,
-  attempt: 1,
+  execution: 1,
   startedAt: new Date(0),
   finishedAt: new Date(0),
 })

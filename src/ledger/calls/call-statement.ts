@@ -230,5 +230,16 @@ export function standing(record: CallRecord, position: Position): StoredCall {
   const { number, attempt, nth, seq, execution } = position
   const claim = record.claim?.token ?? null
   const place = { run, rolloutId, number, attempt, callId, nth, seq }
-  return { ...place, tool, arguments: args ?? null, argumentsHash, outcome, output, code, execution, claim, lapsed: false }
+  return {
+    ...place,
+    tool,
+    arguments: args ?? null,
+    argumentsHash,
+    outcome,
+    output,
+    code,
+    execution,
+    claim,
+    lapsed: false,
+  }
 }

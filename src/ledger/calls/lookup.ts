@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
 import { isUnavailable } from '../../postgres/database.ts'
-import type { LatestAttempt } from '../attempt.ts'
+import { ItemMismatchError, type LatestAttempt, placeOf } from '../attempt.ts'
 import { createRunBatcher } from '../batch.ts'
 import { execute } from '../statement.ts'
 import { type CallIdentity, isSameCall, type StoredCall } from './call.ts'
@@ -89,4 +89,34 @@ export async function findElsewhere(sql: Sql, call: CallIdentity): Promise<Store
     if (isSameCall(stored, call)) return stored
   }
   return undefined
+}
+
+/** Where a call belongs: {@link stored} if it is recorded, otherwise in an attempt that has some calls, or in a new one. */
+export interface Located {
+  readonly stored: StoredCall | undefined
+  /** Undefined for a new attempt. */
+  readonly number: number | undefined
+  /** How many calls of the attempt are recorded. */
+  readonly calls: number
+  /** Whether the attempt has ended; only for a call that names one. */
+  readonly ended: boolean
+}
+
+/** Creates the function that finds where a call belongs; throws an {@link ItemMismatchError} if that is nowhere. */
+export function createLocator(sql: Sql): (call: CallIdentity) => Promise<Located> {
+  const lookup = createLookup(sql)
+  return async (call) => {
+    const { latest, call: stored, calls } = await lookup(call)
+    const isNamed = call.number !== undefined
+    // A call stays in the attempt to which it was found to belong, whatever has happened to it since.
+    const open = isNamed && latest !== undefined ? { ...latest, graded: false, ended: false } : latest
+    const place = placeOf(open, call.itemHash, stored !== undefined)
+    if (place === 'here') return { stored, number: latest?.number, calls, ended: latest?.ended === true }
+    if (place !== 'new') {
+      const earlier = isNamed ? undefined : await findElsewhere(sql, call)
+      if (earlier !== undefined) return { stored: earlier, number: earlier.number, calls: earlier.seq, ended: false }
+      if (place === 'other item') throw new ItemMismatchError(call.rolloutId)
+    }
+    return { stored: undefined, number: undefined, calls: 0, ended: false }
+  }
 }

@@ -7,7 +7,15 @@ import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from
 import { budgetCode, type CallIdentity, type CallRecord, isSameCall, type Recorded, type StoredCall } from './call.ts'
 import { type CallRules, type Position, standing } from './call-statement.ts'
 import { findElsewhere } from './lookup.ts'
-import { insertCall, isOvertaken, keepItem, lockRollout, type Opening, openRollout, reviveCall } from './transaction-statements.ts'
+import {
+  insertCall,
+  isOvertaken,
+  keepItem,
+  lockRollout,
+  type Opening,
+  openRollout,
+  reviveCall,
+} from './transaction-statements.ts'
 
 /** What a tool with database effects gets inside the transaction. */
 export interface Work {
@@ -179,7 +187,12 @@ function findCall(call: CallIdentity, opened: Opening | undefined, isNext: boole
   if (place === 'other item' || (place === 'next item' && !isNext)) return place
   if (place === 'here' && opened !== undefined) {
     const nth = earlier?.nth ?? (calls.at(-1)?.nth ?? 0) + 1
-    return { earlier, to: { number: opened.number, attempt: opened.attempt, nth }, calls: opened.calls, stored: opened.state }
+    return {
+      earlier,
+      to: { number: opened.number, attempt: opened.attempt, nth },
+      calls: opened.calls,
+      stored: opened.state,
+    }
   }
   const to = { number: undefined, attempt: (opened?.attempt ?? 0) + 1, nth: 1 }
   return { earlier: undefined, to, calls: 0, stored: null }

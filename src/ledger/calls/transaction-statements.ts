@@ -76,7 +76,8 @@ export interface StateChange {
  */
 export function insertCall(record: CallRecord, change: StateChange | undefined, to: Insertion): Statement {
   const { run, rolloutId, itemHash, callId, tool, arguments: args, argumentsHash, outcome, output, startedAt } = record
-  const [before, after] = change === undefined ? [null, null] : [storableText(change.before), storableText(change.after)]
+  const [before, after] =
+    change === undefined ? [null, null] : [storableText(change.before), storableText(change.after)]
   const times = [startedAt.toISOString(), new Date().toISOString()]
   const call = [callId, tool, stringifyExactly(args ?? null), argumentsHash ?? null, outcome, output, ...times]
   const number = to.number === undefined ? null : String(to.number)

@@ -1,54 +1,102 @@
 import type { Sql } from 'postgres'
 import { isUnavailable } from '../../postgres/database.ts'
-import { createBatcher } from '../batch.ts'
+import { type LatestAttempt, lockKey, type RolloutKey } from '../attempt.ts'
+import { createRunBatcher } from '../batch.ts'
 import { execute } from '../statement.ts'
 
-/** The identity of a grading, which is graded once. */
-export interface GradingIdentity {
-  readonly rolloutId: string
+/** The identity of a grading, which is graded once in each attempt. */
+export interface GradingIdentity extends RolloutKey {
   readonly grader: string
   /** Hash of the sample's canonical JSON. */
   readonly sampleHash: string
   readonly itemHash: string
+  /** The attempt to grade; by default the latest one. */
+  readonly number?: number | undefined
 }
 
-/** What prevents a grading or makes it unnecessary. */
+/** What is recorded of a grading and its rollout. */
 export interface GradingState {
-  /** The score that was already sent to the trainer; undefined if there is none. */
+  /** The attempt that the grading names, otherwise the latest one; undefined if the rollout is not recorded. */
+  readonly latest: LatestAttempt | undefined
+  /** The score of that attempt that was already sent to the trainer; undefined if there is none. */
   readonly score: number | undefined
   /** Whether a call of the rollout runs in a transaction, on any replica. */
   readonly inTransaction: boolean
 }
 
-const asking = `
-  select i.n, g.score, pg_try_advisory_xact_lock_shared(hashtextextended(i.r, 0)) as free
-  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, g text, s text, t text)
+interface Row {
+  readonly n: number
+  readonly free: boolean
+  readonly number: number | null
+  readonly attempt: number
+  readonly item_hash: string
+  readonly graded: boolean
+  readonly ended: boolean
+  readonly score: number | null
+}
+
+/** The text of the look-up. `$2` is the run of every row that it visits. */
+export const gradingLookupText = `
+  select i.n, r.number::float8 as number, r.attempt, r.item_hash, r.graded_at is not null as graded,
+    r.ended_at is not null as ended, g.score,
+    pg_try_advisory_xact_lock_shared(${lockKey('$2::text', 'i.r')}) as free
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, a int8, g text, s text, t text)
   left join lateral (
-    select score from grades where rollout_id = i.r and grader = i.g and sample_hash = i.s
+    select * from rollouts where run = $2::text and id = i.r and (i.a is null or number = i.a) order by attempt desc limit 1
+  ) r on true
+  left join lateral (
+    select score from grades where run = $2::text and rollout = r.number and grader = i.g and sample_hash = i.s
       and item_hash = i.t and outcome = 'scored' and source = 'trainer' limit 1
   ) g on true`
 
 /**
- * Creates the function that looks up a grading; concurrent lookups share one statement. A transaction that is reported as
- * not running is visible to later reads.
+ * Creates the function that looks up a grading; concurrent lookups of a run share one statement. A transaction that is
+ * reported as not running is visible to later reads.
  */
 export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Promise<GradingState> {
   const run = async (gradings: readonly GradingIdentity[]): Promise<readonly GradingState[]> => {
     const input = gradings.map((each, n) => ({
       n,
       r: each.rolloutId,
+      a: each.number,
       g: each.grader,
       s: each.sampleHash,
       t: each.itemHash,
     }))
     const found: GradingState[] = []
-    type Row = { n: number; score: number | null; free: boolean }
-    for (const { n, score, free } of await execute<Row>(sql, { text: asking, values: [JSON.stringify(input)] })) {
-      found[n] = { score: score ?? undefined, inTransaction: !free }
+    const values = [JSON.stringify(input), gradings[0]?.run ?? '']
+    for (const row of await execute<Row>(sql, { text: gradingLookupText, values })) {
+      const { n, number, attempt, item_hash: itemHash, graded, ended, score, free } = row
+      const latest = number === null ? undefined : { number, attempt, itemHash, graded, ended }
+      found[n] = { latest, score: score ?? undefined, inTransaction: !free }
     }
     return found
   }
   // Each takes a lock briefly; Postgres has room for a few thousand.
   const together = { maxEntries: 100, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
-  return createBatcher<GradingIdentity, GradingState>({ run, ...together, concernsAll: isUnavailable })
+  const runOf = (grading: GradingIdentity) => grading.run
+  return createRunBatcher<GradingIdentity, GradingState>({ run, ...together, runOf, concernsAll: isUnavailable })
+}
+
+const elsewhere = `
+  select g.score, r.number::float8 as number from rollouts r join grades g on g.run = $1::text and g.rollout = r.number
+  where r.run = $1::text and r.id = $2::text and r.ended_at is null and g.grader = $3::text and g.sample_hash = $4::text
+    and g.item_hash = $5::text and g.outcome = 'scored' and g.source = 'trainer'
+  order by r.attempt desc limit 1`
+
+/** A score that was sent before, and the attempt that has it. */
+export interface EarlierScore {
+  readonly score: number
+  readonly number: number
+}
+
+/**
+ * Finds the score of a grading in an earlier attempt of its rollout that has not ended: a late retry, which arrives after the
+ * rollout was begun again with another item.
+ */
+export async function findScoreElsewhere(sql: Sql, grading: GradingIdentity): Promise<EarlierScore | undefined> {
+  const { run, rolloutId, grader, sampleHash, itemHash } = grading
+  const values = [run, rolloutId, grader, sampleHash, itemHash]
+  const [row] = await execute<{ score: number; number: number }>(sql, { text: elsewhere, values })
+  return row
 }

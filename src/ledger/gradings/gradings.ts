@@ -1,15 +1,18 @@
+import { randomUUID } from 'node:crypto'
 import type { Sql } from 'postgres'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { storableText } from '../../base/json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
-import { createBatcher } from '../batch.ts'
 import { ItemMismatchError, noItemHash } from '../attempt.ts'
+import { createRunBatcher } from '../batch.ts'
 import type { KnownItems } from '../known-items.ts'
 import { execute, retried } from '../statement.ts'
 import type { GradingIdentity, GradingState } from './grading-lookup.ts'
 
 /** A grading that the trainer requested, to be recorded. */
 export interface GradingRecord extends GradingIdentity {
+  /** The attempt's place among those of its rollout: 1, 2 … It is made if it is not recorded yet. */
+  readonly attempt: number
   readonly version: string
   /** A hash of the grader's files; null if they are unknown. */
   readonly codeHash: string | null
@@ -24,128 +27,137 @@ export interface GradingRecord extends GradingIdentity {
   /** A stable code; null when scored. */
   readonly code: string | null
   readonly durationMs: number
+  /** The protocol and the name of the key by which the grading arrived, recorded with a new attempt. */
+  readonly wire?: string | undefined
+  readonly key?: string | undefined
 }
 
-// No unique index covers gradings without a score. The duration identifies one, so that a statement whose answer was lost
-// can run again without writing it twice.
-const writing = `
+// The execution's token makes the statement repeatable: one whose answer was lost, or which still runs when it is sent
+// again, writes the grading once.
+/** The text of the statement that records gradings, one of a rollout. `$3` is the run of every row that it visits. */
+export const gradingsText = `
   with input as materialized (
-    select i.*, (select item_hash from rollouts where id = i.rollout_id) as stored_item
-    from jsonb_to_recordset($1::text::jsonb) as i(
-      n int, rollout_id text, grader text, version text, code_hash text, sample_hash text, sample jsonb, item_hash text,
-      outcome text, score float8, parts jsonb, reason text, code text, duration_ms float8)
-  ),
-  kept_rollouts as (
-    insert into rollouts (id, item_hash)
-    select rollout_id, coalesce(min(item_hash) filter (where item_hash <> '${noItemHash}'), '${noItemHash}')
-    from input where stored_item is null group by rollout_id order by rollout_id
-    on conflict (id) do nothing
-    returning id, item_hash
+    select * from jsonb_to_recordset($1::text::jsonb) as i(
+      n int, rollout_id text, number int8, attempt int, grader text, version text, code_hash text, execution text,
+      sample_hash text, sample jsonb, item_hash text, outcome text, score float8, parts jsonb, reason text, code text,
+      duration_ms float8, wire text, key_name text)
   ),
   kept_items as (
-    insert into items (hash, content)
-    select hash, coalesce(content, 'null') from jsonb_to_recordset($2::text::jsonb) as i(hash text, content jsonb)
+    insert into items (run, hash, content)
+    select $3::text, hash, coalesce(content, 'null') from jsonb_to_recordset($2::text::jsonb) as i(hash text, content jsonb)
     order by hash
-    on conflict (hash) do update set last_used_at = now()
+    on conflict (run, hash) do update set last_used_at = now()
   ),
-  checked as materialized (
-    select i.*, case
-        when i.stored_item is null then k.item_hash
-        else i.stored_item end as rollout_item
-    from input i
-    left join kept_rollouts k on k.id = i.rollout_id
+  kept_run as (
+    insert into runs (name) select $3::text from input where number is null limit 1 on conflict (name) do nothing
+    returning 1
+  ),
+  graded as (
+    insert into rollouts as r (run, number, id, attempt, item_hash, graded_at, due_at, wire, key_name)
+    select $3::text, coalesce(number, nextval('rollout_numbers')), rollout_id, attempt, item_hash, now(),
+      now() + make_interval(secs => $4::text::float8), wire, key_name
+    from input order by rollout_id, attempt
+    on conflict (run, id, attempt) do update set graded_at = coalesce(r.graded_at, excluded.graded_at),
+        due_at = excluded.due_at,
+        item_hash = case r.item_hash when '${noItemHash}' then excluded.item_hash else r.item_hash end
+      where r.item_hash in (excluded.item_hash, '${noItemHash}') or excluded.item_hash = '${noItemHash}'
+    returning r.id, r.number
   ),
   written as (
-    insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
-      parts, reason, code, duration_ms)
-    select rollout_id, grader, version, code_hash, 'trainer', sample_hash, coalesce(sample, 'null'), item_hash, outcome,
-      score, parts, reason, code, duration_ms
-    from checked c
-    where (rollout_item = item_hash or item_hash = '${noItemHash}' and rollout_item is not null)
-      and (outcome = 'scored' or (
-      select true from grades g where g.rollout_id = c.rollout_id and g.grader = c.grader
-        and g.sample_hash = c.sample_hash and g.outcome = c.outcome and g.duration_ms = c.duration_ms limit 1) is null)
-    order by rollout_id, grader, sample_hash
+    insert into grades (run, rollout, grader, version, code_hash, source, execution, sample_hash, sample, item_hash, outcome,
+      score, parts, reason, code, duration_ms)
+    select $3::text, r.number, grader, version, code_hash, 'trainer', execution, sample_hash, coalesce(sample, 'null'),
+      item_hash, outcome, score, parts, reason, code, duration_ms
+    from input i join graded r on r.id = i.rollout_id
+    order by rollout_id
     on conflict do nothing
-    returning rollout_id, grader, sample_hash
+    returning execution
   )
-  select n, case
-      when rollout_item is null then 'unknown item'
-      when rollout_item <> item_hash and item_hash <> '${noItemHash}' then
-        case rollout_item when '${noItemHash}' then 'unbound' else 'other item' end
-      when outcome <> 'scored' or exists (
-        select from written w
-        where w.rollout_id = c.rollout_id and w.grader = c.grader and w.sample_hash = c.sample_hash) then 'written'
+  select n, r.number::float8 as number, exists (select from kept_run) as is_new_run, case
+      when r.number is null then 'other item'
+      when i.execution in (select execution from written) then 'written'
       else 'existing' end as how
-  from checked c`
+  from input i left join graded r on r.id = i.rollout_id`
+
+/** `other item`: the attempt was recorded with another item meanwhile. */
+type Written = { readonly how: 'written' | 'existing' | 'other item'; readonly number: number | null }
+
+/** What {@link createGradingRecorder} needs. */
+export interface GradingRecorderSettings {
+  readonly sql: Sql
+  readonly knownItems: KnownItems
+  /** An attempt ends so long after its latest grading, in seconds. */
+  readonly keepSeconds: number
+  readonly find: (grading: GradingIdentity) => Promise<GradingState>
+}
+
+/** A recorded grading: the score that counts, null if there is none, and the attempt. */
+export interface RecordedGrading {
+  readonly score: number | null
+  readonly number: number
+}
 
 /**
- * `unknown item`: the rollout is recorded concurrently, and its item is not visible yet; `unbound`: it has no item yet, and
- * the grading has one.
+ * Creates the function that records a grading with its attempt and item; concurrent gradings of a run share one statement.
+ * It resolves with the score that counts: of two concurrent gradings with the same identity, the one recorded first; null
+ * for a grading without a score. Throws an {@link ItemMismatchError} for an attempt that was recorded with another item.
  */
-type Written = 'written' | 'existing' | 'other item' | 'unknown item' | 'unbound'
-
-// By its key, in a statement of its own: a join of a batch with the rollouts is planned as a scan while the table is new.
-const binding = `update rollouts set item_hash = $2::text where id = $1::text and item_hash = '${noItemHash}'`
-
-/**
- * Creates the function that records a grading with its rollout and item; concurrent gradings share one statement. It
- * resolves with the score that counts: of two concurrent gradings with the same identity, the one recorded first; null for
- * a grading without a score. Throws an {@link ItemMismatchError} for a rollout that was recorded with another item.
- */
-export function createGradingRecorder(
-  sql: Sql,
-  knownItems: KnownItems,
-  find: (grading: GradingIdentity) => Promise<GradingState>,
-): (grading: GradingRecord) => Promise<number | null> {
-  const run = async (gradings: readonly GradingRecord[]): Promise<readonly Written[]> => {
-    const unknown = knownItems.missing(gradings)
-    const items = [...unknown].map(([hash, content]) => ({ hash, content: content ?? null }))
-    const statement = {
-      text: writing,
-      values: [`[${gradings.map(textOf).join(',')}]`, stringifyExactly(items)],
+export function createGradingRecorder({ sql, knownItems, keepSeconds, find }: GradingRecorderSettings) {
+  const write = async (entries: readonly Entry[], items: ReadonlyMap<string, unknown>) => {
+    const sent = [...items].map(([hash, content]) => ({ hash, content: content ?? null }))
+    const input = `[${entries.map(textOf).join(',')}]`
+    const values = [input, stringifyExactly(sent), entries[0]?.run ?? '', String(keepSeconds)]
+    type Row = Written & { n: number; is_new_run: boolean }
+    return await retried(() => execute<Row>(sql, { text: gradingsText, values }))
+  }
+  const run = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
+    const unknown = knownItems.missing(entries)
+    let rows = await write(entries, unknown)
+    if (rows.some((row) => row.is_new_run)) {
+      // The run was deleted and its items with it: they are sent again, and nothing else is written twice.
+      knownItems.forget(entries[0]?.run ?? '')
+      const written = rows
+      rows = await write(entries, knownItems.missing(entries))
+      rows = rows.map((row) => written.find(({ n, how }) => n === row.n && how === 'written') ?? row)
     }
-    const rows = await retried(() => execute<{ n: number; how: Written }>(sql, statement))
-    knownItems.add(unknown.keys())
+    knownItems.add(entries)
     const results: Written[] = []
-    for (const { n, how } of rows) results[n] = how
+    for (const { n, how, number } of rows) results[n] = { how, number }
     return results
   }
-  const batched = createBatcher<GradingRecord, Written>({
+  const batched = createRunBatcher<Entry, Written>({
     run,
     maxEntries: 200,
     maxBytes: 8 * 1024 * 1024,
     sizeOf: (grading) => textOf(grading, 0).length,
-    keyOf: ({ rolloutId, grader, sampleHash }) => JSON.stringify([rolloutId, grader, sampleHash]),
+    runOf: (grading) => grading.run,
+    keyOf: ({ rolloutId }) => rolloutId,
     concernsAll: isUnavailable,
   })
-  return async (grading) => {
-    for (let turn = 1; turn <= 5; turn += 1) {
-      const how = await batched(grading)
-      if (how === 'other item') throw new ItemMismatchError(grading.rolloutId)
-      if (how === 'written') return grading.score
-      if (how === 'unknown item') continue
-      if (how === 'unbound') {
-        const { rolloutId, itemHash } = grading
-        await retried(() => execute(sql, { text: binding, values: [rolloutId, itemHash] }))
-        continue
-      }
-      const { score } = await find(grading)
-      if (score !== undefined) return score
-      // The unique index does not include the item: the sample was scored with another one, before rollouts were bound to one.
-      throw new ItemMismatchError(grading.rolloutId)
-    }
-    throw new Error('the rollout of a grading could not be recorded')
+  return async (grading: GradingRecord): Promise<RecordedGrading> => {
+    const { how, number } = await batched({ ...grading, execution: randomUUID() })
+    if (how === 'other item' || number === null) throw new ItemMismatchError(grading.rolloutId)
+    if (how === 'written' || grading.outcome !== 'scored') return { score: grading.score, number }
+    const { score } = await find({ ...grading, number })
+    if (score === undefined) throw new Error('a grading is recorded, and its score is not')
+    return { score, number }
   }
 }
 
-function textOf(grading: GradingRecord, n: number): string {
+interface Entry extends GradingRecord {
+  readonly execution: string
+}
+
+function textOf(grading: Entry, n: number): string {
   return storableText({
     n,
     rollout_id: grading.rolloutId,
+    number: grading.number ?? null,
+    attempt: grading.attempt,
     grader: grading.grader,
     version: grading.version,
     code_hash: grading.codeHash,
+    execution: grading.execution,
     sample_hash: grading.sampleHash,
     sample: grading.sample ?? null,
     item_hash: grading.itemHash,
@@ -155,5 +167,7 @@ function textOf(grading: GradingRecord, n: number): string {
     reason: grading.reason,
     code: grading.code,
     duration_ms: grading.durationMs,
+    wire: grading.wire ?? null,
+    key_name: grading.key ?? null,
   })
 }

@@ -9,7 +9,10 @@ import { type GraderCode, type RegradingFilter, subjectsQuery } from './regradin
 export interface RegradingSubject {
   /** The id of the trainer's first grading of it. */
   readonly id: number
+  readonly run: string
   readonly rolloutId: string
+  /** The number of its attempt. */
+  readonly number: number
   readonly sampleHash: string
   /** Whether the current code has already scored it. */
   readonly isDone: boolean
@@ -33,14 +36,23 @@ export async function* subjectPages(
   filter: RegradingFilter,
   size: number,
 ): AsyncGenerator<readonly RegradingSubject[]> {
-  type Row = { id: string; rollout_id: string; sample_hash: string; after_outcome: string | null }
+  type Row = {
+    id: string
+    run: string
+    rollout: string
+    rollout_id: string
+    sample_hash: string
+    after_outcome: string | null
+  }
   let left = filter.limit ?? Number.POSITIVE_INFINITY
   for (let after = 0; left > 0; ) {
     const most = Math.min(size, left)
     const rows = await execute<Row>(sql, subjectsQuery(code, filter, { after, most }))
     const page = rows.map((row) => ({
       id: Number(row.id),
+      run: row.run,
       rolloutId: row.rollout_id,
+      number: Number(row.rollout),
       sampleHash: row.sample_hash,
       isDone: row.after_outcome === 'scored',
     }))

@@ -96,9 +96,14 @@ export function createPlay(database: Database, tools: readonly Tool[], budget: n
     for (const [at, call] of calls.entries()) {
       if (!external.has(call.tool)) await make(rolloutId, ids[at] ?? '', call, item)
     }
-    const { trajectory, state } = await ledger.readRollout(rolloutId)
+    const { latest } = await ledger.findGrading({ ...anyGrading, rolloutId })
+    const played = latest && (await ledger.readRollout({ run: 'default', number: latest.number }))
+    const { trajectory, state } = played ?? { trajectory: [], state: null }
     const made = new Map(trajectory.map((call) => [call.callId, call]))
     const whole = calls.map((call, at) => ({ ...(made.get(ids[at] ?? '') ?? describedCall(call, at)), seq: at + 1 }))
     return { rolloutId, trajectory: whole, state }
   }
 }
+
+/** A grading that nobody asked for, by which the rollout is found. */
+const anyGrading = { run: 'default', grader: '', sampleHash: '', itemHash: '' }

@@ -127,7 +127,7 @@ export function describedCall({ tool, arguments: args, output, outcome }: Sketch
     output,
     outcome,
     code,
-    attempt: 1,
+    execution: 1,
     startedAt,
     finishedAt,
   }

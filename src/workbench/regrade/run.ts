@@ -16,7 +16,7 @@ import { type RegradingServices, regradeOne, withoutScore } from './regrade-one.
 /** What {@link runRegrading} needs. */
 export interface Regrading {
   readonly sql: Sql
-  readonly ledger: Pick<Ledger, 'findGrading' | 'readRollout'>
+  readonly ledger: Pick<Ledger, 'findGrading' | 'findScoreElsewhere' | 'readRollout'>
   readonly grader: Grader
   readonly code: GraderCode
   readonly filter: RegradingFilter
@@ -51,7 +51,7 @@ export async function runRegrading(regrading: Regrading): Promise<void> {
     if (content === undefined || content.isDone) return undefined
     const began = performance.now()
     try {
-      const rollout = await settledRollout(settling, subject.rolloutId)
+      const rollout = await settledRollout(settling, subject)
       return await regradeOne(grader, services, { subject, content, rollout })
     } catch (error) {
       if (!(error instanceof UngradableError)) throw error

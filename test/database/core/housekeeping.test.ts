@@ -16,6 +16,7 @@ beforeAll(async () => {
 afterEach(() => end())
 
 const record = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
+  run: 'default',
   rolloutId,
   callId: 'a',
   tool: 'act',
@@ -35,7 +36,9 @@ it('records the calls of dead owners as failed on its own, and logs it', async (
   await ledger.record(record('alive', { outcome: 'running', claim: { token: 'held', leaseSeconds: 600 } }))
   end = startHousekeeping({ ledger, log, leaseSeconds: 0.05, retentionDays: undefined })
   const outcomes = async () =>
-    (await database.sql`select rollout_id as id, outcome, code from tool_calls order by id`).map((row) => ({ ...row }))
+    (await database.sql`select rollout_id as id, outcome, code from ledger.calls order by id`).map((row) => ({
+      ...row,
+    }))
   await expect.poll(outcomes).toEqual([
     { id: 'alive', outcome: 'running', code: null },
     { id: 'dead', outcome: 'failed', code: 'lease_expired' },

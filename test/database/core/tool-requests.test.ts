@@ -43,7 +43,7 @@ describe('the arguments of a call', () => {
     const third = await post(app, '/tools/list', bodyOf('twice', object))
     expect([first, second, third].map(({ body }) => body.output)).toEqual([once, once, once])
     expect(third.headers.get('x-replayed')).toBe('true')
-    const [row] = await database.sql`select arguments from tool_calls where call_id = 'twice'`
+    const [row] = await database.sql`select arguments from ledger.calls where call_id = 'twice'`
     expect(row).toEqual({ arguments: object })
   })
 
@@ -61,7 +61,7 @@ describe('the name of a tool', () => {
       expect((await post(app, '/tools', call)).body.output).toBe('{}')
       const retry = await post(app, '/tools/list', { ...call, name: 'list' })
       expect([retry.body.output, retry.headers.get('x-replayed')]).toEqual(['{}', 'true'])
-      const rows = await database.sql`select tool from tool_calls where call_id = ${`by ${name}`}`
+      const rows = await database.sql`select tool from ledger.calls where call_id = ${`by ${name}`}`
       expect(rows).toEqual([{ tool: 'list' }])
     },
   )
@@ -77,7 +77,7 @@ describe('the name of a tool', () => {
       const { status, body } = await post(app, '/tools', toolCall(name, 'names', `refused ${name}`))
       const says = `there is no tool "${name}"; call "list" by this name alone; the tools are: list, other_tool`
       expect([status, body.output]).toEqual([200, says])
-      const rows = await database.sql`select outcome, code from tool_calls where call_id = ${`refused ${name}`}`
+      const rows = await database.sql`select outcome, code from ledger.calls where call_id = ${`refused ${name}`}`
       expect(rows).toEqual([{ outcome: 'refused', code: 'unknown_tool' }])
     },
   )

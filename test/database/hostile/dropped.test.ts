@@ -43,7 +43,9 @@ describe('a dropped connection', () => {
       door.open()
       await first
       await expect
-        .poll(() => database.sql`select from tool_calls where rollout_id = ${`dropped-${effects}`} and outcome = 'ok'`)
+        .poll(
+          () => database.sql`select from ledger.calls where rollout_id = ${`dropped-${effects}`} and outcome = 'ok'`,
+        )
         .toHaveLength(1)
       for (const { port } of [one, other]) {
         const heard = await converse(port, [spelt], { answers: 1 })

@@ -65,8 +65,8 @@ describe('rollouts whose ids look alike', () => {
       expect(notesIn(body.output)).toEqual([id, id, id])
       expect((await post(apps[1], '/grade', gradingOf(id, ''))).body.score).toBe(4)
       const [row] = await database.sql`
-        select reason, calls, (select array_agg(seq order by seq) from tool_calls where rollout_id = r.id) as seqs
-        from grades g join rollouts r on r.id = g.rollout_id where r.id = ${id}`
+        select reason, calls, (select array_agg(seq order by seq) from ledger.calls where rollout_id = r.id) as seqs
+        from ledger.gradings g join rollouts r on r.id = g.rollout_id where r.id = ${id}`
       expect(row).toEqual({ reason: JSON.stringify([id, id, id]), calls: 4, seqs: [1, 2, 3, 4] })
     }
   })

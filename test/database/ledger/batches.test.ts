@@ -10,6 +10,7 @@ import { makeOld, useDatabase } from '../../support/database.ts'
 const database = useDatabase()
 
 const record = (rolloutId: string, callId: string, more: Partial<CallRecord> = {}): CallRecord => ({
+  run: 'default',
   rolloutId,
   callId,
   tool: 't',
@@ -31,8 +32,9 @@ describe('calls that arrive together', () => {
     expect(stored.every(({ replayed }) => !replayed)).toBe(true)
     // Rows of one statement were inserted by one transaction.
     const [counted] = await database.sql`
-      select count(distinct xmin::text)::int as transactions, count(*)::int as calls from tool_calls
-      where rollout_id like 'together-%'`
+      select count(distinct t.xmin::text)::int as transactions, count(*)::int as calls from tool_calls t
+      join rollouts r on r.number = t.rollout
+      where id like 'together-%'`
     expect(counted).toEqual({ transactions: 1, calls: 100 })
   })
 
@@ -67,7 +69,7 @@ describe('calls that arrive together', () => {
       record('same', 'c', failed),
     ]
     const stored = await Promise.all(records.map((one) => ledger.record(one)))
-    expect(stored.map(({ call: { outcome, attempt }, replayed }) => [outcome, attempt, replayed])).toEqual([
+    expect(stored.map(({ call: { outcome, execution }, replayed }) => [outcome, execution, replayed])).toEqual([
       ['failed', 1, false],
       ['ok', 1, false],
       ['ok', 2, false],
@@ -191,15 +193,15 @@ describe('the promise of retention', () => {
       itemHash: 'old',
       item: { question: 'old' },
     }
-    await ledger.recordGrading({ rolloutId: 'old-1', ...grading, ...rest })
+    await ledger.recordGrading({ run: 'default', rolloutId: 'old-1', attempt: 1, ...grading, ...rest })
     await makeOld(database, 'old-%')
     await database.sql`update items set last_used_at = now() - interval '8 days' where hash = 'old'`
     const traffic = Promise.all(Array.from({ length: 50 }, (_, n) => ledger.record(record(`traffic-${n}`, 'c'))))
     const [deleted] = await Promise.all([ledger.deleteRollouts(7, 10), traffic])
     expect(deleted).toEqual({ rollouts: 25, items: 1 })
     const [left] = await database.sql`
-      select (select count(*)::int from tool_calls where rollout_id like 'old-%') as calls,
-        (select count(*)::int from grades where rollout_id like 'old-%') as grades,
+      select (select count(*)::int from ledger.calls where rollout_id like 'old-%') as calls,
+        (select count(*)::int from ledger.gradings where rollout_id like 'old-%') as grades,
         (select count(*)::int from rollouts where id = 'young') as young,
         (select count(*)::int from rollouts where id like 'traffic-%') as traffic`
     expect(left).toEqual({ calls: 0, grades: 0, young: 1, traffic: 50 })
@@ -318,7 +320,7 @@ describe('the promise of retention', () => {
     })
     expect(await deleting).toMatchObject({ rollouts: 1 })
     expect((await calling).body.output).toBe('written')
-    const calls = await database.sql`select call_id, seq from tool_calls where rollout_id = 'deleted-meanwhile'`
+    const calls = await database.sql`select call_id, seq from ledger.calls where rollout_id = 'deleted-meanwhile'`
     expect([...calls]).toEqual([{ call_id: 'b', seq: 1 }])
   })
 
@@ -331,8 +333,8 @@ describe('the promise of retention', () => {
       description: 'Acts.',
       input: z.object({}),
       effects: 'external',
-      async run({ attempt }) {
-        attempts.push(attempt)
+      async run({ execution }) {
+        attempts.push(execution)
         if (attempts.length === 1) await held.pass()
         return 'acted'
       },
@@ -347,6 +349,6 @@ describe('the promise of retention', () => {
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
     await makeOld(database, 'old-and-running')
     expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
-    expect(await database.sql`select from tool_calls where rollout_id = 'old-and-running'`).toHaveLength(0)
+    expect(await database.sql`select from ledger.calls where rollout_id = 'old-and-running'`).toHaveLength(0)
   })
 })

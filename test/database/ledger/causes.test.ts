@@ -8,7 +8,7 @@ const database = useDatabase()
 
 const item = { question: 'of whom?', answer: 'the Sultan of Swing' }
 const causeOf = async (rollout: string): Promise<unknown> => {
-  const [row] = await database.sql`select outcome, code, cause from tool_calls where rollout_id = ${rollout}`
+  const [row] = await database.sql`select outcome, code, cause from ledger.calls where rollout_id = ${rollout}`
   return row
 }
 

@@ -90,7 +90,7 @@ describe('a call that is being committed', () => {
     await expect.poll(waiting, { timeout: 10_000 }).toBe(2)
     await commits.letGo()
     expect([(await first).body.output, (await second).body.output]).toEqual(['here', 'here'])
-    const rows = await database.sql`select seq, output from tool_calls where rollout_id = 'at-once'`
+    const rows = await database.sql`select seq, output from ledger.calls where rollout_id = 'at-once'`
     expect([...rows]).toEqual([{ seq: 1, output: 'here' }])
   })
 })
@@ -132,7 +132,7 @@ describe('the same grading on two replicas at once', () => {
     const quick = await post(there, '/grade', gradingOf('graded-at-once', 'x'))
     held.open()
     expect([(await slow).body, quick.body]).toEqual([{ score: 0.2 }, { score: 0.2 }])
-    const rows = await database.sql`select score from grades where rollout_id = 'graded-at-once'`
+    const rows = await database.sql`select score from ledger.gradings where rollout_id = 'graded-at-once'`
     expect([...rows]).toEqual([{ score: 0.2 }])
   })
 })

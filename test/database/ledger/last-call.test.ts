@@ -28,7 +28,7 @@ it('the last call of the budget is not refused because a retry of it failed on a
 
   const retried = await post(there, '/tools/write', last)
   expect([retried.status, retried.body.output]).toEqual([200, 'written'])
-  const [row] = await database.sql`select seq, outcome, code from tool_calls where call_id = 'last'`
+  const [row] = await database.sql`select seq, outcome, code from ledger.calls where call_id = 'last'`
   expect(row).toEqual({ seq: 10, outcome: 'ok', code: null })
   const past = await post(there, '/tools/write', toolCall('write', 'r', 'eleventh'))
   expect(past.body.output).toContain('the budget of 10 tool calls is used up')
@@ -61,7 +61,7 @@ it('a call that began as the last of the budget is rolled back and refused if an
   expect([status, body.output]).toEqual([200, expect.stringContaining('the budget of 10 tool calls is used up')])
   expect(await database.sql`select from effects`).toHaveLength(0)
   const rows = await database.sql`
-    select seq, outcome from tool_calls where rollout_id = 'overtaken' order by seq desc limit 2`
+    select seq, outcome from ledger.calls where rollout_id = 'overtaken' order by seq desc limit 2`
   expect([...rows]).toEqual([
     { seq: 11, outcome: 'refused' },
     { seq: 10, outcome: 'ok' },
@@ -69,10 +69,12 @@ it('a call that began as the last of the budget is rolled back and refused if an
 })
 
 it('a call past the budget is recognized by the SQLSTATE of its statement, in any server language', async () => {
-  const call = { rolloutId: 'past', callId: 'a', tool: 't', arguments: {}, itemHash: 'hash', item: {} }
+  const call = { run: 'default', rolloutId: 'past', callId: 'a', tool: 't', arguments: {}, itemHash: 'hash', item: {} }
   const record = { ...call, outcome: 'ok', output: '', code: null, startedAt: new Date() } as const
   const error: unknown = await database.sql
-    .begin((tx) => execute(tx, insertCall(record, 0, undefined)))
+    .begin((tx) =>
+      execute(tx, insertCall(record, undefined, { number: undefined, attempt: 1, nth: 1, limit: 0, idleSeconds: 60 })),
+    )
     .catch((error: unknown) => error)
   expect(error).toMatchObject({ code: '22012' })
   const inGerman = Object.assign(new Error('Division durch Null'), { code: sqlState(error) })

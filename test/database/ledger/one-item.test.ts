@@ -23,6 +23,7 @@ const grader = defineGrader({
 })
 
 const record = (rolloutId: string, callId: string, itemHash: string, item: unknown = { itemHash }): CallRecord => ({
+  run: 'default',
   rolloutId,
   callId,
   tool: 't',
@@ -51,14 +52,16 @@ function toolsThatTell() {
 }
 
 const callsOf = (rollout: string) =>
-  database.sql`select call_id, outcome from tool_calls where rollout_id = ${rollout} order by seq`
-const gradingsOf = (rollout: string) => database.sql`select outcome, score from grades where rollout_id = ${rollout}`
+  database.sql`select call_id, outcome from ledger.calls where rollout_id = ${rollout} order by seq`
+const gradingsOf = (rollout: string) =>
+  database.sql`select outcome, score from ledger.gradings where rollout_id = ${rollout}`
 
 describe('a rollout that was recorded with one item', () => {
-  it('is not graded with another one: each attempt gets a 5xx and logs an error', async () => {
+  it('is not graded with another one before its first grading: each request gets a 5xx and logs an error', async () => {
+    const { tools } = toolsThatTell()
     const log = keepingLog()
-    const app = testApp(database, { graders: [grader], log })
-    expect((await post(app, '/grade', gradingOf('graded', '7', other))).body).toEqual({ score: 0 })
+    const app = testApp(database, { tools, graders: [grader], log })
+    await post(app, '/tools/none', toolCall('none', 'graded', 'a', {}, other))
     for (const replica of [app, testApp(elsewhere, { graders: [grader], log })]) {
       const refused = await post(replica, '/grade', gradingOf('graded', '7', one))
       expect([refused.status, refused.body.error?.code, refused.body.score]).toEqual([500, code, undefined])
@@ -98,12 +101,12 @@ describe('a rollout that was recorded with one item', () => {
       },
     })
     const app = testApp(database, { tools: [broken], graders: [grader] })
-    await post(app, '/grade', gradingOf('refusals', '7', one))
+    await post(app, '/tools/nothing', toolCall('nothing', 'refusals', 'first', {}, one))
     const unknown = await post(app, '/tools/nothing', toolCall('nothing', 'refusals', 'a', {}, other))
     const { call_id: _, ...unnamed } = toolCall('broken', 'refusals', '', {}, other)
     const failed = await post(app, '/tools/broken', unnamed)
     expect([unknown, failed].map(({ body }) => body.error?.code)).toEqual([code, code])
-    expect(await callsOf('refusals')).toEqual([])
+    expect(await callsOf('refusals')).toEqual([{ call_id: 'first', outcome: 'refused' }])
   })
 })
 
@@ -128,11 +131,15 @@ describe('a rollout that was recorded without an item', () => {
     }
     await call('none', 'bound-by-grading', 'a', undefined)
     expect((await post(app, '/grade', gradingOf('bound-by-grading', '7', one))).body).toEqual({ score: 1 })
-    expect((await post(app, '/grade', gradingOf('bound-by-grading', 'x', other))).body.error?.code).toBe(code)
-    expect(await call('none', 'bound-by-grading', 'b', other)).toBe(code)
+    // The grading has bound the attempt: another item begins the next one.
+    expect((await post(app, '/grade', gradingOf('bound-by-grading', 'x', other))).body).toEqual({ score: 0 })
+    const attempts = await database.sql`
+      select attempt, count(distinct item_hash)::int as items from ledger.gradings
+      where rollout_id = 'bound-by-grading' group by attempt order by attempt`
+    expect([...attempts]).toEqual([1, 2].map((attempt) => ({ attempt, items: 1 })))
   })
 
-  it('is graded with one of two concurrent items', async () => {
+  it('is graded with one of two concurrent items in each attempt', async () => {
     const there = testApp(elsewhere, { graders: [grader] })
     const here = testApp(database, { graders: [grader] })
     for (let n = 0; n < 10; n += 1) {
@@ -145,8 +152,9 @@ describe('a rollout that was recorded without an item', () => {
       ])
       const scored = answers.filter(({ status }) => status === 200)
       expect(scored.length).toBeGreaterThanOrEqual(1)
-      const items = await database.sql`select distinct item_hash from grades where rollout_id = ${`bind-${n}`}`
-      expect(items).toHaveLength(1)
+      const items = await database.sql`
+        select count(distinct item_hash)::int as items from ledger.gradings where rollout_id = ${`bind-${n}`} group by attempt`
+      expect(new Set(items.map((row) => row['items']))).toEqual(new Set([1]))
     }
   })
 })
@@ -178,7 +186,7 @@ describe('two items of one rollout at the same time', () => {
       post(testApp(replica, { graders: [grader] }), '/grade', gradingOf('unseen', '7', item))
     // Another transaction holds the rollout's key until both gradings wait for it, and then rolls back.
     const { answers } = await database.sql.begin(async (holding) => {
-      await holding`insert into rollouts (id, item_hash) values ('unseen', 'of nobody')`
+      await holding`insert into rollouts (run, id, item_hash) values ('default', 'unseen', 'of nobody')`
       const answers = Promise.all([grade(database, one), grade(elsewhere, other)])
       await expect
         .poll(async () => {
@@ -213,7 +221,7 @@ describe('two items of one rollout at the same time', () => {
       expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
       expect(await callsOf(`race-${n}`)).toHaveLength(1)
     }
-    const seqs = await database.sql`select call_id, seq from tool_calls where rollout_id = 'batch' order by seq`
+    const seqs = await database.sql`select call_id, seq from ledger.calls where rollout_id = 'batch' order by seq`
     expect([...seqs]).toEqual(['a', 'c', 'f'].map((call_id, n) => ({ call_id, seq: n + 1 })))
   })
 

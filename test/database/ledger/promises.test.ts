@@ -14,9 +14,9 @@ beforeAll(async () => {
 
 const stored = (rollout: string) =>
   database.sql<
-    { call_id: string; seq: number; outcome: string; output: string; attempt: number; code: string | null }[]
+    { call_id: string; seq: number; outcome: string; output: string; execution: number; code: string | null }[]
   >`
-    select call_id, seq, outcome, output, attempt, code from tool_calls where rollout_id = ${rollout} order by seq`
+    select call_id, seq, outcome, output, execution, code from ledger.calls where rollout_id = ${rollout} order by seq`
 
 /** A tool of each kind that counts its runs and answers with the count. */
 function counting(effects: 'none' | 'database' | 'external') {
@@ -49,7 +49,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     const { status, body } = await post(app, '/tools/count', toolCall('count', `first-${effects}`, 'a', { n: 1 }))
     expect({ status, output: body.output }).toEqual({ status: 200, output: 'run 1' })
     const rows =
-      await elsewhere.sql`select outcome, output, arguments, seq from tool_calls where rollout_id = ${`first-${effects}`}`
+      await elsewhere.sql`select outcome, output, arguments, seq from ledger.calls where rollout_id = ${`first-${effects}`}`
     expect([...rows]).toEqual([{ outcome: 'ok', output: 'run 1', arguments: { n: 1 }, seq: 1 }])
   })
 
@@ -67,7 +67,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     expect(await stored(`late-${effects}`)).toHaveLength(1)
   })
 
-  it('once per (rollout, call_id): runs a call once that is retried while the first attempt runs', async () => {
+  it('once per (rollout, call_id): runs a call once that is retried while the first execution runs', async () => {
     const held = gate()
     const begun: string[] = []
     const work = async ({ rolloutId }: { rolloutId: string }) => {
@@ -114,10 +114,10 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     }
   })
 
-  it('three outcomes, never mixed: records a failure of ours as failed, answers 5xx, and runs the retry as a second attempt', async () => {
+  it('three outcomes, never mixed: records a failure of ours as failed, answers 5xx, and runs the retry as a second execution', async () => {
     const attempts: number[] = []
-    const work = ({ attempt }: { attempt: number }) => {
-      attempts.push(attempt)
+    const work = ({ execution }: { execution: number }) => {
+      attempts.push(execution)
       if (attempts.length === 1) throw new Error('the disk is full')
       return 'done'
     }
@@ -138,7 +138,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     const retry = await post(app, '/tools/flaky', toolCall('flaky', rollout, 'a'))
     expect({ status: retry.status, output: retry.body.output }).toEqual({ status: 200, output: 'done' })
     expect(attempts).toEqual([1, 2])
-    expect(await stored(rollout)).toMatchObject([{ seq: 1, outcome: 'ok', attempt: 2 }])
+    expect(await stored(rollout)).toMatchObject([{ seq: 1, outcome: 'ok', execution: 2 }])
     expect((await post(app, '/grade', gradingOf(rollout, 'x'))).body).toEqual({ score: 1 })
   })
 

@@ -7,8 +7,8 @@ const database = useDatabase()
 it('renews claims without waiting for one that is being settled, and reports only lost claims as lost', async () => {
   const { sql } = database
   await sql`
-    insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, claim, lease_until, started_at)
-    select 'r', claim, 1, 'act', '{}', 'running', '', claim, now(), now() from unnest('{busy,free,taken}'::text[]) claim`
+    insert into tool_calls (run, rollout, call_id, seq, tool, arguments, outcome, output, claim, lease_until, started_at)
+    select 'default', 1, claim, 1, 'act', '{}', 'running', '', claim, now(), now() from unnest('{busy,free,taken}'::text[]) claim`
   await sql`update tool_calls set claim = 'somebody else' where call_id = 'taken'`
   await sql.begin(async (settling) => {
     await settling`update tool_calls set outcome = 'ok' where call_id = 'busy'`

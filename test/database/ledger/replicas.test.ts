@@ -15,8 +15,8 @@ beforeAll(async () => {
 const head = { name: 'act', description: 'Acts.', input: z.object({}) }
 const outcomes = async (rollout: string) =>
   (
-    await database.sql<{ outcome: string; attempt: number }[]>`
-      select outcome, attempt from tool_calls where rollout_id = ${rollout} order by seq`
+    await database.sql<{ outcome: string; execution: number }[]>`
+      select outcome, execution from ledger.calls where rollout_id = ${rollout} order by seq`
   ).map((row) => ({ ...row }))
 
 describe('two replicas that get the same call at once', () => {
@@ -86,7 +86,7 @@ describe('two replicas that get the same call at once', () => {
     const second = await post(there, '/tools/act', call)
     slow.open()
     expect([(await first).body.output, second.body.output]).toEqual(['quick', 'quick'])
-    expect(await outcomes('none-twice')).toEqual([{ outcome: 'ok', attempt: 1 }])
+    expect(await outcomes('none-twice')).toEqual([{ outcome: 'ok', execution: 1 }])
   })
 })
 
@@ -99,7 +99,7 @@ describe('a grading on one replica while a call commits on another', () => {
     ]
     const here = testApp(database, { graders })
     const { graded } = await elsewhere.sql.begin(async (call) => {
-      await call`select pg_advisory_xact_lock(hashtextextended(${rollout}, 0))`
+      await call`select pg_advisory_xact_lock(hashtextextended('default/' || ${rollout}, 0))`
       await call`lock table ${call(table)} in access exclusive mode`
       const graded = post(here, '/grade', gradingOf(rollout, '42'))
       await vi.waitFor(async () => {
@@ -107,10 +107,10 @@ describe('a grading on one replica while a call commits on another', () => {
           select count(*)::int as count from pg_locks where relation = ${table}::regclass and not granted`
         expect(waiting).toEqual({ count: 1 })
       }, 15_000)
-      await call`insert into rollouts (id, item_hash, calls) values (${rollout}, 'x', 1)`
+      await call`insert into rollouts (run, number, id, item_hash, calls) values ('default', 1000, ${rollout}, 'x', 1)`
       await call`
-        insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at)
-        values (${rollout}, 'a', 1, 'act', '{}', 'ok', 'done', now())`
+        insert into tool_calls (run, rollout, call_id, seq, tool, arguments, outcome, output, started_at)
+        values ('default', 1000, 'a', 1, 'act', '{}', 'ok', 'done', now())`
       return { graded }
     })
     expect((await graded).body).toEqual({ score: 1 })
@@ -126,19 +126,27 @@ async function waitingLookups(): Promise<number> {
 }
 
 describe('a claim on a call with external effects', () => {
-  it('is taken over after its owner died, and the tool learns that this is a second attempt', async () => {
+  it('is taken over after its owner died, and the tool learns that this is a second execution', async () => {
     const attempts: number[] = []
     const tool = defineTool({
       ...head,
       effects: 'external',
-      run({ attempt }) {
-        attempts.push(attempt)
+      run({ execution }) {
+        attempts.push(execution)
         return 'acted'
       },
     })
     // A dead owner leaves a claim with an expired lease.
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
-    const call = { rolloutId: 'taken-over', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
+    const call = {
+      run: 'default',
+      rolloutId: 'taken-over',
+      callId: 'a',
+      tool: 'act',
+      arguments: {},
+      itemHash: 'x',
+      item: {},
+    }
     const claim = { token: 'dead', leaseSeconds: 0.05 }
     const startedAt = new Date()
     await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt, claim })
@@ -146,9 +154,9 @@ describe('a claim on a call with external effects', () => {
     const answer = await post(testApp(database, { tools: [tool] }), '/tools/act', toolCall('act', 'taken-over', 'a'))
     expect(answer.body.output).toBe('acted')
     expect(attempts).toEqual([2])
-    expect(await outcomes('taken-over')).toEqual([{ outcome: 'ok', attempt: 2 }])
+    expect(await outcomes('taken-over')).toEqual([{ outcome: 'ok', execution: 2 }])
     const late = await ledger.settle(
-      { rolloutId: 'taken-over', callId: 'a', token: 'dead' },
+      { ...call, number: (await ledger.locate(call)).number ?? 0, nth: 1, token: 'dead' },
       { outcome: 'ok', output: 'from the grave', code: null },
     )
     expect(late).toBe(false)
@@ -157,15 +165,25 @@ describe('a claim on a call with external effects', () => {
   it('is neither taken over nor awaited by a different call with its id, even after its owner died', async () => {
     const tool = defineTool({ ...head, input: z.looseObject({}), effects: 'external', run: () => 'acted' })
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
-    const call = { rolloutId: 'not-taken', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
+    const call = {
+      run: 'default',
+      rolloutId: 'not-taken',
+      callId: 'a',
+      tool: 'act',
+      arguments: {},
+      itemHash: 'x',
+      item: {},
+    }
     const claim = { token: 'dead', leaseSeconds: 0.05 }
     await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt: new Date(), claim })
     const app = testApp(database, { tools: [tool] })
-    const other = toolCall('act', 'not-taken', 'a', { something: 'else' })
-    expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
-    await vi.waitFor(async () => expect((await ledger.lookup(call)).call?.lapsed).toBe(true), 15_000)
-    expect((await post(app, '/tools/act', other)).body.error?.code).toBe('call_id_reused')
-    expect(await outcomes('not-taken')).toEqual([{ outcome: 'running', attempt: 1 }])
+    const other = (something: string) => toolCall('act', 'not-taken', 'a', { something })
+    expect((await post(app, '/tools/act', other('else'))).body.output).toBe('acted')
+    await vi.waitFor(async () => expect((await ledger.locate(call)).stored?.lapsed).toBe(true), 15_000)
+    expect((await post(app, '/tools/act', other('more'))).body.output).toBe('acted')
+    const running = { outcome: 'running', execution: 1 }
+    const done = { outcome: 'ok', execution: 1 }
+    expect(await outcomes('not-taken')).toEqual([running, done, done])
     expect((await post(app, '/tools/act', toolCall('act', 'not-taken', 'a'))).body.output).toBe('acted')
   })
 
@@ -182,16 +200,24 @@ describe('a claim on a call with external effects', () => {
     await new Promise((resolve) => setTimeout(resolve, 900))
     held.open()
     expect((await second).text).toBe((await first).text)
-    expect(await outcomes('kept-alive')).toEqual([{ outcome: 'ok', attempt: 1 }])
+    expect(await outcomes('kept-alive')).toEqual([{ outcome: 'ok', execution: 1 }])
   })
 
   it('is recorded as failed by housekeeping if no retry takes it over, and then its rollout is ungradable', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
-    const call = { rolloutId: 'expired', callId: 'a', tool: 'act', arguments: {}, itemHash: 'x', item: {} }
+    const call = {
+      run: 'default',
+      rolloutId: 'expired',
+      callId: 'a',
+      tool: 'act',
+      arguments: {},
+      itemHash: 'x',
+      item: {},
+    }
     const claim = { token: 'gone', leaseSeconds: 0.05 }
     await ledger.record({ ...call, outcome: 'running', output: '', code: null, startedAt: new Date(), claim })
     await vi.waitFor(async () => expect(await ledger.expire(0)).toBe(1), 15_000)
-    expect(await outcomes('expired')).toEqual([{ outcome: 'failed', attempt: 1 }])
+    expect(await outcomes('expired')).toEqual([{ outcome: 'failed', execution: 1 }])
     const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
     const graded = await post(testApp(database, { graders }), '/grade', gradingOf('expired', 'x'))
     expect(graded.body.error?.code).toBe('rollout_has_failed_call')
@@ -204,9 +230,9 @@ describe('a claim on a call with external effects', () => {
     const tool = defineTool({
       ...head,
       effects: 'external',
-      async run({ attempt }) {
-        attempts.push(attempt)
-        if (attempt === 1) await held.pass()
+      async run({ execution }) {
+        attempts.push(execution)
+        if (execution === 1) await held.pass()
         return 'acted'
       },
     })

@@ -37,7 +37,7 @@ const failureOf = (asked: PromiseLike<unknown>) =>
   )
 
 const storedOf = (rollout: string) =>
-  elsewhere.sql`select seq, outcome, output, attempt from tool_calls where rollout_id = ${rollout}`
+  elsewhere.sql`select seq, outcome, output, execution from ledger.calls where rollout_id = ${rollout}`
 
 /** A tool that answers with the number of the run. */
 function counting() {
@@ -103,18 +103,26 @@ describe('a call whose commit is unknown', () => {
     expect([answer.status, answer.body.output]).toEqual([200, 'seen-1'])
     const retry = await post(app, '/tools/read', toolCall('read', 'answer-lost', 'a'))
     expect([retry.body.output, retry.headers.get('x-replayed'), counted.runs]).toEqual(['seen-1', 'true', 1])
-    expect([...(await storedOf('answer-lost'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
+    expect([...(await storedOf('answer-lost'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', execution: 1 }])
   })
 
   it('is found by its own statement when that runs again', async () => {
     const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
     proxy.hold('to client', 'seen-1')
-    const call = { rolloutId: 'found', callId: 'a', tool: 'read', arguments: {}, itemHash: 'hash', item: {} }
+    const call = {
+      run: 'default',
+      rolloutId: 'found',
+      callId: 'a',
+      tool: 'read',
+      arguments: {},
+      itemHash: 'hash',
+      item: {},
+    }
     const recorded = ledger.record({ ...call, outcome: 'ok', output: 'seen-1', code: null, startedAt: new Date() })
     await expect.poll(() => storedOf('found')).toHaveLength(1)
     proxy.pass()
     expect(await recorded).toMatchObject({ call: { seq: 1, outcome: 'ok', output: 'seen-1' }, replayed: true })
-    expect([...(await storedOf('found'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', attempt: 1 }])
+    expect([...(await storedOf('found'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', execution: 1 }])
   })
 
   it('counts one attempt for one failed run, however often its record is written', async () => {
@@ -135,7 +143,7 @@ describe('a call whose commit is unknown', () => {
     proxy.pass()
     expect((await answer).body.error?.code).toBe('tool_failed')
     const failed = { seq: 1, outcome: 'failed', output: '' }
-    expect([...(await storedOf('failed-once'))]).toEqual([{ ...failed, attempt: 1 }])
+    expect([...(await storedOf('failed-once'))]).toEqual([{ ...failed, execution: 1 }])
     // The record of a second run overwrites the first one.
     proxy.hold('to client', 'failure-1')
     const retry = post(app, '/tools/fails', call)
@@ -143,7 +151,7 @@ describe('a call whose commit is unknown', () => {
     await expect.poll(() => proxy.held).toBeGreaterThan(before + 1)
     proxy.pass()
     expect((await retry).status).toBeGreaterThanOrEqual(500)
-    await expect.poll(async () => [...(await storedOf('failed-once'))]).toEqual([{ ...failed, attempt: 2 }])
+    await expect.poll(async () => [...(await storedOf('failed-once'))]).toEqual([{ ...failed, execution: 2 }])
   })
 
   it('runs again if it was not committed, and a statement that arrives late changes nothing', async () => {
@@ -160,7 +168,7 @@ describe('a call whose commit is unknown', () => {
     const stored = [...(await storedOf('late'))]
     await proxy.release()
     expect([...(await storedOf('late'))]).toEqual(stored)
-    expect(stored).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-2', attempt: 2 }])
+    expect(stored).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-2', execution: 2 }])
     const again = await post(app, '/tools/read', toolCall('read', 'late', 'a'))
     expect([again.body.output, again.headers.get('x-replayed'), counted.runs]).toEqual(['seen-2', 'true', 2])
   })
@@ -226,7 +234,7 @@ describe('a grading whose commit is unknown', () => {
       }),
     ]
     const app = testApp(database, { graders })
-    const rows = (rollout: string) => elsewhere.sql`select outcome from grades where rollout_id = ${rollout}`
+    const rows = (rollout: string) => elsewhere.sql`select outcome from ledger.gradings where rollout_id = ${rollout}`
     for (const [word, outcome] of [['broken-1', 'failed'] as const, ['scored-1', 'scored'] as const]) {
       const before = proxy.held
       proxy.hold('to client', word)

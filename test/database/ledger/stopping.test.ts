@@ -17,7 +17,7 @@ it('answers a call that waits for a lock, and a grading that waits for that call
   const app = testApp(database, { tools, graders, stopping: stopping.signal, limits: { waitSeconds: 60 } })
   const { pass, open: release, reached } = gate()
   const held = database.sql.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(hashtextextended('held', 0))`
+    await tx`select pg_advisory_xact_lock(hashtextextended('default/held', 0))`
     await pass()
   })
   await reached

@@ -223,7 +223,7 @@ describe('a tool with database effects', () => {
     expect((await post(app, '/tools/look', toolCall('look', 'both', 'b', { thing: 'x' }))).body.output).toBe('seen')
     held.open()
     expect((await slow).body.output).toBe('bought')
-    const rows = await database.sql`select call_id, seq from tool_calls where rollout_id = 'both' order by seq`
+    const rows = await database.sql`select call_id, seq from ledger.calls where rollout_id = 'both' order by seq`
     expect(rows.map((row) => ({ ...row }))).toEqual([
       { call_id: 'b', seq: 1 },
       { call_id: 'a', seq: 2 },
@@ -282,8 +282,8 @@ describe('a database call that Postgres rolls back because of a concurrent one',
     expect([(await there).body.output, (await back).body.output]).toEqual(['transferred', 'transferred'])
     expect(runs).toBe(3)
     expect(await database.sql`select distinct amount from accounts`).toEqual([{ amount: 0 }])
-    const rows = await database.sql`select outcome, attempt from tool_calls where rollout_id in ('there', 'back')`
-    expect([...rows]).toEqual([1, 2].map(() => ({ outcome: 'ok', attempt: 1 })))
+    const rows = await database.sql`select outcome, execution from ledger.calls where rollout_id in ('there', 'back')`
+    expect([...rows]).toEqual([1, 2].map(() => ({ outcome: 'ok', execution: 1 })))
   })
 
   it('is answered, like calls without effects, if the default isolation is repeatable read', async () => {

@@ -65,7 +65,7 @@ describe.each(['repeatable read', 'serializable'])('a database whose default iso
     expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([])
     const seqs = await setup.sql`
       select rollout_id, array_agg(seq order by seq) = array(select generate_series(1, 30)) as "gapFree"
-      from tool_calls where rollout_id like ${`busy-${level}%`} group by 1`
+      from ledger.calls where rollout_id like ${`busy-${level}%`} group by 1`
     expect(seqs.map(({ gapFree }) => gapFree)).toEqual([true, true])
     expect(await setup.sql`select amount from shelf where name = 'counted'`).toEqual([{ amount: 20 }])
   })

@@ -172,7 +172,7 @@ describe('a database of the former single chain', () => {
     }
     await migrate(database.url, later)
     expect(await isMigrated(sql, later)).toBe(true)
-    expect(await sql`select count(later)::int as later, count(*)::int as rows from grades`).toEqual([
+    expect(await sql`select count(later)::int as later, count(*)::int as rows from ledger.gradings`).toEqual([
       { later: 0, rows: 3 },
     ])
   })

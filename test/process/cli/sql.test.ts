@@ -36,8 +36,8 @@ describe('npm run sql', () => {
     expect((await ask('select 1 as n union select 2 order by 1', home.url, '--json')).stdout).toBe(
       '[{"n":1},{"n":2}]\n',
     )
-    expect((await ask('select * from grades', home.url, '--json')).stdout).toBe('[]\n')
-    expect((await ask('select * from grades')).stdout).toBe('')
+    expect((await ask('select * from ledger.gradings', home.url, '--json')).stdout).toBe('[]\n')
+    expect((await ask('select * from ledger.gradings')).stdout).toBe('')
   })
 
   it('shows all columns of one name', async () => {
@@ -76,7 +76,7 @@ describe('npm run sql', () => {
 
   it('does not change a database that was never migrated', async () => {
     const empty = await createTestDatabase({ migrated: false })
-    await expect(ask('select * from grades', empty.url)).rejects.toThrow('relation "grades" does not exist')
+    await expect(ask('select * from ledger.gradings', empty.url)).rejects.toThrow('relation "grades" does not exist')
     expect(
       (await ask("select count(*)::int as tables from pg_tables where schemaname = 'public'", empty.url)).stdout,
     ).toBe('{"tables":0}\n')

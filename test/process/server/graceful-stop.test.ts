@@ -91,7 +91,7 @@ describe('a server that receives SIGTERM under load', () => {
     expect(counted.after).toBeGreaterThanOrEqual(40)
     expect(await ended).toBe(0)
 
-    const stored = await database.sql`select rollout_id as id from tool_calls where outcome = 'ok'`
+    const stored = await database.sql`select rollout_id as id from ledger.calls where outcome = 'ok'`
     expect(new Set(stored.map(({ id }) => id))).toEqual(new Set([...answered, 'late']))
     const [written] = await database.sql`
       select count(*)::int as effects, count(distinct rollout)::int as rollouts from effects where rollout like 'load-%'`
@@ -131,7 +131,7 @@ describe('a server that receives SIGTERM under load', () => {
       const stopped = { status: 503, closes: true, error: { code: 'server_stopping' } }
       expect([await answer]).toMatchObject([it === 'has given up' ? 'cut off' : stopped])
       expect(await here.ended).toBe(0)
-      const rows = await database.sql`select outcome, claim from tool_calls where rollout_id = ${rollout}`
+      const rows = await database.sql`select outcome, claim from ledger.calls where rollout_id = ${rollout}`
       expect(rows.map((row) => ({ ...row }))).toEqual([{ outcome: 'failed', claim: null }])
       const retried = await ask(undefined, `${there.url}/tools/act`, toolCall('act', rollout, 'a'))
       expect(retried).toMatchObject({ status: 200, output: 'attempt 2' })

@@ -115,7 +115,7 @@ describe('the server process', () => {
     expect(child.exitCode).toBeNull()
     await release()
     expect([(await running).status, await ended]).toEqual([200, 0])
-    const rows = await database.sql`select outcome from tool_calls where call_id = 'while-stopping'`
+    const rows = await database.sql`select outcome from ledger.calls where call_id = 'while-stopping'`
     expect(rows).toHaveLength(1)
   })
 
@@ -145,7 +145,7 @@ describe('the server process', () => {
     expect(server.child.exitCode).toBeNull()
     await database.sql`alter table tool_calls drop constraint blocked`
     expect(await server.ended).toBe(0)
-    const rows = await database.sql`select outcome from tool_calls where call_id = 'handed-in'`
+    const rows = await database.sql`select outcome from ledger.calls where call_id = 'handed-in'`
     expect([...rows]).toEqual([{ outcome: 'failed' }])
   })
 

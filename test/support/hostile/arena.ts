@@ -112,8 +112,8 @@ export async function readBack({ db, sql }: Pick<Database, 'db' | 'sql'>): Promi
   const raw = await Promise.all([
     sql<{ whole: unknown }[]>`select content as whole from items order by hash`,
     sql<{ whole: unknown }[]>`select state as whole from rollouts order by id`,
-    sql<{ whole: unknown }[]>`select arguments as whole from tool_calls order by rollout_id, call_id`,
-    sql<{ whole: unknown }[]>`select sample as whole from grades order by id`,
+    sql<{ whole: unknown }[]>`select arguments as whole from ledger.calls order by rollout_id, call_id`,
+    sql<{ whole: unknown }[]>`select sample as whole from ledger.gradings order by id`,
   ])
   const counts = [...read.map((rows) => rows.length), graded.length]
   const rawCounts = raw.map((rows) => rows.length)

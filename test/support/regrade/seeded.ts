@@ -136,5 +136,5 @@ export type GradeRow = z.infer<typeof rowShape>
 
 /** All gradings, the oldest first. */
 export async function gradeRows(sql: Sql): Promise<GradeRow[]> {
-  return z.array(rowShape).parse([...(await sql`select * from grades order by id`)])
+  return z.array(rowShape).parse([...(await sql`select * from ledger.gradings order by id`)])
 }

@@ -33,11 +33,11 @@ describe('the types of an environment', () => {
     defineTool({
       ...head,
       effects: 'none',
-      async run({ input, task, db, readState, attempt, signal, rolloutId, ...rest }) {
+      async run({ input, task, db, readState, execution, signal, rolloutId, ...rest }) {
         expectTypeOf(input).toEqualTypeOf<Input>()
         expectTypeOf(task).toEqualTypeOf<Task>()
         expectTypeOf(db).toEqualTypeOf<Db>()
-        expectTypeOf(attempt).toBeNumber()
+        expectTypeOf(execution).toBeNumber()
         expectTypeOf(rolloutId).toBeString()
         expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
         expectTypeOf(await readState()).toEqualTypeOf<{ read: string[] }>()

@@ -50,7 +50,7 @@ function readSettings(given: Record<string, string> = env) {
 
 /** The parts of a context that these tools and graders do not use. */
 const unused = { db: z.custom<never>().parse(undefined), embed: undefined, signal: new AbortController().signal }
-const callOf = { rolloutId: 'r', callId: 'c', attempt: 1, readState: async () => ({}), ...unused }
+const callOf = { run: 'default', rolloutId: 'r', callId: 'c', execution: 1, readState: async () => ({}), ...unused }
 
 async function run(tool: typeof send): Promise<unknown> {
   if (tool.effects !== 'external') throw new Error('another tool')
@@ -67,7 +67,14 @@ describe('settings of an environment', () => {
     const opened = grader.open({})
     if (!opened.fits) throw new Error(opened.message)
     const judge = () => Promise.reject(new Error('no judge'))
-    const rollout = { run: 'test', rolloutId: 'r', sample: { output_text: '' }, trajectory: [], stored: null, judge }
+    const rollout = {
+      run: 'default',
+      rolloutId: 'r',
+      sample: { output_text: '' },
+      trajectory: [],
+      stored: null,
+      judge,
+    }
     expect(await opened.run({ ...rollout, ...unused })).toEqual({ score: 0.3 })
   })
 

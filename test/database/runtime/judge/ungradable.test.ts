@@ -19,7 +19,7 @@ const polite = defineGrader({
 })
 
 const grades = (rollout: string) => database.sql`
-  select outcome, score, code, reason from grades where rollout_id = ${rollout} order by id`
+  select outcome, score, code, reason from ledger.gradings where rollout_id = ${rollout} order by id`
 
 /** A server whose graders ask a judge with this behaviour. */
 async function app(behave: Behaviour, timeoutSeconds = 2) {

@@ -144,7 +144,7 @@ describe('an output over the limit', () => {
         'the output has 1002 bytes, more than the 1000 an answer may have; ask for less',
       ])
       const rows =
-        await database.sql`select outcome, code from tool_calls where rollout_id = ${`long-${effects}`} order by seq`
+        await database.sql`select outcome, code from ledger.calls where rollout_id = ${`long-${effects}`} order by seq`
       expect(rows[1]).toEqual({ outcome: 'refused', code: 'output_too_large' })
     },
   )

@@ -45,10 +45,10 @@ describe('an integer beyond 2^53', () => {
     await post(app(), '/tools/take', call('refused', `{"id":${id}}`))
     const texts = await database.sql`
       select g.sample -> 'output_json' ->> 'id' as sample, i.content ->> 'id' as item
-      from grades g join rollouts r on r.id = g.rollout_id join items i on i.hash = r.item_hash where g.rollout_id = 'stored'`
+      from ledger.gradings g join rollouts r on r.id = g.rollout_id join items i on i.hash = r.item_hash where g.rollout_id = 'stored'`
     expect(texts).toEqual([{ sample: id, item: other }])
     const [refused] =
-      await database.sql`select arguments::text as text, arguments from tool_calls where rollout_id = 'refused'`
+      await database.sql`select arguments::text as text, arguments from ledger.calls where rollout_id = 'refused'`
     expect(refused).toEqual({ text: `{"id": ${id}}`, arguments: { id: BigInt(id) } })
   })
 
@@ -58,7 +58,7 @@ describe('an integer beyond 2^53', () => {
     expect([first.status, second.status]).toEqual([200, 500])
     await post(app(), '/graders/one', grading('samples', id, id))
     await post(app(), '/graders/one', grading('samples', other, id))
-    expect(await database.sql`select 1 from grades where rollout_id = 'samples'`).toHaveLength(2)
+    expect(await database.sql`select 1 from ledger.gradings where rollout_id = 'samples'`).toHaveLength(2)
   })
 
   it('is refused as an argument with advice, also when it is retried', async () => {

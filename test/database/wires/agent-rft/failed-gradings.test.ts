@@ -42,7 +42,7 @@ describe('a grader that returns', () => {
     expect([answer.status, answer.body.error?.code, Object.keys(answer.body)]).toEqual([status, code, ['error']])
     expect(answer.text).not.toContain('hunter2')
     expect(log.lines).toMatchObject([{ level: 'error', facts: { code, status, rollout: what, grader: 'bad' } }])
-    const rows = await database.sql`select outcome, score, parts, code from grades where rollout_id = ${what}`
+    const rows = await database.sql`select outcome, score, parts, code from ledger.gradings where rollout_id = ${what}`
     expect([...rows]).toEqual([{ outcome: 'failed', score: null, parts: null, code }])
   })
 
@@ -64,7 +64,7 @@ describe('a grader that returns', () => {
       const app = testApp(database, { graders: [defineGrader({ name: 'asking', version: '1', grade })] })
       const answer = await post(app, '/grade', gradingOf(why, 'x'))
       expect([answer.status, answer.body.error?.code]).toEqual([503, code])
-      const rows = await database.sql`select outcome, score, code from grades where rollout_id = ${why}`
+      const rows = await database.sql`select outcome, score, code from ledger.gradings where rollout_id = ${why}`
       expect([...rows]).toEqual([{ outcome: 'ungradable', score: null, code }])
     },
   )
@@ -78,7 +78,7 @@ describe('a grader that returns', () => {
     const app = testApp(database, { graders: [defineGrader({ name: 'late', version: '1', grade })] })
     expect((await post(app, '/grade', gradingOf('later', 'x'))).status).toBe(500)
     for (const _ of [1, 2]) expect((await post(app, '/grade', gradingOf('later', 'x'))).text).toBe('{"score":0.25}')
-    const rows = await database.sql`select outcome from grades where rollout_id = 'later' order by id`
+    const rows = await database.sql`select outcome from ledger.gradings where rollout_id = 'later' order by id`
     expect(rows.map(({ outcome }) => outcome)).toEqual(['failed', 'scored'])
   })
 

@@ -19,7 +19,7 @@ const half = defineGrader({ name: 'half', version: '1', grade: () => 0.5 })
 const app = () => testApp(database, { graders: [{ ...exact, codeHash: 'abc123' }, half] })
 
 const grades = (rollout: string) => database.sql`
-  select grader, version, code_hash, source, outcome, score, parts, reason, code, sample from grades
+  select grader, version, code_hash, source, outcome, score, parts, reason, code, sample from ledger.gradings
   where rollout_id = ${rollout} order by id`
 
 describe('a grading', () => {
@@ -129,7 +129,7 @@ describe('a grading', () => {
     expect(body.error?.message).toBe(
       'the body does not fit: body.sample.output_text: is missing, must be a string or null',
     )
-    expect(await database.sql`select from grades where rollout_id = 'silent'`).toHaveLength(0)
+    expect(await database.sql`select from ledger.gradings where rollout_id = 'silent'`).toHaveLength(0)
   })
 
   it('with an invalid item is a 422 that names the field', async () => {

@@ -86,7 +86,7 @@ describe('a tool call', () => {
       expect(rollout).toMatch(/^rollout_.{36}$/)
       expect(answer.body['call_id']).toMatch(/^call_.{36}$/)
       expect(answer.body['id']).toBe(`fc_${answer.body['call_id']}`)
-      const rows = await database.sql`select call_id from tool_calls where rollout_id = ${rollout}`
+      const rows = await database.sql`select call_id from ledger.calls where rollout_id = ${rollout}`
       expect([...rows]).toEqual([{ call_id: answer.body['call_id'] }])
       for (const id of [rollout, answer.body['call_id']]) seen.add(id)
     }
@@ -120,23 +120,32 @@ describe('a tool call', () => {
     }
   })
 
-  it('with the id of another call of the rollout is refused and logged as an error, and the first call is kept', async () => {
+  it('with the id of another call of the rollout is a call of its own, noted once in the log, and each is replayed', async () => {
     const log = keepingLog()
     const replica = testApp(database, { tools: [say, other], log })
-    await post(replica, '/tools/say', toolCall('say', 'reused', 'a', { text: 'first' }))
-    const differing = [toolCall('say', 'reused', 'a', { text: 'second' }), toolCall('other', 'reused', 'a')]
-    for (const call of differing) {
-      const { status, body } = await post(replica, '/tools', call)
-      expect([status, body.error?.code, body.output]).toEqual([409, 'call_id_reused', body.error?.message])
-      expect(body.output).toContain('call_id "a"')
+    const calls = ['first', 'second', 'third'].map((text) => toolCall('say', 'reused', 'a', { text }))
+    for (const round of [1, 2]) {
+      for (const call of calls) {
+        const { status, body, headers } = await post(replica, '/tools/say', call)
+        expect([status, body.output, body['call_id']]).toEqual([200, JSON.parse(call.arguments).text, 'a'])
+        expect(headers.get('x-replayed')).toBe(round === 1 ? null : 'true')
+      }
     }
-    expect(log.lines[0]).toMatchObject({ level: 'error', facts: { code: 'call_id_reused', rollout: 'reused' } })
-    const again = await post(replica, '/tools/say', toolCall('say', 'reused', 'a', { text: 'first' }))
-    expect([again.status, again.body.output]).toEqual([200, 'first'])
+    await post(replica, '/tools', toolCall('other', 'reused', 'a'))
+    const rows = await database.sql`select tool, nth, seq from ledger.calls where rollout_id = 'reused' order by seq`
+    expect(rows.map(({ tool, nth, seq }) => [tool, nth, seq])).toEqual([
+      ['say', 1, 1],
+      ['say', 2, 2],
+      ['say', 3, 3],
+      ['other', 4, 4],
+    ])
+    expect(log.lines).toMatchObject([
+      { level: 'warn', facts: { code: 'call_id_reused', rollout: 'reused', run: 'default' } },
+    ])
   })
 
   it.each(['none', 'database', 'external'] as const)(
-    'with effects %s and the id of a different, failed call is refused too, and is not an attempt at that call',
+    'with effects %s and the id of a different, failed call is a call of its own, and not an execution of that one',
     async (effects) => {
       const failing = defineTool({
         ...{ name: 'failing', description: 'Fails.', input: z.object({}), effects: 'none' },
@@ -150,10 +159,13 @@ describe('a tool call', () => {
       const replica = testApp(database, { tools: [failing, act] })
       const rollout = `failed-and-reused-${effects}`
       expect((await post(replica, '/tools', toolCall('failing', rollout, 'a'))).status).toBe(500)
-      const { status, body } = await post(replica, '/tools', toolCall('act', rollout, 'a'))
-      expect([status, body.error?.code]).toEqual([409, 'call_id_reused'])
-      const rows = await database.sql`select tool, outcome, attempt from tool_calls where rollout_id = ${rollout}`
-      expect([...rows]).toEqual([{ tool: 'failing', outcome: 'failed', attempt: 1 }])
+      expect((await post(replica, '/tools', toolCall('act', rollout, 'a'))).body.output).toBe('acted')
+      const rows = await database.sql`
+        select tool, outcome, execution from ledger.calls where rollout_id = ${rollout} order by seq`
+      expect([...rows]).toEqual([
+        { tool: 'failing', outcome: 'failed', execution: 1 },
+        { tool: 'act', outcome: 'ok', execution: 1 },
+      ])
     },
   )
 
@@ -176,7 +188,7 @@ describe('a tool call', () => {
       ['error', 422],
       ['error', 422],
     ])
-    expect(await database.sql`select from tool_calls where rollout_id = 'misfit'`).toHaveLength(0)
+    expect(await database.sql`select from ledger.calls where rollout_id = 'misfit'`).toHaveLength(0)
   })
 
   it.each(['none', 'database', 'external'] as const)(

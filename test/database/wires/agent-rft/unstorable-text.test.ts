@@ -28,7 +28,7 @@ describe('text that Postgres cannot store', () => {
       const { status, body, text } = await post(app(), '/tools/echo', call)
       expect([status, body]).toEqual([200, { type: 'function_call_output', call_id: good, id: good, output: good }])
       const [row] = await database.sql`
-        select t.call_id, t.arguments, t.output, i.content from tool_calls t join rollouts r on r.id = t.rollout_id
+        select t.call_id, t.arguments, t.output, i.content from ledger.calls t join rollouts r on r.id = t.rollout_id
         join items i on i.hash = r.item_hash where r.id = ${`${good}${n}`}`
       expect(row).toEqual({
         call_id: good,
@@ -90,7 +90,7 @@ describe('text that Postgres cannot store', () => {
     }
     expect((await post(replica, '/grade', gradingOf('state', 'x'))).body).toEqual({ score: 1 })
     const [row] = await database.sql`
-      select state, parts from rollouts r join grades g on g.rollout_id = r.id where r.id = 'state'`
+      select state, parts from rollouts r join ledger.gradings g on g.rollout_id = r.id where r.id = 'state'`
     expect(row).toEqual({ state: { notes: [good, good] }, parts: { [good]: 1 } })
   })
 
@@ -98,7 +98,7 @@ describe('text that Postgres cannot store', () => {
     const grading = gradingOf(`${bad}-graded`, bad, { answer: bad, [bad]: 1 })
     const { status, body } = await post(app(), '/grade', grading)
     expect([status, body]).toEqual([200, { score: 1 }])
-    const [row] = await database.sql`select sample from grades where rollout_id = ${`${good}-graded`}`
+    const [row] = await database.sql`select sample from ledger.gradings where rollout_id = ${`${good}-graded`}`
     expect(row?.['sample']).toMatchObject({ output_text: good })
   })
 

@@ -50,7 +50,8 @@ describe.each(['none', 'database', 'external'] as const)('a grading while a call
     held.open()
     expect((await call).status).toBe(200)
     expect((await post(app, '/grade', gradingOf(rollout, 'x'))).text).toBe('{"score":1}')
-    const rows = await database.sql`select outcome, score, code from grades where rollout_id = ${rollout} order by id`
+    const rows =
+      await database.sql`select outcome, score, code from ledger.gradings where rollout_id = ${rollout} order by id`
     expect([...rows]).toEqual([
       { outcome: 'ungradable', score: null, code: 'rollout_still_running' },
       { outcome: 'scored', score: 1, code: null },

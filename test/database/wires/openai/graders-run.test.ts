@@ -259,7 +259,7 @@ describe('a graders/run with a trace_id', () => {
 
   it('records nothing', async () => {
     await run('run-trace', 'a', 'a')
-    expect(await database.sql`select 1 from grades where rollout_id = 'run-trace'`).toEqual([])
+    expect(await database.sql`select 1 from ledger.gradings where rollout_id = 'run-trace'`).toEqual([])
   })
 })
 
@@ -276,7 +276,7 @@ describe('a grader of this server that an endpoint grader names', () => {
       trace_id: 'run-own',
     })
     expect([answer.reward, raised(answer)]).toEqual([1, []])
-    const rows = await database.sql`select grader, score, sample from grades where rollout_id = 'run-own'`
+    const rows = await database.sql`select grader, score, sample from ledger.gradings where rollout_id = 'run-own'`
     expect(rows).toMatchObject([{ grader: 'calls', score: 1, sample: { output_text: 'x' } }])
     expect(rows[0]?.['sample']).not.toHaveProperty('trajectory')
   })

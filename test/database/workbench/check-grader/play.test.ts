@@ -39,7 +39,7 @@ const readsDatabase = defineGrader({
   name: 'reads-database',
   version: '1',
   async grade({ sample, reference, db, rolloutId }) {
-    const rows = await db.execute(sql`select count(*) as calls from tool_calls where rollout_id = ${rolloutId}`)
+    const rows = await db.execute(sql`select count(*) as calls from ledger.calls where rollout_id = ${rolloutId}`)
     const [{ calls }] = recorded.parse([...rows])
     return Number(sample.output_text === reference.answer && calls > 0)
   },

@@ -52,7 +52,7 @@ describe('preflight', { timeout: 60_000 }, () => {
   it('grades no rollouts of the load with isGraded false', async () => {
     const server = await serveWith(database)
     const load = { ...quiet, seconds: 1, burst: 30 }
-    const countGrades = async () => Number((await database.sql`select count(*) from grades`)[0]?.['count'])
+    const countGrades = async () => Number((await database.sql`select count(*) from ledger.gradings`)[0]?.['count'])
     const run = async (pressed: typeof load) => {
       const before = await countGrades()
       const { requests, of } = await checked(settingsFor(server, files, { load: pressed }))

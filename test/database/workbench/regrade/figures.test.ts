@@ -49,9 +49,9 @@ describe('re-grading 400 recorded rollouts', () => {
   let earlier: unknown
   let again: number
   const recorded = () =>
-    database.sql`select g::text from grades g where source = 'trainer' or version <> '2' order by id`.then((rows) => [
-      ...rows,
-    ])
+    database.sql`select g::text from ledger.gradings g where source = 'trainer' or version <> '2' order by id`.then(
+      (rows) => [...rows],
+    )
 
   beforeAll(async () => {
     await seed(database.sql, 400)
@@ -63,7 +63,7 @@ describe('re-grading 400 recorded rollouts', () => {
     expect(pairs.length).toBeGreaterThan(400)
     expect(again).toBe(pairs.length)
     const rows =
-      await database.sql`select rollout_id, sample_hash from grades where source = 'regrade' and version = '2'`
+      await database.sql`select rollout_id, sample_hash from ledger.gradings where source = 'regrade' and version = '2'`
     expect(rows.length).toBe(pairs.length)
     expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(pairs.length)
   })
@@ -82,7 +82,7 @@ describe('re-grading 400 recorded rollouts', () => {
   it('records failed and ungradable gradings as such, never with a score', async () => {
     const after = (await gradeRows(database.sql)).filter((one) => one.version === '2')
     const failing = await database.sql<{ id: string }[]>`
-      select distinct rollout_id as id from tool_calls where outcome = 'failed'`
+      select distinct rollout_id as id from ledger.calls where outcome = 'failed'`
     const failed = new Set(failing.map(({ id }) => id))
     expect(failed.size).toBeGreaterThan(5)
     for (const { rollout_id, sample, outcome, score, code: why, reason } of after) {
@@ -186,7 +186,7 @@ describe('re-grading 400 recorded rollouts', () => {
     expect(await regrade(database, graded)).toBe(failed + ungradable)
     expect(await reportOf(database)).toMatchObject({ failed, ungradable })
     const rows = await database.sql`
-      select 1 from grades where source = 'regrade' and version = '2' and outcome = 'scored'
+      select 1 from ledger.gradings where source = 'regrade' and version = '2' and outcome = 'scored'
       group by rollout_id, sample_hash having count(*) > 1`
     expect(rows.length).toBe(0)
   })

@@ -73,7 +73,7 @@ describe('a server whose database is frozen', () => {
       await expect.poll(async () => (await ask()).body.score, { timeout: 15_000 }).toBe(1)
     }
     const [counted] = await database.sql`
-      select count(*)::int as calls, count(distinct call_id)::int as ids, bool_and(outcome = 'ok') as ok from tool_calls
+      select count(*)::int as calls, count(distinct call_id)::int as ids, bool_and(outcome = 'ok') as ok from ledger.calls
       where rollout_id like 'frozen-%'`
     expect(counted).toEqual({ calls: 60, ids: 60, ok: true })
   })

@@ -134,7 +134,7 @@ describe('a server whose database is unavailable', () => {
       const retried = async () => (await post(app, `/tools/${kind}`, call)).body.output
       await expect.poll(retried, { timeout: 15_000 }).toBe(kind)
       expect((await post(app, '/grade', gradingOf(`stopped-${kind}`, 'x'))).body).toEqual({ score: 1 })
-      const rows = await database.sql`select seq, outcome from tool_calls where rollout_id = ${`stopped-${kind}`}`
+      const rows = await database.sql`select seq, outcome from ledger.calls where rollout_id = ${`stopped-${kind}`}`
       expect([...rows]).toEqual([{ seq: 1, outcome: 'ok' }])
     },
   )

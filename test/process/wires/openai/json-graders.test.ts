@@ -47,7 +47,7 @@ const serving = (files: Readonly<Record<string, unknown>>, options: TestAppOptio
   testApp(database, { ...options, jsonGraders: readJsonGraders(written(files)) })
 
 const grades = (rollout: string) => database.sql`
-  select grader, version, code_hash, outcome, score, parts, reason, code from grades
+  select grader, version, code_hash, outcome, score, parts, reason, code from ledger.gradings
   where rollout_id = ${rollout} order by id`
 
 describe('a grader that is a JSON file', () => {

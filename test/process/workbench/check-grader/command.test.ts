@@ -74,7 +74,7 @@ describe('the command grader check', () => {
          name: 'reads',
          version: '1',
          async grade({ sample, reference, db, rolloutId }) {
-           const rows = await db.execute(sql\`select tool from tool_calls where rollout_id = \${rolloutId}\`)
+           const rows = await db.execute(sql\`select tool from ledger.calls where rollout_id = \${rolloutId}\`)
            return Number(sample.output_text === reference.reference_answer && rows.length === 1)
          },
        })`,

@@ -86,7 +86,7 @@ describe('an export', () => {
     await post(app, '/grade', gradingOf('one', 'no, this', item))
     await database.sql`
       insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-      select rollout_id, grader, '4', 'regrade', sample_hash, sample, item_hash, outcome, 0.9, 1 from grades where id in (select max(id) from grades)`
+      select rollout_id, grader, '4', 'regrade', sample_hash, sample, item_hash, outcome, 0.9, 1 from ledger.gradings where id in (select max(id) from ledger.gradings)`
     // What was graded within the last milliseconds is left for a later export.
     await expect.poll(async () => (await exported()).lines).toBe(1)
     const { made, skipped } = await exported()

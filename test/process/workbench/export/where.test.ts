@@ -21,7 +21,7 @@ beforeAll(async () => {
   // Later regrades do not count, and neither do other graders if one is named.
   await database.sql`
     insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-    select rollout_id, 'g', '9', 'regrade', sample_hash, sample, item_hash, 'scored', 0, 1 from grades where rollout_id = 'two'`
+    select rollout_id, 'g', '9', 'regrade', sample_hash, sample, item_hash, 'scored', 0, 1 from ledger.gradings where rollout_id = 'two'`
 })
 
 const run = (...args: readonly string[]) => scorekeeper(['export', ...args], { DATABASE_URL: database.url })

@@ -40,7 +40,7 @@ it('a server warns at its start that a grader changed and its version did not, u
   const warning = first.find((line) => line['code'] === 'grader_changed')
   expect(warning).toMatchObject({ level: 'warn', grader: 'answer', before: 'another', now: answer.codeHash })
 
-  const [row] = await database.sql`select code_hash from grades where rollout_id = 'late'`
+  const [row] = await database.sql`select code_hash from ledger.gradings where rollout_id = 'late'`
   expect(row?.['code_hash']).toBe(answer.codeHash)
   const second = await served(async (_, url) => {
     expect((await fetch(`${url}/readyz`)).status).toBe(200)

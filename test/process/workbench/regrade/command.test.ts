@@ -26,7 +26,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
 
 const regraded = async () => {
   const [row] = await database.sql<{ count: number }[]>`
-    select count(*)::int as count from grades where source = 'regrade' and version = '2'`
+    select count(*)::int as count from ledger.gradings where source = 'regrade' and version = '2'`
   return row?.count ?? 0
 }
 
@@ -38,7 +38,7 @@ describe('an interrupted run', () => {
     timeout: 90_000,
   }, async () => {
     await seed(database.sql, 300)
-    const earlier = await database.sql`select g::text from grades g order by id`
+    const earlier = await database.sql`select g::text from ledger.gradings g order by id`
     const slow = { PAUSE_MS: '60' }
     for (const enough of [40, 120]) {
       const cut = start(['--json', '--concurrency', '4'], slow)
@@ -58,10 +58,11 @@ describe('an interrupted run', () => {
       [spearman, mean_before, mean_after].map((value) => expect.closeTo(value, 10)),
     )
     const twice = await database.sql`
-      select 1 from grades where source = 'regrade' and version = '2' and outcome = 'scored'
+      select 1 from ledger.gradings where source = 'regrade' and version = '2' and outcome = 'scored'
       group by rollout_id, sample_hash having count(*) > 1`
     expect(twice.length).toBe(0)
-    const kept = await database.sql`select g::text from grades g where source = 'trainer' or version = '1' order by id`
+    const kept =
+      await database.sql`select g::text from ledger.gradings g where source = 'trainer' or version = '1' order by id`
     expect([...kept]).toEqual([...earlier])
 
     // An uninterrupted run over the same rollouts, in another database.
@@ -94,7 +95,7 @@ describe('an interrupted run', () => {
     expect(reported(last.out).scored).toBeGreaterThan(50)
     expect(pairs.every(({ after }) => after !== undefined)).toBe(true)
     const twice = await database.sql`
-      select 1 from grades where source = 'regrade' and version = '2' and outcome = 'scored'
+      select 1 from ledger.gradings where source = 'regrade' and version = '2' and outcome = 'scored'
       group by rollout_id, sample_hash having count(*) > 1`
     expect(twice.length).toBe(0)
   })

@@ -94,6 +94,7 @@ describe('a grading on one replica while a call commits on another', () => {
   // Where it is stopped while the call commits: before its first statement has an answer, and before its second.
   it.each(['grades', 'rollouts'])('sees the call if it was reading %s at that time', async (table) => {
     const rollout = `commits-${table}`
+    const number = table === 'grades' ? 1000 : 1001
     const graders = [
       defineGrader({ name: 'calls', version: '1', range: [0, 9], grade: ({ trajectory }) => trajectory.length }),
     ]
@@ -107,10 +108,10 @@ describe('a grading on one replica while a call commits on another', () => {
           select count(*)::int as count from pg_locks where relation = ${table}::regclass and not granted`
         expect(waiting).toEqual({ count: 1 })
       }, 15_000)
-      await call`insert into rollouts (run, number, id, item_hash, calls) values ('default', 1000, ${rollout}, 'x', 1)`
+      await call`insert into rollouts (run, number, id, item_hash, calls) values ('default', ${number}, ${rollout}, 'x', 1)`
       await call`
         insert into tool_calls (run, rollout, call_id, seq, tool, arguments, outcome, output, started_at)
-        values ('default', 1000, 'a', 1, 'act', '{}', 'ok', 'done', now())`
+        values ('default', ${number}, 'a', 1, 'act', '{}', 'ok', 'done', now())`
       return { graded }
     })
     expect((await graded).body).toEqual({ score: 1 })

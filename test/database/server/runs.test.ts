@@ -162,7 +162,7 @@ describe.each([
     expect(await scores()).toEqual([21, 0, 0])
     expect(await scores()).toEqual([21, 0, 0])
     const rows = await database.sql`
-      select distinct g.run from ledger.gradings g join rollouts r on r.run = g.run and r.number = g.rollout
+      select distinct g.run from ledger.gradings g join rollouts r on r.run = g.run and r.number = g.number
       where r.id = ${id} order by g.run`
     expect(rows.map(({ run }) => run)).toEqual(['blue', 'exp-1', 'red'])
   })

@@ -94,6 +94,9 @@ const operation = z.looseObject({
 const openApi31 = z.strictObject({
   openapi: z.literal('3.1.0'),
   info: z.strictObject({ title: z.string(), version: z.string(), description: z.string() }),
+  servers: z
+    .array(z.strictObject({ url: z.string(), description: z.string(), variables: z.looseObject({}).optional() }))
+    .min(2),
   paths: z.record(z.string().startsWith('/'), z.partialRecord(z.enum(['get', 'post']), operation)),
   components: z.strictObject({ schemas: z.looseObject({}), securitySchemes: z.looseObject({}) }),
 })

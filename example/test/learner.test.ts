@@ -56,7 +56,7 @@ async function verdict(grader: string, seed: string) {
     ...{ learner, train: items.slice(30), validation: items.slice(0, 30), steps: 4, itemsPerStep: 8, group: 6 },
     ...{ validateEvery: 4, validationGroup: 2, rate: 5, concurrency: 16, seed },
   }
-  const partsOf = (rollouts: readonly string[]) => readParts(corpus.sql, rollouts)
+  const partsOf = (rollouts: readonly string[]) => readParts(corpus.sql, 'default', rollouts)
   const steps: LearnStep[] = []
   for await (const step of learn(settings, plan, partsOf, new AbortController().signal)) steps.push(step)
   return verdictOf(steps, 'answer')

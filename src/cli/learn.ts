@@ -92,12 +92,12 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
     let server: OwnServer | undefined
     let database: ServerDatabase | undefined
     try {
+      const chosen = chooseRun('learn', { address, run: options.run, headers: options.header })
       const plan = await planOf(options)
       if (options.serve || options.ledger) database = await openServerDatabase({ ...loadConfig(env), poolSize: 2 })
       if (options.serve) server = await startOwnServer(entry, { ...env, PORT: '0' })
       const sql = database?.sql
-      const partsOf: PartsOf | undefined = sql && ((rollouts) => readParts(sql, rollouts))
-      const chosen = chooseRun('learn', { address, run: options.run, headers: options.header })
+      const partsOf: PartsOf | undefined = sql && ((rollouts) => readParts(sql, chosen.run, rollouts))
       const headers = { ...trainerHeaders(env, chosen.headers), ...chosen.runHeaders }
       process.stderr.write(`run ${chosen.run}\n`)
       const { tools, grader, maxSteps } = options

@@ -25,24 +25,26 @@ export async function changedCode(sql: Sql, { grader, version, codeHash }: Grade
 }
 
 const latestParts = `
-  select distinct on (rollout_id) rollout_id, parts from grades
-  where rollout_id = any (select jsonb_array_elements_text($1::text::jsonb))
-    and outcome = 'scored' and source = 'trainer'
-  order by rollout_id, id desc`
+  select distinct on (r.id) r.id, g.parts from rollouts r
+  join grades g on g.run = r.run and g.rollout = r.number
+  where r.run = $1::text and r.id = any (select jsonb_array_elements_text($2::text::jsonb))
+    and g.outcome = 'scored' and g.source = 'trainer'
+  order by r.id, g.id desc`
 
 const partsShape = z.record(z.string(), z.number())
 
-/** The parts of the latest score that was sent for each of these rollouts; rollouts without parts are left out. */
+/** The parts of the latest score that was sent for each of these rollouts of a run; rollouts without parts are left out. */
 export async function readParts(
   sql: Sql,
+  run: string,
   rolloutIds: readonly string[],
 ): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
-  const values = [JSON.stringify(rolloutIds)]
-  const rows = await execute<{ rollout_id: string; parts: unknown }>(sql, { text: latestParts, values })
+  const values = [run, JSON.stringify(rolloutIds)]
+  const rows = await execute<{ id: string; parts: unknown }>(sql, { text: latestParts, values })
   return new Map(
-    rows.flatMap(({ rollout_id, parts }) => {
+    rows.flatMap(({ id, parts }) => {
       const read = partsShape.safeParse(parts)
-      return read.success ? [[rollout_id, read.data]] : []
+      return read.success ? [[id, read.data]] : []
     }),
   )
 }

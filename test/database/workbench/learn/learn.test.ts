@@ -84,7 +84,7 @@ const settings = (grader: string): RolloutSettings => ({
 
 async function trained(grader: string, of: LearnPlan): Promise<LearnStep[]> {
   const steps: LearnStep[] = []
-  const parts = (rollouts: readonly string[]) => readParts(database.sql, rollouts)
+  const parts = (rollouts: readonly string[]) => readParts(database.sql, 'default', rollouts)
   for await (const step of learn(settings(grader), of, parts, new AbortController().signal)) steps.push(step)
   return steps
 }

@@ -79,6 +79,9 @@ interface Case {
 const load = { rate: 20, seconds: 1, isGraded: true, burst: 80, maxP99: 10, maxBurstP99: 60, maxErrors: 0.001 }
 const quiet = { ...load, seconds: 0, burst: 0 }
 
+/** The arguments of the first call of each rollout and call id. */
+const firstArguments = new Map<string, unknown>()
+
 const cases: Readonly<Record<string, Case>> = {
   'answers with another call_id': {
     fault: toolsAnswer((answer) => ({ ...answer, call_id: 'call_0' })),
@@ -124,6 +127,30 @@ const cases: Readonly<Record<string, Case>> = {
     },
     fails: ['retries'],
     says: 'look, sent again after its answer, is not marked as a replay (and 1 more): it may have run twice',
+  },
+  'takes a call id that is used again for a retry': {
+    fault: async (request, next) => {
+      if (!isTool(request)) return next(request)
+      const call = await bodyOf(request)
+      const key = `${call['trace_id']} ${call['call_id']}`
+      const first = firstArguments.get(key) ?? call['arguments']
+      firstArguments.set(key, first)
+      return next(await changedRequest(request, (body) => ({ ...body, arguments: first })))
+    },
+    fails: ['call ids'],
+    says: 'a call_id that is used again in a rollout with other arguments gets the answer of the first call',
+  },
+  'refuses a call id that is used again': {
+    fault: async (request, next) => {
+      if (!isTool(request)) return next(request)
+      const call = await bodyOf(request)
+      const key = `${call['trace_id']} ${call['call_id']}`
+      const first = firstArguments.get(key) ?? call['arguments']
+      firstArguments.set(key, first)
+      return first === call['arguments'] ? next(request) : new Response('used already', { status: 409 })
+    },
+    fails: ['call ids'],
+    says: 'is answered with 409',
   },
   'answers a retried call differently': {
     fault: toolsAnswer((answer) =>
@@ -266,7 +293,7 @@ describe('preflight', () => {
     const { verdicts, told, of } = await checked(settingsFor(server, files))
     await server.close()
     expect([of('fail'), of('warn'), of('skip')]).toEqual([[], [], ['baseline']])
-    expect(verdicts.map(({ check }) => check)).toHaveLength(34)
+    expect(verdicts.map(({ check }) => check)).toHaveLength(35)
     expect(told).toEqual(verdicts)
   })
 

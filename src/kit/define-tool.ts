@@ -18,6 +18,11 @@ interface ToolHead<Input extends z.ZodObject> {
   readonly input: Input
   /** The timeout in seconds; the server's `TOOL_TIMEOUT_SECONDS` by default. */
   readonly timeoutSeconds?: number
+  /**
+   * `false` for a tool that uses no rollout table: its statements run outside of the rollout's transaction, which is faster,
+   * and cannot name those tables. Without effect on tools with `effects: 'database'`.
+   */
+  readonly rows?: boolean
 }
 
 /** The definition of a tool. `effects` says what it changes, which decides how the server runs it exactly once. */
@@ -74,6 +79,8 @@ interface ToolFace {
   /** JSON Schema of the arguments. */
   readonly parameters: Readonly<Record<string, unknown>>
   readonly timeoutSeconds: number | undefined
+  /** Whether its `db` reaches the rows of its rollout. */
+  readonly rows: boolean
   /** The same tool with these settings; absent if its environment declares none. */
   readonly withSettings?: (settings: ReadSettings) => Tool
 }
@@ -126,6 +133,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
     description: spec.description,
     parameters: parametersOf(spec.name, spec.input),
     timeoutSeconds: spec.timeoutSeconds,
+    rows: spec.rows ?? true,
     ...(reader.variables.length > 0 && {
       withSettings: (given: ReadSettings) => makeTool(environment, spec, reader, given),
     }),

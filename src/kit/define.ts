@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
 import { type Grader, type GraderSpec, makeGrader } from './define-grader.ts'
 import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
-import type { EnvironmentSpec, NoSettings } from './environment.ts'
-import { createSettingsReader, type SettingsReader } from './settings.ts'
+import type { EnvironmentSpec, NoSettings, Redact } from './environment.ts'
+import { type Hooks, makeHooks } from './hooks.ts'
+import { createSettingsReader, type ReadSettings, type SettingsReader } from './settings.ts'
 
 /** The two parts of a valid item; or why it is invalid, on one line, without its values. */
 export type ReadItem<Task, Reference> =
@@ -20,6 +21,10 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
   defineGrader(spec: GraderSpec<Task, Reference, State, Settings>): Grader
   /** Reads the settings from environment variables, and lists them. */
   readonly settings: Pick<SettingsReader<Settings>, 'variables' | 'read'>
+  /** The environment's `begin` and `end` with these settings; by default with the settings' defaults. */
+  hooks(settings?: ReadSettings): Hooks
+  /** What is stored in place of items, arguments and outputs; undefined where all is stored as it is. */
+  readonly redact: Redact | undefined
   /** Parses an item as a grader would, to validate it beforehand. */
   readItem(item: unknown): ReadItem<Task, Reference>
 }
@@ -61,6 +66,8 @@ export function defineEnvironment<Task, Reference, State, Settings = NoSettings>
     settings,
     defineTool: (tool) => makeTool(spec, tool, settings),
     defineGrader: (grader) => makeGrader(spec, grader, settings),
+    hooks: (read) => makeHooks(spec, settings, read),
+    redact: spec.redact,
     readItem(item) {
       const task = spec.task.safeParse(item, hidingValues)
       if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }

@@ -11,6 +11,54 @@ export type Tx = Parameters<Parameters<Db['transaction']>[0]>[0]
 /** Embeds texts: one vector per text, in the same order. Throws if the endpoint does not answer. */
 export type Embed = (texts: readonly string[], signal?: AbortSignal) => Promise<number[][]>
 
+/** One attempt of a rollout. */
+export interface RolloutRef {
+  /** The job that the rollout belongs to. */
+  readonly run: string
+  /** The trainer's id. */
+  readonly id: string
+  /** 1 for the first use of the id in its run, then 2, 3 … */
+  readonly attempt: number
+  /** Unique across all runs and attempts: a name for what belongs to this one alone. */
+  readonly number: number
+}
+
+/** The context of the environment's `begin`. */
+export interface BeginContext<Task, Reference, Settings = NoSettings> {
+  /** The transaction that makes the rollout: what it writes commits with the rollout, or not at all. */
+  readonly tx: Tx
+  readonly rollout: RolloutRef
+  readonly task: Task
+  readonly reference: Reference
+  readonly settings: Settings
+}
+
+/** How an attempt ended: after a grading, idle without one, or closed by the trainer without one. */
+export type RolloutOutcome = 'graded' | 'abandoned' | 'closed'
+
+/** The context of the environment's `end`. */
+export interface EndContext<Settings = NoSettings> {
+  readonly db: Db
+  readonly rollout: RolloutRef
+  readonly outcome: RolloutOutcome
+  readonly settings: Settings
+  /** Aborted when the hook has run for too long; pass it on. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * What is stored in place of items, arguments and outputs. Tools, graders and the model still get the originals, except
+ * where something stored is read again: the answer to a retry, the trajectory of a grading, a regrading, an export.
+ */
+export interface Redact {
+  /** Returns what is stored of an item. */
+  item?(item: unknown): unknown
+  /** Returns what is stored of a call's arguments. */
+  arguments?(tool: string, args: unknown): unknown
+  /** Returns what is stored of a tool's output. */
+  output?(tool: string, output: string): string
+}
+
 /** The settings of an environment that declares none. */
 export type NoSettings = Readonly<Record<string, never>>
 
@@ -30,6 +78,18 @@ export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings> 
   readonly settings?: z.ZodObject & z.ZodType<Settings>
   /** The maximum number of tool calls per rollout; no limit by default. */
   readonly budget?: { readonly calls: number }
+  /**
+   * Runs once for each attempt of a rollout, before its first call, and seeds its rows. Throw an {@link ItemError} for an
+   * item that cannot be used, a 422; any other error is a 5xx, and the trainer's retry runs it again.
+   */
+  begin?(context: BeginContext<Task, Reference, Settings>): void | Promise<void>
+  /**
+   * Runs at least once for each attempt, some time after its grading, when it was idle for too long, or when the trainer
+   * closes it: releases what the rollout holds outside of the database. The rows of its tables are deleted afterwards.
+   */
+  end?(context: EndContext<Settings>): void | Promise<void>
+  /** Takes fields out of what is stored; by default everything is stored as it is. */
+  readonly redact?: Redact
 }
 
 /**

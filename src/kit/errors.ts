@@ -8,6 +8,16 @@ export class ToolError extends Error {
   override readonly name = 'ToolError'
 }
 
+/**
+ * Thrown by an environment's `begin` when the item cannot be used. Nothing is recorded, and the trainer reads the message
+ * with a 422.
+ *
+ * @example throw new ItemError(`the letter names order ${id}, which the shop does not have`)
+ */
+export class ItemError extends Error {
+  override readonly name = 'ItemError'
+}
+
 /** Optional properties of a {@link RequestError}. */
 export interface RequestErrorOptions {
   /** The underlying error, for the operator's log; never shown to the caller. */

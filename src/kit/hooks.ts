@@ -1,0 +1,52 @@
+import { describeIssues, hidingValues } from '../base/issues.ts'
+import type { BeginContext, EndContext, EnvironmentSpec } from './environment.ts'
+import { ItemError, RequestError } from './errors.ts'
+import type { ReadSettings, SettingsReader } from './settings.ts'
+
+/** The hooks of an environment as the server runs them; undefined where the environment has none. */
+export interface Hooks {
+  /**
+   * Parses the item and seeds the rollout's rows. Throws a `RequestError` with status 422 for an item that does not fit the
+   * environment or that the hook refuses, and whatever else the hook throws.
+   */
+  readonly begin?: (
+    context: Pick<BeginContext<never, never>, 'tx' | 'rollout'> & { readonly item: unknown },
+  ) => Promise<void>
+  /** Releases what the rollout holds. Throws what the hook throws. */
+  readonly end?: (context: Omit<EndContext, 'settings'>) => Promise<void>
+}
+
+/** Makes the hooks of an environment; called by {@link Environment.hooks}. */
+export function makeHooks<Task, Reference, State, Settings>(
+  environment: EnvironmentSpec<Task, Reference, State, Settings>,
+  reader: SettingsReader<Settings>,
+  read?: ReadSettings,
+): Hooks {
+  const settings = reader.accessor(read)
+  const { begin, end } = environment
+  return {
+    ...(begin && {
+      async begin({ tx, rollout, item }) {
+        const task = environment.task.safeParse(item, hidingValues)
+        if (!task.success) throw misfit(describeIssues(task.error, 'item'))
+        const reference = environment.reference.safeParse(item, hidingValues)
+        if (!reference.success) throw misfit(describeIssues(reference.error, 'item'))
+        try {
+          await begin({ tx, rollout, task: task.data, reference: reference.data, settings: settings() })
+        } catch (error) {
+          if (error instanceof ItemError) throw new RequestError(422, 'item_refused', error.message)
+          throw error
+        }
+      },
+    }),
+    ...(end && {
+      async end(context) {
+        await end({ ...context, settings: settings() })
+      },
+    }),
+  }
+}
+
+function misfit(message: string): RequestError {
+  return new RequestError(422, 'item_misfit', `the item does not fit the environment: ${message}`)
+}

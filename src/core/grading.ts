@@ -53,6 +53,8 @@ export interface GradingSettings {
   readonly waitSeconds: number
   /** Begins an attempt that has no call yet; undefined in environments that need no beginning. */
   readonly begin?: ((rollout: GradedRollout) => Promise<Pick<Attempt, 'number'>>) | undefined
+  /** Whether attempts hold something that their end releases: then none ends during its grading. */
+  readonly isReleased?: boolean | undefined
   /** What is recorded of an item, if the environment redacts it. */
   readonly recordedItem?: ((item: unknown) => unknown) | undefined
   /** How long a grading may take altogether, in seconds: less than the trainer's own timeout. */
@@ -81,6 +83,9 @@ export interface Grading {
 export function createGrading(settings: GradingSettings): Grading {
   const { ledger, graders, log } = settings
   const singleFlight = createSingleFlight<number>()
+  // Past the time in which it is answered, because a grader that is abandoned runs on for a while.
+  const hold = (attempt: Pick<Attempt, 'run' | 'number'>) => ledger.holdAttempt(attempt, settings.answerSeconds + 60)
+  const settling = settings.isReleased === true ? { ...settings, hold } : settings
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
 
   const score = async (grader: Grader, request: Identified): Promise<number> => {
@@ -103,7 +108,7 @@ export function createGrading(settings: GradingSettings): Grading {
       return (await ledger.recordGrading(graded)).score
     }
     try {
-      const found = await settled(settings, identity)
+      const found = await settled(settling, identity)
       if (found.score !== undefined) {
         ledger.replays.add({ run, number: found.number }, 'gradings')
         return found.score

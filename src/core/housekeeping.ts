@@ -1,45 +1,75 @@
 import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Ender } from './end.ts'
 
 /** What {@link startHousekeeping} needs. */
 export interface HousekeepingSettings {
   readonly ledger: Pick<Ledger, 'expire' | 'deleteRollouts'>
+  readonly ender: Pick<Ender, 'endDue'>
   readonly log: Log
   readonly leaseSeconds: number
   /** Rollouts older than this many days are deleted; undefined keeps them. */
   readonly retentionDays: number | undefined
+  /** How long to wait between two turns of ending rollouts, in seconds; default: 5. */
+  readonly endEverySeconds?: number
 }
 
+/** How long a turn of ending rollouts takes at most, in seconds; if some are left, the next turn follows at once. */
+const turnSeconds = 5
+
 /**
- * Records the calls of dead owners as failed, two leases after they died, and deletes old rollouts once an hour. Any
- * number of replicas may do so at the same time. Returns the function that ends it.
+ * Records the calls of dead owners as failed, two leases after they died, ends rollouts that are due, and deletes old
+ * rollouts once an hour. Any number of replicas may do so at the same time. Returns the function that ends it.
  */
-export function startHousekeeping({ ledger, log, leaseSeconds, retentionDays }: HousekeepingSettings): () => void {
+export function startHousekeeping(settings: HousekeepingSettings): () => void {
+  const { ledger, ender, log, leaseSeconds, retentionDays, endEverySeconds = 5 } = settings
   const expire = async () => {
     const expired = await ledger.expire(leaseSeconds)
     if (expired > 0)
       log.warn({ code: 'lease_expired', calls: expired }, 'calls whose owner died are recorded as failed')
+    return leaseSeconds
+  }
+  const end = async () => {
+    const { ended, failed, isBacklog } = await ender.endDue(turnSeconds)
+    if (isBacklog) log.warn({ code: 'end_backlog', ended, failed }, 'more rollouts are due than a turn can end')
+    return isBacklog ? 0 : endEverySeconds
   }
   const remove = async (days: number) => {
     const deleted = await ledger.deleteRollouts(days)
     if (deleted.rollouts > 0) log.info({ code: 'retention', days, ...deleted }, 'old rollouts were deleted')
+    return 3_600
   }
-  const quietly = (work: () => Promise<void>) => () => {
-    work().catch((cause: unknown) =>
-      log.warn({ code: 'housekeeping_failed', cause }, 'housekeeping failed; it is tried again later'),
-    )
+  const stops = [
+    repeat(log, leaseSeconds, leaseSeconds, expire),
+    repeat(log, endEverySeconds, endEverySeconds, end),
+    ...(retentionDays === undefined ? [] : [repeat(log, 0, 3_600, () => remove(retentionDays))]),
+  ]
+  return () => {
+    for (const stop of stops) stop()
   }
-  const timers = [setInterval(quietly(expire), leaseSeconds * 1000)]
-  if (retentionDays !== undefined) {
-    const days = retentionDays
-    timers.push(
-      setInterval(
-        quietly(() => remove(days)),
-        3_600_000,
-      ),
-    )
-    quietly(() => remove(days))()
+}
+
+/**
+ * Does work again and again, one turn at a time: `first` seconds from now, and then as long after each turn as the turn says;
+ * after one that fails, `otherwise` seconds. Returns the function that stops it.
+ */
+function repeat(log: Log, first: number, otherwise: number, work: () => Promise<number>): () => void {
+  let timer: NodeJS.Timeout
+  let isStopped = false
+  const later = (seconds: number) => {
+    if (isStopped) return
+    timer = setTimeout(turn, seconds * 1000)
+    timer.unref()
   }
-  for (const timer of timers) timer.unref()
-  return () => timers.forEach(clearInterval)
+  const turn = () => {
+    work().then(later, (cause: unknown) => {
+      log.warn({ code: 'housekeeping_failed', cause }, 'housekeeping failed; it is tried again later')
+      later(otherwise)
+    })
+  }
+  later(first)
+  return () => {
+    isStopped = true
+    clearTimeout(timer)
+  }
 }

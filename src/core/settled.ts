@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UngradableError } from '../kit/errors.ts'
+import { RequestError, UngradableError } from '../kit/errors.ts'
 import { ItemMismatchError, noItemHash, placeOf, type RolloutKey } from '../ledger/attempt.ts'
 import type { GradingIdentity, GradingState } from '../ledger/gradings/grading-lookup.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -12,6 +12,8 @@ export interface SettlingSettings {
   readonly isBusy: (rollout: RolloutKey) => boolean
   /** How long it waits for calls that still run, in seconds. */
   readonly waitSeconds: number
+  /** Keeps an attempt from ending while it is graded; resolves with false if it has ended. By default nothing does. */
+  readonly hold?: ((attempt: { readonly run: string; readonly number: number }) => Promise<boolean>) | undefined
 }
 
 /** The score that is stored for a grading, or the attempt that it grades, settled. */
@@ -63,7 +65,7 @@ type Chosen =
   | { readonly score?: undefined; readonly number: number | undefined; readonly attempt: number }
 
 async function poll(
-  { ledger, isBusy, waitSeconds }: SettlingSettings,
+  { ledger, isBusy, waitSeconds, hold }: SettlingSettings,
   grading: GradingIdentity,
   choose: (found: GradingState) => Promise<Chosen>,
 ): Promise<Settled> {
@@ -75,6 +77,11 @@ async function poll(
     const chosen = await choose(found)
     if (chosen.score !== undefined) return { score: chosen.score, number: chosen.number }
     const { number, attempt } = chosen
+    // Before it is read: what it holds is there until its grading has ended.
+    if (number !== undefined && hold !== undefined && !(await hold({ run: grading.run, number }))) {
+      if (grading.number === undefined) continue
+      throw new RequestError(409, 'rollout_ended', 'the rollout has ended; begin another one')
+    }
     const rollout = number === undefined ? emptyRollout : await ledger.readRollout({ run: grading.run, number })
     if (!wasBusy && !found.inTransaction && !rollout.running) {
       if (rollout.failed === undefined) return { score: undefined, number, attempt, rollout }

@@ -5,12 +5,22 @@ import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } fro
 import { createLocator } from './calls/lookup.ts'
 import { createRecorder } from './calls/record.ts'
 import { createTransactor } from './calls/transact.ts'
+import { type DeletedSelection, deleteAttempts, deleteEmptyRun } from './deleting.ts'
+import {
+  type EndedAttempt,
+  type EndPage,
+  type EndSelection,
+  endAttempts,
+  holdAttempt,
+  releaseAttempt,
+} from './ending.ts'
 import { createGradingLookup, findScoreElsewhere, type GradingIdentity } from './gradings/grading-lookup.ts'
 import { createGradingRecorder } from './gradings/gradings.ts'
 import { createKnownItems } from './known-items.ts'
 import { createReplayCounter } from './replays.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
+import type { RolloutTable } from './rollout-rows.ts'
 import { execute } from './statement.ts'
 
 /** What {@link createLedger} needs: raw SQL, drizzle on a separate client, the budget and a clock. */
@@ -21,6 +31,8 @@ export interface LedgerSettings {
   /** How long after a call, and after a grading, a rollout ends, in seconds; by default an hour, and five minutes. */
   readonly idleSeconds?: number
   readonly keepSeconds?: number
+  /** The tables with rows of rollouts; by default none. */
+  readonly tables?: readonly RolloutTable[] | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -29,7 +41,8 @@ export interface LedgerSettings {
 export type Ledger = ReturnType<typeof createLedger>
 
 /** Creates the ledger, the only way to the tables `runs`, `items`, `rollouts`, `tool_calls`, `grades` and `replays`. */
-export function createLedger({ sql, db, budget, idleSeconds = 3_600, keepSeconds = 300, now }: LedgerSettings) {
+export function createLedger(settings: LedgerSettings) {
+  const { sql, db, budget, idleSeconds = 3_600, keepSeconds = 300, tables = [], now } = settings
   const knownItems = createKnownItems(now)
   const record = createRecorder(sql, { budget, idleSeconds }, knownItems)
   const findGrading = createGradingLookup(sql)
@@ -64,8 +77,19 @@ export function createLedger({ sql, db, budget, idleSeconds = 3_600, keepSeconds
     },
     /** Counts the answers that came from the ledger; see {@link createReplayCounter}. */
     replays: createReplayCounter(sql),
+    /** Ends attempts and leases them to the caller; see {@link endAttempts}. */
+    endAttempts: (selection: EndSelection, page: Omit<EndPage, 'idleSeconds'>) =>
+      endAttempts(sql, selection, { ...page, idleSeconds }),
+    /** Deletes the rows that an ended attempt holds; see {@link releaseAttempt}. */
+    releaseAttempt: (attempt: Pick<EndedAttempt, 'run' | 'number'>) => releaseAttempt(sql, attempt, tables),
+    /** Keeps an attempt from ending while it is graded; see {@link holdAttempt}. */
+    holdAttempt: (attempt: Pick<EndedAttempt, 'run' | 'number'>, seconds: number) => holdAttempt(sql, attempt, seconds),
+    /** Deletes the released attempts of a run or a rollout; see {@link deleteAttempts}. */
+    deleteAttempts: (selection: DeletedSelection, batch: number) => deleteAttempts(sql, selection, tables, batch),
+    /** Deletes what is left of a run without rollouts; see {@link deleteEmptyRun}. */
+    deleteEmptyRun: (run: string, batch: number) => deleteEmptyRun(sql, run, batch),
     /** Deletes old rollouts; see {@link deleteRollouts}. */
-    deleteRollouts: (days: number, batch?: number) => deleteRollouts(sql, days, batch),
+    deleteRollouts: (days: number, batch?: number) => deleteRollouts(sql, days, tables, batch),
     /** Resolves if the database answers; throws what the query throws. */
     async ping(): Promise<void> {
       await sql`select 1`

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createLog, type Log } from '../base/log.ts'
 import { createRedactor } from '../base/redact.ts'
+import { createEnder } from '../core/end.ts'
 import { startHousekeeping } from '../core/housekeeping.ts'
 import type { Environment } from '../kit/define.ts'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
@@ -101,9 +102,12 @@ interface Started extends ServerProject {
 function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
   const { makeApp, judgeClient } = assembleServer({ ...started, budget: started.environment.budget })
-  const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
-  const { leaseSeconds } = config.limits
-  const endHousekeeping = startHousekeeping({ ledger, log, leaseSeconds, retentionDays: config.retentionDays })
+  const { leaseSeconds, waitSeconds, idleSeconds } = config.limits
+  const ledger = createLedger({ ...database, budget: undefined, idleSeconds, now: Date.now })
+  const stopping = new AbortController()
+  const ender = createEnder({ ledger, log, waitSeconds, stopping: stopping.signal })
+  const { retentionDays } = config
+  const endHousekeeping = startHousekeeping({ ledger, ender, log, leaseSeconds, retentionDays })
   const endTokenReport =
     judgeClient && startTokenReport({ usage: judgeClient.usage, report: (...line) => log.info(...line) })
   const { limits, host, port, drainSeconds, drainDelaySeconds } = config
@@ -132,6 +136,7 @@ function run(started: Started): void {
   stopOnSignals(async (signal) => {
     log.info({ signal }, 'stopping: finishing running requests')
     endHousekeeping()
+    stopping.abort(new Error('the server is stopping'))
     await drain()
     await endTokenReport?.()
     await database.close()

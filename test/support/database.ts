@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, beforeAll, inject } from 'vitest'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import { type Database, openDatabase } from '../../src/postgres/database.ts'
 import { withDatabase } from './global-database.ts'
 
@@ -71,11 +72,18 @@ async function onServer(url: string, work: (sql: postgres.Sql) => PromiseLike<un
   }
 }
 
-/** Makes rollouts, by a pattern of their ids, eight days old, with their calls and gradings. */
+/** Makes rollouts, by a pattern of their ids, eight days old, with their calls and gradings; they are due then. */
 export async function makeOld({ sql }: Pick<Database, 'sql'>, ids: string): Promise<void> {
-  await sql`update rollouts set created_at = created_at - interval '8 days' where id like ${ids}`
+  await sql`
+    update rollouts set created_at = created_at - interval '8 days', due_at = due_at - interval '8 days' where id like ${ids}`
   await sql`
     update tool_calls set started_at = started_at - interval '8 days', finished_at = finished_at - interval '8 days'
     where rollout in (select number from rollouts where id like ${ids})`
   await sql`update grades set created_at = created_at - interval '8 days' where rollout in (select number from rollouts where id like ${ids})`
+}
+
+/** Ends the rollouts that are due, and deletes those that began more than so many days ago. */
+export async function retire(ledger: Ledger, days: number, batch?: number) {
+  await ledger.endAttempts('due', { read: 10_000, most: 10_000, leaseSeconds: undefined })
+  return await ledger.deleteRollouts(days, batch)
 }

@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres'
 import { canonicalJson } from '../../base/json.ts'
 import type { Db, Tx } from '../../kit/environment.ts'
+import { RequestError } from '../../kit/errors.ts'
 import { ItemMismatchError, placeOf } from '../attempt.ts'
 import type { KnownItems } from '../known-items.ts'
 import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from '../statement.ts'
@@ -182,6 +183,11 @@ function findCall(call: CallIdentity, opened: Opening | undefined, isNext: boole
     itemHash: opened.item_hash,
     graded: opened.graded && !named,
     ended: opened.ended && !named,
+  }
+  if (named && opened?.ended === true && earlier?.outcome !== 'ok' && earlier?.outcome !== 'refused') {
+    // What it would write could outlive the attempt.
+    const options = { details: { run: call.run, rollout: call.rolloutId }, retryAfterSeconds: 1 }
+    throw new RequestError(503, 'rollout_ended', 'the rollout has ended meanwhile; try again', options)
   }
   const place = placeOf(latest, call.itemHash, earlier !== undefined)
   if (place === 'other item' || (place === 'next item' && !isNext)) return place

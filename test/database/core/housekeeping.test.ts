@@ -1,4 +1,6 @@
 import { afterEach, beforeAll, expect, it } from 'vitest'
+import type { Log } from '../../../src/base/log.ts'
+import { createEnder } from '../../../src/core/end.ts'
 import { startHousekeeping } from '../../../src/core/housekeeping.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
@@ -14,6 +16,8 @@ beforeAll(async () => {
 })
 
 afterEach(() => end())
+
+const enderWith = (log: Log) => createEnder({ ledger, log, waitSeconds: 1, stopping: new AbortController().signal })
 
 const record = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
   run: 'default',
@@ -34,7 +38,7 @@ it('records the calls of dead owners as failed on its own, and logs it', async (
   const log = keepingLog()
   await ledger.record(record('dead', { outcome: 'running', claim: { token: 'gone', leaseSeconds: 0.05 } }))
   await ledger.record(record('alive', { outcome: 'running', claim: { token: 'held', leaseSeconds: 600 } }))
-  end = startHousekeeping({ ledger, log, leaseSeconds: 0.05, retentionDays: undefined })
+  end = startHousekeeping({ ledger, ender: enderWith(log), log, leaseSeconds: 0.05, retentionDays: undefined })
   const outcomes = async () =>
     (await database.sql`select rollout_id as id, outcome, code from ledger.calls order by id`).map((row) => ({
       ...row,
@@ -50,9 +54,36 @@ it('deletes old rollouts on its own, and logs it', async () => {
   const log = keepingLog()
   for (const rollout of ['old', 'young']) await ledger.record(record(rollout))
   await makeOld(database, 'old')
-  end = startHousekeeping({ ledger, log, leaseSeconds: 600, retentionDays: 7 })
+  await enderWith(log).endDue(1)
+  end = startHousekeeping({
+    ledger,
+    ender: enderWith(log),
+    log,
+    leaseSeconds: 600,
+    retentionDays: 7,
+    endEverySeconds: 0.05,
+  })
   const left = async () =>
     (await database.sql`select id from rollouts where id in ('old', 'young')`).map(({ id }) => id)
   await expect.poll(left).toEqual(['young'])
   await expect.poll(() => log.lines.map(({ facts }) => facts['code'])).toEqual(['retention'])
+})
+
+it('ends rollouts that are idle on its own', async () => {
+  const log = keepingLog()
+  for (const rollout of ['idle', 'used']) await ledger.record(record(rollout))
+  await makeOld(database, 'idle')
+  end = startHousekeeping({
+    ledger,
+    ender: enderWith(log),
+    log,
+    leaseSeconds: 600,
+    retentionDays: undefined,
+    endEverySeconds: 0.05,
+  })
+  const ended = async () =>
+    (await database.sql`select id, outcome from rollouts where id in ('idle', 'used') and ended_at is not null`).map(
+      (row) => ({ ...row }),
+    )
+  await expect.poll(ended).toEqual([{ id: 'idle', outcome: 'abandoned' }])
 })

@@ -5,7 +5,7 @@ import { createBatcher } from '../../../src/ledger/batch.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
 import { defineGrader, defineTool, gate, gradingOf, open, post, testApp, toolCall } from '../../support/app.ts'
-import { makeOld, useDatabase } from '../../support/database.ts'
+import { makeOld, retire, useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
 
@@ -197,7 +197,7 @@ describe('the promise of retention', () => {
     await makeOld(database, 'old-%')
     await database.sql`update items set last_used_at = now() - interval '8 days' where hash = 'old'`
     const traffic = Promise.all(Array.from({ length: 50 }, (_, n) => ledger.record(record(`traffic-${n}`, 'c'))))
-    const [deleted] = await Promise.all([ledger.deleteRollouts(7, 10), traffic])
+    const [deleted] = await Promise.all([retire(ledger, 7, 10), traffic])
     expect(deleted).toEqual({ rollouts: 25, items: 1 })
     const [left] = await database.sql`
       select (select count(*)::int from ledger.calls where rollout_id like 'old-%') as calls,
@@ -219,12 +219,12 @@ describe('the promise of retention', () => {
     await database.sql.begin(async (writing) => {
       await writing`update rollouts set calls = calls + 1 where id = 'old-and-busy'`
       await writing`update items set last_used_at = now() where hash = 'unused-busy'`
-      expect(await ledger.deleteRollouts(7)).toEqual({ rollouts: 1, items: 1 })
+      expect(await retire(ledger, 7)).toEqual({ rollouts: 1, items: 1 })
     })
     const left = await database.sql`select id from rollouts where id like 'old-and-%'`
     expect(left.map(({ id }) => id)).toEqual(['old-and-busy'])
     expect(await database.sql`select hash from items where hash like 'unused-%'`).toEqual([{ hash: 'unused-busy' }])
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 1 })
   })
 
   it('skips an old rollout whose database call runs, so that the grading sees all of its calls', async () => {
@@ -245,14 +245,14 @@ describe('the promise of retention', () => {
     const running = post(app, '/tools/write', toolCall('write', 'old-and-writing', 'b'))
     await held.reached
     // A batch of one: a skipped rollout does not prevent the deletion of others.
-    expect(await ledger.deleteRollouts(7, 1)).toMatchObject({ rollouts: 1 })
+    expect(await retire(ledger, 7, 1)).toMatchObject({ rollouts: 1 })
     held.open()
     expect((await running).body.output).toBe('written')
     // The call has just ended, so the rollout is in use.
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 0 })
     expect((await post(app, '/grade', gradingOf('old-and-writing', 'x'))).body).toEqual({ score: 2 })
     await makeOld(database, 'old-and-writing')
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 1 })
   })
 
   it('skips an old rollout that is used again, with a call or a grading in the last hour', async () => {
@@ -274,10 +274,10 @@ describe('the promise of retention', () => {
     await makeOld(database, 'again-%')
     await post(app, '/tools/read', toolCall('read', 'again-called', 'b'))
     await post(app, '/grade', gradingOf('again-graded', 'x'))
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 1 })
     expect((await post(app, '/grade', gradingOf('again-called', 'x'))).body).toEqual({ score: 2 })
     await makeOld(database, 'again-%')
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 2 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 2 })
   })
 
   it('makes a database call that begins during the deletion wait for it and start the rollout anew', async () => {
@@ -307,7 +307,7 @@ describe('the promise of retention', () => {
     const { deleting, calling } = await database.sql.begin(async (blocking) => {
       // The deletion has its locks and waits for the table of the gradings; the call waits for the rollout's lock.
       await blocking`lock table grades in share mode`
-      const deleting = ledger.deleteRollouts(7)
+      const deleting = retire(ledger, 7)
       await waiting(1)
       const calling = post(
         testApp(database, { tools: [write] }),
@@ -342,13 +342,13 @@ describe('the promise of retention', () => {
     const call = post(testApp(database, { tools: [act] }), '/tools/act', toolCall('act', 'old-and-running', 'a'))
     await held.reached
     await makeOld(database, 'old-and-running')
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 0 })
     held.open()
     expect((await call).body.output).toBe('acted')
     expect(attempts).toEqual([1])
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 0 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 0 })
     await makeOld(database, 'old-and-running')
-    expect(await ledger.deleteRollouts(7)).toMatchObject({ rollouts: 1 })
+    expect(await retire(ledger, 7)).toMatchObject({ rollouts: 1 })
     expect(await database.sql`select from ledger.calls where rollout_id = 'old-and-running'`).toHaveLength(0)
   })
 })

@@ -76,7 +76,6 @@ export function sdkPaths(bodyOf: (schema: z.ZodType) => object, toolAnswer: unkn
     },
   })
   const ofCalls = {
-    409: failure('The `call_id` belongs to another call.'),
     422: failure('The item does not fit the environment.'),
   }
   const required = ['grader']

@@ -68,12 +68,11 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
   }
   const call = body(toolCallBody)
   const grading = body(gradingBody)
-  const reused = { 409: failure('The `call_id` belongs to another call.') }
   const unknown = { 404: failure('The grader does not exist.') }
   const unavailable = { 503: failure('The database is unavailable or not migrated.') }
   const toolPaths = tools.map(({ name, description, parameters }) => [
     `/tools/${name}`,
-    { post: { ...post(description, call, toolAnswer, reused), 'x-arguments': parameters } },
+    { post: { ...post(description, call, toolAnswer), 'x-arguments': parameters } },
   ])
   const graderPaths = graders.map(({ name, version: of }) => [
     `/graders/${name}`,
@@ -93,7 +92,7 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
     paths: {
       '/tools': {
         get: { ...get("The tools as a dataset's `tools`."), security },
-        post: post('Call the tool that the body names.', call, toolAnswer, reused),
+        post: post('Call the tool that the body names.', call, toolAnswer),
       },
       ...Object.fromEntries(toolPaths),
       '/grade': { post: post('Grade a rollout with the default grader.', grading, scoreAnswer) },

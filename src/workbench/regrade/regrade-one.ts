@@ -1,6 +1,5 @@
 import { withDeadline } from '../../base/deadline.ts'
 import { loggable } from '../../base/log.ts'
-import { defaultRun } from '../../base/run-name.ts'
 import { shorten } from '../../base/text.ts'
 import { checkedGrade } from '../../core/checked-grade.ts'
 import { failureOf } from '../../core/failure.ts'
@@ -56,7 +55,7 @@ export async function regradeOne(
     const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
     const grade = await withDeadline({ seconds, late, parents: [stopping] }, (signal) =>
       opened.run({
-        run: defaultRun,
+        run: subject.run,
         rolloutId: subject.rolloutId,
         sample,
         trajectory: rollout.trajectory,

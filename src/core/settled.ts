@@ -24,6 +24,8 @@ export type Settled =
       /** Undefined for an attempt that is not recorded yet. */
       readonly number: number | undefined
       readonly attempt: number
+      /** Whether the environment's `begin` has run in it. */
+      readonly begun: boolean
       readonly rollout: RecordedRollout
     }
 
@@ -44,7 +46,7 @@ export async function settled(settings: SettlingSettings, grading: GradingIdenti
       if (earlier !== undefined) return earlier
       if (place === 'other item') throw new ItemMismatchError(grading.rolloutId)
     }
-    return { number: undefined, attempt: (latest?.attempt ?? 0) + 1 }
+    return { number: undefined, attempt: (latest?.attempt ?? 0) + 1, begun: false }
   })
 }
 
@@ -55,14 +57,14 @@ export async function settledRollout(
 ): Promise<RecordedRollout> {
   // No grader has this name, so no score can be stored.
   const grading = { ...rollout, grader: '', sampleHash: '', itemHash: noItemHash }
-  const found = await poll(settings, grading, async ({ latest }) => latest ?? { number: undefined, attempt: 1 })
+  const found = await poll(settings, grading, async ({ latest }) => latest ?? { number: undefined, attempt: 1, begun: false })
   if (found.score !== undefined) throw new Error('a score is stored for a grader without a name')
   return found.rollout
 }
 
 type Chosen =
   | { readonly score: number; readonly number: number }
-  | { readonly score?: undefined; readonly number: number | undefined; readonly attempt: number }
+  | { readonly score?: undefined; readonly number: number | undefined; readonly attempt: number; readonly begun: boolean }
 
 async function poll(
   { ledger, isBusy, waitSeconds, hold }: SettlingSettings,
@@ -76,7 +78,7 @@ async function poll(
     const found = await ledger.findGrading(grading)
     const chosen = await choose(found)
     if (chosen.score !== undefined) return { score: chosen.score, number: chosen.number }
-    const { number, attempt } = chosen
+    const { number, attempt, begun } = chosen
     // Before it is read: what it holds is there until its grading has ended.
     if (number !== undefined && hold !== undefined && !(await hold({ run: grading.run, number }))) {
       if (grading.number === undefined) continue
@@ -84,7 +86,7 @@ async function poll(
     }
     const rollout = number === undefined ? emptyRollout : await ledger.readRollout({ run: grading.run, number })
     if (!wasBusy && !found.inTransaction && !rollout.running) {
-      if (rollout.failed === undefined) return { score: undefined, number, attempt, rollout }
+      if (rollout.failed === undefined) return { score: undefined, number, attempt, begun, rollout }
       const { callId, tool } = rollout.failed
       const message = `call "${callId}" of "${tool}" failed because of the server and has not succeeded since`
       throw new UngradableError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })

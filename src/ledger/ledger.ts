@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import type { Db } from '../kit/environment.ts'
+import { createBeginner } from './begin.ts'
 import type { Budget } from './calls/call.ts'
 import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './calls/claims.ts'
 import { createLocator } from './calls/lookup.ts'
@@ -47,6 +48,8 @@ export function createLedger(settings: LedgerSettings) {
   const record = createRecorder(sql, { budget, idleSeconds }, knownItems)
   const findGrading = createGradingLookup(sql)
   return {
+    /** Begins an attempt once; see {@link createBeginner}. */
+    begin: createBeginner({ sql, db, knownItems, idleSeconds }),
     /** Finds where a call belongs, before it runs; see {@link createLocator}. */
     locate: createLocator(sql),
     /** Records a call unless it is recorded; see {@link createRecorder}. */

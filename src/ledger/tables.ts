@@ -69,6 +69,8 @@ export const rollouts = pgTable(
     wire: text('wire'),
     keyName: text('key_name'),
     createdAt: timestamptz('created_at').notNull().defaultNow(),
+    /** When its `begin` committed; null in environments that need none, and for one that only has failures to begin. */
+    begunAt: timestamptz('begun_at'),
     /** When its first grading was recorded, whatever the outcome. */
     gradedAt: timestamptz('graded_at'),
     /** It ends at this time unless it is used before: each use sets it anew. */

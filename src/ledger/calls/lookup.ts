@@ -21,6 +21,7 @@ interface Row extends Omit<StoredCall, 'run' | 'rolloutId' | 'callId' | 'seq' | 
   readonly item_hash: string
   readonly graded: boolean
   readonly ended: boolean
+  readonly begun: boolean
   readonly seq: number | null
   readonly arguments_hash: string | null
 }
@@ -33,7 +34,7 @@ const storedCall = `t.nth, t.seq, t.tool, t.arguments, t.arguments_hash, t.outco
 /** The text of the look-up. `$2` is the run of every row that it visits. */
 export const lookupText = `
   select i.n, r.number::float8 as number, r.attempt, r.calls, r.item_hash, r.graded_at is not null as graded,
-    r.ended_at is not null as ended, ${storedCall}
+    r.ended_at is not null as ended, r.begun_at is not null as begun, ${storedCall}
   from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, g int8, c text)
   cross join lateral (
     select * from rollouts where run = $2::text and id = i.r and (i.g is null or number = i.g) order by attempt desc limit 1
@@ -51,8 +52,9 @@ export function createLookup(sql: Sql): (call: CallIdentity) => Promise<Lookup> 
     for (const row of await execute<Row>(sql, { text: lookupText, values })) {
       const asked = calls[row.n]
       if (asked === undefined) throw new Error(`the ledger returned call ${row.n} of ${calls.length}`)
-      const { n, calls: count, item_hash: itemHash, graded, ended, seq, arguments_hash: argumentsHash, ...call } = row
-      const latest = { number: row.number, attempt: row.attempt, itemHash, graded, ended }
+      const { n, calls: count, item_hash: itemHash, graded, ended, begun, seq, ...rest } = row
+      const { arguments_hash: argumentsHash, ...call } = rest
+      const latest = { number: row.number, attempt: row.attempt, itemHash, graded, ended, begun }
       const { run, rolloutId, callId } = asked
       const stored = seq === null ? undefined : { run, rolloutId, callId, seq, argumentsHash, ...call }
       const isIt = stored !== undefined && isSameCall(stored, asked)
@@ -98,6 +100,8 @@ export interface Located {
   readonly number: number | undefined
   /** How many calls of the attempt are recorded. */
   readonly calls: number
+  /** Whether the environment's `begin` has run in the attempt. */
+  readonly begun: boolean
   /** Whether the attempt has ended; only for a call that names one. */
   readonly ended: boolean
 }
@@ -111,12 +115,14 @@ export function createLocator(sql: Sql): (call: CallIdentity) => Promise<Located
     // A call stays in the attempt to which it was found to belong, whatever has happened to it since.
     const open = isNamed && latest !== undefined ? { ...latest, graded: false, ended: false } : latest
     const place = placeOf(open, call.itemHash, stored !== undefined)
-    if (place === 'here') return { stored, number: latest?.number, calls, ended: latest?.ended === true }
+    if (place === 'here') {
+      return { stored, number: latest?.number, calls, ended: latest?.ended === true, begun: latest?.begun === true }
+    }
     if (place !== 'new') {
       const earlier = isNamed ? undefined : await findElsewhere(sql, call)
-      if (earlier !== undefined) return { stored: earlier, number: earlier.number, calls: earlier.seq, ended: false }
+      if (earlier !== undefined) return { stored: earlier, number: earlier.number, calls: earlier.seq, ended: false, begun: true }
       if (place === 'other item') throw new ItemMismatchError(call.rolloutId)
     }
-    return { stored: undefined, number: undefined, calls: 0, ended: false }
+    return { stored: undefined, number: undefined, calls: 0, ended: false, begun: false }
   }
 }

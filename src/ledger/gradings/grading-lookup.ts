@@ -32,13 +32,14 @@ interface Row {
   readonly item_hash: string
   readonly graded: boolean
   readonly ended: boolean
+  readonly begun: boolean
   readonly score: number | null
 }
 
 /** The text of the look-up. `$2` is the run of every row that it visits. */
 export const gradingLookupText = `
   select i.n, r.number::float8 as number, r.attempt, r.item_hash, r.graded_at is not null as graded,
-    r.ended_at is not null as ended, g.score,
+    r.ended_at is not null as ended, r.begun_at is not null as begun, g.score,
     pg_try_advisory_xact_lock_shared(${lockKey('$2::text', 'i.r')}) as free
   from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, a int8, g text, s text, t text)
   left join lateral (
@@ -66,8 +67,8 @@ export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Pro
     const found: GradingState[] = []
     const values = [JSON.stringify(input), gradings[0]?.run ?? '']
     for (const row of await execute<Row>(sql, { text: gradingLookupText, values })) {
-      const { n, number, attempt, item_hash: itemHash, graded, ended, score, free } = row
-      const latest = number === null ? undefined : { number, attempt, itemHash, graded, ended }
+      const { n, number, attempt, item_hash: itemHash, graded, ended, begun, score, free } = row
+      const latest = number === null ? undefined : { number, attempt, itemHash, graded, ended, begun }
       found[n] = { latest, score: score ?? undefined, inTransaction: !free }
     }
     return found

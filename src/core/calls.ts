@@ -5,10 +5,11 @@ import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { RequestError } from '../kit/errors.ts'
-import type { Attempt, RolloutKey } from '../ledger/attempt.ts'
+import type { RolloutKey } from '../ledger/attempt.ts'
 import type { CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
 import type { Located } from '../ledger/calls/lookup.ts'
 import { createAnswerTimeout } from './answer-timeout.ts'
+import type { Begin } from './begin.ts'
 import { callFailure } from './failure.ts'
 import { runExternal } from './run-external.ts'
 import { type Run, type RunServices, replayOf, runInTransaction, runWithoutEffects } from './run-tool.ts'
@@ -58,7 +59,7 @@ export interface CallerSettings extends RunServices {
   /** How long a failed call's answer is held back while the failure cannot be recorded, in seconds. */
   readonly holdSeconds: number
   /** Begins the attempt of a call that none has yet; undefined in environments that need no beginning. */
-  readonly begin?: ((call: CallIdentity) => Promise<Pick<Attempt, 'number'>>) | undefined
+  readonly begin?: Begin | undefined
   /** What is recorded of arguments and items, if the environment redacts them. */
   readonly recordedArguments?: ((tool: string, args: unknown) => unknown) | undefined
   readonly recordedItem?: ((item: unknown) => unknown) | undefined
@@ -92,15 +93,28 @@ export function createCaller(settings: CallerSettings): Caller {
     recorded(call, () => ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() }))
 
   /** Finds where a call belongs; in an environment with a beginning it has begun then. */
-  const enter = async (call: CallIdentity): Promise<Located> => {
+  const enter = async (call: CallIdentity, item: unknown): Promise<Located> => {
     const found = await ledger.locate(call)
     if (call.number !== undefined && replayOf(found) === undefined && (found.ended || found.number === undefined)) {
       const message = 'the rollout has ended; begin another one'
       throw new RequestError(409, 'rollout_ended', message, { details: factsOf(call) })
     }
-    if (begin === undefined || found.number !== undefined) return found
-    const { number } = await begin(call)
-    return { ...found, number }
+    if (begin === undefined || found.begun || replayOf(found) !== undefined) return found
+    const isPart = async () => (await ledger.locate(call)).stored !== undefined
+    const { number } = await begin({ ...call, number: found.number, isPart }, item)
+    // Another request may have begun it meanwhile, and made the call.
+    return found.number === undefined ? await ledger.locate({ ...call, number }) : { ...found, number }
+  }
+
+  /** Records a failure of the server to enter, so that the rollout is not graded without this call. */
+  const enterOrFail = async (call: CallIdentity, item: unknown): Promise<Located> => {
+    try {
+      return await enter(call, item)
+    } catch (error) {
+      if (error instanceof RequestError && error.status < 500) throw error
+      const { call: stored } = await recorded(call, () => Promise.reject(error))
+      return { stored, number: stored.number, calls: 0, ended: false, begun: true }
+    }
   }
 
   const open = async (call: CallIdentity, { args, item, isNew }: Given): Promise<Recorded> => {
@@ -111,7 +125,7 @@ export function createCaller(settings: CallerSettings): Caller {
     if (rounded !== undefined) return refuse(call, 'invalid_arguments', unfitInteger(rounded))
     const seconds = tool.timeoutSeconds ?? settings.toolSeconds
     const late = () => new RequestError(504, 'tool_timed_out', `the tool "${tool.name}" took longer than ${seconds} s`)
-    const run: Run = { call, seconds, late }
+    const run: Run = { call, rows: tool.rows, seconds, late }
     const unfit = ({ problem, message }: { problem: 'arguments' | 'item'; message: string }) => {
       if (problem === 'arguments') return refuse(call, 'invalid_arguments', `invalid arguments: ${message}`)
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${message}`)
@@ -138,10 +152,8 @@ export function createCaller(settings: CallerSettings): Caller {
   const make = async (call: CallIdentity, given: Given): Promise<Recorded> => {
     try {
       if (begin === undefined && call.number === undefined) return await open(call, given)
-      return await recorded(call, async (located) => {
-        const found = await enter(call)
-        return replayOf(found) ?? open(located(found.number), given)
-      })
+      const found = await enterOrFail(call, given.item)
+      return replayOf(found) ?? (await open({ ...call, number: found.number }, given))
     } catch (error) {
       throw callFailure(error, call)
     }

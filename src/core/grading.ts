@@ -11,9 +11,12 @@ import { type Attempt, ItemMismatchError, placeOf, type RolloutKey } from '../le
 import type { GradingIdentity } from '../ledger/gradings/grading-lookup.ts'
 import type { GradingRecord } from '../ledger/gradings/gradings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { RowScope } from '../postgres/scoped-db.ts'
 import { createAnswerTimeout } from './answer-timeout.ts'
+import type { Begin } from './begin.ts'
 import { checkedGrade } from './checked-grade.ts'
 import { failureOf } from './failure.ts'
+import { databaseOf } from './run-tool.ts'
 import { settled } from './settled.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -52,21 +55,15 @@ export interface GradingSettings {
   /** How long a grading waits for calls that still run, in seconds. */
   readonly waitSeconds: number
   /** Begins an attempt that has no call yet; undefined in environments that need no beginning. */
-  readonly begin?: ((rollout: GradedRollout) => Promise<Pick<Attempt, 'number'>>) | undefined
+  readonly begin?: Begin | undefined
+  /** The scope of the rollout tables; undefined in environments without any. */
+  readonly rows?: RowScope | undefined
   /** Whether attempts hold something that their end releases: then none ends during its grading. */
   readonly isReleased?: boolean | undefined
   /** What is recorded of an item, if the environment redacts it. */
   readonly recordedItem?: ((item: unknown) => unknown) | undefined
   /** How long a grading may take altogether, in seconds: less than the trainer's own timeout. */
   readonly answerSeconds: number
-}
-
-/** A rollout that is graded before it has begun. */
-export interface GradedRollout extends RolloutKey {
-  readonly itemHash: string
-  readonly item: unknown
-  readonly wire?: string | undefined
-  readonly key?: string | undefined
 }
 
 /** The verb "grade a rollout". */
@@ -114,10 +111,12 @@ export function createGrading(settings: GradingSettings): Grading {
         return found.score
       }
       at = found
-      if (found.number === undefined && settings.begin !== undefined) {
-        const { number } = await settings.begin({ run, rolloutId, itemHash, item, wire, key })
-        at = { number, attempt: found.attempt }
+      if (!found.begun && settings.begin !== undefined) {
+        const stored = settings.recordedItem === undefined ? item : settings.recordedItem(item)
+        const rolloutToBegin = { run, rolloutId, itemHash, item: stored, number: found.number, wire, key }
+        at = await settings.begin({ ...rolloutToBegin, isPart: async () => true }, item)
       }
+      const { number } = at
       const { rollout } = found
       content.push(rollout.state, ...rollout.trajectory.flatMap((call) => [call.arguments, call.output]))
       const seconds = grader.timeoutSeconds ?? settings.graderSeconds
@@ -129,7 +128,7 @@ export function createGrading(settings: GradingSettings): Grading {
           sample,
           trajectory: rollout.trajectory,
           stored: rollout.state,
-          db: settings.db,
+          db: databaseOf(settings, true, number),
           embed: settings.embed,
           judge: (question) => settings.judge(question, signal),
           signal,
@@ -138,8 +137,8 @@ export function createGrading(settings: GradingSettings): Grading {
       const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
       return (await record(scored)) ?? scored.score
     } catch (error) {
-      // Nothing is recorded in an attempt that belongs to another item.
-      if (error instanceof ItemMismatchError) throw error
+      // Nothing is recorded in an attempt that belongs to another item, or of an item that cannot be used.
+      if (error instanceof ItemMismatchError || isItemsFault(error)) throw error
       const message = `the grader "${grader.name}" failed; try again`
       const facts = { run, rollout: rolloutId, grader: grader.name }
       const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
@@ -191,6 +190,9 @@ interface Identified extends GradingRequest {
   readonly sampleHash: string
   readonly itemHash: string
 }
+
+/** Whether the environment's `begin` refused the item. */
+const isItemsFault = (error: unknown) => error instanceof RequestError && error.status === 422
 
 type Ending = Pick<GradingRecord, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>
 

@@ -6,7 +6,7 @@ import type { CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts
 import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
 import { callFailure, fittingOutput, recordedCause, refusalIn } from './failure.ts'
-import type { Opened, Run, RunServices } from './run-tool.ts'
+import { databaseOf, type Opened, type Run, type RunServices } from './run-tool.ts'
 import { recordingFailure, type Unrecorded } from './unrecorded.ts'
 
 type Change = ((stored: unknown) => unknown) | undefined
@@ -60,7 +60,7 @@ function stillRunning(): RequestError {
 /** Runs a call under a claim of this process and settles it; resolves with undefined if the claim was lost meanwhile. */
 async function runClaimed(
   services: RunServices,
-  { call, ...run }: Run,
+  { call, rows, ...run }: Run,
   tool: Opened<'external'>,
   claimed: StoredCall & { readonly token: string },
 ) {
@@ -80,7 +80,7 @@ async function runClaimed(
         callId,
         execution,
         signal,
-        db: services.db,
+        db: databaseOf(services, rows, number),
         embed: services.embed,
         readState: () => services.ledger.readState(call.run, number),
       }),

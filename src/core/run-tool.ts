@@ -1,9 +1,11 @@
 import { withDeadline } from '../base/deadline.ts'
 import type { Tool } from '../kit/define-tool.ts'
-import type { Db, Embed } from '../kit/environment.ts'
+import type { Db, Embed, Tx } from '../kit/environment.ts'
 import type { Budget, CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
 import type { Located } from '../ledger/calls/lookup.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { connectionOf } from '../ledger/statement.ts'
+import type { RowScope } from '../postgres/scoped-db.ts'
 import type { ClaimKeeper } from './claim-keeper.ts'
 import { fittingOutput } from './failure.ts'
 
@@ -12,6 +14,8 @@ export interface RunServices {
   readonly ledger: Ledger
   readonly db: Db
   readonly embed: Embed | undefined
+  /** The scope of the rollout tables; undefined in environments without any. */
+  readonly rows?: RowScope | undefined
   readonly budget: Budget | undefined
   readonly claims: ClaimKeeper
   /** What is recorded of an output, if the environment redacts it. */
@@ -27,6 +31,8 @@ export interface RunServices {
 /** One call about to run. */
 export interface Run {
   readonly call: CallIdentity
+  /** Whether the tool's `db` reaches the rows of its rollout. */
+  readonly rows: boolean
   /** How long the tool may run, in seconds. */
   readonly seconds: number
   /** Creates the error for a tool that exceeds that time. */
@@ -51,7 +57,7 @@ export function replayOf({ stored }: Located): Recorded | undefined {
  */
 export async function runWithoutEffects(
   services: RunServices,
-  { call, ...run }: Run,
+  { call, rows, ...run }: Run,
   found: Located | undefined,
   tool: Opened<'none'>,
 ): Promise<Recorded> {
@@ -69,7 +75,7 @@ export async function runWithoutEffects(
       callId,
       execution: (stored?.execution ?? 0) + 1,
       signal,
-      db: services.db,
+      db: databaseOf(services, rows, found?.number ?? call.number),
       embed: services.embed,
       readState: async () => ledger.readState(call.run, (found ?? (await ledger.locate(call))).number),
     }),
@@ -82,17 +88,47 @@ export async function runWithoutEffects(
 /** Runs a call of a tool with `effects: 'database'` in one transaction with its record. */
 export function runInTransaction(
   services: RunServices,
-  { call, ...run }: Run,
+  { call, rows: _, ...run }: Run,
   tool: Opened<'database'>,
 ): Promise<Recorded> {
   const { rolloutId, callId } = call
   return services.ledger.transact(call, run.seconds, async ({ tx, stored, execution }) => {
-    const done = await withDeadline({ ...run, parents: [services.stopping] }, (signal) =>
-      tool.run({ run: call.run, rolloutId, callId, execution, signal, embed: services.embed, tx, stored }),
-    )
+    const context = { run: call.run, rolloutId, callId, execution, embed: services.embed, tx, stored }
+    const work = () =>
+      withDeadline({ ...run, parents: [services.stopping] }, (signal) => tool.run({ ...context, signal }))
+    const done = await withinRows(services, tx, call.number, work)
     const output = fittingOutput(done.output, services.maxOutputBytes)
     return { ...done, output, recorded: services.recordedOutput?.(call.tool, output) ?? output }
   })
+}
+
+/** The database of a tool or a grader: limited to the rows of its attempt, in an environment with rollout tables. */
+export function databaseOf({ db, rows }: Pick<RunServices, 'db' | 'rows'>, usesRows: boolean, number?: number): Db {
+  if (rows === undefined) return db
+  return usesRows && number !== undefined ? rows.of(number) : rows.outside
+}
+
+/** Runs work in a transaction that is limited to the rows of an attempt meanwhile. If the work fails, it stays so. */
+async function withinRows<Result>(
+  { rows }: Pick<RunServices, 'rows'>,
+  tx: Tx,
+  number: number | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (rows === undefined) return await work()
+  if (number === undefined) throw new Error('a call in an environment with rollout tables has no attempt')
+  const connection = connectionOf(tx)
+  const entered = rows.enter(connection, number)
+  try {
+    return await work()
+  } catch (error) {
+    // If the rights could not be limited, this is why the work failed.
+    await entered
+    throw error
+  } finally {
+    // Sent before what the ledger writes; without effect in a transaction that has failed.
+    rows.leave(connection).catch(() => undefined)
+  }
 }
 
 /** The answer to an execution whose recorded output may be redacted. */

@@ -57,14 +57,23 @@ export async function settledRollout(
 ): Promise<RecordedRollout> {
   // No grader has this name, so no score can be stored.
   const grading = { ...rollout, grader: '', sampleHash: '', itemHash: noItemHash }
-  const found = await poll(settings, grading, async ({ latest }) => latest ?? { number: undefined, attempt: 1, begun: false })
+  const found = await poll(
+    settings,
+    grading,
+    async ({ latest }) => latest ?? { number: undefined, attempt: 1, begun: false },
+  )
   if (found.score !== undefined) throw new Error('a score is stored for a grader without a name')
   return found.rollout
 }
 
 type Chosen =
   | { readonly score: number; readonly number: number }
-  | { readonly score?: undefined; readonly number: number | undefined; readonly attempt: number; readonly begun: boolean }
+  | {
+      readonly score?: undefined
+      readonly number: number | undefined
+      readonly attempt: number
+      readonly begun: boolean
+    }
 
 async function poll(
   { ledger, isBusy, waitSeconds, hold }: SettlingSettings,

@@ -41,11 +41,7 @@ export type Place = 'here' | 'new' | 'next item' | 'other item'
  * until it has ended; `isPart` says whether the request may join a graded attempt: a call that is recorded in it, or a
  * grading.
  */
-export function placeOf(
-  latest: Omit<LatestAttempt, 'begun'> | undefined,
-  itemHash: string,
-  isPart: boolean,
-): Place {
+export function placeOf(latest: Omit<LatestAttempt, 'begun'> | undefined, itemHash: string, isPart: boolean): Place {
   if (latest === undefined || latest.ended) return 'new'
   if (isOtherItem(latest.itemHash, itemHash)) return latest.graded ? 'next item' : 'other item'
   return latest.graded && !isPart ? 'new' : 'here'

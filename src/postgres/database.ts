@@ -160,6 +160,11 @@ export function isUnavailable(error: unknown): boolean {
   return false
 }
 
+/** The SQLSTATE of an error of Postgres; undefined for any other error. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return error instanceof postgres.PostgresError ? error.code : undefined
+}
+
 function isOfDatabase(error: Error): boolean {
   if (error instanceof DatabaseTimeout) return true
   if (!('code' in error) || typeof error.code !== 'string') return false

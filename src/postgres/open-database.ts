@@ -2,6 +2,7 @@ import { type Database, openDatabase, type Silence } from './database.ts'
 import { startEmbedded } from './embedded/embedded.ts'
 import type { EmbeddedEvent } from './embedded/supervise.ts'
 import { migrate } from './migrate.ts'
+import { prepareRolloutTables, type RolloutTable } from './roles.ts'
 
 /** The database of a process, with its address. */
 export interface ServerDatabase extends Database {
@@ -9,6 +10,8 @@ export interface ServerDatabase extends Database {
   readonly url: string
   /** A description of where it is, without a password. */
   readonly where: string
+  /** The tables of which each rollout has rows of its own, each before those that it refers to. */
+  readonly rolloutTables: readonly RolloutTable[]
 }
 
 /** The options of {@link openServerDatabase}; `Config` has most of them. */
@@ -45,8 +48,10 @@ export async function openServerDatabase(options: ServerDatabaseOptions): Promis
   const url = embedded?.url ?? databaseUrl ?? ''
   const where =
     embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`
+  let rolloutTables: readonly RolloutTable[] = []
   try {
     if (migrates) await migrate(url)
+    if (migrates) rolloutTables = await prepareRolloutTables(url)
   } catch (cause) {
     await embedded?.stop()
     const named = embedded === undefined ? `${where}, which DATABASE_URL names` : where
@@ -57,6 +62,7 @@ export async function openServerDatabase(options: ServerDatabaseOptions): Promis
     ...database,
     url,
     where,
+    rolloutTables,
     async close() {
       await database.close()
       await embedded?.stop()

@@ -5,17 +5,21 @@ import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
 import { createTurns } from '../base/turns.ts'
+import { createBegin } from '../core/begin.ts'
 import { createCaller } from '../core/calls.ts'
 import { createClaimKeeper } from '../core/claim-keeper.ts'
 import { createGraderRuns } from '../core/grader-runs.ts'
 import { createGrading } from '../core/grading.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import { type Tool, toolDefinitions } from '../kit/define-tool.ts'
-import type { Embed } from '../kit/environment.ts'
+import type { Embed, Redact } from '../kit/environment.ts'
 import { RequestError } from '../kit/errors.ts'
+import type { Hooks } from '../kit/hooks.ts'
 import { type Judge, noJudge } from '../kit/judge.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import type { Database } from '../postgres/database.ts'
+import type { RolloutTable } from '../postgres/roles.ts'
+import { createRowScope } from '../postgres/scoped-db.ts'
 import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
 import { createOutbound, type Outbound } from '../runtime/outbound/outbound.ts'
 import type { RunnersSettings } from '../runtime/runners.ts'
@@ -42,6 +46,11 @@ export interface AppDeps {
   readonly log: Log
   /** Removes the values of secret settings from a text that is recorded; by default nothing. */
   readonly redact?: ((text: string) => string) | undefined
+  /** The environment's hooks, and what it stores in place of items, arguments and outputs; by default none. */
+  readonly hooks?: Hooks | undefined
+  readonly redaction?: Redact | undefined
+  /** The tables of which each rollout has rows of its own; by default none. */
+  readonly rolloutTables?: readonly RolloutTable[] | undefined
   readonly limits: Limits
   /** The version of the server, for its description. */
   readonly version: string
@@ -99,8 +108,23 @@ export function createApp(deps: AppDeps): Hono {
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
   const ledger = createLedger({ ...database, budget, now, ...rolloutTimes(limits, deps.tools) })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
-  const shared = { ledger, db: database.db, embed, log, answerSeconds, stopping }
-  const caller = createCaller({ ...shared, redact, tools, budget, claims, maxOutputBytes, toolSeconds, holdSeconds })
+  const rows = createRowScope(database.db, deps.rolloutTables ?? [])
+  const hook = deps.hooks?.begin
+  const begin = (hook || rows) && createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping })
+  const { redaction } = deps
+  const recorded = { recordedItem: redaction?.item, recordedArguments: redaction?.arguments }
+  const shared = { ledger, db: database.db, rows, begin, embed, log, answerSeconds, stopping, ...recorded }
+  const caller = createCaller({
+    ...shared,
+    recordedOutput: redaction?.output,
+    redact,
+    tools,
+    budget,
+    claims,
+    maxOutputBytes,
+    toolSeconds,
+    holdSeconds,
+  })
   const { call, isBusy } = caller
   deps.atEnd?.(caller.handIn)
   deps.atEnd?.(ledger.replays.flush)

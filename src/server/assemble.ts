@@ -2,8 +2,11 @@ import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
+import type { Redact } from '../kit/environment.ts'
+import type { Hooks } from '../kit/hooks.ts'
 import type { Database } from '../postgres/database.ts'
 import { isMigrated } from '../postgres/migrate.ts'
+import type { ServerDatabase } from '../postgres/open-database.ts'
 import { createEmbed } from '../runtime/embeddings.ts'
 import { createJudge } from '../runtime/judge/judge.ts'
 import { createJudgeClient, type JudgeClient } from '../runtime/judge/judge-client.ts'
@@ -23,11 +26,13 @@ export interface AssemblySettings {
   readonly log: Log
   /** Removes the values of secret settings from a text; undefined if there are none. */
   readonly redact: ((text: string) => string) | undefined
-  readonly database: Pick<Database, 'sql' | 'db'>
+  readonly database: Pick<Database, 'sql' | 'db'> & Partial<Pick<ServerDatabase, 'rolloutTables'>>
   readonly tools: readonly Tool[]
   readonly graders: readonly Grader[]
   readonly jsonGraders: readonly JsonGrader[]
   readonly budget: number | undefined
+  readonly hooks?: Hooks | undefined
+  readonly redaction?: Redact | undefined
 }
 
 /** A server's app, before it is connected to its process. */
@@ -39,7 +44,7 @@ export interface Assembly {
 
 /** Creates the app and its dependencies from the settings. */
 export function assembleServer(settings: AssemblySettings): Assembly {
-  const { config, log, redact, database, tools, graders, jsonGraders, budget } = settings
+  const { config, log, redact, database, tools, graders, jsonGraders, budget, hooks, redaction } = settings
   const { limits, publicUrl } = config
   const judgeClient = config.judge && createJudgeClient(config.judge)
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
@@ -64,6 +69,9 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         tools,
         graders,
         budget,
+        hooks,
+        redaction,
+        rolloutTables: database.rolloutTables,
         authenticate,
         log,
         redact,

@@ -6,10 +6,13 @@ import { startHousekeeping } from '../core/housekeeping.ts'
 import type { Environment } from '../kit/define.ts'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
+import type { Hooks } from '../kit/hooks.ts'
+import type { EndedAttempt } from '../ledger/ending.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import { silenceFor } from '../postgres/database.ts'
 import type { EmbeddedEvent } from '../postgres/embedded/supervise.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
+import { createRowScope } from '../postgres/scoped-db.ts'
 import { startTokenReport } from '../runtime/judge/token-usage.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { findInterpreter, type Interpreter, isolationOf } from '../runtime/python/python-runner.ts'
@@ -24,7 +27,8 @@ import { keySources, startWarnings } from './start-notices.ts'
 /** The environment that a server serves: its tools and graders, and where their files are. */
 export interface ServerProject {
   /** What `defineEnvironment` returns. */
-  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'>
+  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'> &
+    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact'>>
   readonly tools: readonly Tool[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
@@ -70,7 +74,8 @@ async function start(project: ServerProject): Promise<void> {
   }
   const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent })
   try {
-    run({ ...project, tools, graders, jsonGraders, config, variables, log, redact, database })
+    const hooks = project.environment.hooks?.(settings)
+    run({ ...project, hooks, tools, graders, jsonGraders, config, variables, log, redact, database })
   } catch (error) {
     await database.close()
     throw error
@@ -90,6 +95,7 @@ function logInterpreter(python: Interpreter, log: Log): void {
 }
 
 interface Started extends ServerProject {
+  readonly hooks: Hooks | undefined
   readonly jsonGraders: ReturnType<typeof readJsonGraders>
   readonly config: Config
   readonly variables: GivenVariables
@@ -98,14 +104,37 @@ interface Started extends ServerProject {
   readonly database: ServerDatabase
 }
 
+/** The environment's `end` as the ender runs it; undefined if there is none. */
+function endHook({ hooks, database }: Pick<Started, 'hooks' | 'database'>) {
+  const end = hooks?.end
+  if (end === undefined) return undefined
+  const rows = createRowScope(database.db, database.rolloutTables)
+  return async ({ run, rolloutId, attempt, number, outcome }: EndedAttempt, signal: AbortSignal): Promise<void> => {
+    const rollout = { run, id: rolloutId, attempt, number }
+    await end({ db: rows?.of(number) ?? database.db, rollout, outcome, signal })
+  }
+}
+
 /** Listens, does the housekeeping, and stops both on a signal. */
 function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
-  const { makeApp, judgeClient } = assembleServer({ ...started, budget: started.environment.budget })
+  const { makeApp, judgeClient } = assembleServer({
+    ...started,
+    budget: started.environment.budget,
+    redaction: started.environment.redact,
+  })
   const { leaseSeconds, waitSeconds, idleSeconds } = config.limits
-  const ledger = createLedger({ ...database, budget: undefined, idleSeconds, now: Date.now })
+  const { rolloutTables: tables } = database
+  const ledger = createLedger({ ...database, budget: undefined, idleSeconds, tables, now: Date.now })
   const stopping = new AbortController()
-  const ender = createEnder({ ledger, log, waitSeconds, stopping: stopping.signal })
+  const ender = createEnder({
+    ledger,
+    log,
+    waitSeconds,
+    hook: endHook(started),
+    hasRows: tables.length > 0,
+    stopping: stopping.signal,
+  })
   const { retentionDays } = config
   const endHousekeeping = startHousekeeping({ ledger, ender, log, leaseSeconds, retentionDays })
   const endTokenReport =

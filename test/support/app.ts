@@ -74,6 +74,9 @@ export interface TestAppOptions {
   readonly runners?: AppDeps['runners']
   readonly outbound?: AppDeps['outbound']
   readonly publicUrl?: string
+  readonly hooks?: AppDeps['hooks']
+  readonly redaction?: AppDeps['redaction']
+  readonly rolloutTables?: AppDeps['rolloutTables']
 }
 
 /** Makes an app on a database: a replica of the server. */
@@ -95,6 +98,9 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     jsonGraders: options.jsonGraders ?? [],
     runners: options.runners,
     outbound: options.outbound,
+    hooks: options.hooks,
+    redaction: options.redaction,
+    rolloutTables: options.rolloutTables,
     publicUrl: options.publicUrl,
     ...(options.judge && { judge: options.judge }),
   })

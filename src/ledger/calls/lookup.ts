@@ -120,7 +120,8 @@ export function createLocator(sql: Sql): (call: CallIdentity) => Promise<Located
     }
     if (place !== 'new') {
       const earlier = isNamed ? undefined : await findElsewhere(sql, call)
-      if (earlier !== undefined) return { stored: earlier, number: earlier.number, calls: earlier.seq, ended: false, begun: true }
+      if (earlier !== undefined)
+        return { stored: earlier, number: earlier.number, calls: earlier.seq, ended: false, begun: true }
       if (place === 'other item') throw new ItemMismatchError(call.rolloutId)
     }
     return { stored: undefined, number: undefined, calls: 0, ended: false, begun: false }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
-import type { SettingsReader } from '../kit/settings.ts'
+import type { Hooks } from '../kit/hooks.ts'
+import type { ReadSettings, SettingsReader } from '../kit/settings.ts'
 import { recordedItems } from '../ledger/reports/recorded-facts.ts'
 import { readSpread } from '../ledger/reports/spread.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
@@ -13,7 +14,7 @@ import { checkGrader } from '../workbench/check-grader/check-grader.ts'
 import { findGrader, NotThereError } from '../workbench/check-grader/find-grader.ts'
 import { findingsTable } from '../workbench/check-grader/finding.ts'
 import { needsOf } from '../workbench/check-grader/needs.ts'
-import { openPlayground, type Playground } from '../workbench/check-grader/playground.ts'
+import { openPlayground, type Playground, type PlaySettings } from '../workbench/check-grader/playground.ts'
 import { referencesOf } from '../workbench/check-grader/references.ts'
 import { type CheckRow, readRows } from '../workbench/check-grader/rows.ts'
 import { spreadReport } from '../workbench/check-grader/spread-report.ts'
@@ -34,6 +35,8 @@ export interface GraderCommandDeps {
   readonly tools: readonly Tool[]
   /** How many calls a rollout may make; undefined for no limit. */
   readonly budget: number | undefined
+  /** The environment's hooks with these settings. */
+  readonly makeHooks?: ((settings: ReadSettings) => Hooks) | undefined
   /** The graders that are JSON files; read when the command runs. */
   readonly jsonGraders: () => readonly JsonGrader[]
   /** The path of the folder with the graders' items files. */
@@ -123,7 +126,11 @@ async function runCheck(
     const material = { grader, rows, references, tools: sketchTools(deps.tools), services }
     playground = options.database
       ? undefined
-      : await playgroundFor(material, { ...deps, tools: toolsWithSettings(deps.tools, settings) })
+      : await playgroundFor(material, {
+          ...deps,
+          tools: toolsWithSettings(deps.tools, settings),
+          hooks: deps.makeHooks?.(settings),
+        })
     const findings = await checkGrader(
       { ...material, services: { ...services, ...(playground && { db: playground.db, play: playground.play }) } },
       { threshold: options.threshold, nearMisses: options.nearMisses },
@@ -141,12 +148,15 @@ async function runCheck(
 }
 
 /** A throw-away database for a grader that needs one; undefined for a grader that does not. */
-async function playgroundFor(material: CheckMaterial, deps: GraderCommandDeps): Promise<Playground | undefined> {
+async function playgroundFor(
+  material: CheckMaterial,
+  deps: Pick<PlaySettings, 'tools' | 'budget' | 'hooks'>,
+): Promise<Playground | undefined> {
   const needs = await needsOf(material, deps.tools)
   if (needs.kind === 'nothing') return undefined
   const remedy = 'use --database to give the grader the server’s database'
   if (needs.kind === 'database') throw new Error(`the grader reads the database, but ${needs.why}: ${remedy}`)
-  const opened = await openPlayground(deps.tools, deps.budget).catch((cause: unknown) => {
+  const opened = await openPlayground(deps).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new Error(`${needs.why}, and no throw-away database can be started: ${reason}\n${remedy}`, { cause })
   })

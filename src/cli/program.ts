@@ -27,7 +27,8 @@ export interface ProgramOptions {
   readonly env: NodeJS.ProcessEnv
   /** The names of the variables that come from the `.env` file. */
   readonly fromFile: ReadonlySet<string>
-  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'readItem' | 'settings'>
+  readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'readItem' | 'settings'> &
+    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks'>>
   readonly tools: readonly Tool[]
   readonly graders: readonly Grader[]
   /** The folder that contains `graders/` with its JSON files; ends with a slash. */
@@ -68,6 +69,7 @@ export function createProgram({
         graders,
         tools,
         budget,
+        makeHooks: environment.hooks,
         jsonGraders,
         folder: fileURLToPath(new URL('graders', places.folder)),
       }),

@@ -2,6 +2,7 @@ import { withDeadline } from '../../base/deadline.ts'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { checkedGrade } from '../../core/checked-grade.ts'
 import type { Grader, GraderContext } from '../../kit/define-grader.ts'
+import type { Db } from '../../kit/environment.ts'
 import { RequestError, UngradableError } from '../../kit/errors.ts'
 import { noJudge } from '../../kit/judge.ts'
 import type { TrajectoryCall } from '../../kit/trajectory.ts'
@@ -27,6 +28,8 @@ export interface PlayedRollout {
   readonly trajectory: readonly TrajectoryCall[]
   /** The stored state; null if there is none. */
   readonly state: unknown
+  /** The database that the grader uses; by default that of the services. */
+  readonly db?: Db
 }
 
 /** Services without a judge and with a database that every query fails on. */
@@ -80,7 +83,7 @@ export async function tryAnswer(
         sample: { output_text: output, output_json: readJson(output), output_tools: toolsOf(calls), choices: [] },
         trajectory: rollout.trajectory,
         stored: rollout.state ?? state ?? null,
-        db: services.db,
+        db: rollout.db ?? services.db,
         embed: services.embed,
         judge: (question) => services.judge(question, signal),
         signal,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toolsWithSettings } from '../../../src/kit/define-tool.ts'
+import { prepareRolloutTables } from '../../../src/postgres/roles.ts'
 import { gradingOf, post, testApp, toolCall } from '../../../test/support/app.ts'
 import { useDatabase } from '../../../test/support/database.ts'
 import { type MailServer, startMailServer } from '../demo/mail-server.ts'
@@ -15,7 +16,13 @@ let app: ReturnType<typeof testApp>
 beforeAll(async () => {
   mails = await startMailServer()
   const settings = { env: { MAIL_URL: mails.url }, hidden: [] }
-  app = testApp(database, { tools: toolsWithSettings(tools, settings), graders, budget: environment.budget })
+  app = testApp(database, {
+    tools: toolsWithSettings(tools, settings),
+    graders,
+    budget: environment.budget,
+    hooks: environment.hooks(settings),
+    rolloutTables: await prepareRolloutTables(database.url),
+  })
 })
 afterAll(() => mails.close())
 

@@ -20,9 +20,9 @@ export const resolved = defineGrader({
   name: 'resolved',
   version: '1',
   range: [0, 1],
-  async grade({ sample, reference, trajectory, db, rolloutId }) {
+  async grade({ sample, reference, trajectory, db }) {
     const { changes, mailTo, result } = reference
-    const rows = Number((await recordedShop(db, rolloutId)) === expectedShop(changes))
+    const rows = Number((await recordedShop(db)) === expectedShop(changes))
     const read = Number(reference.read.every((id) => wasRead(trajectory, id)))
     const mail = Number(isRightMail(mailsIn(trajectory), mailTo, reference.read))
     const said = scoreResult(sample.output_text, result)

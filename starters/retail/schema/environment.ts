@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineEnvironment } from '../../../src/kit/define.ts'
+import { openShop } from './open-shop.ts'
 
 /** How an order ends when the customer was served as the policy says. */
 const change = z.object({
@@ -33,6 +34,8 @@ export const environment = defineEnvironment({
     MAIL_URL: z.url().default('http://127.0.0.1:8025/mail').describe('where mails are posted as JSON'),
   }),
   budget: { calls: 12 },
+  // Runs once for each rollout, before its first call.
+  begin: ({ tx }) => openShop(tx),
 })
 
 export const { defineTool, defineGrader } = environment

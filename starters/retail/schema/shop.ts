@@ -1,25 +1,24 @@
-import { integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import { integer, text } from 'drizzle-orm/pg-core'
+import { rolloutTable } from '../../../src/kit/rollout-table.ts'
 
-// Every rollout has its own copy of the shop: the key of each table begins with the rollout's id.
+// Every rollout has its own copy of the shop, which its tools and graders alone can reach.
 
 /** The customers. */
-export const users = pgTable(
+export const users = rolloutTable(
   'shop_users',
   {
-    rolloutId: text('rollout_id').notNull(),
     id: text('id').notNull(),
     name: text('name').notNull(),
     email: text('email').notNull(),
     zip: text('zip').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.rolloutId, table.id] })],
+  { key: ['id'] },
 )
 
 /** Their orders. Money is in cents. */
-export const orders = pgTable(
+export const orders = rolloutTable(
   'shop_orders',
   {
-    rolloutId: text('rollout_id').notNull(),
     id: text('id').notNull(),
     userId: text('user_id').notNull(),
     status: text('status', { enum: ['pending', 'shipped', 'delivered', 'cancelled', 'exchange requested'] }).notNull(),
@@ -29,17 +28,16 @@ export const orders = pgTable(
     /** What an exchange costs; negative where the customer gets money back. */
     toPayCents: integer('to_pay_cents').notNull().default(0),
   },
-  (table) => [primaryKey({ columns: [table.rolloutId, table.id] })],
+  { key: ['id'] },
 )
 
 /** The articles of an order, one per line. */
-export const lines = pgTable(
+export const lines = rolloutTable(
   'shop_lines',
   {
-    rolloutId: text('rollout_id').notNull(),
     orderId: text('order_id').notNull(),
     line: integer('line').notNull(),
     variantId: text('variant_id').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.rolloutId, table.orderId, table.line] })],
+  { key: ['orderId', 'line'] },
 )

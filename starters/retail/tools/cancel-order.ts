@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
 import { defineTool } from '../schema/environment.ts'
@@ -15,16 +15,13 @@ export const cancelOrder = defineTool({
     reason: z.enum(['no longer needed', 'ordered by mistake']).describe('The reason that the customer gives'),
   }),
   effects: 'database',
-  async run({ input, tx, rolloutId }) {
-    const { order, variantIds } = await readOrder(tx, rolloutId, input.order_id)
+  async run({ input, tx }) {
+    const { order, variantIds } = await readOrder(tx, input.order_id)
     if (order.status !== 'pending') {
       throw new ToolError(`order ${order.id} is ${order.status}; only a pending order can be cancelled`)
     }
     const refundCents = totalOf(variantIds)
-    await tx
-      .update(orders)
-      .set({ status: 'cancelled', note: input.reason, refundCents })
-      .where(and(eq(orders.rolloutId, rolloutId), eq(orders.id, order.id)))
+    await tx.update(orders).set({ status: 'cancelled', note: input.reason, refundCents }).where(eq(orders.id, order.id))
     return `Order ${order.id} is cancelled; ${money(refundCents)} is refunded.`
   },
 })

@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
 import { defineTool } from '../schema/environment.ts'
@@ -20,8 +20,8 @@ export const exchangeItems = defineTool({
       .describe('Variant ids: the one in the order, and the one that the customer wants'),
   }),
   effects: 'database',
-  async run({ input, tx, rolloutId }) {
-    const { order, variantIds } = await readOrder(tx, rolloutId, input.order_id)
+  async run({ input, tx }) {
+    const { order, variantIds } = await readOrder(tx, input.order_id)
     if (order.status !== 'delivered') {
       throw new ToolError(`order ${order.id} is ${order.status}; only a delivered order can be exchanged, once`)
     }
@@ -32,13 +32,9 @@ export const exchangeItems = defineTool({
       after[at] = checkedVariant(from, to)
     }
     const toPayCents = totalOf(after) - totalOf(variantIds)
-    const ofOrder = { rolloutId, orderId: order.id }
-    await tx.delete(lines).where(and(eq(lines.rolloutId, rolloutId), eq(lines.orderId, order.id)))
-    await tx.insert(lines).values(after.map((variantId, at) => ({ ...ofOrder, line: at + 1, variantId })))
-    await tx
-      .update(orders)
-      .set({ status: 'exchange requested', toPayCents })
-      .where(and(eq(orders.rolloutId, rolloutId), eq(orders.id, order.id)))
+    await tx.delete(lines).where(eq(lines.orderId, order.id))
+    await tx.insert(lines).values(after.map((variantId, at) => ({ orderId: order.id, line: at + 1, variantId })))
+    await tx.update(orders).set({ status: 'exchange requested', toPayCents }).where(eq(orders.id, order.id))
     const price = toPayCents < 0 ? `${money(-toPayCents)} is refunded` : `${money(toPayCents)} is to pay`
     return `The exchange of order ${order.id} is requested; ${price}.`
   },

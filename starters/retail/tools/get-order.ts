@@ -9,8 +9,8 @@ export const getOrder = defineTool({
   description: 'Show an order: user id, status, articles with variant ids and prices, total.',
   input: z.object({ order_id: z.string().max(40).describe('Such as "W1001"') }),
   effects: 'none',
-  async run({ input, db, rolloutId }) {
-    const { order, variantIds } = await readOrder(db, rolloutId, input.order_id)
+  async run({ input, db }) {
+    const { order, variantIds } = await readOrder(db, input.order_id)
     return {
       order_id: order.id,
       user_id: order.userId,

@@ -9,6 +9,7 @@ export const getProduct = defineTool({
   description: 'List the variants of a product with variant ids, prices and whether they are in stock.',
   input: z.object({ product: z.string().max(60).describe('Its name, such as "desk lamp", or a variant id of it') }),
   effects: 'none',
+  rows: false,
   run({ input }) {
     const wanted = input.product.trim().toLowerCase()
     const ofVariant = [...variants.values()].find(({ id }) => id.toLowerCase() === wanted)?.product

@@ -75,7 +75,7 @@ const materialOf = (grader: Grader, rows = noting) => ({
 
 /** The verdicts of the checks, with a real database and real calls. */
 async function played(grader: Grader, rows = noting) {
-  const play = createPlay(database, tools, 10)
+  const play = createPlay(database, { tools, budget: 10 })
   const services = { ...noServices(), db: database.db, play }
   const findings = await checkGrader({ ...materialOf(grader, rows), services })
   return Object.fromEntries(findings.map(({ check, verdict, found }) => [check, `${verdict}: ${found}`]))

@@ -15,7 +15,7 @@ import { runExternal } from './run-external.ts'
 import { type Run, type RunServices, replayOf, runInTransaction, runWithoutEffects } from './run-tool.ts'
 import { createKeyedMutex, createSingleFlight } from './single-flight.ts'
 import { type Arguments, readArguments, toolNameOf, unknownTool } from './tool-request.ts'
-import { createUnrecorded, recordingFailure } from './unrecorded.ts'
+import { createUnrecorded, recordingFailure, recordRefusal } from './unrecorded.ts'
 
 /** A tool call, independent of the wire. */
 export interface ToolRequest {
@@ -85,12 +85,13 @@ export function createCaller(settings: CallerSettings): Caller {
   const unrecorded = createUnrecorded(ledger, log, { holdSeconds: settings.holdSeconds })
   const inTurn = createKeyedMutex()
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
+  const isRedacting = settings.recordedArguments !== undefined || settings.recordedItem !== undefined
   const noteReuse = createReuseNotes(log)
 
   const recorded = (call: CallIdentity, work: Parameters<typeof recordingFailure>[3]) =>
     recordingFailure(settings, unrecorded, call, work)
   const refuse = (call: CallIdentity, code: string, output: string) =>
-    recorded(call, () => ledger.record({ ...call, outcome: 'refused', output, code, startedAt: new Date() }))
+    recorded(call, () => recordRefusal(settings, { ...call, startedAt: new Date() }, { code, output }))
 
   /** Finds where a call belongs; in an environment with a beginning it has begun then. */
   const enter = async (call: CallIdentity, item: unknown): Promise<Located> => {
@@ -178,6 +179,7 @@ export function createCaller(settings: CallerSettings): Caller {
         argumentsHash: stored === undefined ? undefined : contentHash(args.value),
         itemHash,
         item: settings.recordedItem === undefined ? item : settings.recordedItem(item),
+        originals: isRedacting ? [args.value, item] : undefined,
         number,
         wire,
         key,

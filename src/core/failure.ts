@@ -41,7 +41,7 @@ export function fittingOutput(output: string, maxBytes: number): string {
 export function callFailure(cause: unknown, call: CallIdentity): RequestError {
   const facts = { run: call.run, rollout: call.rolloutId, call: call.callId, tool: call.tool }
   const otherwise = { code: 'tool_failed', message: `the tool "${call.tool}" failed; try again` }
-  return failureOf(cause, facts, otherwise, [call.arguments, call.item])
+  return failureOf(cause, facts, otherwise, [call.arguments, call.item, call.originals])
 }
 
 /** What is recorded of a failure in addition to its code, as JSON text: its cause, or the failure itself if it has none. */

@@ -92,7 +92,11 @@ async function runClaimed(
   } catch (error) {
     if (lost.signal.aborted) return undefined
     const refusal = refusalIn(error)
-    if (refusal) return await settle({ outcome: 'refused', ...refusal })
+    if (refusal) {
+      const output = services.recordedOutput?.(call.tool, refusal.output) ?? refusal.output
+      const end = await settle({ outcome: 'refused', code: refusal.code, output })
+      return end && { ...end, output: refusal.output }
+    }
     const failure = callFailure(error, call)
     const cause = recordedCause(failure, services.redact)
     await settle({ outcome: 'failed', output: '', code: failure.code, cause }).catch(() => undefined)

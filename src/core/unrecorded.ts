@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts'
 import { ItemMismatchError, type RolloutKey } from '../ledger/attempt.ts'
 import type { CallIdentity, CallRecord, Recorded } from '../ledger/calls/call.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { callFailure, recordedCause, refusalIn } from './failure.ts'
+import { callFailure, type Refusal, recordedCause, refusalIn } from './failure.ts'
 import type { RunServices } from './run-tool.ts'
 
 /** Failed calls that could not be recorded because the database was unavailable. */
@@ -166,7 +166,7 @@ function sizeOf({ arguments: args, item }: CallRecord): number {
  * attempt to which the call belongs, so that its failure is recorded there.
  */
 export async function recordingFailure(
-  { ledger, redact }: Pick<RunServices, 'ledger' | 'redact'>,
+  services: Pick<RunServices, 'ledger' | 'redact' | 'recordedOutput'>,
   unrecorded: Unrecorded,
   call: CallIdentity,
   work: (located: (number: number | undefined) => CallIdentity) => Promise<Recorded>,
@@ -181,16 +181,28 @@ export async function recordingFailure(
     return await work(located).catch((error: unknown) => {
       const refusal = refusalIn(error)
       if (refusal === undefined) throw error
-      return ledger.record({ ...known, outcome: 'refused', ...refusal, startedAt })
+      return recordRefusal(services, { ...known, startedAt }, refusal)
     })
   } catch (error) {
     // Nothing is recorded in an attempt that belongs to another item.
     if (error instanceof ItemMismatchError) throw error
     const failure = callFailure(error, call)
-    const cause = recordedCause(failure, redact)
+    const cause = recordedCause(failure, services.redact)
     const failed = { ...known, outcome: 'failed', output: '', code: failure.code, cause, startedAt } as const
     const recorded = await unrecorded.record(failed)
     if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded
     throw failure
   }
+}
+
+/** Records a call that the model got wrong. What is recorded of the text may be redacted; the model reads all of it. */
+export async function recordRefusal(
+  { ledger, recordedOutput }: Pick<RunServices, 'ledger' | 'recordedOutput'>,
+  call: CallIdentity & Pick<CallRecord, 'startedAt'>,
+  { code, output }: Refusal,
+): Promise<Recorded> {
+  const stored = recordedOutput?.(call.tool, output) ?? output
+  const recorded = await ledger.record({ ...call, outcome: 'refused', code, output: stored })
+  const isOwn = !recorded.replayed && recorded.call.code === code
+  return isOwn ? { ...recorded, call: { ...recorded.call, output } } : recorded
 }

@@ -1,4 +1,4 @@
-import type { TransactionSql } from 'postgres'
+import type { Sql, TransactionSql } from 'postgres'
 import { execute } from './statement.ts'
 
 /** A table with rows of rollouts: its name, and whether an attempt's rows are deleted when it ends or with the attempt. */
@@ -27,6 +27,13 @@ export async function deleteRows(
       ),
     ])
   }
+}
+
+/** Whether an attempt has been released, so that its rows may be deleted; true for one that is not recorded. */
+export async function isReleased(sql: Sql, run: string, number: number): Promise<boolean> {
+  const text = 'select released_at is null as held from rollouts where run = $1::text and number = $2::text::int8'
+  const [row] = await execute<{ held: boolean }>(sql, { text, values: [run, String(number)] })
+  return row?.held !== true
 }
 
 /** A name, with its schema or without, as an identifier of SQL. */

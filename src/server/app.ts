@@ -112,6 +112,7 @@ export function createApp(deps: AppDeps): Hono {
   const hook = deps.hooks?.begin
   const begin = (hook || rows) && createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping })
   const { redaction } = deps
+  const isReleased = deps.hooks?.end !== undefined || rows !== undefined
   const recorded = { recordedItem: redaction?.item, recordedArguments: redaction?.arguments }
   const shared = { ledger, db: database.db, rows, begin, embed, log, answerSeconds, stopping, ...recorded }
   const caller = createCaller({
@@ -129,7 +130,7 @@ export function createApp(deps: AppDeps): Hono {
   deps.atEnd?.(caller.handIn)
   deps.atEnd?.(ledger.replays.flush)
   const judge = deps.judge ?? noJudge
-  const { grade } = createGrading({ ...shared, graders, judge, isBusy, graderSeconds, waitSeconds })
+  const { grade } = createGrading({ ...shared, isReleased, graders, judge, isBusy, graderSeconds, waitSeconds })
   const json = serveJsonGraders({
     jsonGraders,
     more: deps.runners,

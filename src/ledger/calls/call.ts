@@ -14,6 +14,8 @@ export interface CallIdentity extends RolloutKey {
   readonly argumentsHash?: string | undefined
   readonly itemHash: string
   readonly item: unknown
+  /** What must not appear in a recorded failure, in addition to the arguments and the item: both as they arrived. */
+  readonly originals?: unknown
   /** The attempt that the call was found to belong to; undefined: the ledger decides when it records the call. */
   readonly number?: number | undefined
   /** The protocol and the name of the key by which the call arrived, recorded with a new attempt. */

@@ -13,6 +13,8 @@ import type { RecordedRollout } from '../../ledger/rollout.ts'
 /** What re-grading needs besides what was recorded. */
 export interface RegradingServices {
   readonly db: Db
+  /** The database of a subject's rollout. Throws an `UngradableError` if rows of it are deleted; by default {@link db}. */
+  readonly dbOf?: ((subject: RegradingSubject) => Promise<Db>) | undefined
   readonly embed: Embed | undefined
   readonly judge: Judge
   /** The timeout of a grader that sets none, in seconds. */
@@ -51,6 +53,7 @@ export async function regradeOne(
     if (!opened.fits) {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
     }
+    const db = (await services.dbOf?.(subject)) ?? services.db
     const seconds = grader.timeoutSeconds ?? services.graderSeconds
     const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
     const grade = await withDeadline({ seconds, late, parents: [stopping] }, (signal) =>
@@ -60,12 +63,14 @@ export async function regradeOne(
         sample,
         trajectory: rollout.trajectory,
         stored: rollout.state,
-        db: services.db,
+        db,
         embed: services.embed,
         judge: (question) => services.judge(question, signal),
         signal,
       }),
     )
+    // The rollout may have ended meanwhile, and with it the rows that the grader read.
+    await services.dbOf?.(subject)
     return end({ outcome: 'scored', ...checkedGrade(grade, grader), code: null })
   } catch (error) {
     // An abandoned grading says nothing about the grader.

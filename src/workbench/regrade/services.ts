@@ -1,7 +1,10 @@
 import type { Log } from '../../base/log.ts'
 import type { Grader } from '../../kit/define-grader.ts'
+import { UngradableError } from '../../kit/errors.ts'
 import { noJudge } from '../../kit/judge.ts'
-import type { Database } from '../../postgres/database.ts'
+import { isReleased } from '../../ledger/rollout-rows.ts'
+import type { ServerDatabase } from '../../postgres/open-database.ts'
+import { createRowScope } from '../../postgres/scoped-db.ts'
 import { createEmbed } from '../../runtime/embeddings.ts'
 import { createJudge } from '../../runtime/judge/judge.ts'
 import { createJudgeClient } from '../../runtime/judge/judge-client.ts'
@@ -43,14 +46,31 @@ export function servedGraders(
 }
 
 /** What graders get from a server with these settings. */
-export function graderServices(config: Config, { db }: Pick<Database, 'db'>, stopping: AbortSignal): RegradingServices {
+export function graderServices(
+  config: Config,
+  database: Pick<ServerDatabase, 'db'> & Partial<Pick<ServerDatabase, 'sql' | 'rolloutTables'>>,
+  stopping: AbortSignal,
+): RegradingServices {
+  const { db, sql, rolloutTables = [] } = database
+  const rows = createRowScope(db, rolloutTables)
+  const areDeleted = rolloutTables.some(({ keep }) => keep === 'end')
   return {
     db,
+    async dbOf({ run, number }) {
+      if (rows === undefined) return db
+      if (areDeleted && sql !== undefined && (await isReleased(sql, run, number))) throw rowsGone()
+      return rows.of(number)
+    },
     embed: embedOf(config),
     judge: config.judge === undefined ? noJudge : createJudge(createJudgeClient(config.judge)),
     graderSeconds: config.limits.graderSeconds,
     stopping,
   }
+}
+
+function rowsGone(): UngradableError {
+  const message = "the rollout has ended and its rows are deleted; rolloutTable's keep: 'retention' keeps them"
+  return new UngradableError(500, 'rollout_rows_deleted', message)
 }
 
 const embedOf = ({ embeddings }: Config) => embeddings && createEmbed(embeddings)

@@ -49,6 +49,30 @@ export const bookings = pgTable('bookings', { room: text('room').primaryKey() })
     expect(sqlFiles('src/ledger/migrations')).toEqual(ledger)
   })
 
+  it('writes the key, the policy and the default of a table of rollouts', async () => {
+    rmSync(join(folder, 'schema'), { recursive: true })
+    mkdirSync(join(folder, 'schema'))
+    writeFileSync(
+      join(folder, 'schema', 'seats.ts'),
+      `import { integer, text } from 'drizzle-orm/pg-core'
+import { rolloutTable } from '../src/kit/rollout-table.ts'
+export const seats = rolloutTable(
+  'seats',
+  { row: integer('row').notNull(), name: text('seat_name').notNull() },
+  { key: ['row', 'name'], keep: 'retention' },
+)\n`,
+    )
+    await generate('migrations')
+    const text = readFileSync(join(folder, 'schema/migrations/0000_generated.sql'), 'utf8')
+    expect(text).toContain('"rollout" bigint DEFAULT scorekeeper_rollout() NOT NULL')
+    expect(text).toContain('PRIMARY KEY("rollout","row","seat_name")')
+    expect(text).toContain('ALTER TABLE "seats" ENABLE ROW LEVEL SECURITY')
+    expect(text).toMatch(
+      /CREATE POLICY "scorekeeper_rollout_kept" ON "seats" .* USING \(rollout = scorekeeper_rollout\(\)\)/,
+    )
+    expect(await generate('migrations')).toContain('No schema changes')
+  })
+
   it('writes nothing and does not fail where the environment has no tables', async () => {
     rmSync(join(folder, 'schema'), { recursive: true })
     mkdirSync(join(folder, 'schema'))

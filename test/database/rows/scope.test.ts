@@ -123,6 +123,16 @@ describe('the db of a rollout', () => {
     await client.close()
   })
 
+  it('works behind a pooler, without prepared statements', async () => {
+    const client = openDatabase({ url: database.url, poolSize: 2, prepare: false })
+    const own = createRowScope(client.db, tables)?.of(77)
+    const ids = Array.from({ length: 20 }, (_, at) => `p${at}`)
+    await Promise.all(ids.map((id) => own?.insert(orders).values({ id, status: 'x' })))
+    const found = await Promise.all(ids.map((id) => own?.select().from(orders).where(eq(orders.id, id))))
+    expect(found.flat().map((row) => [row?.rollout, row?.id])).toEqual(ids.map((id) => [77, id]))
+    await client.close()
+  })
+
   it('finds the rows by the key of the table', async () => {
     const plan = await scope().of(1).execute(text`explain select * from orders where id = 'a'`)
     const busy = await scope()

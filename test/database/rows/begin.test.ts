@@ -1,7 +1,8 @@
 import { beforeAll, expect, it } from 'vitest'
+import type { Hooks } from '../../../src/kit/hooks.ts'
 import type { Database } from '../../../src/postgres/database.ts'
 import { prepareRolloutTables } from '../../../src/postgres/roles.ts'
-import { gradingOf, post, testApp, toolCall } from '../../support/app.ts'
+import { gate, gradingOf, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 import { seeded, shopEnvironment, shopTables } from '../../support/shop.ts'
 
@@ -97,4 +98,35 @@ it('answers a retry of the first call from the ledger', async () => {
   const retry = await post(app, '/tools', call)
   expect([first.body.output, retry.body.output]).toEqual(['1', '1'])
   expect(await rowsOf('retried')).toEqual({ attempts: 1, begun: 1, orders: seeded })
+})
+
+it('begins on another replica when the one that was beginning is lost, once', async () => {
+  const held = gate()
+  const { begin } = shop.environment.hooks()
+  let isFirst = true
+  const hooks: Hooks = {
+    async begin(context) {
+      await begin?.(context)
+      if (!isFirst) return
+      isFirst = false
+      await held.pass()
+    },
+  }
+  const rolloutTables = [{ name: 'public.orders', keep: 'end' as const }]
+  const [lost, other] = [database.another(), database.another()].map(({ sql, db }) =>
+    testApp({ sql, db }, { tools, graders, budget: 50, hooks, rolloutTables }),
+  )
+  if (lost === undefined || other === undefined) throw new Error('there are two replicas')
+  const first = post(lost, '/tools', toolCall('count', 'lost', 'c1'))
+  await held.reached
+  const second = post(other, '/tools', toolCall('cancel', 'lost', 'c2', { id: 'W1' }))
+  const killed = await sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and state = 'idle in transaction'`
+  expect(killed.length).toBe(1)
+  held.open()
+  expect((await first).status).toBe(503)
+  expect((await second).body.output).toBe('1')
+  expect((await post(other, '/tools', toolCall('count', 'lost', 'c1'))).body.output).toBe(String(seeded))
+  expect(await rowsOf('lost')).toEqual({ attempts: 1, begun: 1, orders: seeded })
 })

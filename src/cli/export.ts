@@ -7,6 +7,7 @@ import { cursorText, type Exported, type ExportRun, exportRollouts, parseCursor 
 import { number, type OptionsOf, someOf, whole } from './options.ts'
 import { type ProgressBar, progressView } from './progress.ts'
 import { asArgument, conditions, itemHash, timestamp } from './rollout-options.ts'
+import { runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 /** What {@link exportCommand} needs. */
@@ -25,7 +26,7 @@ Examples:
   scorekeeper export --where "tool = search and part.answer = 1" --limit 100
   scorekeeper export --outcome ungradable,failed | jq -r '.gradings[-1].reason'
   scorekeeper export --rollout trace_1 | jq .
-  scorekeeper export --after 2026-11-01T12:00:00.000Z/trace_1 >> rollouts.jsonl
+  scorekeeper export --run exp-1 --after 2026-11-01T12:00:00.000Z/trace_1/17 >> rollouts.jsonl
 
 At the end, and at Ctrl-C, stderr has the cursor of the last rollout: --after resumes there. With --out the same command
 resumes by itself, whatever ended it. See docs/exporting.md.
@@ -64,7 +65,8 @@ function commandWithOptions() {
     .addOption(new Option('--format <format>', 'the format of a line').choices(['trace', 'chat']).default('trace'))
     .option('--since <time>', 'rollouts graded since then: 2026-11-01, or 7d for seven days ago', named)
     .option('--until <time>', 'rollouts graded before then', named)
-    .option('--rollout <id>', 'one rollout, whatever its outcome')
+    .option('--run <name>', 'rollouts of one run (default: of all)', runName)
+    .option('--rollout <id>', 'one rollout with all its attempts, whatever their outcomes')
     .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of the hash', itemHash)
     .option('--grader <name>', 'the grader whose gradings count (default: any)')
     .option('--min-score <n>', 'the lowest score', number)
@@ -90,9 +92,9 @@ function usualOutcomes({ format, rollout }: Options): readonly (typeof outcomes)
 
 function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
   return interruptible('export', async (ending) => {
-    const { format, out, json = false, since, until, rollout, item, grader } = options
+    const { format, out, json = false, since, until, run: inRun, rollout, item, grader } = options
     const { minScore, maxScore, where = [], bestOf, limit } = options
-    const selected = { rollout, item, grader, minScore, maxScore, conditions: where, bestOf }
+    const selected = { run: inRun, rollout, item, grader, minScore, maxScore, conditions: where, bestOf }
     const wanted = { ...selected, outcomes: options.outcome ?? usualOutcomes(options) }
     const asked = JSON.stringify({ format, since: since?.text, until: until?.text, limit, ...wanted })
     const file = out === undefined ? undefined : await openOutFile(out, asked)

@@ -23,6 +23,7 @@ import { noServices, shareOf } from '../workbench/check-grader/try-answer.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
 import { amount, type OptionsOf, whole } from './options.ts'
 import { timestamp } from './rollout-options.ts'
+import { runName } from './run-option.ts'
 import { exitCodes } from './run-program.ts'
 
 /** What {@link graderCommand} needs. */
@@ -90,6 +91,7 @@ function spreadWithOptions() {
   return new Command('spread')
     .summary('count how recorded scores spread, by item')
     .argument('<grader>', 'the name of a grader')
+    .option('--run <name>', 'only rollouts of one run (default: of all)', runName)
     .option('--version <version>', 'only scores of this version, including re-gradings')
     .option('--since <time>', 'gradings since then: 2026-11-01, or 7d for seven days ago', timestamp)
     .option('--until <time>', 'gradings before then: those of the base model, if training began then', timestamp)
@@ -185,11 +187,11 @@ async function runSpread(
 ): Promise<number> {
   const config = loadConfig(deps.env)
   const grader = servedGraders(config, deps.graders, deps.jsonGraders(), say).find((one) => one.name === name)
-  const { version, since, until } = options
+  const { run, version, since, until } = options
   const solvedAt = options.solved ?? solvedScore(grader)
   const database = await openServerDatabase({ ...config, poolSize: 1 })
   try {
-    const spread = await readSpread(database.sql, { grader: name, version, since, until, solvedAt })
+    const spread = await readSpread(database.sql, { run, grader: name, version, since, until, solvedAt })
     process.stdout.write(options.json ? `${JSON.stringify(spread)}\n` : `${spreadReport(spread)}\n`)
     return 0
   } finally {

@@ -5,7 +5,7 @@ import type { TransactionSql } from 'postgres'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import type { SettingsReader } from '../kit/settings.ts'
 import { createLedger } from '../ledger/ledger.ts'
-import { changedCode } from '../ledger/reports/recorded-facts.ts'
+import { changedCode, hasRowsUntilEnd } from '../ledger/reports/recorded-facts.ts'
 import { comparedRows, withComparison } from '../ledger/reports/regrading-comparison.ts'
 import type { GraderCode } from '../ledger/reports/regrading-filter.ts'
 import { readReport } from '../ledger/reports/regrading-report.ts'
@@ -23,6 +23,7 @@ import { reportTable } from '../workbench/regrade/table.ts'
 import { type OptionsOf, wholeUpTo } from './options.ts'
 import { progressView } from './progress.ts'
 import { conditions, itemHash, timestamp } from './rollout-options.ts'
+import { runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 
 /** What {@link regradeCommand} needs. */
@@ -72,11 +73,12 @@ export function regradeWithOptions() {
         'in addition to those that the trainer received, which do not change.',
     )
     .option('--grader <name>', 'the grader (default: the first of the list)')
+    .option('--run <name>', 'rollouts of one run (default: of all)', runName)
     .option('--since <time>', 'rollouts graded since then: 2026-11-01, or 7d for seven days ago', timestamp)
     .option('--until <time>', 'rollouts graded before then', timestamp)
     .option('--item <hash>', 'rollouts of one item, by its hash or the first digits of the hash', itemHash)
     .option('--where <conditions>', 'such as "score < 0.5 and tool = search"; repeatable, all must hold', conditions)
-    .option('--limit <n>', 'the oldest rollouts, this many', wholeUpTo(999_999_999))
+    .option('--limit <n>', 'the oldest rollouts, this many, run by run', wholeUpTo(999_999_999))
     .option('--concurrency <n>', 'the most gradings at the same time', wholeUpTo(1_000), 32)
     .option('--movers <n>', 'the largest changes to show, this many', wholeUpTo(1_000), 10)
     .option('--json', 'print the report as JSON')
@@ -92,8 +94,8 @@ async function regrade(
   { ending, stopping }: { readonly ending: AbortSignal; readonly stopping: AbortSignal },
 ): Promise<number> {
   const { config, settings } = loadSettings(env, reader)
-  const { since, until, item, where = [], limit } = options
-  const filter = { since, until, item, conditions: where, limit }
+  const { run, since, until, item, where = [], limit } = options
+  const filter = { run, since, until, item, conditions: where, limit }
   // Before the work: a file that cannot be written is reported first.
   for (const file of [options.csv, options.page]) if (file !== undefined) closeSync(openSync(file, 'a'))
   const served = servedGraders(
@@ -130,6 +132,7 @@ async function regrade(
         code,
         filter,
         services: graderServices(config, database, stopping),
+        hasRows: await hasRowsUntilEnd(database.sql),
         concurrency: options.concurrency,
         pageSize,
         ending: ending,

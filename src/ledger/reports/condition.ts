@@ -11,13 +11,14 @@ export type Condition =
  * The SQL of a condition. A missing value equals nothing: for it, only `!=` holds.
  *
  * @param given adds a value to the parameters and returns its placeholder
- * @param names the alias of the grading's row, and the column with the rollout's id
+ * @param names the alias of the grading's row, and the columns with the run and the attempt's number
  */
 export function conditionText(
   condition: Condition,
   given: (value: string) => string,
-  { grading, rollout }: { readonly grading: string; readonly rollout: string },
+  { grading, run, rollout }: { readonly grading: string; readonly run: string; readonly rollout: string },
 ): string {
+  const own = `c.run = ${run} and c.rollout = ${rollout}`
   const compared = (what: string, is: Comparison, value: string) =>
     is === '!=' ? `${what} is distinct from ${value}` : `${what} ${is} ${value}`
   switch (condition.field) {
@@ -30,11 +31,11 @@ export function conditionText(
         `${given(String(condition.value))}::float8`,
       )
     case 'calls': {
-      const calls = `(select count(*) from tool_calls c where c.rollout_id = ${rollout})`
+      const calls = `(select count(*) from tool_calls c where ${own})`
       return compared(calls, condition.is, `${given(String(condition.value))}::float8`)
     }
     case 'tool': {
-      const called = `exists (select from tool_calls c where c.rollout_id = ${rollout} and c.tool = ${given(condition.value)})`
+      const called = `exists (select from tool_calls c where ${own} and c.tool = ${given(condition.value)})`
       return condition.is === '=' ? called : `not ${called}`
     }
     default:

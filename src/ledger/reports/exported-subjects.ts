@@ -6,7 +6,9 @@ export type ExportedOutcome = 'scored' | 'ungradable' | 'failed' | 'open'
 
 /** Selects the rollouts to export. */
 export interface ExportFilter {
-  /** One rollout, by its id. */
+  /** The run; by default all. */
+  readonly run?: string | undefined
+  /** One rollout, by its id, with all its attempts. */
   readonly rollout?: string | undefined
   /** Rollouts first graded with one of the outcomes at this time or later; with `open`, those that began then. */
   readonly since?: Date | undefined
@@ -26,15 +28,18 @@ export interface ExportFilter {
   readonly limit?: number | undefined
 }
 
-/** A position between two rollouts: after the one with this timestamp, in text, and this id. */
+/** A position between two attempts: after the one with this timestamp, in text, this rollout id and this number. */
 export interface ExportCursor {
   readonly at: string
   readonly rollout: string
+  readonly number: number
 }
 
-/** A rollout to export. */
+/** An attempt to export. */
 export interface Subject {
+  readonly run: string
   readonly rollout: string
+  readonly number: number
   readonly at: string
   readonly sample_hash: string | null
   readonly outcome: ExportedOutcome
@@ -82,7 +87,20 @@ export async function readHorizon(sql: Sql): Promise<string> {
 
 /** Selects the rollouts to export, in the order of their timestamps; each row is a {@link Subject}. */
 export function subjectsText(
-  { rollout, since, until, item, grader, minScore, maxScore, outcomes, conditions = [], bestOf, limit }: ExportFilter,
+  {
+    run,
+    rollout,
+    since,
+    until,
+    item,
+    grader,
+    minScore,
+    maxScore,
+    outcomes,
+    conditions = [],
+    bestOf,
+    limit,
+  }: ExportFilter,
   horizon: string,
   after: ExportCursor | undefined,
 ): { readonly text: string; readonly values: readonly string[] } {
@@ -99,15 +117,16 @@ export function subjectsText(
   const recent = bounds.map((at) => {
     const from = `>= ${given(at)}::timestamptz`
     if (isByStart) return `r.created_at ${from}`
-    return `r.id in (
-          select g.rollout_id from grades g
+    return `(r.run, r.number) in (
+          select g.run, g.rollout from grades g
           where g.source = 'trainer' ${byGrader} ${wanted} and g.created_at ${from}
             and g.created_at < ${given(horizon)}::timestamptz)`
   })
   const asked = [
+    ...(run === undefined ? [] : [`r.run = ${given(run)}`]),
     ...(rollout === undefined ? [] : [`r.id = ${given(rollout)}`]),
     ...recent,
-    ...conditions.map((one) => conditionText(one, given, { grading: 'g', rollout: 'r.id' })),
+    ...conditions.map((one) => conditionText(one, given, { grading: 'g', run: 'r.run', rollout: 'r.number' })),
   ]
   const holds = [
     `at < ${given(horizon)}::timestamptz`,
@@ -121,24 +140,28 @@ export function subjectsText(
   const ranked =
     bestOf === undefined
       ? ''
-      : `, row_number() over (partition by item_hash order by score desc nulls last, at, rollout) as rank`
+      : `, row_number() over (partition by item_hash order by score desc nulls last, at, rollout, number) as rank`
   const kept = [
     ...(bestOf === undefined ? [] : [`rank <= ${given(bestOf)}::bigint`]),
-    ...(after === undefined ? [] : [`(at, rollout) > (${given(after.at)}::timestamptz, ${given(after.rollout)})`]),
+    ...(after === undefined
+      ? []
+      : [
+          `(at, rollout, number) > (${given(after.at)}::timestamptz, ${given(after.rollout)}, ${given(after.number)}::int8)`,
+        ]),
   ]
   const text = `
-    select rollout, ${timestampText('at')} as at, sample_hash, outcome, score from (
+    select run, rollout, number::float8 as number, ${timestampText('at')} as at, sample_hash, outcome, score from (
       select *${ranked} from (
-        select r.id as rollout, r.item_hash, ${place} as at, g.sample_hash,
+        select r.run, r.id as rollout, r.number, r.item_hash, ${place} as at, g.sample_hash,
           coalesce(g.outcome, 'open') as outcome, g.score
         from rollouts r
         left join lateral (
-          select g.created_at from grades g where g.rollout_id = r.id and g.source = 'trainer' ${byGrader} ${wanted}
+          select g.created_at from grades g where g.run = r.run and g.rollout = r.number and g.source = 'trainer' ${byGrader} ${wanted}
           order by g.created_at, g.id limit 1
         ) f on true
         left join lateral (
           select g.* from grades g
-          where g.rollout_id = r.id and g.source = 'trainer' ${byGrader}
+          where g.run = r.run and g.rollout = r.number and g.source = 'trainer' ${byGrader}
           order by g.outcome = 'scored' desc, g.id desc limit 1
         ) g on true
         ${asked.length === 0 ? '' : `where ${asked.join(' and ')}`}
@@ -146,7 +169,7 @@ export function subjectsText(
       where ${holds.join(' and ')}
     ) those
     ${kept.length === 0 ? '' : `where ${kept.join(' and ')}`}
-    order by those.at, rollout${limit === undefined ? '' : ` limit ${given(limit)}::bigint`}`
+    order by those.at, rollout, number${limit === undefined ? '' : ` limit ${given(limit)}::bigint`}`
   return { text, values }
 }
 

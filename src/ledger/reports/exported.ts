@@ -19,7 +19,8 @@ export interface ExportedCall {
   readonly output: string
   readonly outcome: 'running' | 'ok' | 'refused' | 'failed'
   readonly code: string | null
-  readonly attempt: number
+  /** 1 for the first run of its tool; more if it failed and was made again. */
+  readonly execution: number
   readonly started_at: string
   readonly finished_at: string | null
 }
@@ -41,9 +42,14 @@ export interface ExportedGrading {
   readonly created_at: string
 }
 
-/** A recorded rollout with its calls and gradings. */
+/** A recorded attempt with its calls and gradings. */
 export interface ExportedRollout {
+  readonly run: string
+  /** The trainer's id. */
   readonly rollout: string
+  /** 1 for the first use of the id, then 2, 3 … */
+  readonly attempt: number
+  readonly number: number
   /** When it was first graded with a wanted outcome; if open ones are included, when it began. */
   readonly at: string
   readonly created_at: string
@@ -103,23 +109,23 @@ async function* pagesOf(tx: TransactionSql, size: number): AsyncGenerator<readon
 }
 
 const details = `
-  select r.id as rollout, ${timestampText('r.created_at')} as created_at, r.item_hash, i.content as item, r.state,
+  select r.run, r.id as rollout, r.attempt, r.number::float8 as number, ${timestampText('r.created_at')} as created_at, r.item_hash, i.content as item, r.state,
     coalesce((
       select jsonb_agg(jsonb_build_object('seq', c.seq, 'call_id', c.call_id, 'tool', c.tool, 'arguments', c.arguments,
-        'output', c.output, 'outcome', c.outcome, 'code', c.code, 'attempt', c.attempt,
+        'output', c.output, 'outcome', c.outcome, 'code', c.code, 'execution', c.execution,
         'started_at', ${timestampText('c.started_at')}, 'finished_at', ${timestampText('c.finished_at')}) order by c.seq)
-      from tool_calls c where c.rollout_id = r.id
+      from tool_calls c where c.run = r.run and c.rollout = r.number
     ), '[]') as calls,
     coalesce((
       select jsonb_agg(jsonb_build_object('id', g.id, 'grader', g.grader, 'version', g.version, 'code_hash', g.code_hash,
         'source', g.source, 'sample_hash', g.sample_hash, 'outcome', g.outcome, 'score', g.score, 'parts', g.parts,
         'reason', g.reason, 'code', g.code, 'duration_ms', g.duration_ms, 'created_at', ${timestampText('g.created_at')})
         order by g.id)
-      from grades g where g.rollout_id = r.id
+      from grades g where g.run = r.run and g.rollout = r.number
     ), '[]') as gradings,
-    coalesce((select jsonb_object_agg(g.sample_hash, g.sample) from grades g where g.rollout_id = r.id), '{}') as samples
-  from rollouts r left join items i on i.hash = r.item_hash
-  where r.id in (select jsonb_array_elements_text($1::text::jsonb))`
+    coalesce((select jsonb_object_agg(g.sample_hash, g.sample) from grades g where g.run = r.run and g.rollout = r.number), '{}') as samples
+  from rollouts r left join items i on i.run = r.run and i.hash = r.item_hash
+  where (r.run, r.number) in (select run, number from jsonb_to_recordset($1::text::jsonb) as s(run text, number int8))`
 
 type Details = Omit<ExportedRollout, 'at' | 'outcome' | 'score' | 'sample_hash'>
 

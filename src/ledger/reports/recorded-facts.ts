@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import { z } from 'zod'
+import { rolloutPolicies } from '../../kit/rollout-table.ts'
 import { execute } from '../statement.ts'
 import type { GraderCode } from './regrading-filter.ts'
 
@@ -8,9 +9,10 @@ const latestGradings = 10_000
 
 const latestCode = `
   select code_hash from (
-    select id, grader, version, source, code_hash from grades order by id desc limit ${latestGradings}
+    select id, created_at, grader, version, code_hash from grades where source = 'trainer'
+    order by created_at desc limit ${latestGradings}
   ) g
-  where grader = $1::text and version = $2::text and source = 'trainer' order by id desc limit 1`
+  where grader = $1::text and version = $2::text order by created_at desc, id desc limit 1`
 
 /**
  * The code hash of the latest grading that a trainer requested of this grader under this version, if it differs from the
@@ -60,4 +62,11 @@ export async function recordedItems(sql: Sql, limit: number): Promise<readonly R
     const read = itemShape.safeParse(row.content)
     return read.success ? [read.data] : []
   })
+}
+
+const rolloutTables = `select 1 from pg_policies where policyname = $1::text limit 1`
+
+/** Whether rollouts have rows of their own that are deleted when they end. */
+export async function hasRowsUntilEnd(sql: Sql): Promise<boolean> {
+  return (await execute(sql, { text: rolloutTables, values: [rolloutPolicies.end] })).length > 0
 }

@@ -27,7 +27,7 @@ export async function readReport(
 ) {
   const [counted] = await tx<Counted[]>`
     select count(*)::int as subjects,
-      count(distinct rollout_id)::int as rollouts,
+      count(distinct rollout)::int as rollouts,
       count(*) filter (where after_outcome = 'scored')::int as scored,
       count(*) filter (where after_outcome = 'failed')::int as failed,
       count(*) filter (where after_outcome = 'ungradable')::int as ungradable,
@@ -108,7 +108,7 @@ async function readSpread(tx: TransactionSql) {
 async function readSources(tx: TransactionSql) {
   return await tx<{ source: 'trainer' | 'regrade'; version: string; code_hash: string | null; count: number }[]>`
     select g.source, g.version, g.code_hash, count(*)::int as count
-    from compared c join grades g on g.id = c.before_id
+    from compared c join grades g on g.run = c.run and g.id = c.before_id
     where c.before is not null and c.after is not null
     group by 1, 2, 3 order by 4 desc limit 20`
 }
@@ -126,7 +126,7 @@ async function readCodes(tx: TransactionSql) {
   >`
     select g.outcome, g.code, count(*)::int as count, (array_agg(c.rollout_id order by c.id))[1] as rollout_id,
       (array_agg(left(g.reason, 500) order by c.id))[1] as reason
-    from compared c join grades g on g.id = c.after_id
+    from compared c join grades g on g.run = c.run and g.id = c.after_id
     where c.after is null group by 1, 2 order by 3 desc, 2 limit 20`
 }
 
@@ -138,8 +138,8 @@ async function readParts(tx: TransactionSql) {
     from (
       select c.id, p.name, max(p.value) filter (where not p.now) as was, max(p.value) filter (where p.now) as is_now
       from compared c
-      left join grades b on b.id = c.before_id
-      left join grades a on a.id = c.after_id
+      left join grades b on b.run = c.run and b.id = c.before_id
+      left join grades a on a.run = c.run and a.id = c.after_id
       cross join lateral (
         select key as name, value::float8 as value, false as now from jsonb_each_text(coalesce(b.parts, '{}'))
         union all
@@ -168,6 +168,8 @@ async function readHistogram(tx: TransactionSql, from: number, to: number) {
 
 /** One of the samples whose scores changed most. */
 export interface Mover {
+  readonly run: string
+  readonly attempt: number
   readonly rollout_id: string
   readonly item_hash: string
   readonly before: number
@@ -186,7 +188,7 @@ const callsShown = 20
 
 async function readMovers(tx: TransactionSql, most: number) {
   return await tx<Mover[]>`
-    select c.rollout_id, c.item_hash, c.before, c.after, left(b.reason, 2000) as before_reason,
+    select c.run, c.rollout_id, c.attempt, c.item_hash, c.before, c.after, left(b.reason, 2000) as before_reason,
       left(a.reason, 2000) as after_reason, left(b.sample ->> 'output_text', 2000) as answer,
       left(coalesce(case jsonb_typeof(m.content)
         when 'string' then m.content #>> '{}'
@@ -196,14 +198,14 @@ async function readMovers(tx: TransactionSql, most: number) {
       coalesce((
         select jsonb_agg(jsonb_build_object('tool', t.tool, 'arguments', left(t.arguments::text, 500), 'outcome', t.outcome)
           order by t.seq)
-        from tool_calls t where t.rollout_id = c.rollout_id and t.seq <= ${callsShown}::int
+        from tool_calls t where t.run = c.run and t.rollout = c.rollout and t.seq <= ${callsShown}::int
       ), '[]') as calls
     from (
       select * from compared where abs(after - before) > ${tolerance}
       order by abs(after - before) desc, id limit ${most}
     ) c
-    join grades b on b.id = c.before_id join grades a on a.id = c.after_id
-    left join items i on i.hash = c.item_hash
+    join grades b on b.run = c.run and b.id = c.before_id join grades a on a.run = c.run and a.id = c.after_id
+    left join items i on i.run = c.run and i.hash = c.item_hash
     left join lateral (
       select message -> 'content' as content
       from jsonb_array_elements(case jsonb_typeof(i.content -> 'messages') when 'array' then i.content -> 'messages' end)
@@ -217,6 +219,6 @@ async function readMovers(tx: TransactionSql, most: number) {
 async function readOtherCode(tx: TransactionSql, version: string, codeHash: string) {
   return await tx<{ code_hash: string; source: 'trainer' | 'regrade'; count: number }[]>`
     select g.code_hash, g.source, count(*)::int as count
-    from compared c join grades g on g.id = c.before_id
+    from compared c join grades g on g.run = c.run and g.id = c.before_id
     where g.version = ${version} and g.code_hash <> ${codeHash} group by 1, 2 order by 3 desc limit 20`
 }

@@ -3,13 +3,10 @@ import { storableText } from '../../base/json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { createBatcher } from '../batch.ts'
 import { execute, retried } from '../statement.ts'
-import { type GraderCode, type RegradingFilter, subjectsQuery } from './regrading-filter.ts'
+import { type GraderCode, type RegradingFilter, type SubjectPlace, subjectsQuery } from './regrading-filter.ts'
 
 /** A sample of a rollout to grade again. */
-export interface RegradingSubject {
-  /** The id of the trainer's first grading of it. */
-  readonly id: number
-  readonly run: string
+export interface RegradingSubject extends SubjectPlace {
   readonly rolloutId: string
   /** The number of its attempt. */
   readonly number: number
@@ -24,11 +21,13 @@ export interface SubjectContent {
   readonly item: unknown
   /** Whether the current code has scored it since it was selected. */
   readonly isDone: boolean
+  /** Whether its attempt has ended, so that the rows that it held are deleted. */
+  readonly isReleased: boolean
 }
 
 /**
- * Reads the subjects to grade again in pages of `size`, oldest first, including those that are already scored. Each page
- * starts after the last id of the previous one, so at most one page is in memory.
+ * Reads the subjects to grade again in pages of `size`, run by run and oldest first, including those that are already scored. Each
+ * page starts after the last one of the previous page, so at most one page is in memory.
  */
 export async function* subjectPages(
   sql: Sql,
@@ -45,9 +44,9 @@ export async function* subjectPages(
     after_outcome: string | null
   }
   let left = filter.limit ?? Number.POSITIVE_INFINITY
-  for (let after = 0; left > 0; ) {
+  for (let after: { run: string; id: number } | undefined; left > 0; ) {
     const most = Math.min(size, left)
-    const rows = await execute<Row>(sql, subjectsQuery(code, filter, { after, most }))
+    const rows: Row[] = await execute<Row>(sql, subjectsQuery(code, filter, { after, most }))
     const page = rows.map((row) => ({
       id: Number(row.id),
       run: row.run,
@@ -60,7 +59,7 @@ export async function* subjectPages(
     if (last === undefined) return
     yield page
     if (page.length < most) return
-    after = last.id
+    after = last
     left -= page.length
   }
 }
@@ -75,11 +74,13 @@ export async function countSubjects(sql: Sql, code: GraderCode, filter: Regradin
 }
 
 const reading = `
-  select i.n, s.sample, t.content as item, t.hash is not null as has_item, d.id is not null as done
-  from jsonb_to_recordset($1::text::jsonb) as i(n int, id bigint)
-  join grades s on s.id = i.id
-  left join items t on t.hash = s.item_hash
-  left join grades d on d.rollout_id = s.rollout_id and d.sample_hash = s.sample_hash and d.grader = $2::text
+  select i.n, s.sample, t.content as item, t.hash is not null as has_item, d.id is not null as done,
+    r.released_at is not null as released
+  from jsonb_to_recordset($1::text::jsonb) as i(n int, run text, id int8)
+  join grades s on s.run = i.run and s.id = i.id
+  join rollouts r on r.run = s.run and r.number = s.rollout
+  left join items t on t.run = s.run and t.hash = s.item_hash
+  left join grades d on d.run = s.run and d.rollout = s.rollout and d.sample_hash = s.sample_hash and d.grader = $2::text
     and d.version = $3::text and coalesce(d.code_hash, '') = $4::text and d.source = 'regrade' and d.outcome = 'scored'`
 
 /**
@@ -87,26 +88,25 @@ const reading = `
  * subject that has been deleted.
  */
 export function createSubjectReader(sql: Sql, { grader, version, codeHash }: GraderCode) {
-  type Row = { n: number; sample: unknown; item: unknown; has_item: boolean; done: boolean }
+  type Row = { n: number; sample: unknown; item: unknown; has_item: boolean; done: boolean; released: boolean }
   type Found = { readonly content: SubjectContent | undefined }
-  const run = async (ids: readonly number[]): Promise<readonly Found[]> => {
+  const run = async (ids: readonly SubjectPlace[]): Promise<readonly Found[]> => {
     const found: Found[] = ids.map(() => ({ content: undefined }))
-    const values = [JSON.stringify(ids.map((id, n) => ({ n, id }))), grader, version, codeHash ?? '']
-    for (const { n, sample, item, has_item, done } of await execute<Row>(sql, { text: reading, values })) {
-      if (has_item) found[n] = { content: { sample, item, isDone: done } }
+    const values = [JSON.stringify(ids.map(({ run, id }, n) => ({ n, run, id }))), grader, version, codeHash ?? '']
+    for (const { n, sample, item, has_item, done, released } of await execute<Row>(sql, { text: reading, values })) {
+      if (has_item) found[n] = { content: { sample, item, isDone: done, isReleased: released } }
     }
     return found
   }
   // Few at a time, because each may have megabytes.
   const together = { maxEntries: 32, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 }
-  const read = createBatcher<number, Found>({ run, ...together, concernsAll: isUnavailable })
-  return async (id: number): Promise<SubjectContent | undefined> => (await read(id)).content
+  const read = createBatcher<SubjectPlace, Found>({ run, ...together, concernsAll: isUnavailable })
+  return async (subject: SubjectPlace): Promise<SubjectContent | undefined> => (await read(subject)).content
 }
 
 /** A re-grading, to be recorded. */
 export interface Regraded {
-  /** The id of the trainer's first grading of the sample. */
-  readonly subject: number
+  readonly subject: SubjectPlace
   readonly outcome: 'scored' | 'ungradable' | 'failed'
   /** The score; null unless scored. */
   readonly score: number | null
@@ -122,17 +122,18 @@ export interface Regraded {
 const writing = `
   with input as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as i(
-      subject bigint, outcome text, score float8, parts jsonb, reason text, code text, duration_ms float8)
+      run text, subject int8, outcome text, score float8, parts jsonb, reason text, code text, duration_ms float8)
   ),
   subjects as materialized (
-    select s.id, s.rollout_id, s.sample_hash, s.sample, s.item_hash from grades s join rollouts r on r.id = s.rollout_id
-    where s.id in (select subject from input) order by s.rollout_id, s.sample_hash for key share of r
+    select s.run, s.id, s.rollout, s.sample_hash, s.sample, s.item_hash from grades s
+    join rollouts r on r.run = s.run and r.number = s.rollout
+    where (s.run, s.id) in (select run, subject from input) order by s.run, s.rollout, s.sample_hash for key share of r
   )
-  insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
+  insert into grades (run, rollout, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
     parts, reason, code, duration_ms)
-  select s.rollout_id, $2::text, $3::text, $4::text, 'regrade', s.sample_hash, s.sample, s.item_hash, i.outcome, i.score,
+  select s.run, s.rollout, $2::text, $3::text, $4::text, 'regrade', s.sample_hash, s.sample, s.item_hash, i.outcome, i.score,
     i.parts, i.reason, i.code, i.duration_ms
-  from subjects s join input i on i.subject = s.id order by s.rollout_id, s.sample_hash
+  from subjects s join input i on i.run = s.run and i.subject = s.id order by s.run, s.rollout, s.sample_hash
   on conflict do nothing`
 
 /**
@@ -155,4 +156,4 @@ export function createRegradingRecorder(sql: Sql, { grader, version, codeHash }:
 }
 
 const textOf = ({ subject, outcome, score, parts, reason, code, durationMs }: Regraded): string =>
-  storableText({ subject, outcome, score, parts, reason, code, duration_ms: durationMs })
+  storableText({ run: subject.run, subject: subject.id, outcome, score, parts, reason, code, duration_ms: durationMs })

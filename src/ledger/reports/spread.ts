@@ -3,6 +3,8 @@ import { execute } from '../statement.ts'
 
 /** Selects scores, and defines when an item counts as solved. */
 export interface SpreadQuery {
+  /** The run; by default all. */
+  readonly run?: string | undefined
   readonly grader: string
   /** Only this version, including re-gradings; default: the trainer's gradings under all versions. */
   readonly version?: string | undefined
@@ -47,15 +49,16 @@ export interface SpreadGroup {
 
 const scores = `
   with scores as (
-    select distinct on (rollout_id) rollout_id, item_hash, score from grades
+    select distinct on (run, rollout) item_hash, score, run from grades
     where grader = $1::text and outcome = 'scored'
       and (case when $2::text is null then source = 'trainer' else version = $2::text end)
       and ($3::text is null or created_at >= $3::text::timestamptz)
+      and ($6::text is null or run = $6::text)
       and ($5::text is null or created_at < $5::text::timestamptz)
-    order by rollout_id, id desc
+    order by run, rollout, id desc
   ),
   groups as (
-    select item_hash, count(*) as rollouts, min(score) as least, max(score) as most, stddev_pop(score) as deviation,
+    select item_hash, min(run) as run, count(*) as rollouts, min(score) as least, max(score) as most, stddev_pop(score) as deviation,
       count(*) filter (where score < $4::text::float8) as failing
     from scores group by item_hash
   )`
@@ -75,7 +78,7 @@ const listing = `${scores}
     order by rollouts desc, item_hash limit 10
   )
   select item_hash as item, content, rollouts::int as rollouts, failing::int as failing, least, most
-  from looked_at left join items on hash = item_hash order by rollouts desc, item_hash`
+  from looked_at left join items on items.run = looked_at.run and hash = item_hash order by rollouts desc, item_hash`
 
 interface CountRow {
   readonly rollouts: number
@@ -89,8 +92,12 @@ interface CountRow {
 }
 
 /** Computes, in the database, the spread of rewards within groups, from the latest grading of each rollout. */
-export async function readSpread(sql: Sql, { grader, version, since, until, solvedAt }: SpreadQuery): Promise<Spread> {
-  const values = [grader, version ?? null, since?.toISOString() ?? null, String(solvedAt), until?.toISOString() ?? null]
+export async function readSpread(
+  sql: Sql,
+  { run, grader, version, since, until, solvedAt }: SpreadQuery,
+): Promise<Spread> {
+  const times = [since, until].map((time) => time?.toISOString() ?? null)
+  const values = [grader, version ?? null, times[0] ?? null, String(solvedAt), times[1] ?? null, run ?? null]
   const [row] = await execute<CountRow>(sql, { text: counting, values })
   if (row === undefined) throw new Error('the database counted nothing')
   const worthALook = await execute<SpreadGroup>(sql, { text: listing, values })

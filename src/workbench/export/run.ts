@@ -79,22 +79,24 @@ export function exportRollouts(run: ExportRun): Promise<Exported> {
 const lineOf = (rollout: ExportedRollout, { format, tools }: ExportRun) =>
   format === 'trace' ? traceLineOf(rollout, cursorText(rollout)) : chatLineOf(rollout, tools)
 
-/** A cursor as text: the timestamp, `/`, and the rollout's id, percent-encoded. */
-export const cursorText = ({ at, rollout }: ExportCursor): string => `${at}/${encodeURIComponent(rollout)}`
+/** A cursor as text: the timestamp, the rollout's id, percent-encoded, and the attempt's number. */
+export const cursorText = ({ at, rollout, number }: ExportCursor): string =>
+  `${at}/${encodeURIComponent(rollout)}/${number}`
 
 /**
- * Reads a cursor.
+ * Reads a cursor. One without a number, as earlier versions wrote them, is after all attempts of the rollout.
  *
  * @throws Error that shows what a cursor looks like.
  */
 export function parseCursor(text: string): ExportCursor {
-  const [, at, id] = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)\/(\S+)$/.exec(text) ?? []
+  const [, at, id, number = String(Number.MAX_SAFE_INTEGER)] =
+    /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)\/([^\s/]+)(?:\/(\d{1,16}))?$/.exec(text) ?? []
   try {
     if (at === undefined || id === undefined || Number.isNaN(Date.parse(at))) throw new Error('it has another form')
-    return { at, rollout: decodeURIComponent(id) }
+    return { at, rollout: decodeURIComponent(id), number: Number(number) }
   } catch {
     throw new Error(
-      `"${text}" is not a valid cursor: an export prints one at its end, such as 2026-11-01T12:00:00.000Z/trace_1`,
+      `"${text}" is not a valid cursor: an export prints one at its end, such as 2026-11-01T12:00:00.000Z/trace_1/17`,
     )
   }
 }

@@ -13,8 +13,8 @@ const call = z.strictObject({
   outcome: z.enum(['running', 'ok', 'refused', 'failed']),
   /** A stable code; null where the outcome is `ok`. */
   code: z.string().nullable(),
-  /** The number of attempts. */
-  attempt: z.int(),
+  /** 1 for the first run of its tool; more if it failed and was made again. */
+  execution: z.int(),
   started_at: timestamp,
   finished_at: timestamp.nullable(),
 })
@@ -38,9 +38,12 @@ const grading = z.strictObject({
   created_at: timestamp,
 })
 
-/** A line of the format `trace`: one rollout. */
+/** A line of the format `trace`: one attempt of a rollout. */
 export const traceLine = z.strictObject({
+  run: z.string(),
   rollout: z.string(),
+  /** 1 for the first use of the rollout's id, then 2, 3 … */
+  attempt: z.int(),
   created_at: timestamp,
   item_hash: z.string(),
   /** The dataset row, including the reference. */
@@ -65,12 +68,12 @@ export type TraceLine = z.infer<typeof traceLine>
 
 /** The line of a rollout. */
 export function traceLineOf(exported: ExportedRollout, cursor: string): TraceLine {
-  const { rollout, created_at, item_hash, item, outcome, score, sample_hash: counts, calls, state } = exported
-  const { [counts ?? '']: sample = null, ...other } = exported.samples
+  const { run, rollout, attempt, created_at, item_hash, item, outcome, score, calls, state } = exported
+  const { [exported.sample_hash ?? '']: sample = null, ...other } = exported.samples
   const gradings = exported.gradings.map(({ id: _, ...grading }) => ({
     ...grading,
     sent: grading.source === 'trainer' && grading.outcome === 'scored',
   }))
-  const own = { rollout, created_at, item_hash, item, outcome, score, sample, trajectory: [...calls], state, gradings }
-  return { ...own, other_samples: other, cursor }
+  const own = { run, rollout, attempt, created_at, item_hash, item, outcome, score, sample, state, gradings }
+  return { ...own, trajectory: [...calls], other_samples: other, cursor }
 }

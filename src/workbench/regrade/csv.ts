@@ -2,7 +2,9 @@ import { stringifyExactly } from '../../base/exact-json.ts'
 import type { ComparedRow } from '../../ledger/reports/regrading-comparison.ts'
 
 const columns = [
+  'run',
   'rollout_id',
+  'attempt',
   'item_hash',
   'sample_hash',
   'before',

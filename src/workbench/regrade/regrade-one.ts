@@ -43,7 +43,7 @@ export async function regradeOne(
   const { stopping } = services
   const began = performance.now()
   const end = (ending: Pick<Regraded, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>): Regraded => ({
-    subject: subject.id,
+    subject,
     ...ending,
     durationMs: performance.now() - began,
   })

@@ -21,6 +21,8 @@ export interface Regrading {
   readonly code: GraderCode
   readonly filter: RegradingFilter
   readonly services: RegradingServices
+  /** Whether rollouts have rows that are deleted at their end: an ended one cannot be graded again. */
+  readonly hasRows: boolean
   /** The number of rollouts that are held and graded at the same time. */
   readonly concurrency: number
   /** The number of ids that are read at a time. */
@@ -47,15 +49,18 @@ export async function runRegrading(regrading: Regrading): Promise<void> {
   const settling = { ledger, isBusy: () => false, waitSeconds: 0 }
 
   const regrade = async (subject: RegradingSubject): Promise<Regraded | undefined> => {
-    const content = await readSubject(subject.id)
+    const content = await readSubject(subject)
     if (content === undefined || content.isDone) return undefined
     const began = performance.now()
     try {
+      if (regrading.hasRows && content.isReleased) {
+        throw new UngradableError(500, 'rows_deleted', 'the rows of the rollout were deleted when it ended')
+      }
       const rollout = await settledRollout(settling, subject)
       return await regradeOne(grader, services, { subject, content, rollout })
     } catch (error) {
       if (!(error instanceof UngradableError)) throw error
-      return { subject: subject.id, ...withoutScore(error, grader, []), durationMs: performance.now() - began }
+      return { subject, ...withoutScore(error, grader, []), durationMs: performance.now() - began }
     }
   }
 

@@ -85,7 +85,7 @@ describe('an export', () => {
     await post(app, '/grade', gradingOf('one', 'that', item))
     await post(app, '/grade', gradingOf('one', 'no, this', item))
     await database.sql`
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
       select rollout_id, grader, '4', 'regrade', sample_hash, sample, item_hash, outcome, 0.9, 1 from ledger.gradings where id in (select max(id) from ledger.gradings)`
     // What was graded within the last milliseconds is left for a later export.
     await expect.poll(async () => (await exported()).lines).toBe(1)
@@ -200,7 +200,7 @@ describe('an export', () => {
     const wanted = [{ outcomes: ['scored'] }, all, { outcomes: ['scored', 'open'] }] as const satisfies ExportFilter[]
     const first = await Promise.all(wanted.map((filter) => exported(filter)))
     await database.sql`
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
       select id, 'g', '1', 'trainer', 's', '{}', item_hash, 'scored', 1, 1, created_at + interval '1 second'
       from rollouts where id in ('retried', 'opened')`
     const rest = await Promise.all(
@@ -224,7 +224,7 @@ describe('an export', () => {
     const writing = slow.sql.begin(async (tx) => {
       await tx`insert into rollouts (id, item_hash) values ('slow', 'i')`
       await tx`
-        insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+        insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
         values ('slow', 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
       recorded()
       await mayCommit
@@ -233,7 +233,7 @@ describe('an export', () => {
     // It begins later, and is committed earlier.
     await database.sql`insert into rollouts (id, item_hash) values ('quick', 'i')`
     await database.sql`
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
       values ('quick', 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
     await record(database, [{ id: 'old' }])
     const during = await exported()
@@ -250,7 +250,7 @@ describe('an export', () => {
     const { sql } = database
     const insert = (tx: typeof sql | TransactionSql, id: string) => tx`
       with rollout as (insert into rollouts (id, item_hash) values (${id}, 'i'))
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
       values (${id}, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
     // Here, a query of pg_stat_activity sleeps for 0.3 s before it reads the rows.
     await sql`create schema slowly`
@@ -332,14 +332,16 @@ describe('an export', () => {
     'that is incremental reads only what was recorded %s, not the whole table',
     async (_, filter, isAfter) => {
       await database.sql`
-      insert into rollouts (id, item_hash, created_at)
-      select 'r' || n, 'i', ${new Date(beginning).toISOString()}::text::timestamptz + n * interval '1 second'
+      insert into rollouts (run, id, item_hash, created_at)
+      select 'default', 'r' || n, 'i', ${new Date(beginning).toISOString()}::text::timestamptz + n * interval '1 second'
       from generate_series(1, 2000) n`
       await database.sql`
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
-      select id, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1, created_at from rollouts`
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      select run, number, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1, created_at from rollouts`
       await database.sql`analyze rollouts, grades`
-      const after = isAfter ? { at: new Date(beginning + 1_998_000).toISOString(), rollout: 'r1998' } : undefined
+      const after = isAfter
+        ? { at: new Date(beginning + 1_998_000).toISOString(), rollout: 'r1998', number: 1998 }
+        : undefined
       const { text, values } = subjectsText(filter, new Date().toISOString(), after)
       const plan = await database.sql.unsafe(`explain (analyze, format json) ${text}`, [...values])
       const read = rowsRead(plan[0]?.['QUERY PLAN']?.[0]?.Plan)
@@ -474,7 +476,7 @@ describe('an example for fine-tuning', () => {
     const { made, lines, skipped, cursor } = await chat()
     expect([made.length, lines]).toEqual([1, 1])
     expect(skipped).toEqual({ 'the item has no messages': 1, 'there is no answer': 2, 'a call was not answered': 1 })
-    expect(cursor).toMatch(/\/e$/)
+    expect(cursor).toMatch(/\/e\/\d+$/)
   })
 })
 
@@ -493,7 +495,11 @@ describe('the command export', () => {
     const [, cursor = ''] = /resume with --after (\S+)/.exec(first.err) ?? []
     const rest = await run('--after', cursor, '--json')
     expect(rolloutsIn(rest.out)).toEqual(ids(3, 5))
-    expect(JSON.parse(rest.err)).toMatchObject({ lines: 2, skipped: {}, cursor: expect.stringMatching(/\/r0004$/) })
+    expect(JSON.parse(rest.err)).toMatchObject({
+      lines: 2,
+      skipped: {},
+      cursor: expect.stringMatching(/\/r0004\/\d+$/),
+    })
     expect(rolloutsIn((await run('--min-score', '0.5', '--best-of', '1')).out)).toEqual(['r0004'])
     expect(linesOf((await run('--format', 'chat')).out)).toHaveLength(5)
   })
@@ -563,7 +569,7 @@ describe('the command export', () => {
     await database.sql`
       insert into rollouts (id, item_hash, created_at) select 'r' || lpad(n::text, 4, '0'), 'i', '2026-10-01' from generate_series(0, 699) n`
     await database.sql`
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
       select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 50000)), 'i', 'scored', 1, 1, '2026-10-01'
       from rollouts`
     const out = join(folder, 'killed.jsonl')
@@ -584,7 +590,7 @@ describe('the command export', () => {
     await database.sql`
       insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 1500) n`
     await database.sql`
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
       select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 12000)), 'i', 'scored', 1, 1, '2026-10-01' from rollouts`
     const ran = await run()
     expect([ran.code, linesOf(ran.out).length]).toEqual([0, 1500])
@@ -595,7 +601,7 @@ describe('the command export', () => {
     await database.sql`
       insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 400) n`
     await database.sql`
-      insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+      insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
       select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 20000)), 'i', 'scored', 1, 1, '2026-10-01'
       from rollouts`
     const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url } }

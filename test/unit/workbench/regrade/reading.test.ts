@@ -99,7 +99,9 @@ describe('the options', () => {
 
 describe('a line of CSV', () => {
   const row = {
+    run: 'default',
     rollout_id: 'r',
+    attempt: 1,
     sample_hash: 's',
     item_hash: 'i',
     before: -0.5,
@@ -117,13 +119,13 @@ describe('a line of CSV', () => {
   }
   it('has plain numbers, doubled quotes, and nothing for null', () => {
     expect(csvLine({ ...row, before_reason: 'a "b", c' })).toBe(
-      'r,i,s,-0.5,,-1e-7,scored,trainer,1,failed,,"{""a"":1}",,"a ""b"", c",\r\n',
+      'default,r,1,i,s,-0.5,,-1e-7,scored,trainer,1,failed,,"{""a"":1}",,"a ""b"", c",\r\n',
     )
   })
   it.each(['=1+1', '+1', '-1', '@sum(a1)', '\t=1', '\r=1', '\n=1', '＝1'])(
     'does not let a spreadsheet run %j',
     (text) => {
-      expect(csvLine({ ...row, rollout_id: text })).toMatch(/^"'/)
+      expect(csvLine({ ...row, rollout_id: text })).toMatch(/^default,"'/)
     },
   )
 })

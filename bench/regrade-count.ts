@@ -2,17 +2,19 @@ import type { Sql } from 'postgres'
 
 /** The figures of a re-grading, counted in this process instead of by the database. */
 export async function countDirectly(sql: Sql, grader: string) {
-  const was = new Map<string, number>()
-  const is = new Map<string, number>()
+  const was = new Map<number, number>()
+  const is = new Map<number, number>()
   const outcomes = { scored: 0, failed: 0, ungradable: 0 }
   // A resumed run tries failed gradings again: the last outcome counts.
-  const last = new Map<string, keyof typeof outcomes>()
-  type Row = { rollout_id: string; source: string; outcome: keyof typeof outcomes; score: number | null }
-  const rows = sql<Row[]>`select rollout_id, source, outcome, score from grades where grader = ${grader} order by id`
+  const last = new Map<number, keyof typeof outcomes>()
+  type Row = { rollout: number; source: string; outcome: keyof typeof outcomes; score: number | null }
+  const rows = sql<
+    Row[]
+  >`select rollout::float8 as rollout, source, outcome, score from grades where grader = ${grader} order by id`
   for await (const some of rows.cursor(5_000)) {
-    for (const { rollout_id, source, outcome, score } of some) {
-      if (source === 'regrade') last.set(rollout_id, outcome)
-      if (score !== null) (source === 'regrade' ? is : was).set(rollout_id, score)
+    for (const { rollout, source, outcome, score } of some) {
+      if (source === 'regrade') last.set(rollout, outcome)
+      if (score !== null) (source === 'regrade' ? is : was).set(rollout, score)
     }
   }
   for (const outcome of last.values()) outcomes[outcome] += 1

@@ -36,17 +36,22 @@ async function seedGradings(sql: Sql, grader: string, from: number, count: numbe
     }),
   )
   await sql`
-    insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
+    insert into grades (run, rollout, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
       parts, reason, code, duration_ms, created_at)
-    select 'trace_' || md5('regrade:' || n), ${grader}::text, 'earlier', 'earlier', 'trainer', s ->> 'hash', s -> 'sample',
+    select run, number, ${grader}::text, 'earlier', 'earlier', 'trainer', s ->> 'hash', s -> 'sample',
       ${items}::text::jsonb ->> (n % ${itemsOfDataset}::int), case when n % 50 = 3 then 'failed' else 'scored' end,
       case when n % 50 <> 3 then (n % 41) / 40.0 end,
       case when n % 50 <> 3 then jsonb_build_object('answer', (n % 3) / 2.0, 'efficiency', 0.2) end,
       'as it was graded then', case when n % 50 = 3 then 'grader_timed_out' end, 1, now()
     from generate_series(${from}::int, ${from + count - 1}::int) as n
+    join rollouts on run = 'default' and id = 'trace_' || md5('regrade:' || n)
     cross join lateral (select ${samples}::text::jsonb -> ((n / 3) % ${outputs.length}::int) as s) chosen`
   await sql`
-    update tool_calls set outcome = 'failed' where call_id = 'call_' || ${callsOfRollout}::int
-      and rollout_id in (select 'trace_' || md5('regrade:' || n)
-        from generate_series(${from}::int, ${from + count - 1}::int) as n where n % ${failedOneIn}::int = 7)`
+    update rollouts set graded_at = now() where run = 'default'
+      and id in (select 'trace_' || md5('regrade:' || n)
+        from generate_series(${from}::int, ${from + count - 1}::int) as n)`
+  await sql`
+    update tool_calls set outcome = 'failed' where run = 'default' and call_id = 'call_' || ${callsOfRollout}::int
+      and rollout in (select number from rollouts where run = 'default' and id in (select 'trace_' || md5('regrade:' || n)
+        from generate_series(${from}::int, ${from + count - 1}::int) as n where n % ${failedOneIn}::int = 7))`
 }

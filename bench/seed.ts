@@ -20,8 +20,8 @@ export async function seedItems(sql: Sql): Promise<void> {
   const items = Array.from({ length: itemsOfDataset }, (_, n): unknown => JSON.parse(itemOf(n)))
   const rows = JSON.stringify(items.map((content) => ({ hash: contentHash(content), content })))
   await sql`
-    insert into items (hash, content)
-    select hash, content from jsonb_to_recordset(${rows}::text::jsonb) as i(hash text, content jsonb)
+    insert into items (run, hash, content)
+    select 'default', hash, content from jsonb_to_recordset(${rows}::text::jsonb) as i(hash text, content jsonb)
     on conflict do nothing`
 }
 
@@ -35,18 +35,23 @@ export async function seedRollouts(sql: Sql, { seed, from, count, days = [0, 0] 
   await sql.begin(async (tx) => {
     // The data is generated: a crash may lose it.
     await tx`set local synchronous_commit = off`
+    await tx`insert into runs (name) values ('default') on conflict do nothing`
+    // Those that began long ago have ended, and are released.
     await tx`
-      insert into rollouts (id, item_hash, calls, created_at)
-      select 'trace_' || md5(${`${seed}:`}::text || n),
+      insert into rollouts (run, id, item_hash, calls, created_at, due_at, ended_at, released_at, outcome)
+      select 'default', 'trace_' || md5(${`${seed}:`}::text || n),
         ${JSON.stringify(hashes)}::text::jsonb ->> (n % ${itemsOfDataset}::int), ${callsOfRollout}::int,
-        now() - make_interval(secs => 86400 * (${first}::float8
-          + (${last}::float8 - ${first}::float8) * (n - ${from}::int) / ${count}::int))
-      from generate_series(${from}::int, ${from + count - 1}::int) as n`
-    await tx`
-      insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
-      select id, 'call_' || seq, seq, 'none', '{"query":"net revenue 2015"}', 'ok', ${output}::text || n, created_at, created_at
+        began, began + interval '1 hour', ended, ended, case when ended is not null then 'abandoned' end
       from generate_series(${from}::int, ${from + count - 1}::int) as n
-        join rollouts on id = 'trace_' || md5(${`${seed}:`}::text || n),
+        cross join lateral (select now() - make_interval(secs => 86400 * (${first}::float8
+          + (${last}::float8 - ${first}::float8) * (n - ${from}::int) / ${count}::int)) as began) b
+        cross join lateral (select case when began < now() - interval '1 hour' then began + interval '1 hour' end as ended) e`
+    await tx`
+      insert into tool_calls (run, rollout, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
+      select run, number, 'call_' || seq, seq, 'none', '{"query":"net revenue 2015"}', 'ok', ${output}::text || n,
+        created_at, created_at
+      from generate_series(${from}::int, ${from + count - 1}::int) as n
+        join rollouts on run = 'default' and id = 'trace_' || md5(${`${seed}:`}::text || n),
         generate_series(1, ${callsOfRollout}::int) as seq`
   })
 }

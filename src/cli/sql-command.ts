@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { openServerDatabase } from '../postgres/open-database.ts'
 import { readOnce } from '../postgres/reader.ts'
 import { loadConfig } from '../server/config.ts'
+import { runName } from './run-option.ts'
 import { exitCodes } from './run-program.ts'
 
 /** The command that reads from the server's database. */
@@ -11,21 +12,24 @@ export function sqlCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {
     .summary('read from the server’s database')
     .description(
       'Reads from the server’s database, that of DATABASE_URL or the embedded one, whether the server runs or not. It ' +
-        'takes one statement, which can only read. The rows are printed as JSON, one on each line.',
+        'takes one statement, which can only read. The rows are printed as JSON, one on each line. rollouts, calls and ' +
+        'gradings are views with the trainers’ ids: run, rollout_id, attempt.',
     )
     .argument('<query>', 'the query')
+    .option('--run <name>', 'limit the views to one run', runName)
     .option('--json', 'print one list instead of one row on each line')
     .addHelpText(
       'after',
       `
 Examples:
-  scorekeeper sql "select rollout_id, score, parts from grades order by id desc limit 5"
-  npm run --silent sql -- "select seq, tool, outcome from tool_calls where rollout_id = '…' order by seq"
+  scorekeeper sql "select rollout_id, score, parts from gradings order by id desc limit 5"
+  npm run --silent sql -- "select seq, tool, outcome from calls where rollout_id = '…' order by seq"
+  scorekeeper sql --run exp-7 "select outcome, count(*) from gradings group by outcome"
 `,
     )
-    .action(async (query, { json }) => {
+    .action(async (query, { json, run }) => {
       try {
-        await print(query, json === true, env)
+        await print(query, { isList: json === true, run }, env)
       } catch (error) {
         process.stderr.write(`sql: ${error instanceof Error ? error.message : String(error)}\n`)
         process.exitCode = exitCodes.failed
@@ -33,10 +37,20 @@ Examples:
     })
 }
 
-async function print(query: string, isList: boolean, env: NodeJS.ProcessEnv): Promise<void> {
+interface Printing {
+  readonly isList: boolean
+  /** The run that the views show; undefined for all. */
+  readonly run: string | undefined
+}
+
+async function print(query: string, { isList, run = '' }: Printing, env: NodeJS.ProcessEnv): Promise<void> {
   const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1, migrates: false })
   try {
-    const { columns, rows } = await readOnce(database.url, query)
+    const { columns, rows } = await readOnce(database.url, query, {
+      // The views first: a person wants `rollouts` with the trainers' ids.
+      search_path: 'ledger, "$user", public',
+      'scorekeeper.run': run,
+    })
     const names = distinct(columns)
     const lines = rows.map(
       (row) => `{${row.map((value, at) => `${JSON.stringify(names[at])}:${written(value)}`).join()}}`,

@@ -18,22 +18,25 @@ type Client = Sql<{ json: JsonText }>
 
 const prefix = 'scorekeeper_reader_'
 
+/** What a statement sees, until its transaction ends: settings of Postgres, by their names. */
+export type ReadSettings = Readonly<Record<string, string>>
+
 /**
- * Runs one statement that can only read. It is sent by the extended protocol, which takes no second statement, inside a
+ * Runs one statement that can only read, under these settings. It is sent by the extended protocol, which takes no second statement, inside a
  * read-only transaction. If the address is that of a superuser, who could also write files and run programs, it runs as
  * a role made for this one statement, which is a member of `pg_read_all_data` alone and is dropped afterwards.
  *
  * @throws Error with Postgres's message when the statement fails or would write, and for COPY.
  * @throws Error that says what to do when a superuser's address cannot be used to log in as another role.
  */
-export async function readOnce(url: string, query: string): Promise<ReadResult> {
+export async function readOnce(url: string, query: string, settings: ReadSettings = {}): Promise<ReadResult> {
   const owner = open(url)
   try {
     const [user] = await owner<
       { superuser: boolean }[]
     >`select rolsuper as superuser from pg_roles where rolname = user`
-    if (user?.superuser !== true) return await readWith(owner, query)
-    return await readAsReader(owner, url, query)
+    if (user?.superuser !== true) return await readWith(owner, query, settings)
+    return await readAsReader(owner, url, query, settings)
   } finally {
     await owner.end({ timeout: 5 })
   }
@@ -46,10 +49,11 @@ function open(url: string): Client {
   return postgres(bare, { ...settings, ...tls })
 }
 
-async function readWith(sql: Client, query: string): Promise<ReadResult> {
+async function readWith(sql: Client, query: string, settings: ReadSettings): Promise<ReadResult> {
   return await sql.begin('isolation level read committed read only', async (tx) => {
     // After a first query Postgres refuses to make the transaction writable again.
     await tx`select 1`
+    for (const [name, value] of Object.entries(settings)) await tx`select set_config(${name}, ${value}, true)`
     const extended = { prepare: false, simple: false }
     const result = await tx.unsafe(query, [], extended).values()
     if (!Array.isArray(result)) {
@@ -61,7 +65,7 @@ async function readWith(sql: Client, query: string): Promise<ReadResult> {
   })
 }
 
-async function readAsReader(owner: Client, url: string, query: string): Promise<ReadResult> {
+async function readAsReader(owner: Client, url: string, query: string, settings: ReadSettings): Promise<ReadResult> {
   await dropAbandoned(owner)
   const role = `${prefix}${randomBytes(6).toString('hex')}`
   const password = randomBytes(24).toString('base64url')
@@ -75,7 +79,7 @@ async function readAsReader(owner: Client, url: string, query: string): Promise<
     await reader`select 1`.catch((cause: unknown) => {
       throw new Error(notAllowedIn(cause), { cause })
     })
-    return await readWith(reader, query)
+    return await readWith(reader, query, settings)
   } finally {
     await reader.end({ timeout: 5 })
     await owner`drop role ${owner(role)}`

@@ -36,8 +36,19 @@ describe('npm run sql', () => {
     expect((await ask('select 1 as n union select 2 order by 1', home.url, '--json')).stdout).toBe(
       '[{"n":1},{"n":2}]\n',
     )
-    expect((await ask('select * from ledger.gradings', home.url, '--json')).stdout).toBe('[]\n')
-    expect((await ask('select * from ledger.gradings')).stdout).toBe('')
+    expect((await ask('select * from gradings', home.url, '--json')).stdout).toBe('[]\n')
+    expect((await ask('select * from gradings')).stdout).toBe('')
+  })
+
+  it('reads views with the ids of the trainers, of all runs or of one', async () => {
+    await sql`insert into rollouts (run, number, id, item_hash) values ('a', 1, 'r', 'h'), ('b', 2, 'r', 'h'), ('b', 3, 's', 'h')`
+    await sql`
+      insert into tool_calls (run, rollout, call_id, seq, tool, arguments, outcome, output, started_at)
+      values ('a', 1, 'c', 1, 'search', '{}', 'ok', 'one', now()), ('b', 2, 'c', 1, 'search', '{}', 'ok', 'two', now())`
+    const calls = "select run, output from calls where rollout_id = 'r' order by run"
+    expect((await ask(calls)).stdout).toBe('{"run":"a","output":"one"}\n{"run":"b","output":"two"}\n')
+    expect((await ask(calls, home.url, '--run', 'b')).stdout).toBe('{"run":"b","output":"two"}\n')
+    expect((await ask('select count(*)::int as n from rollouts', home.url, '--run', 'b')).stdout).toBe('{"n":2}\n')
   })
 
   it('shows all columns of one name', async () => {
@@ -76,7 +87,7 @@ describe('npm run sql', () => {
 
   it('does not change a database that was never migrated', async () => {
     const empty = await createTestDatabase({ migrated: false })
-    await expect(ask('select * from ledger.gradings', empty.url)).rejects.toThrow('relation "grades" does not exist')
+    await expect(ask('select * from gradings', empty.url)).rejects.toThrow('relation "gradings" does not exist')
     expect(
       (await ask("select count(*)::int as tables from pg_tables where schemaname = 'public'", empty.url)).stdout,
     ).toBe('{"tables":0}\n')

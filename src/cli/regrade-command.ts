@@ -5,7 +5,7 @@ import type { TransactionSql } from 'postgres'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import type { SettingsReader } from '../kit/settings.ts'
 import { createLedger } from '../ledger/ledger.ts'
-import { changedCode, hasRowsUntilEnd } from '../ledger/reports/recorded-facts.ts'
+import { changedCode } from '../ledger/reports/recorded-facts.ts'
 import { comparedRows, withComparison } from '../ledger/reports/regrading-comparison.ts'
 import type { GraderCode } from '../ledger/reports/regrading-filter.ts'
 import { readReport } from '../ledger/reports/regrading-report.ts'
@@ -132,7 +132,6 @@ async function regrade(
         code,
         filter,
         services: graderServices(config, database, stopping),
-        hasRows: await hasRowsUntilEnd(database.sql),
         concurrency: options.concurrency,
         pageSize,
         ending: ending,

@@ -130,10 +130,10 @@ const details = `
 type Details = Omit<ExportedRollout, 'at' | 'outcome' | 'score' | 'sample_hash'>
 
 async function wholeRollouts(tx: TransactionSql, subjects: readonly Subject[]): Promise<readonly ExportedRollout[]> {
-  const ids = JSON.stringify(subjects.map(({ rollout }) => rollout))
-  const rows = new Map((await tx.unsafe<Details[]>(details, [ids])).map((row) => [row.rollout, row]))
+  const keys = JSON.stringify(subjects.map(({ run, number }) => ({ run, number })))
+  const rows = new Map((await tx.unsafe<Details[]>(details, [keys])).map((row) => [row.number, row]))
   return subjects.flatMap((subject) => {
-    const row = rows.get(subject.rollout)
+    const row = rows.get(subject.number)
     return row === undefined ? [] : [{ ...row, ...subject }]
   })
 }

@@ -1,6 +1,5 @@
 import type { Sql } from 'postgres'
 import { z } from 'zod'
-import { rolloutPolicies } from '../../kit/rollout-table.ts'
 import { execute } from '../statement.ts'
 import type { GraderCode } from './regrading-filter.ts'
 
@@ -62,11 +61,4 @@ export async function recordedItems(sql: Sql, limit: number): Promise<readonly R
     const read = itemShape.safeParse(row.content)
     return read.success ? [read.data] : []
   })
-}
-
-const rolloutTables = `select 1 from pg_policies where policyname = $1::text limit 1`
-
-/** Whether rollouts have rows of their own that are deleted when they end. */
-export async function hasRowsUntilEnd(sql: Sql): Promise<boolean> {
-  return (await execute(sql, { text: rolloutTables, values: [rolloutPolicies.end] })).length > 0
 }

@@ -21,8 +21,6 @@ export interface SubjectContent {
   readonly item: unknown
   /** Whether the current code has scored it since it was selected. */
   readonly isDone: boolean
-  /** Whether its attempt has ended, so that the rows that it held are deleted. */
-  readonly isReleased: boolean
 }
 
 /**
@@ -74,11 +72,9 @@ export async function countSubjects(sql: Sql, code: GraderCode, filter: Regradin
 }
 
 const reading = `
-  select i.n, s.sample, t.content as item, t.hash is not null as has_item, d.id is not null as done,
-    r.released_at is not null as released
+  select i.n, s.sample, t.content as item, t.hash is not null as has_item, d.id is not null as done
   from jsonb_to_recordset($1::text::jsonb) as i(n int, run text, id int8)
   join grades s on s.run = i.run and s.id = i.id
-  join rollouts r on r.run = s.run and r.number = s.rollout
   left join items t on t.run = s.run and t.hash = s.item_hash
   left join grades d on d.run = s.run and d.rollout = s.rollout and d.sample_hash = s.sample_hash and d.grader = $2::text
     and d.version = $3::text and coalesce(d.code_hash, '') = $4::text and d.source = 'regrade' and d.outcome = 'scored'`
@@ -88,13 +84,13 @@ const reading = `
  * subject that has been deleted.
  */
 export function createSubjectReader(sql: Sql, { grader, version, codeHash }: GraderCode) {
-  type Row = { n: number; sample: unknown; item: unknown; has_item: boolean; done: boolean; released: boolean }
+  type Row = { n: number; sample: unknown; item: unknown; has_item: boolean; done: boolean }
   type Found = { readonly content: SubjectContent | undefined }
   const run = async (ids: readonly SubjectPlace[]): Promise<readonly Found[]> => {
     const found: Found[] = ids.map(() => ({ content: undefined }))
     const values = [JSON.stringify(ids.map(({ run, id }, n) => ({ n, run, id }))), grader, version, codeHash ?? '']
-    for (const { n, sample, item, has_item, done, released } of await execute<Row>(sql, { text: reading, values })) {
-      if (has_item) found[n] = { content: { sample, item, isDone: done, isReleased: released } }
+    for (const { n, sample, item, has_item, done } of await execute<Row>(sql, { text: reading, values })) {
+      if (has_item) found[n] = { content: { sample, item, isDone: done } }
     }
     return found
   }

@@ -21,8 +21,6 @@ export interface Regrading {
   readonly code: GraderCode
   readonly filter: RegradingFilter
   readonly services: RegradingServices
-  /** Whether rollouts have rows that are deleted at their end: an ended one cannot be graded again. */
-  readonly hasRows: boolean
   /** The number of rollouts that are held and graded at the same time. */
   readonly concurrency: number
   /** The number of ids that are read at a time. */
@@ -53,9 +51,6 @@ export async function runRegrading(regrading: Regrading): Promise<void> {
     if (content === undefined || content.isDone) return undefined
     const began = performance.now()
     try {
-      if (regrading.hasRows && content.isReleased) {
-        throw new UngradableError(500, 'rows_deleted', 'the rows of the rollout were deleted when it ended')
-      }
       const rollout = await settledRollout(settling, subject)
       return await regradeOne(grader, services, { subject, content, rollout })
     } catch (error) {

@@ -90,27 +90,29 @@ export async function seed(sql: Sql, count: number, prefix = 'r'): Promise<void>
   }
   const json = (rows: readonly object[]) => JSON.stringify(rows)
   await sql`
-    insert into items (hash, content) select hash, content
+    insert into items (run, hash, content) select 'default', hash, content
     from jsonb_to_recordset(${json(items.map((content) => ({ hash: contentHash(content), content })))}::text::jsonb)
       as i(hash text, content jsonb) on conflict do nothing`
   await sql`
-    insert into rollouts (id, item_hash, calls, state, created_at)
-    select id, item_hash, calls, state, '2026-01-01'::timestamptz + make_interval(mins => minutes)
+    insert into rollouts (run, id, item_hash, calls, state, created_at)
+    select 'default', id, item_hash, calls, state, '2026-01-01'::timestamptz + make_interval(mins => minutes)
     from jsonb_to_recordset(${json(rollouts)}::text::jsonb)
       as r(id text, item_hash text, calls int, state jsonb, minutes int)`
   await sql`
-    insert into tool_calls (rollout_id, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
-    select rollout_id, call_id, seq, tool, '{}', outcome, 'said', now(), now()
+    insert into tool_calls (run, rollout, call_id, seq, tool, arguments, outcome, output, started_at, finished_at)
+    select r.run, r.number, call_id, seq, tool, '{}', c.outcome, 'said', now(), now()
     from jsonb_to_recordset(${json(calls)}::text::jsonb)
-      as c(rollout_id text, call_id text, seq int, tool text, outcome text)`
+      as c(rollout_id text, call_id text, seq int, tool text, outcome text)
+      join rollouts r on r.run = 'default' and r.id = c.rollout_id`
   await sql`
-    insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
+    insert into grades (run, rollout, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score,
       parts, reason, code, duration_ms, created_at)
-    select rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score, parts, reason,
+    select r.run, r.number, grader, version, code_hash, source, sample_hash, sample, g.item_hash, g.outcome, score, parts, reason,
       code, 1, '2026-01-01'::timestamptz + make_interval(mins => minutes)
     from jsonb_to_recordset(${json(grades)}::text::jsonb)
       as g(rollout_id text, grader text, version text, code_hash text, source text, sample_hash text, sample jsonb,
-        item_hash text, outcome text, score float8, parts jsonb, reason text, code text, minutes int)`
+        item_hash text, outcome text, score float8, parts jsonb, reason text, code text, minutes int)
+      join rollouts r on r.run = 'default' and r.id = g.rollout_id`
 }
 
 const rowShape = z.object({

@@ -31,7 +31,6 @@ async function regrade(
     code: { grader: grader.name, version: grader.version, codeHash: grader.codeHash ?? null },
     filter,
     services: { db: database.db, embed: undefined, judge: noJudge, graderSeconds: 5, stopping: never },
-    hasRows: false,
     concurrency,
     pageSize,
     ending: never,

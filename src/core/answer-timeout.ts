@@ -1,7 +1,9 @@
+import type { SharedSignal } from '../base/deadline.ts'
+
 /** Limits how long a request waits for `work`; creates the error with `late` when the time is up. */
 export type AnswerTimeout = <Result>(late: () => Error, work: Promise<Result>) => Promise<Result>
 
-/** How long running work may take to end and be recorded after `stopping` aborts, in milliseconds. */
+/** How long running work may take to end and be recorded after the server began to stop, in milliseconds. */
 const stopGraceMs = 1_000
 
 /**
@@ -9,21 +11,26 @@ const stopGraceMs = 1_000
  * `seconds`, or with the reason of `stopping` shortly after that aborts. So a request that waits for the database or for
  * another call is answered before its connection is cut. The work itself continues.
  */
-export function createAnswerTimeout(seconds: number, stopping: AbortSignal): AnswerTimeout {
-  // One listener for all: adding a listener to a signal takes time in proportion to those it has.
-  const waiting = new Set<(reason: unknown) => void>()
-  const end = () => {
-    for (const reject of waiting) reject(stopping.reason)
-  }
-  stopping.addEventListener('abort', () => void setTimeout(end, stopGraceMs), { once: true })
+export function createAnswerTimeout(seconds: number, stopping: SharedSignal): AnswerTimeout {
   return (late, work) =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(late()), seconds * 1000)
-      waiting.add(reject)
+      const stop = () => void setTimeout(() => reject(stopping.signal.reason), stopGraceMs)
+      const leave = stopping.listen(stop)
+      if (stopping.signal.aborted) stop()
       const settle = () => {
         clearTimeout(timer)
-        waiting.delete(reject)
+        leave()
       }
-      work.then(resolve, reject).finally(settle)
+      work.then(
+        (result) => {
+          settle()
+          resolve(result)
+        },
+        (error: unknown) => {
+          settle()
+          reject(error)
+        },
+      )
     })
 }

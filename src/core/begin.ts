@@ -1,4 +1,4 @@
-import { withDeadline } from '../base/deadline.ts'
+import { type SharedSignal, withDeadline } from '../base/deadline.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { Hooks } from '../kit/hooks.ts'
 import type { Attempt } from '../ledger/attempt.ts'
@@ -18,7 +18,7 @@ export interface BeginSettings {
   /** How long the hook may run, in seconds. */
   readonly seconds: number
   /** Aborted when the server stops and running work must end. */
-  readonly stopping: AbortSignal
+  readonly stopping: SharedSignal
 }
 
 /** The verb "begin": resolves with the attempt once it has begun. `item` is the item as it arrived. */
@@ -46,7 +46,7 @@ export function createBegin({ ledger, hook, rows, seconds, stopping }: BeginSett
             const connection = connectionOf(tx)
             const entered = rows?.enter(connection, attempt.number)
             try {
-              await withDeadline({ seconds, late, parents: [stopping] }, () => hook({ tx, rollout, item }))
+              await withDeadline({ seconds, late, shared: stopping }, () => hook({ tx, rollout, item }))
             } catch (error) {
               // If the rights could not be limited, this is why the hook failed.
               await entered

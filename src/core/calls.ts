@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { bigintIn, type FoundBigint, stringifyExactly } from '../base/exact-json.ts'
 import { contentHash } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
@@ -87,6 +88,7 @@ export function createCaller(settings: CallerSettings): Caller {
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
   const isRedacting = settings.recordedArguments !== undefined || settings.recordedItem !== undefined
   const noteReuse = createReuseNotes(log)
+  const mayBeRecorded = createMemory(settings.budget?.calls)
 
   const recorded = (call: CallIdentity, work: Parameters<typeof recordingFailure>[3]) =>
     recordingFailure(settings, unrecorded, call, work)
@@ -144,7 +146,9 @@ export function createCaller(settings: CallerSettings): Caller {
     const opened = tool.open(args.value, item)
     if (!opened.fits) return unfit(opened)
     return recorded(call, async (located) => {
-      if (isNew && call.number === undefined) return runWithoutEffects(settings, run, undefined, opened)
+      // A retry that is not recognized here runs the tool again, which does no harm, and gets the stored answer.
+      const isFirst = !mayBeRecorded(call) || isNew
+      if (isFirst && call.number === undefined) return runWithoutEffects(settings, run, undefined, opened)
       const found = await ledger.locate(call)
       return replayOf(found) ?? runWithoutEffects(settings, { ...run, call: located(found.number) }, found, opened)
     })
@@ -212,6 +216,35 @@ interface Given {
 const keyOf = ({ run, rolloutId }: RolloutKey) => `${run}/${rolloutId}`
 
 const factsOf = ({ run, rolloutId, callId, tool }: CallIdentity) => ({ run, rollout: rolloutId, call: callId, tool })
+
+/** How many rollouts are remembered, to look up only calls that need it. */
+const mostRollouts = 20_000
+
+/** Of how many calls of a rollout without a budget the ids are remembered; further ones are looked up. */
+const mostCalls = 200
+
+/**
+ * Creates the function that says whether a call must be looked up before its tool runs: its id arrived here before, its
+ * rollout had another item, or the rollout's budget may be used up. What is forgotten, or arrived at another replica, is
+ * found when the call is recorded.
+ */
+function createMemory(budget = mostCalls): (call: CallIdentity) => boolean {
+  const rollouts = new LRUCache<string, { readonly itemHash: string; readonly calls: Set<string> }>({
+    max: mostRollouts,
+  })
+  return (call) => {
+    const key = keyOf(call)
+    const known = rollouts.get(key)
+    if (known === undefined) {
+      rollouts.set(key, { itemHash: call.itemHash, calls: new Set([call.callId]) })
+      return false
+    }
+    if (known.itemHash !== call.itemHash) return true
+    const isKnown = known.calls.has(call.callId)
+    if (known.calls.size <= budget) known.calls.add(call.callId)
+    return isKnown || known.calls.size > budget
+  }
+}
 
 /** The most runs of which it is remembered that a call id was reused. */
 const mostNotes = 1_000

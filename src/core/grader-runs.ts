@@ -1,4 +1,4 @@
-import { withDeadline } from '../base/deadline.ts'
+import { type SharedSignal, withDeadline } from '../base/deadline.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { OpenAiGrader } from '../runtime/openai-graders/check-grader.ts'
 import type { Graded } from '../runtime/openai-graders/graded.ts'
@@ -30,7 +30,7 @@ export interface GraderRunsSettings extends SettlingSettings {
   /** How long a run may take altogether, waiting for the rollout included, in seconds. */
   readonly answerSeconds: number
   /** Aborted when the server stops and running work must end. */
-  readonly stopping: AbortSignal
+  readonly stopping: SharedSignal
 }
 
 /** The verb "run a grader that came with the request". */
@@ -60,7 +60,7 @@ export function createGraderRuns(settings: GraderRunsSettings): GraderRuns {
         content.push(complete)
         const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${graderSeconds} s`)
         const began = performance.now()
-        const graded = await withDeadline({ seconds: graderSeconds, late, parents: [stopping] }, (signal) =>
+        const graded = await withDeadline({ seconds: graderSeconds, late, shared: stopping }, (signal) =>
           runGrader(grader, { item, sample: complete, run, rolloutId }, askingHere(reachedAt, runners), signal),
         )
         return { graded, seconds: (performance.now() - began) / 1000 }

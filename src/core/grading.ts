@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { withDeadline } from '../base/deadline.ts'
+import { type SharedSignal, withDeadline } from '../base/deadline.ts'
 import { contentHash } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
@@ -49,7 +49,7 @@ export interface GradingSettings {
   /** Whether a call of this rollout runs in this process, or waits to be recorded as failed. */
   readonly isBusy: (rollout: RolloutKey) => boolean
   /** Aborted when the server stops and running work must end. */
-  readonly stopping: AbortSignal
+  readonly stopping: SharedSignal
   /** How long a grader may run that sets no time of its own, in seconds. */
   readonly graderSeconds: number
   /** How long a grading waits for calls that still run, in seconds. */
@@ -121,7 +121,7 @@ export function createGrading(settings: GradingSettings): Grading {
       content.push(rollout.state, ...rollout.trajectory.flatMap((call) => [call.arguments, call.output]))
       const seconds = grader.timeoutSeconds ?? settings.graderSeconds
       const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
-      const grade = await withDeadline({ seconds, late, parents: [settings.stopping] }, (signal) =>
+      const grade = await withDeadline({ seconds, late, shared: settings.stopping }, (signal) =>
         opened.run({
           run,
           rolloutId,

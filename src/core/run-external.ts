@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withDeadline } from '../base/deadline.ts'
+import { withLazyDeadline } from '../base/deadline.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
 import type { ClaimEnd } from '../ledger/calls/claims.ts'
@@ -71,19 +71,22 @@ async function runClaimed(
     const held = await persistently(services.claims.leaseSeconds, () => services.ledger.settle(claimed, end, change))
     return held ? end : undefined
   }
-  const parents = [services.stopping, lost.signal]
   try {
-    const { output, change } = await withDeadline({ ...run, parents }, (signal) =>
-      tool.run({
-        run: call.run,
-        rolloutId,
-        callId,
-        execution,
-        signal,
-        db: databaseOf(services, rows, number),
-        embed: services.embed,
-        readState: () => services.ledger.readState(call.run, number),
-      }),
+    const { output, change } = await withLazyDeadline(
+      { ...run, parents: [lost.signal], shared: services.stopping },
+      (signal) =>
+        tool.run({
+          run: call.run,
+          rolloutId,
+          callId,
+          execution,
+          get signal() {
+            return signal()
+          },
+          db: databaseOf(services, rows, number),
+          embed: services.embed,
+          readState: () => services.ledger.readState(call.run, number),
+        }),
     )
     const text = fittingOutput(output, services.maxOutputBytes)
     const recorded = services.recordedOutput?.(call.tool, text) ?? text

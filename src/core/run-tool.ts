@@ -1,4 +1,4 @@
-import { withDeadline } from '../base/deadline.ts'
+import { type SharedSignal, withLazyDeadline } from '../base/deadline.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import type { Db, Embed, Tx } from '../kit/environment.ts'
 import type { Budget, CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
@@ -25,7 +25,7 @@ export interface RunServices {
   /** The most bytes that an output may have as JSON. */
   readonly maxOutputBytes: number
   /** Aborted when the server stops and running work must end. */
-  readonly stopping: AbortSignal
+  readonly stopping: SharedSignal
 }
 
 /** One call about to run. */
@@ -63,18 +63,21 @@ export async function runWithoutEffects(
 ): Promise<Recorded> {
   const { ledger, budget } = services
   const startedAt = new Date()
+  const began = performance.now()
   const stored = found?.stored
   if (stored === undefined && budget !== undefined && found !== undefined && found.calls >= budget.calls) {
     return ledger.record({ ...call, outcome: 'refused', output: budget.refusal, code: null, startedAt })
   }
   const { rolloutId, callId } = call
-  const output = await withDeadline({ ...run, parents: [services.stopping] }, (signal) =>
+  const output = await withLazyDeadline({ ...run, shared: services.stopping }, (signal) =>
     tool.run({
       run: call.run,
       rolloutId,
       callId,
       execution: (stored?.execution ?? 0) + 1,
-      signal,
+      get signal() {
+        return signal()
+      },
       db: databaseOf(services, rows, found?.number ?? call.number),
       embed: services.embed,
       readState: async () => ledger.readState(call.run, (found ?? (await ledger.locate(call))).number),
@@ -82,7 +85,9 @@ export async function runWithoutEffects(
   )
   const text = fittingOutput(output, services.maxOutputBytes)
   const recorded = services.recordedOutput?.(call.tool, text) ?? text
-  return answered(await ledger.record({ ...call, outcome: 'ok', output: recorded, code: null, startedAt }), text)
+  const ranMs = found === undefined ? performance.now() - began : undefined
+  const done = { ...call, outcome: 'ok', output: recorded, code: null, startedAt, ranMs } as const
+  return answered(await ledger.record(done), text)
 }
 
 /** Runs a call of a tool with `effects: 'database'` in one transaction with its record. */
@@ -93,9 +98,21 @@ export function runInTransaction(
 ): Promise<Recorded> {
   const { rolloutId, callId } = call
   return services.ledger.transact(call, run.seconds, async ({ tx, stored, execution }) => {
-    const context = { run: call.run, rolloutId, callId, execution, embed: services.embed, tx, stored }
     const work = () =>
-      withDeadline({ ...run, parents: [services.stopping] }, (signal) => tool.run({ ...context, signal }))
+      withLazyDeadline({ ...run, shared: services.stopping }, (signal) =>
+        tool.run({
+          run: call.run,
+          rolloutId,
+          callId,
+          execution,
+          embed: services.embed,
+          tx,
+          stored,
+          get signal() {
+            return signal()
+          },
+        }),
+      )
     const done = await withinRows(services, tx, call.number, work)
     const output = fittingOutput(done.output, services.maxOutputBytes)
     return { ...done, output, recorded: services.recordedOutput?.(call.tool, output) ?? output }

@@ -166,16 +166,52 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
         effects: 'none',
         open: opening<ReadingRun, string>(async (given, context) => {
           const readState = async () => stateFrom(await context.readState())
-          return textOf(await spec.run({ ...context, ...given, readState }))
+          const { run, rolloutId, callId, execution, db, embed } = context
+          const { input, task, settings } = given
+          return textOf(
+            await spec.run({
+              run,
+              rolloutId,
+              callId,
+              execution,
+              db,
+              embed,
+              input,
+              task,
+              settings,
+              readState,
+              get signal() {
+                return context.signal
+              },
+            }),
+          )
         }),
       }
     case 'database':
       return {
         ...face,
         effects: 'database',
-        open: opening<WritingRun, WrittenOutput>(async (given, { stored, ...context }) => {
-          const state = stateFrom(stored)
-          const output = textOf(await spec.run({ ...context, ...given, state }))
+        open: opening<WritingRun, WrittenOutput>(async (given, context) => {
+          const { run, rolloutId, callId, execution, tx, embed } = context
+          const { input, task, settings } = given
+          const state = stateFrom(context.stored)
+          const output = textOf(
+            await spec.run({
+              run,
+              rolloutId,
+              callId,
+              execution,
+              tx,
+              embed,
+              input,
+              task,
+              settings,
+              state,
+              get signal() {
+                return context.signal
+              },
+            }),
+          )
           return { output, state: parseState(environment, state) }
         }),
       }
@@ -187,7 +223,26 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
           const changes: ((state: State) => void)[] = []
           const readState = async () => stateFrom(await context.readState())
           const updateState = (change: (state: State) => void) => void changes.push(change)
-          const output = textOf(await spec.run({ ...context, ...given, readState, updateState }))
+          const { run, rolloutId, callId, execution, db, embed } = context
+          const { input, task, settings } = given
+          const output = textOf(
+            await spec.run({
+              run,
+              rolloutId,
+              callId,
+              execution,
+              db,
+              embed,
+              input,
+              task,
+              settings,
+              readState,
+              updateState,
+              get signal() {
+                return context.signal
+              },
+            }),
+          )
           const change = (stored: unknown) => {
             const state = stateFrom(stored)
             for (const one of changes) one(state)

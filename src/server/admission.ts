@@ -1,3 +1,4 @@
+import type { Hono } from 'hono'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { requestId } from '../wires/http.ts'
@@ -12,7 +13,7 @@ export interface Admission {
    * Runs `work`, or, at capacity, returns a 503 with `Retry-After` before any of the body is read: an unread body
    * takes no memory here, because TCP stops its sender.
    */
-  admit(headers: Headers, work: () => Promise<void>): Response | Promise<void>
+  admit(headers: Headers, work: () => Response | Promise<Response>): Response | Promise<Response>
 }
 
 const body = JSON.stringify({
@@ -58,9 +59,9 @@ export function createAdmission(
     })
   }
 
-  const counted = async (size: number, work: () => Promise<void>): Promise<void> => {
+  const counted = async (size: number, work: () => Response | Promise<Response>): Promise<Response> => {
     try {
-      await work()
+      return await work()
     } finally {
       leave(size)
     }
@@ -89,4 +90,15 @@ function sizeOf(headers: Headers, maxBodyBytes: number): number {
   if (length === null) return headers.has('transfer-encoding') ? maxBodyBytes : 0
   const announced = Number(length)
   return announced >= 0 ? Math.min(announced, maxBodyBytes) : maxBodyBytes
+}
+
+/**
+ * The way into an app through its admission: around all of it, so that refusing a request is cheap. Only requests with a body
+ * are counted.
+ */
+export function admitting({ fetch }: Hono, admission: Admission): Hono['fetch'] {
+  return (request, ...rest) =>
+    request.method === 'POST'
+      ? admission.admit(request.headers, () => fetch(request, ...rest))
+      : fetch(request, ...rest)
 }

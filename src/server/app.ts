@@ -1,6 +1,5 @@
-import { setMaxListeners } from 'node:events'
 import { Hono } from 'hono'
-import { withDeadline } from '../base/deadline.ts'
+import { shareSignal, withDeadline } from '../base/deadline.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
@@ -97,8 +96,7 @@ export function createApp(deps: AppDeps): Hono {
     stopping = new AbortController().signal,
   } = deps
   const { isDraining = () => false, admission = createAdmission(limits, log) } = deps
-  // Every running call listens to it.
-  setMaxListeners(0, stopping)
+  const stop = shareSignal(stopping)
   const { publicUrl, jsonGraders = [], outbound = createOutbound({ allowed: [], seconds: 1, maxBytes: 1 }) } = deps
   const { maxBodyBytes, maxOutputBytes, toolSeconds, graderSeconds, answerSeconds, waitSeconds, holdSeconds } = limits
   const tools = new Map<string, Tool>()
@@ -110,11 +108,11 @@ export function createApp(deps: AppDeps): Hono {
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
   const rows = createRowScope(database.db, deps.rolloutTables ?? [])
   const hook = deps.hooks?.begin
-  const begin = (hook || rows) && createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping })
+  const begin = (hook || rows) && createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping: stop })
   const { redaction } = deps
   const isReleased = deps.hooks?.end !== undefined || rows !== undefined
   const recorded = { recordedItem: redaction?.item, recordedArguments: redaction?.arguments }
-  const shared = { ledger, db: database.db, rows, begin, embed, log, answerSeconds, stopping, ...recorded }
+  const shared = { ledger, db: database.db, rows, begin, embed, log, answerSeconds, stopping: stop, ...recorded }
   const caller = createCaller({
     ...shared,
     recordedOutput: redaction?.output,
@@ -143,15 +141,13 @@ export function createApp(deps: AppDeps): Hono {
   })
   addByName('grader', graders, json.graders)
   const { runners } = json
-  const runs = createGraderRuns({ ledger, isBusy, runners, stopping, graderSeconds, answerSeconds, waitSeconds })
+  const runs = createGraderRuns({ ledger, isBusy, runners, stopping: stop, graderSeconds, answerSeconds, waitSeconds })
   const respond = createErrorResponder(log, now)
 
   const allow = createAccess(deps.authenticate)
 
   // Each address may follow /runs/{run}.
   const app = new Hono({ getPath: pathWithoutRun })
-  // Before everything else, so that refusing a request is cheap.
-  app.post('*', async (c, next) => await admission.admit(c.req.raw.headers, next))
   app.onError((error, c) => respond(c, error))
   app.notFound((c) => {
     const message = `${c.req.method} ${shorten(pathOf(c), 200)} is not an address of this server; GET /openapi.json lists them`

@@ -5,7 +5,7 @@ import type { Hono } from 'hono'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { RequestError } from '../kit/errors.ts'
-import { type Admission, createAdmission } from './admission.ts'
+import { type Admission, admitting, createAdmission } from './admission.ts'
 import type { AppDeps } from './app.ts'
 import { createHttpServer } from './http-server.ts'
 
@@ -44,7 +44,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const endings: (() => Promise<void>)[] = []
   const atEnd = (work: () => Promise<void>) => void endings.push(work)
   const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission, atEnd })
-  const { server, connections } = createHttpServer(app.fetch)
+  const { server, connections } = createHttpServer(admitting(app, admission))
   server.on('error', settings.onError)
   const { port, host } = settings
   server.listen({ port, host, backlog }, () => {

@@ -9,6 +9,7 @@ import type { Judge } from '../../src/kit/judge.ts'
 import type { ToolContext } from '../../src/kit/tool-context.ts'
 import { type Database, openDatabase } from '../../src/postgres/database.ts'
 import { isMigrated } from '../../src/postgres/migrate.ts'
+import { type Admission, admitting, createAdmission } from '../../src/server/admission.ts'
 import { type AppDeps, createApp } from '../../src/server/app.ts'
 import { anonymous } from '../../src/server/auth/principal.ts'
 
@@ -67,6 +68,7 @@ export interface TestAppOptions {
   readonly log?: Log
   readonly redact?: (text: string) => string
   readonly stopping?: AbortSignal
+  readonly admission?: Admission
   readonly judge?: Judge
   readonly authenticate?: AppDeps['authenticate']
   readonly now?: () => number
@@ -95,6 +97,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     isMigrated: () => isMigrated(database.sql),
     ...(options.stopping && { stopping: options.stopping }),
     ...(options.now && { now: options.now }),
+    ...(options.admission && { admission: options.admission }),
     jsonGraders: options.jsonGraders ?? [],
     runners: options.runners,
     outbound: options.outbound,
@@ -104,6 +107,13 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     publicUrl: options.publicUrl,
     ...(options.judge && { judge: options.judge }),
   })
+}
+
+/** The way into an app through its admission, as a server has it. */
+export function admittingApp(database: Pick<Database, 'sql' | 'db'>, options: TestAppOptions = {}): Hono['fetch'] {
+  const { log = keepingLog() } = options
+  const admission = createAdmission({ ...defaultLimits, ...options.limits }, log)
+  return admitting(testApp(database, { ...options, log, admission }), admission)
 }
 
 /** Opens a test's database. */

@@ -36,6 +36,7 @@ export function recordText(record: CallRecord, isNext: boolean): string {
     rollout_id: record.rolloutId,
     given: record.number,
     is_next: isNext || undefined,
+    ran_ms: record.ranMs,
     call_id: record.callId,
     item_hash: record.itemHash,
     tool: record.tool,
@@ -100,11 +101,12 @@ export const callText = `
   with input as materialized (
     select i.*, a.*, coalesce(f.same, false) as same, f.nth as used
     from jsonb_to_recordset($1::text::jsonb) as i(
-      n int, rollout_id text, given int8, is_next boolean, call_id text, item_hash text, tool text, arguments jsonb,
+      n int, rollout_id text, given int8, is_next boolean, ran_ms float8, call_id text, item_hash text, tool text, arguments jsonb,
       arguments_hash text, outcome text, output text, code text, cause text, claim text, lease_seconds float8,
       started_at timestamptz, finished_at timestamptz, wire text, key_name text)
     left join lateral (
-      select number, attempt, item_hash as rollout_item, graded_at is not null as graded, ended_at is not null as ended
+      select number, attempt, item_hash as rollout_item, graded_at is not null
+          and graded_at < now() - make_interval(secs => coalesce(i.ran_ms, -1) / 1000) as graded, ended_at is not null as ended
       from rollouts where run = $7::text and id = i.rollout_id and (i.given is null or number = i.given)
       order by attempt desc limit 1
     ) a on true

@@ -32,6 +32,8 @@ export interface CallRecord extends CallIdentity {
   /** For `failed`: the error as JSON text, redacted. */
   readonly cause?: string | undefined
   readonly startedAt: Date
+  /** How long its tool ran before this record, in milliseconds: it belongs to the attempt that was open when it began. */
+  readonly ranMs?: number | undefined
   /**
    * When it ended; default: the time of recording. A failed call that is recorded again with the same time and code
    * is the same failure, not another attempt.

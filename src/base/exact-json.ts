@@ -49,12 +49,13 @@ function digitsOf(number: number): string {
 /**
  * Serializes a value to JSON, bigints as integers; `null` for a value that JSON cannot represent, such as `undefined`.
  *
+ * @param indent how many spaces to indent each level by; on one line when left out
  * @example stringifyExactly({ id: 9007199254740993n }) // '{"id":9007199254740993}'
  */
-export function stringifyExactly(value: unknown): string {
-  if (!holdsBigint(value, 0)) return JSON.stringify(value) ?? 'null'
+export function stringifyExactly(value: unknown, indent?: number): string {
+  if (!holdsBigint(value, 0)) return JSON.stringify(value, null, indent) ?? 'null'
   const mark = randomUUID()
-  const text = JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${mark}${one}` : one))
+  const text = JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${mark}${one}` : one), indent)
   return text.replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')
 }
 

@@ -18,6 +18,7 @@ import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
 import { preflightCommand } from './preflight.ts'
 import { regradeCommand } from './regrade-command.ts'
+import { showCommand } from './show.ts'
 import { simulateCommand } from './simulate.ts'
 import { sqlCommand } from './sql-command.ts'
 import { tokenCommand } from './token-command.ts'
@@ -79,6 +80,7 @@ export function createProgram({
     .addCommand(learnCommand({ env, server, players }))
     .addCommand(preflightCommand({ env, readItem, budget }))
     .addCommand(regradeCommand({ env, settings, graders, jsonGraders, folder: fileURLToPath(places.folder) }))
+    .addCommand(showCommand(env))
     .addCommand(simulateCommand({ env, server, players }))
     .addCommand(sqlCommand(env))
     .addCommand(tokenCommand(env))

@@ -38,5 +38,15 @@ ${colours.map((colour, at) => `.c${at} { fill: ${colour} } polyline.c${at} { fil
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: 7px 10px; border-bottom: 1px solid var(--line); vertical-align: top }
 th { color: var(--soft); font-weight: 500 } .num { text-align: right; white-space: nowrap }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; margin: 0 0 12px }
+.card header { margin-bottom: 6px } .card header b { margin-right: 4px }
+pre { margin: 6px 0; padding: 8px 12px; border-radius: 6px; background: var(--paper); border: 1px solid var(--line);
+  font: 13px/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
+pre.asked { border-left: 3px solid var(--now) } pre.note { border: 0; margin: 6px 0; padding: 8px 12px }
+.pill { border-radius: 99px; padding: 1px 9px; font-size: 13px } .part { margin-right: 18px; font-variant-numeric: tabular-nums }
+.reason { white-space: pre-wrap; overflow-wrap: anywhere }
+summary { cursor: pointer; color: var(--soft) } details.long summary { list-style-position: outside }
+details.long[open] > summary > pre { display: none }
+del { color: var(--down); text-decoration: none } ins { color: var(--up); text-decoration: none }
 td.text { min-width: 220px; overflow-wrap: anywhere; white-space: pre-wrap }
 `)

@@ -4,6 +4,7 @@ import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
 import type { ISql, Sql } from 'postgres'
 import { driverAddress } from './address.ts'
 import { postgres } from './driver.ts'
+import { dropEmptyTables, needsTakeover, refuseDependents, type TakeoverProgress, takeOver } from './takeover.ts'
 
 /** The folders of generated SQL, one for each of the two migration chains. A folder that does not exist has no migrations. */
 export interface MigrationFolders {
@@ -25,17 +26,29 @@ const ledgerJournal = 'drizzle.__scorekeeper_migrations'
 const environmentJournal = 'drizzle.__drizzle_migrations'
 const migrationLock = 7_720_332
 
+/** Options of {@link migrate}. */
+export interface MigrateOptions {
+  /** Called after each step of the takeover of a ledger from before runs and attempts. */
+  readonly onTakeover?: ((progress: TakeoverProgress) => void) | undefined
+}
+
 /**
  * Applies all migrations that the database does not have yet, the ledger's first, each chain in order, and all or none.
- * Any number of processes may call this at once: one does the work and the others wait for it.
+ * Any number of processes may call this at once: one does the work and the others wait for it. Then the rows of a ledger
+ * from before runs and attempts are taken over, which may take minutes, and resumes where a process that died left it.
  *
  * A database from before the two chains has the ledger's migrations in the environment's journal; they are copied to the
  * ledger's own and stay where they are, so that replicas of the previous version remain ready during a rolling update.
  *
  * @throws Error with Postgres's own message when a migration fails; the database is then as it was before.
- * @throws Error that lists what was found when the database has migrations of another environment.
+ * @throws Error that lists what was found when the database has migrations of another environment, or when something of a
+ * user's depends on tables of the ledger that are replaced.
  */
-export async function migrate(url: string, folders: MigrationFolders = migrationFolders): Promise<void> {
+export async function migrate(
+  url: string,
+  folders: MigrationFolders = migrationFolders,
+  { onTakeover }: MigrateOptions = {},
+): Promise<void> {
   const { ledger, environment } = readChains(folders)
   const address = driverAddress(url)
   const settings = { max: 1, prepare: false, fetch_types: false, connect_timeout: 10, onnotice() {} }
@@ -52,22 +65,27 @@ export async function migrate(url: string, folders: MigrationFolders = migration
       }
       await adoptLedger(tx, timesOf(ledger))
       refuseOtherChain(await appliedTimes(tx, environmentJournal), timesOf(environment), timesOf(ledger))
+      await refuseDependents(tx)
       await apply(tx, ledgerJournal, ledger)
+      await dropEmptyTables(tx)
       await apply(tx, environmentJournal, environment)
     })
+    await takeOver({ sql, lock: migrationLock, onProgress: onTakeover })
   } finally {
     await sql.end({ timeout: 5 })
   }
 }
 
 /**
- * Whether every migration of both chains has been applied; `false` for a database that has never been migrated.
+ * Whether every migration of both chains has been applied and no rows of an older ledger wait to be taken over; `false` for
+ * a database that has never been migrated.
  *
  * @throws what the query throws when the database is unavailable.
  */
 export async function isMigrated(sql: Sql, folders: MigrationFolders = migrationFolders): Promise<boolean> {
   const { ledger, environment } = readChains(folders)
-  return (await hasAll(sql, ledgerJournal, ledger)) && (await hasAll(sql, environmentJournal, environment))
+  if (!(await hasAll(sql, ledgerJournal, ledger)) || !(await hasAll(sql, environmentJournal, environment))) return false
+  return !(await needsTakeover(sql))
 }
 
 async function hasAll(sql: Sql, journal: string, migrations: readonly MigrationMeta[]): Promise<boolean> {

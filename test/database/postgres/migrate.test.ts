@@ -73,7 +73,7 @@ describe('the migrations of the ledger and of the environment', () => {
   })
 
   it('are separate: the ledger’s run first, and neither appears in the journal of the other', async () => {
-    const environment = chain([[5, 'create table seeds (rollout_id text references rollouts (id))']])
+    const environment = chain([[5, 'create table seeds (run text references runs (name))']])
     await migrate(database.url, { ...migrationFolders, environment })
     expect(await ledgerTimes()).toEqual(journalOf(migrationFolders.ledger))
     expect(await environmentTimes()).toEqual([5])
@@ -129,6 +129,13 @@ describe('a database of the former single chain', () => {
   const more = ['company_terms', 'page_vectors', 'search_index']
   const contentOf = async (): Promise<unknown[]> =>
     await Promise.all([...tables, ...more].map((table) => sql`select * from ${sql(table)} order by 1, 2`))
+  const takenOver = async (): Promise<unknown[]> => [
+    await sql`select * from items where run = 'default' order by hash`,
+    await sql`select * from rollouts where run = 'default' order by id`,
+    await sql`select c.*, c.execution as attempt from ledger.calls c where run = 'default' order by rollout_id, call_id`,
+    await sql`select * from ledger.gradings where run = 'default' order by id`,
+    ...(await contentOf()).slice(4),
+  ]
 
   let folders: MigrationFolders
 
@@ -145,7 +152,7 @@ describe('a database of the former single chain', () => {
     expect(await isMigrated(sql, folders)).toBe(true)
     expect(await ledgerTimes()).toEqual(journalOf(migrationFolders.ledger))
     // Later migrations may have added columns.
-    expect(await contentOf()).toMatchObject(before)
+    expect(await takenOver()).toMatchObject(before)
   })
 
   it('gives the ledger the same schema as a new database', async () => {
@@ -172,7 +179,7 @@ describe('a database of the former single chain', () => {
     }
     await migrate(database.url, later)
     expect(await isMigrated(sql, later)).toBe(true)
-    expect(await sql`select count(later)::int as later, count(*)::int as rows from ledger.gradings`).toEqual([
+    expect(await sql`select count(later)::int as later, count(*)::int as rows from grades`).toEqual([
       { later: 0, rows: 3 },
     ])
   })
@@ -287,12 +294,12 @@ async function restore(dump: string, url: string): Promise<void> {
 
 /** The columns, constraints and indexes of the ledger's tables. */
 async function schemaOf(client: postgres.Sql): Promise<unknown[]> {
-  const tables = ['items', 'rollouts', 'tool_calls', 'grades']
+  const tables = ['runs', 'items', 'rollouts', 'tool_calls', 'grades', 'replays']
   return await Promise.all([
     client`
-      select table_name, column_name, data_type, column_default, is_nullable, is_identity
-      from information_schema.columns where table_name in ${client(tables)} order by 1, 2`,
-    client`select tablename, indexname, indexdef from pg_indexes where tablename in ${client(tables)} order by 1, 2`,
+      select table_schema, table_name, column_name, data_type, column_default, is_nullable, is_identity
+      from information_schema.columns where table_name in ${client(tables)} order by 1, 2, 3`,
+    client`select schemaname, tablename, indexname, indexdef from pg_indexes where tablename in ${client(tables)} order by 1, 2, 3`,
     client`
       select conrelid::regclass::text as table, conname, pg_get_constraintdef(oid) as definition
       from pg_constraint where conrelid::regclass::text in ${client(tables)} order by 1, 2`,

@@ -86,7 +86,8 @@ describe('an export', () => {
     await post(app, '/grade', gradingOf('one', 'no, this', item))
     await database.sql`
       insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-      select rollout_id, grader, '4', 'regrade', sample_hash, sample, item_hash, outcome, 0.9, 1 from ledger.gradings where id in (select max(id) from ledger.gradings)`
+      select run, number, grader, '4', 'regrade', sample_hash, sample, item_hash, outcome, 0.9, 1 from ledger.gradings
+      where id in (select max(id) from ledger.gradings)`
     // What was graded within the last milliseconds is left for a later export.
     await expect.poll(async () => (await exported()).lines).toBe(1)
     const { made, skipped } = await exported()
@@ -201,7 +202,7 @@ describe('an export', () => {
     const first = await Promise.all(wanted.map((filter) => exported(filter)))
     await database.sql`
       insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
-      select id, 'g', '1', 'trainer', 's', '{}', item_hash, 'scored', 1, 1, created_at + interval '1 second'
+      select run, number, 'g', '1', 'trainer', 's', '{}', item_hash, 'scored', 1, 1, created_at + interval '1 second'
       from rollouts where id in ('retried', 'opened')`
     const rest = await Promise.all(
       wanted.map((filter, n) => exported(filter, { after: parseCursor(first[n]?.cursor ?? '') })),
@@ -222,19 +223,19 @@ describe('an export', () => {
       commit = resolve
     })
     const writing = slow.sql.begin(async (tx) => {
-      await tx`insert into rollouts (id, item_hash) values ('slow', 'i')`
+      await tx`insert into rollouts (run, id, item_hash) values ('default', 'slow', 'i')`
       await tx`
         insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-        values ('slow', 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
+        select run, number, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1 from rollouts where id = 'slow'`
       recorded()
       await mayCommit
     })
     await isRecorded
     // It begins later, and is committed earlier.
-    await database.sql`insert into rollouts (id, item_hash) values ('quick', 'i')`
+    await database.sql`insert into rollouts (run, id, item_hash) values ('default', 'quick', 'i')`
     await database.sql`
       insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-      values ('quick', 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
+      select run, number, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1 from rollouts where id = 'quick'`
     await record(database, [{ id: 'old' }])
     const during = await exported()
     expect(during.ids).toEqual(['old'])
@@ -249,9 +250,9 @@ describe('an export', () => {
   it('loses no rollout that is committed while it reads the running transactions', async () => {
     const { sql } = database
     const insert = (tx: typeof sql | TransactionSql, id: string) => tx`
-      with rollout as (insert into rollouts (id, item_hash) values (${id}, 'i'))
+      with rollout as (insert into rollouts (run, id, item_hash) values ('default', ${id}, 'i') returning run, number)
       insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-      values (${id}, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1)`
+      select run, number, 'g', '1', 'trainer', 's', '{}', 'i', 'scored', 1, 1 from rollout`
     // Here, a query of pg_stat_activity sleeps for 0.3 s before it reads the rows.
     await sql`create schema slowly`
     await sql`create function slowly.activity() returns setof pg_catalog.pg_stat_activity volatile language plpgsql as
@@ -567,10 +568,10 @@ describe('the command export', () => {
   it('is complete after it was killed and started again', async () => {
     const names = ids(0, 700)
     await database.sql`
-      insert into rollouts (id, item_hash, created_at) select 'r' || lpad(n::text, 4, '0'), 'i', '2026-10-01' from generate_series(0, 699) n`
+      insert into rollouts (run, id, item_hash, created_at) select 'default', 'r' || lpad(n::text, 4, '0'), 'i', '2026-10-01' from generate_series(0, 699) n`
     await database.sql`
       insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
-      select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 50000)), 'i', 'scored', 1, 1, '2026-10-01'
+      select run, number, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 50000)), 'i', 'scored', 1, 1, '2026-10-01'
       from rollouts`
     const out = join(folder, 'killed.jsonl')
     const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url } }
@@ -588,10 +589,10 @@ describe('the command export', () => {
 
   it('writes thousands of lines to a pipe without warnings', async () => {
     await database.sql`
-      insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 1500) n`
+      insert into rollouts (run, id, item_hash, created_at) select 'default', 'r' || n, 'i', '2026-10-01' from generate_series(1, 1500) n`
     await database.sql`
       insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
-      select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 12000)), 'i', 'scored', 1, 1, '2026-10-01' from rollouts`
+      select run, number, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 12000)), 'i', 'scored', 1, 1, '2026-10-01' from rollouts`
     const ran = await run()
     expect([ran.code, linesOf(ran.out).length]).toEqual([0, 1500])
     expect(ran.err).not.toContain('Warning')
@@ -599,10 +600,10 @@ describe('the command export', () => {
 
   it('ends normally when its reader closes the pipe, as head does', async () => {
     await database.sql`
-      insert into rollouts (id, item_hash, created_at) select 'r' || n, 'i', '2026-10-01' from generate_series(1, 400) n`
+      insert into rollouts (run, id, item_hash, created_at) select 'default', 'r' || n, 'i', '2026-10-01' from generate_series(1, 400) n`
     await database.sql`
       insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
-      select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 20000)), 'i', 'scored', 1, 1, '2026-10-01'
+      select run, number, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 20000)), 'i', 'scored', 1, 1, '2026-10-01'
       from rollouts`
     const options = { cwd: scorekeeperFolder, env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url } }
     const child = spawn(process.execPath, scorekeeperArgs('export'), { ...options, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -13,11 +13,11 @@ beforeAll(async () => {
   const { sql, close } = open(home.url)
   // More than any pipe holds.
   await sql`
-    insert into rollouts (id, item_hash, created_at)
-    select 'r' || lpad(n::text, 4, '0'), 'i', '2026-10-01' from generate_series(0, 699) n`
+    insert into rollouts (run, id, item_hash, created_at)
+    select 'default', 'r' || lpad(n::text, 4, '0'), 'i', '2026-10-01' from generate_series(0, 699) n`
   await sql`
-    insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
-    select id, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 20000)), 'i', 'scored', 1, 1, '2026-10-01'
+    insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms, created_at)
+    select run, number, 'g', '1', 'trainer', 's', jsonb_build_object('output_text', repeat('x', 20000)), 'i', 'scored', 1, 1, '2026-10-01'
     from rollouts`
   await close()
 })

@@ -17,11 +17,11 @@ beforeAll(async () => {
     { id: 'two', at: 2, score: 0.9, calls: [call, call] },
     { id: 'late', at: 3, outcome: 'failed', calls: [call] },
   ])
-  await database.sql`update grades set version = '2', code = 'grader_timed_out' where rollout_id = 'late'`
+  await database.sql`update grades set version = '2', code = 'grader_timed_out' where rollout in (select number from rollouts where id = 'late')`
   // Later regrades do not count, and neither do other graders if one is named.
   await database.sql`
-    insert into grades (rollout_id, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-    select rollout_id, 'g', '9', 'regrade', sample_hash, sample, item_hash, 'scored', 0, 1 from ledger.gradings where rollout_id = 'two'`
+    insert into grades (run, rollout, grader, version, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+    select run, number, 'g', '9', 'regrade', sample_hash, sample, item_hash, 'scored', 0, 1 from ledger.gradings where rollout_id = 'two'`
 })
 
 const run = (...args: readonly string[]) => scorekeeper(['export', ...args], { DATABASE_URL: database.url })

@@ -27,8 +27,9 @@ it('a server warns at its start that a grader changed and its version did not, u
   const [answer] = await withCodeHashes(graders, fileURLToPath(new URL('../../../environment/', import.meta.url)))
   if (answer === undefined) throw new Error('no grader is shipped')
   await database.sql`
-    insert into grades (rollout_id, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
-    values ('early', ${answer.name}, ${answer.version}, 'another', 'trainer', 's', '{}', 'i', 'scored', 0.5, 1)`
+    with rollout as (insert into rollouts (run, id, item_hash) values ('default', 'early', 'i') returning run, number)
+    insert into grades (run, rollout, grader, version, code_hash, source, sample_hash, sample, item_hash, outcome, score, duration_ms)
+    select run, number, ${answer.name}, ${answer.version}, 'another', 'trainer', 's', '{}', 'i', 'scored', 0.5, 1 from rollout`
 
   const first = await served(async (server, url) => {
     await vi.waitFor(() => expect(server.written.out).toContain('grader_changed'), { timeout: 10_000 })

@@ -16,7 +16,7 @@ const folder = useFolder()
 let processes: ServerProcess[] = []
 
 beforeAll(async () => {
-  await database.sql`create table effects (rollout text, attempt int)`
+  await database.sql`create table effects (rollout text, execution int)`
 })
 
 afterEach(async () => {
@@ -45,8 +45,8 @@ async function ask(agent: Agent | undefined, url: string, body?: unknown, onSent
 }
 
 const effectsOf = async (rollout: string) =>
-  (await database.sql`select attempt from effects where rollout = ${rollout} order by attempt`).map(
-    ({ attempt }) => attempt,
+  (await database.sql`select execution from effects where rollout = ${rollout} order by execution`).map(
+    ({ execution }) => execution,
   )
 
 describe('a server that receives SIGTERM under load', () => {
@@ -134,7 +134,7 @@ describe('a server that receives SIGTERM under load', () => {
       const rows = await database.sql`select outcome, claim from ledger.calls where rollout_id = ${rollout}`
       expect(rows.map((row) => ({ ...row }))).toEqual([{ outcome: 'failed', claim: null }])
       const retried = await ask(undefined, `${there.url}/tools/act`, toolCall('act', rollout, 'a'))
-      expect(retried).toMatchObject({ status: 200, output: 'attempt 2' })
+      expect(retried).toMatchObject({ status: 200, output: 'execution 2' })
       expect(await effectsOf(rollout)).toEqual([1, 2])
     },
   )

@@ -18,6 +18,7 @@ import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
 import { preflightCommand } from './preflight.ts'
 import { regradeCommand } from './regrade-command.ts'
+import { rolloutsCommand, runsCommand } from './runs.ts'
 import { showCommand } from './show.ts'
 import { simulateCommand } from './simulate.ts'
 import { sqlCommand } from './sql-command.ts'
@@ -55,6 +56,7 @@ export function createProgram({
   const graderNames = () => [...graders.map(({ name }) => name), ...jsonGraders().map(({ name }) => name)]
   const { players } = places
   const server = fileURLToPath(places.server)
+  const deletion = { env, settings, makeHooks: environment.hooks }
   return new Command('scorekeeper')
     .description('The tool-and-reward server for agent reinforcement learning: its commands.')
     .version(version)
@@ -80,6 +82,8 @@ export function createProgram({
     .addCommand(learnCommand({ env, server, players }))
     .addCommand(preflightCommand({ env, readItem, budget }))
     .addCommand(regradeCommand({ env, settings, graders, jsonGraders, folder: fileURLToPath(places.folder) }))
+    .addCommand(rolloutsCommand(deletion))
+    .addCommand(runsCommand(deletion))
     .addCommand(showCommand(env))
     .addCommand(simulateCommand({ env, server, players }))
     .addCommand(sqlCommand(env))

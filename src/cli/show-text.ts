@@ -6,6 +6,7 @@ import {
   causeLines,
   countsText,
   durationText,
+  offsetText,
   scoreText,
   splitItem,
   stageText,
@@ -116,7 +117,7 @@ function callNotes(call: ReportedCall, began: string): string {
   const notes = [
     call.code,
     took(call.started_at, call.finished_at),
-    `+${durationText(Math.max(0, Date.parse(call.started_at) - Date.parse(began)))}`,
+    offsetText(began, call.started_at),
     call.call_id,
     call.nth > 1 ? `use ${call.nth} of this id` : undefined,
     call.execution > 1 ? `execution ${call.execution}` : undefined,
@@ -154,6 +155,8 @@ function folded(text: string, isFull: boolean, paint: (kind: Kind, text: string)
     .slice(0, mostLines - 1)
     .join('\n')
     .slice(0, mostCharacters)
-  const left = trimmed.length - kept.length
-  return `${kept}\n${paint('soft', `… ${left.toLocaleString('en-US')} more characters; --full shows them`)}`
+  const left = lines.length - kept.split('\n').length
+  const characters = trimmed.length - kept.length
+  const more = left > 0 ? counted(left, 'more line') : counted(characters, 'more character')
+  return `${kept}\n${paint('soft', `… ${more}; --full shows them`)}`
 }

@@ -41,10 +41,13 @@ export interface Ender {
    * `RequestError`, 503 if a call still runs after the waiting time, 500 if the hook fails.
    */
   end(rollout: RolloutKey & { readonly number?: number | undefined }): Promise<void>
-  /** Ends a rollout and deletes all its attempts. Resolves with their number. Throws like {@link end}. */
-  deleteRollout(rollout: RolloutKey): Promise<number>
-  /** Ends the rollouts of a run and deletes it with everything in it. Resolves with the number of attempts. Throws like {@link end}. */
-  deleteRun(run: string): Promise<number>
+  /**
+   * Ends a rollout and deletes all its attempts; calls `onDeleted` after each batch. Resolves with their number. Throws like
+   * {@link end}, and what `onDeleted` throws.
+   */
+  deleteRollout(rollout: RolloutKey, onDeleted?: (attempts: number) => void): Promise<number>
+  /** Ends the rollouts of a run and deletes it with everything in it. Like {@link deleteRollout}. */
+  deleteRun(run: string, onDeleted?: (attempts: number) => void): Promise<number>
 }
 
 interface Released {
@@ -131,13 +134,13 @@ export function createEnder(settings: EndSettings): Ender {
       return { ...turn, isBacklog: place !== undefined }
     },
     end: (rollout) => endAll(rollout),
-    async deleteRollout({ run, rolloutId }) {
+    async deleteRollout({ run, rolloutId }, onDeleted) {
       await endAll({ run, rolloutId })
-      return await ledger.deleteAttempts({ run, rolloutId }, deletedAtOnce)
+      return await ledger.deleteAttempts({ run, rolloutId }, deletedAtOnce, onDeleted)
     },
-    async deleteRun(run) {
+    async deleteRun(run, onDeleted) {
       await endAll({ run })
-      const deleted = await ledger.deleteAttempts({ run }, deletedAtOnce)
+      const deleted = await ledger.deleteAttempts({ run }, deletedAtOnce, onDeleted)
       await ledger.deleteEmptyRun(run, deletedAtOnce)
       return deleted
     },

@@ -7,6 +7,7 @@ import {
   causeLines,
   countsText,
   durationText,
+  offsetText,
   scoreText,
   splitItem,
   stageText,
@@ -63,7 +64,7 @@ function callCard(call: ReportedCall, began: string): Html {
   const notes = [
     call.code,
     took(call.started_at, call.finished_at),
-    `at +${durationText(Math.max(0, Date.parse(call.started_at) - Date.parse(began)))}`,
+    offsetText(began, call.started_at),
     call.call_id,
     call.nth > 1 ? `use ${call.nth} of this id` : undefined,
     call.execution > 1 ? `execution ${call.execution}` : undefined,

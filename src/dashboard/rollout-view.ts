@@ -66,6 +66,12 @@ export function durationText(ms: number): string {
   return `${Math.round(ms / 60_000)} min`
 }
 
+/** How long after the beginning something happened: `+3.4 s`. */
+export function offsetText(began: string, at: string): string {
+  const ms = Math.max(0, Date.parse(at) - Date.parse(began))
+  return `+${ms < 1 ? '0 ms' : durationText(ms)}`
+}
+
 /** A timestamp for a person, in UTC: `2026-11-30 05:10:22`. */
 export const timeText = (timestamp: string): string => timestamp.slice(0, 19).replace('T', ' ')
 

@@ -19,6 +19,12 @@ export type DeletedSelection =
   | { readonly days: number }
   | { readonly run: string; readonly rolloutId?: string | undefined }
 
+/** How attempts are deleted: how many in a transaction, and what is called after each with the number of those deleted. */
+export interface DeletionPage {
+  readonly batch: number
+  readonly onDeleted?: ((attempts: number) => void) | undefined
+}
+
 const start: Position = { at: '-infinity', run: '', number: 0 }
 
 const columns = 'select created_at::text as at, run, number::float8 as number, id from rollouts'
@@ -55,13 +61,14 @@ export async function deleteAttempts(
   sql: Sql,
   selection: DeletedSelection,
   tables: readonly RolloutTable[],
-  batch: number,
+  { batch, onDeleted }: DeletionPage,
 ): Promise<number> {
   let total = 0
   for (let after: Position | undefined = start; after !== undefined; ) {
     const question = questionOf(selection, after, batch)
     const { deleted, last } = await sql.begin((tx) => deleteBatch(tx, question, tables, batch))
     total += deleted
+    onDeleted?.(deleted)
     after = last
   }
   return total

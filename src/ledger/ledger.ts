@@ -88,7 +88,8 @@ export function createLedger(settings: LedgerSettings) {
     /** Keeps an attempt from ending while it is graded; see {@link holdAttempt}. */
     holdAttempt: (attempt: Pick<EndedAttempt, 'run' | 'number'>, seconds: number) => holdAttempt(sql, attempt, seconds),
     /** Deletes the released attempts of a run or a rollout; see {@link deleteAttempts}. */
-    deleteAttempts: (selection: DeletedSelection, batch: number) => deleteAttempts(sql, selection, tables, batch),
+    deleteAttempts: (selection: DeletedSelection, batch: number, onDeleted?: (attempts: number) => void) =>
+      deleteAttempts(sql, selection, tables, { batch, onDeleted }),
     /** Deletes what is left of a run without rollouts; see {@link deleteEmptyRun}. */
     deleteEmptyRun: (run: string, batch: number) => deleteEmptyRun(sql, run, batch),
     /** Deletes old rollouts; see {@link deleteRollouts}. */

@@ -30,7 +30,7 @@ export async function deleteRollouts(
   tables: readonly RolloutTable[] = [],
   batch = 200,
 ): Promise<Deleted> {
-  const rollouts = await deleteAttempts(sql, { days }, tables, batch)
+  const rollouts = await deleteAttempts(sql, { days }, tables, { batch })
   let items = 0
   for (let deleted = batch; deleted === batch; items += deleted) {
     deleted = (await execute(sql, { text: unusedItems, values: [String(days), String(batch)] })).length

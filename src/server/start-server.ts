@@ -7,18 +7,17 @@ import type { Environment } from '../kit/define.ts'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
 import type { Hooks } from '../kit/hooks.ts'
-import type { EndedAttempt } from '../ledger/ending.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import { silenceFor } from '../postgres/database.ts'
 import type { EmbeddedEvent } from '../postgres/embedded/supervise.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
-import { createRowScope } from '../postgres/scoped-db.ts'
 import { startTokenReport } from '../runtime/judge/token-usage.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { findInterpreter, type Interpreter, isolationOf } from '../runtime/python/python-runner.ts'
 import { assembleServer } from './assemble.ts'
 import { isOpen } from './auth/authenticate.ts'
 import { type Config, type GivenVariables, loadSettings, readVariables } from './config.ts'
+import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { serve } from './serve.ts'
@@ -104,17 +103,6 @@ interface Started extends ServerProject {
   readonly database: ServerDatabase
 }
 
-/** The environment's `end` as the ender runs it; undefined if there is none. */
-function endHook({ hooks, database }: Pick<Started, 'hooks' | 'database'>) {
-  const end = hooks?.end
-  if (end === undefined) return undefined
-  const rows = createRowScope(database.db, database.rolloutTables)
-  return async ({ run, rolloutId, attempt, number, outcome }: EndedAttempt, signal: AbortSignal): Promise<void> => {
-    const rollout = { run, id: rolloutId, attempt, number }
-    await end({ db: rows?.of(number) ?? database.db, rollout, outcome, signal })
-  }
-}
-
 /** Listens, does the housekeeping, and stops both on a signal. */
 function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
@@ -131,7 +119,7 @@ function run(started: Started): void {
     ledger,
     log,
     waitSeconds,
-    hook: endHook(started),
+    hook: createEndHook(started),
     hasRows: tables.length > 0,
     stopping: stopping.signal,
   })

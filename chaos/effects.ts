@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { z } from 'zod'
 
-const effect = z.object({ rolloutId: z.string(), callId: z.string(), attempt: z.number(), nonce: z.string() })
+const effect = z.object({ number: z.number(), callId: z.string(), execution: z.number(), nonce: z.string() })
 
-/** One external effect: the call, the attempt number that the tool received, and a nonce of the tool's run. */
+/** One external effect: the attempt's number and the call, the execution that the tool was told, and a nonce of its own. */
 export type OutsideEffect = z.output<typeof effect>
 
 /** A service outside the replicas that records the tools' effects on it. */

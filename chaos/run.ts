@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openOutside } from './effects.ts'
-import { countRunning, createEffectTable, type Evidence, readRows } from './evidence.ts'
+import { type Ends, openEnds } from './ends.ts'
+import { countOpen, countRunning, type Evidence, namedEffects, readEnded, readRows } from './evidence.ts'
 import { inject } from './faults.ts'
 import { openFaultyProxy } from './faulty-proxy.ts'
 import type { ChaosOptions } from './options.ts'
 import { startPooler } from './pooler.ts'
-import { startCluster } from './postgres.ts'
-import { createReplica, limitsOf } from './replica.ts'
+import { type Cluster, startCluster } from './postgres.ts'
+import { createReplica, limitsOf, type Replica } from './replica.ts'
 import { type FaultKind, scheduleOf } from './schedule.ts'
+import { createTables } from './tables.ts'
 import { startTrainer } from './trainer/trainer.ts'
 
 /** The result of a run. */
@@ -30,6 +32,9 @@ export interface Watcher {
 
 /** After the last fault, dead processes may hold claims for three leases, and housekeeping runs once per lease. */
 const settlingSeconds = Number(limitsOf.LEASE_SECONDS) * 5
+
+/** Without progress for so long, rollouts do not end any more: the lease of their end, and some turns of housekeeping. */
+const endingSeconds = 120
 
 /** The resources to close at the end, last first. */
 type Closing = (() => Promise<unknown> | unknown)[]
@@ -63,7 +68,7 @@ async function play(options: ChaosOptions, path: string, { say, show }: Watcher,
   say('starting Postgres and the replicas')
   const cluster = await startCluster(folder)
   closing.push(() => cluster.close())
-  await createEffectTable(cluster)
+  await createTables(cluster)
   const direct = await openFaultyProxy(() => cluster.port())
   closing.push(() => direct.close())
   const pooler = options.pgbouncer ? await startPooler(folder, cluster, direct.port) : undefined
@@ -79,9 +84,11 @@ async function play(options: ChaosOptions, path: string, { say, show }: Watcher,
   const replicas = Array.from({ length: options.replicas }, (_, index) => createReplica(index, env))
   closing.push(() => Promise.all(replicas.map((replica) => replica.close())))
   await Promise.all(replicas.map((replica) => replica.start()))
+  const ends = openEnds(cluster, env.DATABASE_URL, !options.pgbouncer)
+  closing.push(() => ends.close())
 
   const faults = scheduleOf(seed, minutes, options.replicas)
-  const trainer = startTrainer(replicas, seed, options.burst)
+  const trainer = startTrainer(replicas, ends, seed, options.burst)
   closing.push(() => trainer.abandon())
   const began = performance.now()
   const watching = setInterval(() => show((performance.now() - began) / 1000, trainer.rollouts.length), 500)
@@ -95,7 +102,40 @@ async function play(options: ChaosOptions, path: string, { say, show }: Watcher,
   while ((await countRunning(cluster)) > 0 && performance.now() < settled) await sleep(200)
   await Promise.all(replicas.map((replica) => replica.stop()))
   const rows = await readRows(cluster)
+
+  say('ending the rollouts')
+  const late = [...trainer.runs].flatMap(([run, isDeleted]) => (isDeleted ? [] : [run]))
+  await endAll(cluster, replicas, ends, late)
+  const ended = await readEnded(cluster)
+  const deleted = { early: new Set([...trainer.runs.keys()].filter((run) => !late.includes(run))), late: new Set(late) }
   const lives = replicas.flatMap((replica) => replica.lives)
   const said = replicas.map((replica) => replica.said)
-  return { seen: trainer.rollouts, rows, effects: outside.effects, lives, injected, said }
+  const effects = namedEffects(outside.effects, ended)
+  return { seen: trainer.rollouts, rows, ended, deleted, effects, lives, injected, said }
+}
+
+/**
+ * Deletes runs, and lets the time pass after which every other rollout is due. One replica is killed while they end; resolves
+ * when all have ended, or no more do.
+ */
+async function endAll(cluster: Cluster, replicas: readonly Replica[], ends: Ends, runs: readonly string[]) {
+  await Promise.all(replicas.map((replica) => replica.start()))
+  const deleting = Promise.all(runs.map((run) => ends.deleteRun(run)))
+  await ends.age()
+  let open = await countOpen(cluster)
+  const first = open
+  let victim = replicas[0]
+  for (let progressed = performance.now(); open > 0 && performance.now() < progressed + endingSeconds * 1000; ) {
+    await sleep(100)
+    const left = await countOpen(cluster)
+    if (left < open) progressed = performance.now()
+    open = left
+    if (open < first && victim !== undefined) {
+      await victim.kill()
+      await victim.start()
+      victim = undefined
+    }
+  }
+  await deleting
+  await Promise.all(replicas.map((replica) => replica.stop()))
 }

@@ -49,14 +49,24 @@ export interface SeenGrading {
   readonly attempts: Attempt[]
 }
 
-/** A rollout as the trainer saw it. */
+/** One use of a rollout id, an attempt, as the trainer saw it. */
 export interface SeenRollout {
+  /** The key of the attempt, see {@link attemptKey}. */
   readonly id: string
+  readonly run: string
+  /** The id that the trainer sends. */
+  readonly name: string
+  readonly attempt: number
   readonly calls: SeenCall[]
   readonly gradings: SeenGrading[]
+  /** How the trainer left it; it may be graded in any case. */
+  ending: 'left' | 'graded' | 'abandoned' | 'closed'
   /** Whether the trainer gave up on a call or a grading after all retries. */
   discarded: boolean
 }
+
+/** The key of an attempt among those of all runs. */
+export const attemptKey = (run: string, name: string, attempt: number) => `${run}/${name}#${attempt}`
 
 /** The 200s among some attempts, in order. */
 export function accepted(attempts: readonly Attempt[]): Extract<Answer, { kind: 'answered' }>[] {

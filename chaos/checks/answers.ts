@@ -1,4 +1,4 @@
-import { type Evidence, keyOf } from '../evidence.ts'
+import { type Evidence, keyOf, recorded } from '../evidence.ts'
 import { type Attempt, accepted, type SeenCall, type SeenRollout } from '../seen.ts'
 import type { Check } from './check.ts'
 
@@ -18,7 +18,7 @@ const missing: Check = {
   name: 'acknowledged calls missing from the ledger',
   find(evidence) {
     const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row]))
-    return calls(evidence).flatMap(({ call, key }) => {
+    return calls({ ...evidence, seen: recorded(evidence) }).flatMap(({ call, key }) => {
       const [answer] = accepted(call.attempts)
       if (answer === undefined) return []
       const row = rows.get(key)

@@ -20,15 +20,15 @@ const once: Check = {
 }
 
 const untold: Check = {
-  name: 'external effects repeated without a new attempt number',
+  name: 'external effects repeated without a new execution number',
   find({ effects }) {
     const calls = grouped(effects, ({ rolloutId, callId }) => keyOf(rolloutId, callId))
     return [...calls].flatMap(([key, all]) => {
-      // A run may have several effects, but no two runs may share an attempt number.
-      const runs = [...new Map(all.map(({ nonce, attempt }) => [nonce, attempt])).values()]
+      // A run may have several effects, but no two runs may share an execution number.
+      const runs = [...new Map(all.map(({ nonce, execution }) => [nonce, execution])).values()]
       return new Set(runs).size === runs.length
         ? []
-        : [`${key} ran ${runs.length} times, as attempts ${runs.join(', ')}`]
+        : [`${key} ran ${runs.length} times, as executions ${runs.join(', ')}`]
     })
   },
 }
@@ -36,11 +36,11 @@ const untold: Check = {
 const unreal: Check = {
   name: 'external calls recorded without their effect',
   find({ rows, effects }) {
-    const nonces = new Map(effects.map(({ nonce, attempt }) => [`done ${nonce}`, attempt]))
-    return rows.calls.flatMap(({ rolloutId, callId, tool, outcome, output, attempt }) =>
-      tool !== 'act' || outcome !== 'ok' || nonces.get(output) === attempt
+    const nonces = new Map(effects.map(({ nonce, execution }) => [`done ${nonce}`, execution]))
+    return rows.calls.flatMap(({ rolloutId, callId, tool, outcome, output, execution }) =>
+      tool !== 'act' || outcome !== 'ok' || nonces.get(output) === execution
         ? []
-        : [`${keyOf(rolloutId, callId)} is "${output}", attempt ${attempt}; the effect was ${nonces.get(output)}`],
+        : [`${keyOf(rolloutId, callId)} is "${output}", execution ${execution}; the effect was ${nonces.get(output)}`],
     )
   },
 }

@@ -1,4 +1,4 @@
-import { type Evidence, grouped, keyOf } from '../evidence.ts'
+import { type Evidence, grouped, keyOf, recorded } from '../evidence.ts'
 import { accepted, type SeenCall, type SeenRollout } from '../seen.ts'
 import type { Check } from './check.ts'
 
@@ -30,7 +30,7 @@ function failedBefore({ lives }: Evidence, { attempts }: SeenCall, time: number)
 function scoredToTrainer(evidence: Evidence): string[] {
   const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row.outcome]))
   const succeeded = (id: string, { callId }: SeenCall) => ['ok', 'refused'].includes(rows.get(keyOf(id, callId)) ?? '')
-  return evidence.seen.flatMap(({ id, calls, gradings }) => {
+  return recorded(evidence).flatMap(({ id, calls, gradings }) => {
     const scored = gradings.flatMap(({ attempts }) => attempts).filter((one) => accepted([one]).length > 0)
     const began = Math.min(...scored.map((one) => one.began))
     return calls.flatMap((call) =>
@@ -48,13 +48,13 @@ const scoreKey = (rolloutId: string, sample: string) => `${rolloutId} "${sample}
 
 const twice: Check = {
   name: 'gradings answered with two scores',
-  find({ seen, rows }) {
+  find(evidence) {
     const stored = grouped(
-      rows.grades.filter(({ outcome }) => outcome === 'scored'),
+      evidence.rows.grades.filter(({ outcome }) => outcome === 'scored'),
       ({ rolloutId, sample }) => scoreKey(rolloutId, sample),
     )
     const known = [...stored].flatMap(([key, all]) => (all.length > 1 ? [`${key} has ${all.length} scores`] : []))
-    const told = seen.flatMap(({ id, gradings }) =>
+    const told = recorded(evidence).flatMap(({ id, gradings }) =>
       gradings.flatMap(({ sample, attempts }) => {
         const scores = new Set(accepted(attempts).map(({ score }) => score))
         const standing = stored.get(scoreKey(id, sample))?.[0]?.score

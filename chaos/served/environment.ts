@@ -1,12 +1,36 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
+import type { Db, RolloutRef } from '../../src/kit/environment.ts'
 
-/** The environment of the replicas: a state that counts the tools' effects, and a budget of ten calls. */
+/** How many rows each attempt begins with. */
+export const seededRows = 20
+
+/** Records one execution of a hook, with what it found of the attempt's rows. */
+async function logHook(db: Pick<Db, 'execute'>, hook: 'begin' | 'end', { run, id, attempt, number }: RolloutRef) {
+  await db.execute(sql`
+    insert into chaos_hooks (hook, run, id, attempt, number, seeds, rows)
+    select ${hook}::text, ${run}::text, ${id}::text, ${attempt}::int, ${number}::int8, count(distinct seed), count(*)
+    from chaos_rows`)
+}
+
+/**
+ * The environment of the replicas: a state that counts the tools' effects, a budget of ten calls, and rows of each attempt,
+ * which its beginning seeds. A seed that is unique to each execution of `begin` shows rows that were seeded twice.
+ */
 export const environment = defineEnvironment({
   task: z.object({ question: z.string() }),
   reference: z.object({ answer: z.string() }),
   state: z.object({ wrote: z.number().default(0), acted: z.number().default(0) }),
   budget: { calls: 10 },
+  async begin({ tx, rollout }) {
+    await tx.execute(
+      sql`insert into chaos_rows (seed, n) select ${randomUUID()}::text, n from generate_series(1, ${seededRows}::int) as n`,
+    )
+    await logHook(tx, 'begin', rollout)
+  },
+  end: ({ db, rollout }) => logHook(db, 'end', rollout),
 })
 
 export const { defineTool, defineGrader } = environment

@@ -1,8 +1,12 @@
 import { sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { behave, input } from './behaviour.ts'
-import { defineTool } from './environment.ts'
+import { defineTool, seededRows } from './environment.ts'
 
 const { EFFECTS_URL = '' } = process.env
+
+const counted = z.object({ rows: z.coerce.number() })
+const numbered = z.object({ number: z.coerce.number() })
 
 /** One tool for each kind of effects; the harness counts their actual effects. */
 export const tools = [
@@ -11,16 +15,26 @@ export const tools = [
     description: 'Only reads.',
     input,
     effects: 'none',
-    run: (context) => behave(context, async () => void (await context.readState())),
+    async run({ db, readState, ...context }) {
+      let rows = seededRows
+      const output = await behave(context, async () => {
+        await readState()
+        rows = counted.parse((await db.execute(sql`select count(*) as rows from chaos_rows`))[0]).rows
+      })
+      return rows === seededRows ? output : `saw ${rows} rows of ${seededRows}`
+    },
   }),
   defineTool({
     name: 'write',
     description: 'Writes a row.',
     input,
     effects: 'database',
-    run({ tx, state, rolloutId, callId, ...context }) {
+    run({ tx, state, callId, ...context }) {
       return behave(context, async (nonce) => {
-        await tx.execute(sql`insert into chaos_writes values (${rolloutId}, ${callId}, ${nonce})`)
+        await tx.execute(
+          sql`insert into chaos_writes (number, call_id, nonce) values (scorekeeper_rollout(), ${callId}, ${nonce})`,
+        )
+        await tx.execute(sql`update chaos_rows set touched = touched + 1 where n = 1`)
         state.wrote += 1
       })
     },
@@ -30,12 +44,14 @@ export const tools = [
     description: 'Acts outside.',
     input,
     effects: 'external',
-    run({ rolloutId, callId, execution, updateState, ...context }) {
+    async run({ db, callId, execution, updateState, ...context }) {
+      const [row] = await db.execute(sql`select scorekeeper_rollout() as number`)
+      const { number } = numbered.parse(row)
       updateState((state) => {
         state.acted += 1
       })
-      return behave({ ...context, execution }, async (nonce) => {
-        const body = JSON.stringify({ rolloutId, callId, execution, nonce })
+      return await behave({ ...context, execution }, async (nonce) => {
+        const body = JSON.stringify({ number, callId, execution, nonce })
         await fetch(EFFECTS_URL, { method: 'POST', body })
       })
     },

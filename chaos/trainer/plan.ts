@@ -13,9 +13,14 @@ export interface PlannedCall {
   readonly early: boolean
 }
 
-/** What a rollout will do, unless the server fails. */
-export interface Plan {
-  readonly id: string
+/** How an attempt follows the one before it under the same id. */
+export type Following = 'first' | 'another item' | 'other calls' | 'the same again'
+
+/** What an attempt will do, unless the server fails. */
+export interface PlannedUse {
+  /** `the same again` is played after the end of the attempt before it. */
+  readonly follows: Following
+  readonly question: string
   /** Groups of parallel calls, in sequence. */
   readonly turns: readonly (readonly PlannedCall[])[]
   /** The final outputs, each to be graded once. */
@@ -28,6 +33,15 @@ export interface Plan {
   readonly lateRetry: boolean
 }
 
+/** What a rollout will do: the trainer uses its id once, or several times in as many attempts. */
+export interface Plan {
+  readonly run: string
+  readonly id: string
+  readonly uses: readonly PlannedUse[]
+  /** How the last attempt ends: graded or idle when its time is over, or by the verb, graded or not; `left` until the end. */
+  readonly ending: 'left' | 'graded' | 'idle' | 'ended' | 'closed'
+}
+
 const behavioursByWeight: readonly (readonly [Behaviour, number])[] = [
   ['slow', 0.12],
   ['flaky', 0.05],
@@ -37,10 +51,31 @@ const behavioursByWeight: readonly (readonly [Behaviour, number])[] = [
   ['broken', 0.004],
 ]
 
-/** The plan of the rollout with this number, a pure function of its arguments. */
-export function planOf(seed: string, number: number): Plan {
+/** How many runs are played at the same time, with the same ids. */
+const runsAtOnce = 3
+
+/** The run that is deleted when its rollouts of this burst are over. */
+export const deletedRun = (burst: number) => `deleted_${burst}`
+
+/**
+ * The plan of the rollout with this number, a pure function of its arguments. Three in a row have the same id in three runs;
+ * one of the runs belongs to the burst, and is deleted after it.
+ */
+export function planOf(seed: string, number: number, burst = 0): Plan {
   const random = choicesBy(randomFrom('chaos', 'rollout', seed, number))
-  const id = `chaos_${seed}_${number}`
+  const run = ['one', 'two'][number % runsAtOnce] ?? deletedRun(burst)
+  const id = `rollout_${Math.floor(number / runsAtOnce)}`
+  const first = planUse(random, `what of ${id.length}?`)
+  const uses = [first]
+  for (let more = random.chance(0.3) ? random.whole(1, 2) : 0; more > 0; more -= 1) {
+    const follows = random.pick<Following>(['another item', 'other calls', 'the same again'])
+    uses.push(planNext(random, uses.at(-1) ?? first, uses.length, follows))
+  }
+  const ending = random.pick<Plan['ending']>(['left', 'graded', 'idle', 'ended', 'closed'])
+  return { run, id, uses, ending }
+}
+
+function planUse(random: Random, question: string): PlannedUse {
   const name = (turn: number, nth: number) => `call_${turn}_${nth}`
   const crowd = random.chance(0.03)
   const turns = crowd
@@ -50,13 +85,23 @@ export function planOf(seed: string, number: number): Plan {
       )
   const tone = random.chance(0.05) ? 'flaky' : 'plain'
   return {
-    id,
+    follows: 'first',
+    question,
     turns,
     samples: random.chance(0.05) ? [`${tone} first`, `${tone} second`] : [`${tone} only`],
     gradedTwice: random.chance(0.1),
     careless: random.chance(0.5),
     lateRetry: random.chance(0.1),
   }
+}
+
+function planNext(random: Random, before: PlannedUse, nth: number, follows: Following): PlannedUse {
+  if (follows === 'the same again') return { ...before, follows, careless: false }
+  if (follows === 'another item') return { ...planUse(random, `${before.question} and ${nth}`), follows }
+  // Of an attempt without a recorded call, a grading would belong to the one before it.
+  const { question, turns, ...rest } = planUse(random, before.question)
+  const named = turns.map((calls) => calls.map((call) => ({ ...call, callId: `${call.callId}_of_${nth}` })))
+  return { ...rest, question, turns: named, follows, careless: false }
 }
 
 function planCall(random: Random, callId: string, kind: 'crowd' | 'alone'): PlannedCall {
@@ -75,8 +120,9 @@ function planCall(random: Random, callId: string, kind: 'crowd' | 'alone'): Plan
 }
 
 /** Rollouts whose tools hold database connections for `ms` milliseconds, to fill the pools. */
-export function slowPlan(seed: string, number: number, ms: number): Plan {
+export function slowPlan(number: number, ms: number): Plan {
   const call = { callId: 'call_0_0', tool: 'write', behaviour: 'slow', ms, fits: true, early: false } as const
   const rest = { samples: ['plain only'], gradedTwice: false, careless: false, lateRetry: false }
-  return { id: `chaos_${seed}_slow_${number}`, turns: [[call]], ...rest }
+  const use = { follows: 'first', question: 'what is slow?', turns: [[call]], ...rest } as const
+  return { run: 'slow', id: `slow_${number}`, uses: [use], ending: 'left' }
 }

@@ -1,56 +1,115 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { choicesBy, randomFrom } from '../../src/workbench/simulate/random.ts'
-import type { SeenCall, SeenGrading, SeenRollout } from '../seen.ts'
+import { choicesBy, type Random, randomFrom } from '../../src/workbench/simulate/random.ts'
+import type { Ends } from '../ends.ts'
+import { attemptKey, type SeenCall, type SeenGrading, type SeenRollout } from '../seen.ts'
 import { type Sender, sendPersistently } from './attempts.ts'
-import type { Plan, PlannedCall } from './plan.ts'
+import type { Plan, PlannedCall, PlannedUse } from './plan.ts'
 
-const item = (id: string) => ({ question: `what of group ${id.length}?`, answer: 'unknown' })
+/** One attempt: what is planned, and what the trainer saw of it. */
+interface Play {
+  readonly sender: Sender
+  readonly random: Random
+  readonly use: PlannedUse
+  readonly seen: SeenRollout
+}
 
-/** Plays a rollout as a trainer does, and records the results in `rollout`. */
-export async function playRollout(sender: Sender, plan: Plan, rollout: SeenRollout): Promise<void> {
-  const random = choicesBy(randomFrom('chaos', 'played', plan.id))
-
-  const call = async (planned: PlannedCall): Promise<boolean> => {
-    const { callId, tool, behaviour, fits, early } = planned
-    const seen: SeenCall = { callId, tool, behaviour, fits, attempts: [] }
-    rollout.calls.push(seen)
-    const answer = await sendPersistently(sender, seen.attempts, random, early, `/tools/${tool}`, bodyOf(plan, planned))
-    return answer !== undefined
+/**
+ * Plays the attempts of a rollout as a trainer does, as long as none is discarded, and ends the last one as planned. Adds
+ * what it sees of each attempt to `rollouts`.
+ */
+export async function playRollout(sender: Sender, ends: Ends, plan: Plan, rollouts: SeenRollout[]): Promise<void> {
+  const { run, id: name } = plan
+  const random = choicesBy(randomFrom('chaos', 'played', run, name))
+  let before: Play | undefined
+  for (const [at, use] of plan.uses.entries()) {
+    const id = attemptKey(run, name, at + 1)
+    const seen: SeenRollout = {
+      ...{ id, run, name, attempt: at + 1, calls: [], gradings: [], ending: 'left', discarded: false },
+    }
+    rollouts.push(seen)
+    const play: Play = { sender, random, use, seen }
+    if (use.follows === 'the same again') await ends.end(run, name)
+    const isGraded = at + 1 < plan.uses.length || (plan.ending !== 'idle' && plan.ending !== 'closed')
+    await playUse(play, use.follows === 'another item' ? before : undefined, isGraded)
+    if (seen.discarded) return
+    before = play
   }
-  const grade = async (sample: string): Promise<boolean> => {
-    const seen: SeenGrading = { sample, attempts: [] }
-    rollout.gradings.push(seen)
-    const body = { sample: { output_text: sample }, item: item(plan.id), trace_id: plan.id }
-    return (await sendPersistently(sender, seen.attempts, random, plan.gradedTwice, '/grade', body)) !== undefined
-  }
+  if (before !== undefined) await endAs(plan, ends, before.seen)
+}
 
-  for (const turn of plan.turns) {
-    const made = await Promise.all(turn.map(call))
+async function endAs({ run, id, ending }: Plan, ends: Ends, seen: SeenRollout): Promise<void> {
+  if (ending === 'left') return
+  if (ending === 'ended' || ending === 'closed') await ends.end(run, id)
+  else await ends.age(run, id)
+  seen.ending = ending === 'closed' ? 'closed' : ending === 'idle' ? 'abandoned' : 'graded'
+}
+
+/** Plays an attempt; `before` is the one with another item, of which late retries arrive meanwhile. */
+async function playUse(play: Play, before: Play | undefined, isGraded: boolean): Promise<void> {
+  const { random, use, seen } = play
+  for (const [at, turn] of use.turns.entries()) {
+    const made = await Promise.all(turn.map((planned) => call(play, planned)))
     if (made.includes(false)) {
-      rollout.discarded = true
+      seen.discarded = true
       break
     }
+    if (at === 0 && before !== undefined) await Promise.all([retryCalls(before, 2), retryGrading(before)])
     // The model generates.
     await sleep(random.whole(5, 150))
   }
-  if (rollout.discarded) {
-    if (!plan.careless) return
+  if (seen.discarded) {
+    if (!use.careless) return
     await sleep(random.whole(0, 4_000))
-    for (const sample of plan.samples) await grade(sample)
+    for (const sample of use.samples) await grade(play, sample)
     return
   }
-  for (const sample of plan.samples) if (!(await grade(sample))) rollout.discarded = true
-  if (!plan.lateRetry) return
-  const late = random.shuffle(plan.turns.flat()).slice(0, 2)
-  for (const planned of late) {
-    const seen = rollout.calls.find(({ callId }) => callId === planned.callId)
-    const body = bodyOf(plan, planned)
-    if (seen) await sendPersistently(sender, seen.attempts, random, false, `/tools/${planned.tool}`, body)
+  if (!isGraded) return
+  for (const sample of use.samples) if (!(await grade(play, sample))) seen.discarded = true
+  if (use.lateRetry) await retryCalls(play, 2)
+}
+
+async function call(play: Play, planned: PlannedCall): Promise<boolean> {
+  const { callId, tool, behaviour, fits, early } = planned
+  const seen: SeenCall = { callId, tool, behaviour, fits, attempts: [] }
+  play.seen.calls.push(seen)
+  return await sendCall(play, planned, seen, early)
+}
+
+async function sendCall({ sender, random, use, seen }: Play, planned: PlannedCall, call: SeenCall, early: boolean) {
+  const path = `/runs/${seen.run}/tools/${planned.tool}`
+  const body = callBody(seen.name, use, planned)
+  return (await sendPersistently(sender, call.attempts, random, early, path, body)) !== undefined
+}
+
+async function grade(play: Play, sample: string): Promise<boolean> {
+  const seen: SeenGrading = { sample, attempts: [] }
+  play.seen.gradings.push(seen)
+  return await sendGrading(play, seen, play.use.gradedTwice)
+}
+
+async function sendGrading({ sender, random, use, seen }: Play, grading: SeenGrading, early: boolean) {
+  const body = { sample: { output_text: grading.sample }, item: itemOf(use), trace_id: seen.name }
+  const path = `/runs/${seen.run}/grade`
+  return (await sendPersistently(sender, grading.attempts, random, early, path, body)) !== undefined
+}
+
+/** Repeats some calls that were answered. */
+async function retryCalls(play: Play, count: number): Promise<void> {
+  for (const planned of play.random.shuffle(play.use.turns.flat()).slice(0, count)) {
+    const call = play.seen.calls.find(({ callId }) => callId === planned.callId)
+    if (call) await sendCall(play, planned, call, false)
   }
 }
 
-function bodyOf(plan: Plan, { callId, tool, behaviour, ms, fits }: PlannedCall) {
+async function retryGrading(play: Play): Promise<void> {
+  const [grading] = play.seen.gradings
+  if (grading) await sendGrading(play, grading, false)
+}
+
+const itemOf = ({ question }: PlannedUse) => ({ question, answer: 'unknown' })
+
+function callBody(rolloutId: string, use: PlannedUse, { callId, tool, behaviour, ms, fits }: PlannedCall) {
   const args = fits ? { behaviour, ms } : { behaviour: 'unheard of' }
-  const ids = { id: `fc_${callId}`, call_id: callId, trace_id: plan.id }
-  return { type: 'function_call', ...ids, name: tool, arguments: JSON.stringify(args), item: item(plan.id) }
+  const ids = { id: `fc_${callId}`, call_id: callId, trace_id: rolloutId }
+  return { type: 'function_call', ...ids, name: tool, arguments: JSON.stringify(args), item: itemOf(use) }
 }

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Ends } from '../ends.ts'
 import type { SeenRollout } from '../seen.ts'
 import type { Sender } from './attempts.ts'
-import { type Plan, planOf, slowPlan } from './plan.ts'
+import { deletedRun, type Plan, planOf, slowPlan } from './plan.ts'
 import { createPost } from './post.ts'
 import { playRollout } from './rollout.ts'
 
 /** A running trainer. */
 export interface Trainer {
   readonly rollouts: readonly SeenRollout[]
+  /** The runs whose rollouts are over, and whether each has been deleted: none is in which a rollout was discarded. */
+  readonly runs: ReadonlyMap<string, boolean>
   /** How many rollouts are being played. */
   open(): number
   /** Plays `count` more rollouts whose one call holds a database connection for `ms` milliseconds. */
@@ -21,23 +24,40 @@ export interface Trainer {
 /** The next burst starts when this share of the previous one is left. */
 const remainingShare = 0.3
 
-/** Starts a trainer that plays bursts of rollouts, one after another, until `finish` is called. */
-export function startTrainer(replicas: Sender['replicas'], seed: string, burst: number): Trainer {
+/**
+ * Starts a trainer that plays bursts of rollouts, one after another, until `finish` is called. A third of each burst is in
+ * a run of its own, which it deletes afterwards.
+ */
+export function startTrainer(replicas: Sender['replicas'], ends: Ends, seed: string, burst: number): Trainer {
   const { post, close } = createPost()
   const rollouts: SeenRollout[] = []
   const playing = new Set<Promise<void>>()
+  const runs = new Map<string, boolean>()
   let number = 0
   let isOver = false
 
-  const play = (plan: Plan) => {
-    const rollout: SeenRollout = { id: plan.id, calls: [], gradings: [], discarded: false }
-    rollouts.push(rollout)
-    const played = playRollout({ replicas, post }, plan, rollout).finally(() => playing.delete(played))
-    playing.add(played)
+  const add = (work: Promise<void>): Promise<void> => {
+    const added = work.finally(() => playing.delete(added))
+    playing.add(added)
+    return added
+  }
+  const play = (plan: Plan) => add(playRollout({ replicas, post }, ends, plan, rollouts))
+  // After a discarded rollout, a replica may record a failure later, which would make the run anew.
+  const deleteRun = async (run: string, played: readonly Promise<void>[]) => {
+    await Promise.all(played)
+    const isClean = !rollouts.some((one) => one.run === run && one.discarded)
+    if (isClean) await ends.deleteRun(run)
+    runs.set(run, isClean)
   }
   const bursts = async () => {
-    while (!isOver) {
-      for (let begun = 0; begun < burst; begun += 1) play(planOf(seed, number++))
+    for (let nth = 0; !isOver; nth += 1) {
+      const own: Promise<void>[] = []
+      for (let begun = 0; begun < burst; begun += 1) {
+        const plan = planOf(seed, number++, nth)
+        const played = play(plan)
+        if (plan.run === deletedRun(nth)) own.push(played)
+      }
+      void add(deleteRun(deletedRun(nth), own))
       while (!isOver && playing.size > burst * remainingShare) await sleep(50)
       await sleep(200)
     }
@@ -45,9 +65,10 @@ export function startTrainer(replicas: Sender['replicas'], seed: string, burst: 
   const working = bursts()
   return {
     rollouts,
+    runs,
     open: () => playing.size,
     fillPools(count, ms) {
-      for (let begun = 0; begun < count; begun += 1) play(slowPlan(seed, number++, ms))
+      for (let begun = 0; begun < count; begun += 1) void play(slowPlan(number++, ms))
     },
     abandon() {
       isOver = true

@@ -15,9 +15,9 @@ const happened = [
   'connections lost or refused',
   'calls answered more than once',
   'refused past the budget',
-  'recorded after a failed attempt',
+  'recorded after a failed execution',
   'effects in the database',
-  'effects outside as a later attempt',
+  'effects outside in a later execution',
 ]
 
 describe('two replicas under every kind of fault', () => {

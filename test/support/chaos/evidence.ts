@@ -1,4 +1,4 @@
-import type { Evidence, Rows } from '../../../chaos/evidence.ts'
+import type { Ended, Evidence, Rows } from '../../../chaos/evidence.ts'
 import type { Answer, Attempt, SeenCall, SeenRollout } from '../../../chaos/seen.ts'
 
 /** A 200 to a call. */
@@ -28,19 +28,20 @@ export const call = (...attempts: Attempt[]): SeenCall => ({
 
 /** A call of `write` as it is recorded. */
 export const row: Rows['calls'][number] = {
-  ...{ rolloutId: 'r', callId: 'a', seq: 1, tool: 'write', attempt: 1, output: 'done x', code: null, outcome: 'ok' },
+  ...{ rolloutId: 'r', callId: 'a', seq: 1, tool: 'write', execution: 1, output: 'done x', code: null, outcome: 'ok' },
   startedAt: 100,
 }
 
 /** A grading as it is recorded. */
 export const grade: Rows['grades'][number] = {
   ...{ rolloutId: 'r', sample: 's', outcome: 'scored', score: 0.5, createdAt: 500 },
-  parts: { calls: 1, wrote: 1, acted: 0 },
+  parts: { calls: 1, wrote: 1, acted: 0, rows: 20, touched: 1 },
 }
 
 /** A rollout that was scored for one call, without a fault. */
 export const rollout: SeenRollout = {
-  ...{ id: 'r', discarded: false, calls: [call(attempt(output('done x')))] },
+  ...{ id: 'r', run: 'one', name: 'r', attempt: 1, ending: 'left', discarded: false },
+  ...{ calls: [call(attempt(output('done x')))] },
   gradings: [{ sample: 's', attempts: [attempt(score(0.5), 400)] }],
 }
 
@@ -51,12 +52,30 @@ const soundRows: Rows = {
   grades: [grade],
 }
 
+/** An attempt that has ended after its grading. */
+export const closed: Ended['attempts'][number] = {
+  ...{ id: 'r', run: 'one', name: 'r', attempt: 1, number: 7, begun: true, graded: true, released: true },
+  outcome: 'graded',
+}
+
+/** The hooks of an attempt as they are logged. */
+export const begin: Ended['hooks'][number] = { hook: 'begin', number: 7, id: 'r', seeds: 1, rows: 20 }
+export const end: Ended['hooks'][number] = { ...begin, hook: 'end' }
+
+const soundEnd: Ended = { attempts: [closed], hooks: [begin, end], held: [], left: [] }
+
 /** A process that is still running. */
 export const life: Evidence['lives'][number] = {
   ...{ replica: 0, pid: 1, url: '', askedToStopAt: undefined, killedAt: undefined, endedAt: undefined },
 }
 
 /** Evidence without a fault, except for the given parts. */
-export function evidence({ rows = {}, ...rest }: Partial<Omit<Evidence, 'rows'>> & { rows?: Partial<Rows> }): Evidence {
-  return { seen: [rollout], effects: [], lives: [life], ...rest, rows: { ...soundRows, ...rows } }
+export function evidence({
+  rows = {},
+  ended = {},
+  ...rest
+}: Partial<Omit<Evidence, 'rows' | 'ended'>> & { rows?: Partial<Rows>; ended?: Partial<Ended> }): Evidence {
+  const deleted = { early: new Set<string>(), late: new Set<string>() }
+  const sound = { seen: [rollout], effects: [], lives: [life], deleted }
+  return { ...sound, ...rest, rows: { ...soundRows, ...rows }, ended: { ...soundEnd, ...ended } }
 }

@@ -3,7 +3,10 @@ import { checks } from '../../../chaos/checks/all.ts'
 import type { Evidence } from '../../../chaos/evidence.ts'
 import {
   attempt,
+  begin,
   call,
+  closed,
+  end,
   errorAnswer,
   evidence,
   grade,
@@ -19,7 +22,9 @@ const actingRows = {
   calls: [row, acting],
   rollouts: [{ id: 'r', calls: 2, wrote: 1, acted: 1 }],
 }
-const effect = { rolloutId: 'r', callId: 'b', attempt: 1, nonce: 'y' }
+const effect = { rolloutId: 'r', number: 7, callId: 'b', execution: 1, nonce: 'y' }
+
+const sound = evidence({})
 
 /** For each check, evidence that breaks it. */
 const broken: readonly (readonly [string, string, Evidence])[] = [
@@ -78,15 +83,15 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     evidence({ rows: { calls: [{ ...row, outcome: 'failed' }] } }),
   ],
   [
-    'external effects repeated without a new attempt number',
-    'two executions had the number of the first attempt',
+    'external effects repeated without a new execution number',
+    'two executions had the number of the first',
     evidence({ rows: actingRows, effects: [effect, { ...effect, nonce: 'z' }] }),
   ],
   ['external calls recorded without their effect', 'nothing happened', evidence({ rows: actingRows })],
   [
     'external calls recorded without their effect',
-    'the output is that of another attempt',
-    evidence({ rows: actingRows, effects: [{ ...effect, attempt: 2 }] }),
+    'the output is that of another execution',
+    evidence({ rows: actingRows, effects: [{ ...effect, execution: 2 }] }),
   ],
   [
     'states that do not match their calls',
@@ -160,14 +165,91 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
   [
     'scores without an acknowledged call',
     'the grader was shown a trajectory that lacks a call',
-    evidence({ rows: { grades: [{ ...grade, parts: { calls: 0, wrote: 0, acted: 0 } }] } }),
+    evidence({ rows: { grades: [{ ...grade, parts: { calls: 0, wrote: 0, acted: 0, rows: 20, touched: 0 } }] } }),
+  ],
+  [
+    'attempts more or fewer than the trainer made',
+    'the second use of an id made no attempt',
+    evidence({ seen: [rollout, { ...rollout, id: 'one/r#2', attempt: 2, calls: [], gradings: [] }] }),
+  ],
+  [
+    'attempts more or fewer than the trainer made',
+    'a late retry made another attempt',
+    evidence({ rows: { rollouts: [...sound.rows.rollouts, { id: 'one/r#2', calls: 0, wrote: 0, acted: 0 }] } }),
+  ],
+  [
+    'calls in an attempt or run that did not make them',
+    'a call of another run is in it',
+    evidence({ rows: { calls: [row, { ...row, callId: 'other', output: 'done z' }] } }),
+  ],
+  [
+    'calls in an attempt or run that did not make them',
+    'a call is in two runs',
+    evidence({ rows: { calls: [row, { ...row, rolloutId: 'two/r#1' }] } }),
+  ],
+  [
+    'attempts with the wrong outcome',
+    'a graded one was abandoned',
+    evidence({ ended: { attempts: [{ ...closed, outcome: 'abandoned' }] } }),
+  ],
+  [
+    'attempts with the wrong outcome',
+    'one that the trainer closed was abandoned',
+    evidence({
+      seen: [{ ...rollout, ending: 'closed' }],
+      ended: { attempts: [{ ...closed, graded: false, outcome: 'abandoned' }] },
+    }),
+  ],
+  ['attempts that did not begin exactly once', 'none began', evidence({ ended: { hooks: [end] } })],
+  [
+    'attempts that did not begin exactly once',
+    'one began on two replicas',
+    evidence({ ended: { hooks: [begin, { ...begin, seeds: 2, rows: 40 }, end] } }),
+  ],
+  [
+    'attempts that did not begin exactly once',
+    'it has rows of two beginnings',
+    evidence({ ended: { hooks: [{ ...begin, seeds: 2, rows: 40 }, end] } }),
+  ],
+  [
+    'attempts without their own rows',
+    'the rows were gone before its end',
+    evidence({ ended: { hooks: [begin, { ...end, seeds: 0, rows: 0 }] } }),
+  ],
+  [
+    'attempts without their own rows',
+    'a grader saw the rows of two attempts',
+    evidence({ rows: { grades: [{ ...grade, parts: { calls: 1, wrote: 1, acted: 0, rows: 40, touched: 1 } }] } }),
+  ],
+  [
+    'attempts without their own rows',
+    'a call changed the rows of another attempt',
+    evidence({ rows: { grades: [{ ...grade, parts: { calls: 1, wrote: 1, acted: 0, rows: 20, touched: 0 } }] } }),
+  ],
+  ['attempts that have not ended', 'the end did not run', evidence({ ended: { hooks: [begin] } })],
+  [
+    'attempts that have not ended',
+    'one is still open',
+    evidence({ ended: { attempts: [{ ...closed, released: false, outcome: null }] } }),
+  ],
+  ['rows left after the end', 'an attempt left some', evidence({ ended: { held: [{ number: 7, rows: 20 }] } })],
+  [
+    'rows left of a deleted run',
+    'an item is left',
+    evidence({
+      deleted: { early: new Set(['gone']), late: new Set() },
+      ended: { left: [{ run: 'gone', table: 'items', rows: 1 }] },
+    }),
   ],
 ]
 
 describe('the checks of a chaos run', () => {
   it.each(checks.map(({ name, find }) => [name, find] as const))('find no %s if nothing is wrong', (_, find) => {
     expect(find(evidence({}))).toEqual([])
-    expect(find(evidence({ rows: actingRows, effects: [effect] }))).toEqual([])
+    const second = { ...call(attempt(output('done y'))), callId: 'b', tool: 'act' as const }
+    const grades = [{ ...grade, parts: { calls: 2, wrote: 1, acted: 1, rows: 20, touched: 1 } }]
+    const seen = [{ ...rollout, calls: [...rollout.calls, second] }]
+    expect(find(evidence({ seen, rows: { ...actingRows, grades }, effects: [effect] }))).toEqual([])
   })
 
   it.each(broken)('find %s when %s', (name, _, broken) => {

@@ -30,13 +30,13 @@ describe('the schedule of a chaos run', () => {
 describe('the plan of a rollout', () => {
   it('is the same for the same seed and differs for another', () => {
     expect(planOf('7', 3)).toEqual(planOf('7', 3))
-    expect(planOf('8', 3).turns).not.toEqual(planOf('7', 3).turns)
+    expect(planOf('8', 3).uses).not.toEqual(planOf('7', 3).uses)
   })
 
   it('is sometimes forty calls at once, and of every tool and behaviour', () => {
-    const plans = Array.from({ length: 500 }, (_, number) => planOf('7', number))
-    expect(plans.some(({ turns }) => turns[0]?.length === 40)).toBe(true)
-    const calls = plans.flatMap(({ turns }) => turns.flat())
+    const uses = Array.from({ length: 500 }, (_, number) => planOf('7', number)).flatMap((plan) => plan.uses)
+    expect(uses.some(({ turns }) => turns[0]?.length === 40)).toBe(true)
+    const calls = uses.flatMap(({ turns }) => turns.flat())
     expect([...new Set(calls.map(({ tool }) => tool))].sort()).toEqual(['act', 'look', 'nothing', 'write'])
     const behaviours = ['broken', 'deaf', 'flaky', 'hanging', 'plain', 'refusing', 'slow']
     expect([...new Set(calls.map(({ behaviour }) => behaviour))].sort()).toEqual(behaviours)

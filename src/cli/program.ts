@@ -16,6 +16,7 @@ import { graderCommand } from './grader-command.ts'
 import { initCommand } from './init.ts'
 import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
+import { migrateCommand } from './migrate.ts'
 import { preflightCommand } from './preflight.ts'
 import { regradeCommand } from './regrade-command.ts'
 import { rolloutsCommand, runsCommand } from './runs.ts'
@@ -80,6 +81,7 @@ export function createProgram({
     .addCommand(initCommand())
     .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
     .addCommand(learnCommand({ env, server, players }))
+    .addCommand(migrateCommand(env))
     .addCommand(preflightCommand({ env, readItem, budget }))
     .addCommand(regradeCommand({ env, settings, graders, jsonGraders, folder: fileURLToPath(places.folder) }))
     .addCommand(rolloutsCommand(deletion))

@@ -1,8 +1,9 @@
 import { type Database, openDatabase, type Silence } from './database.ts'
 import { startEmbedded } from './embedded/embedded.ts'
 import type { EmbeddedEvent } from './embedded/supervise.ts'
-import { migrate } from './migrate.ts'
+import { migrate, migrationFolders } from './migrate.ts'
 import { prepareRolloutTables, type RolloutTable } from './roles.ts'
+import type { TakeoverProgress } from './takeover.ts'
 
 /** The database of a process, with its address. */
 export interface ServerDatabase extends Database {
@@ -28,6 +29,8 @@ export interface ServerDatabaseOptions {
   readonly silence?: Silence
   /** Called when the embedded database stops by itself, runs again, or cannot be restarted. */
   readonly onEmbeddedEvent?: (event: EmbeddedEvent) => void
+  /** Called while an older ledger's rows are taken over; see {@link migrate}. */
+  readonly onTakeover?: (progress: TakeoverProgress) => void
   /** `false` applies no migrations, for a program that only reads; `true` when left out. */
   readonly migrates?: boolean
 }
@@ -40,7 +43,7 @@ export interface ServerDatabaseOptions {
  * @throws Error that names the database and the reason when it cannot be used.
  */
 export async function openServerDatabase(options: ServerDatabaseOptions): Promise<ServerDatabase> {
-  const { databaseUrl, dataDir, poolSize, prepare, silence, migrates = true, onEmbeddedEvent } = options
+  const { databaseUrl, dataDir, poolSize, prepare, silence, migrates = true, onEmbeddedEvent, onTakeover } = options
   const embedded =
     databaseUrl === undefined
       ? await startEmbedded({ dir: dataDir, ...(onEmbeddedEvent && { onEvent: onEmbeddedEvent }) })
@@ -50,7 +53,7 @@ export async function openServerDatabase(options: ServerDatabaseOptions): Promis
     embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`
   let rolloutTables: readonly RolloutTable[] = []
   try {
-    if (migrates) await migrate(url)
+    if (migrates) await migrate(url, migrationFolders, { onTakeover })
     if (migrates) rolloutTables = await prepareRolloutTables(url)
   } catch (cause) {
     await embedded?.stop()

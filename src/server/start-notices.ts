@@ -1,3 +1,5 @@
+import type { Log } from '../base/log.ts'
+import { type TakeoverProgress, takeoverText } from '../postgres/takeover.ts'
 import type { Config, GivenVariables } from './config.ts'
 
 /** A warning for the operator at the start, with a stable code. */
@@ -44,4 +46,18 @@ export function keySources({
     ([name, source]) => `${name} from ${source === '.env' ? 'the .env file' : 'the environment'}`,
   )
   return { facts: { code: 'keys', ...Object.fromEntries(sources) }, message: `keys: ${each.join(', ')}` }
+}
+
+const linesApartMs = 2_000
+
+/** Makes the function that logs how far the takeover of an older ledger is: its first and last step, and every two seconds. */
+export function takeoverReport(log: Log): (progress: TakeoverProgress) => void {
+  let reported: { readonly at: number; readonly done: number } | undefined
+  return ({ done, total }) => {
+    const at = performance.now()
+    const isDue = reported === undefined || done === total || at - reported.at > linesApartMs
+    if (!isDue || done === reported?.done) return
+    reported = { at, done }
+    log.info({ code: 'takeover', done, total }, takeoverText({ done, total }))
+  }
 }

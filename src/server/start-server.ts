@@ -21,7 +21,7 @@ import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { serve } from './serve.ts'
-import { keySources, startWarnings } from './start-notices.ts'
+import { keySources, startWarnings, takeoverReport } from './start-notices.ts'
 
 /** The environment that a server serves: its tools and graders, and where their files are. */
 export interface ServerProject {
@@ -71,7 +71,8 @@ async function start(project: ServerProject): Promise<void> {
     log.error({ code }, message)
     if (code === 'embedded_postgres_failed') exitWithMessage(new Error(message))
   }
-  const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent })
+  const onTakeover = takeoverReport(log)
+  const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent, onTakeover })
   try {
     const hooks = project.environment.hooks?.(settings)
     run({ ...project, hooks, tools, graders, jsonGraders, config, variables, log, redact, database })

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import type { Db, RolloutRef } from '../../src/kit/environment.ts'
 
-/** How many rows each attempt begins with. */
+/** How many rows each attempt begins with, unless its item says otherwise. */
 export const seededRows = 20
 
 /** Records one execution of a hook, with what it found of the attempt's rows. */
@@ -20,13 +20,13 @@ async function logHook(db: Pick<Db, 'execute'>, hook: 'begin' | 'end', { run, id
  * which its beginning seeds. A seed that is unique to each execution of `begin` shows rows that were seeded twice.
  */
 export const environment = defineEnvironment({
-  task: z.object({ question: z.string() }),
+  task: z.object({ question: z.string(), rows: z.number().default(seededRows) }),
   reference: z.object({ answer: z.string() }),
   state: z.object({ wrote: z.number().default(0), acted: z.number().default(0) }),
   budget: { calls: 10 },
-  async begin({ tx, rollout }) {
+  async begin({ tx, rollout, task }) {
     await tx.execute(
-      sql`insert into chaos_rows (seed, n) select ${randomUUID()}::text, n from generate_series(1, ${seededRows}::int) as n`,
+      sql`insert into chaos_rows (seed, n) select ${randomUUID()}::text, n from generate_series(1, ${task.rows}::int) as n`,
     )
     await logHook(tx, 'begin', rollout)
   },

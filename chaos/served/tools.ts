@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { behave, input } from './behaviour.ts'
-import { defineTool, seededRows } from './environment.ts'
+import { defineTool } from './environment.ts'
 
 const { EFFECTS_URL = '' } = process.env
 
@@ -15,13 +15,13 @@ export const tools = [
     description: 'Only reads.',
     input,
     effects: 'none',
-    async run({ db, readState, ...context }) {
-      let rows = seededRows
+    async run({ db, readState, task, ...context }) {
+      let rows = task.rows
       const output = await behave(context, async () => {
         await readState()
         rows = counted.parse((await db.execute(sql`select count(*) as rows from chaos_rows`))[0]).rows
       })
-      return rows === seededRows ? output : `saw ${rows} rows of ${seededRows}`
+      return rows === task.rows ? output : `saw ${rows} rows of ${task.rows}`
     },
   }),
   defineTool({

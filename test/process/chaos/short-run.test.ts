@@ -37,5 +37,5 @@ describe('two replicas under every kind of fault', () => {
       text,
     ).toEqual([])
     expect(run.lives.length).toBeGreaterThan(options.replicas)
-  }, 180_000)
+  }, 300_000)
 })

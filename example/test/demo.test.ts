@@ -78,7 +78,7 @@ describe('the demo', () => {
     expect(calls('rambling')).toBeGreaterThan(calls('careful'))
     expect(calls('guessing')).toBe(0)
     expect(said.out).toMatch(
-      /80 rollouts, \d+ tool calls; [1-9]\d* requests were sent twice, .*: 0 answered differently/,
+      /80 rollouts in the run demo-[-\dT]+, \d+ tool calls; [1-9]\d* requests were sent twice, .*: 0 answered differently/,
     )
 
     // The commands that it shows work as printed, more than once, and cause no warning.

@@ -125,7 +125,7 @@ describe('a call whose commit is unknown', () => {
     expect([...(await storedOf('found'))]).toEqual([{ seq: 1, outcome: 'ok', output: 'seen-1', execution: 1 }])
   })
 
-  it('counts one attempt for one failed run, however often its record is written', async () => {
+  it('counts one execution for one failed run, however often its record is written', async () => {
     const tool = defineTool({
       name: 'fails',
       description: 'Fails.',

@@ -56,7 +56,7 @@ beforeAll(async () => {
 
   const found = await database.sql<{ name: string }[]>`
     select format('%I.%I', table_schema, table_name) as name from information_schema.tables
-    where table_schema not in ('pg_catalog', 'information_schema')`
+    where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')`
   rows = []
   for (const { name } of found) {
     const read = await database.sql.unsafe(`select to_jsonb(t)::text as row from ${name} t`)

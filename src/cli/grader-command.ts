@@ -21,7 +21,7 @@ import { spreadReport } from '../workbench/check-grader/spread-report.ts'
 import type { CheckMaterial } from '../workbench/check-grader/try-all.ts'
 import { noServices, shareOf } from '../workbench/check-grader/try-answer.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
-import { amount, type OptionsOf, whole } from './options.ts'
+import { number, type OptionsOf, share, whole } from './options.ts'
 import { timestamp } from './rollout-options.ts'
 import { runName } from './run-option.ts'
 import { exitCodes } from './run-program.ts'
@@ -81,8 +81,8 @@ function checkWithOptions() {
     .option('--items <file>', 'JSON Lines of items, with or without labelled answers')
     .option('--reference <field>', 'the field of an item that holds a right answer')
     .option('--most <n>', 'how many items to try', whole, 100)
-    .option('--threshold <share>', 'the most that an attack may earn on average, as a share of the range', amount, 0.1)
-    .option('--near-misses <share>', 'the same for a near miss (default: --threshold)', amount)
+    .option('--threshold <share>', 'the most that an attack may earn on average, as a share of the range', share, 0.1)
+    .option('--near-misses <share>', 'the same for a near miss (default: --threshold)', share)
     .option('--database', 'give the grader the server’s database, and make no calls')
     .option('--json', 'print the findings as JSON')
 }
@@ -95,7 +95,7 @@ function spreadWithOptions() {
     .option('--version <version>', 'only scores of this version, including re-gradings')
     .option('--since <time>', 'gradings since then: 2026-11-01, or 7d for seven days ago', timestamp)
     .option('--until <time>', 'gradings before then: those of the base model, if training began then', timestamp)
-    .option('--solved <score>', 'the least score of a solved item (default: 90 % of the range)', amount)
+    .option('--solved <score>', 'the least score of a solved item (default: 90 % of the range)', number)
     .option('--json', 'print the counts as JSON')
 }
 

@@ -9,7 +9,7 @@ import { runSimulation, type SimulationResult } from '../workbench/simulate/run.
 import { simulationTable } from '../workbench/simulate/table.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
 import { runOfTraces } from '../workbench/simulate/trace.ts'
-import { amount, findPlayers, header, type OptionsOf, someOf, trainerHeaders, whole } from './options.ts'
+import { amount, findPlayers, header, type OptionsOf, share, someOf, trainerHeaders, whole } from './options.ts'
 import { type ModelCost, playersOf, playersOptions, playersProblem } from './players.ts'
 import { rolloutProgress } from './rollout-progress.ts'
 import { chooseRun, runName } from './run-option.ts'
@@ -76,7 +76,7 @@ function commandWithOptions() {
     .option('--pause <seconds>', 'the pause before the first retry; it doubles with each retry', amount, 1)
     .option('--seed <text>', 'the same seed makes the same draws', 'scorekeeper')
     .option('--fault <kinds>', `some of ${faults.join(', ')}, separated by commas`, someOf(faults), [])
-    .option('--fault-share <share>', 'the share of requests with a fault, 0 to 1', amount, 0.1)
+    .option('--fault-share <share>', 'the share of requests with a fault, 0 to 1', share, 0.1)
     .option('--kill-every <seconds>', 'kill and restart the server at this interval; needs --serve', amount)
     .option('--kills <n>', 'the most kills', whole)
     .option('--out <file>', 'write a trace of each rollout, one per line; resumes if the file exists')

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings'
 import { describe, expect, it } from 'vitest'
+import { graderCommand } from '../../../src/cli/grader-command.ts'
 import { amount, nonEmpty, positive, share, someOf, wholeUpTo } from '../../../src/cli/options.ts'
 import { type PreflightDeps, preflightCommand } from '../../../src/cli/preflight.ts'
 import { simulateCommand } from '../../../src/cli/simulate.ts'
@@ -37,6 +38,21 @@ describe('an option out of its range is refused with its name, its value and wha
     budget: undefined,
     readItem: () => ({ fits: true, task: {}, reference: {} }),
   }
+  const graders = {
+    env: {},
+    settings: { read: () => ({ ok: true, settings: { env: {}, hidden: [] } }) as const },
+    graders: [],
+    tools: [],
+    budget: undefined,
+    jsonGraders: () => [],
+    folder: '.',
+  }
+  const commandOf = (name: string) => {
+    if (name === 'preflight') return preflightCommand(server)
+    if (name === 'simulate') return simulateCommand(players)
+    const [check = expect.fail('no command')] = graderCommand(graders).commands
+    return check
+  }
   it.each([
     ['preflight', '--timeout', '3601', 'a number, more than 0 and at most 3600'],
     ['preflight', '--range', '1,1', 'the least score, a comma, and a greater score'],
@@ -44,8 +60,11 @@ describe('an option out of its range is refused with its name, its value and wha
     ['preflight', '--most', '1.5', 'a number from 0 to 1'],
     ['simulate', '--prices', '1', 'the price of input, a comma, and the price of output'],
     ['simulate', '--fault', 'drop,rain', 'some of duplicate, overlap, slow, drop'],
+    ['simulate', '--fault-share', '10', 'a number from 0 to 1'],
+    ['grader check', '--threshold', '10', 'a number from 0 to 1'],
+    ['grader check', '--near-misses', '10', 'a number from 0 to 1'],
   ])('%s %s %s', async (name, option, value, words) => {
-    const command = name === 'preflight' ? preflightCommand(server) : simulateCommand(players)
+    const command = commandOf(name)
     let printed = ''
     command.exitOverride().configureOutput({ writeErr: (text) => (printed += text) })
     const args = ['http://localhost:1', '--dataset', 'rows.jsonl', option, value]

@@ -1,6 +1,6 @@
 import type { Score } from '../score.ts'
 import type { Quantity } from './quantity.ts'
-import { isCurrency } from './units.ts'
+import { isCurrency, perShare } from './units.ts'
 
 /** Whether a more precise number that rounds to the reference scores 1 (`rounding`) or 0.5 (`literal`). */
 export type Rule = 'rounding' | 'literal'
@@ -43,6 +43,8 @@ export function compareQuantities(answer: Quantity, reference: Quantity, options
 function contradictionOf(one: string | undefined, other: string | undefined): string | undefined {
   if (one === undefined || other === undefined || one === other) return undefined
   if (isCurrency(one) && isCurrency(other)) return `another currency: ${one}, not ${other}`
+  // $4.20 is an amount per share too.
+  if ((one === perShare && isCurrency(other)) || (other === perShare && isCurrency(one))) return undefined
   // 150% and 1.5x are the same number.
   const numbers = ['percent', 'ratio']
   return numbers.includes(one) && numbers.includes(other) ? undefined : `${one} against ${other}`

@@ -73,10 +73,10 @@ function quotientOf(one: Numeral, divisor: Token, ratio: boolean, end: number): 
   }
 }
 
-/** Reads an integer and a proper fraction, such as 5 1/4 or 7-7/8. */
+/** Reads an integer and a proper fraction, such as 5 1/4, 7-7/8 or 3 and 1/2. */
 function mixedAt(whole: Token, tokens: readonly Token[], at: number): Numeral | undefined {
   const hyphen = tokens[at + 1]?.text === '-' && !tokens[at + 1]?.spaced
-  const start = hyphen ? at + 2 : at + 1
+  const start = hyphen || isAndOfMixed(tokens, at) ? at + 2 : at + 1
   const [above, slash, below] = tokens.slice(start, start + 3)
   if (above?.kind !== 'number' || slash?.text !== '/' || below?.kind !== 'number') return undefined
   if (above.spaced === hyphen || !isWhole(whole) || !isWhole(above) || !isWhole(below)) return undefined
@@ -90,6 +90,12 @@ function mixedAt(whole: Token, tokens: readonly Token[], at: number): Numeral | 
     ratio: false,
     end: start + 3,
   }
+}
+
+/** Whether "and" after a number may join it to a fraction: not in a range, nor in a list such as "2 and 1/3, respectively". */
+function isAndOfMixed(tokens: readonly Token[], at: number): boolean {
+  if (tokens[at]?.mantissa === 0n || tokens[at + 1]?.text !== 'and') return false
+  return !tokens.some(({ text }) => text === 'between' || text === 'respectively')
 }
 
 function isWhole({ exponent, text }: Token): boolean {

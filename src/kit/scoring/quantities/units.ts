@@ -2,7 +2,7 @@ import type { Token } from './tokens.ts'
 
 /** The unit of a number. Currencies are named by their ISO 4217 code. */
 export interface Unit {
-  /** A currency code, `percent`, `ratio` (as in 1.5x) or `shares`; undefined for a magnitude only. */
+  /** A currency code, `percent`, `ratio` (as in 1.5x), `shares` or `per share`; undefined for a magnitude only. */
   readonly name?: string
   /** The power of ten of the unit: -2 for percent, -4 for basis points, -2 for cents. */
   readonly power?: number
@@ -15,6 +15,9 @@ export interface FoundUnit {
   readonly unit: Unit
   readonly end: number
 }
+
+/** An amount per share, in any currency. */
+export const perShare = 'per share'
 
 function table(entries: Readonly<Record<string, Unit>>): ReadonlyMap<string, Unit> {
   return new Map(Object.entries(entries).flatMap(([words, unit]) => words.split('|').map((word) => [word, unit])))
@@ -54,7 +57,7 @@ const suffixes = table({
   'bp|bps|basis point|basis points': { name: 'percent', power: -4 },
   'x|×|times': { name: 'ratio' },
   'share|shares': { name: 'shares' },
-  'per share|a share|/ share|per common share|per basic share|per diluted share': {},
+  'per share|a share|/ share|per common share|per basic share|per diluted share': { name: perShare },
   '$|usd|dollar|dollars|us dollar|us dollars': { name: 'USD' },
   'cent|cents|¢': { name: 'USD', power: -2 },
   'cad|canadian dollars': { name: 'CAD' },
@@ -102,7 +105,7 @@ export function combineUnits(one: Unit, other: Unit): Unit | undefined {
   if (other.magnitude !== undefined) {
     return one.magnitude === undefined && one.power === undefined ? { ...one, ...other } : undefined
   }
-  if (other.name === undefined) return one
+  if (other.name === undefined || (other.name === perShare && one.name !== undefined)) return one
   if (one.name === undefined)
     return other.power !== undefined && one.magnitude !== undefined ? undefined : { ...one, ...other }
   return one.name === other.name && isCurrency(one.name) && other.power === undefined ? one : undefined

@@ -28,6 +28,20 @@ export function createRedactor(texts: readonly string[]): (text: string) => stri
   return (text) => withoutLeaves(text, leaves)
 }
 
+/** Shorter secrets, such as the key "x" of a local server, are not redacted: they occur in unrelated text too often. */
+const shortestSecret = 4
+/** Shorter secrets are redacted only as whole words. */
+const longSecret = 8
+
+/**
+ * Creates a function that replaces these secrets by `[…]`: those of four to seven characters only as whole words, shorter
+ * ones not at all, because they occur in unrelated text.
+ */
+export function createSecretRedactor(secrets: readonly (string | undefined)[]): (text: string) => string {
+  const known = new Set(secrets.filter((one) => one !== undefined).filter(({ length }) => length >= shortestSecret))
+  return (text) => withoutLeaves(text, known, longSecret)
+}
+
 function errorOf({ type, message, code, stack, cause, errors }: LoggableError): Error {
   const options = cause === undefined ? undefined : { cause: errorOf(cause) }
   const error =
@@ -51,16 +65,16 @@ function leavesOf(content: unknown, leaves: Set<string> = new Set()): Set<string
   return leaves
 }
 
-function withoutLeaves(text: string, leaves: ReadonlySet<string>): string {
+function withoutLeaves(text: string, leaves: ReadonlySet<string>, longLength = shortLength): string {
   // Longest first: a shorter text may be part of a longer one.
   const found = [...leaves]
     .filter((leaf) => text.includes(leaf.slice(0, probeLength)))
     .sort((a, b) => b.length - a.length)
-  return found.reduce((rest, leaf) => withoutLeaf(rest, leaf), text)
+  return found.reduce((rest, leaf) => withoutLeaf(rest, leaf, longLength), text)
 }
 
-function withoutLeaf(text: string, leaf: string): string {
-  if (leaf.length < shortLength) {
+function withoutLeaf(text: string, leaf: string, longLength: number): string {
+  if (leaf.length < longLength) {
     const escaped = leaf.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
     return text.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${escaped}(?![\\p{L}\\p{N}])`, 'gu'), mark)
   }

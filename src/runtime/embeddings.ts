@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { retryAfterMs } from '../base/deadline.ts'
+import { createSecretRedactor } from '../base/redact.ts'
 import type { Embed } from '../kit/environment.ts'
 
 /** The options of {@link createEmbed}. */
@@ -93,8 +94,7 @@ async function ask(
   const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
   const timeout = AbortSignal.timeout(timeoutMs)
   // Some endpoints repeat the refused key in the refusal.
-  const keys = [apiKey, decodeURIComponent(password), password === '' ? '' : basic].filter((key) => key !== undefined)
-  const redacted = (text: string) => keys.reduce((left, key) => (key === '' ? left : left.replaceAll(key, '[…]')), text)
+  const redacted = createSecretRedactor([apiKey, decodeURIComponent(password), password === '' ? undefined : basic])
   try {
     const response = await fetch(address, {
       method: 'POST',

@@ -1,5 +1,6 @@
 import { APIConnectionError, APIError, OpenAI } from 'openai'
 import { retryAfterMs, withDeadline } from '../../base/deadline.ts'
+import { createSecretRedactor } from '../../base/redact.ts'
 import { shorten } from '../../base/text.ts'
 import { type NoReply, type Reply, readCompletion, unusable } from './reply.ts'
 import { noUsage } from './token-usage.ts'
@@ -79,7 +80,8 @@ function createSender({ url, apiKey, trySeconds }: CompletionsSettings): Complet
   // fetch refuses addresses with a password.
   address.username = address.password = address.search = address.hash = ''
   const basic = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')
-  const secrets = [apiKey ?? '', password, decoded(password), password === '' ? '' : basic, ...Object.values(query)]
+  // Some APIs repeat the refused key in the refusal.
+  const secrets = [apiKey, password, decoded(password), password === '' ? '' : basic, ...Object.values(query)]
   const client = new OpenAI({
     baseURL: address.href.replace(/\/+$/u, ''),
     apiKey: apiKey ?? 'none',
@@ -102,7 +104,8 @@ function createSender({ url, apiKey, trySeconds }: CompletionsSettings): Complet
     // The operator decides where answers are sent, not the server that is asked.
     fetchOptions: { redirect: 'manual' },
   })
-  const redacted = (text: string) => shorten(withoutSecrets(secrets, text), 500)
+  const withoutSecrets = createSecretRedactor(secrets)
+  const redacted = (text: string) => shorten(withoutSecrets(text.slice(0, 10_000)), 500)
 
   return async (body, signal) => {
     const silence = new Error(`no answer in ${trySeconds} s`)
@@ -177,11 +180,6 @@ function rootMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.cause instanceof Error) return rootMessage(error.cause)
   return error.message || ('code' in error ? String(error.code) : error.name)
-}
-
-/** Some APIs repeat the refused key in the refusal. */
-function withoutSecrets(secrets: readonly string[], text: string): string {
-  return secrets.reduce((left, one) => (one === '' ? left : left.replaceAll(one, '[…]')), text.slice(0, 10_000))
 }
 
 function decoded(text: string): string {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loggable } from '../../../src/base/log.ts'
-import { redacted } from '../../../src/base/redact.ts'
+import { createSecretRedactor, redacted } from '../../../src/base/redact.ts'
 
 const item = { reference_answer: '94.25', gold_path: 'reports/2014.md', pages: ['line one\nline two'], year: 7 }
 const logged = (error: unknown) => loggable(redacted(error, item))
@@ -54,6 +54,13 @@ describe('a logged error of a tool or a grader', () => {
         expect(loggable(once).message).not.toContain(secret)
         expect(loggable(redacted(once, null)).message).toBe(loggable(once).message)
       }),
+    )
+  })
+
+  it('has secrets redacted, short ones only as whole words, and those that are too short not at all', () => {
+    const redact = createSecretRedactor(['x', 'hunter2', 'sk-very-secret', undefined, ''])
+    expect(redact('x wrong: sk-very-secret; user:hunter2, unhunter2; max')).toBe(
+      'x wrong: […]; user:[…], unhunter2; max',
     )
   })
 

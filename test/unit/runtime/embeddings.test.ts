@@ -55,6 +55,13 @@ describe('an embeddings endpoint', () => {
     expect(error).toContain('HTTP 401 {"error":"wrong key: […], user:[…]"}')
   })
 
+  it('has a key of one letter, and the error is readable', async () => {
+    const fetch = async () => new Response('the model does not exist', { status: 404 })
+    await expect(createEmbed({ url: 'http://e.example', model: 'm', apiKey: 'e', fetch })(['a'])).rejects.toThrow(
+      'HTTP 404 the model does not exist',
+    )
+  })
+
   it('takes a user and a password from its address', async () => {
     const { url, requests } = await serve(vectorOf)
     await createEmbed({ url: url.replace('http://', 'http://user:p%40ss@'), model: 'm' })(['a'])

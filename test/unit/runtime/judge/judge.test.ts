@@ -339,6 +339,13 @@ describe('a request that the API refuses', () => {
     expect(message).not.toContain('wrong key')
   })
 
+  it('is reported as it was written if the key is only a letter', async () => {
+    const { server } = await serve(() => apiError(404, 'the model does not exist'))
+    const { ask } = await serve(() => undefined, { url: server.url, apiKey: 'e' })
+    const error: unknown = await ask().catch((thrown: unknown) => thrown)
+    expect(String(error instanceof Error ? error.cause : error)).toContain('the model does not exist')
+  })
+
   it('with a redirect is not followed, so the answer stays here', async () => {
     const elsewhere = await serve(() => verdict(1))
     const location = `${elsewhere.server.url}/chat/completions`

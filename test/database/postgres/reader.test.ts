@@ -17,6 +17,7 @@ beforeAll(async () => {
   sql = postgres(home.url, { max: 1, onnotice() {} })
   await sql.unsafe(`create role ${plainUser} login password 'a-password'`)
   await sql.unsafe(`grant all on all tables in schema public to ${plainUser}`)
+  await sql.unsafe(`grant all on schema public to ${plainUser}`)
   const url = new URL(home.url)
   url.username = plainUser
   url.password = 'a-password'
@@ -40,6 +41,7 @@ describe('a read-only statement', () => {
       [
         'commit; create table escaped (a int)',
         'rollback; create table escaped (a int)',
+        `commit; insert into items (hash, content) values ('escaped', '1')`,
         'select 1; create table escaped (a int)',
         `copy (select 1) to program 'cat > $MARKER'`,
         `copy (select 1) to '$MARKER'`,

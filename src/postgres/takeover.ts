@@ -1,4 +1,5 @@
 import type { ISql, Sql, TransactionSql } from 'postgres'
+import { contentHash } from '../base/json.ts'
 
 // The ledger's tables of before runs and attempts are in the schema before_runs until their rows are taken over.
 
@@ -207,7 +208,7 @@ async function moveRollouts(tx: TransactionSql, after: string, steps: Steps): Pr
 async function adoptOrphans(tx: TransactionSql, steps: Steps): Promise<number> {
   const made = await tx`
     insert into before_runs.rollouts (id, item_hash, calls, created_at)
-    select rollout_id, max(item_hash), max(calls), min(at) from (
+    select rollout_id, coalesce(max(item_hash), ${contentHash({})}), max(calls), min(at) from (
       (select rollout_id, null as item_hash, seq as calls, started_at as at from before_runs.tool_calls
         order by rollout_id limit ${steps.rollouts})
       union all

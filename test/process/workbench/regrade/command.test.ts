@@ -154,8 +154,8 @@ describe('the command', () => {
     const pairs = pairsOf(await gradeRows(database.sql))
     expect(text.match(/\r\n/g)?.length).toBe(pairs.length + 1)
     expect(text).toContain(`,"'=HYPERLINK(""http://x"",""y""),\n2",`)
-    expect(text.startsWith('rollout_id,item_hash,')).toBe(true)
-    expect(text).toMatch(/\r\nr14,[0-9a-f]{64},[0-9a-f]{64},0\.7,0\.3,-0\.\d+,scored,trainer,1,scored,,/)
+    expect(text.startsWith('run,rollout_id,attempt,item_hash,')).toBe(true)
+    expect(text).toMatch(/\r\ndefault,r14,1,[0-9a-f]{64},[0-9a-f]{64},0\.7,0\.3,-0\.\d+,scored,trainer,1,scored,,/)
   })
 
   it('writes a page that escapes everything from a rollout', async () => {

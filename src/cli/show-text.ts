@@ -3,9 +3,13 @@ import { stringifyExactly } from '../base/exact-json.ts'
 import { visible } from '../dashboard/components/page.ts'
 import {
   answerIn,
+  beganAt,
   causeLines,
+  changeText,
+  counted,
   countsText,
   durationText,
+  jsonText,
   offsetText,
   scoreText,
   splitItem,
@@ -43,13 +47,14 @@ export function showText(report: RolloutReport, { isColoured, isFull }: ShowStyl
   const paint = (kind: Kind, text: string) => (isColoured ? styleText(formats[kind], text) : text)
   const block = (text: string, margin: string) => indented(folded(visible(text), isFull, paint), margin)
   const { calls, gradings, replays } = report
-  const { messages, rest } = splitItem(report.item)
+  const { messages, fields } = splitItem(report.item)
 
+  const began = beganAt(report)
   const field = (name: string, text: string) => `  ${paint('soft', name.padEnd(8))} ${text}`
   const head = [
     paint('title', visible(`${report.run}/${report.rollout}`)) +
       paint('soft', `  attempt ${report.attempt} of ${report.attempts}, number ${report.number}`),
-    field('began', [timeText(report.created_at), ...origin(report)].join(', ')),
+    field('began', [timeText(began), ...origin(report)].join(', ')),
     field('stage', stageText(report)),
     ...(replays.calls + replays.gradings === 0
       ? []
@@ -61,24 +66,26 @@ export function showText(report: RolloutReport, { isColoured, isFull }: ShowStyl
         ]),
   ]
 
+  const names = [...messages.map(({ role }) => role), ...fields.map(({ name }) => name)]
+  const width = Math.min(20, Math.max(...names.map((name) => name.length)))
+  const entry = (kind: Kind, name: string, text: string) =>
+    `  ${paint(kind, visible(name).padEnd(width))}  ${block(text, ' '.repeat(width + 4)).trimStart()}`
   const item = [
     `${paint('title', 'Item')} ${paint('soft', report.item_hash.slice(0, 12))}`,
-    ...messages.map(
-      ({ role, text }) => `  ${paint('name', visible(role).padEnd(9))} ${block(text, ' '.repeat(12)).trimStart()}`,
-    ),
-    ...(rest === undefined ? [] : [block(stringifyExactly(rest, 2), '  ')]),
+    ...messages.map(({ role, text }) => entry('name', role, text)),
+    ...fields.map(({ name, text }) => entry('soft', name, text)),
   ]
 
   const callLines = (call: ReportedCall) => [
-    `  ${paint('soft', String(call.seq).padStart(2))}  ${paint('name', visible(call.tool))}  ${outcome(call.outcome)}  ${paint('soft', visible(callNotes(call, report.created_at)))}`,
-    block(argumentsText(call.arguments), '      '),
+    `  ${paint('soft', String(call.seq).padStart(2))}  ${paint('name', visible(call.tool))}  ${outcome(call.outcome)}  ${paint('soft', visible(callNotes(call, began)))}`,
+    block(jsonText(call.arguments), '      '),
     ...(call.output === '' ? [] : [`    ${paint('soft', '→')} ${block(call.output, '      ').trimStart()}`]),
     ...causeLines(call.cause).map(
       (line, at) => `      ${paint('bad', visible(`${at === 0 ? 'cause' : 'from'}  ${line}`))}`,
     ),
     ...stateChanges(call.state_before, call.state_after).map(
-      ({ field: name, before, after }) =>
-        `      ${paint('warn', `state  ${visible(name)}`)} ${block(changeText(before, after), '      ').trimStart()}`,
+      (change) =>
+        `      ${paint('warn', `state  ${visible(change.field)}`)} ${block(changeText(change), '      ').trimStart()}`,
     ),
   ]
 
@@ -86,7 +93,7 @@ export function showText(report: RolloutReport, { isColoured, isFull }: ShowStyl
     `  ${paint('name', visible(grading.grader))} ${paint('soft', visible(grading.version))}  ${outcome(grading.outcome)}${grading.score === null ? '' : ` ${paint('title', scoreText(grading.score))}`}  ${paint('soft', visible(gradingNotes(grading)))}`,
     ...partsLines(grading.parts, (name) => paint('soft', name)),
     ...(grading.reason === null ? [] : [block(grading.reason, '      ')]),
-    `    ${paint('soft', 'on')} ${block(answerIn(grading.sample), '       ').trimStart()}`,
+    `    ${paint('soft', 'sample')} ${block(answerIn(grading.sample), '           ').trimStart()}`,
   ]
   const outcome = (text: string) => paint(outcomeKinds[text] ?? 'warn', text)
 
@@ -94,7 +101,7 @@ export function showText(report: RolloutReport, { isColoured, isFull }: ShowStyl
     head,
     item,
     [
-      `${paint('title', counted(calls.length, 'call'))}${calls.length === 0 ? '' : ` ${paint('soft', countsText(calls.map((call) => call.outcome)))}`}`,
+      `${paint('title', counted(calls.length, 'call'))}${calls.length === 0 ? '' : paint('soft', `: ${countsText(calls.map((call) => call.outcome))}`)}`,
     ],
     ...calls.map(callLines),
     ...(report.state === null ? [] : [[paint('title', 'State'), block(stringifyExactly(report.state, 2), '  ')]]),
@@ -105,8 +112,6 @@ export function showText(report: RolloutReport, { isColoured, isFull }: ShowStyl
 }
 
 const outcomeKinds: Readonly<Record<string, Kind>> = { ok: 'good', scored: 'good', failed: 'bad', refused: 'warn' }
-
-const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 const origin = ({ wire, key }: RolloutReport) => [
   ...(wire === null ? [] : [visible(wire)]),
@@ -129,14 +134,6 @@ function gradingNotes({ code, source, duration_ms, created_at }: ReportedGrading
   const notes = [code, durationText(duration_ms), timeText(created_at), source === 'regrade' ? 'regrading' : null]
   return notes.filter((note) => note !== null).join(' · ')
 }
-
-function argumentsText(args: unknown): string {
-  const short = stringifyExactly(args)
-  return short.length <= 100 ? short : stringifyExactly(args, 2)
-}
-
-const changeText = (before: unknown, after: unknown) =>
-  `${before === undefined ? 'nothing' : stringifyExactly(before)} → ${after === undefined ? 'nothing' : stringifyExactly(after)}`
 
 function partsLines(parts: Readonly<Record<string, number>> | null, soft: (text: string) => string): string[] {
   const named = Object.entries(parts ?? {}).map(([name, score]) => `${soft(visible(name))} ${scoreText(score)}`)

@@ -4,9 +4,13 @@ import type { ReportedCall, ReportedGrading, RolloutReport } from '../ledger/rep
 import { type Html, page, type Tile, tiles, visible } from './components/page.ts'
 import {
   answerIn,
+  beganAt,
   causeLines,
+  changeText,
+  counted,
   countsText,
   durationText,
+  jsonText,
   offsetText,
   scoreText,
   splitItem,
@@ -19,8 +23,9 @@ import {
 /** A page of HTML with all that is recorded of a rollout; long texts are collapsed. */
 export function rolloutPage(report: RolloutReport): Promise<string> {
   const { calls, gradings, replays } = report
-  const { messages, rest } = splitItem(report.item)
-  const began = [timeText(report.created_at), report.wire, report.key && `key ${report.key}`]
+  const { messages, fields } = splitItem(report.item)
+  const start = beganAt(report)
+  const began = [timeText(start), report.wire, report.key && `key ${report.key}`]
   return page(visible(`Rollout ${report.run}/${report.rollout}`), [
     html`<p class="soft">Attempt ${report.attempt} of ${report.attempts}, number ${report.number}. Began ${visible(
       began.filter((part) => part !== null).join(', '),
@@ -28,10 +33,10 @@ export function rolloutPage(report: RolloutReport): Promise<string> {
 ${tiles(figures(report))}`,
     html`<h2>Item <code class="soft">${report.item_hash.slice(0, 12)}</code></h2>
 ${messages.map(({ role, text }) => html`<section class="card"><b>${visible(role)}</b>${block(text)}</section>`)}
-${rest === undefined ? '' : block(stringifyExactly(rest, 2))}`,
+${fields.length === 0 ? '' : html`<dl>${fields.map(({ name, text }) => html`<dt>${visible(name)}</dt><dd>${block(text)}</dd>`)}</dl>`}`,
     html`<h2>Calls</h2>
-${calls.length === 0 ? html`<p class="soft">The model called no tool.</p>` : calls.map((call) => callCard(call, report.created_at))}
-${replays.calls + replays.gradings === 0 ? '' : html`<p class="soft">Answered from the ledger: ${replays.calls} calls, ${replays.gradings} gradings.</p>`}`,
+${calls.length === 0 ? html`<p class="soft">The model called no tool.</p>` : calls.map((call) => callCard(call, start))}
+${replays.calls + replays.gradings === 0 ? '' : html`<p class="soft">Answered from the ledger: ${counted(replays.calls, 'call')}, ${counted(replays.gradings, 'grading')}.</p>`}`,
     report.state === null ? html`` : html`<h2>State</h2>${block(stringifyExactly(report.state, 2))}`,
     html`<h2>Gradings</h2>
 ${gradings.length === 0 ? html`<p class="soft">It is not graded.</p>` : gradings.map(gradingCard)}`,
@@ -51,7 +56,12 @@ function figures({ calls, gradings }: RolloutReport): readonly Tile[] {
       score === undefined ? '–' : scoreText(score),
       sent === undefined ? (last?.outcome ?? 'not graded') : `score of ${visible(sent.grader)}`,
     ],
-    [String(calls.length), calls.length === 0 ? 'calls' : `calls: ${countsText(calls.map(({ outcome }) => outcome))}`],
+    [
+      String(calls.length),
+      calls.length === 0
+        ? 'calls'
+        : `${calls.length === 1 ? 'call' : 'calls'}: ${countsText(calls.map(({ outcome }) => outcome))}`,
+    ],
     [calls.length === 0 ? '–' : durationText(spent), 'in tools'],
   ]
 }
@@ -74,15 +84,11 @@ function callCard(call: ReportedCall, began: string): Html {
   const changes = stateChanges(call.state_before, call.state_after)
   return html`<section class="card"><header><small>${call.seq}</small> <b>${visible(call.tool)}</b> ${pill(call.outcome)}
 <small>${visible(notes.filter((note) => note !== null && note !== undefined).join(' · '))}</small></header>
-${block(stringifyExactly(call.arguments, 2), 'asked')}
+${block(jsonText(call.arguments), 'asked')}
 ${call.output === '' ? '' : block(call.output)}
 ${causes.length === 0 ? '' : html`<pre class="note bad">${visible(causes.join('\n'))}</pre>`}
 ${stack === undefined ? '' : html`<details><summary>stack</summary><pre>${visible(stack)}</pre></details>`}
-${changes.map(
-  ({ field, before, after }) =>
-    html`<p><small>state ${visible(field)}</small></p><pre class="diff"><del>${visible(stringOf(before))}</del>
-<ins>${visible(stringOf(after))}</ins></pre>`,
-)}</section>
+${changes.map((change) => html`<p class="state"><small>state ${visible(change.field)}</small> <code>${visible(changeText(change))}</code></p>`)}</section>
 `
 }
 
@@ -102,8 +108,6 @@ ${reason === null ? '' : html`<p class="reason">${visible(reason)}</p>`}
 ${block(answerIn(sample), 'asked')}</section>
 `
 }
-
-const stringOf = (value: unknown) => (value === undefined ? 'nothing' : stringifyExactly(value))
 
 /** Longer texts begin collapsed, with their first lines as the summary. */
 const mostLines = 12

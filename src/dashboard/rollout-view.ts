@@ -7,10 +7,24 @@ export interface ItemMessage {
   readonly text: string
 }
 
-/** An item in two parts: the messages that the model was given, and everything else. */
-export function splitItem(item: unknown): { readonly messages: readonly ItemMessage[]; readonly rest: unknown } {
-  if (!isRecord(item) || !Array.isArray(item['messages'])) return { messages: [], rest: item }
-  const { messages, ...rest } = item
+/** A field of an item: its text, or its JSON. */
+export interface ItemField {
+  readonly name: string
+  readonly text: string
+}
+
+/** An item as a person reads it: the messages that the model was given, and its other fields. */
+export function splitItem(item: unknown): {
+  readonly messages: readonly ItemMessage[]
+  readonly fields: readonly ItemField[]
+} {
+  if (!isRecord(item)) return { messages: [], fields: [{ name: 'item', text: jsonText(item) }] }
+  const { messages, ...rest } = Array.isArray(item['messages']) ? item : { ...item, messages: [] }
+  const fields = Object.entries(rest).map(([name, value]) => ({
+    name,
+    text: typeof value === 'string' ? value : jsonText(value),
+  }))
+  if (!Array.isArray(messages)) return { messages: [], fields }
   const read = messages.map((message: unknown): ItemMessage => {
     if (!isRecord(message)) return { role: '?', text: stringifyExactly(message) }
     const { role, content, ...others } = message
@@ -18,7 +32,7 @@ export function splitItem(item: unknown): { readonly messages: readonly ItemMess
     const more = Object.keys(others).length === 0 ? '' : `\n${stringifyExactly(others)}`
     return { role: String(role), text: `${text}${more}` }
   })
-  return { messages: read, rest: Object.keys(rest).length === 0 ? undefined : rest }
+  return { messages: read, fields }
 }
 
 /** A field of the state that a call changed; undefined where there is none. */
@@ -36,6 +50,33 @@ export function stateChanges(before: unknown, after: unknown): readonly StateCha
   return [...new Set([...Object.keys(was), ...Object.keys(after)])]
     .filter((field) => stringifyExactly(was[field]) !== stringifyExactly(after[field]))
     .map((field) => ({ field, before: was[field], after: after[field] }))
+}
+
+/** What a change of the state did, on one line: `+ "a"` for what was added at the end of a list. */
+export function changeText({ before, after }: StateChange): string {
+  const [was, is] = [stringifyExactly(before ?? null), stringifyExactly(after ?? null)]
+  if (Array.isArray(after) && after.length > 0 && (before === undefined || Array.isArray(before))) {
+    const kept = before?.length ?? 0
+    if (stringifyExactly(after.slice(0, kept)) === stringifyExactly(before ?? [])) {
+      return after
+        .slice(kept)
+        .map((one) => `+ ${stringifyExactly(one)}`)
+        .join('  ')
+    }
+  }
+  if (before === undefined) return `= ${is}`
+  return after === undefined ? `${was} removed` : `${was} → ${is}`
+}
+
+/** A value as JSON: on one line if it fits there. */
+export function jsonText(value: unknown): string {
+  const short = stringifyExactly(value)
+  return short.length <= 100 ? short : stringifyExactly(value, 2)
+}
+
+/** When it began: its first call starts before the rollout is recorded. */
+export function beganAt({ created_at, calls }: RolloutReport): string {
+  return [created_at, ...calls.map(({ started_at }) => started_at)].reduce((least, one) => (one < least ? one : least))
 }
 
 /** An error and the errors that caused it, each in one line. */
@@ -85,6 +126,10 @@ export function stageText({ outcome, ended_at, released_at, graded_at, due_at }:
   const ended = `ended ${timeText(ended_at)}, ${outcome}`
   return released_at === null ? `${ended}; what it holds is not released yet` : ended
 }
+
+/** `1 call`, `2 calls`. */
+export const counted = (count: number, noun: string): string =>
+  `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
 
 /** How many of a list have each value, most frequent first: `2 ok, 1 refused`. */
 export function countsText(values: readonly string[]): string {

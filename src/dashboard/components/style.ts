@@ -45,8 +45,10 @@ pre { margin: 6px 0; padding: 8px 12px; border-radius: 6px; background: var(--pa
 pre.asked { border-left: 3px solid var(--now) } pre.note { border: 0; margin: 6px 0; padding: 8px 12px }
 .pill { border-radius: 99px; padding: 1px 9px; font-size: 13px } .part { margin-right: 18px; font-variant-numeric: tabular-nums }
 .reason { white-space: pre-wrap; overflow-wrap: anywhere }
-summary { cursor: pointer; color: var(--soft) } details.long summary { list-style-position: outside }
+summary { cursor: pointer; color: var(--soft) } details.long summary { margin: 6px 0 } details.long summary pre { color: var(--ink) }
+details.long summary { list-style: none } details.long summary small::before { content: '▸ ' } details.long[open] summary small::before { content: '▾ ' }
 details.long[open] > summary > pre { display: none }
-del { color: var(--down); text-decoration: none } ins { color: var(--up); text-decoration: none }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0 14px; margin: 0 } dl pre { margin: 3px 0 }
+dt { color: var(--soft); font-size: 13px; padding-top: 8px } dd { margin: 0; min-width: 0 }
 td.text { min-width: 220px; overflow-wrap: anywhere; white-space: pre-wrap }
 `)

@@ -5,20 +5,21 @@ import type { Ledger } from '../ledger/ledger.ts'
 export interface ClaimKeeper {
   /** How long a claim holds without renewal, in seconds. */
   readonly leaseSeconds: number
-  /** Renews a claim from now on; calls `lost` once if it was taken over. Returns the function that ends the renewal. */
-  hold(token: string, lost: () => void): () => void
+  /** Renews a claim of a run from now on; calls `lost` once if it was taken over. Returns the function that ends the renewal. */
+  hold(claim: { readonly run: string; readonly token: string }, lost: () => void): () => void
 }
 
-/** Renews all claims that are held, in one statement, three times per lease; without claims it does nothing. */
+/** Renews all claims that are held, in one statement for each run, three times per lease; without claims it does nothing. */
 export function createClaimKeeper(ledger: Pick<Ledger, 'renew'>, log: Log, leaseSeconds: number): ClaimKeeper {
-  const held = new Map<string, () => void>()
+  /** By run, then by token. */
+  const held = new Map<string, Map<string, () => void>>()
   let timer: NodeJS.Timeout | undefined
 
-  const renew = async (): Promise<void> => {
-    const tokens = [...held.keys()]
+  const renew = async (run: string, claims: ReadonlyMap<string, () => void>): Promise<void> => {
+    const tokens = [...claims.keys()]
     try {
-      const holding = await ledger.renew(tokens, leaseSeconds)
-      for (const token of tokens) if (!holding.has(token)) held.get(token)?.()
+      const holding = await ledger.renew(run, tokens, leaseSeconds)
+      for (const token of tokens) if (!holding.has(token)) claims.get(token)?.()
     } catch (cause) {
       // The lease still holds until it runs out; the next renewal may come in time.
       log.warn({ code: 'lease_not_renewed', claims: tokens.length, cause }, 'leases could not be renewed')
@@ -27,11 +28,16 @@ export function createClaimKeeper(ledger: Pick<Ledger, 'renew'>, log: Log, lease
 
   return {
     leaseSeconds,
-    hold(token, lost) {
-      held.set(token, lost)
-      timer ??= setInterval(() => void renew(), (leaseSeconds * 1000) / 3).unref()
+    hold({ run, token }, lost) {
+      const claims = held.get(run) ?? new Map<string, () => void>()
+      held.set(run, claims.set(token, lost))
+      const renewAll = () => {
+        for (const [of, some] of held) void renew(of, some)
+      }
+      timer ??= setInterval(renewAll, (leaseSeconds * 1000) / 3).unref()
       return () => {
-        held.delete(token)
+        claims.delete(token)
+        if (claims.size === 0) held.delete(run)
         if (held.size > 0) return
         clearInterval(timer)
         timer = undefined

@@ -66,7 +66,9 @@ async function runClaimed(
 ) {
   const { rolloutId, callId, number, execution, token } = claimed
   const lost = new AbortController()
-  const release = services.claims.hold(token, () => lost.abort(new Error('the claim was taken over')))
+  const release = services.claims.hold({ run: call.run, token }, () =>
+    lost.abort(new Error('the claim was taken over')),
+  )
   const settle = async (end: ClaimEnd, change?: Change) => {
     const held = await persistently(services.claims.leaseSeconds, () => services.ledger.settle(claimed, end, change))
     return held ? end : undefined

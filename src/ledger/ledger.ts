@@ -60,7 +60,7 @@ export function createLedger(settings: LedgerSettings) {
     settle: (claim: Claim, end: ClaimEnd, change?: (stored: unknown) => unknown) =>
       settleClaim({ sql, db }, claim, end, change),
     /** Extends leases; see {@link renewClaims}. */
-    renew: (tokens: readonly string[], seconds: number) => renewClaims(sql, tokens, seconds),
+    renew: (run: string, tokens: readonly string[], seconds: number) => renewClaims(sql, run, tokens, seconds),
     /** Records the calls of dead owners as failed; see {@link expireClaims}. */
     expire: (seconds: number) => expireClaims(sql, seconds),
     /** Finds a score in an earlier attempt; see {@link findScoreElsewhere}. */

@@ -75,26 +75,29 @@ export const settlingText = `
   returning 1`
 
 /**
- * Extends the leases of these claims to `seconds` from now, and resolves with the tokens of those that still hold. A claim
+ * Extends the leases of these claims of a run to `seconds` from now, and resolves with the tokens of those that still hold. A claim
  * that is being settled is skipped: waiting for it would delay all the others.
  */
-export async function renewClaims(sql: Sql, tokens: readonly string[], seconds: number): Promise<ReadonlySet<string>> {
-  const wanted = JSON.stringify(tokens)
-  const rows = await rerunOnConflict(
-    async () =>
-      await sql<{ claim: string }[]>`
-    with renewed as (
-      update tool_calls set lease_until = now() + make_interval(secs => ${seconds}::float8)
-      where ctid = any(array(
-        select ctid from tool_calls
-        where outcome = 'running' and claim in (select jsonb_array_elements_text(${wanted}::text::jsonb))
-        for update skip locked))
-    )
-    select claim from tool_calls
-    where outcome = 'running' and claim in (select jsonb_array_elements_text(${wanted}::text::jsonb))`,
-  )
+export async function renewClaims(
+  sql: Sql,
+  run: string,
+  tokens: readonly string[],
+  seconds: number,
+): Promise<ReadonlySet<string>> {
+  const values = [run, JSON.stringify(tokens), String(seconds)]
+  const rows = await execute<{ claim: string }>(sql, { text: renewalText, values })
   return new Set(rows.map(({ claim }) => claim))
 }
+
+const heldText = `run = $1::text and outcome = 'running' and claim in (select jsonb_array_elements_text($2::text::jsonb))`
+
+/** The text of the statement that renews claims. `$1` is the run of every row that it visits. */
+export const renewalText = `
+  with renewed as (
+    update tool_calls set lease_until = now() + make_interval(secs => $3::text::float8)
+    where run = $1::text and ctid = any(array(select ctid from tool_calls where ${heldText} for update skip locked))
+  )
+  select claim from tool_calls where ${heldText}`
 
 /**
  * Records as failed every claimed call whose lease ran out more than `seconds` ago: its owner died and no retry has taken

@@ -12,7 +12,7 @@ it('renews claims without waiting for one that is being settled, and reports onl
   await sql`update tool_calls set claim = 'somebody else' where call_id = 'taken'`
   await sql.begin(async (settling) => {
     await settling`update tool_calls set outcome = 'ok' where call_id = 'busy'`
-    expect(await renewClaims(sql, ['busy', 'free', 'taken'], 60)).toEqual(new Set(['busy', 'free']))
+    expect(await renewClaims(sql, 'default', ['busy', 'free', 'taken'], 60)).toEqual(new Set(['busy', 'free']))
   })
   const renewed = await sql`select call_id from tool_calls where lease_until > now()`
   expect(renewed.map((row) => row['call_id'])).toEqual(['free'])

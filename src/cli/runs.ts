@@ -10,10 +10,9 @@ import {
   readRuns,
   setRunTitle,
 } from '../ledger/reports/runs.ts'
-import { openServerDatabase } from '../postgres/open-database.ts'
-import { loadConfig } from '../server/config.ts'
 import { type DeletionDeps, deleteRecorded } from './deletion.ts'
 import { whole } from './options.ts'
+import { withServerDatabase } from './reading.ts'
 import { runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 import { textTable } from './text-table.ts'
@@ -92,16 +91,8 @@ export function rolloutsCommand(deps: DeletionDeps): CommandUnknownOpts {
   )
 }
 
-function withDatabase(env: NodeJS.ProcessEnv, work: (sql: Sql) => Promise<number>): Promise<number> {
-  return interruptible('runs', async () => {
-    const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })
-    try {
-      return await work(database.sql)
-    } finally {
-      await database.close()
-    }
-  })
-}
+const withDatabase = (env: NodeJS.ProcessEnv, work: (sql: Sql) => Promise<number>): Promise<number> =>
+  interruptible('runs', () => withServerDatabase(env, work))
 
 function runsTable(runs: readonly RunSummary[]): string {
   if (runs.length === 0) return 'no run is recorded'

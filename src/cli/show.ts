@@ -10,9 +10,8 @@ import {
   findNewestAttempt,
   readRolloutReport,
 } from '../ledger/reports/rollout-report.ts'
-import { openServerDatabase } from '../postgres/open-database.ts'
-import { loadConfig } from '../server/config.ts'
 import { type OptionsOf, whole } from './options.ts'
+import { withServerDatabase } from './reading.ts'
 import { runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
 import { showText } from './show-text.ts'
@@ -61,19 +60,16 @@ function commandWithOptions() {
 
 async function show(rollout: string | undefined, options: Options, env: NodeJS.ProcessEnv): Promise<number> {
   const { json, page, full = false } = options
-  const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })
-  try {
-    const place = await find(database.sql, rollout, options)
-    const report = await readRolloutReport(database.sql, place)
+  return await withServerDatabase(env, async (sql) => {
+    const place = await find(sql, rollout, options)
+    const report = await readRolloutReport(sql, place)
     if (report === undefined) throw new Error(`the rollout "${place.rollout}" was deleted just now`)
     if (page !== undefined) writeFileSync(page, await rolloutPage(report))
     const isColoured = process.stdout.isTTY && !env['NO_COLOR']
     if (json) process.stdout.write(`${stringifyExactly(report)}\n`)
     else if (page === undefined) process.stdout.write(showText(report, { isColoured, isFull: full }))
     return 0
-  } finally {
-    await database.close()
-  }
+  })
 }
 
 /** The attempt that the options name. Throws an error that says what there is instead. */

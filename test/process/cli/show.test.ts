@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
 import { defineGrader, defineTool, gradingOf, post, testApp, toolCall } from '../../support/app.ts'
-import { useDatabase } from '../../support/database.ts'
+import { createTestDatabase, useDatabase } from '../../support/database.ts'
 import { scorekeeper } from '../../support/scorekeeper.ts'
 import { makeFolder, removeFolder } from '../../support/temporary.ts'
 
@@ -135,6 +135,21 @@ describe('scorekeeper show', () => {
     [['--last', '--run', 'exp-9'], 'show: the run "exp-9" has no rollout\n'],
   ])('says what there is instead: %j', async (args, err) => {
     expect(await show(...args)).toEqual({ code: 1, out: '', err })
+  })
+
+  it('does not change a database without the tables of this version, and says what to do', async () => {
+    const empty = await createTestDatabase({ migrated: false })
+    const { code, err } = await scorekeeper(['show', '--last'], { DATABASE_URL: empty.url })
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringMatching(
+        /^show: the Postgres at .* does not have the tables of this version; start the server, or run/,
+      ),
+    })
+    expect(
+      (await scorekeeper(['sql', 'select to_regclass($$rollouts$$) as found'], { DATABASE_URL: empty.url })).out,
+    ).toBe('{"found":null}\n')
+    await empty.drop()
   })
 
   it('wants an id or --last', async () => {

@@ -68,6 +68,7 @@ export interface TestAppOptions {
   readonly log?: Log
   readonly redact?: (text: string) => string
   readonly stopping?: AbortSignal
+  readonly atEnd?: AppDeps['atEnd']
   readonly admission?: Admission
   readonly judge?: Judge
   readonly authenticate?: AppDeps['authenticate']
@@ -96,6 +97,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     version: 'test',
     isMigrated: () => isMigrated(database.sql),
     ...(options.stopping && { stopping: options.stopping }),
+    ...(options.atEnd && { atEnd: options.atEnd }),
     ...(options.now && { now: options.now }),
     ...(options.admission && { admission: options.admission }),
     jsonGraders: options.jsonGraders ?? [],

@@ -22,7 +22,8 @@ const prefix = 'scorekeeper_reader_'
 export type ReadSettings = Readonly<Record<string, string>>
 
 /**
- * Runs one statement that can only read, under these settings. It is sent by the extended protocol, which takes no second statement, inside a
+ * Runs one statement that can only read, under these settings. It is sent by the extended protocol, which takes no second
+ * statement, inside a
  * read-only transaction. If the address is that of a superuser, who could also write files and run programs, it runs as
  * a role made for this one statement, which is a member of `pg_read_all_data` alone and is dropped afterwards.
  *

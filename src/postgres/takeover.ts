@@ -136,6 +136,8 @@ async function moveItems(tx: TransactionSql, after: string, steps: Steps): Promi
  */
 async function moveRollouts(tx: TransactionSql, after: string, steps: Steps): Promise<Moved> {
   await tx`set local enable_seqscan = off`
+  // Compiling the statement would take longer than running it.
+  await tx`set local jit = off`
   const [row] = await tx<Moved[]>`
     with chosen as materialized (
       select * from (

@@ -125,17 +125,31 @@ def compiled(source):
 
 
 def dedented(source, start):
-    """Removes the common indentation of all lines, or of all but the first, whose own indentation goes as well."""
+    """
+    Removes the common indentation of all lines, or of all but the first, whose own indentation goes as well. A string
+    with lines further left than the code was not indented with it, and stays as it is.
+    """
     lines = source.split('\n')
     lines[:start] = [line.lstrip(' \t') for line in lines[:start]]
-    indents = [len(line) - len(line.lstrip(' \t')) for line in lines]
-    margins = [
-        indent
-        for line, indent in list(zip(lines, indents))[start:]
-        if line.strip() != '' and line[indent] != '#'
-    ]
-    margin = min(margins) if margins else 0
-    return '\n'.join(lines[:start] + [line[min(margin, indent):] for line, indent in list(zip(lines, indents))[start:]])
+    rest = [(at, line, len(line) - len(line.lstrip(' \t'))) for at, line in enumerate(lines) if at >= start]
+    inside = lines_of_strings(source)
+    margin = min((have for at, line, have in rest if at not in inside and line.strip() != '' and line[have] != '#'), default=0)
+    kept = {inside[at] for at, line, have in rest if at in inside and line.strip() != '' and have < margin}
+    return '\n'.join(lines[:start] + [line if inside.get(at) in kept else line[min(margin, have):] for at, line, have in rest])
+
+
+def lines_of_strings(source):
+    """The lines that begin inside a string, each with the place where the string begins."""
+    import io, tokenize
+    inside = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            # Other tokens that span lines are ends of lines.
+            if token.string.count('\n') > 0 and token.string.strip() != '':
+                inside.update((row, token.start) for row in range(token.start[0], token.end[0]))
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return inside
 
 
 def lock(sys, os, ctypes):

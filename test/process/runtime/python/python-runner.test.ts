@@ -156,6 +156,15 @@ describe.runIf(interpreter.found)('a Python grader', () => {
     expect(await graded(source)).toMatchObject({ score: 11 })
   })
 
+  it('keeps a text at the margin of an indented source, and dedents one that is indented with it', async () => {
+    const ends = '    def grade(sample, item):\n        return TEXT == "a\\n  b\\n"\n'
+    const atMargin = `    import math\n    TEXT = """a\n  b\n"""\n${ends}`
+    const withCode = `    import math\n    TEXT = """\\\n    a\n      b\n    """\n${ends}`
+    for (const source of [atMargin, withCode, atMargin.trimStart()]) {
+      expect(await graded(source), source).toMatchObject({ score: 1, errors: graderErrors() })
+    }
+  })
+
   it('shows the lines of an indented source as they ran', async () => {
     const indented = '\n    def grade(sample, item):\n        return 1 / 0\n'
     expect(await graded(indented)).toMatchObject(saying('File "grader.py", line 3, in grade\n    return 1 / 0'))

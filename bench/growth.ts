@@ -41,8 +41,11 @@ export const growthBench = {
 
     const hot = (port: number, time = seconds) => measure({ path: '/tools/none', seconds: time, ports: [port] })
     const names = { empty: "effects: 'none', an empty ledger", full: `effects: 'none', ${calls} calls` }
+    // After a checkpoint the first change to a page is logged in full; the load after it gets over most of it.
+    const before = await logPosition(database.sql)
+    const first = await hot(server.port)
+    const fresh = ((await logPosition(database.sql)) - before) / first.latencies.total
     await hot(other.port, 2)
-    // After a checkpoint the first change to a page is logged in full; this load gets over most of it.
     await hot(server.port, settle)
     write(`\n${rounds} rounds of ${seconds} s each, by turns, after ${settle} s of load since the last checkpoint\n`)
     const log = { empty: { bytes: 0, calls: 0 }, full: { bytes: 0, calls: 0 } }
@@ -64,13 +67,15 @@ export const growthBench = {
       const { rate, ratios, errors, latencies } = summary
       const p99 = latencies.quantile(0.99)
       tails.push(p99)
-      const asked = id === 'full' ? { text: '0.90', reached: median(ratios) >= 0.9 } : undefined
+      const asked = id === 'full' ? { text: '0.95', reached: median(ratios) >= 0.95 } : undefined
       write(formatRow({ name, rate, ratios, p50: latencies.quantile(0.5), p99, errors, asked }))
     }
     const perCall = [log.empty, log.full].map(({ bytes, calls: made }) => `${(bytes / made).toFixed(0)} bytes`)
-    write(`write-ahead log a call: ${perCall.join(' when empty, ')} when full`)
+    write(
+      `write-ahead log a call: ${perCall.join(' when empty, ')} when full; ${fresh.toFixed(0)} bytes just after a checkpoint`,
+    )
     const tail = (tails[1] ?? 0) / (tails[0] ?? 0)
-    write(`p99 ${tail.toFixed(2)} × the empty one's; ${formatAsked({ text: '1.10 at most', reached: tail <= 1.1 })}`)
+    write(`p99 ${tail.toFixed(2)} × the empty one's; ${formatAsked({ text: '1.20 at most', reached: tail <= 1.2 })}`)
     write('')
     for (const line of await measureRetention(database, () => hot(server.port, 2), rounds, deleted)) write(line)
   },

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
-import type { ISql, Sql } from 'postgres'
+import type { ISql, Sql, TransactionSql } from 'postgres'
 import { driverAddress } from './address.ts'
+import { sqlStateOf } from './database.ts'
 import { postgres } from './driver.ts'
 import { dropEmptyTables, needsTakeover, refuseDependents, type TakeoverProgress, takeOver } from './takeover.ts'
 
@@ -56,7 +57,7 @@ export async function migrate(
   try {
     // One transaction for the lock and the work: a lock of the session would be lost behind a pooler, and a second
     // connection might never get its turn behind the replicas that wait for the lock.
-    await sql.begin(async (tx) => {
+    await inTransaction(sql, async (tx) => {
       await tx`select pg_advisory_xact_lock(${migrationLock})`
       await tx`set local statement_timeout = 0`
       await tx`create schema if not exists drizzle`
@@ -86,6 +87,19 @@ export async function isMigrated(sql: Sql, folders: MigrationFolders = migration
   const { ledger, environment } = readChains(folders)
   if (!(await hasAll(sql, ledgerJournal, ledger)) || !(await hasAll(sql, environmentJournal, environment))) return false
   return !(await needsTakeover(sql))
+}
+
+/** Runs a transaction, again after a deadlock with a replica of an older version, which locks the same tables in another order. */
+async function inTransaction(sql: Sql, work: (tx: TransactionSql) => Promise<void>): Promise<void> {
+  for (let turn = 1; ; turn += 1) {
+    try {
+      // After waiting for the lock, it has to see what others have written meanwhile.
+      await sql.begin('isolation level read committed', work)
+      return
+    } catch (error) {
+      if (turn === 5 || sqlStateOf(error) !== '40P01') throw error
+    }
+  }
 }
 
 async function hasAll(sql: Sql, journal: string, migrations: readonly MigrationMeta[]): Promise<boolean> {

@@ -54,7 +54,7 @@ export async function takeOver({ sql, lock, onProgress, steps = usualSteps }: Ta
   if (!(await needsTakeover(sql))) return
   for (let after: Place | undefined = start; after !== undefined; ) {
     const from: Place = after
-    const { next, progress } = await sql.begin(async (tx) => {
+    const { next, progress } = await sql.begin('isolation level read committed', async (tx) => {
       await tx`select pg_advisory_xact_lock(${lock})`
       await tx`set local statement_timeout = 0`
       return (await needsTakeover(tx)) ? await takeOverNext(tx, from, steps) : { next: undefined, progress: undefined }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isMigrated, migrate, migrationFolders } from '../../../src/postgres/migrate.ts'
@@ -189,6 +190,33 @@ describe('a ledger from before runs and attempts', () => {
     await sql`drop trigger watch on grades`
     await migrateAll()
     expect(await isReady()).toBe(true)
+  })
+
+  it('is taken over by ten processes in a database whose transactions are serializable', async () => {
+    await fillOlderLedger(sql, 100, 2)
+    await keep()
+    await sql.unsafe(
+      `alter database ${new URL(database.url).pathname.slice(1)} set default_transaction_isolation = 'serializable'`,
+    )
+    await Promise.all(Array.from({ length: 10 }, () => migrateAll()))
+    expect(await differences()).toEqual([0, 0, 0, 0])
+  })
+
+  it('is taken over although a transaction of an older replica locks its tables in another order', async () => {
+    await fillOlderLedger(sql, 10, 1)
+    let migrating: Promise<void> | undefined
+    await sql.begin(async (older) => {
+      await older`set local deadlock_timeout = '10s'`
+      await older`select from rollouts`
+      migrating = migrateAll()
+      const waits = async () =>
+        await older`select from pg_locks where not granted and relation = 'rollouts'::regclass and pid <> pg_backend_pid()`
+      while ((await waits()).length === 0) await sleep(10)
+      // The migration holds this table, waits for the other one, and gives in.
+      await older`insert into items (hash, content) values ('late', '{}')`
+    })
+    await migrating
+    expect([await isReady(), (await sql`select from items where hash = 'late'`).length]).toEqual([true, 1])
   })
 
   it('makes no run if it is empty', async () => {

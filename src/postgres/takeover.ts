@@ -60,10 +60,10 @@ export async function takeOver({ sql, lock, onProgress, steps = usualSteps }: Ta
       return (await needsTakeover(tx)) ? await takeOverNext(tx, from, steps) : { next: undefined, progress: undefined }
     })
     if (progress) onProgress?.(progress)
+    // Plans for the new tables would be made without statistics until autovacuum has come by.
+    if (progress && next === undefined) await sql`analyze items, rollouts, tool_calls, grades`
     after = next
   }
-  // Plans for the new tables would be made without statistics until autovacuum has come by.
-  await sql`analyze items, rollouts, tool_calls, grades`
 }
 
 /** Where the next rows are: after an item's hash and a rollout's time, so that deleted rows are not read again. */

@@ -3,6 +3,7 @@ import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
+import type { Hooks } from '../../../src/kit/hooks.ts'
 import { callText } from '../../../src/ledger/calls/call-statement.ts'
 import { renewalText, settlingText } from '../../../src/ledger/calls/claims.ts'
 import { lookupText } from '../../../src/ledger/calls/lookup.ts'
@@ -28,7 +29,6 @@ beforeAll(async () => {
 
 afterAll(() => explainer.end())
 
-const runs = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth']
 const kinds = ['none', 'database', 'external'] as const
 
 /** The tools; those named `flaky-…` fail at their first execution. */
@@ -82,9 +82,9 @@ const grader = defineGrader({
 })
 
 /** Plays rollouts of several runs at once; resolves with every answer. */
-async function play(database: Pick<Database, 'sql' | 'db'>): Promise<unknown[]> {
+async function play(database: Pick<Database, 'sql' | 'db'>, runs: readonly string[], hooks: Hooks): Promise<unknown[]> {
   const endings: (() => Promise<void>)[] = []
-  const options = { tools: makeTools(), graders: [grader], limits: { leaseSeconds: 1 } }
+  const options = { tools: makeTools(), graders: [grader], limits: { leaseSeconds: 1 }, hooks }
   const app = testApp(database, { ...options, atEnd: (work) => void endings.push(work) })
   const item = { question: 'how much?' }
   const rollout = async (run: string, id: string): Promise<unknown[]> => {
@@ -154,35 +154,42 @@ const stored = async ({ sql }: Pick<Database, 'sql'>): Promise<unknown[]> =>
       order by 1, 2, 3`,
   ])
 
-it('does the same with tables that are partitioned by run, and each statement of calls and gradings visits one partition', async () => {
-  const expected = await play(plain)
-  const database = explaining(partitioned, explainer)
-  expect(await play(database)).toEqual(expected)
-  expect(await stored(partitioned)).toEqual(await stored(plain))
+const hot = [
+  callText,
+  lookupText,
+  openingText,
+  insertionText,
+  settlingText,
+  renewalText,
+  gradingLookupText,
+  gradingsText,
+]
 
-  const places = new Map<string, number>()
-  for (const run of runs) places.set(run, await partitionOf(partitioned.sql, run))
-  expect(new Set(places.values()).size).toBeGreaterThan(2)
-  const hot = [
-    callText,
-    lookupText,
-    openingText,
-    insertionText,
-    settlingText,
-    renewalText,
-    gradingLookupText,
-    gradingsText,
-  ]
-  const texts = new Set(database.visited.map(({ text }) => text))
-  expect([...hot, readerText, replaysText].filter((text) => !texts.has(text))).toEqual([])
-  const visits: unknown[] = []
-  for (const { text, values, tables } of database.visited) {
-    const run = runs.filter((name) => values.includes(name))
-    const elsewhere = tables.filter((table) => /_\d$/u.test(table) && !table.endsWith(`_${places.get(run[0] ?? '')}`))
-    if (run.length !== 1 || elsewhere.length > 0) visits.push({ text, run, elsewhere })
-  }
-  expect(visits).toEqual([])
-  expect(database.visited.filter(({ tables }) => tables.some((table) => /_\d$/u.test(table))).length).toBeGreaterThan(
-    200,
-  )
-}, 120_000)
+it.each<{ readonly of: string; readonly runs: readonly string[]; readonly hooks: Hooks }>([
+  { of: 'without a begin hook', runs: ['first', 'second', 'third', 'fourth', 'fifth', 'sixth'], hooks: {} },
+  { of: 'with one', runs: ['begun-1', 'begun-2'], hooks: { begin: async () => {} } },
+])(
+  'does the same with tables that are partitioned by run, each statement visiting one partition: $of',
+  async ({ runs, hooks }) => {
+    const expected = await play(plain, runs, hooks)
+    const database = explaining(partitioned.another(), explainer)
+    expect(await play(database, runs, hooks)).toEqual(expected)
+    expect(await stored(partitioned)).toEqual(await stored(plain))
+
+    const places = new Map<string, number>()
+    for (const run of runs) places.set(run, await partitionOf(partitioned.sql, run))
+    expect(new Set(places.values()).size).toBeGreaterThan(1)
+    const texts = new Set(database.visited.map(({ text }) => text))
+    expect([...hot, readerText, replaysText].filter((text) => !texts.has(text))).toEqual([])
+    const visits: unknown[] = []
+    for (const { text, values, tables } of database.visited) {
+      const run = runs.filter((name) => values.includes(name))
+      const elsewhere = tables.filter((table) => /_\d$/u.test(table) && !table.endsWith(`_${places.get(run[0] ?? '')}`))
+      if (run.length !== 1 || elsewhere.length > 0) visits.push({ text, run, elsewhere })
+    }
+    expect(visits).toEqual([])
+    const reading = database.visited.filter(({ tables }) => tables.some((table) => /_\d$/u.test(table)))
+    expect(reading.length).toBeGreaterThan(30 * runs.length)
+  },
+  120_000,
+)

@@ -53,7 +53,12 @@ function digitsOf(number: number): string {
  * @example stringifyExactly({ id: 9007199254740993n }) // '{"id":9007199254740993}'
  */
 export function stringifyExactly(value: unknown, indent?: number): string {
-  if (!holdsBigint(value, 0)) return JSON.stringify(value, null, indent) ?? 'null'
+  try {
+    return JSON.stringify(value, null, indent) ?? 'null'
+  } catch (error) {
+    // It fails for a bigint. A walk to look for one beforehand would cost as much as the serialization, for every call.
+    if (!holdsBigint(value, 0)) throw error
+  }
   const mark = randomUUID()
   const text = JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${mark}${one}` : one), indent)
   return text.replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')

@@ -188,7 +188,9 @@ export function createCaller(settings: CallerSettings): Caller {
         wire,
         key,
       }
-      const flight = JSON.stringify([rolloutId, run, callId, itemHash, tool, stringifyExactly(args.value)])
+      const { arguments: written } = request
+      const spelt = typeof written === 'string' ? written : stringifyExactly(args.value)
+      const flight = JSON.stringify([rolloutId, run, callId, itemHash, tool, spelt])
       const given = { args, item, isNew: request.callId === undefined }
       const { joined, result } = singleFlight.join(flight, keyOf(call), () => make(call, given))
       const late = () => {

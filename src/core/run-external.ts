@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withLazyDeadline } from '../base/deadline.ts'
 import { RequestError } from '../kit/errors.ts'
-import type { CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
+import { type CallIdentity, type Recorded, recordOf, type StoredCall } from '../ledger/calls/call.ts'
 import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
 import { callFailure, fittingOutput, recordedCause, refusalIn } from './failure.ts'
@@ -30,7 +30,7 @@ export async function runExternal(
     const token = randomUUID()
     const claim = { token, leaseSeconds: claims.leaseSeconds }
     const begun = { outcome: 'running', output: '', code: null, startedAt: new Date(), claim } as const
-    const claiming = () => ledger.record({ ...run.call, ...begun })
+    const claiming = () => ledger.record(recordOf(run.call, begun))
     const recorded = await recordingFailure(services, unrecorded, run.call, claiming)
     const { call } = recorded
     if (call.outcome !== 'running') return recorded

@@ -1,7 +1,7 @@
 import { type SharedSignal, withLazyDeadline } from '../base/deadline.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import type { Db, Embed, Tx } from '../kit/environment.ts'
-import type { Budget, CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts'
+import { type Budget, type CallIdentity, type Recorded, recordOf, type StoredCall } from '../ledger/calls/call.ts'
 import type { Located } from '../ledger/calls/lookup.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { connectionOf } from '../ledger/statement.ts'
@@ -57,7 +57,7 @@ export function replayOf({ stored }: Located): Recorded | undefined {
  */
 export async function runWithoutEffects(
   services: RunServices,
-  { call, rows, ...run }: Run,
+  { call, rows, seconds, late }: Run,
   found: Located | undefined,
   tool: Opened<'none'>,
 ): Promise<Recorded> {
@@ -66,10 +66,10 @@ export async function runWithoutEffects(
   const began = performance.now()
   const stored = found?.stored
   if (stored === undefined && budget !== undefined && found !== undefined && found.calls >= budget.calls) {
-    return ledger.record({ ...call, outcome: 'refused', output: budget.refusal, code: null, startedAt })
+    return ledger.record(recordOf(call, { outcome: 'refused', output: budget.refusal, code: null, startedAt }))
   }
   const { rolloutId, callId } = call
-  const output = await withLazyDeadline({ ...run, shared: services.stopping }, (signal) =>
+  const output = await withLazyDeadline({ seconds, late, shared: services.stopping }, (signal) =>
     tool.run({
       run: call.run,
       rolloutId,
@@ -86,7 +86,7 @@ export async function runWithoutEffects(
   const text = fittingOutput(output, services.maxOutputBytes)
   const recorded = services.recordedOutput?.(call.tool, text) ?? text
   const ranMs = found === undefined ? performance.now() - began : undefined
-  const done = { ...call, outcome: 'ok', output: recorded, code: null, startedAt, ranMs } as const
+  const done = recordOf(call, { outcome: 'ok', output: recorded, code: null, startedAt, ranMs })
   return answered(await ledger.record(done), text)
 }
 

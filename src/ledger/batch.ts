@@ -15,6 +15,8 @@ export interface BatchSettings<Entry, Result> {
   readonly concernsAll: (error: unknown) => boolean
   /** How long `run` may take, in seconds; default 20. */
   readonly seconds?: number
+  /** Called when no entry waits any more. */
+  readonly onIdle?: () => void
 }
 
 /** Thrown for a batch that was not answered in time. Whether it takes effect is unknown. */
@@ -99,6 +101,7 @@ export function createBatcher<Entry, Result>(
   const drain = async (): Promise<void> => {
     while (queue.length > 0) await handle(take())
     isRunning = false
+    settings.onIdle?.()
   }
 
   return (entry) =>
@@ -127,18 +130,13 @@ export function createRunBatcher<Entry, Result>({
   runOf,
   ...settings
 }: BatchSettings<Entry, Result> & { readonly runOf: (entry: Entry) => string }): (entry: Entry) => Promise<Result> {
-  const batchers = new Map<string, { readonly batched: (entry: Entry) => Promise<Result>; waiting: number }>()
+  const batchers = new Map<string, (entry: Entry) => Promise<Result>>()
   return (entry) => {
     const run = runOf(entry)
-    const found = batchers.get(run) ?? { batched: createBatcher(settings), waiting: 0 }
-    if (found.waiting === 0) batchers.set(run, found)
-    found.waiting += 1
-    const leave = () => {
-      found.waiting -= 1
-      if (found.waiting === 0) batchers.delete(run)
-    }
-    const result = found.batched(entry)
-    result.then(leave, leave)
-    return result
+    const found = batchers.get(run)
+    if (found !== undefined) return found(entry)
+    const made = createBatcher({ ...settings, onIdle: () => void batchers.delete(run) })
+    batchers.set(run, made)
+    return made(entry)
   }
 }

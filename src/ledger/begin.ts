@@ -74,10 +74,14 @@ export function createBeginner({ sql, db, knownItems, idleSeconds }: BeginnerSet
     const attempt = isHere ? found.attempt : (found?.attempt ?? 0) + 1
     const at = [isHere ? String(found.number) : null, rolloutId, String(attempt), itemHash, String(idleSeconds)]
     const values = [run, ...at, request.wire ?? null, request.key ?? null]
+    const isKnown = knownItems.has(request)
+    const keep = () => execute(connection, keepItem(run, itemHash, request.item))
     const [[written]] = await Promise.all([
-      execute<{ number: number }>(connection, { text: beginningText, values }),
-      knownItems.has(request) ? [] : execute(connection, keepItem(run, itemHash, request.item)),
+      execute<{ number: number; is_new_run: boolean }>(connection, { text: beginningText, values }),
+      isKnown ? [] : keep(),
     ])
+    // The run was deleted, and its items with it.
+    if (isKnown && written?.is_new_run) await keep()
     if (written === undefined) throw new Error('the ledger returned no row for an attempt that begins')
     const begun = { run, rolloutId, itemHash, number: written.number, attempt }
     await hook?.(tx, begun).catch(async (error: unknown) => {
@@ -95,8 +99,9 @@ export function createBeginner({ sql, db, knownItems, idleSeconds }: BeginnerSet
   ): Promise<Attempt> => {
     for (let repeats = 0; ; repeats += 1) {
       try {
+        const isKnown = knownItems.has(request)
         const attempt = await db.transaction((tx) => inTransaction(tx, request, seconds, hook))
-        knownItems.add([request])
+        if (!isKnown) knownItems.add(request.run, [request.itemHash])
         return attempt
       } catch (error) {
         // A failure of another request may be recorded at the same time, which makes the attempt too.
@@ -116,10 +121,10 @@ const latestText = `
 
 const beginningText = `
   with kept_run as (
-    insert into runs (name) values ($1::text) on conflict (name) do nothing
+    insert into runs (name) values ($1::text) on conflict (name) do nothing returning 1
   )
   insert into rollouts as r (run, number, id, attempt, item_hash, due_at, wire, key_name, begun_at)
   values ($1::text, coalesce($2::text::int8, nextval('rollout_numbers')), $3::text, $4::text::int, $5::text,
     now() + make_interval(secs => $6::text::float8), $7::text, $8::text, now())
   on conflict (run, id, attempt) do update set begun_at = now(), due_at = excluded.due_at
-  returning number::float8 as number`
+  returning number::float8 as number, exists (select from kept_run) as is_new_run`

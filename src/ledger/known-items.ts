@@ -10,40 +10,48 @@ export interface KnownItems {
   has(of: Pick<ItemOf, 'run' | 'itemHash'>): boolean
   /** The items of these records, all of one run, that must be sent, by hash. */
   missing(records: Iterable<ItemOf>): ReadonlyMap<string, unknown>
-  add(records: Iterable<Pick<ItemOf, 'run' | 'itemHash'>>): void
+  /** Remembers items of a run that were sent. */
+  add(run: string, hashes: Iterable<string>): void
   /** Forgets the items of a run, which was deleted. */
   forget(run: string): void
 }
 
+/** Of how many runs items are remembered. */
+const mostRuns = 100
+
 /**
- * Remembers up to `limit` items, each for `seconds`: less than the shortest retention, so that retention does not delete
- * an item that is still remembered.
+ * Remembers up to `limit` items of a run, each for `seconds`: less than the shortest retention, so that retention does not
+ * delete an item that is still remembered. An item is sent again after that time, which tells retention that it is used.
  */
 export function createKnownItems(now: () => number, limit = 10_000, seconds = 600): KnownItems {
-  const storedAt = new Map<string, number>()
-  const keyOf = ({ run, itemHash }: Pick<ItemOf, 'run' | 'itemHash'>) => `${run}/${itemHash}`
-  const has = (of: Pick<ItemOf, 'run' | 'itemHash'>) =>
-    now() - (storedAt.get(keyOf(of)) ?? Number.NEGATIVE_INFINITY) < seconds * 1000
+  const runs = new Map<string, Map<string, number>>()
+  const isFresh = (storedAt: number | undefined) => storedAt !== undefined && now() - storedAt < seconds * 1000
   return {
-    has,
+    has: ({ run, itemHash }) => isFresh(runs.get(run)?.get(itemHash)),
     missing(records) {
       const found = new Map<string, unknown>()
-      for (const record of records) if (!has(record)) found.set(record.itemHash, record.item)
+      for (const { run, itemHash, item } of records) {
+        if (!isFresh(runs.get(run)?.get(itemHash))) found.set(itemHash, item)
+      }
       return found
     },
-    add(records) {
-      for (const record of records) {
-        const key = keyOf(record)
-        storedAt.delete(key)
-        storedAt.set(key, now())
+    add(run, hashes) {
+      const storedAt = runs.get(run) ?? new Map<string, number>()
+      for (const hash of hashes) {
+        storedAt.delete(hash)
+        storedAt.set(hash, now())
       }
-      for (const key of storedAt.keys()) {
-        if (storedAt.size <= limit) break
-        storedAt.delete(key)
-      }
+      if (storedAt.size > 0) runs.set(run, storedAt)
+      dropOldest(storedAt, limit)
+      dropOldest(runs, mostRuns)
     },
-    forget(run) {
-      for (const key of storedAt.keys()) if (key.startsWith(`${run}/`)) storedAt.delete(key)
-    },
+    forget: (run) => void runs.delete(run),
+  }
+}
+
+function dropOldest(map: Map<string, unknown>, limit: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= limit) return
+    map.delete(key)
   }
 }

@@ -10,7 +10,7 @@ import { requireRun, runWithoutName } from './auth/runs.ts'
 /** The path by which a request is routed: without `/runs/{run}` at its front, and without a slash at its end. */
 export function pathWithoutRun(request: Request): string {
   const path = getPathNoStrict(request)
-  return runInPath(path)?.path ?? path
+  return path.startsWith('/runs/') ? (runInPath(path)?.path ?? path) : path
 }
 
 /**
@@ -44,7 +44,7 @@ export function createAccess(
 
 /** The run that the address or the header names. */
 function namedRun(request: Request): string | undefined {
-  const inPath = runInPath(getPathNoStrict(request))?.run
+  const inPath = request.url.includes('/runs/') ? runInPath(getPathNoStrict(request))?.run : undefined
   const inHeader = request.headers.get('x-run') ?? undefined
   for (const run of [inPath, inHeader]) if (run !== undefined) checkName(run)
   if (inPath !== undefined && inHeader !== undefined && inPath !== inHeader) throw conflict(inPath, inHeader)

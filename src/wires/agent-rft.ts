@@ -6,7 +6,7 @@ import type { Caller } from '../core/calls.ts'
 import type { Grading } from '../core/grading.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { ErrorResponder } from './error-response.ts'
-import { type Access, headerValue, onlyBy } from './http.ts'
+import { type Access, headerValue, jsonAnswer, onlyBy } from './http.ts'
 import { type BodyLimits, readBody, turnOf } from './read-body.ts'
 import { sampleBody } from './sample.ts'
 
@@ -82,14 +82,24 @@ export function agentRft(settings: AgentRftSettings): Hono {
     await turnOf(c, settings)
     const itemHash = contentHash(item)
     await turnOf(c, settings)
-    const by = { run, wire: wireName, key: access.key }
-    const { trace_id: rolloutId, call_id, arguments: args } = body
-    const answer = await call({ ...by, rolloutId, callId: call_id, tool, arguments: args, item, itemHash })
-    c.header('x-rollout-id', headerValue(answer.rolloutId))
-    if (answer.replayed) c.header('x-replayed', 'true')
+    const answer = await call({
+      run,
+      wire: wireName,
+      key: access.key,
+      rolloutId: body.trace_id,
+      callId: body.call_id,
+      tool,
+      arguments: body.arguments,
+      item,
+      itemHash,
+    })
     const { callId, outcome, output } = answer
-    c.header('x-outcome', outcome)
-    return c.json({ type: 'function_call_output', call_id: callId, id: body.id ?? `fc_${callId}`, output })
+    const told = { type: 'function_call_output', call_id: callId, id: body.id ?? `fc_${callId}`, output }
+    return jsonAnswer(told, {
+      'x-rollout-id': headerValue(answer.rolloutId),
+      'x-outcome': outcome,
+      ...(answer.replayed && { 'x-replayed': 'true' }),
+    })
   })
 
   app.on('POST', ['/grade', '/graders/:name'], async (c) => {
@@ -97,12 +107,21 @@ export function agentRft(settings: AgentRftSettings): Hono {
     const run = access.run()
     const { sample, item, trace_id: rolloutId } = await readBody(c, gradingBody, settings)
     await turnOf(c, settings)
-    const hashes = { sampleHash: contentHash(sample), itemHash: contentHash(item) }
+    const sampleHash = contentHash(sample)
+    const itemHash = contentHash(item)
     await turnOf(c, settings)
-    const by = { run, wire: wireName, key: access.key }
-    const graded = await grade({ ...by, rolloutId, grader: nameIn(c), sample, item, ...hashes })
-    c.header('x-rollout-id', headerValue(graded.rolloutId))
-    return c.json({ score: graded.score })
+    const graded = await grade({
+      run,
+      wire: wireName,
+      key: access.key,
+      rolloutId,
+      grader: nameIn(c),
+      sample,
+      item,
+      itemHash,
+      sampleHash,
+    })
+    return jsonAnswer({ score: graded.score }, { 'x-rollout-id': headerValue(graded.rolloutId) })
   })
 
   app.all('/tools', onlyBy('GET, HEAD, POST'))

@@ -14,6 +14,11 @@ export function headerValue(text: string): string {
   return /^[\x21-\x24\x26-\x7e]+$/.test(text) ? text : encodeURIComponent(text)
 }
 
+/** An answer with status 200. Plain header fields, because building a `Headers` for each answer shows in the rate of calls. */
+export function jsonAnswer(body: unknown, headers: Readonly<Record<string, string>>): Response {
+  return new Response(JSON.stringify(body), { headers: { 'content-type': 'application/json', ...headers } })
+}
+
 /**
  * Creates the handler of an address for all methods without a handler: OPTIONS is answered with the allowed methods, any
  * other with a 405 that lists them. Both have the list in the header `allow`.

@@ -228,20 +228,22 @@ const revivalText = `
 
 /** The call that a statement has written, as it is now stored. */
 export function standing(record: CallRecord, position: Position): StoredCall {
-  const { run, rolloutId, callId, tool, arguments: args, argumentsHash = null, outcome, output, code } = record
-  const { number, attempt, nth, seq, execution } = position
-  const claim = record.claim?.token ?? null
-  const place = { run, rolloutId, number, attempt, callId, nth, seq }
   return {
-    ...place,
-    tool,
-    arguments: args ?? null,
-    argumentsHash,
-    outcome,
-    output,
-    code,
-    execution,
-    claim,
+    run: record.run,
+    rolloutId: record.rolloutId,
+    number: position.number,
+    attempt: position.attempt,
+    callId: record.callId,
+    nth: position.nth,
+    seq: position.seq,
+    tool: record.tool,
+    arguments: record.arguments ?? null,
+    argumentsHash: record.argumentsHash ?? null,
+    outcome: record.outcome,
+    output: record.output,
+    code: record.code,
+    execution: position.execution,
+    claim: record.claim?.token ?? null,
     lapsed: false,
   }
 }

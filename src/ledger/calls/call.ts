@@ -38,9 +38,38 @@ export interface CallRecord extends CallIdentity {
    * When it ended; default: the time of recording. A failed call that is recorded again with the same time and code
    * is the same failure, not another attempt.
    */
-  readonly finishedAt?: Date
+  readonly finishedAt?: Date | undefined
   /** For `running`: the token that may settle it, and how long that holds without renewal, in seconds. */
-  readonly claim?: { readonly token: string; readonly leaseSeconds: number }
+  readonly claim?: { readonly token: string; readonly leaseSeconds: number } | undefined
+}
+
+/** How a call ended, or that it runs: what a {@link CallRecord} adds to the call. */
+export type CallEnd = Omit<CallRecord, keyof CallIdentity>
+
+/** The record of a call. Written out, because a spread of so many fields takes longer than all else here. */
+export function recordOf(call: CallIdentity, end: CallEnd): CallRecord {
+  return {
+    run: call.run,
+    rolloutId: call.rolloutId,
+    callId: call.callId,
+    tool: call.tool,
+    arguments: call.arguments,
+    argumentsHash: call.argumentsHash,
+    itemHash: call.itemHash,
+    item: call.item,
+    originals: call.originals,
+    number: call.number,
+    wire: call.wire,
+    key: call.key,
+    outcome: end.outcome,
+    output: end.output,
+    code: end.code,
+    cause: end.cause,
+    startedAt: end.startedAt,
+    ranMs: end.ranMs,
+    finishedAt: end.finishedAt,
+    claim: end.claim,
+  }
 }
 
 /** A recorded call. */

@@ -35,7 +35,7 @@ export function createRecorder(sql: Sql, rules: CallRules, knownItems: KnownItem
     const texts = entries.map(({ text }) => text)
     const rows = await retried(() => execute<WrittenRow>(sql, callStatement(run, texts, unknown, rules)))
     if (rows.some((row) => row.how === 'inserted' && row.is_new_run)) await keepKnown(run, records, unknown)
-    knownItems.add(records)
+    knownItems.add(run, unknown.keys())
     const byNumber: WrittenRow[] = []
     for (const row of rows) byNumber[row.n] = row
     return Promise.all(entries.map(({ record }, n) => written(record, byNumber[n])))
@@ -43,9 +43,11 @@ export function createRecorder(sql: Sql, rules: CallRules, knownItems: KnownItem
   /** Stores the items that were not sent because the run had them before it was deleted. */
   const keepKnown = async (run: string, records: readonly CallRecord[], sent: ReadonlyMap<string, unknown>) => {
     knownItems.forget(run)
-    for (const [hash, item] of knownItems.missing(records)) {
+    const missing = knownItems.missing(records)
+    for (const [hash, item] of missing) {
       if (!sent.has(hash)) await retried(() => execute(sql, keepItem(run, hash, item)))
     }
+    knownItems.add(run, missing.keys())
   }
   const written = async (record: CallRecord, row: WrittenRow | undefined): Promise<Written> => {
     if (row === undefined) throw new Error(`the ledger returned no row for call ${record.callId}`)

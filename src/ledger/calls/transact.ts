@@ -4,8 +4,16 @@ import type { Db, Tx } from '../../kit/environment.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { ItemMismatchError, placeOf } from '../attempt.ts'
 import type { KnownItems } from '../known-items.ts'
-import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from '../statement.ts'
-import { budgetCode, type CallIdentity, type CallRecord, isSameCall, type Recorded, type StoredCall } from './call.ts'
+import { connectionOf, execute, isSerializationFailure, isUniqueViolation, retried } from '../statement.ts'
+import {
+  budgetCode,
+  type CallIdentity,
+  type CallRecord,
+  isSameCall,
+  type Recorded,
+  recordOf,
+  type StoredCall,
+} from './call.ts'
 import { type CallRules, type Position, standing } from './call-statement.ts'
 import { findElsewhere } from './lookup.ts'
 import {
@@ -40,6 +48,21 @@ export interface WorkDone {
  */
 type Outcome = Recorded | 'over budget' | 'overtaken' | 'other item' | 'next item'
 
+/** A call's row as it is written. */
+interface WrittenCall {
+  readonly seq: number
+  /** Absent for a call that was recorded before. */
+  readonly number?: number
+  /** Whether the run did not exist: then the items that were stored for it may have been deleted with it. */
+  readonly is_new_run?: boolean
+}
+
+/** A transaction that is sent, and whether the item was sent with it, or has to be. */
+interface Sent {
+  readonly outcome: Promise<Outcome> | Outcome
+  readonly item?: { readonly isSent: boolean; readonly isLost: boolean }
+}
+
 /** The most times that a transaction runs again after a conflict with a concurrent one. */
 const maxRepeats = 5
 
@@ -73,7 +96,7 @@ export function createTransactor(
     tx: Tx,
     { call, seconds, isNext }: Asked,
     work: (work: Work) => Promise<WorkDone>,
-  ): Promise<{ readonly outcome: Promise<Outcome> | Outcome }> => {
+  ): Promise<Sent> => {
     const startedAt = new Date()
     const connection = connectionOf(tx)
     const turnMs = Math.ceil(seconds * 1000)
@@ -95,18 +118,21 @@ export function createTransactor(
       await sql`select pg_cancel_backend(${locked.backend})`.catch(() => undefined)
       throw error
     })
-    const done: CallRecord = { ...call, outcome: 'ok', output: recorded ?? output, code: null, startedAt }
+    const done = recordOf(call, { outcome: 'ok', output: recorded ?? output, code: null, startedAt })
     const isChanged = canonicalJson(state) !== canonicalJson(stored)
     const change = isChanged ? { before: stored, after: state } : undefined
     // The commit is sent behind these without waiting for their answers: if one fails, Postgres commits nothing.
     const written =
       earlier === undefined
-        ? execute<{ seq: number; number: number }>(connection, insertCall(done, change, { ...to, limit, idleSeconds }))
-        : execute<{ seq: number; number?: number }>(connection, reviveCall(done, earlier, change))
-    const kept = knownItems.has(call) ? [] : execute(connection, keepItem(call.run, call.itemHash, call.item))
+        ? execute<WrittenCall>(connection, insertCall(done, change, { ...to, limit, idleSeconds }))
+        : execute<WrittenCall>(connection, reviveCall(done, earlier, change))
+    const isKnown = knownItems.has(call)
+    const kept = isKnown ? [] : execute(connection, keepItem(call.run, call.itemHash, call.item))
+    const item = { isSent: !isKnown, isLost: false }
     const outcome = Promise.all([written, kept]).then(
       ([[row]]): Outcome => {
         if (row === undefined) throw new Error(`the ledger returned no row for call ${call.callId}`)
+        item.isLost = isKnown && row.is_new_run === true
         const { attempt, nth } = to
         const position: Position = { number: row.number ?? to.number ?? 0, attempt, nth, seq: row.seq, execution }
         return { call: { ...standing(done, position), output }, replayed: false }
@@ -118,7 +144,14 @@ export function createTransactor(
     )
     // It is awaited after the commit; if that fails, nothing awaits it.
     outcome.catch(() => undefined)
-    return { outcome }
+    return { outcome, item }
+  }
+
+  /** Stores an item that was known and not sent, because the run was deleted with its items since. */
+  const keepAgain = async ({ run, itemHash, item }: CallIdentity): Promise<void> => {
+    knownItems.forget(run)
+    await retried(() => execute(sql, keepItem(run, itemHash, item)))
+    knownItems.add(run, [itemHash])
   }
 
   const repeated = async (seconds: number, transaction: () => Promise<Outcome>): Promise<Outcome> => {
@@ -137,7 +170,10 @@ export function createTransactor(
     const startedAt = new Date()
     const outcome = await repeated(seconds, async () => {
       const sent = await db.transaction((tx) => inTransaction(tx, asked, work))
-      return sent.outcome
+      const confirmed = await sent.outcome
+      if (sent.item?.isSent) knownItems.add(call.run, [call.itemHash])
+      if (sent.item?.isLost) await keepAgain(call)
+      return confirmed
     })
     if (outcome === 'over budget') {
       return record({ ...call, outcome: 'refused', output: budget?.refusal ?? '', code: budgetCode, startedAt })
@@ -154,7 +190,6 @@ export function createTransactor(
       if (outcome === 'other item' || asked.isNext) throw new ItemMismatchError(call.rolloutId)
       return transact({ ...asked, isNext: true }, work)
     }
-    knownItems.add([call])
     return outcome
   }
 

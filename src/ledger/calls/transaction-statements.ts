@@ -99,14 +99,15 @@ export const insertionText = `
     returning r.number, r.calls / (r.calls <= $17::text::int and $3::text in (r.item_hash, '${noItemHash}'))::int as calls
   ),
   kept_run as (
-    insert into runs (name) select $1::text where $14::text is null on conflict (name) do nothing
+    insert into runs (name) select $1::text where $14::text is null on conflict (name) do nothing returning 1
   )
   insert into tool_calls (run, rollout, call_id, nth, seq, tool, arguments, arguments_hash, outcome, output, started_at,
     finished_at, state_before, state_after)
   select $1::text, number, $6::text, $16::text::int, calls, $7::text, $8::text::jsonb, $9::text, $10::text, $11::text,
     $12::text::timestamptz, $13::text::timestamptz, $4::text::jsonb, $5::text::jsonb
   from counted
-  returning seq, rollout::float8 as number, set_config('idle_in_transaction_session_timeout', '5000', true)`
+  returning seq, rollout::float8 as number, exists (select from kept_run) as is_new_run,
+    set_config('idle_in_transaction_session_timeout', '5000', true)`
 
 /**
  * Overwrites a failed call, as one more execution, and the rollout's state if it has changed (`undefined`: it has not);

@@ -111,16 +111,19 @@ export function createGradingRecorder({ sql, knownItems, keepSeconds, find }: Gr
     return await retried(() => execute<Row>(sql, { text: gradingsText, values }))
   }
   const run = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
+    const name = entries[0]?.run ?? ''
     const unknown = knownItems.missing(entries)
     let rows = await write(entries, unknown)
     if (rows.some((row) => row.is_new_run)) {
       // The run was deleted and its items with it: they are sent again, and nothing else is written twice.
-      knownItems.forget(entries[0]?.run ?? '')
+      knownItems.forget(name)
       const written = rows
-      rows = await write(entries, knownItems.missing(entries))
+      const all = knownItems.missing(entries)
+      rows = await write(entries, all)
+      knownItems.add(name, all.keys())
       rows = rows.map((row) => written.find(({ n, how }) => n === row.n && how === 'written') ?? row)
     }
-    knownItems.add(entries)
+    knownItems.add(name, unknown.keys())
     const results: Written[] = []
     for (const { n, how, number } of rows) results[n] = { how, number }
     return results

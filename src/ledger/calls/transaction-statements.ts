@@ -80,34 +80,47 @@ export function insertCall(record: CallRecord, change: StateChange | undefined, 
     change === undefined ? [null, null] : [storableText(change.before), storableText(change.after)]
   const times = [startedAt.toISOString(), new Date().toISOString()]
   const call = [callId, tool, stringifyExactly(args ?? null), argumentsHash ?? null, outcome, output, ...times]
-  const number = to.number === undefined ? null : String(to.number)
-  const place = [number, String(to.attempt), String(to.nth), String(to.limit), String(to.idleSeconds)]
-  const origin = [record.wire ?? null, record.key ?? null]
-  return { text: insertionText, values: [run, rolloutId, itemHash, before, after, ...call, ...place, ...origin] }
+  const limits = [String(to.nth), String(to.limit), String(to.idleSeconds)]
+  const values = [run, itemHash, before, after, ...call, ...limits]
+  if (to.number !== undefined) return { text: additionText, values: [...values, String(to.number)] }
+  const attempt = [rolloutId, String(to.attempt), record.wire ?? null, record.key ?? null]
+  return { text: insertionText, values: [...values, ...attempt] }
 }
 
 // The division by zero is intentional: it fails if the call must not be recorded, with an SQLSTATE, which is never translated.
-/** The text of {@link insertCall}. `$1` is the run of every row that it visits. */
-export const insertionText = `
-  with counted as (
-    insert into rollouts as r (run, number, id, attempt, item_hash, calls, state, due_at, wire, key_name)
-    values ($1::text, coalesce($14::text::int8, nextval('rollout_numbers')), $2::text, $15::text::int, $3::text, 1,
-      $5::text::jsonb, now() + make_interval(secs => $18::text::float8), $19::text, $20::text)
-    on conflict (run, id, attempt) do update set calls = r.calls + 1, state = coalesce(excluded.state, r.state),
-      due_at = excluded.due_at,
-      item_hash = case r.item_hash when '${noItemHash}' then excluded.item_hash else r.item_hash end
-    returning r.number, r.calls / (r.calls <= $17::text::int and $3::text in (r.item_hash, '${noItemHash}'))::int as calls
-  ),
-  kept_run as (
-    insert into runs (name) select $1::text where $14::text is null on conflict (name) do nothing returning 1
-  )
+const admitted = `r.calls / (r.calls <= $14::text::int and $2::text in (r.item_hash, '${noItemHash}'))::int as calls`
+const bound = `item_hash = case r.item_hash when '${noItemHash}' then $2::text else r.item_hash end`
+const due = 'now() + make_interval(secs => $15::text::float8)'
+
+const callInsertion = (isNewRun: string) => `
   insert into tool_calls (run, rollout, call_id, nth, seq, tool, arguments, arguments_hash, outcome, output, started_at,
     finished_at, state_before, state_after)
-  select $1::text, number, $6::text, $16::text::int, calls, $7::text, $8::text::jsonb, $9::text, $10::text, $11::text,
-    $12::text::timestamptz, $13::text::timestamptz, $4::text::jsonb, $5::text::jsonb
+  select $1::text, number, $5::text, $13::text::int, calls, $6::text, $7::text::jsonb, $8::text, $9::text, $10::text,
+    $11::text::timestamptz, $12::text::timestamptz, $3::text::jsonb, $4::text::jsonb
   from counted
-  returning seq, rollout::float8 as number, exists (select from kept_run) as is_new_run,
+  returning seq, rollout::float8 as number, ${isNewRun} as is_new_run,
     set_config('idle_in_transaction_session_timeout', '5000', true)`
+
+/** The text of {@link insertCall} for a new attempt. `$1` is the run of every row that it visits. */
+export const insertionText = `
+  with counted as (
+    insert into rollouts as r (run, id, attempt, item_hash, calls, state, due_at, wire, key_name)
+    values ($1::text, $16::text, $17::text::int, $2::text, 1, $4::text::jsonb, ${due}, $18::text, $19::text)
+    on conflict (run, id, attempt) do update set calls = r.calls + 1, state = coalesce(excluded.state, r.state),
+      due_at = excluded.due_at, ${bound}
+    returning r.number, ${admitted}
+  ),
+  kept_run as (
+    insert into runs (name) values ($1::text) on conflict (name) do nothing returning 1
+  )${callInsertion('exists (select from kept_run)')}`
+
+/** The same for an attempt that is recorded: the rollout's lock keeps it from being deleted. */
+export const additionText = `
+  with counted as (
+    update rollouts as r set calls = r.calls + 1, state = coalesce($4::text::jsonb, r.state), due_at = ${due}, ${bound}
+    where run = $1::text and number = $16::text::int8
+    returning r.number, ${admitted}
+  )${callInsertion('false')}`
 
 /**
  * Overwrites a failed call, as one more execution, and the rollout's state if it has changed (`undefined`: it has not);

@@ -7,7 +7,7 @@ import type { Hooks } from '../../../src/kit/hooks.ts'
 import { callText } from '../../../src/ledger/calls/call-statement.ts'
 import { renewalText, settlingText } from '../../../src/ledger/calls/claims.ts'
 import { lookupText } from '../../../src/ledger/calls/lookup.ts'
-import { insertionText, openingText } from '../../../src/ledger/calls/transaction-statements.ts'
+import { additionText, insertionText, openingText } from '../../../src/ledger/calls/transaction-statements.ts'
 import { gradingLookupText } from '../../../src/ledger/gradings/grading-lookup.ts'
 import { gradingsText } from '../../../src/ledger/gradings/gradings.ts'
 import { replaysText } from '../../../src/ledger/replays.ts'
@@ -158,6 +158,7 @@ const hot = [
   callText,
   lookupText,
   openingText,
+  additionText,
   insertionText,
   settlingText,
   renewalText,

@@ -95,14 +95,33 @@ export function createGrading(settings: GradingSettings): Grading {
     // Redacted where the grader's failure is logged.
     const content: unknown[] = [item, sample]
     const identity = { run, rolloutId, grader: grader.name, sampleHash, itemHash }
+    const stored = () => (settings.recordedItem === undefined ? item : settings.recordedItem(item))
     let at: { readonly number: number | undefined; readonly attempt: number } | undefined
     const record = async (end: Ending): Promise<number | null> => {
       const durationMs = performance.now() - began
       const { number, attempt } = at ?? (await attemptOf(ledger, identity))
-      const code = { version: grader.version, codeHash: grader.codeHash ?? null }
-      const stored = settings.recordedItem === undefined ? item : settings.recordedItem(item)
-      const graded = { ...identity, number, attempt, ...code, sample, item: stored, wire, key, ...end, durationMs }
-      return (await ledger.recordGrading(graded)).score
+      const recorded = await ledger.recordGrading({
+        run,
+        rolloutId,
+        number,
+        attempt,
+        grader: grader.name,
+        version: grader.version,
+        codeHash: grader.codeHash ?? null,
+        sampleHash,
+        sample,
+        itemHash,
+        item: stored(),
+        outcome: end.outcome,
+        score: end.score,
+        parts: end.parts,
+        reason: end.reason,
+        code: end.code,
+        durationMs,
+        wire,
+        key,
+      })
+      return recorded.score
     }
     try {
       const found = await settled(settling, identity)
@@ -112,8 +131,7 @@ export function createGrading(settings: GradingSettings): Grading {
       }
       at = found
       if (!found.begun && settings.begin !== undefined) {
-        const stored = settings.recordedItem === undefined ? item : settings.recordedItem(item)
-        const rolloutToBegin = { run, rolloutId, itemHash, item: stored, number: found.number, wire, key }
+        const rolloutToBegin = { run, rolloutId, itemHash, item: stored(), number: found.number, wire, key }
         at = await settings.begin({ ...rolloutToBegin, isPart: async () => true }, item)
       }
       const { number } = at

@@ -1,8 +1,8 @@
 import type { Sql } from 'postgres'
 import type { Db, Tx } from '../kit/environment.ts'
 import { type Attempt, ItemMismatchError, placeOf, type RolloutKey } from './attempt.ts'
-import { keepItem, lockRollout } from './calls/transaction-statements.ts'
-import type { KnownItems } from './known-items.ts'
+import { lockRollout } from './calls/transaction-statements.ts'
+import { type KnownItems, keepItem } from './items.ts'
 import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from './statement.ts'
 
 /** An attempt that is to begin, unless it has. */
@@ -75,7 +75,7 @@ export function createBeginner({ sql, db, knownItems, idleSeconds }: BeginnerSet
     const at = [isHere ? String(found.number) : null, rolloutId, String(attempt), itemHash, String(idleSeconds)]
     const values = [run, ...at, request.wire ?? null, request.key ?? null]
     const isKnown = knownItems.has(request)
-    const keep = () => execute(connection, keepItem(run, itemHash, request.item))
+    const keep = () => execute(connection, keepItem(request))
     const [[written]] = await Promise.all([
       execute<{ number: number; is_new_run: boolean }>(connection, { text: beginningText, values }),
       isKnown ? [] : keep(),
@@ -119,7 +119,8 @@ const latestText = `
   where run = $1::text and id = $2::text and ($3::text is null or number = $3::text::int8)
   order by attempt desc limit 1`
 
-const beginningText = `
+/** The text of the statement that writes an attempt that begins. `$1` is the run of every row that it visits. */
+export const beginningText = `
   with kept_run as (
     insert into runs (name) values ($1::text) on conflict (name) do nothing returning 1
   )

@@ -17,7 +17,7 @@ import {
 } from './ending.ts'
 import { createGradingLookup, findScoreElsewhere, type GradingIdentity } from './gradings/grading-lookup.ts'
 import { createGradingRecorder } from './gradings/gradings.ts'
-import { createKnownItems } from './known-items.ts'
+import { createKnownItems } from './items.ts'
 import { createReplayCounter } from './replays.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'

@@ -3,12 +3,11 @@ import { stringifyExactly } from '../../base/exact-json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { ItemMismatchError } from '../attempt.ts'
 import { createRunBatcher } from '../batch.ts'
-import type { KnownItems } from '../known-items.ts'
+import { type KnownItems, restoreItems } from '../items.ts'
 import { execute, retried } from '../statement.ts'
 import { budgetCode, type CallRecord, isSameCall, type Recorded, type StoredCall } from './call.ts'
 import { type CallRules, callStatement, recordText, revival, standing, type WrittenRow } from './call-statement.ts'
 import { findElsewhere } from './lookup.ts'
-import { keepItem } from './transaction-statements.ts'
 
 const statementBytes = 8 * 1024 * 1024
 const statementRows = 500
@@ -34,20 +33,11 @@ export function createRecorder(sql: Sql, rules: CallRules, knownItems: KnownItem
     const unknown = knownItems.missing(records)
     const texts = entries.map(({ text }) => text)
     const rows = await retried(() => execute<WrittenRow>(sql, callStatement(run, texts, unknown, rules)))
-    if (rows.some((row) => row.how === 'inserted' && row.is_new_run)) await keepKnown(run, records, unknown)
-    knownItems.add(run, unknown.keys())
+    if (rows.some((row) => row.how === 'inserted' && row.is_new_run)) await restoreItems(sql, knownItems, run, records)
+    else knownItems.add(run, unknown.keys())
     const byNumber: WrittenRow[] = []
     for (const row of rows) byNumber[row.n] = row
     return Promise.all(entries.map(({ record }, n) => written(record, byNumber[n])))
-  }
-  /** Stores the items that were not sent because the run had them before it was deleted. */
-  const keepKnown = async (run: string, records: readonly CallRecord[], sent: ReadonlyMap<string, unknown>) => {
-    knownItems.forget(run)
-    const missing = knownItems.missing(records)
-    for (const [hash, item] of missing) {
-      if (!sent.has(hash)) await retried(() => execute(sql, keepItem(run, hash, item)))
-    }
-    knownItems.add(run, missing.keys())
   }
   const written = async (record: CallRecord, row: WrittenRow | undefined): Promise<Written> => {
     if (row === undefined) throw new Error(`the ledger returned no row for call ${record.callId}`)

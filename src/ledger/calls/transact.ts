@@ -3,8 +3,8 @@ import { canonicalJson } from '../../base/json.ts'
 import type { Db, Tx } from '../../kit/environment.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { ItemMismatchError, placeOf } from '../attempt.ts'
-import type { KnownItems } from '../known-items.ts'
-import { connectionOf, execute, isSerializationFailure, isUniqueViolation, retried } from '../statement.ts'
+import { type KnownItems, keepItem, restoreItems } from '../items.ts'
+import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from '../statement.ts'
 import {
   budgetCode,
   type CallIdentity,
@@ -19,7 +19,6 @@ import { findElsewhere } from './lookup.ts'
 import {
   insertCall,
   isOvertaken,
-  keepItem,
   lockRollout,
   type Opening,
   openRollout,
@@ -127,7 +126,7 @@ export function createTransactor(
         ? execute<WrittenCall>(connection, insertCall(done, change, { ...to, limit, idleSeconds }))
         : execute<WrittenCall>(connection, reviveCall(done, earlier, change))
     const isKnown = knownItems.has(call)
-    const kept = isKnown ? [] : execute(connection, keepItem(call.run, call.itemHash, call.item))
+    const kept = isKnown ? [] : execute(connection, keepItem(call))
     const item = { isSent: !isKnown, isLost: false }
     const outcome = Promise.all([written, kept]).then(
       ([[row]]): Outcome => {
@@ -145,13 +144,6 @@ export function createTransactor(
     // It is awaited after the commit; if that fails, nothing awaits it.
     outcome.catch(() => undefined)
     return { outcome, item }
-  }
-
-  /** Stores an item that was known and not sent, because the run was deleted with its items since. */
-  const keepAgain = async ({ run, itemHash, item }: CallIdentity): Promise<void> => {
-    knownItems.forget(run)
-    await retried(() => execute(sql, keepItem(run, itemHash, item)))
-    knownItems.add(run, [itemHash])
   }
 
   const repeated = async (seconds: number, transaction: () => Promise<Outcome>): Promise<Outcome> => {
@@ -172,7 +164,7 @@ export function createTransactor(
       const sent = await db.transaction((tx) => inTransaction(tx, asked, work))
       const confirmed = await sent.outcome
       if (sent.item?.isSent) knownItems.add(call.run, [call.itemHash])
-      if (sent.item?.isLost) await keepAgain(call)
+      if (sent.item?.isLost) await restoreItems(sql, knownItems, call.run, [call])
       return confirmed
     })
     if (outcome === 'over budget') {

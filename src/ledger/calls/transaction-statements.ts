@@ -150,12 +150,3 @@ export function isOvertaken(error: unknown): boolean {
 }
 
 const divisionByZero = '22012'
-
-/** Stores an item of a run unless it is stored already. */
-export function keepItem(run: string, hash: string, content: unknown): Statement {
-  return { text: itemInsertion, values: [run, hash, stringifyExactly(content ?? null)] }
-}
-
-const itemInsertion = `
-  insert into items (run, hash, content) values ($1::text, $2::text, $3::text::jsonb)
-  on conflict (run, hash) do update set last_used_at = now()`

@@ -5,7 +5,7 @@ import { storableText } from '../../base/json.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { ItemMismatchError, noItemHash } from '../attempt.ts'
 import { createRunBatcher } from '../batch.ts'
-import type { KnownItems } from '../known-items.ts'
+import { type KnownItems, restoreItems } from '../items.ts'
 import { execute, retried } from '../statement.ts'
 import type { GradingIdentity, GradingState } from './grading-lookup.ts'
 
@@ -103,27 +103,17 @@ export interface RecordedGrading {
  * for a grading without a score. Throws an {@link ItemMismatchError} for an attempt that was recorded with another item.
  */
 export function createGradingRecorder({ sql, knownItems, keepSeconds, find }: GradingRecorderSettings) {
-  const write = async (entries: readonly Entry[], items: ReadonlyMap<string, unknown>) => {
-    const sent = [...items].map(([hash, content]) => ({ hash, content: content ?? null }))
-    const input = `[${entries.map(textOf).join(',')}]`
-    const values = [input, stringifyExactly(sent), entries[0]?.run ?? '', String(keepSeconds)]
-    type Row = Written & { n: number; is_new_run: boolean }
-    return await retried(() => execute<Row>(sql, { text: gradingsText, values }))
-  }
   const run = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
-    const name = entries[0]?.run ?? ''
-    const unknown = knownItems.missing(entries)
-    let rows = await write(entries, unknown)
-    if (rows.some((row) => row.is_new_run)) {
-      // The run was deleted and its items with it: they are sent again, and nothing else is written twice.
-      knownItems.forget(name)
-      const written = rows
-      const all = knownItems.missing(entries)
-      rows = await write(entries, all)
-      knownItems.add(name, all.keys())
-      rows = rows.map((row) => written.find(({ n, how }) => n === row.n && how === 'written') ?? row)
-    }
-    knownItems.add(name, unknown.keys())
+    const records = entries.map(({ record }) => record)
+    const name = records[0]?.run ?? ''
+    const unknown = knownItems.missing(records)
+    const items = [...unknown].map(([hash, content]) => ({ hash, content: content ?? null }))
+    const input = `[${entries.map(({ text }, n) => `{"n":${n},${text.slice(1)}`).join(',')}]`
+    const values = [input, stringifyExactly(items), name, String(keepSeconds)]
+    type Row = Written & { n: number; is_new_run: boolean }
+    const rows = await retried(() => execute<Row>(sql, { text: gradingsText, values }))
+    if (rows.some((row) => row.is_new_run)) await restoreItems(sql, knownItems, name, records)
+    else knownItems.add(name, unknown.keys())
     const results: Written[] = []
     for (const { n, how, number } of rows) results[n] = { how, number }
     return results
@@ -132,35 +122,35 @@ export function createGradingRecorder({ sql, knownItems, keepSeconds, find }: Gr
     run,
     maxEntries: 200,
     maxBytes: 8 * 1024 * 1024,
-    sizeOf: (grading) => textOf(grading, 0).length,
-    runOf: (grading) => grading.run,
-    keyOf: ({ rolloutId }) => rolloutId,
+    sizeOf: ({ text }) => text.length,
+    runOf: ({ record }) => record.run,
+    keyOf: ({ record }) => record.rolloutId,
     concernsAll: isUnavailable,
   })
-  return async (grading: GradingRecord): Promise<RecordedGrading> => {
-    const { how, number } = await batched({ ...grading, execution: randomUUID() })
-    if (how === 'other item' || number === null) throw new ItemMismatchError(grading.rolloutId)
-    if (how === 'written' || grading.outcome !== 'scored') return { score: grading.score, number }
-    const { score } = await find({ ...grading, number })
+  return async (record: GradingRecord): Promise<RecordedGrading> => {
+    const { how, number } = await batched({ record, text: textOf(record, randomUUID()) })
+    if (how === 'other item' || number === null) throw new ItemMismatchError(record.rolloutId)
+    if (how === 'written' || record.outcome !== 'scored') return { score: record.score, number }
+    const { score } = await find({ ...record, number })
     if (score === undefined) throw new Error('a grading is recorded, and its score is not')
     return { score, number }
   }
 }
 
-interface Entry extends GradingRecord {
-  readonly execution: string
+interface Entry {
+  readonly record: GradingRecord
+  readonly text: string
 }
 
-function textOf(grading: Entry, n: number): string {
+function textOf(grading: GradingRecord, execution: string): string {
   return storableText({
-    n,
     rollout_id: grading.rolloutId,
     number: grading.number ?? null,
     attempt: grading.attempt,
     grader: grading.grader,
     version: grading.version,
     code_hash: grading.codeHash,
-    execution: grading.execution,
+    execution,
     sample_hash: grading.sampleHash,
     sample: grading.sample ?? null,
     item_hash: grading.itemHash,

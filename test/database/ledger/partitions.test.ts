@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ToolError } from '../../../src/kit/errors.ts'
 import type { Hooks } from '../../../src/kit/hooks.ts'
+import { beginningText } from '../../../src/ledger/begin.ts'
 import { callText } from '../../../src/ledger/calls/call-statement.ts'
 import { renewalText, settlingText } from '../../../src/ledger/calls/claims.ts'
 import { lookupText } from '../../../src/ledger/calls/lookup.ts'
@@ -159,19 +160,31 @@ const hot = [
   lookupText,
   openingText,
   additionText,
-  insertionText,
   settlingText,
   renewalText,
   gradingLookupText,
   gradingsText,
 ]
 
-it.each<{ readonly of: string; readonly runs: readonly string[]; readonly hooks: Hooks }>([
-  { of: 'without a begin hook', runs: ['first', 'second', 'third', 'fourth', 'fifth', 'sixth'], hooks: {} },
-  { of: 'with one', runs: ['begun-1', 'begun-2'], hooks: { begin: async () => {} } },
+interface Case {
+  readonly of: string
+  readonly runs: readonly string[]
+  readonly hooks: Hooks
+  /** The statement that makes an attempt. */
+  readonly making: string
+}
+
+it.each<Case>([
+  {
+    of: 'without a begin hook',
+    making: insertionText,
+    runs: ['first', 'second', 'third', 'fourth', 'fifth', 'sixth'],
+    hooks: {},
+  },
+  { of: 'with one', making: beginningText, runs: ['begun-1', 'begun-2'], hooks: { begin: async () => {} } },
 ])(
   'does the same with tables that are partitioned by run, each statement visiting one partition: $of',
-  async ({ runs, hooks }) => {
+  async ({ runs, hooks, making }) => {
     const expected = await play(plain, runs, hooks)
     const database = explaining(partitioned.another(), explainer)
     expect(await play(database, runs, hooks)).toEqual(expected)
@@ -181,7 +194,7 @@ it.each<{ readonly of: string; readonly runs: readonly string[]; readonly hooks:
     for (const run of runs) places.set(run, await partitionOf(partitioned.sql, run))
     expect(new Set(places.values()).size).toBeGreaterThan(1)
     const texts = new Set(database.visited.map(({ text }) => text))
-    expect([...hot, readerText, replaysText].filter((text) => !texts.has(text))).toEqual([])
+    expect([...hot, making, readerText, replaysText].filter((text) => !texts.has(text))).toEqual([])
     const visits: unknown[] = []
     for (const { text, values, tables } of database.visited) {
       const run = runs.filter((name) => values.includes(name))

@@ -1,3 +1,7 @@
+import type { Sql } from 'postgres'
+import { stringifyExactly } from '../base/exact-json.ts'
+import { execute, retried, type Statement } from './statement.ts'
+
 /** A record's item, as far as storing it is concerned. */
 interface ItemOf {
   readonly run: string
@@ -14,6 +18,23 @@ export interface KnownItems {
   add(run: string, hashes: Iterable<string>): void
   /** Forgets the items of a run, which was deleted. */
   forget(run: string): void
+}
+
+/** Stores an item of a run unless it is stored already. */
+export function keepItem({ run, itemHash, item }: ItemOf): Statement {
+  return { text: itemInsertion, values: [run, itemHash, stringifyExactly(item ?? null)] }
+}
+
+const itemInsertion = `
+  insert into items (run, hash, content) values ($1::text, $2::text, $3::text::jsonb)
+  on conflict (run, hash) do update set last_used_at = now()`
+
+/** Stores the items of records of a run that was deleted with its items, although they were known. */
+export async function restoreItems(sql: Sql, knownItems: KnownItems, run: string, records: Iterable<ItemOf>) {
+  knownItems.forget(run)
+  const missing = knownItems.missing(records)
+  for (const [itemHash, item] of missing) await retried(() => execute(sql, keepItem({ run, itemHash, item })))
+  knownItems.add(run, missing.keys())
 }
 
 /** Of how many runs items are remembered. */

@@ -190,7 +190,8 @@ export function createCaller(settings: CallerSettings): Caller {
       }
       const { arguments: written } = request
       const spelt = typeof written === 'string' ? written : stringifyExactly(args.value)
-      const flight = JSON.stringify([rolloutId, run, callId, itemHash, tool, spelt])
+      const lengths = `${run.length} ${rolloutId.length} ${callId.length} ${tool.length}`
+      const flight = `${lengths} ${run}${rolloutId}${callId}${tool}${itemHash}${spelt}`
       const given = { args, item, isNew: request.callId === undefined }
       const { joined, result } = singleFlight.join(flight, keyOf(call), () => make(call, given))
       const late = () => {

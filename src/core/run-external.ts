@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withLazyDeadline } from '../base/deadline.ts'
 import { RequestError } from '../kit/errors.ts'
-import { type CallIdentity, type Recorded, recordOf, type StoredCall } from '../ledger/calls/call.ts'
+import { type CallEnd, type CallIdentity, type Recorded, recordOf, type StoredCall } from '../ledger/calls/call.ts'
+import { standing } from '../ledger/calls/call-statement.ts'
 import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
 import { callFailure, fittingOutput, recordedCause, refusalIn } from './failure.ts'
@@ -35,8 +36,8 @@ export async function runExternal(
     const { call } = recorded
     if (call.outcome !== 'running') return recorded
     if (call.claim === token) {
-      const settled = await runClaimed(services, run, tool, { ...call, token })
-      if (settled) return { call: { ...call, ...settled, claim: null }, replayed: false }
+      const end = await runClaimed(services, run, tool, { call, token })
+      if (end) return { call: standing(recordOf(run.call, end), call), replayed: false }
     }
     await otherExecution(services, { ...run.call, number: call.number }, waitUntil)
   }
@@ -62,16 +63,17 @@ async function runClaimed(
   services: RunServices,
   { call, rows, ...run }: Run,
   tool: Opened<'external'>,
-  claimed: StoredCall & { readonly token: string },
-) {
-  const { rolloutId, callId, number, execution, token } = claimed
+  { call: claimed, token }: { readonly call: StoredCall; readonly token: string },
+): Promise<CallEnd | undefined> {
+  const { rolloutId, callId, number, execution } = claimed
+  const startedAt = new Date()
   const lost = new AbortController()
   const release = services.claims.hold({ run: call.run, token }, () =>
     lost.abort(new Error('the claim was taken over')),
   )
   const settle = async (end: ClaimEnd, change?: Change) => {
     const held = await persistently(services.claims.leaseSeconds, () => services.ledger.settle(claimed, end, change))
-    return held ? end : undefined
+    return held ? { ...end, startedAt } : undefined
   }
   try {
     const { output, change } = await withLazyDeadline(

@@ -5,10 +5,8 @@ import { lockKey } from '../attempt.ts'
 import { connectionOf, execute, rerunOnConflict, type Statement } from '../statement.ts'
 import type { StoredCall } from './call.ts'
 
-/** The one execution of a call that may settle it. */
-export interface Claim extends Pick<StoredCall, 'run' | 'rolloutId' | 'number' | 'callId' | 'nth'> {
-  readonly token: string
-}
+/** A call as it was claimed: the one execution that may settle it. */
+export type Claim = Pick<StoredCall, 'run' | 'rolloutId' | 'number' | 'callId' | 'nth' | 'claim'>
 
 /** How a claimed call ended. */
 export interface ClaimEnd {
@@ -60,7 +58,7 @@ const lock = `
 
 /** `states`: the rollout's state before and after, as JSON text. */
 function settling(claim: Claim, { outcome, output, code, cause }: ClaimEnd, states?: readonly string[]): Statement {
-  const { run, number, callId, nth, token } = claim
+  const { run, number, callId, nth, claim: token } = claim
   const key = [run, String(number), callId, String(nth), token]
   return { text: settlingText, values: [...key, outcome, output, code, cause ?? null, ...(states ?? [null, null])] }
 }

@@ -157,7 +157,7 @@ describe('a claim on a call with external effects', () => {
     expect(attempts).toEqual([2])
     expect(await outcomes('taken-over')).toEqual([{ outcome: 'ok', execution: 2 }])
     const late = await ledger.settle(
-      { ...call, number: (await ledger.locate(call)).number ?? 0, nth: 1, token: 'dead' },
+      { ...call, number: (await ledger.locate(call)).number ?? 0, nth: 1, claim: 'dead' },
       { outcome: 'ok', output: 'from the grave', code: null },
     )
     expect(late).toBe(false)

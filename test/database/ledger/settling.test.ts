@@ -16,7 +16,7 @@ it('settles a call with a change of state while another replica records the same
   const recording = sql.begin(async (other) => {
     await other`update rollouts set calls = calls + 1 where id = 'r'`
     const end = { outcome: 'ok', output: 'done', code: null } as const
-    const claim = { run: 'default', rolloutId: 'r', number: 1000, callId: 'c', nth: 1, token: 'mine' }
+    const claim = { run: 'default', rolloutId: 'r', number: 1000, callId: 'c', nth: 1, claim: 'mine' }
     settled = settleClaim(database, claim, end, () => ({ notes: ['done'] }))
     settled.catch(() => undefined)
     await expect.poll(() => sql`select from pg_locks where not granted`, { timeout: 10_000 }).not.toHaveLength(0)
@@ -43,14 +43,14 @@ it('settles nothing by a claim that was taken over, although the call still runs
   const end = { outcome: 'ok', output: 'from the grave', code: null } as const
   const claimed = { ...call, number: (await ledger.locate(call)).number ?? 0, nth: 1 }
   const change = () => ({ notes: ['from the grave'] })
-  expect(await ledger.settle({ ...claimed, token: 'dead' }, end)).toBe(false)
-  expect(await ledger.settle({ ...claimed, token: 'dead' }, end, change)).toBe(false)
+  expect(await ledger.settle({ ...claimed, claim: 'dead' }, end)).toBe(false)
+  expect(await ledger.settle({ ...claimed, claim: 'dead' }, end, change)).toBe(false)
   const standing = async () => {
     const [row] = await database.sql`
       select c.outcome, output, state from ledger.calls c join rollouts r using (number) where rollout_id = 'taken'`
     return row
   }
   expect(await standing()).toEqual({ outcome: 'running', output: '', state: null })
-  expect(await ledger.settle({ ...claimed, token: 'living' }, { ...end, output: 'done' })).toBe(true)
+  expect(await ledger.settle({ ...claimed, claim: 'living' }, { ...end, output: 'done' })).toBe(true)
   expect(await standing()).toEqual({ outcome: 'ok', output: 'done', state: null })
 })

@@ -3,7 +3,7 @@ import { bigintIn, stringifyExactly } from '../base/exact-json.ts'
 import { describeIssues, hidingValues, showingValues } from '../base/issues.ts'
 import { checkTimeout, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
-import type { ExternalContext, ReadingContext, WritingContext } from './tool-context.ts'
+import type { ExternalContext, ReadingContext, ToolContext, WritingContext } from './tool-context.ts'
 import { describeParameters, parametersOf } from './tool-parameters.ts'
 
 /** What a tool returns: a string is sent to the model unchanged, anything else as JSON. */
@@ -166,25 +166,7 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
         effects: 'none',
         open: opening<ReadingRun, string>(async (given, context) => {
           const readState = async () => stateFrom(await context.readState())
-          const { run, rolloutId, callId, execution, db, embed } = context
-          const { input, task, settings } = given
-          return textOf(
-            await spec.run({
-              run,
-              rolloutId,
-              callId,
-              execution,
-              db,
-              embed,
-              input,
-              task,
-              settings,
-              readState,
-              get signal() {
-                return context.signal
-              },
-            }),
-          )
+          return textOf(await spec.run(Object.assign(toolContext(given, context), { db: context.db, readState })))
         }),
       }
     case 'database':
@@ -192,26 +174,8 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
         ...face,
         effects: 'database',
         open: opening<WritingRun, WrittenOutput>(async (given, context) => {
-          const { run, rolloutId, callId, execution, tx, embed } = context
-          const { input, task, settings } = given
           const state = stateFrom(context.stored)
-          const output = textOf(
-            await spec.run({
-              run,
-              rolloutId,
-              callId,
-              execution,
-              tx,
-              embed,
-              input,
-              task,
-              settings,
-              state,
-              get signal() {
-                return context.signal
-              },
-            }),
-          )
+          const output = textOf(await spec.run(Object.assign(toolContext(given, context), { tx: context.tx, state })))
           return { output, state: parseState(environment, state) }
         }),
       }
@@ -223,25 +187,8 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
           const changes: ((state: State) => void)[] = []
           const readState = async () => stateFrom(await context.readState())
           const updateState = (change: (state: State) => void) => void changes.push(change)
-          const { run, rolloutId, callId, execution, db, embed } = context
-          const { input, task, settings } = given
           const output = textOf(
-            await spec.run({
-              run,
-              rolloutId,
-              callId,
-              execution,
-              db,
-              embed,
-              input,
-              task,
-              settings,
-              readState,
-              updateState,
-              get signal() {
-                return context.signal
-              },
-            }),
+            await spec.run(Object.assign(toolContext(given, context), { db: context.db, readState, updateState })),
           )
           const change = (stored: unknown) => {
             const state = stateFrom(stored)
@@ -251,6 +198,28 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
           return { output, change: changes.length > 0 ? change : undefined }
         }),
       }
+  }
+}
+
+/** What the contexts of all tools have in common, as one literal: copying the fields of every call would take its time. */
+function toolContext<Input, Task, Settings>(
+  { input, task, settings }: Given<Input, Task, Settings>,
+  context: Omit<ToolContext<never, never, never>, keyof Given<never, never, never>>,
+): ToolContext<Input, Task, Settings> {
+  const { run, rolloutId, callId, execution, embed } = context
+  return {
+    input,
+    task,
+    settings,
+    run,
+    rolloutId,
+    callId,
+    execution,
+    embed,
+    // Made when it is first read.
+    get signal() {
+      return context.signal
+    },
   }
 }
 

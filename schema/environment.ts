@@ -23,6 +23,13 @@ export const environment = defineEnvironment({
     }),
   state: z.object({}),
   budget: { calls: 10 },
+  // What a model calls to finish, where the trainer ends a rollout with a call (Open Reward Standard).
+  submit: {
+    name: 'submit',
+    description: 'Submit the final answer: the figure alone, with its unit or % if it has one. This ends the task.',
+    input: z.object({ answer: z.string().min(1).describe('The final answer') }),
+    sample: ({ answer }) => answer,
+  },
 })
 
 export const { defineTool, defineGrader } = environment

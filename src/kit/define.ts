@@ -5,6 +5,7 @@ import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
 import type { EnvironmentSpec, NoSettings, Redact } from './environment.ts'
 import { type Hooks, makeHooks } from './hooks.ts'
 import { createSettingsReader, type ReadSettings, type SettingsReader } from './settings.ts'
+import { makeSubmit, type Submit, type SubmitSpec } from './submit.ts'
 
 /** The two parts of a valid item; or why it is invalid, on one line, without its values. */
 export type ReadItem<Task, Reference> =
@@ -25,6 +26,8 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
   hooks(settings?: ReadSettings): Hooks
   /** What is stored in place of items, arguments and outputs; undefined where all is stored as it is. */
   readonly redact: Redact | undefined
+  /** What a model calls to finish; undefined if the environment declares none. */
+  readonly submit: Submit | undefined
   /** Parses an item as a grader would, to validate it beforehand. */
   readItem(item: unknown): ReadItem<Task, Reference>
 }
@@ -34,7 +37,7 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
  * types.
  *
  * Throws if the state's schema does not parse `{}`, if the task's schema lets undeclared fields through, or if the budget
- * is not a positive whole number.
+ * is not a positive whole number, or if `submit` cannot be offered to a model.
  *
  * @example
  * export const { defineTool, defineGrader, budget } = defineEnvironment({
@@ -44,8 +47,17 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
  *   budget: { calls: 10 },
  * })
  */
-export function defineEnvironment<Task, Reference, State, Settings = NoSettings>(
-  spec: EnvironmentSpec<Task, Reference, State, Settings>,
+export function defineEnvironment<
+  Task,
+  Reference,
+  State,
+  Settings = NoSettings,
+  Answer extends z.ZodObject = z.ZodObject,
+>(
+  spec: EnvironmentSpec<Task, Reference, State, Settings> & {
+    /** What a model calls to finish, on wires where it ends a rollout with a call; see {@link SubmitSpec}. */
+    readonly submit?: SubmitSpec<Answer>
+  },
 ): Environment<Task, Reference, State, Settings> {
   const start = spec.state.safeParse({}, hidingValues)
   if (!start.success) {
@@ -68,6 +80,7 @@ export function defineEnvironment<Task, Reference, State, Settings = NoSettings>
     defineGrader: (grader) => makeGrader(spec, grader, settings),
     hooks: (read) => makeHooks(spec, settings, read),
     redact: spec.redact,
+    submit: spec.submit && makeSubmit(spec.submit),
     readItem(item) {
       const task = spec.task.safeParse(item, hidingValues)
       if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }

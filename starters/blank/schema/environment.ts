@@ -12,6 +12,13 @@ export const environment = defineEnvironment({
   // From the environment variables, checked at the start; tools and graders read them as `settings`.
   settings: z.object({ CURRENCY: z.string().length(3).default('EUR') }),
   budget: { calls: 6 },
+  // What a model calls to finish, where the trainer ends a rollout with a call (Open Reward Standard).
+  submit: {
+    name: 'submit',
+    description: 'Submit the price: the number alone. This ends the task.',
+    input: z.object({ price: z.string().min(1).describe('The price') }),
+    sample: ({ price }) => price,
+  },
 })
 
 export const { defineTool, defineGrader } = environment

@@ -34,6 +34,13 @@ export const environment = defineEnvironment({
     MAIL_URL: z.url().default('http://127.0.0.1:8025/mail').describe('where mails are posted as JSON'),
   }),
   budget: { calls: 12 },
+  // What a model calls to finish, where the trainer ends a rollout with a call (Open Reward Standard).
+  submit: {
+    name: 'submit',
+    description: 'Finish with the summary of what was done. Its last line is the result line. This ends the task.',
+    input: z.object({ summary: z.string().min(1).describe('The summary, with the line "Result: …" at its end') }),
+    sample: ({ summary }) => summary,
+  },
   // Runs once for each rollout, before its first call.
   begin: ({ tx }) => openShop(tx),
 })

@@ -121,7 +121,35 @@ describe('the types of an environment', () => {
     })
   })
 
+  it('are inferred in the submit', () => {
+    const environment = defineEnvironment({
+      task: z.object({ question: z.string() }),
+      reference: z.object({}),
+      state: z.object({}),
+      submit: {
+        name: 'submit',
+        input: z.object({ answer: z.string(), unit: z.string().default('USD') }),
+        sample(input) {
+          expectTypeOf(input).toEqualTypeOf<{ answer: string; unit: string }>()
+          return `${input.answer} ${input.unit}`
+        },
+      },
+    })
+    environment.defineGrader({
+      name: 'one',
+      version: '1',
+      grade({ task }) {
+        expectTypeOf(task).toEqualTypeOf<{ question: string }>()
+        return 1
+      },
+    })
+  })
+
   it('reject invalid definitions', () => {
+    const parts = { task: z.object({}), reference: z.object({}), state: z.object({}) }
+    const input = z.object({ answer: z.string() })
+    // @ts-expect-error a sample is text or has a text
+    defineEnvironment({ ...parts, submit: { name: 'submit', input, sample: () => 1 } })
     // @ts-expect-error undefined is not a valid output
     defineTool({ ...head, effects: 'none', run: () => undefined })
     // @ts-expect-error the value of `effects` is invalid

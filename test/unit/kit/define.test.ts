@@ -35,6 +35,45 @@ describe('an environment', () => {
   })
 })
 
+describe('the submit of an environment', () => {
+  const input = z.object({ answer: z.string().min(1), unit: z.string().default('USD') })
+  const submitOf = (more: object = {}) =>
+    defineEnvironment({
+      ...parts,
+      submit: { name: 'submit', input, sample: ({ answer, unit }) => `${answer} ${unit}`, ...more },
+    }).submit
+
+  it('turns arguments into the sample that graders see', () => {
+    expect(submitOf()?.open({ answer: '94' })).toEqual({ fits: true, sample: { output_text: '94 USD' } })
+    const sample = () => ({ output_text: '94', output_json: { answer: 94 } })
+    expect(submitOf({ sample })?.open({ answer: '94' })).toEqual({ fits: true, sample: sample() })
+  })
+
+  it('tells the model what is wrong with its arguments', () => {
+    expect(submitOf()?.open({ reply: '94' })).toEqual({
+      fits: false,
+      message: expect.stringMatching(/^invalid arguments: answer: is missing.*submit takes .*no "reply"/),
+    })
+  })
+
+  it('has a description and the JSON Schema of its arguments', () => {
+    expect(submitOf()).toMatchObject({ description: 'Submit the final answer. This ends the task.' })
+    expect(submitOf({ description: 'Answer.' })).toMatchObject({
+      name: 'submit',
+      description: 'Answer.',
+      parameters: { type: 'object', required: ['answer'], additionalProperties: false },
+    })
+  })
+
+  it('is rejected with a name that models do not accept', () => {
+    expect(() => submitOf({ name: 'two words' })).toThrow('submit has the invalid name "two words"')
+  })
+
+  it('is undefined in an environment without one', () => {
+    expect(defineEnvironment(parts).submit).toBeUndefined()
+  })
+})
+
 describe.each([
   ['tool', tool],
   ['grader', grader],

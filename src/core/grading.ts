@@ -8,7 +8,7 @@ import type { Db, Embed } from '../kit/environment.ts'
 import { RequestError, UngradableError } from '../kit/errors.ts'
 import type { Judge } from '../kit/judge.ts'
 import { type Attempt, ItemMismatchError, placeOf, type RolloutKey } from '../ledger/attempt.ts'
-import type { GradingIdentity } from '../ledger/gradings/grading-lookup.ts'
+import type { GradingIdentity, StoredScore } from '../ledger/gradings/grading-lookup.ts'
 import type { GradingRecord } from '../ledger/gradings/gradings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { RowScope } from '../postgres/scoped-db.ts'
@@ -36,6 +36,8 @@ export interface GradingRequest {
   /** The {@link contentHash} of each, if it is already known. */
   readonly itemHash?: string
   readonly sampleHash?: string
+  /** The number of the attempt, on wires with sessions; by default the ledger finds it. */
+  readonly attempt?: number
 }
 
 /** What {@link createGrading} needs. */
@@ -66,26 +68,31 @@ export interface GradingSettings {
   readonly answerSeconds: number
 }
 
+/** The answer to a grading. */
+export interface GradingAnswer extends StoredScore {
+  readonly rolloutId: string
+}
+
 /** The verb "grade a rollout". */
 export interface Grading {
   /**
-   * Resolves with the rollout's score, a finite number; the stored one if this was graded before. Throws a `RequestError`: 404
-   * for an unknown grader, 422 for an item that does not fit, 5xx when there can be no score, so that the trainer
-   * discards the rollout instead of learning from a zero.
+   * Resolves with the rollout's score, a finite number, its parts and its reason; with the stored ones if this was graded
+   * before. Throws a `RequestError`: 404 for an unknown grader, 409 for an attempt that has ended, 422 for an item that does
+   * not fit, 5xx when there can be no score, so that the trainer discards the rollout instead of learning from a zero.
    */
-  grade(request: GradingRequest): Promise<{ readonly rolloutId: string; readonly score: number }>
+  grade(request: GradingRequest): Promise<GradingAnswer>
 }
 
 /** Creates the verb "grade a rollout". */
 export function createGrading(settings: GradingSettings): Grading {
   const { ledger, graders, log } = settings
-  const singleFlight = createSingleFlight<number>()
+  const singleFlight = createSingleFlight<StoredScore>()
   // Past the time in which it is answered, because a grader that is abandoned runs on for a while.
   const hold = (attempt: Pick<Attempt, 'run' | 'number'>) => ledger.holdAttempt(attempt, settings.answerSeconds + 60)
   const settling = settings.isReleased === true ? { ...settings, hold } : settings
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
 
-  const score = async (grader: Grader, request: Identified): Promise<number> => {
+  const score = async (grader: Grader, request: Identified): Promise<StoredScore> => {
     const { run, rolloutId, sampleHash, itemHash, item, sample, wire, key } = request
     const opened = grader.open(item)
     if (!opened.fits) {
@@ -94,10 +101,10 @@ export function createGrading(settings: GradingSettings): Grading {
     const began = performance.now()
     // Redacted where the grader's failure is logged.
     const content: unknown[] = [item, sample]
-    const identity = { run, rolloutId, grader: grader.name, sampleHash, itemHash }
+    const identity = { run, rolloutId, grader: grader.name, sampleHash, itemHash, number: request.attempt }
     const stored = () => (settings.recordedItem === undefined ? item : settings.recordedItem(item))
     let at: { readonly number: number | undefined; readonly attempt: number } | undefined
-    const record = async (end: Ending): Promise<number | null> => {
+    const record = async (end: Ending): Promise<StoredScore | undefined> => {
       const durationMs = performance.now() - began
       const { number, attempt } = at ?? (await attemptOf(ledger, identity))
       const recorded = await ledger.recordGrading({
@@ -121,13 +128,13 @@ export function createGrading(settings: GradingSettings): Grading {
         wire,
         key,
       })
-      return recorded.score
+      return recorded.stored
     }
     try {
       const found = await settled(settling, identity)
-      if (found.score !== undefined) {
+      if (found.stored !== undefined) {
         ledger.replays.add({ run, number: found.number }, 'gradings')
-        return found.score
+        return found.stored
       }
       at = found
       if (!found.begun && settings.begin !== undefined) {
@@ -153,10 +160,10 @@ export function createGrading(settings: GradingSettings): Grading {
         }),
       )
       const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
-      return (await record(scored)) ?? scored.score
+      return (await record(scored)) ?? scored
     } catch (error) {
-      // Nothing is recorded in an attempt that belongs to another item, or of an item that cannot be used.
-      if (error instanceof ItemMismatchError || isItemsFault(error)) throw error
+      // Nothing is recorded in an attempt that belongs to another item or has ended, or of an item that cannot be used.
+      if (error instanceof ItemMismatchError || isCallersFault(error)) throw error
       const message = `the grader "${grader.name}" failed; try again`
       const facts = { run, rollout: rolloutId, grader: grader.name }
       const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
@@ -179,16 +186,18 @@ export function createGrading(settings: GradingSettings): Grading {
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const { sample, item, sampleHash = contentHash(sample), itemHash = contentHash(item) } = request
       const hashes = { sampleHash, itemHash }
-      const key = JSON.stringify([rolloutId, request.run, grader.name, hashes.sampleHash, hashes.itemHash])
-      const { result } = singleFlight.join(key, `${request.run}/${rolloutId}`, () =>
+      const { run, attempt = null } = request
+      const key = JSON.stringify([rolloutId, run, attempt, grader.name, hashes.sampleHash, hashes.itemHash])
+      const { result } = singleFlight.join(key, `${run}/${rolloutId}`, () =>
         score(grader, { ...request, ...hashes, rolloutId }),
       )
       const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
       try {
-        return { rolloutId, score: await answerInTime(late, result) }
+        const { score, parts, reason } = await answerInTime(late, result)
+        return { rolloutId, score, parts, reason }
       } catch (error) {
         const message = `the grader "${grader.name}" failed; try again`
-        const facts = { run: request.run, rollout: rolloutId, grader: grader.name }
+        const facts = { run, rollout: rolloutId, grader: grader.name }
         throw failureOf(error, facts, { code: 'grader_failed', message }, [request.item, request.sample])
       }
     },
@@ -209,8 +218,9 @@ interface Identified extends GradingRequest {
   readonly itemHash: string
 }
 
-/** Whether the environment's `begin` refused the item. */
-const isItemsFault = (error: unknown) => error instanceof RequestError && error.status === 422
+/** Whether the environment's `begin` refused the item, or the attempt has ended. */
+const isCallersFault = (error: unknown) =>
+  error instanceof RequestError && (error.status === 422 || error.code === 'rollout_ended')
 
 type Ending = Pick<GradingRecord, 'outcome' | 'score' | 'parts' | 'reason' | 'code'>
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RequestError, UngradableError } from '../kit/errors.ts'
 import { ItemMismatchError, noItemHash, placeOf, type RolloutKey } from '../ledger/attempt.ts'
-import type { GradingIdentity, GradingState } from '../ledger/gradings/grading-lookup.ts'
+import type { GradingIdentity, GradingState, StoredScore } from '../ledger/gradings/grading-lookup.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { emptyRollout, type RecordedRollout } from '../ledger/rollout.ts'
 
@@ -18,9 +18,9 @@ export interface SettlingSettings {
 
 /** The score that is stored for a grading, or the attempt that it grades, settled. */
 export type Settled =
-  | { readonly score: number; readonly number: number }
+  | { readonly stored: StoredScore; readonly number: number }
   | {
-      readonly score: undefined
+      readonly stored: undefined
       /** Undefined for an attempt that is not recorded yet. */
       readonly number: number | undefined
       readonly attempt: number
@@ -32,18 +32,18 @@ export type Settled =
 /**
  * Finds the attempt to which a grading belongs and reads it once none of its calls runs any more, or resolves with the
  * stored score if there is one; throws if calls still run after the waiting time, if one of them failed, or if the rollout
- * was recorded with another item and was not graded since.
+ * was recorded with another item and was not graded since, or if the attempt that the grading names has ended.
  */
 export async function settled(settings: SettlingSettings, grading: GradingIdentity): Promise<Settled> {
   return await poll(settings, grading, async (found) => {
-    const { latest, score } = found
-    if (latest !== undefined && score !== undefined) return { score, number: latest.number }
-    const named = grading.number === undefined ? latest : latest && { ...latest, ended: false }
-    const place = placeOf(named, grading.itemHash, true)
+    const { latest, stored } = found
+    if (latest !== undefined && stored !== undefined) return { stored, number: latest.number }
+    if (grading.number !== undefined && latest?.ended !== false) throw rolloutEnded()
+    const place = placeOf(latest, grading.itemHash, true)
     if (place === 'here' && latest !== undefined) return latest
     if (place !== 'new') {
       const earlier = await settings.ledger.findScoreElsewhere(grading)
-      if (earlier !== undefined) return earlier
+      if (earlier !== undefined) return { stored: earlier, number: earlier.number }
       if (place === 'other item') throw new ItemMismatchError(grading.rolloutId)
     }
     return { number: undefined, attempt: (latest?.attempt ?? 0) + 1, begun: false }
@@ -62,14 +62,16 @@ export async function settledRollout(
     grading,
     async ({ latest }) => latest ?? { number: undefined, attempt: 1, begun: false },
   )
-  if (found.score !== undefined) throw new Error('a score is stored for a grader without a name')
+  if (found.stored !== undefined) throw new Error('a score is stored for a grader without a name')
   return found.rollout
 }
 
+const rolloutEnded = () => new RequestError(409, 'rollout_ended', 'the rollout has ended; begin another one')
+
 type Chosen =
-  | { readonly score: number; readonly number: number }
+  | { readonly stored: StoredScore; readonly number: number }
   | {
-      readonly score?: undefined
+      readonly stored?: undefined
       readonly number: number | undefined
       readonly attempt: number
       readonly begun: boolean
@@ -86,16 +88,16 @@ async function poll(
     const wasBusy = isBusy(grading)
     const found = await ledger.findGrading(grading)
     const chosen = await choose(found)
-    if (chosen.score !== undefined) return { score: chosen.score, number: chosen.number }
+    if (chosen.stored !== undefined) return { stored: chosen.stored, number: chosen.number }
     const { number, attempt, begun } = chosen
     // Before it is read: what it holds is there until its grading has ended.
     if (number !== undefined && hold !== undefined && !(await hold({ run: grading.run, number }))) {
       if (grading.number === undefined) continue
-      throw new RequestError(409, 'rollout_ended', 'the rollout has ended; begin another one')
+      throw rolloutEnded()
     }
     const rollout = number === undefined ? emptyRollout : await ledger.readRollout({ run: grading.run, number })
     if (!wasBusy && !found.inTransaction && !rollout.running) {
-      if (rollout.failed === undefined) return { score: undefined, number, attempt, begun, rollout }
+      if (rollout.failed === undefined) return { stored: undefined, number, attempt, begun, rollout }
       const { callId, tool } = rollout.failed
       const message = `call "${callId}" of "${tool}" failed because of the server and has not succeeded since`
       throw new UngradableError(500, 'rollout_has_failed_call', message, { details: { call: callId, tool } })

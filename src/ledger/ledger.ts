@@ -22,6 +22,7 @@ import { createReplayCounter } from './replays.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
 import type { RolloutTable } from './rollout-rows.ts'
+import { type AttemptName, findAttempt, findSigningKey, type KnownItem } from './sessions.ts'
 import { execute } from './statement.ts'
 
 /** What {@link createLedger} needs: raw SQL, drizzle on a separate client, the budget and a clock. */
@@ -41,7 +42,7 @@ export interface LedgerSettings {
 /** All queries on the ledger's tables. */
 export type Ledger = ReturnType<typeof createLedger>
 
-/** Creates the ledger, the only way to the tables `runs`, `items`, `rollouts`, `tool_calls`, `grades` and `replays`. */
+/** Creates the ledger, the only way to its tables. */
 export function createLedger(settings: LedgerSettings) {
   const { sql, db, budget, idleSeconds = 3_600, keepSeconds = 300, tables = [], now } = settings
   const knownItems = createKnownItems(now)
@@ -52,6 +53,10 @@ export function createLedger(settings: LedgerSettings) {
     begin: createBeginner({ sql, db, knownItems, idleSeconds }),
     /** Finds where a call belongs, before it runs; see {@link createLocator}. */
     locate: createLocator(sql),
+    /** Finds an attempt with its item; see {@link findAttempt}. */
+    findAttempt: (name: AttemptName, known?: KnownItem) => findAttempt(sql, name, known),
+    /** Returns a key that all replicas share; see {@link findSigningKey}. */
+    findSigningKey: (name: string) => findSigningKey(sql, name),
     /** Records a call unless it is recorded; see {@link createRecorder}. */
     record,
     /** Runs a call in a transaction under the rollout's lock; see {@link createTransactor}. */

@@ -201,3 +201,11 @@ export const replays = pgTable(
   },
   (table) => [primaryKey({ columns: [table.run, table.rollout] })],
 )
+
+/** The keys with which the server signs what it hands out, such as sessions: one of each name for all replicas. */
+export const signingKeys = pgTable('signing_keys', {
+  name: text('name').primaryKey(),
+  /** 32 random bytes in base64. */
+  key: text('key').notNull(),
+  createdAt: timestamptz('created_at').notNull().defaultNow(),
+})

@@ -7,8 +7,12 @@ import { createTurns } from '../base/turns.ts'
 import { createBegin } from '../core/begin.ts'
 import { createCaller } from '../core/calls.ts'
 import { createClaimKeeper } from '../core/claim-keeper.ts'
+import { createEnder } from '../core/end.ts'
 import { createGraderRuns } from '../core/grader-runs.ts'
 import { createGrading } from '../core/grading.ts'
+import { createSessionTokens } from '../core/session-tokens.ts'
+import { createSessions } from '../core/sessions.ts'
+import type { Environment } from '../kit/define.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import { type Tool, toolDefinitions } from '../kit/define-tool.ts'
 import type { Embed, Redact } from '../kit/environment.ts'
@@ -26,9 +30,12 @@ import { agentRft } from '../wires/agent-rft.ts'
 import { createErrorResponder } from '../wires/error-response.ts'
 import { onlyBy, pathOf } from '../wires/http.ts'
 import { openAiAddresses } from '../wires/openai/addresses.ts'
+import type { Wire, WireDeps } from '../wires/wire.ts'
+import { wires as allWires } from '../wires/wires.ts'
 import { createAccess, pathWithoutRun } from './access.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import type { Principal } from './auth/principal.ts'
+import { createEndHook } from './end-hook.ts'
 import { serveJsonGraders } from './graders.ts'
 import { openApi } from './openapi.ts'
 
@@ -48,6 +55,10 @@ export interface AppDeps {
   /** The environment's hooks, and what it stores in place of items, arguments and outputs; by default none. */
   readonly hooks?: Hooks | undefined
   readonly redaction?: Redact | undefined
+  /** Parses an item as the environment does; by default every item fits. */
+  readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
+  /** The wires beside Agent RFT that are on; by default all. */
+  readonly wires?: readonly Wire[]
   /** The tables of which each rollout has rows of its own; by default none. */
   readonly rolloutTables?: readonly RolloutTable[] | undefined
   readonly limits: Limits
@@ -81,7 +92,7 @@ export interface AppDeps {
 /**
  * Creates the server as a value: `Request → Response`, without a socket.
  *
- * @throws Error if two tools or two graders have the same name.
+ * @throws Error if two tools or two graders have the same name, or a tool has one that a wire needs for itself.
  *
  * @example await createApp(deps).request('/tools/cat', { method: 'POST', body })
  */
@@ -104,11 +115,15 @@ export function createApp(deps: AppDeps): Hono {
   const graders = new Map<string, Grader>()
   addByName('grader', graders, deps.graders)
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
-  const ledger = createLedger({ ...database, budget, now, ...rolloutTimes(limits, deps.tools) })
+  const { rolloutTables = [], wires = allWires } = deps
+  for (const wire of wires) refuseReservedNames(wire, deps.tools)
+  const times = rolloutTimes(limits, deps.tools)
+  const ledger = createLedger({ ...database, budget, now, tables: rolloutTables, ...times })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
-  const rows = createRowScope(database.db, deps.rolloutTables ?? [])
+  const rows = createRowScope(database.db, rolloutTables)
   const hook = deps.hooks?.begin
-  const begin = (hook || rows) && createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping: stop })
+  const beginAttempt = createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping: stop })
+  const begin = (hook || rows) && beginAttempt
   const { redaction } = deps
   const isReleased = deps.hooks?.end !== undefined || rows !== undefined
   const recorded = { recordedItem: redaction?.item, recordedArguments: redaction?.arguments }
@@ -185,8 +200,28 @@ export function createApp(deps: AppDeps): Hono {
   app.options('/', onlyBy('GET, HEAD, POST'))
 
   const wire = { allow, respond, maxBodyBytes, turns: createTurns() }
-  app.route('/', agentRft({ ...wire, call, grade }))
+  const rft = agentRft({ ...wire, call, grade })
+  app.route('/', rft)
+  app.route('/agent-rft', rft)
   app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))
+  const endHook = createEndHook({ hooks: deps.hooks, database: { db: database.db, rolloutTables } })
+  const ender = createEnder({ ledger, log, hook: endHook, hasRows: rolloutTables.length > 0, waitSeconds, stopping })
+  const { readItem = (item) => ({ fits: true, task: item, reference: item }) } = deps
+  const wireDeps: WireDeps = {
+    ...wire,
+    call,
+    grade,
+    sessions: createSessions({ ledger, begin: beginAttempt, ender, readItem, recordedItem: redaction?.item }),
+    tokens: createSessionTokens(ledger),
+    tools: deps.tools,
+    graders: [...graders.values()],
+    budget: deps.budget,
+    readItem,
+    log,
+    publicUrl,
+    version: deps.version,
+  }
+  for (const each of wires) app.route(each.prefix, each.create(wireDeps))
   return app
 }
 
@@ -198,6 +233,14 @@ function rolloutTimes({ idleSeconds, keepSeconds, toolSeconds }: Limits, tools: 
 
 function budgetRefusal(calls: number): string {
   return `the budget of ${calls} tool calls is used up; this call was not made. Answer now with what you have.`
+}
+
+function refuseReservedNames({ name, reservedToolNames = [] }: Wire, tools: readonly Tool[]): void {
+  const reserved = tools.find((tool) => reservedToolNames.includes(tool.name))
+  if (reserved === undefined) return
+  throw new Error(
+    `the wire ${name} needs the address "${reserved.name}" for itself: rename the tool, or leave the wire out of WIRES`,
+  )
 }
 
 function addByName<Named extends { readonly name: string }>(

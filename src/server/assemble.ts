@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
+import type { Environment } from '../kit/define.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import type { Redact } from '../kit/environment.ts'
@@ -33,6 +34,8 @@ export interface AssemblySettings {
   readonly budget: number | undefined
   readonly hooks?: Hooks | undefined
   readonly redaction?: Redact | undefined
+  /** Parses an item as the environment does; by default every item fits. */
+  readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
 }
 
 /** A server's app, before it is connected to its process. */
@@ -44,7 +47,7 @@ export interface Assembly {
 
 /** Creates the app and its dependencies from the settings. */
 export function assembleServer(settings: AssemblySettings): Assembly {
-  const { config, log, redact, database, tools, graders, jsonGraders, budget, hooks, redaction } = settings
+  const { config, log, redact, database, tools, graders, jsonGraders, budget, hooks, redaction, readItem } = settings
   const { limits, publicUrl } = config
   const judgeClient = config.judge && createJudgeClient(config.judge)
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
@@ -71,6 +74,7 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         budget,
         hooks,
         redaction,
+        readItem,
         rolloutTables: database.rolloutTables,
         authenticate,
         log,

@@ -27,7 +27,7 @@ import { keySources, startWarnings, takeoverReport } from './start-notices.ts'
 export interface ServerProject {
   /** What `defineEnvironment` returns. */
   readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'> &
-    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact'>>
+    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem'>>
   readonly tools: readonly Tool[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
@@ -111,6 +111,7 @@ function run(started: Started): void {
     ...started,
     budget: started.environment.budget,
     redaction: started.environment.redact,
+    readItem: started.environment.readItem,
   })
   const { leaseSeconds, waitSeconds, idleSeconds } = config.limits
   const { rolloutTables: tables } = database

@@ -67,7 +67,7 @@ export interface AgentRftSettings extends BodyLimits {
 export function agentRft(settings: AgentRftSettings): Hono {
   const { call, grade, allow, respond } = settings
   const app = new Hono()
-  app.onError((error, c) => respond(c, error, { forModel: c.req.path.startsWith('/tools') }))
+  app.onError((error, c) => respond(c, error, { forModel: /(^|\/)tools(\/|$)/.test(c.req.path) }))
 
   app.on('POST', ['/tools', '/tools/:name'], async (c) => {
     const access = await allow(c.req.raw, 'tools')

@@ -77,6 +77,8 @@ export interface TestAppOptions {
   readonly runners?: AppDeps['runners']
   readonly outbound?: AppDeps['outbound']
   readonly publicUrl?: string
+  readonly wires?: AppDeps['wires']
+  readonly readItem?: AppDeps['readItem']
   readonly hooks?: AppDeps['hooks']
   readonly redaction?: AppDeps['redaction']
   readonly rolloutTables?: AppDeps['rolloutTables']
@@ -107,6 +109,8 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     redaction: options.redaction,
     rolloutTables: options.rolloutTables,
     publicUrl: options.publicUrl,
+    readItem: options.readItem,
+    ...(options.wires && { wires: options.wires }),
     ...(options.judge && { judge: options.judge }),
   })
 }

@@ -14,12 +14,19 @@ export interface GradingIdentity extends RolloutKey {
   readonly number?: number | undefined
 }
 
+/** A recorded score, with its parts and the reason for it, null if it has none. */
+export interface StoredScore {
+  readonly score: number
+  readonly parts: Readonly<Record<string, number>> | null
+  readonly reason: string | null
+}
+
 /** What is recorded of a grading and its rollout. */
 export interface GradingState {
   /** The attempt that the grading names, otherwise the latest one; undefined if the rollout is not recorded. */
   readonly latest: LatestAttempt | undefined
   /** The score of that attempt that was already sent to the trainer; undefined if there is none. */
-  readonly score: number | undefined
+  readonly stored: StoredScore | undefined
   /** Whether a call of the rollout runs in a transaction, on any replica. */
   readonly inTransaction: boolean
 }
@@ -34,19 +41,21 @@ interface Row {
   readonly ended: boolean
   readonly begun: boolean
   readonly score: number | null
+  readonly parts: StoredScore['parts']
+  readonly reason: string | null
 }
 
 /** The text of the look-up. `$2` is the run of every row that it visits. */
 export const gradingLookupText = `
   select i.n, r.number::float8 as number, r.attempt, r.item_hash, r.graded_at is not null as graded,
-    r.ended_at is not null as ended, r.begun_at is not null as begun, g.score,
+    r.ended_at is not null as ended, r.begun_at is not null as begun, g.score, g.parts, g.reason,
     pg_try_advisory_xact_lock_shared(${lockKey('$2::text', 'i.r')}) as free
   from jsonb_to_recordset($1::text::jsonb) as i(n int, r text, a int8, g text, s text, t text)
   left join lateral (
     select * from rollouts where run = $2::text and id = i.r and (i.a is null or number = i.a) order by attempt desc limit 1
   ) r on true
   left join lateral (
-    select score from grades where run = $2::text and rollout = r.number and grader = i.g and sample_hash = i.s
+    select score, parts, reason from grades where run = $2::text and rollout = r.number and grader = i.g and sample_hash = i.s
       and item_hash = i.t and outcome = 'scored' and source = 'trainer' limit 1
   ) g on true`
 
@@ -67,9 +76,9 @@ export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Pro
     const found: GradingState[] = []
     const values = [JSON.stringify(input), gradings[0]?.run ?? '']
     for (const row of await execute<Row>(sql, { text: gradingLookupText, values })) {
-      const { n, number, attempt, item_hash: itemHash, graded, ended, begun, score, free } = row
+      const { n, number, attempt, item_hash: itemHash, graded, ended, begun, score, parts, reason, free } = row
       const latest = number === null ? undefined : { number, attempt, itemHash, graded, ended, begun }
-      found[n] = { latest, score: score ?? undefined, inTransaction: !free }
+      found[n] = { latest, stored: score === null ? undefined : { score, parts, reason }, inTransaction: !free }
     }
     return found
   }
@@ -80,14 +89,13 @@ export function createGradingLookup(sql: Sql): (grading: GradingIdentity) => Pro
 }
 
 const elsewhere = `
-  select g.score, r.number::float8 as number from rollouts r join grades g on g.run = $1::text and g.rollout = r.number
+  select g.score, g.parts, g.reason, r.number::float8 as number from rollouts r join grades g on g.run = $1::text and g.rollout = r.number
   where r.run = $1::text and r.id = $2::text and r.ended_at is null and g.grader = $3::text and g.sample_hash = $4::text
     and g.item_hash = $5::text and g.outcome = 'scored' and g.source = 'trainer'
   order by r.attempt desc limit 1`
 
 /** A score that was sent before, and the attempt that has it. */
-export interface EarlierScore {
-  readonly score: number
+export interface EarlierScore extends StoredScore {
   readonly number: number
 }
 
@@ -98,6 +106,6 @@ export interface EarlierScore {
 export async function findScoreElsewhere(sql: Sql, grading: GradingIdentity): Promise<EarlierScore | undefined> {
   const { run, rolloutId, grader, sampleHash, itemHash } = grading
   const values = [run, rolloutId, grader, sampleHash, itemHash]
-  const [row] = await execute<{ score: number; number: number }>(sql, { text: elsewhere, values })
+  const [row] = await execute<EarlierScore>(sql, { text: elsewhere, values })
   return row
 }

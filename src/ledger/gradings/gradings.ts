@@ -7,7 +7,7 @@ import { ItemMismatchError, noItemHash } from '../attempt.ts'
 import { createRunBatcher } from '../batch.ts'
 import { type KnownItems, restoreItems } from '../items.ts'
 import { execute, retried } from '../statement.ts'
-import type { GradingIdentity, GradingState } from './grading-lookup.ts'
+import type { GradingIdentity, GradingState, StoredScore } from './grading-lookup.ts'
 
 /** A grading that the trainer requested, to be recorded. */
 export interface GradingRecord extends GradingIdentity {
@@ -91,16 +91,16 @@ export interface GradingRecorderSettings {
   readonly find: (grading: GradingIdentity) => Promise<GradingState>
 }
 
-/** A recorded grading: the score that counts, null if there is none, and the attempt. */
+/** A recorded grading: the score that counts, undefined if there is none, and the attempt. */
 export interface RecordedGrading {
-  readonly score: number | null
+  readonly stored: StoredScore | undefined
   readonly number: number
 }
 
 /**
  * Creates the function that records a grading with its attempt and item; concurrent gradings of a run share one statement.
- * It resolves with the score that counts: of two concurrent gradings with the same identity, the one recorded first; null
- * for a grading without a score. Throws an {@link ItemMismatchError} for an attempt that was recorded with another item.
+ * It resolves with the score that counts: of two concurrent gradings with the same identity, the one recorded first;
+ * undefined for a grading without a score. Throws an {@link ItemMismatchError} for an attempt that was recorded with another item.
  */
 export function createGradingRecorder({ sql, knownItems, keepSeconds, find }: GradingRecorderSettings) {
   const run = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
@@ -130,10 +130,12 @@ export function createGradingRecorder({ sql, knownItems, keepSeconds, find }: Gr
   return async (record: GradingRecord): Promise<RecordedGrading> => {
     const { how, number } = await batched({ record, text: textOf(record, randomUUID()) })
     if (how === 'other item' || number === null) throw new ItemMismatchError(record.rolloutId)
-    if (how === 'written' || record.outcome !== 'scored') return { score: record.score, number }
-    const { score } = await find({ ...record, number })
-    if (score === undefined) throw new Error('a grading is recorded, and its score is not')
-    return { score, number }
+    const { score, parts, reason } = record
+    if (score === null) return { stored: undefined, number }
+    if (how === 'written') return { stored: { score, parts, reason }, number }
+    const { stored } = await find({ ...record, number })
+    if (stored === undefined) throw new Error('a grading is recorded, and its score is not')
+    return { stored, number }
   }
 }
 

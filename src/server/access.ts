@@ -44,7 +44,9 @@ export function createAccess(
 
 /** The run that the address or the header names. */
 function namedRun(request: Request): string | undefined {
-  const inPath = request.url.includes('/runs/') ? runInPath(getPathNoStrict(request))?.run : undefined
+  // An address may have its letters percent-encoded.
+  const mayName = request.url.includes('/runs/') || request.url.includes('%')
+  const inPath = mayName ? runInPath(getPathNoStrict(request))?.run : undefined
   const inHeader = request.headers.get('x-run') ?? undefined
   for (const run of [inPath, inHeader]) if (run !== undefined) checkName(run)
   if (inPath !== undefined && inHeader !== undefined && inPath !== inHeader) throw conflict(inPath, inHeader)

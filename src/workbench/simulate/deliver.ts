@@ -30,10 +30,11 @@ export interface DeliverySettings {
   readonly onAttempt?: (() => void) | undefined
 }
 
-/** A request that was answered with a status below 500. */
+/** A request that was answered, by default with a status below 500. */
 export interface Delivered {
   readonly status: number
   readonly text: string
+  readonly headers: Headers
   /** From the first attempt to the answer, including pauses, in milliseconds. */
   readonly ms: number
   readonly attempts: number
@@ -58,10 +59,18 @@ export class NotDelivered extends Error {
   }
 }
 
-/** How often a trainer retries after a 5xx, a timeout or a lost connection. */
-const retries = 3
+/** One sending of a request: the answer, or why there is none, such as `timed_out`. */
+export type Attempt = Pick<Delivered, 'status' | 'text' | 'headers'> | { readonly failed: string }
 
-type Attempt = { readonly status: number; readonly text: string } | { readonly failed: string }
+/** A request that may be sent more than once. */
+export interface Sending {
+  /** Sends it; `isAgain` after a first sending. Never throws. */
+  attempt(fault: Fault | undefined, isAgain: boolean): Promise<Attempt>
+  /** How often it is retried; by default three times. */
+  readonly retries?: number
+  /** Whether it is retried after an answer with this status; by default after a 5xx. */
+  readonly isRetried?: (status: number) => boolean
+}
 
 /**
  * Posts JSON as a trainer does: retries three times with the same body after a 5xx, a timeout or a lost connection, and
@@ -74,14 +83,28 @@ export async function deliver(
   body: unknown,
   settings: DeliverySettings,
   signal: AbortSignal,
+  policy: Omit<Sending, 'attempt'> = {},
+): Promise<Delivered> {
+  const content = stringifyExactly(body)
+  if (Buffer.byteLength(content) > maxBodyBytes) {
+    const sizes = { ms: 0, attempts: 1, errors: [], repeats: 0, differences: 0 }
+    return { status: 413, text: 'the request is larger than 1 MB', headers: new Headers(), ...sizes }
+  }
+  const attempt = (fault: Fault | undefined) => postOnce(url, content, settings, signal, fault)
+  return await deliverBy({ ...policy, attempt }, settings, signal)
+}
+
+/**
+ * Sends a request as a trainer does, with its faults, until it is answered.
+ *
+ * @throws {@link NotDelivered} when the last retry fails, and the signal's reason when that aborts.
+ */
+export async function deliverBy(
+  { attempt, retries = 3, isRetried = (status) => status >= 500 }: Sending,
+  settings: Pick<DeliverySettings, 'fault' | 'pauseMs'>,
+  signal: AbortSignal,
 ): Promise<Delivered> {
   const began = performance.now()
-  const content = stringifyExactly(body)
-  const done = (status: number, text: string, rest: Partial<Delivered> = {}): Delivered => {
-    const ms = performance.now() - began
-    return { status, text, ms, attempts: 1, errors: [], repeats: 0, differences: 0, ...rest }
-  }
-  if (Buffer.byteLength(content) > maxBodyBytes) return done(413, 'the request is larger than 1 MB')
   // Each pause before a retry adds a listener, for hundreds of rollouts at once.
   setMaxListeners(0, signal)
   const fault = settings.fault()
@@ -89,25 +112,29 @@ export async function deliver(
   for (let pause = settings.pauseMs; ; pause *= 2) {
     const first = errors.length === 0
     // A retry after a timeout of the trainer's: sent while the first attempt may still run.
-    const other = first && fault === 'overlap' ? attempt(url, content, settings, signal) : undefined
-    const answer = await attempt(url, content, settings, signal, first ? fault : undefined)
+    const other = first && fault === 'overlap' ? attempt(undefined, true) : undefined
+    const answer = await attempt(first ? fault : undefined, !first)
     signal.throwIfAborted()
-    if (!('failed' in answer)) {
-      const again = first && fault === 'duplicate' ? attempt(url, content, settings, signal) : other
+    if (!('failed' in answer) && !isRetried(answer.status)) {
+      const again = first && fault === 'duplicate' ? attempt(undefined, true) : other
       const repeated = await again
-      const differs = repeated !== undefined && !('failed' in repeated) && repeated.text !== answer.text
+      const differs = repeated !== undefined && !('failed' in repeated) && isDifferent(repeated, answer)
       const repeats = repeated === undefined ? 0 : 1
       const counts = { attempts: errors.length + 1, errors, repeats, differences: Number(differs) }
-      return done(answer.status, answer.text, counts)
+      return { ...answer, ms: performance.now() - began, ...counts }
     }
     await other
-    errors.push(answer.failed)
+    errors.push('failed' in answer ? answer.failed : `http_${answer.status}`)
     if (errors.length > retries) throw new NotDelivered(errors)
     await sleep(pause * (0.75 + Math.random() / 2), undefined, { signal })
   }
 }
 
-async function attempt(
+/** A failure of the server in a repetition is no other answer: the trainer would retry it. */
+const isDifferent = (repeated: Pick<Delivered, 'status' | 'text'>, answer: Pick<Delivered, 'text'>) =>
+  repeated.status < 500 && repeated.text !== answer.text
+
+async function postOnce(
   url: string,
   body: string,
   { headers, timeoutSeconds, onAttempt }: DeliverySettings,
@@ -121,7 +148,8 @@ async function attempt(
   const sent = await send(url, body, settings, signal)
   clearTimeout(cutting)
   if ('failed' in sent) return sent
-  const { status, text } = sent
-  if (status >= 500) return { failed: `http_${status}` }
-  return text === undefined ? { status: 413, text: 'the answer is larger than 1 MB' } : { status, text }
+  const { status, text, headers: answered } = sent
+  return text === undefined
+    ? { status: 413, text: 'the answer is larger than 1 MB', headers: answered }
+    : { status, text, headers: answered }
 }

@@ -13,7 +13,9 @@ import {
   toolDefinition,
   type WantedCall,
 } from './agent.ts'
-import { type Delivered, type DeliverySettings, deliver, NotDelivered } from './deliver.ts'
+import { agentRft } from './clients/agent-rft.ts'
+import type { Graded, TrainerClient, TrainerWire } from './clients/trainer-wire.ts'
+import { type Delivered, type DeliverySettings, NotDelivered } from './deliver.ts'
 import type { CallTrace, RolloutTrace } from './trace.ts'
 
 /** Where tools and graders are, and the limits of a rollout. */
@@ -21,6 +23,8 @@ export interface RolloutSettings extends DeliverySettings {
   /** The address of a tool. */
   readonly toolUrl: (tool: string) => string
   readonly graderUrl: string
+  /** The protocol that the rollout is played over; by default Agent RFT. */
+  readonly wire?: TrainerWire | undefined
   /** The run that the headers or the addresses name, for the trace. */
   readonly run?: string
   /** The tools of items that define none. */
@@ -43,9 +47,6 @@ export interface RolloutPlace {
 /** Ends an agent that has used its last step: the trainer grades the rollout as it is. */
 class StepsUsedUp extends Error {}
 
-const answerShape = z.looseObject({ output: z.string() })
-const scoreShape = z.looseObject({ score: z.number() })
-
 /**
  * Plays one rollout as a trainer does: the agent's calls, each retried with the same ids, then the grading. If one of them is
  * not answered, or the agent fails, the rollout is discarded, which is not a reward of 0. An agent without steps left ends
@@ -59,7 +60,7 @@ export async function playRollout(
   signal: AbortSignal,
 ): Promise<RolloutTrace> {
   const { agent, item, index, member } = place
-  const rollout = `sim_${randomUUID()}`
+  const id = `sim_${randomUUID()}`
   const startedAt = new Date()
   const began = performance.now()
   const calls: CallTrace[] = []
@@ -68,15 +69,13 @@ export async function playRollout(
   let steps = 0
   let discarded: string | undefined
 
-  const callOne = async ({ tool, arguments: args }: WantedCall): Promise<string> => {
+  const callOne = async (client: TrainerClient, { tool, arguments: args }: WantedCall): Promise<string> => {
     const callId = `call_${randomUUID()}`
     const text = typeof args === 'string' ? args : stringifyExactly(args)
-    const ids = { id: `fc_${randomUUID()}`, call_id: callId, trace_id: rollout }
-    const body = { type: 'function_call', ...ids, name: tool, arguments: text, item }
     try {
-      const answer = await deliver(settings.toolUrl(tool), body, settings, either)
-      const output = outputOf(answer)
-      calls.push({ call_id: callId, tool, arguments: args, status: answer.status, output, ...countsOf(answer) })
+      const answer = await client.call({ callId, tool, arguments: text })
+      const { status, text: output } = answer
+      calls.push({ call_id: callId, tool, arguments: args, status, output, ...countsOf(answer) })
       return output
     } catch (error) {
       if (error instanceof NotDelivered) {
@@ -90,14 +89,17 @@ export async function playRollout(
     }
   }
 
-  const callTogether = async (wanted: readonly WantedCall[]): Promise<readonly string[]> => {
+  const callTogether = async (client: TrainerClient, wanted: readonly WantedCall[]): Promise<readonly string[]> => {
     either.throwIfAborted()
     if (steps >= settings.maxSteps) throw new StepsUsedUp(`all ${settings.maxSteps} steps are used`)
     steps += 1
-    return Promise.all(wanted.map(callOne))
+    if (client.isSequential !== true) return Promise.all(wanted.map((one) => callOne(client, one)))
+    const outputs: string[] = []
+    for (const one of wanted) outputs.push(await callOne(client, one))
+    return outputs
   }
 
-  const context: AgentContext = {
+  const contextOf = (client: TrainerClient): AgentContext => ({
     messages: item.messages,
     question: textOf(item.messages.findLast(({ role }) => role === 'user')?.content),
     tools: toolsIn(item) ?? settings.tools,
@@ -105,37 +107,38 @@ export async function playRollout(
     random: place.random,
     stepsLeft: () => settings.maxSteps - steps,
     signal: either,
-    call: async (tool, args) => (await callTogether([{ tool, arguments: args }]))[0] ?? '',
-    callTogether,
-  }
+    call: async (tool, args) => (await callTogether(client, [{ tool, arguments: args }]))[0] ?? '',
+    callTogether: (wanted) => callTogether(client, wanted),
+  })
 
-  const { answer, failed } = await playAgent(agent, context)
-  signal.throwIfAborted()
-  // An unavailable model is not a wrong answer.
-  if (failed !== undefined) discarded ??= `the agent failed: ${failed}`
-  let graded: Delivered | undefined
-  let reward: number | undefined
-  if (discarded === undefined) {
-    const body = { sample: sampleOf(answer, calls, context.format), item, trace_id: rollout }
-    try {
-      graded = await deliver(settings.graderUrl, body, settings, signal)
-      const read = scoreShape.safeParse(parsed(graded.text))
-      if (graded.status === 200 && read.success) reward = read.data.score
-      else discarded = `the grader answered ${graded.status}${graded.status === 200 ? ' without a score' : ''}`
-    } catch (error) {
-      if (!(error instanceof NotDelivered)) throw error
-      discarded = `the grading was not answered: ${error.errors.at(-1)}`
-      graded = {
-        status: 0,
-        text: '',
-        ms: 0,
-        attempts: error.attempts,
-        errors: error.errors,
-        repeats: 0,
-        differences: 0,
+  const { wire = agentRft } = settings
+  const opened = await orNotDelivered(wire({ id, item, index, settings, signal: either }))
+  let answer: Answer = { text: '' }
+  let graded: Graded | undefined
+  if (opened instanceof NotDelivered) discarded = `the rollout could not begin: ${opened.errors.at(-1)}`
+  else {
+    const played = await playAgent(agent, contextOf(opened))
+    answer = played.answer
+    signal.throwIfAborted()
+    // An unavailable model is not a wrong answer.
+    if (played.failed !== undefined) discarded ??= `the agent failed: ${played.failed}`
+    if (discarded === undefined) {
+      const result = await orNotDelivered(opened.grade(answer, calls, signal))
+      if (result instanceof NotDelivered) {
+        discarded = `the grading was not answered: ${result.errors.at(-1)}`
+        graded = { delivered: undelivered(result), reward: undefined }
+      } else {
+        graded = result
+        const { delivered, reward } = graded
+        if (reward === undefined) {
+          discarded = `the grader answered ${delivered.status}${delivered.status === 200 ? ' without a score' : ''}`
+        }
       }
     }
+    await opened.close?.(signal)
   }
+  const rollout = opened instanceof NotDelivered ? id : opened.rollout
+  const { reward, delivered: grading } = graded ?? {}
   return {
     rollout,
     ...(settings.run !== undefined && { run: settings.run }),
@@ -151,7 +154,7 @@ export async function playRollout(
     input_tokens: answer.inputTokens ?? 0,
     steps,
     calls,
-    grading: graded === undefined ? null : { status: graded.status, ...countsOf(graded) },
+    grading: grading === undefined ? null : { status: grading.status, ...countsOf(grading) },
     started_at: startedAt.toISOString(),
     ms: performance.now() - began,
   }
@@ -173,33 +176,13 @@ const countsOf = ({ ms, attempts, errors, repeats, differences }: Delivered) => 
   return { ms, attempts, errors: [...errors], repeats, differences }
 }
 
-/** What the model would read: the tool's output, or the whole body where it has none. */
-function outputOf({ text }: Delivered): string {
-  const read = answerShape.safeParse(parsed(text))
-  return read.success ? read.data.output : text
-}
-
-/** A text read as JSON; undefined where it is not JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** The sample of a grading, as a trainer sends it; `format` is the item's `response_format`. */
-function sampleOf({ text, reasoningSummary }: Answer, calls: readonly CallTrace[], format: unknown) {
-  const tools = calls.map((call) => {
-    const args = typeof call.arguments === 'string' ? call.arguments : stringifyExactly(call.arguments)
-    return { id: call.call_id, type: 'function', function: { name: call.tool, arguments: args } }
+/** Resolves with the error of a request that was not delivered; rejects with any other. */
+const orNotDelivered = <Value>(work: Promise<Value>): Promise<Value | NotDelivered> =>
+  work.catch((error: unknown) => {
+    if (error instanceof NotDelivered) return error
+    throw error
   })
-  const message = { role: 'assistant', content: text, tool_calls: [] }
-  return {
-    choices: [{ index: 0, message, finish_reason: 'stop' }],
-    output_text: text,
-    output_json: format === undefined || format === null ? null : (parsed(text) ?? null),
-    output_tools: tools,
-    output_reasoning_summary: reasoningSummary ?? null,
-  }
+
+function undelivered({ attempts, errors }: NotDelivered): Delivered {
+  return { status: 0, text: '', headers: new Headers(), ms: 0, attempts, errors, repeats: 0, differences: 0 }
 }

@@ -1,4 +1,7 @@
+import { aws } from './reward/aws.ts'
+import { openRlhf } from './reward/openrlhf.ts'
+import { slime } from './reward/slime.ts'
 import type { Wire } from './wire.ts'
 
 /** The wires beside Agent RFT, each under its prefix. */
-export const wires: readonly Wire[] = []
+export const wires: readonly Wire[] = [openRlhf, slime, aws]

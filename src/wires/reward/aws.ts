@@ -1,0 +1,83 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import type { GradingAnswer } from '../../core/grading.ts'
+import { jsonAnswer, onlyBy } from '../http.ts'
+import { readBody } from '../read-body.ts'
+import { outputText } from '../sample.ts'
+import type { Wire } from '../wire.ts'
+import type { Entry } from './entry.ts'
+import { gradeBatch } from './grade-batch.ts'
+import { rewardPaths } from './reward-paths.ts'
+
+const assistant = z.looseObject({ role: z.literal('assistant'), content: z.unknown() })
+const sample = z
+  .looseObject({
+    id: z.union([z.string(), z.number()]),
+    messages: z.array(z.unknown()).min(1),
+  })
+  .transform(({ id, messages, ...fields }, context) => {
+    const last = assistant.safeParse(messages.at(-1))
+    const text = last.success ? outputText({ choices: [{ message: last.data }] }) : undefined
+    if (text !== undefined) return { id, text, item: { ...fields, messages: messages.slice(0, -1) } }
+    const message = 'must end with the message of the assistant, whose content is a text'
+    context.addIssue({ code: 'custom', path: ['messages'], message })
+    return z.NEVER
+  })
+const rewardBody = z.array(sample).min(1)
+
+const answer = {
+  type: 'array',
+  items: {
+    type: 'object',
+    required: ['id', 'aggregate_reward_score', 'metrics_list'],
+    properties: {
+      id: { type: ['string', 'number'] },
+      aggregate_reward_score: { type: 'number' },
+      metrics_list: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['name', 'value', 'type'],
+          properties: { name: { type: 'string' }, value: { type: 'number' }, type: { const: 'Reward' } },
+        },
+      },
+    },
+  },
+}
+
+const name = 'aws'
+
+/**
+ * The list of a reward Lambda (Amazon Bedrock, SageMaker, Nova): a forwarder Lambda posts it as it is, and returns the
+ * answer. The item is the row of the dataset, without the sample's id and the assistant's last message.
+ */
+export const aws: Wire = {
+  name,
+  prefix: '/reward/aws',
+  sendsKey: true,
+  describe: (_, graders) =>
+    rewardPaths({ summary: 'The rewards of the samples of a reward Lambda', body: rewardBody, answer, graders }),
+  create(deps) {
+    const app = new Hono()
+    app.onError((error, c) => deps.respond(c, error))
+    app.on('POST', ['/', '/:grader'], async (c) => {
+      const access = await deps.allow(c.req.raw, 'grade')
+      const body = await readBody(c, rewardBody, deps)
+      const entries: Entry[] = body.map(({ item, text }) => ({ item, text }))
+      const batch = { wire: name, access, grader: c.req.param('grader'), body, entries }
+      const graded = await gradeBatch(c, batch, deps)
+      return jsonAnswer(
+        graded.map((one, place) => rewardOf(body[place]?.id, one)),
+        {},
+      )
+    })
+    for (const path of ['/', '/:grader']) app.all(path, onlyBy('POST'))
+    return app
+  },
+}
+
+/** The reward of a sample, with the parts of its score as the rewards that it was made of. */
+function rewardOf(id: string | number | undefined, { score, parts }: GradingAnswer) {
+  const metrics = Object.entries(parts ?? {}).map(([part, value]) => ({ name: part, value, type: 'Reward' }))
+  return { id, aggregate_reward_score: score, metrics_list: metrics }
+}

@@ -1,6 +1,7 @@
 import type { Sql, TransactionSql } from 'postgres'
+import type { RolloutTable } from '../postgres/roles.ts'
 import { lockKey } from './attempt.ts'
-import { deleteRows, type RolloutTable } from './rollout-rows.ts'
+import { deleteRows } from './rollout-rows.ts'
 import { execute, type Statement } from './statement.ts'
 
 /** A position after one attempt, in the order of the deletion. */

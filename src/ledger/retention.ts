@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
+import type { RolloutTable } from '../postgres/roles.ts'
 import { noItemHash } from './attempt.ts'
 import { deleteAttempts } from './deleting.ts'
-import type { RolloutTable } from './rollout-rows.ts'
 import { execute } from './statement.ts'
 
 /** How much one {@link deleteRollouts} removed. */

@@ -1,11 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres'
+import type { RolloutTable } from '../postgres/roles.ts'
 import { execute } from './statement.ts'
-
-/** A table with rows of rollouts: its name, and whether an attempt's rows are deleted when it ends or with the attempt. */
-export interface RolloutTable {
-  readonly name: string
-  readonly keep: 'end' | 'retention'
-}
 
 // The tables' row-level policies compare with the setting, for their owner too.
 const scope = `select set_config('scorekeeper.rollout', $1::text, true)`
@@ -17,16 +12,11 @@ export async function deleteRows(
   tables: readonly RolloutTable[],
 ): Promise<void> {
   if (tables.length === 0) return
-  for (const number of numbers) {
-    const values = [String(number)]
-    // One round trip: the client sends them without waiting.
-    await Promise.all([
-      execute(tx, { text: scope, values }),
-      ...tables.map(({ name }) =>
-        execute(tx, { text: `delete from ${quoted(name)} where rollout = $1::text::int8`, values }),
-      ),
-    ])
-  }
+  const texts = tables.map(({ name }) => `delete from ${quoted(name)} where rollout = $1::text::int8`)
+  // The client sends all of them in order, without waiting for an answer.
+  await Promise.all(
+    numbers.flatMap((number) => [scope, ...texts].map((text) => execute(tx, { text, values: [String(number)] }))),
+  )
 }
 
 /** Whether an attempt has been released, so that its rows may be deleted; true for one that is not recorded. */

@@ -3,7 +3,7 @@ import { driverAddress } from './address.ts'
 import { sqlStateOf } from './database.ts'
 import { postgres } from './driver.ts'
 
-/** A table with rows of rollouts: its name with its schema, and how long a rollout's rows are kept. */
+/** A table with rows of rollouts: its name with its schema, and whether they are deleted at a rollout's end or with the rollout. */
 export interface RolloutTable {
   readonly name: string
   readonly keep: 'end' | 'retention'

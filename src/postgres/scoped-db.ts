@@ -34,8 +34,7 @@ function clientOf(db: PostgresJsDatabase): Sql {
 }
 
 // Not `set_config`: after a query Postgres refuses to set a transaction's isolation. One message without parameters.
-const scopeText = (number: number) =>
-  `set local role ${rowsRole}; set local scorekeeper.rollout = '${Number(number).toFixed(0)}'`
+const scopeText = (number: number) => `set local role ${rowsRole}; set local scorekeeper.rollout = '${number}'`
 
 /** Sends a query now. Its failure fails the transaction, and so what awaits the transaction. */
 function sent(query: Promise<unknown> & { execute(): unknown }): Promise<unknown> {

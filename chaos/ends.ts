@@ -33,6 +33,7 @@ export function openEnds(cluster: Cluster, url: string, prepare: boolean): Ends 
     },
     hasRows: true,
     waitSeconds: 5,
+    leaseSeconds: 3,
     stopping: closing.signal,
   })
   const persist = async (work: () => Promise<unknown>) => {

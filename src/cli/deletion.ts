@@ -52,10 +52,11 @@ export function deleteRecorded(command: string, deps: DeletionDeps, choice: Dele
         const held = `${counted(attempts)} with calls and gradings`
         if (!(isConfirmed || (await isAgreed(`delete ${what}, ${held}? [y/N] `, ending)))) return exitCodes.failed
         const { rolloutTables: tables } = database
-        const { idleSeconds, waitSeconds } = config.limits
+        const { idleSeconds, waitSeconds, leaseSeconds } = config.limits
         const ledger = createLedger({ ...database, budget: undefined, idleSeconds, tables, now: Date.now })
         const hook = createEndHook({ hooks: deps.makeHooks?.(settings), database })
-        const ender = createEnder({ ledger, log: errorsOnly, hook, hasRows: tables.length > 0, waitSeconds, stopping })
+        const times = { waitSeconds, leaseSeconds }
+        const ender = createEnder({ ledger, log: errorsOnly, hook, hasRows: tables.length > 0, ...times, stopping })
         const bar = view.bar('deleting', attempts)
         const onDeleted = (count: number) => {
           bar.add(count)

@@ -1,15 +1,15 @@
-import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withDeadline } from '../base/deadline.ts'
+import { shareSignal, withDeadline } from '../base/deadline.ts'
 import type { Log } from '../base/log.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { RolloutKey } from '../ledger/attempt.ts'
-import type { EndedAttempt, EndPosition, EndSelection } from '../ledger/ending.ts'
+import type { EndedAttempt, EndPosition, EndSelection, LeasedAttempt } from '../ledger/ending.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { createEndLeases } from './end-leases.ts'
 
 /** What {@link createEnder} needs. */
 export interface EndSettings {
-  readonly ledger: Pick<Ledger, 'endAttempts' | 'releaseAttempt' | 'deleteAttempts' | 'deleteEmptyRun'>
+  readonly ledger: Pick<Ledger, 'endAttempts' | 'renewEnds' | 'releaseAttempt' | 'deleteAttempts' | 'deleteEmptyRun'>
   readonly log: Log
   /** The environment's `end`; undefined in environments without one. */
   readonly hook?: ((attempt: EndedAttempt, signal: AbortSignal) => Promise<void>) | undefined
@@ -17,6 +17,8 @@ export interface EndSettings {
   readonly hasRows?: boolean
   /** How long the hook may run, in seconds; default: a minute. */
   readonly hookSeconds?: number
+  /** How long the lease on an attempt that is released lasts without renewal: after it, another process takes over. */
+  readonly leaseSeconds: number
   /** How long the verbs wait for calls that still run, in seconds. */
   readonly waitSeconds: number
   /** Aborted when the server stops and running work must end. */
@@ -50,11 +52,8 @@ export interface Ender {
   deleteRun(run: string, onDeleted?: (attempts: number) => void): Promise<number>
 }
 
-interface Released {
-  readonly isReleased: boolean
-  /** Why it is not. */
-  readonly cause?: unknown
-}
+/** What came of releasing an attempt; `held`: another process has taken over its lease. */
+type Released = { readonly state: 'released' | 'held' } | { readonly state: 'failed'; readonly cause: unknown }
 
 /** How many attempts are looked at in a statement, ended in one, and have their hooks run at the same time. */
 const readAtOnce = 2_000
@@ -62,40 +61,61 @@ const endedAtOnce = 500
 const hooksAtOnce = 16
 const deletedAtOnce = 200
 
-/** How much longer than its hook may run an attempt is leased, in seconds: its rows are deleted in that time. */
-const spareSeconds = 30
+const takenOver = new Error('another process has taken over the end of this rollout')
 
 /** Creates the verb "end". */
 export function createEnder(settings: EndSettings): Ender {
   const { ledger, log, hook, hookSeconds = 60, stopping } = settings
-  // Every running hook listens to it.
-  setMaxListeners(0, stopping)
+  const shared = shareSignal(stopping)
+  const leases = createEndLeases(ledger, log, settings.leaseSeconds)
   const hasWork = hook !== undefined || settings.hasRows === true
-  const leaseSeconds = hasWork ? hookSeconds + spareSeconds : undefined
+  const leaseSeconds = hasWork ? settings.leaseSeconds : undefined
   const most = hasWork ? hooksAtOnce : endedAtOnce
   let place: EndPosition | undefined
 
-  const release = async (attempt: EndedAttempt): Promise<Released> => {
-    if (!hasWork) return { isReleased: true }
+  /** Runs the hook under the lease, and resolves with the lease as it is then. */
+  const runHook = async (leased: LeasedAttempt): Promise<LeasedAttempt> => {
+    if (hook === undefined) return leased
+    const { lease: _, ...attempt } = leased
+    const late = () => new Error(`the end of a rollout took longer than ${hookSeconds} s`)
+    const lost = new AbortController()
+    const giveBack = leases.hold(leased, () => lost.abort(takenOver))
     try {
-      const late = () => new Error(`the end of a rollout took longer than ${hookSeconds} s`)
-      await withDeadline({ seconds: hookSeconds, late, parents: [stopping] }, async (signal) => hook?.(attempt, signal))
-      await ledger.releaseAttempt(attempt)
-      return { isReleased: true }
+      const deadline = { seconds: hookSeconds, late, parents: [lost.signal], shared }
+      await withDeadline(deadline, (signal) => hook(attempt, signal))
+    } catch (error) {
+      await giveBack()
+      throw error
+    }
+    return await giveBack()
+  }
+
+  const release = async (leased: LeasedAttempt): Promise<Released> => {
+    if (!hasWork) return { state: 'released' }
+    try {
+      return { state: (await ledger.releaseAttempt(await runHook(leased))) ? 'released' : 'held' }
     } catch (cause) {
+      if (cause === takenOver) return { state: 'held' }
       // Another process ends it when the lease has run out.
-      if (stopping.aborted) return { isReleased: false, cause }
-      const { run, rolloutId, attempt: nth, outcome } = attempt
-      const facts = { run, rollout: rolloutId, attempt: nth, outcome }
+      if (stopping.aborted) return { state: 'failed', cause }
+      const { run, rolloutId, attempt, outcome } = leased
+      const facts = { run, rollout: rolloutId, attempt, outcome }
       log.error({ code: 'end_failed', ...facts, cause }, 'the end of a rollout failed; it is tried again')
-      return { isReleased: false, cause }
+      return { state: 'failed', cause }
     }
   }
 
   const endPage = async (selection: EndSelection, after: EndPosition | undefined) => {
     const { ended, held, next } = await ledger.endAttempts(selection, { after, read: readAtOnce, most, leaseSeconds })
-    const failed = (await Promise.all(ended.map(release))).filter(({ isReleased }) => !isReleased)
-    return { ended: ended.length, held, next, failed }
+    const released = await Promise.all(ended.map(release))
+    const count = (state: Released['state']) => released.filter((one) => one.state === state).length
+    return {
+      ended: count('released'),
+      held: held + count('held'),
+      failed: count('failed'),
+      next,
+      cause: released.find((one) => one.state === 'failed')?.cause,
+    }
   }
 
   const endAll = async (selection: Exclude<EndSelection, 'due'>): Promise<void> => {
@@ -104,10 +124,8 @@ export function createEnder(settings: EndSettings): Ender {
       let held = 0
       for (let after: EndPosition | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
         const page = await endPage(selection, after)
-        const [failure] = page.failed
-        if (failure !== undefined) {
-          const message = 'the end of a rollout failed; try again'
-          throw new RequestError(500, 'end_failed', message, { cause: failure.cause })
+        if (page.failed > 0) {
+          throw new RequestError(500, 'end_failed', 'the end of a rollout failed; try again', { cause: page.cause })
         }
         held += page.held
         after = page.next
@@ -127,8 +145,8 @@ export function createEnder(settings: EndSettings): Ender {
       const turn = { ended: 0, failed: 0 }
       do {
         const { ended, failed, next } = await endPage('due', place)
-        turn.ended += ended - failed.length
-        turn.failed += failed.length
+        turn.ended += ended
+        turn.failed += failed
         place = next
       } while (place !== undefined && performance.now() < until && !stopping.aborted)
       return { ...turn, isBacklog: place !== undefined }

@@ -1,6 +1,7 @@
 import type { Sql, TransactionSql } from 'postgres'
+import type { RolloutTable } from '../postgres/roles.ts'
 import { lockKey, type RolloutKey } from './attempt.ts'
-import { deleteRows, type RolloutTable } from './rollout-rows.ts'
+import { deleteRows } from './rollout-rows.ts'
 import { execute } from './statement.ts'
 
 /** How an attempt ended: after a grading, idle without one, or closed without one. */
@@ -12,6 +13,15 @@ export interface EndedAttempt extends RolloutKey {
   readonly attempt: number
   readonly outcome: EndOutcome
 }
+
+/** An ended attempt that a process releases: until when it is leased, which changes with each renewal. */
+export interface LeasedAttempt extends EndedAttempt {
+  /** Null if it holds nothing and is released already. */
+  readonly lease: string | null
+}
+
+/** What identifies a lease: nobody else has leased the attempt since. */
+export type EndLease = Pick<LeasedAttempt, 'run' | 'number' | 'lease'>
 
 /** The attempts to end: those that are due, or those of a run or of one rollout, due or not. */
 export type EndSelection =
@@ -32,7 +42,7 @@ export interface EndPage {
   /** The most attempts to look at, and the most to end. */
   readonly read: number
   readonly most: number
-  /** How long the caller may take to release what they hold, in seconds; undefined: they hold nothing and are released. */
+  /** How long the caller's lease lasts without renewal, in seconds; undefined: they hold nothing and are released. */
   readonly leaseSeconds: number | undefined
   /** An attempt without a grading is due so long after the end of its latest call, in seconds. */
   readonly idleSeconds: number
@@ -40,7 +50,7 @@ export interface EndPage {
 
 /** The result of {@link endAttempts}. */
 export interface Ending {
-  readonly ended: readonly EndedAttempt[]
+  readonly ended: readonly LeasedAttempt[]
   /** How many should have ended, but are in use or are being released by another process. */
   readonly held: number
   /** Where the search continues; undefined at its end. */
@@ -88,7 +98,7 @@ const endingText = `
       select from tool_calls t
       where t.run = r.run and t.rollout = r.number and (t.outcome = 'running'
         or r.graded_at is null and t.finished_at > now() - make_interval(secs => $5::text::float8)))
-  returning r.run, r.id as "rolloutId", r.number::float8 as number, r.attempt, r.outcome`
+  returning r.run, r.id as "rolloutId", r.number::float8 as number, r.attempt, r.outcome, r.lease_until::text as lease`
 
 /**
  * Ends attempts of a selection, and leases them to the caller, who releases what they hold; one whose lease has run out is
@@ -114,7 +124,7 @@ export async function endAttempts(sql: Sql, selection: EndSelection, page: EndPa
     const how = isDue ? ['abandoned', lease, null, String(idleSeconds)] : ['closed', lease, 'any', null]
     const values = [JSON.stringify(free), ...how]
     // A separate statement, so that it sees what was written before the locks were taken.
-    return await execute<EndedAttempt>(tx, { text: endingText, values })
+    return await execute<LeasedAttempt>(tx, { text: endingText, values })
   })
   return { ended, held: due.length - ended.length, next }
 }
@@ -125,20 +135,43 @@ const keyOf = ({ run, rolloutId, number }: Exclude<EndSelection, 'due'>) => [
   number?.toString() ?? null,
 ]
 
+const renewalText = `
+  update rollouts r set lease_until = now() + make_interval(secs => $2::text::float8)
+  from jsonb_to_recordset($1::text::jsonb) as i(run text, number int8, lease timestamptz)
+  where r.run = i.run and r.number = i.number and r.released_at is null and r.lease_until = i.lease
+  returning r.number::float8 as number, r.lease_until::text as lease`
+
+/** Extends leases on ended attempts. Resolves with the new ones by the attempts' numbers; one that was taken over is not among them. */
+export async function renewEnds(
+  sql: Sql,
+  leases: readonly EndLease[],
+  seconds: number,
+): Promise<ReadonlyMap<number, string>> {
+  const values = [JSON.stringify(leases.map(({ run, number, lease }) => ({ run, number, lease }))), String(seconds)]
+  const renewed = await execute<{ number: number; lease: string }>(sql, { text: renewalText, values })
+  return new Map(renewed.map(({ number, lease }) => [number, lease]))
+}
+
 const releaseText = `
   update rollouts set released_at = now(), lease_until = null
-  where run = $1::text and number = $2::text::int8 and released_at is null`
+  where run = $1::text and number = $2::text::int8 and released_at is null and lease_until = $3::text::timestamptz
+  returning 1`
 
-/** Deletes an ended attempt's rows of the tables that keep them until its end, and notes that it holds nothing any more. */
+/**
+ * Deletes an ended attempt's rows of the tables that keep them until its end, and notes that it holds nothing any more.
+ * Resolves with false, and deletes nothing, if another process has taken over the lease.
+ */
 export async function releaseAttempt(
   sql: Sql,
-  { run, number }: Pick<EndedAttempt, 'run' | 'number'>,
+  { run, number, lease }: EndLease,
   tables: readonly RolloutTable[],
-): Promise<void> {
+): Promise<boolean> {
   const kept = tables.filter(({ keep }) => keep === 'end')
-  await sql.begin(async (tx: TransactionSql) => {
+  return await sql.begin(async (tx: TransactionSql) => {
+    const released = await execute(tx, { text: releaseText, values: [run, String(number), lease] })
+    if (released.length === 0) return false
     await deleteRows(tx, [number], kept)
-    await execute(tx, { text: releaseText, values: [run, String(number)] })
+    return true
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import type { Db } from '../kit/environment.ts'
+import type { RolloutTable } from '../postgres/roles.ts'
 import { createBeginner } from './begin.ts'
 import type { Budget } from './calls/call.ts'
 import { type Claim, type ClaimEnd, expireClaims, renewClaims, settleClaim } from './calls/claims.ts'
@@ -9,11 +10,13 @@ import { createTransactor } from './calls/transact.ts'
 import { type DeletedSelection, deleteAttempts, deleteEmptyRun } from './deleting.ts'
 import {
   type EndedAttempt,
+  type EndLease,
   type EndPage,
   type EndSelection,
   endAttempts,
   holdAttempt,
   releaseAttempt,
+  renewEnds,
 } from './ending.ts'
 import { createGradingLookup, findScoreElsewhere, type GradingIdentity } from './gradings/grading-lookup.ts'
 import { createGradingRecorder } from './gradings/gradings.ts'
@@ -21,7 +24,6 @@ import { createKnownItems } from './items.ts'
 import { createReplayCounter } from './replays.ts'
 import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
-import type { RolloutTable } from './rollout-rows.ts'
 import { type AttemptName, findAttempt, findSigningKey, type KnownItem } from './sessions.ts'
 import { execute } from './statement.ts'
 
@@ -89,7 +91,9 @@ export function createLedger(settings: LedgerSettings) {
     endAttempts: (selection: EndSelection, page: Omit<EndPage, 'idleSeconds'>) =>
       endAttempts(sql, selection, { ...page, idleSeconds }),
     /** Deletes the rows that an ended attempt holds; see {@link releaseAttempt}. */
-    releaseAttempt: (attempt: Pick<EndedAttempt, 'run' | 'number'>) => releaseAttempt(sql, attempt, tables),
+    releaseAttempt: (lease: EndLease) => releaseAttempt(sql, lease, tables),
+    /** Extends leases on ended attempts; see {@link renewEnds}. */
+    renewEnds: (leases: readonly EndLease[], seconds: number) => renewEnds(sql, leases, seconds),
     /** Keeps an attempt from ending while it is graded; see {@link holdAttempt}. */
     holdAttempt: (attempt: Pick<EndedAttempt, 'run' | 'number'>, seconds: number) => holdAttempt(sql, attempt, seconds),
     /** Deletes the released attempts of a run or a rollout; see {@link deleteAttempts}. */

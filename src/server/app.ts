@@ -205,7 +205,15 @@ export function createApp(deps: AppDeps): Hono {
   app.route('/agent-rft', rft)
   app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))
   const endHook = createEndHook({ hooks: deps.hooks, database: { db: database.db, rolloutTables } })
-  const ender = createEnder({ ledger, log, hook: endHook, hasRows: rolloutTables.length > 0, waitSeconds, stopping })
+  const ender = createEnder({
+    ledger,
+    log,
+    hook: endHook,
+    hasRows: rolloutTables.length > 0,
+    waitSeconds,
+    leaseSeconds: limits.leaseSeconds,
+    stopping,
+  })
   const { readItem = (item) => ({ fits: true, task: item, reference: item }) } = deps
   const wireDeps: WireDeps = {
     ...wire,

@@ -121,6 +121,7 @@ function run(started: Started): void {
     ledger,
     log,
     waitSeconds,
+    leaseSeconds,
     hook: createEndHook(started),
     hasRows: tables.length > 0,
     stopping: stopping.signal,

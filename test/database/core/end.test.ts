@@ -37,6 +37,7 @@ const ender = (more: Partial<EndSettings> = {}) =>
     hook: async (attempt) => void ended.push(attempt),
     hasRows: true,
     waitSeconds: 0.2,
+    leaseSeconds: 30,
     stopping: new AbortController().signal,
     ...more,
   })
@@ -155,6 +156,54 @@ it('runs the hook again when the process that ran it died', async () => {
   expect(ended).toMatchObject([{ number, outcome: 'abandoned' }])
   expect(await rowsOf('orders', number)).toBe(0)
   held.open()
+})
+
+const leaseOf = async (number: number) => {
+  const [row] = await database.sql`select lease_until::text as lease from rollouts where number = ${number}`
+  return row?.['lease']
+}
+
+it('renews its lease while the hook runs, and another process takes over after one lease without renewal', async () => {
+  const number = await seeded('renewed')
+  await makeOld(database, 'renewed')
+  const held = gate()
+  const stopping = new AbortController()
+  const dying = ender({ hook: () => held.pass(), stopping: stopping.signal, leaseSeconds: 0.6 }).endDue(5)
+  await held.reached
+  const leases = new Set<unknown>()
+  await expect.poll(async () => leases.add(await leaseOf(number)).size, { timeout: 10_000 }).toBeGreaterThan(5)
+  expect(await ender().endDue(5)).toMatchObject({ ended: 0 })
+  stopping.abort(new Error('killed'))
+  expect(await dying).toMatchObject({ ended: 0, failed: 1 })
+  await expect.poll(async () => (await ender().endDue(5)).ended, { timeout: 10_000 }).toBe(1)
+  expect(ended).toMatchObject([{ number, outcome: 'abandoned' }])
+  held.open()
+})
+
+it.each([
+  ['at the next renewal', 0.3],
+  ['when it releases the attempt', 600],
+])('leaves an attempt that another process has taken over to it, noticed %s', async (when, leaseSeconds) => {
+  const number = await seeded(when)
+  await makeOld(database, when)
+  const [frozen, heir] = [gate(), gate()]
+  let signal: AbortSignal | undefined
+  const hook = async (_: EndedAttempt, of: AbortSignal) => {
+    signal = of
+    await frozen.pass()
+  }
+  const first = ender({ hook, leaseSeconds }).endDue(5)
+  await frozen.reached
+  await database.sql`update rollouts set lease_until = now() - interval '1 second' where number = ${number}`
+  const second = ender({ hook: () => heir.pass() }).endDue(5)
+  await heir.reached
+  if (leaseSeconds < 1) await expect.poll(() => signal?.aborted, { timeout: 10_000 }).toBe(true)
+  frozen.open()
+  expect(await first).toMatchObject({ ended: 0, failed: 0 })
+  expect(await rowsOf('orders', number)).toBe(2)
+  heir.open()
+  expect(await second).toMatchObject({ ended: 1 })
+  expect(await rowsOf('orders', number)).toBe(0)
 })
 
 it('keeps the rows of an attempt whose hook failed, and says so in the log', async () => {

@@ -17,7 +17,8 @@ beforeAll(async () => {
 
 afterEach(() => end())
 
-const enderWith = (log: Log) => createEnder({ ledger, log, waitSeconds: 1, stopping: new AbortController().signal })
+const enderWith = (log: Log) =>
+  createEnder({ ledger, log, waitSeconds: 1, leaseSeconds: 30, stopping: new AbortController().signal })
 
 const record = (rolloutId: string, more: Partial<CallRecord> = {}): CallRecord => ({
   run: 'default',

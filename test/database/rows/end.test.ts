@@ -23,6 +23,7 @@ const ender = createEnder({
   log: keepingLog(),
   hasRows: true,
   waitSeconds: 1,
+  leaseSeconds: 30,
   stopping: never,
   hook: async ({ number, outcome }) => {
     seen.push([outcome, await rows()?.of(number).$count(orders)])

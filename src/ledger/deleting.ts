@@ -102,10 +102,19 @@ const runItems = `
 
 const runRow = 'delete from runs where name = $1::text and not exists (select from rollouts where run = $1::text)'
 
-/** Deletes a run's items and its row, unless it has rollouts. */
+// What is folded of a run goes with it; `rollup_alarms` stays, as the history of the server.
+const runSums = `
+  with none as materialized (select 1 where not exists (select from rollouts where run = $1::text)),
+  sums as (delete from rollups using none where run = $1::text),
+  groups as (delete from rollup_groups using none where run = $1::text),
+  open as (delete from rollup_open using none where run = $1::text)
+  delete from rollup_runs using none where run = $1::text`
+
+/** Deletes a run's items, its sums and its row, unless it has rollouts. */
 export async function deleteEmptyRun(sql: Sql, run: string, batch: number): Promise<void> {
   for (let deleted = batch; deleted === batch; ) {
     deleted = (await execute(sql, { text: runItems, values: [run, String(batch)] })).length
   }
+  await execute(sql, { text: runSums, values: [run] })
   await execute(sql, { text: runRow, values: [run] })
 }

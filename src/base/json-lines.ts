@@ -162,7 +162,8 @@ export async function* readBytes(file: string, { signal, onBytes }: Reading = {}
   }
 }
 
-async function startsAsGzip(file: string): Promise<boolean> {
+/** Whether a file begins as gzip does. Throws the file system's error. */
+export async function startsAsGzip(file: string): Promise<boolean> {
   const handle = await open(file)
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0)

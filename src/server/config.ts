@@ -3,6 +3,7 @@ import { defaultLimits, type Limits } from '../base/limits.ts'
 import type { logLevels } from '../base/log.ts'
 import type { ReadSettings, SettingsReader } from '../kit/settings.ts'
 import { withTlsVariables } from '../postgres/address.ts'
+import type { DatasetSource } from '../runtime/datasets.ts'
 import type { JudgeSettings } from '../runtime/judge/settings.ts'
 import { readAllowedAddresses } from '../runtime/outbound/addresses.ts'
 import { type AuthSettings, isOpen } from './auth/authenticate.ts'
@@ -53,6 +54,8 @@ export interface Config {
   readonly allowedAddresses: string
   /** The address at which others reach this server. */
   readonly publicUrl: string | undefined
+  /** The dataset files for wires whose trainers name an item by its split and index. */
+  readonly datasets: readonly DatasetSource[]
 }
 
 /** Invalid settings; the message names each variable, its value and what it must be. */
@@ -126,6 +129,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     pythonConcurrency: it.PYTHON_CONCURRENCY,
     allowedAddresses: it.ALLOWED_ADDRESSES,
     publicUrl: it.PUBLIC_URL,
+    datasets: it.DATASETS,
   }
   if (isOpen(auth) && !isLoopback(config.host)) {
     throw new ConfigError(

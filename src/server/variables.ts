@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaultLimits } from '../base/limits.ts'
 import { logLevels } from '../base/log.ts'
+import { datasetSources } from '../runtime/datasets.ts'
 import { defaultJudgeConcurrency, defaultJudgeSeconds, modelNames } from '../runtime/judge/settings.ts'
 
 const whole = (least: number, most: number) => {
@@ -80,6 +81,7 @@ export const variables = z
     PYTHON_CONCURRENCY: whole(1, 1_000).optional(),
     ALLOWED_ADDRESSES: z.string().default(''),
     PUBLIC_URL: address(['http:', 'https:']).optional(),
+    DATASETS: datasetSources.default([]),
   })
   .refine((env) => (env.EMBEDDINGS_URL === undefined) === (env.EMBEDDINGS_MODEL === undefined), {
     path: ['EMBEDDINGS_MODEL'],

@@ -40,6 +40,7 @@ describe('the settings', () => {
       pythonGraders: false,
       allowedAddresses: '',
       publicUrl: undefined,
+      datasets: [],
     }
     expect(loadConfig({})).toEqual(defaults)
     expect(loadConfig(Object.fromEntries(exampleSettings.map(([name]) => [name, ''])))).toEqual(defaults)
@@ -87,6 +88,15 @@ const good: readonly [string, string, (config: Config) => unknown, unknown][] = 
   ['PYTHON_CONCURRENCY', '3', ({ pythonConcurrency }) => pythonConcurrency, 3],
   ['ALLOWED_ADDRESSES', 'https://a.test', ({ allowedAddresses }) => allowedAddresses, 'https://a.test'],
   ['PUBLIC_URL', 'https://graders.example.com', ({ publicUrl }) => publicUrl, 'https://graders.example.com'],
+  [
+    'DATASETS',
+    'train:data/train.jsonl, test: /data/test:1.jsonl.gz',
+    ({ datasets }) => datasets,
+    [
+      { split: 'train', path: 'data/train.jsonl' },
+      { split: 'test', path: '/data/test:1.jsonl.gz' },
+    ],
+  ],
 ]
 
 const bad: readonly [string, readonly string[], string][] = [
@@ -113,6 +123,7 @@ const bad: readonly [string, readonly string[], string][] = [
   ['JUDGE_MODELS', ['gpt-4o', '=b', 'a=', 'a=b=c', 'a=b,a=c', 'a=b c'], 'pairs of models separated by commas'],
   ['PYTHON_GRADERS', ['yes', '1'], 'true or false'],
   ['PYTHON_CONCURRENCY', ['0', '1001', 'all'], 'a whole number from 1 to 1000'],
+  ['DATASETS', ['data.jsonl', 'train:', ':a', 'a b:c', 'a:b,a:c'], 'pairs of a split and a file separated by commas'],
 ]
 
 describe('a variable', () => {

@@ -15,14 +15,17 @@ export type TaskOf = (
 export interface DatasetFile {
   readonly count: number
   /**
-   * Reads the row with an index from 0 to `count - 1`. Throws a `RequestError`, 500 `dataset_changed`, if the file was
-   * written to since it was opened.
+   * Reads the rows from an index on: at most `most`, and at most some 256 kB of them, but at least one if there is one. Throws
+   * a `RequestError`, 500 `dataset_changed`, if the file was written to since it was opened.
    */
-  read(index: number): Promise<unknown>
+  read(from: number, most: number): Promise<readonly unknown[]>
   /** The indices of the rows whose task may be this one; few others have the same key. */
   withTaskKey(key: number): readonly number[]
   close(): Promise<void>
 }
+
+/** How many bytes are read at once, unless a row is longer. */
+const mostReadBytes = 256 * 1024
 
 /** A number that tasks have in common if they are equal, and hardly otherwise. */
 export function taskKey(task: unknown): number {
@@ -69,12 +72,20 @@ async function openRows(path: string, name: string, taskOf: TaskOf): Promise<Dat
     await mustBeUnchanged()
     return {
       count: starts.length,
-      async read(at) {
-        const [position, bytes] = [starts[at], lengths[at]]
-        if (position === undefined || bytes === undefined) throw new RangeError(`the file has no row ${at}`)
+      async read(from, most) {
+        const start = starts[from]
+        if (start === undefined || most < 1) return []
+        const endOf = (at: number) => (starts[at] ?? 0) + (lengths[at] ?? 0)
+        let last = from
+        while (last + 1 < Math.min(from + most, starts.length) && endOf(last + 1) - start <= mostReadBytes) last += 1
         await mustBeUnchanged()
-        const { buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, position)
-        return parseJson(new TextDecoder().decode(buffer))
+        const bytes = endOf(last) - start
+        const { buffer } = await handle.read(Buffer.allocUnsafe(bytes), 0, bytes, start)
+        const positions = Array.from(starts.subarray(from, last + 1), (at) => at - start)
+        return positions.map((at, row) => {
+          const line = buffer.subarray(at, at + (lengths[from + row] ?? 0))
+          return parseJson(new TextDecoder().decode(line))
+        })
       },
       withTaskKey(key) {
         const found: number[] = []

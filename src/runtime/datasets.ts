@@ -23,6 +23,8 @@ export interface Split {
   readonly count: number
   /** Reads a row; undefined if there is none with this index. Throws a `RequestError`, 500, if the file was changed. */
   row(index: number): Promise<DatasetRow | undefined>
+  /** Reads the rows from `start` to the one before `stop`, a batch at a time. Throws like {@link row}. */
+  rows(start: number, stop: number): AsyncGenerator<DatasetRow>
 }
 
 /** The datasets that the server is given, for wires that name an item by its split and index. */
@@ -85,8 +87,16 @@ export async function openDatasets(sources: readonly DatasetSource[], taskOf: Ta
       name: split,
       count: file.count,
       async row(index) {
-        if (!Number.isSafeInteger(index) || index < 0 || index >= file.count) return undefined
-        return { split, index, item: await file.read(index) }
+        const [item] = await file.read(index, 1)
+        return item === undefined ? undefined : { split, index, item }
+      },
+      async *rows(start, stop) {
+        for (let index = start; index < Math.min(stop, file.count); ) {
+          for (const item of await file.read(index, stop - index)) {
+            yield { split, index, item }
+            index += 1
+          }
+        }
       },
     })),
     async find(task) {
@@ -94,7 +104,7 @@ export async function openDatasets(sources: readonly DatasetSource[], taskOf: Ta
       const found = new Map<string, DatasetRow>()
       for (const { split, file } of opened) {
         for (const index of file.withTaskKey(key)) {
-          const item = await file.read(index)
+          const [item] = await file.read(index, 1)
           const read = taskOf(item)
           const content = contentHash(item)
           if (read.fits && taskHash(read.task) === hash && !found.has(content))

@@ -19,10 +19,12 @@ import type { Embed, Redact } from '../kit/environment.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { Hooks } from '../kit/hooks.ts'
 import { type Judge, noJudge } from '../kit/judge.ts'
+import type { Submit } from '../kit/submit.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import type { Database } from '../postgres/database.ts'
 import type { RolloutTable } from '../postgres/roles.ts'
 import { createRowScope } from '../postgres/scoped-db.ts'
+import { type Datasets, noDatasets } from '../runtime/datasets.ts'
 import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
 import { createOutbound, type Outbound } from '../runtime/outbound/outbound.ts'
 import type { RunnersSettings } from '../runtime/runners.ts'
@@ -57,6 +59,10 @@ export interface AppDeps {
   readonly redaction?: Redact | undefined
   /** Parses an item as the environment does; by default every item fits. */
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
+  /** What a model calls to finish; by default nothing is declared. */
+  readonly submit?: Submit | undefined
+  /** The datasets for wires that name an item by its index; by default none. */
+  readonly datasets?: Datasets | undefined
   /** The wires beside Agent RFT that are on; by default all. */
   readonly wires?: readonly Wire[]
   /** The tables of which each rollout has rows of its own; by default none. */
@@ -92,7 +98,7 @@ export interface AppDeps {
 /**
  * Creates the server as a value: `Request → Response`, without a socket.
  *
- * @throws Error if two tools or two graders have the same name, or a tool has one that a wire needs for itself.
+ * @throws Error if two tools or two graders have the same name, or a tool has that of `submit` or one that a wire needs.
  *
  * @example await createApp(deps).request('/tools/cat', { method: 'POST', body })
  */
@@ -117,6 +123,9 @@ export function createApp(deps: AppDeps): Hono {
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
   const { rolloutTables = [], wires = allWires } = deps
   for (const wire of wires) refuseReservedNames(wire, deps.tools)
+  if (deps.submit !== undefined && tools.has(deps.submit.name)) {
+    throw new Error(`a tool has the name "${deps.submit.name}" of the environment's submit; rename one of them`)
+  }
   const times = rolloutTimes(limits, deps.tools)
   const ledger = createLedger({ ...database, budget, now, tables: rolloutTables, ...times })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
@@ -225,6 +234,8 @@ export function createApp(deps: AppDeps): Hono {
     graders: [...graders.values()],
     budget: deps.budget,
     readItem,
+    submit: deps.submit,
+    datasets: deps.datasets ?? noDatasets,
     log,
     publicUrl,
     version: deps.version,

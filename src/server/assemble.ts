@@ -5,9 +5,11 @@ import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import type { Redact } from '../kit/environment.ts'
 import type { Hooks } from '../kit/hooks.ts'
+import type { Submit } from '../kit/submit.ts'
 import type { Database } from '../postgres/database.ts'
 import { isMigrated } from '../postgres/migrate.ts'
 import type { ServerDatabase } from '../postgres/open-database.ts'
+import type { Datasets } from '../runtime/datasets.ts'
 import { createEmbed } from '../runtime/embeddings.ts'
 import { createJudge } from '../runtime/judge/judge.ts'
 import { createJudgeClient, type JudgeClient } from '../runtime/judge/judge-client.ts'
@@ -36,6 +38,8 @@ export interface AssemblySettings {
   readonly redaction?: Redact | undefined
   /** Parses an item as the environment does; by default every item fits. */
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
+  readonly submit?: Submit | undefined
+  readonly datasets?: Datasets | undefined
 }
 
 /** A server's app, before it is connected to its process. */
@@ -75,6 +79,8 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         hooks,
         redaction,
         readItem,
+        submit: settings.submit,
+        datasets: settings.datasets,
         rolloutTables: database.rolloutTables,
         authenticate,
         log,

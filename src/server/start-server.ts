@@ -11,6 +11,7 @@ import { createLedger } from '../ledger/ledger.ts'
 import { silenceFor } from '../postgres/database.ts'
 import type { EmbeddedEvent } from '../postgres/embedded/supervise.ts'
 import { openServerDatabase, type ServerDatabase } from '../postgres/open-database.ts'
+import { type Datasets, openDatasets } from '../runtime/datasets.ts'
 import { startTokenReport } from '../runtime/judge/token-usage.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { findInterpreter, type Interpreter, isolationOf } from '../runtime/python/python-runner.ts'
@@ -27,7 +28,7 @@ import { keySources, startWarnings, takeoverReport } from './start-notices.ts'
 export interface ServerProject {
   /** What `defineEnvironment` returns. */
   readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'> &
-    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem'>>
+    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem' | 'submit'>>
   readonly tools: readonly Tool[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
@@ -71,11 +72,15 @@ async function start(project: ServerProject): Promise<void> {
     log.error({ code }, message)
     if (code === 'embedded_postgres_failed') exitWithMessage(new Error(message))
   }
+  const { readItem = (item) => ({ fits: true, task: item, reference: item }) } = project.environment
+  const datasets = await openDatasets(config.datasets, readItem)
+  for (const { name, count } of datasets.splits)
+    log.info({ split: name, rows: count }, `the split ${name} has ${count} rows`)
   const onTakeover = takeoverReport(log)
   const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent, onTakeover })
   try {
     const hooks = project.environment.hooks?.(settings)
-    run({ ...project, hooks, tools, graders, jsonGraders, config, variables, log, redact, database })
+    run({ ...project, hooks, tools, graders, jsonGraders, config, variables, log, redact, database, datasets })
   } catch (error) {
     await database.close()
     throw error
@@ -102,6 +107,7 @@ interface Started extends ServerProject {
   readonly log: Log
   readonly redact: ((text: string) => string) | undefined
   readonly database: ServerDatabase
+  readonly datasets: Datasets
 }
 
 /** Listens, does the housekeeping, and stops both on a signal. */
@@ -112,6 +118,7 @@ function run(started: Started): void {
     budget: started.environment.budget,
     redaction: started.environment.redact,
     readItem: started.environment.readItem,
+    submit: started.environment.submit,
   })
   const { leaseSeconds, waitSeconds, idleSeconds } = config.limits
   const { rolloutTables: tables } = database
@@ -160,5 +167,6 @@ function run(started: Started): void {
     await drain()
     await endTokenReport?.()
     await database.close()
+    await started.datasets.close()
   }, config.isUnderNpm)
 }

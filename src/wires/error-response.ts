@@ -8,8 +8,8 @@ import { pathOf } from './http.ts'
 export interface ErrorResponse {
   /** Whether a 4xx carries its message as `output` too, which is what a model reads. */
   readonly forModel?: boolean
-  /** In the shape that OpenAI's SDKs read. */
-  readonly shape?: 'openai'
+  /** In the shape that OpenAI's SDKs read, or with `detail` as FastAPI has it, for clients of Python servers. */
+  readonly shape?: 'openai' | 'detail'
   /** The request id in the answer, for the log. */
   readonly requestId?: string
 }
@@ -61,6 +61,7 @@ export function createErrorResponder(log: Log, now: () => number): ErrorResponde
     const authenticate = known instanceof AuthError ? challenge(known) : undefined
     if (authenticate !== undefined) c.header('www-authenticate', authenticate)
     if (options.shape === 'openai') return c.json(openAiError(known), status)
+    if (options.shape === 'detail') return c.json({ detail: message, error: { code, message } }, status)
     const isReadable = [400, 409, 413, 415].includes(status) && !loudCodes.has(code)
     const output = options.forModel && isReadable ? { output: message } : {}
     return c.json({ error: { code, message }, ...output }, status)

@@ -7,6 +7,8 @@ import type { Sessions } from '../core/sessions.ts'
 import type { Environment } from '../kit/define.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
+import type { Submit } from '../kit/submit.ts'
+import type { Datasets } from '../runtime/datasets.ts'
 import type { ErrorResponder } from './error-response.ts'
 import type { Access } from './http.ts'
 import type { BodyLimits } from './read-body.ts'
@@ -40,6 +42,10 @@ export interface WireDeps extends BodyLimits {
   readonly budget: number | undefined
   /** Parses an item: what tools may see of it, and what graders may. */
   readonly readItem: Environment<unknown, unknown, unknown>['readItem']
+  /** What a model calls to finish; undefined if the environment declares none. */
+  readonly submit: Submit | undefined
+  /** The datasets that the server is given. */
+  readonly datasets: Datasets
   /** Throws unless the caller has one of the scopes, and may use the run that the request names. */
   readonly allow: (request: Request, ...anyOf: readonly ('tools' | 'grade' | 'read')[]) => Promise<Access>
   readonly respond: ErrorResponder

@@ -82,6 +82,8 @@ export interface TestAppOptions {
   readonly hooks?: AppDeps['hooks']
   readonly redaction?: AppDeps['redaction']
   readonly rolloutTables?: AppDeps['rolloutTables']
+  readonly submit?: AppDeps['submit']
+  readonly datasets?: AppDeps['datasets']
 }
 
 /** Makes an app on a database: a replica of the server. */
@@ -108,6 +110,8 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     hooks: options.hooks,
     redaction: options.redaction,
     rolloutTables: options.rolloutTables,
+    submit: options.submit,
+    datasets: options.datasets,
     publicUrl: options.publicUrl,
     readItem: options.readItem,
     ...(options.wires && { wires: options.wires }),

@@ -64,6 +64,22 @@ describe('datasets', () => {
     }
   })
 
+  it('are read in batches, in order', async () => {
+    const many = Array.from({ length: 1_000 }, (_, n) => ({
+      question: `question ${n} é${'.'.repeat(1_000)}`,
+      answer: n,
+    }))
+    const { splits } = await open({ train: fileOf('batches.jsonl', lines(many)) })
+    const read = async (start: number, stop: number) => {
+      const found = []
+      for await (const { index, item } of splits[0]?.rows(start, stop) ?? []) found.push([index, item])
+      return found
+    }
+    expect(await read(0, 5_000)).toEqual(many.map((item, index) => [index, item]))
+    expect(await read(998, 1_000)).toEqual([998, 999].map((index) => [index, many[index]]))
+    expect(await read(7, 7)).toEqual([])
+  })
+
   it('keep integers that a number would round', async () => {
     const path = fileOf('big.jsonl', '{"question":"q","answer":12345678901234567890}\n')
     const { splits } = await open({ train: path })

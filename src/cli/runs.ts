@@ -15,7 +15,6 @@ import { whole } from './options.ts'
 import { withServerDatabase } from './reading.ts'
 import { runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
-import { textTable } from './text-table.ts'
 
 const examples = `
 Examples:
@@ -167,4 +166,26 @@ function endText({ ended_at, due_at }: OpenAttempt, now: number): string {
   if (ended_at !== null) return `ended ${timeText(ended_at)}`
   const left = Date.parse(due_at) - now
   return left >= 0 ? `in ${durationText(left)}` : `${durationText(-left)} ago`
+}
+
+/** A column: its heading and alignment. */
+type TextColumn = readonly [heading: string, align?: 'left' | 'right']
+
+/**
+ * A table for the terminal, with two spaces between columns. A last column without any text is left out.
+ *
+ * @example textTable([['run'], ['rollouts', 'right']], [['default', '12']])
+ */
+function textTable(columns: readonly TextColumn[], rows: readonly (readonly string[])[]): string {
+  const shown = columns.filter((_, at) => at < columns.length - 1 || rows.some((row) => row[at]))
+  const widths = shown.map(([heading], at) => Math.max(heading.length, ...rows.map((row) => row[at]?.length ?? 0)))
+  const line = (cells: readonly string[]) =>
+    shown
+      .map(([, align = 'left'], at) => {
+        const cell = cells[at] ?? ''
+        return align === 'right' ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)
+      })
+      .join('  ')
+      .trimEnd()
+  return [line(shown.map(([heading]) => heading)), ...rows.map(line)].join('\n')
 }

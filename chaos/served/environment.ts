@@ -23,6 +23,7 @@ export const environment = defineEnvironment({
   task: z.object({ question: z.string(), rows: z.number().default(seededRows) }),
   reference: z.object({ answer: z.string() }),
   state: z.object({ wrote: z.number().default(0), acted: z.number().default(0) }),
+  settings: z.object({ EFFECTS_URL: z.string().default('').describe('where the tool act has its effects') }),
   budget: { calls: 10 },
   async begin({ tx, rollout, task }) {
     await tx.execute(

@@ -3,8 +3,6 @@ import { z } from 'zod'
 import { behave, input } from './behaviour.ts'
 import { defineTool } from './environment.ts'
 
-const { EFFECTS_URL = '' } = process.env
-
 const counted = z.object({ rows: z.coerce.number() })
 const numbered = z.object({ number: z.coerce.number() })
 
@@ -44,7 +42,7 @@ export const tools = [
     description: 'Acts outside.',
     input,
     effects: 'external',
-    async run({ db, callId, execution, updateState, ...context }) {
+    async run({ db, settings, callId, execution, updateState, ...context }) {
       const [row] = await db.execute(sql`select scorekeeper_rollout() as number`)
       const { number } = numbered.parse(row)
       updateState((state) => {
@@ -52,7 +50,7 @@ export const tools = [
       })
       return await behave({ ...context, execution }, async (nonce) => {
         const body = JSON.stringify({ number, callId, execution, nonce })
-        await fetch(EFFECTS_URL, { method: 'POST', body })
+        await fetch(settings.EFFECTS_URL, { method: 'POST', body })
       })
     },
   }),

@@ -19,10 +19,10 @@ export type CpuProfile = z.infer<typeof cpuProfile>
 
 /** Parts of the server's time, by the path of the code; the first that matches counts. */
 const parts: readonly (readonly [part: string, code: RegExp])[] = [
-  ['authentication', /\/src\/auth\//],
-  ['canonical JSON and hashes', /\/src\/json\./],
-  ['reading the body: JSON, zod', /\/src\/protocols\/|node_modules\/zod/],
-  ['the driver: postgres.js', /node_modules\/postgres\/|src\/driver/],
+  ['authentication', /\/src\/server\/auth\//],
+  ['canonical JSON and hashes', /\/src\/base\/(?:exact-)?json\./],
+  ['reading the body: JSON, zod', /\/src\/wires\/|node_modules\/zod/],
+  ['the driver: postgres.js', /node_modules\/postgres\/|\/src\/postgres\//],
   ['the ledger', /\/src\/ledger\/|node_modules\/drizzle-orm/],
   ['the verb and the tool', /\/src\/|\/bench\//],
   ['routing: Hono and its server', /node_modules\/(?:hono|@hono)/],

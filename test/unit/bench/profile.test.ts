@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { shareOfParts } from '../../../bench/profile.ts'
 
@@ -13,7 +14,7 @@ describe('a CPU profile', () => {
         { id: 4, callFrame: frame('(garbage collector)') },
         { id: 5, callFrame: frame('query', 'file:///app/node_modules/postgres/src/connection.js'), children: [6] },
         { id: 6, callFrame: frame('writev', 'node:net') },
-        { id: 7, callFrame: frame('contentHash', 'file:///app/dist/src/json.js'), children: [8] },
+        { id: 7, callFrame: frame('contentHash', 'file:///app/dist/src/base/json.js'), children: [8] },
         { id: 8, callFrame: frame('stringify') },
       ],
       samples: [2, 3, 4, 5, 6, 7, 8],
@@ -25,5 +26,21 @@ describe('a CPU profile', () => {
       ["Node's HTTP and sockets", 0.1],
       ['garbage collection', 0.1],
     ])
+  })
+  it.each([
+    ['src/server/auth/authenticate', 'authentication'],
+    ['src/base/exact-json', 'canonical JSON and hashes'],
+    ['src/wires/read-body', 'reading the body: JSON, zod'],
+    ['src/postgres/driver', 'the driver: postgres.js'],
+    ['src/ledger/batch', 'the ledger'],
+    ['src/core/calls', 'the verb and the tool'],
+  ])('counts %s as %s', (file, part) => {
+    expect(existsSync(`${file}.ts`)).toBe(true)
+    const callFrame = frame('work', `file:///app/dist/${file}.js`)
+    const nodes = [
+      { id: 1, callFrame: frame('(root)'), children: [2] },
+      { id: 2, callFrame },
+    ]
+    expect(shareOfParts({ nodes, samples: [2], timeDeltas: [10] })).toEqual([[part, 1]])
   })
 })

@@ -1,30 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { toolsWithSettings } from '../../../src/kit/define-tool.ts'
-import { prepareRolloutTables } from '../../../src/postgres/roles.ts'
 import { gradingOf, post, testApp, toolCall } from '../../../test/support/app.ts'
 import { useDatabase } from '../../../test/support/database.ts'
-import { type MailServer, startMailServer } from '../demo/mail-server.ts'
-import { environment } from '../schema/environment.ts'
-import { tools } from '../tools/index.ts'
-import { graders } from './index.ts'
+import { startShop } from '../demo/start-shop.ts'
 
 const database = useDatabase()
-let mails: MailServer
+let shop: Awaited<ReturnType<typeof startShop>>
 let app: ReturnType<typeof testApp>
 
 beforeAll(async () => {
-  mails = await startMailServer()
-  const settings = { env: { MAIL_URL: mails.url }, hidden: [] }
-  app = testApp(database, {
-    tools: toolsWithSettings(tools, settings),
-    graders,
-    budget: environment.budget,
-    hooks: environment.hooks(settings),
-    rolloutTables: await prepareRolloutTables(database.url),
-  })
+  shop = await startShop(database.url)
+  app = testApp(database, shop.deps)
 })
-afterAll(() => mails.close())
+afterAll(() => shop.mails.close())
 
 interface Labelled {
   readonly item: { readonly result: string }

@@ -1,32 +1,20 @@
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { toolsWithSettings } from '../../../src/kit/define-tool.ts'
-import { prepareRolloutTables } from '../../../src/postgres/roles.ts'
 import { post, testApp, toolCall } from '../../../test/support/app.ts'
 import { useDatabase } from '../../../test/support/database.ts'
-import { type MailServer, startMailServer } from '../demo/mail-server.ts'
-import { graders } from '../graders/index.ts'
-import { environment } from '../schema/environment.ts'
+import { startShop } from '../demo/start-shop.ts'
 import { orders, users } from '../schema/shop.ts'
 import { startingUsers } from '../schema/world.ts'
-import { tools } from './index.ts'
 
 const database = useDatabase()
-let mails: MailServer
+let shop: Awaited<ReturnType<typeof startShop>>
 let app: ReturnType<typeof testApp>
 
 beforeAll(async () => {
-  mails = await startMailServer()
-  const settings = { env: { MAIL_URL: mails.url }, hidden: [] }
-  app = testApp(database, {
-    tools: toolsWithSettings(tools, settings),
-    graders,
-    budget: environment.budget,
-    hooks: environment.hooks(settings),
-    rolloutTables: await prepareRolloutTables(database.url),
-  })
+  shop = await startShop(database.url)
+  app = testApp(database, shop.deps)
 })
-afterAll(() => mails.close())
+afterAll(() => shop.mails.close())
 
 const item = { messages: [], changes: [], read: ['W1001'], mailTo: null, result: 'status W1001, pending' }
 const call = async (rollout: string, id: string, tool: string, args: unknown) =>
@@ -79,6 +67,6 @@ describe('the shop', () => {
     const mail = { to: 'anna.berg@example.com', subject: 'Order W1001', text: 'Done.' }
     const send = () => call('mail', 'one', 'send_mail', mail)
     await Promise.all([send(), send(), send()])
-    expect(mails.delivered.filter(({ key }) => key.startsWith('mail/'))).toEqual([{ key: 'mail/one', ...mail }])
+    expect(shop.mails.delivered.filter(({ key }) => key.startsWith('mail/'))).toEqual([{ key: 'mail/one', ...mail }])
   })
 })

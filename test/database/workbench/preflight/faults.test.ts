@@ -82,6 +82,15 @@ const quiet = { ...load, seconds: 0, burst: 0 }
 /** The arguments of the first call of each rollout and call id. */
 const firstArguments = new Map<string, unknown>()
 
+/** The arguments of a call, and those of the first call with its rollout and call id. */
+async function argumentsOf(request: Request) {
+  const { trace_id, call_id, arguments: latest } = await bodyOf(request)
+  const key = `${trace_id} ${call_id}`
+  const first = firstArguments.get(key) ?? latest
+  firstArguments.set(key, first)
+  return { first, latest }
+}
+
 const cases: Readonly<Record<string, Case>> = {
   'answers with another call_id': {
     fault: toolsAnswer((answer) => ({ ...answer, call_id: 'call_0' })),
@@ -131,10 +140,7 @@ const cases: Readonly<Record<string, Case>> = {
   'takes a call id that is used again for a retry': {
     fault: async (request, next) => {
       if (!isTool(request)) return next(request)
-      const call = await bodyOf(request)
-      const key = `${call['trace_id']} ${call['call_id']}`
-      const first = firstArguments.get(key) ?? call['arguments']
-      firstArguments.set(key, first)
+      const { first } = await argumentsOf(request)
       return next(await changedRequest(request, (body) => ({ ...body, arguments: first })))
     },
     fails: ['call ids'],
@@ -143,11 +149,8 @@ const cases: Readonly<Record<string, Case>> = {
   'refuses a call id that is used again': {
     fault: async (request, next) => {
       if (!isTool(request)) return next(request)
-      const call = await bodyOf(request)
-      const key = `${call['trace_id']} ${call['call_id']}`
-      const first = firstArguments.get(key) ?? call['arguments']
-      firstArguments.set(key, first)
-      return first === call['arguments'] ? next(request) : new Response('used already', { status: 409 })
+      const { first, latest } = await argumentsOf(request)
+      return first === latest ? next(request) : new Response('used already', { status: 409 })
     },
     fails: ['call ids'],
     says: 'is answered with 409',

@@ -19,7 +19,7 @@ export interface ChaosOptions {
 export const usage = `npm run chaos -- [--minutes N] [--seed S] [--replicas N] [--burst N] [--pgbouncer]
 
   --minutes N    how long faults are injected (1)
---seed S       seeds the schedule; the same seed and minutes inject the same faults at the same times (1)
+  --seed S       seeds the schedule; the same seed and minutes inject the same faults at the same times (1)
   --replicas N   server processes (3)
   --burst N      rollouts that start together (500)
   --pgbouncer    connects through a PgBouncer in transaction mode; the program must be on the PATH`

@@ -1,7 +1,8 @@
+import { nemoGym, verifiers } from './nemo-gym/nemo-gym.ts'
 import { aws } from './reward/aws.ts'
 import { openRlhf } from './reward/openrlhf.ts'
 import { slime } from './reward/slime.ts'
 import type { Wire } from './wire.ts'
 
 /** The wires beside Agent RFT, each under its prefix. */
-export const wires: readonly Wire[] = [openRlhf, slime, aws]
+export const wires: readonly Wire[] = [nemoGym, verifiers, openRlhf, slime, aws]

@@ -52,7 +52,7 @@ function mayBeDeep(text: string): boolean {
 }
 
 /** Matches the text of every number beyond 1e±100: an exponent of two digits or more, or a hundred digits. */
-const mayBeWide = /\d[eE][+-]?\d{2}|\d{100}/
+export const mayBeWide: RegExp = /\d[eE][+-]?\d{2}|\d{100}/
 
 function checkJson(value: unknown): void {
   let wide = 0

@@ -31,6 +31,7 @@ import type { RunnersSettings } from '../runtime/runners.ts'
 import { agentRft } from '../wires/agent-rft.ts'
 import { createErrorResponder } from '../wires/error-response.ts'
 import { onlyBy, pathOf } from '../wires/http.ts'
+import { createKnownItems } from '../wires/known-items.ts'
 import { openAiAddresses } from '../wires/openai/addresses.ts'
 import type { Wire, WireDeps } from '../wires/wire.ts'
 import { wires as allWires } from '../wires/wires.ts'
@@ -209,7 +210,7 @@ export function createApp(deps: AppDeps): Hono {
   app.options('/', onlyBy('GET, HEAD, POST'))
 
   const wire = { allow, respond, maxBodyBytes, turns: createTurns() }
-  const rft = agentRft({ ...wire, call, grade })
+  const rft = agentRft({ ...wire, items: createKnownItems(), call, grade })
   app.route('/', rft)
   app.route('/agent-rft', rft)
   app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))

@@ -7,7 +7,8 @@ import type { Grading } from '../core/grading.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { ErrorResponder } from './error-response.ts'
 import { type Access, headerValue, jsonAnswer, onlyBy } from './http.ts'
-import { type BodyLimits, readBody, turnOf } from './read-body.ts'
+import type { KnownItems } from './known-items.ts'
+import { type BodyLimits, readBodyWithItem, turnOf } from './read-body.ts'
 import { sampleBody } from './sample.ts'
 
 /** The most UTF-16 units of an id and of a name: two ids and more must fit into one row of an index. */
@@ -56,6 +57,7 @@ export const gradingBody = z.object({ sample: sampleBody, item, trace_id: id })
 
 /** What this wire needs. */
 export interface AgentRftSettings extends BodyLimits {
+  readonly items: KnownItems
   readonly call: Caller['call']
   readonly grade: Grading['grade']
   /** Throws unless the caller has the scope, and may use the run that the request names. */
@@ -72,16 +74,12 @@ export function agentRft(settings: AgentRftSettings): Hono {
   app.on('POST', ['/tools', '/tools/:name'], async (c) => {
     const access = await allow(c.req.raw, 'tools')
     const run = access.run()
-    const body = await readBody(c, toolCallBody, settings)
+    const { body, itemHash } = await readBodyWithItem(c, toolCallBody, settings)
     const tool = nameIn(c) ?? body.name ?? ''
     if (tool === '') {
       const message = 'the body has no "name"; say which tool is called, or POST /tools/{name}'
       throw new RequestError(400, 'missing_name', message)
     }
-    const { item } = body
-    await turnOf(c, settings)
-    const itemHash = contentHash(item)
-    await turnOf(c, settings)
     const answer = await call({
       run,
       wire: wireName,
@@ -90,7 +88,7 @@ export function agentRft(settings: AgentRftSettings): Hono {
       callId: body.call_id,
       tool,
       arguments: body.arguments,
-      item,
+      item: body.item,
       itemHash,
     })
     const { callId, outcome, output } = answer
@@ -105,10 +103,9 @@ export function agentRft(settings: AgentRftSettings): Hono {
   app.on('POST', ['/grade', '/graders/:name'], async (c) => {
     const access = await allow(c.req.raw, 'grade')
     const run = access.run()
-    const { sample, item, trace_id: rolloutId } = await readBody(c, gradingBody, settings)
-    await turnOf(c, settings)
+    const { body, itemHash } = await readBodyWithItem(c, gradingBody, settings)
+    const { sample, item, trace_id: rolloutId } = body
     const sampleHash = contentHash(sample)
-    const itemHash = contentHash(item)
     await turnOf(c, settings)
     const graded = await grade({
       run,

@@ -2,10 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
-import { parseJson } from '../base/json.ts'
+import { contentHash, parseJson } from '../base/json.ts'
 import { shorten } from '../base/text.ts'
 import type { Turns } from '../base/turns.ts'
 import { RequestError } from '../kit/errors.ts'
+import type { KnownItems } from './known-items.ts'
 
 /** What reading a request's body needs. */
 export interface BodyLimits {
@@ -20,22 +21,65 @@ export function turnOf(c: Context, { maxBodyBytes, turns }: BodyLimits): Promise
 }
 
 /**
- * Reads a request's JSON body as `schema` parses it: the only place where a parse error becomes a 400. Throws a
- * `RequestError`: 413, 415 or 400.
+ * Reads a request's JSON body as `schema` parses it. Throws a `RequestError`: 413, 415 or 400.
  */
 export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, limits: BodyLimits): Promise<Body> {
+  return await wholeBody(await bytesOf(c, limits), schema, limits)
+}
+
+/** Items of more bytes take a turn of the event loop of their own, although they are known. */
+const largeItem = 262_144
+
+/**
+ * Reads a body like {@link readBody}, and the {@link contentHash} of its item. The item is frozen. One that arrived before is
+ * recognized in {@link KnownItems}, and neither parsed nor hashed again.
+ */
+export async function readBodyWithItem<Body extends { readonly item: unknown }>(
+  c: Context,
+  schema: z.ZodType<Body>,
+  limits: BodyLimits & { readonly items: KnownItems },
+): Promise<{ readonly body: Body; readonly itemHash: string }> {
+  const { items, turns } = limits
+  const bytes = await bytesOf(c, limits)
+  const found = items.find(bytes)
+  if (found !== undefined) {
+    const itemBytes = found.end - found.start
+    await turns.take(bytes.length - itemBytes)
+    // Its validation is remembered too, but not in every environment.
+    if (itemBytes > largeItem) await turns.take(itemBytes)
+    const value = items.parse(bytes, found)
+    if (value !== undefined) return { body: fitting(value, schema), itemHash: found.hash }
+  }
+  const body = await wholeBody(bytes, schema, limits)
+  await turns.take(bytes.length)
+  const known = { item: body.item, hash: contentHash(body.item) }
+  await turns.take(bytes.length)
+  items.keep(bytes, known)
+  await turns.take(bytes.length)
+  return { body, itemHash: known.hash }
+}
+
+async function bytesOf(c: Context, { maxBodyBytes }: BodyLimits): Promise<Buffer> {
   const encoding = c.req.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
     const message = `the body is encoded as "${shorten(encoding, 64)}"; send it without an encoding`
     throw new RequestError(415, 'unsupported_encoding', message)
   }
-  const bytes = await readBytes(c, limits.maxBodyBytes).catch((cause: unknown) => {
+  return await readBytes(c, maxBodyBytes).catch((cause: unknown) => {
     if (cause instanceof RequestError) throw cause
     throw new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
   })
+}
+
+async function wholeBody<Body>(bytes: Buffer, schema: z.ZodType<Body>, { turns }: BodyLimits): Promise<Body> {
   const text = textOf(bytes)
-  await limits.turns.take(bytes.byteLength)
-  const body = schema.safeParse(parsed(text), hidingValues)
+  await turns.take(bytes.byteLength)
+  return fitting(parsed(text), schema)
+}
+
+/** The body as the schema parses it: the only place where a parse error becomes a 400. */
+function fitting<Body>(value: unknown, schema: z.ZodType<Body>): Body {
+  const body = schema.safeParse(value, hidingValues)
   if (body.success) return body.data
   const message = `the body does not fit: ${describeIssues(body.error, 'body')}`
   throw new RequestError(400, 'invalid_request', message, { details: { param: paramOf(body.error) } })

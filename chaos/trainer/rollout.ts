@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { choicesBy, type Random, randomFrom } from '../../src/workbench/simulate/random.ts'
 import type { Ends } from '../ends.ts'
 import { attemptKey, type SeenCall, type SeenGrading, type SeenRollout } from '../seen.ts'
-import { type Sender, sendPersistently } from './attempts.ts'
+import { type Sender, sendPersistently } from './requests.ts'
 import type { Plan, PlannedCall, PlannedUse } from './plan.ts'
 
 /** One attempt: what is planned, and what the trainer saw of it. */

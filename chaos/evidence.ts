@@ -34,7 +34,7 @@ const closed = z.object({
   ...{ released: z.boolean(), outcome: z.enum(['graded', 'abandoned', 'closed']).nullable() },
 })
 const held = z.object({ number: count, rows: count })
-const stray = z.object({ run: text, table: text, rows: count })
+const leftover = z.object({ run: text, table: text, rows: count })
 
 /** The database's content when every rollout has ended. */
 export interface Ended {
@@ -44,7 +44,7 @@ export interface Ended {
   /** The rows that are left of attempts. */
   readonly held: readonly z.output<typeof held>[]
   /** How many rows are left in each table, by run. */
-  readonly left: readonly z.output<typeof stray>[]
+  readonly left: readonly z.output<typeof leftover>[]
 }
 
 /** The input of the checks. */
@@ -107,7 +107,7 @@ export function readEnded(cluster: Cluster): Promise<Ended> {
     held: z
       .array(held)
       .parse([...(await sql`select rollout as number, count(*) as rows from chaos_rows group by rollout`)]),
-    left: z.array(stray).parse([
+    left: z.array(leftover).parse([
       ...(await sql`
         select run, 'tool_calls' as table, count(*) as rows from tool_calls group by run
         union all select run, 'grades', count(*) from grades group by run

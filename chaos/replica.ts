@@ -19,7 +19,7 @@ export interface Life {
 
 /** A server process that is restarted when it exits, as by an orchestrator. */
 export interface Replica {
-  /** The process that accepts requests; undefined while there is none. */
+  /** The process that accepts requests; undefined while none does. */
   current(): Life | undefined
   readonly lives: readonly Life[]
   /** The last lines of its processes' output. */

@@ -17,23 +17,23 @@ export function reportOf(run: ChaosRun): Report {
   const calls = run.seen.flatMap((rollout) => rollout.calls)
   const gradings = run.seen.flatMap((rollout) => rollout.gradings)
   const asked = [...calls, ...gradings]
-  const attempts = asked.flatMap((one) => one.attempts)
-  const answers = attempts.map(({ answer }) => answer)
+  const requests = asked.flatMap((one) => one.requests)
+  const answers = requests.map(({ answer }) => answer)
   const rows = run.rows.calls
   const counts = new Map<string, number>([
     ['rollouts', run.seen.length],
-    ['scored rollouts', run.seen.filter((one) => one.gradings.some((g) => accepted(g.attempts).length > 0)).length],
+    ['scored rollouts', run.seen.filter((one) => one.gradings.some((g) => accepted(g.requests).length > 0)).length],
     ['discarded rollouts', run.seen.filter(({ discarded }) => discarded).length],
-    ['discarded ones graded all the same', run.seen.filter((one) => one.discarded && one.gradings.length > 0).length],
+    ['discarded ones graded anyway', run.seen.filter((one) => one.discarded && one.gradings.length > 0).length],
     ['calls', calls.length],
     ['gradings', gradings.length],
-    ['requests', attempts.length],
-    ['retries', attempts.length - asked.length],
-    ['sent before the first was answered', attempts.filter(({ early }) => early).length],
+    ['requests', requests.length],
+    ['retries', requests.length - asked.length],
+    ['sent before the first was answered', requests.filter(({ early }) => early).length],
     ['answered with 200', answers.filter((one) => one.kind === 'answered' && one.status === 200).length],
     ['answered with 5xx', answers.filter((one) => one.kind === 'answered' && one.status >= 500).length],
     ['connections lost or refused', answers.filter(({ kind }) => kind === 'lost').length],
-    ['calls answered more than once', calls.filter((one) => accepted(one.attempts).length > 1).length],
+    ['calls answered more than once', calls.filter((one) => accepted(one.requests).length > 1).length],
     ['recorded as ok', rows.filter(({ outcome }) => outcome === 'ok').length],
     ['recorded as refused', rows.filter(({ outcome }) => outcome === 'refused').length],
     ['refused past the budget', rows.filter(({ code }) => code === 'budget_used_up').length],
@@ -63,7 +63,7 @@ export function describeReport(report: Report, run: ChaosRun, options: ChaosOpti
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? process.arch}, Node ${process.versions.node}`
   const codes = new Map<string, number>()
   for (const { calls, gradings } of run.seen) {
-    for (const { answer } of [...calls, ...gradings].flatMap(({ attempts }) => attempts)) {
+    for (const { answer } of [...calls, ...gradings].flatMap(({ requests }) => requests)) {
       const code = answer.kind === 'answered' ? (answer.code ?? 'ok') : answer.kind === 'lost' ? answer.reason : 'none'
       codes.set(code, (codes.get(code) ?? 0) + 1)
     }

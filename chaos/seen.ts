@@ -21,32 +21,32 @@ export type Answer =
   | { readonly kind: 'unanswered' }
 
 /** One request as the trainer saw it; times are milliseconds since 1970. */
-export interface Attempt {
+export interface SeenRequest {
   /** The process that it was sent to; undefined if there was none. */
   readonly pid: number | undefined
   readonly began: number
   /** When the request was fully sent; undefined if it never was. */
   readonly sent: number | undefined
   readonly ended: number
-  /** Whether an earlier attempt was still unanswered. */
+  /** Whether an earlier request was still unanswered. */
   readonly early: boolean
   readonly answer: Answer
 }
 
-/** A call with all its attempts. */
+/** A call with all its requests. */
 export interface SeenCall {
   readonly callId: string
   readonly tool: ToolName
   readonly behaviour: Behaviour
   /** Whether its arguments fit the tool's schema. */
   readonly fits: boolean
-  readonly attempts: Attempt[]
+  readonly requests: SeenRequest[]
 }
 
-/** A grading with all its attempts. */
+/** A grading with all its requests. */
 export interface SeenGrading {
   readonly sample: string
-  readonly attempts: Attempt[]
+  readonly requests: SeenRequest[]
 }
 
 /** One use of a rollout id, an attempt, as the trainer saw it. */
@@ -68,9 +68,9 @@ export interface SeenRollout {
 /** The key of an attempt among those of all runs. */
 export const attemptKey = (run: string, name: string, attempt: number) => `${run}/${name}#${attempt}`
 
-/** The 200s among some attempts, in order. */
-export function accepted(attempts: readonly Attempt[]): Extract<Answer, { kind: 'answered' }>[] {
-  return attempts
+/** The 200s among some requests, in order. */
+export function accepted(requests: readonly SeenRequest[]): Extract<Answer, { kind: 'answered' }>[] {
+  return requests
     .toSorted((a, b) => a.ended - b.ended)
     .flatMap(({ answer }) => (answer.kind === 'answered' && answer.status === 200 ? [answer] : []))
 }

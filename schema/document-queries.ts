@@ -44,8 +44,8 @@ export async function findDocuments(db: PostgresJsDatabase, paths: readonly stri
 }
 
 /**
- * The entries of a directory in natural order, directories with a slash at the end; empty if there is no such
- * directory. `AAL` is not the parent of `AALX/2014`.
+ * The entries of a directory in natural order, directories with a slash at the end; empty if the directory
+ * does not exist. `AAL` is not the parent of `AALX/2014`.
  *
  * @param directory a path without slashes around it, or '' for the top.
  */

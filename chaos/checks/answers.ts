@@ -1,5 +1,5 @@
 import { type Evidence, keyOf, recorded } from '../evidence.ts'
-import { type Attempt, accepted, type SeenCall, type SeenRollout } from '../seen.ts'
+import { accepted, type SeenCall, type SeenRequest, type SeenRollout } from '../seen.ts'
 import type { Check } from './check.ts'
 
 /** Checks every call that the trainer made. */
@@ -9,9 +9,9 @@ function calls({ seen }: Evidence): readonly { rollout: SeenRollout; call: SeenC
   )
 }
 
-const attempts = ({ seen }: Evidence): readonly (readonly [string, Attempt])[] =>
+const requests = ({ seen }: Evidence): readonly (readonly [string, SeenRequest])[] =>
   seen.flatMap(({ id, calls, gradings }) =>
-    [...calls, ...gradings].flatMap(({ attempts }) => attempts.map((attempt) => [id, attempt] as const)),
+    [...calls, ...gradings].flatMap(({ requests }) => requests.map((request) => [id, request] as const)),
   )
 
 const missing: Check = {
@@ -19,7 +19,7 @@ const missing: Check = {
   find(evidence) {
     const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row]))
     return calls({ ...evidence, seen: recorded(evidence) }).flatMap(({ call, key }) => {
-      const [answer] = accepted(call.attempts)
+      const [answer] = accepted(call.requests)
       if (answer === undefined) return []
       const row = rows.get(key)
       if (row === undefined) return [`${key} was answered but is not recorded`]
@@ -33,7 +33,7 @@ const different: Check = {
   name: 'calls answered with two different outputs',
   find: (evidence) =>
     calls(evidence).flatMap(({ call, key }) => {
-      const outputs = new Set(accepted(call.attempts).map(({ output }) => output))
+      const outputs = new Set(accepted(call.requests).map(({ output }) => output))
       return outputs.size > 1 ? [`${key}: ${[...outputs].join(' | ')}`] : []
     }),
 }
@@ -55,13 +55,13 @@ function expected({ tool, fits, behaviour }: SeenCall): string {
 const blamed: Check = {
   name: '4xx or refusals for our failures',
   find: (evidence) => [
-    ...attempts(evidence).flatMap(([id, { answer }]) =>
+    ...requests(evidence).flatMap(([id, { answer }]) =>
       answer.kind === 'answered' && answer.status >= 300 && answer.status < 500
         ? [`${id}: ${answer.status} ${answer.code}`]
         : [],
     ),
     ...calls(evidence).flatMap(({ call, key }) =>
-      accepted(call.attempts).flatMap(({ output = '' }) =>
+      accepted(call.requests).flatMap(({ output = '' }) =>
         output.startsWith(expected(call)) || output.startsWith(beginnings.budget) ? [] : [`${key}: "${output}"`],
       ),
     ),
@@ -71,7 +71,7 @@ const blamed: Check = {
 const silent: Check = {
   name: 'requests that were never answered',
   find: (evidence) =>
-    attempts(evidence).flatMap(([id, { answer, pid }]) => (answer.kind === 'unanswered' ? [`${id} by ${pid}`] : [])),
+    requests(evidence).flatMap(([id, { answer, pid }]) => (answer.kind === 'unanswered' ? [`${id} by ${pid}`] : [])),
 }
 
 /** For this many milliseconds, a stopping process may close a connection on which a request is just arriving. */
@@ -85,7 +85,7 @@ const dropped: Check = {
         askedToStopAt !== undefined && killedAt === undefined ? [[pid, askedToStopAt] as const] : [],
       ),
     )
-    return attempts(evidence).flatMap(([id, { answer, pid, sent, ended }]) => {
+    return requests(evidence).flatMap(([id, { answer, pid, sent, ended }]) => {
       const at = pid === undefined ? undefined : stops.get(pid)
       if (at === undefined || sent === undefined || answer.kind !== 'lost' || answer.reason === 'ECONNREFUSED')
         return []

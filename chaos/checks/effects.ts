@@ -24,11 +24,11 @@ const untold: Check = {
   find({ effects }) {
     const calls = grouped(effects, ({ rolloutId, callId }) => keyOf(rolloutId, callId))
     return [...calls].flatMap(([key, all]) => {
-      // A run may have several effects, but no two runs may share an execution number.
-      const runs = [...new Map(all.map(({ nonce, execution }) => [nonce, execution])).values()]
-      return new Set(runs).size === runs.length
+      // An execution may have several effects, but no two executions may share a number.
+      const executions = [...new Map(all.map(({ nonce, execution }) => [nonce, execution])).values()]
+      return new Set(executions).size === executions.length
         ? []
-        : [`${key} ran ${runs.length} times, as executions ${runs.join(', ')}`]
+        : [`${key} ran ${executions.length} times, as executions ${executions.join(', ')}`]
     })
   },
 }

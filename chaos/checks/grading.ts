@@ -18,8 +18,8 @@ function scoredByLedger({ rows }: Evidence): string[] {
  * Whether the trainer was told before `time` that the call failed, by a process that survived: if the database was
  * unavailable, a killed process left no record of the failure.
  */
-function failedBefore({ lives }: Evidence, { attempts }: SeenCall, time: number): boolean {
-  return attempts.some(({ answer, pid, ended }) => {
+function failedBefore({ lives }: Evidence, { requests }: SeenCall, time: number): boolean {
+  return requests.some(({ answer, pid, ended }) => {
     const life = lives.find((one) => one.pid === pid)
     const died = life?.killedAt ?? life?.endedAt ?? Number.POSITIVE_INFINITY
     return answer.kind === 'answered' && answer.status >= 500 && ended <= time && died > time
@@ -31,7 +31,7 @@ function scoredToTrainer(evidence: Evidence): string[] {
   const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row.outcome]))
   const succeeded = (id: string, { callId }: SeenCall) => ['ok', 'refused'].includes(rows.get(keyOf(id, callId)) ?? '')
   return recorded(evidence).flatMap(({ id, calls, gradings }) => {
-    const scored = gradings.flatMap(({ attempts }) => attempts).filter((one) => accepted([one]).length > 0)
+    const scored = gradings.flatMap(({ requests }) => requests).filter((one) => accepted([one]).length > 0)
     const began = Math.min(...scored.map((one) => one.began))
     return calls.flatMap((call) =>
       scored.length > 0 && !succeeded(id, call) && failedBefore(evidence, call, began) ? [keyOf(id, call.callId)] : [],
@@ -55,8 +55,8 @@ const twice: Check = {
     )
     const known = [...stored].flatMap(([key, all]) => (all.length > 1 ? [`${key} has ${all.length} scores`] : []))
     const told = recorded(evidence).flatMap(({ id, gradings }) =>
-      gradings.flatMap(({ sample, attempts }) => {
-        const scores = new Set(accepted(attempts).map(({ score }) => score))
+      gradings.flatMap(({ sample, requests }) => {
+        const scores = new Set(accepted(requests).map(({ score }) => score))
         const standing = stored.get(scoreKey(id, sample))?.[0]?.score
         return scores.size === 0 || (scores.size === 1 && scores.has(standing ?? undefined))
           ? []
@@ -74,9 +74,9 @@ const blind: Check = {
     return rows.grades.flatMap(({ rolloutId, sample, parts }) => {
       const { calls = [], gradings = [] } = rollouts.get(rolloutId) ?? {}
       const began = Math.min(
-        ...gradings.filter((one) => one.sample === sample).flatMap(({ attempts }) => attempts.map((one) => one.began)),
+        ...gradings.filter((one) => one.sample === sample).flatMap(({ requests }) => requests.map((one) => one.began)),
       )
-      const before = calls.filter(({ attempts }) => accepted(attempts.filter(({ ended }) => ended <= began)).length > 0)
+      const before = calls.filter(({ requests }) => accepted(requests.filter(({ ended }) => ended <= began)).length > 0)
       return parts === null || parts.calls >= before.length
         ? []
         : [`${scoreKey(rolloutId, sample)} was shown ${parts.calls} calls of ${before.length}`]

@@ -9,7 +9,7 @@ export interface PlannedCall {
   readonly behaviour: Behaviour
   readonly ms: number
   readonly fits: boolean
-  /** Also sent to another replica before the first attempt is answered. */
+  /** Also sent to another replica before the first request is answered. */
   readonly early: boolean
 }
 

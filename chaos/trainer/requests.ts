@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../../src/workbench/simulate/random.ts'
 import type { Life, Replica } from '../replica.ts'
-import type { Answer, Attempt } from '../seen.ts'
+import type { Answer, SeenRequest } from '../seen.ts'
 import type { Post } from './post.ts'
 
 /** What the trainer needs to send requests. */
@@ -14,13 +14,13 @@ export interface Sender {
 const retries = 3
 
 /**
- * Sends a request until the status is below 500, each attempt to the next replica, with at most three retries; with
- * `early` also to another replica while the first attempt runs. Adds each result to `attempts` and returns the answer
+ * Sends a request until the status is below 500, each request to the next replica, with at most three retries; with
+ * `early` also to another replica while the first request runs. Adds each result to `requests` and returns the answer
  * that counts, or undefined if the trainer gave up.
  */
 export async function sendPersistently(
   { replicas, post }: Sender,
-  attempts: Attempt[],
+  requests: SeenRequest[],
   random: Random,
   early: boolean,
   path: string,
@@ -40,7 +40,7 @@ export async function sendPersistently(
     const life = next()
     const unreachable = { answer: { kind: 'lost', reason: 'ECONNREFUSED' }, sent: undefined } as const
     const { answer, sent } = life === undefined ? unreachable : await post(life.url, path, payload)
-    attempts.push({ pid: life?.pid, began, sent, ended: Date.now(), early: isEarly, answer })
+    requests.push({ pid: life?.pid, began, sent, ended: Date.now(), early: isEarly, answer })
     return answer
   }
   for (let turn = 0; ; turn += 1) {

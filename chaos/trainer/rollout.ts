@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { choicesBy, type Random, randomFrom } from '../../src/workbench/simulate/random.ts'
 import type { Ends } from '../ends.ts'
 import { attemptKey, type SeenCall, type SeenGrading, type SeenRollout } from '../seen.ts'
-import { type Sender, sendPersistently } from './requests.ts'
 import type { Plan, PlannedCall, PlannedUse } from './plan.ts'
+import { type Sender, sendPersistently } from './requests.ts'
 
 /** One attempt: what is planned, and what the trainer saw of it. */
 interface Play {
@@ -70,7 +70,7 @@ async function playUse(play: Play, before: Play | undefined, isGraded: boolean):
 
 async function call(play: Play, planned: PlannedCall): Promise<boolean> {
   const { callId, tool, behaviour, fits, early } = planned
-  const seen: SeenCall = { callId, tool, behaviour, fits, attempts: [] }
+  const seen: SeenCall = { callId, tool, behaviour, fits, requests: [] }
   play.seen.calls.push(seen)
   return await sendCall(play, planned, seen, early)
 }
@@ -78,11 +78,11 @@ async function call(play: Play, planned: PlannedCall): Promise<boolean> {
 async function sendCall({ sender, random, use, seen }: Play, planned: PlannedCall, call: SeenCall, early: boolean) {
   const path = `/runs/${seen.run}/tools/${planned.tool}`
   const body = callBody(seen.name, use, planned)
-  return (await sendPersistently(sender, call.attempts, random, early, path, body)) !== undefined
+  return (await sendPersistently(sender, call.requests, random, early, path, body)) !== undefined
 }
 
 async function grade(play: Play, sample: string): Promise<boolean> {
-  const seen: SeenGrading = { sample, attempts: [] }
+  const seen: SeenGrading = { sample, requests: [] }
   play.seen.gradings.push(seen)
   return await sendGrading(play, seen, play.use.gradedTwice)
 }
@@ -90,7 +90,7 @@ async function grade(play: Play, sample: string): Promise<boolean> {
 async function sendGrading({ sender, random, use, seen }: Play, grading: SeenGrading, early: boolean) {
   const body = { sample: { output_text: grading.sample }, item: itemOf(use), trace_id: seen.name }
   const path = `/runs/${seen.run}/grade`
-  return (await sendPersistently(sender, grading.attempts, random, early, path, body)) !== undefined
+  return (await sendPersistently(sender, grading.requests, random, early, path, body)) !== undefined
 }
 
 /** Repeats some calls that were answered. */

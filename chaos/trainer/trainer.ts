@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ends } from '../ends.ts'
 import type { SeenRollout } from '../seen.ts'
-import type { Sender } from './requests.ts'
 import { deletedRun, type Plan, planOf, slowPlan } from './plan.ts'
 import { createPost } from './post.ts'
+import type { Sender } from './requests.ts'
 import { playRollout } from './rollout.ts'
 
 /** A running trainer. */

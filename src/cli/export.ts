@@ -129,7 +129,7 @@ function run(deps: ExportDeps, options: Options): Promise<number> {
       if (ending.aborted) return exitCodes.interrupted
       if (rollout === undefined || done.lines > 0 || isCut) return 0
       process.stderr.write(
-        `export: no rollout "${rollout}" was exported: there is none, or the other options exclude it\n`,
+        `export: no rollout "${rollout}" was exported: it is not recorded, or the other options exclude it\n`,
       )
       return exitCodes.failed
     } finally {

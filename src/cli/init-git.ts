@@ -8,7 +8,7 @@ async function git(cwd: string, ...args: readonly string[]): Promise<string[]> {
   return stdout.split('\n').filter((line) => line !== '')
 }
 
-/** The folder of the git repository that a folder is in; undefined if it is in none, or if there is no git. */
+/** The folder of the git repository that a folder is in; undefined if it is in none, or git is not installed. */
 export async function repositoryOf(cwd: string): Promise<string | undefined> {
   try {
     const [root] = await git(cwd, 'rev-parse', '--show-toplevel')

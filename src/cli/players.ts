@@ -32,7 +32,7 @@ export function playersOptions<Args extends unknown[], Options extends OptionVal
     .option('--prices <in,out>', 'dollars per million tokens of input and output', prices)
 }
 
-/** The contradiction in these options; undefined if there is none. */
+/** The contradiction in these options; undefined if they agree. */
 export function playersProblem({ maxDollars, prices }: PlayersOptions): string | undefined {
   return maxDollars !== undefined && prices === undefined ? '--max-dollars needs --prices in,out' : undefined
 }

@@ -35,7 +35,7 @@ export function splitItem(item: unknown): {
   return { messages: read, fields }
 }
 
-/** A field of the state that a call changed; undefined where there is none. */
+/** A field of the state that a call changed; undefined if it changed none. */
 export interface StateChange {
   readonly field: string
   readonly before: unknown

@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls'
 export interface DriverAddress {
   /** Without the parameters that postgres.js would send to the server, which refuses them. */
   readonly url: string
-  /** The TLS options for postgres.js; without `ssl` its own default applies, which is no TLS. */
+  /** The TLS options for postgres.js; without `ssl` its own default applies: a connection without TLS. */
   readonly tls: { readonly ssl?: boolean | 'prefer' | 'require' | ConnectionOptions }
 }
 

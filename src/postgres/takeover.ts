@@ -46,7 +46,7 @@ export interface TakeoverSettings {
 /**
  * Moves the rows of an older ledger into today's tables, as the first attempts of the rollouts of the run `default`, and
  * drops the older tables. Each transaction moves a bounded number of rows, so that a process that dies leaves the rest to
- * the next one; processes that do so at the same time take turns. Does nothing if there is no older ledger.
+ * the next one; processes that do so at the same time take turns. Does nothing on a database without an older ledger.
  *
  * @throws Error that names what else uses the older tables.
  */

@@ -27,7 +27,7 @@ import type { ServeSettings } from './serve.ts'
 export interface AssemblySettings {
   readonly config: Config
   readonly log: Log
-  /** Removes the values of secret settings from a text; undefined if there are none. */
+  /** Removes the values of secret settings from a text; undefined without secret settings. */
   readonly redact: ((text: string) => string) | undefined
   readonly database: Pick<Database, 'sql' | 'db'> & Partial<Pick<ServerDatabase, 'rolloutTables'>>
   readonly tools: readonly Tool[]

@@ -73,7 +73,7 @@ export interface OpenAiError {
   readonly error: {
     readonly message: string
     readonly type: 'invalid_request_error' | 'server_error'
-    /** The part of the request that is wrong, as a path such as `grader.input`; null if there is none. */
+    /** The part of the request that is wrong, as a path such as `grader.input`; null if it is not one part. */
     readonly param: string | null
     readonly code: string
   }

@@ -25,7 +25,7 @@ export interface StoredScore {
 export interface GradingState {
   /** The attempt that the grading names, otherwise the latest one; undefined if the rollout is not recorded. */
   readonly latest: LatestAttempt | undefined
-  /** The score of that attempt that was already sent to the trainer; undefined if there is none. */
+  /** The score of that attempt that was already sent to the trainer; undefined if none was. */
   readonly stored: StoredScore | undefined
   /** Whether a call of the rollout runs in a transaction, on any replica. */
   readonly inTransaction: boolean

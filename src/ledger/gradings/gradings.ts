@@ -91,7 +91,7 @@ export interface GradingRecorderSettings {
   readonly find: (grading: GradingIdentity) => Promise<GradingState>
 }
 
-/** A recorded grading: the score that counts, undefined if there is none, and the attempt. */
+/** A recorded grading: the score that counts, undefined for a grading without one, and the attempt. */
 export interface RecordedGrading {
   readonly stored: StoredScore | undefined
   readonly number: number

@@ -42,7 +42,7 @@ export interface SubjectsQuery {
  * `id`, `run`, `rollout`, `rollout_id`, `attempt`, `sample_hash`, `item_hash` of the first such grading; `before_id`, `before_outcome`, `before_score`
  * of the earlier grading by this grader, which is the one that the trainer was sent, else the latest score by other code,
  * else the latest without a score; `after_id`, `after_outcome`, `after_score` of the grading by the current code, which is
- * its score, else its latest failure. Null if there is none. Ordered by `run` and `id`.
+ * its score, else its latest failure. They are null without such a grading. Ordered by `run` and `id`.
  *
  * @param after selects only those after this one
  * @param most the most rows

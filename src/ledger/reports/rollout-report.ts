@@ -51,7 +51,7 @@ export interface RolloutReport extends AttemptPlace {
   readonly outcome: 'graded' | 'abandoned' | 'closed' | null
   readonly released_at: string | null
   readonly item_hash: string
-  /** The dataset row; null if there is none. */
+  /** The dataset row; null for a rollout without one. */
   readonly item: unknown
   readonly state: unknown
   readonly calls: readonly ReportedCall[]
@@ -89,7 +89,7 @@ const newest = `
   where $1::text is null or run = $1::text
   order by created_at desc, number desc limit 1`
 
-/** The attempt that began last, in all runs or in one; undefined if there is none. */
+/** The attempt that began last, in all runs or in one; undefined if none is recorded. */
 export async function findNewestAttempt(sql: Sql, run: string | undefined): Promise<AttemptPlace | undefined> {
   const [found] = await execute<AttemptPlace>(sql, { text: newest, values: [run ?? null] })
   return found

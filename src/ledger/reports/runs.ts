@@ -9,7 +9,7 @@ export interface RunSummary {
   readonly rollouts: number
   /** Rollouts with a score that was sent to the trainer. */
   readonly scored: number
-  /** The mean of those scores; null if there are none. */
+  /** The mean of those scores; null before the first one. */
   readonly mean: number | null
   /** Rollouts whose gradings all failed or found that they cannot be graded, by the latest. */
   readonly failed: number
@@ -103,7 +103,7 @@ export async function readOpenAttempts(sql: Sql, run: string | undefined, most: 
   return { counts, oldest }
 }
 
-/** Gives a run a title, or takes it away. Resolves with false if there is no such run. */
+/** Gives a run a title, or takes it away. Resolves with false if the run is not recorded. */
 export async function setRunTitle(sql: Sql, run: string, title: string | null): Promise<boolean> {
   const text = 'update runs set title = $2::text where name = $1::text returning 1'
   return (await execute(sql, { text, values: [run, title] })).length > 0

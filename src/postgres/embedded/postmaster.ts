@@ -93,7 +93,7 @@ export async function startPostmaster(programs: Programs): Promise<{ started: bo
   return { started: false, problem: `${reason}\n${outcome.output}\nThe last lines of ${cluster.log}:\n${lastLines}` }
 }
 
-/** The reason in the log why the server stopped, on one line; empty if there is none, as after a SIGKILL. */
+/** The reason in the log why the server stopped, on one line; empty if the log has none, as after a SIGKILL. */
 export function reasonInLog(cluster: Cluster): string {
   const sinceStart = (readIfThere(cluster.log) ?? '').split(/starting PostgreSQL .*/).at(-1) ?? ''
   return fullDisk(cluster) || reasonsIn(sinceStart)
@@ -126,7 +126,7 @@ function reasonsIn(log: string): string {
   return [...new Set(lines)].slice(-2).join('; ')
 }
 
-/** The port in PostgreSQL's own record of its latest start; 0, for any port, if there is none. */
+/** The port in PostgreSQL's own record of its latest start; 0, for any port, before the first start. */
 function earlierPort(data: string): number {
   return Number(/"-p" "(\d+)"/.exec(readIfThere(join(data, 'postmaster.opts')) ?? '')?.[1] ?? 0)
 }

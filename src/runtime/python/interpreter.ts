@@ -36,7 +36,7 @@ export const environment = {
 /** A user that owns nothing. Not `nobody`, because some databases and web servers run as that user. */
 const unprivilegedId = 65_533
 
-/** The absolute path of a command, or undefined if there is no such executable. */
+/** The absolute path of a command, or undefined if it is not found. */
 export async function findCommand(command: string): Promise<string | undefined> {
   const places = isAbsolute(command) ? [command] : folders.map((folder) => join(folder, command))
   for (const place of places) {

@@ -22,11 +22,11 @@ export interface RemoteKeysDeps {
 
 /** The public keys behind a JWKS address. */
 export interface RemoteKeys {
-  /** Finds the key of a token among the cached keys; fetches only if there are none. */
+  /** Finds the key of a token among the cached keys; fetches only if none are cached. */
   readonly resolve: JWTVerifyGetKey
   /** Counts the successful fetches. */
   fetches(): number
-  /** Resolves when there are usable keys; throws AuthError `keys_unavailable` when there are none. */
+  /** Resolves if a key is usable; throws AuthError `keys_unavailable` otherwise. */
   ready(): Promise<void>
   /**
    * Looks for keys newer than those of fetch number `seen`: true if there are, false if the address was asked too recently

@@ -17,7 +17,7 @@ export function isScope(word: string): word is Scope {
 /**
  * Reads a list of scopes such as `tools,grade`, `tools+grade` or `tools grade`.
  *
- * @throws Error that names the first word that is not a scope, or says that there are none.
+ * @throws Error that names the first word that is not a scope, or says that the list is empty.
  */
 export function parseScopes(text: string): Scope[] {
   const words = text.split(/[\s,+]+/).filter((word) => word !== '')

@@ -16,7 +16,7 @@ export interface Entry {
  * - an object, or its JSON text, is the item;
  * - `{ "item": …, "trace_id": … }` is the item of a rollout that called tools here, and its id;
  * - another text or a number is the reference answer: the item is `{ messages, reference_answer }`, as OpenAI and AWS send it;
- * - null and the empty text are no reference: the item is `{ messages }`.
+ * - null and the empty text mean an item without a reference: `{ messages }`.
  *
  * @param messages the prompt as chat messages
  * @example readLabel('94', messages) // { item: { messages, reference_answer: '94' } }

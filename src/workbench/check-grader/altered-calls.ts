@@ -47,7 +47,7 @@ export function alteredCalls(material: AttackMaterial, matters: ReadonlySet<numb
 
 const args = z.record(z.string(), z.unknown())
 
-/** The call with extra arguments; the call itself if there are none. */
+/** The call with extra arguments; the call itself if none are given. */
 function withExtra(call: SketchedCall, names: ReadonlySet<string>, areToolsKnown: boolean): SketchedCall {
   const given = args.safeParse(call.arguments).data
   if (given === undefined) return call

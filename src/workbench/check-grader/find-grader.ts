@@ -33,7 +33,7 @@ export class NotThereError extends Error {
 /**
  * Finds a grader: the served one of this name, the one that a file exports, or the one that a JSON file describes.
  *
- * @throws NotThereError if there is none, and an Error that says what is wrong with a file.
+ * @throws NotThereError if neither is found, and an Error that says what is wrong with a file.
  */
 export async function findGrader(name: string, { served, folder, serve }: GraderPlaces): Promise<FoundGrader> {
   const known = served.find((grader) => grader.name === name)

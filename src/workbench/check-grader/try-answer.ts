@@ -26,7 +26,7 @@ export type Play = (item: unknown, calls: readonly SketchedCall[]) => Promise<Pl
 export interface PlayedRollout {
   readonly rolloutId: string
   readonly trajectory: readonly TrajectoryCall[]
-  /** The stored state; null if there is none. */
+  /** The stored state; null before the first change. */
   readonly state: unknown
   /** The database that the grader uses; by default that of the services. */
   readonly db?: Db

@@ -10,7 +10,7 @@ import { checkRow, type RowRules } from './row-checks.ts'
 export interface CheckSettings extends RowRules, Reading {
   /** The files of the training set, plain or gzip. */
   readonly files: readonly string[]
-  /** The files of the validation set; undefined if there is none. */
+  /** The files of the validation set; undefined without one. */
   readonly validation?: readonly string[] | undefined
   /** How many rejected rows each check names. */
   readonly mostNamed: number

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 
 /** Remembers texts by their hashes, each with a number. */
 export interface Digests {
-  /** The number of an equal text that was added before; if there is none, adds this text with its number. */
+  /** The number of an equal text that was added before; otherwise undefined, and adds this text with its number. */
   firstOf(text: string, number: number): number | undefined
-  /** The number of an equal text; undefined if there is none. */
+  /** The number of an equal text; undefined if none was added. */
   find(text: string): number | undefined
   readonly size: number
 }

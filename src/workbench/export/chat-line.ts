@@ -67,7 +67,7 @@ export function chatLineOf(
   return { messages, tools, parallel_tool_calls: groups.some(({ length }) => length > 1) }
 }
 
-/** The arguments of a call as a trainer takes them, the text of an object; undefined where they are none. */
+/** The arguments of a call as a trainer takes them, the text of an object; undefined if they are not an object. */
 function argumentsText(recorded: unknown): string | undefined {
   const value = typeof recorded === 'string' ? parsed(recorded) : recorded
   if (value === null || value === '') return '{}'

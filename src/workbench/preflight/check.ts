@@ -40,7 +40,7 @@ export interface Check {
   run(): Promise<readonly Verdict[]>
 }
 
-/** The first of several problems, and how many more there are; undefined if there are none. */
+/** The first of several problems, and how many more there are; undefined without problems. */
 export function firstOf(problems: readonly string[]): string | undefined {
   const [first] = problems
   return problems.length > 1 ? `${first} (and ${problems.length - 1} more)` : first

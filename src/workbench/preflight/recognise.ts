@@ -27,7 +27,7 @@ const description = z.looseObject({ info: z.looseObject({ title: z.string() }) }
 export interface RecogniseOptions {
   readonly url: URL
   readonly isPublic: boolean
-  /** Where the grader should be; undefined if there is none. */
+  /** Where the grader should be; undefined for a server without one. */
   readonly graderUrl: string | undefined
   readonly item: DatasetItem
 }

@@ -13,7 +13,7 @@ export interface PreflightSettings extends Pick<ToolSources, 'only' | 'calls'> {
   readonly headers: Readonly<Record<string, string>>
   /** The path of tools below the address, with `{name}` for the name. */
   readonly tools: string
-  /** The grader's name, or its path if it begins with `/`; empty for the default one, undefined if there is none. */
+  /** The grader's name, or its path if it begins with `/`; empty for the default one, undefined without a grader. */
   readonly grader: string | undefined
   readonly timeoutSeconds: number
   readonly dataset: string

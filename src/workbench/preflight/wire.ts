@@ -39,7 +39,7 @@ export interface SentGrading {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An answer, or the reason why there is none, and how long it took. */
+/** An answer, or the reason why it is missing, and how long it took. */
 export type Answer = Sent & { readonly ms: number; readonly callId: string; readonly id: string }
 
 /** Sends requests to the checked server, and counts them. */

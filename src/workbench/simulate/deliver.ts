@@ -59,7 +59,7 @@ export class NotDelivered extends Error {
   }
 }
 
-/** One sending of a request: the answer, or why there is none, such as `timed_out`. */
+/** One sending of a request: the answer, or why it is missing, such as `timed_out`. */
 export type Attempt = Pick<Delivered, 'status' | 'text' | 'headers'> | { readonly failed: string }
 
 /** A request that may be sent more than once. */
@@ -130,7 +130,7 @@ export async function deliverBy(
   }
 }
 
-/** A failure of the server in a repetition is no other answer: the trainer would retry it. */
+/** A failure of the server does not count as a different answer to a repetition: the trainer would retry it. */
 const isDifferent = (repeated: Pick<Delivered, 'status' | 'text'>, answer: Pick<Delivered, 'text'>) =>
   repeated.status < 500 && repeated.text !== answer.text
 

@@ -3,7 +3,7 @@ import type { Tally } from './tally.ts'
 
 const tenths = 10
 
-/** The result of a simulation, for one agent or for all: plain numbers, times in milliseconds, null where there is none. */
+/** The result of a simulation, for one agent or for all: plain numbers, times in milliseconds, null where nothing was measured. */
 export type Summary = ReturnType<typeof summarize>
 
 /** Computes the summary of a tally. */

@@ -105,7 +105,7 @@ async function readTraces(path: string, onRollout: (trace: RolloutTrace) => void
   return whole
 }
 
-/** The run of the first rollout in a trace file; undefined if there is no file, no rollout, or no run was named. */
+/** The run of the first rollout in a trace file; undefined if the file does not exist, is empty, or does not name the run. */
 export async function runOfTraces(path: string): Promise<string | undefined> {
   if (!existsSync(path)) return undefined
   for await (const { value } of readJsonLines(path)) return rolloutTrace.safeParse(value).data?.run

@@ -3,7 +3,7 @@ import type { Agent, AgentContext } from '../../../src/workbench/simulate/agent.
 /** The article in a question such as "What does the lamp cost?". */
 const articleIn = (question: string) => /the (\w+) cost/.exec(question)?.[1] ?? ''
 
-/** The price in a tool's output; undefined if there is none. */
+/** The price in a tool's output; undefined if it names none. */
 const priceIn = (output: string) => /costs (\d+\.\d\d)/.exec(output)?.[1]
 
 /** Looks the article up and answers with its price. */

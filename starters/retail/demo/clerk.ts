@@ -46,7 +46,7 @@ function read<Shape extends z.ZodType>(shape: Shape, output: string): z.output<S
   }
 }
 
-/** The sender of a letter; undefined if there is no such customer. */
+/** The sender of a letter; undefined if no customer matches. */
 export async function findSender(context: AgentContext, { email, name, zip }: Letter) {
   return read(user, await context.call('find_user', email === undefined ? { name, zip } : { email }))
 }

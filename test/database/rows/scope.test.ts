@@ -154,7 +154,7 @@ it('outside of a rollout, a statement that names a rollout table fails', async (
   expect(await outside.$count(products)).toBe(2)
 })
 
-it('the owner of the tables, who is no superuser, is held to the policy too', async () => {
+it('the policy applies to the owner of the tables too, unless it is a superuser', async () => {
   const owner = `owner_${process.pid}`
   await sql.unsafe(
     `create role ${owner}; alter table orders owner to ${owner}; grant usage on schema public to ${owner}`,

@@ -59,7 +59,7 @@ describe('scorekeeper runs', () => {
     expect(out).toMatch(/\nfirst +3 +2 +3 +33 % +– +3 +\d{4}-/)
   })
 
-  it('says so if there is no run', async () => {
+  it('reports that no run is recorded', async () => {
     expect(await run('runs')).toEqual({ code: 0, out: 'no run is recorded\n', err: '' })
     expect((await run('runs', '--open')).out).toBe('no rollout is open\n')
   })
@@ -113,7 +113,7 @@ describe('scorekeeper runs', () => {
     expect(await rowsOf('b')).toEqual([kept])
   })
 
-  it('says so if there is no such run', async () => {
+  it('reports an unknown run', async () => {
     const err = 'runs: the run "a" is not recorded\n'
     expect(await run('runs', 'delete', 'a', '--yes')).toEqual({ code: 1, out: '', err })
   })
@@ -143,7 +143,7 @@ describe('scorekeeper rollouts delete', () => {
     expect(await rowsOf('b')).toMatchObject([{ rollouts: 1, calls: 1 }])
   })
 
-  it('says so if there is no such rollout', async () => {
+  it('reports an unknown rollout', async () => {
     expect(await run('rollouts', 'delete', 'r1', '--yes')).toEqual({
       code: 1,
       out: '',

@@ -1,5 +1,5 @@
 import type { Ended, Evidence, Rows } from '../../../chaos/evidence.ts'
-import type { Answer, Attempt, SeenCall, SeenRollout } from '../../../chaos/seen.ts'
+import type { Answer, SeenCall, SeenRequest, SeenRollout } from '../../../chaos/seen.ts'
 
 /** A 200 to a call. */
 export const output = (text: string): Answer => ({
@@ -16,14 +16,14 @@ export const errorAnswer = (status: number, code: string): Answer => ({
   ...{ kind: 'answered', status, output: undefined, score: undefined, code },
 })
 
-/** An attempt that began and ended at these times. */
-export const attempt = (answer: Answer, began = 100, ended = began + 10): Attempt => ({
+/** A request that began and ended at these times. */
+export const request = (answer: Answer, began = 100, ended = began + 10): SeenRequest => ({
   ...{ pid: 1, began, sent: began, ended, early: false, answer },
 })
 
 /** A call of `write` as the trainer saw it. */
-export const call = (...attempts: Attempt[]): SeenCall => ({
-  ...{ callId: 'a', tool: 'write', behaviour: 'plain', fits: true, attempts },
+export const call = (...requests: SeenRequest[]): SeenCall => ({
+  ...{ callId: 'a', tool: 'write', behaviour: 'plain', fits: true, requests },
 })
 
 /** A call of `write` as it is recorded. */
@@ -41,8 +41,8 @@ export const grade: Rows['grades'][number] = {
 /** A rollout that was scored for one call, without a fault. */
 export const rollout: SeenRollout = {
   ...{ id: 'r', run: 'one', name: 'r', attempt: 1, ending: 'left', discarded: false },
-  ...{ calls: [call(attempt(output('done x')))] },
-  gradings: [{ sample: 's', attempts: [attempt(score(0.5), 400)] }],
+  ...{ calls: [call(request(output('done x')))] },
+  gradings: [{ sample: 's', requests: [request(score(0.5), 400)] }],
 }
 
 const soundRows: Rows = {

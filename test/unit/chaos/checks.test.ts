@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { checks } from '../../../chaos/checks/all.ts'
 import type { Evidence } from '../../../chaos/evidence.ts'
 import {
-  attempt,
   begin,
   call,
   closed,
@@ -12,6 +11,7 @@ import {
   grade,
   life,
   output,
+  request,
   rollout,
   row,
   score,
@@ -46,28 +46,28 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
   [
     'calls answered with two different outputs',
     'a retry got another answer',
-    evidence({ seen: [{ ...rollout, calls: [call(attempt(output('done x')), attempt(output('done z')))] }] }),
+    evidence({ seen: [{ ...rollout, calls: [call(request(output('done x')), request(output('done z')))] }] }),
   ],
   [
     '4xx or refusals for our failures',
     'a call was answered with 409',
-    evidence({ seen: [{ ...rollout, calls: [call(attempt(errorAnswer(409, 'call_id_reused')))] }] }),
+    evidence({ seen: [{ ...rollout, calls: [call(request(errorAnswer(409, 'call_id_reused')))] }] }),
   ],
   [
     '4xx or refusals for our failures',
     'the model reads about a failure of the server',
-    evidence({ seen: [{ ...rollout, calls: [call(attempt(output('the database is unavailable')))] }] }),
+    evidence({ seen: [{ ...rollout, calls: [call(request(output('the database is unavailable')))] }] }),
   ],
   [
     'requests that were never answered',
-    'no attempt was answered',
-    evidence({ seen: [{ ...rollout, calls: [call(attempt({ kind: 'unanswered' }))] }] }),
+    'no request was answered',
+    evidence({ seen: [{ ...rollout, calls: [call(request({ kind: 'unanswered' }))] }] }),
   ],
   [
     'requests dropped by a graceful shutdown',
     'a connection was lost long after its request began',
     evidence({
-      seen: [{ ...rollout, calls: [call(attempt({ kind: 'lost', reason: 'ECONNRESET' }, 1_000, 3_000))] }],
+      seen: [{ ...rollout, calls: [call(request({ kind: 'lost', reason: 'ECONNRESET' }, 1_000, 3_000))] }],
       lives: [{ ...life, askedToStopAt: 2_000, endedAt: 3_000 }],
     }),
   ],
@@ -141,7 +141,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     'rollouts scored although a call failed for our reasons',
     'a failed call was answered to the trainer and not recorded',
     evidence({
-      seen: [{ ...rollout, discarded: true, calls: [call(attempt(errorAnswer(503, 'database_unavailable')))] }],
+      seen: [{ ...rollout, discarded: true, calls: [call(request(errorAnswer(503, 'database_unavailable')))] }],
       rows: { calls: [], rollouts: [], writes: [] },
     }),
   ],
@@ -149,7 +149,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
     'gradings answered with two scores',
     'a retry got another score',
     evidence({
-      seen: [{ ...rollout, gradings: [{ sample: 's', attempts: [attempt(score(0.5)), attempt(score(0.6))] }] }],
+      seen: [{ ...rollout, gradings: [{ sample: 's', requests: [request(score(0.5)), request(score(0.6))] }] }],
     }),
   ],
   [
@@ -246,7 +246,7 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
 describe('the checks of a chaos run', () => {
   it.each(checks.map(({ name, find }) => [name, find] as const))('find no %s if nothing is wrong', (_, find) => {
     expect(find(evidence({}))).toEqual([])
-    const second = { ...call(attempt(output('done y'))), callId: 'b', tool: 'act' as const }
+    const second = { ...call(request(output('done y'))), callId: 'b', tool: 'act' as const }
     const grades = [{ ...grade, parts: { calls: 2, wrote: 1, acted: 1, rows: 20, touched: 1 } }]
     const seen = [{ ...rollout, calls: [...rollout.calls, second] }]
     expect(find(evidence({ seen, rows: { ...actingRows, grades }, effects: [effect] }))).toEqual([])
@@ -262,7 +262,7 @@ describe('the checks of a chaos run', () => {
 
   it('ignore a failure that only a killed process had', () => {
     const unrecorded = evidence({
-      seen: [{ ...rollout, discarded: true, calls: [call(attempt(errorAnswer(503, 'database_unavailable')))] }],
+      seen: [{ ...rollout, discarded: true, calls: [call(request(errorAnswer(503, 'database_unavailable')))] }],
       rows: { calls: [], rollouts: [], writes: [] },
       lives: [{ ...life, killedAt: 200, endedAt: 200 }],
     })

@@ -104,7 +104,7 @@ describe('hyperparameters', () => {
 })
 
 describe('secrets of a job', () => {
-  it('come from the environment; without one there are none', () => {
+  it('come from the environment, and are empty without one', () => {
     expect(jobHeaders({}, { SCOREKEEPER_KEY: 'k' })).toEqual({ Authorization: 'Bearer k' })
     expect(jobHeaders({}, {})).toEqual({})
     const written = { 'x-key': `${variable('A')}-${variable('B')}`, 'x-plain': 'plain' }

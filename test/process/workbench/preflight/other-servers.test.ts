@@ -100,7 +100,7 @@ describe('preflight of another server', () => {
     expect(deep('token')).toMatchObject({ outcome: 'skip', why: expect.stringContaining('a tool answers 404') })
   })
 
-  it('finds a grader at another path, and calls none if there is none', async () => {
+  it('finds a grader at another path, and calls none on a server without one', async () => {
     const graded: string[] = []
     const server = await listen(async (request) => {
       const { pathname } = new URL(request.url)

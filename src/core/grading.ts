@@ -38,6 +38,11 @@ export interface GradingRequest {
   readonly sampleHash?: string
   /** The number of the attempt, on wires with sessions; by default the ledger finds it. */
   readonly attempt?: number
+  /**
+   * Whether the attempt has one score: a sample other than the first that was scored is a 409 `rollout_graded`. For wires on
+   * which the model itself asks for the grading, and would try again with another answer.
+   */
+  readonly isFinal?: boolean
 }
 
 /** What {@link createGrading} needs. */
@@ -77,8 +82,9 @@ export interface GradingAnswer extends StoredScore {
 export interface Grading {
   /**
    * Resolves with the rollout's score, a finite number, its parts and its reason; with the stored ones if this was graded
-   * before. Throws a `RequestError`: 404 for an unknown grader, 409 for an attempt that has ended, 422 for an item that does
-   * not fit, 5xx when there can be no score, so that the trainer discards the rollout instead of learning from a zero.
+   * before. Throws a `RequestError`: 404 for an unknown grader, 409 for an attempt that has ended or has its only score, 422
+   * for an item that does not fit, 5xx when there can be no score, so that the trainer discards the rollout instead of learning
+   * from a zero.
    */
   grade(request: GradingRequest): Promise<GradingAnswer>
 }
@@ -179,6 +185,14 @@ export function createGrading(settings: GradingSettings): Grading {
     }
   }
 
+  /** Throws if another sample was scored before this one in the attempt. */
+  const mustBeFirst = async ({ run, attempt: number, isFinal, sampleHash }: Identified, grader: string) => {
+    if (isFinal !== true || number === undefined) return
+    const first = await ledger.findFirstSample({ run, number, grader })
+    if (first === undefined || first === sampleHash) return
+    throw new RequestError(409, 'rollout_graded', 'the rollout is graded, and has one score; begin another one')
+  }
+
   return {
     async grade(request) {
       const grader = request.grader === undefined ? [...graders.values()][0] : graders.get(request.grader)
@@ -188,9 +202,14 @@ export function createGrading(settings: GradingSettings): Grading {
       const hashes = { sampleHash, itemHash }
       const { run, attempt = null } = request
       const key = JSON.stringify([rolloutId, run, attempt, grader.name, hashes.sampleHash, hashes.itemHash])
-      const { result } = singleFlight.join(key, `${run}/${rolloutId}`, () =>
-        score(grader, { ...request, ...hashes, rolloutId }),
-      )
+      const { result } = singleFlight.join(key, `${run}/${rolloutId}`, async () => {
+        const identified = { ...request, ...hashes, rolloutId }
+        await mustBeFirst(identified, grader.name)
+        const stored = await score(grader, identified)
+        // Two samples may have been graded at once, also on two replicas.
+        await mustBeFirst(identified, grader.name)
+        return stored
+      })
       const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
       try {
         const { score, parts, reason } = await answerInTime(late, result)

@@ -18,7 +18,12 @@ import {
   releaseAttempt,
   renewEnds,
 } from './ending.ts'
-import { createGradingLookup, findScoreElsewhere, type GradingIdentity } from './gradings/grading-lookup.ts'
+import {
+  createGradingLookup,
+  findFirstSample,
+  findScoreElsewhere,
+  type GradingIdentity,
+} from './gradings/grading-lookup.ts'
 import { createGradingRecorder } from './gradings/gradings.ts'
 import { createKnownItems } from './items.ts'
 import { createReplayCounter } from './replays.ts'
@@ -72,6 +77,8 @@ export function createLedger(settings: LedgerSettings) {
     expire: (seconds: number) => expireClaims(sql, seconds),
     /** Finds a score in an earlier attempt; see {@link findScoreElsewhere}. */
     findScoreElsewhere: (grading: GradingIdentity) => findScoreElsewhere(sql, grading),
+    /** Finds the sample that was scored first in an attempt; see {@link findFirstSample}. */
+    findFirstSample: (attempt: Parameters<typeof findFirstSample>[1]) => findFirstSample(sql, attempt),
     /** Reads an attempt for its grading; see {@link createRolloutReader}. */
     readRollout: createRolloutReader(sql),
     /** Looks up a grading; see {@link createGradingLookup}. */

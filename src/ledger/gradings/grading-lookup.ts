@@ -109,3 +109,20 @@ export async function findScoreElsewhere(sql: Sql, grading: GradingIdentity): Pr
   const [row] = await execute<EarlierScore>(sql, { text: elsewhere, values })
   return row
 }
+
+const firstSample = `
+  select sample_hash from grades
+  where run = $1::text and rollout = $2::text::int8 and grader = $3::text and outcome = 'scored' and source = 'trainer'
+  order by id limit 1`
+
+/** Returns the hash of the sample that was scored first in an attempt by this grader; undefined if none was. */
+export async function findFirstSample(
+  sql: Sql,
+  { run, number, grader }: { readonly run: string; readonly number: number; readonly grader: string },
+): Promise<string | undefined> {
+  const [row] = await execute<{ sample_hash: string }>(sql, {
+    text: firstSample,
+    values: [run, String(number), grader],
+  })
+  return row?.sample_hash
+}

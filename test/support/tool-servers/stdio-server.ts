@@ -1,4 +1,0 @@
-import { serveStdio } from '@modelcontextprotocol/server/stdio'
-import { createLetterServer } from './letter-server.ts'
-
-serveStdio(() => createLetterServer({ sent: [] }))

@@ -3,7 +3,7 @@ import { createLog } from '../src/base/log.ts'
 import { createEnder } from '../src/core/end.ts'
 import { createLedger } from '../src/ledger/ledger.ts'
 import { openDatabase } from '../src/postgres/database.ts'
-import { createRowScope } from '../src/postgres/scoped-db.ts'
+import { createEndHook } from '../src/server/end-hook.ts'
 import type { Cluster } from './postgres.ts'
 import { environment } from './served/environment.ts'
 import { rolloutTables } from './tables.ts'
@@ -22,15 +22,11 @@ export interface Ends {
 /** Opens the verb "end" in this process, as one more replica on the database at `url`. */
 export function openEnds(cluster: Cluster, url: string, prepare: boolean): Ends {
   const database = openDatabase({ url, poolSize: 8, prepare, silence: { sql: 15, db: 30 } })
-  const rows = createRowScope(database.db, rolloutTables)
-  const hooks = environment.hooks()
   const closing = new AbortController()
   const ender = createEnder({
     ledger: createLedger({ ...database, budget: undefined, tables: rolloutTables, now: Date.now }),
     log: createLog('silent'),
-    hook: async ({ run, rolloutId: id, attempt, number, outcome }, signal) => {
-      await hooks.end?.({ db: rows?.of(number) ?? database.db, rollout: { run, id, attempt, number }, outcome, signal })
-    },
+    hook: createEndHook({ hooks: environment.hooks(), database: { ...database, rolloutTables } }),
     hasRows: true,
     waitSeconds: 5,
     leaseSeconds: 3,

@@ -73,31 +73,32 @@ export function createEnder(settings: EndSettings): Ender {
   const most = hasWork ? hooksAtOnce : endedAtOnce
   let place: EndPosition | undefined
 
-  /** Runs the hook under the lease, and resolves with the lease as it is then. */
-  const runHook = async (leased: LeasedAttempt): Promise<LeasedAttempt> => {
-    if (hook === undefined) return leased
-    const { lease: _, ...attempt } = leased
+  const runHook = async ({ lease: _, ...attempt }: LeasedAttempt, lost: AbortSignal): Promise<void> => {
+    if (hook === undefined) return
     const late = () => new Error(`the end of a rollout took longer than ${hookSeconds} s`)
-    const lost = new AbortController()
-    const giveBack = leases.hold(leased, () => lost.abort(takenOver))
-    try {
-      const deadline = { seconds: hookSeconds, late, parents: [lost.signal], shared }
-      await withDeadline(deadline, (signal) => hook(attempt, signal))
-    } catch (error) {
-      await giveBack()
-      throw error
-    }
-    return await giveBack()
+    const deadline = { seconds: hookSeconds, late, parents: [lost], shared }
+    await withDeadline(deadline, (signal) => hook(attempt, signal))
   }
+
+  /** Whether nobody else has taken over the lease, as far as is known. */
+  const isHeld = (leased: LeasedAttempt): Promise<boolean> =>
+    ledger.renewEnds([leased], settings.leaseSeconds).then(
+      (renewed) => renewed.has(leased.number),
+      () => true,
+    )
 
   const release = async (leased: LeasedAttempt): Promise<Released> => {
     if (!hasWork) return { state: 'released' }
+    const lost = new AbortController()
+    const latest = leases.hold(leased, () => lost.abort(takenOver))
     try {
-      return { state: (await ledger.releaseAttempt(await runHook(leased))) ? 'released' : 'held' }
+      await runHook(leased, lost.signal)
+      return { state: (await ledger.releaseAttempt(await latest())) ? 'released' : 'held' }
     } catch (cause) {
-      if (cause === takenOver) return { state: 'held' }
+      const lease = await latest()
       // Another process ends it when the lease has run out.
       if (stopping.aborted) return { state: 'failed', cause }
+      if (cause === takenOver || !(await isHeld(lease))) return { state: 'held' }
       const { run, rolloutId, attempt, outcome } = leased
       const facts = { run, rollout: rolloutId, attempt, outcome }
       log.error({ code: 'end_failed', ...facts, cause }, 'the end of a rollout failed; it is tried again')

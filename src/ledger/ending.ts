@@ -152,6 +152,18 @@ export async function renewEnds(
   return new Map(renewed.map(({ number, lease }) => [number, lease]))
 }
 
+/**
+ * The text of a statement that throws if an attempt has been released, and keeps it from being released until the end of the
+ * transaction: a process whose lease was taken over must not find the attempt's rows deleted, and take them for the rows.
+ */
+export const unreleasedText = ({ run, number }: Pick<EndedAttempt, 'run' | 'number'>): string => `
+  do $unreleased$ begin
+    perform from rollouts where run = '${run.replaceAll("'", "''")}' and number = ${number} and released_at is null for key share;
+    if not found then raise exception 'another process has ended the rollout'; end if;
+  end $unreleased$`
+
+const lockText = 'select from rollouts where run = $1::text and number = $2::text::int8 for update'
+
 const releaseText = `
   update rollouts set released_at = now(), lease_until = null
   where run = $1::text and number = $2::text::int8 and released_at is null and lease_until = $3::text::timestamptz
@@ -168,7 +180,12 @@ export async function releaseAttempt(
 ): Promise<boolean> {
   const kept = tables.filter(({ keep }) => keep === 'end')
   return await sql.begin(async (tx: TransactionSql) => {
-    const released = await execute(tx, { text: releaseText, values: [run, String(number), lease] })
+    const key = [run, String(number)]
+    const [, released] = await Promise.all([
+      // An update alone would not wait for `unreleasedText`.
+      execute(tx, { text: lockText, values: key }),
+      execute(tx, { text: releaseText, values: [...key, lease] }),
+    ])
     if (released.length === 0) return false
     await deleteRows(tx, [number], kept)
     return true

@@ -4,8 +4,11 @@ import { type RolloutTable, rowsRole } from './roles.ts'
 
 /** Limits statements to the rows that one rollout has in the rollout tables. */
 export interface RowScope {
-  /** The database for one attempt: each statement, and each transaction, runs as {@link rowsRole} with the attempt's number. */
-  of(number: number): PostgresJsDatabase
+  /**
+   * The database for one attempt: each statement, and each transaction, runs as {@link rowsRole} with the attempt's number.
+   * `first` is a statement that each begins with, with the rights of the connection's user: what throws in it throws there.
+   */
+  of(number: number, first?: string): PostgresJsDatabase
   /** The database without a rollout: a statement that names a rollout table throws. */
   readonly outside: PostgresJsDatabase
   /** Limits the rest of a transaction to one attempt. Sent without waiting: what follows fails if it fails. */
@@ -18,11 +21,12 @@ export interface RowScope {
 export function createRowScope(db: PostgresJsDatabase, tables: readonly RolloutTable[]): RowScope | undefined {
   if (tables.length === 0) return undefined
   const client = clientOf(db)
-  const enter = (tx: Sql | TransactionSql, number: number) => sent(tx.unsafe(scopeText(number)))
+  const enter = (tx: Sql | TransactionSql, number: number, first?: string) =>
+    sent(tx.unsafe(first === undefined ? scopeText(number) : `${first}; ${scopeText(number)}`))
   return {
-    of: (number) => drizzle(scoped(client, (tx) => enter(tx, number))),
+    of: (number, first) => drizzle(scoped(client, (tx) => enter(tx, number, first))),
     outside: drizzle(refusing(client, tables)),
-    enter,
+    enter: (tx, number) => enter(tx, number),
     leave: (tx) => sent(tx.unsafe('reset role')),
   }
 }
@@ -48,14 +52,16 @@ function scoped(client: Sql, enter: (tx: TransactionSql) => Promise<unknown>): S
   type Work = (tx: TransactionSql) => unknown
   const unsafe = (...given: Parameters<TransactionSql['unsafe']>) => {
     const run = async (asValues: boolean): Promise<unknown> => {
-      const { answer } = await client.begin(async (tx) => {
-        enter(tx)
+      const { entered, answer } = await client.begin(async (tx) => {
+        const entered = enter(tx)
         const query = tx.unsafe(...given)
         const answer = asValues ? query.values().execute() : query.execute()
         // The commit is sent behind it without waiting for its answer: if it fails, Postgres commits nothing.
         answer.catch(() => undefined)
-        return { answer }
+        return { entered, answer }
       })
+      // If it failed, this is why the statement did.
+      await entered
       return await answer
     }
     return lazily(run)

@@ -1,5 +1,5 @@
 import type { Hooks } from '../kit/hooks.ts'
-import type { EndedAttempt } from '../ledger/ending.ts'
+import { type EndedAttempt, unreleasedText } from '../ledger/ending.ts'
 import type { ServerDatabase } from '../postgres/open-database.ts'
 import { createRowScope } from '../postgres/scoped-db.ts'
 
@@ -16,6 +16,6 @@ export function createEndHook({ hooks, database }: EndHookSettings) {
   const rows = createRowScope(database.db, database.rolloutTables)
   return async ({ run, rolloutId, attempt, number, outcome }: EndedAttempt, signal: AbortSignal): Promise<void> => {
     const rollout = { run, id: rolloutId, attempt, number }
-    await end({ db: rows?.of(number) ?? database.db, rollout, outcome, signal })
+    await end({ db: rows?.of(number, unreleasedText({ run, number })) ?? database.db, rollout, outcome, signal })
   }
 }

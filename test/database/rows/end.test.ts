@@ -1,11 +1,13 @@
 import { beforeAll, expect, it } from 'vitest'
 import { createEnder } from '../../../src/core/end.ts'
+import type { EndContext } from '../../../src/kit/environment.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
 import { prepareRolloutTables } from '../../../src/postgres/roles.ts'
 import { createRowScope } from '../../../src/postgres/scoped-db.ts'
 import { loadSettings } from '../../../src/server/config.ts'
+import { createEndHook } from '../../../src/server/end-hook.ts'
 import { graderServices } from '../../../src/workbench/regrade/services.ts'
-import { gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
+import { gate, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 import { orders, seeded, shopEnvironment, shopTables } from '../../support/shop.ts'
 
@@ -50,6 +52,35 @@ it('deletes the rows of a rollout that ends, after its hook has read them, and o
   expect(await left()).toBe(seeded)
   await ender.deleteRun('default')
   expect(await left()).toBe(0)
+})
+
+it('fails the statements of a hook whose rollout another process has ended, instead of showing it no rows', async () => {
+  await post(app, '/tools', toolCall('cancel', 'taken over', 'c1', { id: 'W1' }))
+  const held = gate()
+  let failure: unknown
+  const hooks = {
+    end: async ({ db }: Pick<EndContext, 'db'>) => {
+      await held.pass()
+      await db.$count(orders).catch((error: unknown) => {
+        failure = error
+        throw error
+      })
+    },
+  }
+  const log = keepingLog()
+  const hook = createEndHook({ hooks, database: { db: database.db, rolloutTables } })
+  const times = { waitSeconds: 1, leaseSeconds: 600 }
+  const frozen = createEnder({ ledger, log, hasRows: true, ...times, stopping: never, hook })
+  const name = { run: 'default', rolloutId: 'taken over' }
+  const first = frozen.end(name).catch((error: unknown) => error)
+  await held.reached
+  await sql`update rollouts set lease_until = now() - interval '1 second' where id = 'taken over'`
+  await ender.end(name)
+  expect(await left()).toBe(0)
+  held.open()
+  expect(await first).toBeUndefined()
+  expect(failure).toMatchObject({ cause: { message: 'another process has ended the rollout' } })
+  expect(log.lines).toEqual([])
 })
 
 it('begins anew under the id of a rollout that has ended', async () => {

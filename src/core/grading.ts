@@ -100,7 +100,7 @@ export function createGrading(settings: GradingSettings): Grading {
 
   const score = async (grader: Grader, request: Identified): Promise<StoredScore> => {
     const { run, rolloutId, sampleHash, itemHash, item, sample, wire, key } = request
-    const opened = grader.open(item, itemHash)
+    const opened = grader.open(item)
     if (!opened.fits) {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
     }
@@ -213,7 +213,7 @@ export function createGrading(settings: GradingSettings): Grading {
       const late = () => new RequestError(503, 'answer_timed_out', 'the grading was not answered in time; try again')
       try {
         const { score, parts, reason } = await answerInTime(late, result)
-        return { rolloutId, score, parts, reason }
+        return { rolloutId, score, parts: parts && inOrder(parts), reason }
       } catch (error) {
         const message = `the grader "${grader.name}" failed; try again`
         const facts = { run, rollout: rolloutId, grader: grader.name }
@@ -230,6 +230,10 @@ async function attemptOf(ledger: Ledger, grading: GradingIdentity) {
   if (latest !== undefined && !latest.graded && !latest.ended) throw new ItemMismatchError(grading.rolloutId)
   return { number: undefined, attempt: (latest?.attempt ?? 0) + 1 }
 }
+
+/** Parts by name, because Postgres keeps another order: the stored answer is the same as the first. */
+const inOrder = (parts: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1)))
 
 interface Identified extends GradingRequest {
   readonly rolloutId: string

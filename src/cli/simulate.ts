@@ -1,5 +1,6 @@
-import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
+import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { readItems } from '../workbench/simulate/agent.ts'
+import { trainerWireOf, trainerWires } from '../workbench/simulate/clients/clients.ts'
 import { faults, faultsOf } from '../workbench/simulate/deliver.ts'
 import { playersAdvice } from '../workbench/simulate/load-players.ts'
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
@@ -20,6 +21,7 @@ Examples:
   scorekeeper simulate http://localhost:8000 --dataset .data/finqa-dev.jsonl
   scorekeeper simulate http://localhost:8000 --dataset dev.jsonl --items 125 --group 4 --out run.jsonl
   scorekeeper simulate --serve --dataset dev.jsonl --fault duplicate,overlap,drop --kill-every 5
+  scorekeeper simulate --serve --dataset dev.jsonl --wire nemo-gym
   OPENAI_API_KEY=… scorekeeper simulate http://localhost:8000 --dataset dev.jsonl --model gpt-5-mini --max-dollars 2
 
 The key of the server comes from SCOREKEEPER_KEY (sent as "Authorization: Bearer …"), that of the model from OPENAI_API_KEY.
@@ -70,6 +72,11 @@ function commandWithOptions() {
     .option('--max-steps <n>', 'max_episode_steps: the most steps of a rollout', whole, 20)
     .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
     .option('--tools <path>', 'the path of the tools, {name} for the name', '/tools/{name}')
+    .addOption(
+      new Option('--wire <name>', 'the protocol of the trainer').choices(trainerWires).default('agent-rft' as const),
+    )
+    .option('--wire-path <path>', 'the path of the wire (default: /NAME; "" on a port of its own)')
+    .option('--split <name>', 'with --wire ors: a split of the server, whose first rows are the items of --dataset')
     .option('--run <name>', 'the run that the rollouts belong to (default: simulate- and the time)', runName)
     .option('--header <header>', '"name: value", sent with every request; repeatable', header)
     .option('--timeout <seconds>', 'the timeout of a request', amount, 600)
@@ -123,8 +130,11 @@ async function play(address: string | undefined, options: Options, { env, entry,
     const headers = { ...trainerHeaders(env, chosen.headers), ...chosen.runHeaders }
     process.stderr.write(`run ${chosen.run}\n`)
     const { tools, grader, group, concurrency, seed, itemsPerStep = items.length } = options
+    const url = server?.url ?? address ?? ''
+    const { wire, wirePath: path, split } = options
     const rollouts: RolloutSettings = {
-      ...(await targetOf({ url: server?.url ?? address ?? '', headers, tools, grader })),
+      ...(await targetOf({ url, headers, tools, grader })),
+      wire: await trainerWireOf(wire, { url, path, headers, split }),
       run: chosen.run,
       timeoutSeconds: options.timeout,
       pauseMs: options.pause * 1000,

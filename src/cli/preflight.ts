@@ -1,9 +1,11 @@
-import { Command, type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
+import { Command, type CommandUnknownOpts, InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import type { ReadItem } from '../kit/define.ts'
 import { preflight } from '../workbench/preflight/preflight.ts'
 import { isPublicHost } from '../workbench/preflight/recognise.ts'
 import type { PreflightSettings, PreflightView } from '../workbench/preflight/settings.ts'
-import { totalOf, verdictText } from '../workbench/preflight/verdict.ts'
+import { totalOf, type Verdict, verdictText } from '../workbench/preflight/verdict.ts'
+import { preflightWire } from '../workbench/preflight/wire-preflight.ts'
+import { trainerWires } from '../workbench/simulate/clients/clients.ts'
 import { saysYes } from './ask.ts'
 import {
   address,
@@ -37,6 +39,7 @@ Examples:
   scorekeeper preflight https://other.example.com --dataset train.jsonl --budget 20 --call 'search={"query":"revenue"}'
   scorekeeper preflight https://other.example.com --dataset train.jsonl --grader /v2/score     # or --no-grader
   scorekeeper preflight http://localhost:8000 --dataset train.jsonl --seconds 0 --burst 0      # without the load
+  scorekeeper preflight http://localhost:8000 --dataset train.jsonl --wire nemo-gym            # one other protocol
 
 Tools are really called: use --tool to exclude tools that must not be. Every trace_id that it sends begins with preflight_.
 Exit code 0: no check failed. 1: a check failed. 2: wrong usage.
@@ -82,6 +85,12 @@ function commandWithOptions() {
     .option('--grader <name>', 'the grader at /graders/NAME, or at this path if it begins with / (default: /grade)', '')
     .option('--no-grader', 'the server has no grader: the trainer grades elsewhere')
     .option('--tools <path>', 'the path of tools, with {name} for the name', '/tools/{name}')
+    .addOption(
+      new Option('--wire <name>', 'the protocol to check; any but agent-rft is checked alone')
+        .choices(trainerWires)
+        .default('agent-rft' as const),
+    )
+    .option('--wire-path <path>', 'the path of the wire (default: /NAME; "" on a port of its own)')
     .option('--run <name>', 'the run that the rollouts belong to (default: preflight- and the time)', runName)
     .option('--header <header>', '"name: value", sent with every request; may be repeated', header)
     .option('--tool <names>', 'call only these tools, separated by commas', list)
@@ -144,7 +153,12 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
       baseline: { agents, items, group, maxSteps, seed },
       signal: AbortSignal.any([signal, stop.signal]),
     }
-    const { verdicts, requests } = await preflight(settings, viewOf(options, signal))
+    const view = viewOf(options, signal)
+    const { wire } = options
+    const { verdicts, requests } =
+      wire === 'agent-rft'
+        ? await preflight(settings, view)
+        : await overWire({ ...settings, wire, path: options.wirePath }, view)
     const total = totalOf(verdicts)
     process.stdout.write(
       options.json
@@ -153,6 +167,15 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
     )
     return total.failed > 0 ? exitCodes.failed : 0
   })
+
+async function overWire(settings: Parameters<typeof preflightWire>[0], view: PreflightView) {
+  const verdicts: Verdict[] = []
+  const requests = await preflightWire(settings, (verdict) => {
+    verdicts.push(verdict)
+    view.onVerdict(verdict)
+  })
+  return { verdicts, requests }
+}
 
 function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
   const isColoured = process.stdout.isTTY === true && process.stdout.hasColors()

@@ -22,7 +22,6 @@ import { createApp } from './app.ts'
 import { createAuthenticator } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
 import type { ServeSettings } from './serve.ts'
-import type { ChosenWires } from './wire-ports.ts'
 
 /** What {@link assembleServer} needs. */
 export interface AssemblySettings {
@@ -41,7 +40,6 @@ export interface AssemblySettings {
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
   readonly submit?: Submit | undefined
   readonly datasets?: Datasets | undefined
-  readonly chosen: ChosenWires
 }
 
 /** A server's app, before it is connected to its process. */
@@ -53,8 +51,7 @@ export interface Assembly {
 
 /** Creates the app and its dependencies from the settings. */
 export function assembleServer(settings: AssemblySettings): Assembly {
-  const { config, log, redact, database, tools, graders, jsonGraders, budget, hooks, redaction, readItem, chosen } =
-    settings
+  const { config, log, redact, database, tools, graders, jsonGraders, budget, hooks, redaction, readItem } = settings
   const { limits, publicUrl } = config
   const judgeClient = config.judge && createJudgeClient(config.judge)
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
@@ -97,8 +94,6 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         runners,
         outbound,
         publicUrl,
-        wires: chosen.wires,
-        wirePorts: chosen.ports,
       }),
   }
 }

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { serve } from '@hono/node-server'
 import { z } from 'zod'
+import { makeSubmit } from '../../../src/kit/submit.ts'
 import type { Database } from '../../../src/postgres/database.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
@@ -21,6 +22,12 @@ const look = defineTool({
   input: z.object({ word: z.string().min(1) }),
   effects: 'none',
   run: ({ input }) => `There is one page about ${input.word}.`,
+})
+
+const submit = makeSubmit({
+  name: 'submit',
+  input: z.object({ answer: z.string() }),
+  sample: ({ answer }) => answer,
 })
 
 /** 1 for the right answer, 0 for any other. */
@@ -47,7 +54,7 @@ export interface CheckedServer {
 /** Serves a sound server, with one fault before it. */
 export async function serveWith(database: Database, fault?: Fault, budget = 10): Promise<CheckedServer> {
   const authenticate = createAuthenticator({ keys: parseApiKeys(key), keyHeaders: ['x-api-key'] })
-  const app = testApp(database, { tools: [look], graders: [exact], budget, authenticate })
+  const app = testApp(database, { tools: [look], graders: [exact], budget, authenticate, submit })
   const next = async (request: Request) => app.fetch(request)
   let requests = 0
   return await listen(

@@ -46,7 +46,7 @@ export function createBegin({ ledger, hook, rows, seconds, stopping }: BeginSett
             const connection = connectionOf(tx)
             const entered = rows?.enter(connection, attempt.number)
             try {
-              await withDeadline({ seconds, late, shared: stopping }, () => hook({ tx, rollout, item }))
+              await withDeadline({ seconds, late, shared: stopping }, () => hook({ tx, rollout, item, itemHash }))
             } catch (error) {
               // If the rights could not be limited, this is why the hook failed.
               await entered

@@ -134,16 +134,16 @@ export function createCaller(settings: CallerSettings): Caller {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${message}`)
     }
     if (tool.effects === 'external') {
-      const opened = tool.open(args.value, item)
+      const opened = tool.open(args.value, item, call.itemHash)
       const waitUntil = performance.now() + settings.answerSeconds * 1000
       return opened.fits ? runExternal(settings, unrecorded, run, opened, waitUntil) : unfit(opened)
     }
     if (tool.effects === 'database') {
-      const opened = tool.open(args.value, item)
+      const opened = tool.open(args.value, item, call.itemHash)
       if (!opened.fits) return unfit(opened)
       return recorded(call, () => inTurn(keyOf(call), () => runInTransaction(settings, run, opened)))
     }
-    const opened = tool.open(args.value, item)
+    const opened = tool.open(args.value, item, call.itemHash)
     if (!opened.fits) return unfit(opened)
     return recorded(call, async (located) => {
       // A retry that is not recognized here runs the tool again, which does no harm, and gets the stored answer.

@@ -1,5 +1,5 @@
-import { describeIssues, hidingValues } from '../base/issues.ts'
 import { checkTimeout, type Db, type Embed, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
+import type { ItemReader } from './item-reader.ts'
 import type { Judgement, JudgeQuestion } from './judge.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { TrajectoryCall } from './trajectory.ts'
@@ -16,8 +16,8 @@ export interface Sample {
 /** The context of a grader. */
 export interface GraderContext<Task, Reference, State, Settings = NoSettings> {
   readonly sample: Sample
-  readonly task: Task
-  readonly reference: Reference
+  readonly task: Readonly<Task>
+  readonly reference: Readonly<Reference>
   /** The rollout's tool calls in order. */
   readonly trajectory: readonly TrajectoryCall[]
   /** The rollout's state at its end. */
@@ -67,9 +67,10 @@ export interface Grader {
   readonly timeoutSeconds: number | undefined
   /** A hash of the grader's source files, recorded with the version; undefined if they are not known. */
   readonly codeHash?: string | undefined
-  /** Parses the item. `run` then takes the stored state, null before the first change. */
+  /** Parses the item, one with a hash once. `run` then takes the stored state, null before the first change. */
   open(
     item: unknown,
+    itemHash?: string,
   ):
     | { readonly fits: true; run(context: Unparsed & { readonly stored: unknown }): Promise<Grade> }
     | { readonly fits: false; readonly message: string }
@@ -85,6 +86,7 @@ export function gradersWithSettings(graders: readonly Grader[], settings: ReadSe
 /** Makes a grader from its definition; called by {@link Environment.defineGrader}. */
 export function makeGrader<Task, Reference, State, Settings>(
   environment: EnvironmentSpec<Task, Reference, State, Settings>,
+  items: ItemReader<Task, Reference>,
   spec: GraderSpec<Task, Reference, State, Settings>,
   reader: SettingsReader<Settings>,
   read?: ReadSettings,
@@ -106,18 +108,18 @@ export function makeGrader<Task, Reference, State, Settings>(
     range,
     timeoutSeconds: spec.timeoutSeconds,
     ...(reader.variables.length > 0 && {
-      withSettings: (given: ReadSettings) => makeGrader(environment, spec, reader, given),
+      withSettings: (given: ReadSettings) => makeGrader(environment, items, spec, reader, given),
     }),
-    open(item) {
-      const task = environment.task.safeParse(item, hidingValues)
-      if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }
-      const reference = environment.reference.safeParse(item, hidingValues)
-      if (!reference.success) return { fits: false, message: describeIssues(reference.error, 'item') }
+    open(item, itemHash) {
+      const task = items.task(item, itemHash)
+      if (!task.fits) return task
+      const reference = items.reference(item, itemHash)
+      if (!reference.fits) return reference
       return {
         fits: true,
         run: async ({ stored, ...context }) => {
           const state = parseState(environment, stored)
-          const parsed = { task: task.data, reference: reference.data, state, settings: settings() }
+          const parsed = { task: task.value, reference: reference.value, state, settings: settings() }
           const grade = await spec.grade({ ...context, ...parsed })
           return typeof grade === 'object' && grade !== null ? grade : { score: grade }
         },

@@ -1,7 +1,8 @@
 import type { z } from 'zod'
 import { bigintIn, stringifyExactly } from '../base/exact-json.ts'
-import { describeIssues, hidingValues, showingValues } from '../base/issues.ts'
+import { describeIssues, showingValues } from '../base/issues.ts'
 import { checkTimeout, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
+import type { ItemReader } from './item-reader.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { ExternalContext, ReadingContext, ToolContext, WritingContext } from './tool-context.ts'
 import { describeParameters, parametersOf } from './tool-parameters.ts'
@@ -71,7 +72,8 @@ interface ExternalOutput {
   readonly change: ((stored: unknown) => unknown) | undefined
 }
 
-type Open<Context, Result> = (args: unknown, item: unknown) => Opened<Context, Result>
+/** Parses a call. An item with a hash is parsed once. */
+type Open<Context, Result> = (args: unknown, item: unknown, itemHash?: string) => Opened<Context, Result>
 
 interface ToolFace {
   readonly name: string
@@ -120,6 +122,7 @@ export function toolsWithSettings(tools: readonly Tool[], settings: ReadSettings
 /** Makes a tool from its definition; called by {@link Environment.defineTool}. */
 export function makeTool<Input extends z.ZodObject, Task, Reference, State, Settings>(
   environment: EnvironmentSpec<Task, Reference, State, Settings>,
+  items: Pick<ItemReader<Task, Reference>, 'task'>,
   spec: ToolSpec<Input, Task, State, Settings>,
   reader: SettingsReader<Settings>,
   read?: ReadSettings,
@@ -135,16 +138,16 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
     timeoutSeconds: spec.timeoutSeconds,
     rows: spec.rows ?? true,
     ...(reader.variables.length > 0 && {
-      withSettings: (given: ReadSettings) => makeTool(environment, spec, reader, given),
+      withSettings: (given: ReadSettings) => makeTool(environment, items, spec, reader, given),
     }),
   }
   const settings = reader.accessor(read)
   /** Makes `open`, which parses a call and passes the result to `run`. */
   const opening =
     <Context, Result>(run: (given: Given<z.output<Input>, Task, Settings>, context: Context) => Promise<Result>) =>
-    (args: unknown, item: unknown): Opened<Context, Result> => {
-      const task = environment.task.safeParse(item, hidingValues)
-      if (!task.success) return { fits: false, problem: 'item', message: describeIssues(task.error, 'item') }
+    (args: unknown, item: unknown, itemHash?: string): Opened<Context, Result> => {
+      const task = items.task(item, itemHash)
+      if (!task.fits) return { fits: false, problem: 'item', message: task.message }
       const input = spec.input.safeParse(args, showingValues)
       if (!input.success) {
         const takes = describeParameters(face.name, face.parameters, args)
@@ -154,8 +157,11 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
           message: `${describeIssues(input.error)}. ${takes}; call it again with those`,
         }
       }
-      const parsed = { input: input.data, task: task.data }
-      return { fits: true, run: async (context) => run({ ...parsed, settings: settings() }, context) }
+      const parsed = { input: input.data, task: task.value }
+      return {
+        fits: true,
+        run: async (context) => run({ input: parsed.input, task: parsed.task, settings: settings() }, context),
+      }
     }
   const stateFrom = (stored: unknown) => parseState(environment, stored)
 

@@ -4,6 +4,7 @@ import { type Grader, type GraderSpec, makeGrader } from './define-grader.ts'
 import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
 import type { EnvironmentSpec, NoSettings, Redact } from './environment.ts'
 import { type Hooks, makeHooks } from './hooks.ts'
+import { createItemReader } from './item-reader.ts'
 import { createSettingsReader, type ReadSettings, type SettingsReader } from './settings.ts'
 import { makeSubmit, type Submit, type SubmitSpec } from './submit.ts'
 
@@ -73,20 +74,21 @@ export function defineEnvironment<
     throw new Error(`the environment's budget.calls was ${budget}; it must be a positive whole number`)
   }
   const settings = createSettingsReader(spec.settings)
+  const items = createItemReader(spec)
   return {
     budget,
     settings,
-    defineTool: (tool) => makeTool(spec, tool, settings),
-    defineGrader: (grader) => makeGrader(spec, grader, settings),
-    hooks: (read) => makeHooks(spec, settings, read),
+    defineTool: (tool) => makeTool(spec, items, tool, settings),
+    defineGrader: (grader) => makeGrader(spec, items, grader, settings),
+    hooks: (read) => makeHooks(spec, items, settings, read),
     redact: spec.redact,
     submit: spec.submit && makeSubmit(spec.submit),
     readItem(item) {
-      const task = spec.task.safeParse(item, hidingValues)
-      if (!task.success) return { fits: false, message: describeIssues(task.error, 'item') }
-      const reference = spec.reference.safeParse(item, hidingValues)
-      if (!reference.success) return { fits: false, message: describeIssues(reference.error, 'item') }
-      return { fits: true, task: task.data, reference: reference.data }
+      const task = items.task(item)
+      if (!task.fits) return task
+      const reference = items.reference(item)
+      if (!reference.fits) return reference
+      return { fits: true, task: task.value, reference: reference.value }
     },
   }
 }

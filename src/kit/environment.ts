@@ -28,8 +28,8 @@ export interface BeginContext<Task, Reference, Settings = NoSettings> {
   /** The transaction that makes the rollout: what it writes commits with the rollout, or not at all. */
   readonly tx: Tx
   readonly rollout: RolloutRef
-  readonly task: Task
-  readonly reference: Reference
+  readonly task: Readonly<Task>
+  readonly reference: Readonly<Reference>
   readonly settings: Settings
 }
 
@@ -51,7 +51,7 @@ export interface EndContext<Settings = NoSettings> {
  * where something stored is read again: the answer to a retry, the trajectory of a grading, a regrading, an export.
  */
 export interface Redact {
-  /** Returns what is stored of an item. */
+  /** Returns what is stored of an item, which is frozen: return a copy with the changes. */
   item?(item: unknown): unknown
   /** Returns what is stored of a call's arguments. */
   arguments?(tool: string, args: unknown): unknown

@@ -1,6 +1,6 @@
-import { describeIssues, hidingValues } from '../base/issues.ts'
 import type { BeginContext, EndContext, EnvironmentSpec } from './environment.ts'
 import { ItemError, RequestError } from './errors.ts'
+import type { ItemReader } from './item-reader.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 
 /** The hooks of an environment as the server runs them; undefined where the environment has none. */
@@ -10,7 +10,10 @@ export interface Hooks {
    * environment or that the hook refuses, and whatever else the hook throws.
    */
   readonly begin?: (
-    context: Pick<BeginContext<never, never>, 'tx' | 'rollout'> & { readonly item: unknown },
+    context: Pick<BeginContext<never, never>, 'tx' | 'rollout'> & {
+      readonly item: unknown
+      readonly itemHash?: string
+    },
   ) => Promise<void>
   /** Releases what the rollout holds. Throws what the hook throws. */
   readonly end?: (context: Omit<EndContext, 'settings'>) => Promise<void>
@@ -19,6 +22,7 @@ export interface Hooks {
 /** Makes the hooks of an environment; called by {@link Environment.hooks}. */
 export function makeHooks<Task, Reference, State, Settings>(
   environment: EnvironmentSpec<Task, Reference, State, Settings>,
+  items: ItemReader<Task, Reference>,
   reader: SettingsReader<Settings>,
   read?: ReadSettings,
 ): Hooks {
@@ -26,13 +30,13 @@ export function makeHooks<Task, Reference, State, Settings>(
   const { begin, end } = environment
   return {
     ...(begin && {
-      async begin({ tx, rollout, item }) {
-        const task = environment.task.safeParse(item, hidingValues)
-        if (!task.success) throw misfit(describeIssues(task.error, 'item'))
-        const reference = environment.reference.safeParse(item, hidingValues)
-        if (!reference.success) throw misfit(describeIssues(reference.error, 'item'))
+      async begin({ tx, rollout, item, itemHash }) {
+        const task = items.task(item, itemHash)
+        if (!task.fits) throw misfit(task.message)
+        const reference = items.reference(item, itemHash)
+        if (!reference.fits) throw misfit(reference.message)
         try {
-          await begin({ tx, rollout, task: task.data, reference: reference.data, settings: settings() })
+          await begin({ tx, rollout, task: task.value, reference: reference.value, settings: settings() })
         } catch (error) {
           if (error instanceof ItemError) throw new RequestError(422, 'item_refused', error.message)
           throw error

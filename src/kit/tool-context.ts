@@ -4,8 +4,8 @@ import type { Db, Embed, NoSettings, Tx } from './environment.ts'
 export interface ToolContext<Input, Task, Settings = NoSettings> {
   /** The call's arguments, as the tool's schema parsed them. */
   readonly input: Input
-  /** The part of the item that tools may see. */
-  readonly task: Task
+  /** The part of the item that tools may see, frozen at any depth: all calls with this item share it. */
+  readonly task: Readonly<Task>
   /** The environment's settings, as its schema parsed them. */
   readonly settings: Settings
   /** The job to which the rollout belongs. */

@@ -16,18 +16,22 @@ export function pathWithoutRun(request: Request): string {
 /**
  * Makes the function that lets a caller in with one of the scopes, and with the run that the request names, or throws.
  *
+ * @param bound the run of all requests; by default each names its own
  * @throws AuthError for the token, the scope (403) and the run (403 `run_forbidden`); RequestError 400 `invalid_run` and
  * `run_conflict`.
  */
 export function createAccess(
   authenticate: (headers: Headers) => Promise<Principal>,
+  bound?: string,
 ): (request: Request, ...anyOf: readonly Scope[]) => Promise<Access> {
   return async (request, ...anyOf) => {
     const query = request.url.indexOf('?')
     if (query !== -1) refuseKeyInUrl(request.url.slice(query))
     const principal = await authenticate(request.headers)
     requireScope(principal, ...anyOf)
-    const named = namedRun(request)
+    const given = namedRun(request)
+    if (bound !== undefined && given !== undefined && given !== bound) throw conflictWithPort(given, bound)
+    const named = given ?? bound
     if (named !== undefined) requireRun(principal, named)
     return {
       key: principal.subject,
@@ -57,6 +61,11 @@ function checkName(run: string): void {
   if (isRunName(run)) return
   const message = `"${shorten(run, 120)}" is not the name of a run: a name is ${runNameRule}`
   throw new RequestError(400, 'invalid_run', message)
+}
+
+function conflictWithPort(given: string, bound: string): RequestError {
+  const message = `the request names the run "${given}", and this port is bound to the run "${bound}": name no run here`
+  return new RequestError(400, 'run_conflict', message)
 }
 
 function conflict(one: string, other: string): RequestError {

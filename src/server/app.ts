@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { shareSignal, withDeadline } from '../base/deadline.ts'
+import { shareSignal } from '../base/deadline.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
@@ -40,7 +40,10 @@ import { type Admission, createAdmission } from './admission.ts'
 import type { Principal } from './auth/principal.ts'
 import { createEndHook } from './end-hook.ts'
 import { serveJsonGraders } from './graders.ts'
+import { healthAddresses } from './health.ts'
 import { openApi } from './openapi.ts'
+import { wireApp } from './wire-app.ts'
+import type { WirePort } from './wire-ports.ts'
 
 /** What {@link createApp} needs. */
 export interface AppDeps {
@@ -66,6 +69,8 @@ export interface AppDeps {
   readonly datasets?: Datasets | undefined
   /** The wires beside Agent RFT that are on; by default all. */
   readonly wires?: readonly Wire[]
+  /** The ports on which wires are served without a prefix; by default none. */
+  readonly wirePorts?: readonly WirePort[]
   /** The tables of which each rollout has rows of its own; by default none. */
   readonly rolloutTables?: readonly RolloutTable[] | undefined
   readonly limits: Limits
@@ -94,6 +99,8 @@ export interface AppDeps {
   readonly admission?: Admission
   /** Registers work to do at the end, after all requests. */
   readonly atEnd?: (work: () => Promise<void>) => void
+  /** Registers the app of a port of `wirePorts`. */
+  readonly servePort?: (port: WirePort, app: Hono) => void
 }
 
 /**
@@ -122,8 +129,8 @@ export function createApp(deps: AppDeps): Hono {
   const graders = new Map<string, Grader>()
   addByName('grader', graders, deps.graders)
   const budget = deps.budget === undefined ? undefined : { calls: deps.budget, refusal: budgetRefusal(deps.budget) }
-  const { rolloutTables = [], wires = allWires } = deps
-  for (const wire of wires) refuseReservedNames(wire, deps.tools)
+  const { rolloutTables = [], wires = allWires, wirePorts = [] } = deps
+  for (const wire of [...wires, ...wirePorts.map((port) => port.wire)]) refuseReservedNames(wire, deps.tools)
   if (deps.submit !== undefined && tools.has(deps.submit.name)) {
     throw new Error(`a tool has the name "${deps.submit.name}" of the environment's submit; rename one of them`)
   }
@@ -179,23 +186,9 @@ export function createApp(deps: AppDeps): Hono {
     return respond(c, new RequestError(404, 'not_found', message))
   })
 
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
-    if (isDraining()) throw new RequestError(503, 'server_stopping', 'the server is stopping', { retryAfterSeconds: 2 })
-    if (admission.isOverloaded) {
-      throw new RequestError(503, 'overloaded', 'too many requests are in flight', { retryAfterSeconds: 2 })
-    }
-    const late = () =>
-      new RequestError(503, 'database_unavailable', 'the database does not answer', { retryAfterSeconds: 2 })
-    const migrated = await withDeadline({ seconds: 3, late }, deps.isMigrated).catch((cause: unknown) => {
-      throw new RequestError(503, 'database_unavailable', 'the database is unavailable', {
-        cause,
-        retryAfterSeconds: 2,
-      })
-    })
-    if (migrated) return c.json({ status: 'ready' })
-    throw new RequestError(503, 'database_not_migrated', 'the database lacks migrations', { retryAfterSeconds: 5 })
-  })
+  const { isMigrated } = deps
+  const health = healthAddresses({ isDraining, admission, isMigrated, respond })
+  app.route('/', health)
   app.get('/tools', async (c) => {
     await allow(c.req.raw, 'tools', 'read')
     return c.json(toolDefinitions(deps.tools))
@@ -205,7 +198,7 @@ export function createApp(deps: AppDeps): Hono {
     return c.json(openApi(deps.tools, [...graders.values()], deps.version))
   })
   // Not `all`, with which Hono would no longer answer a GET synchronously.
-  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/healthz', '/readyz', '/openapi.json'], onlyBy('GET, HEAD'))
+  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/openapi.json'], onlyBy('GET, HEAD'))
   // What a load balancer asks, and OPTIONS *.
   app.options('/', onlyBy('GET, HEAD, POST'))
 
@@ -242,6 +235,8 @@ export function createApp(deps: AppDeps): Hono {
     version: deps.version,
   }
   for (const each of wires) app.route(each.prefix, each.create(wireDeps))
+  const { authenticate } = deps
+  for (const port of wirePorts) deps.servePort?.(port, wireApp({ port, deps: wireDeps, authenticate, health }))
   return app
 }
 

@@ -22,6 +22,7 @@ import { createApp } from './app.ts'
 import { createAuthenticator } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
 import type { ServeSettings } from './serve.ts'
+import type { ChosenWires } from './wire-ports.ts'
 
 /** What {@link assembleServer} needs. */
 export interface AssemblySettings {
@@ -40,6 +41,7 @@ export interface AssemblySettings {
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
   readonly submit?: Submit | undefined
   readonly datasets?: Datasets | undefined
+  readonly chosen: ChosenWires
 }
 
 /** A server's app, before it is connected to its process. */
@@ -51,7 +53,8 @@ export interface Assembly {
 
 /** Creates the app and its dependencies from the settings. */
 export function assembleServer(settings: AssemblySettings): Assembly {
-  const { config, log, redact, database, tools, graders, jsonGraders, budget, hooks, redaction, readItem } = settings
+  const { config, log, redact, database, tools, graders, jsonGraders, budget, hooks, redaction, readItem, chosen } =
+    settings
   const { limits, publicUrl } = config
   const judgeClient = config.judge && createJudgeClient(config.judge)
   const warn = (message: string) => log.warn({ code: 'jwks_unreachable' }, message)
@@ -94,6 +97,8 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         runners,
         outbound,
         publicUrl,
+        wires: chosen.wires,
+        wirePorts: chosen.ports,
       }),
   }
 }

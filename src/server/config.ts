@@ -9,6 +9,7 @@ import { readAllowedAddresses } from '../runtime/outbound/addresses.ts'
 import { type AuthSettings, isOpen } from './auth/authenticate.ts'
 import { readAuthSettings } from './auth/settings.ts'
 import { secretVariables, variables } from './variables.ts'
+import type { GivenWirePort } from './wire-ports.ts'
 
 /** Where vectors come from: OpenAI's embeddings API at any base address. */
 export interface EmbeddingsSettings {
@@ -56,6 +57,10 @@ export interface Config {
   readonly publicUrl: string | undefined
   /** The dataset files for wires whose trainers name an item by its split and index. */
   readonly datasets: readonly DatasetSource[]
+  /** The names of the wires that are on; `undefined` for all. */
+  readonly wires: readonly string[] | undefined
+  /** The ports on which wires are served without a prefix. */
+  readonly wirePorts: readonly GivenWirePort[]
 }
 
 /** Invalid settings; the message names each variable, its value and what it must be. */
@@ -130,6 +135,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     allowedAddresses: it.ALLOWED_ADDRESSES,
     publicUrl: it.PUBLIC_URL,
     datasets: it.DATASETS,
+    wires: it.WIRES,
+    wirePorts: it.WIRE_PORTS,
   }
   if (isOpen(auth) && !isLoopback(config.host)) {
     throw new ConfigError(

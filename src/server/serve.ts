@@ -8,11 +8,14 @@ import { RequestError } from '../kit/errors.ts'
 import { type Admission, admitting, createAdmission } from './admission.ts'
 import type { AppDeps } from './app.ts'
 import { createHttpServer } from './http-server.ts'
+import type { WirePort } from './wire-ports.ts'
 
 /** What {@link serve} needs. */
 export interface ServeSettings {
   /** Makes the app, connected to the state of the process. */
-  readonly makeApp: (life: Required<Pick<AppDeps, 'stopping' | 'isDraining' | 'admission' | 'atEnd'>>) => Hono
+  readonly makeApp: (
+    life: Required<Pick<AppDeps, 'stopping' | 'isDraining' | 'admission' | 'atEnd' | 'servePort'>>,
+  ) => Hono
   readonly limits: Limits
   readonly log: Log
   readonly host: string
@@ -22,8 +25,16 @@ export interface ServeSettings {
   readonly drainSeconds: number
   /** For how many of these it still accepts connections, while `/readyz` already answers 503. */
   readonly drainDelaySeconds: number
-  readonly onListening: (port: number) => void
-  readonly onError: (error: Error) => void
+  /** Called once all ports are open, with the server's own and those of its wires. */
+  readonly onListening: (port: number, wirePorts: readonly WirePort[]) => void
+  /** Called with the place that cannot be listened on, or whose server failed later. */
+  readonly onError: (error: Error, place: Place) => void
+}
+
+/** An address and a port of this machine. */
+export interface Place {
+  readonly host: string
+  readonly port: number
 }
 
 /**
@@ -33,41 +44,56 @@ export interface ServeSettings {
 const backlog = 4_096
 
 /**
- * Serves an app on a socket. Returns the function that stops it gracefully: running requests are answered, or, when their
- * time is over, aborted, so that they release their claims and are answered with a 503. It resolves once nothing runs.
+ * Serves an app on a socket, and its wires on ports of their own. Returns the function that stops all of it gracefully:
+ * running requests are answered, or, when their time is over, aborted, so that they release their claims and are answered
+ * with a 503. It resolves once nothing runs.
  */
 export function serve(settings: ServeSettings): () => Promise<void> {
-  const { makeApp, limits, log, drainSeconds, drainDelaySeconds } = settings
+  const { makeApp, limits, log, host, port, drainSeconds, drainDelaySeconds } = settings
   const stopping = new AbortController()
   let isDraining = false
   const admission = createAdmission(limits, log)
   const endings: (() => Promise<void>)[] = []
   const atEnd = (work: () => Promise<void>) => void endings.push(work)
-  const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission, atEnd })
-  const { server, connections } = createHttpServer(admitting(app, admission))
-  server.on('error', settings.onError)
-  const { port, host } = settings
-  server.listen({ port, host, backlog }, () => {
-    const address = server.address()
-    settings.onListening(typeof address === 'object' && address !== null ? address.port : settings.port)
-  })
+  const wires: { readonly port: WirePort; readonly app: Hono }[] = []
+  const servePort = (port: WirePort, app: Hono) => void wires.push({ port, app })
+  const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission, atEnd, servePort })
+
+  const listen = (app: Hono, place: Place) => {
+    const { server, connections } = createHttpServer(admitting(app, admission))
+    server.on('error', (error) => settings.onError(error, place))
+    const opened = new Promise<number>((resolve) => {
+      server.listen({ port: place.port, host: place.host, backlog }, () => {
+        const address = server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : place.port)
+      })
+    })
+    return { server, connections, opened }
+  }
+  const own = listen(app, { host, port })
+  const ofWires = wires.map(({ port, app }) => ({ port, ...listen(app, port) }))
+  const listeners = [own, ...ofWires]
+  const openedPorts = ofWires.map(async ({ port, opened }) => ({ ...port, port: await opened }))
+  void Promise.all([own.opened, ...openedPorts]).then(([port, ...ports]) => settings.onListening(port, ports))
 
   return async () => {
     isDraining = true
-    connections.closeAfterAnswers()
+    for (const { connections } of listeners) connections.closeAfterAnswers()
     const over = setTimeout(() => {
       stopping.abort(
         new RequestError(503, 'server_stopping', 'the server is stopping; try again', { retryAfterSeconds: 2 }),
       )
       // Time to send these answers; then requests that ignore the abort are cut off.
-      setTimeout(() => server.closeAllConnections(), 2_000)
+      setTimeout(() => {
+        for (const { server } of listeners) server.closeAllConnections()
+      }, 2_000)
     }, drainSeconds * 1000)
     // Even without a delay, connections that already wait are accepted.
     await sleep(drainDelaySeconds * 1000)
-    await acceptWaiting(server)
-    const closed = close(server)
-    connections.closeQuiet(Math.min(1_000, drainSeconds * 500))
-    await closed
+    await Promise.all(listeners.map(({ server }) => acceptWaiting(server)))
+    const closed = listeners.map(({ server }) => close(server))
+    for (const { connections } of listeners) connections.closeQuiet(Math.min(1_000, drainSeconds * 500))
+    await Promise.all(closed)
     await emptied(admission, stopping.signal)
     await Promise.all(endings.map((work) => work()))
     clearTimeout(over)

@@ -1,6 +1,10 @@
 import type { Log } from '../base/log.ts'
+import { defaultRun } from '../base/run-name.ts'
 import { type TakeoverProgress, takeoverText } from '../postgres/takeover.ts'
+import { type AuthSettings, isOpen } from './auth/authenticate.ts'
 import type { Config, GivenVariables } from './config.ts'
+import type { Place } from './serve.ts'
+import type { WirePort } from './wire-ports.ts'
 
 /** A warning for the operator at the start, with a stable code. */
 export interface StartWarning {
@@ -46,6 +50,34 @@ export function keySources({
     ([name, source]) => `${name} from ${source === '.env' ? 'the .env file' : 'the environment'}`,
   )
   return { facts: { code: 'keys', ...Object.fromEntries(sources) }, message: `keys: ${each.join(', ')}` }
+}
+
+/** The address of a port of this machine. */
+export function urlOf({ host, port }: Place): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** A line of the log about a wire's port. */
+export interface WirePortNotice {
+  readonly level: 'info' | 'warn'
+  readonly facts: Readonly<Record<string, unknown>>
+  readonly message: string
+}
+
+/** Says where each wire with a port of its own is, its run, and whether it asks for a key. */
+export function wirePortNotices(ports: readonly WirePort[], auth: AuthSettings): WirePortNotice[] {
+  return ports.map(({ wire, host, port, run }) => {
+    const url = urlOf({ host, port })
+    const isOpenPort = !wire.sendsKey && !isOpen(auth)
+    const code = isOpenPort ? 'wire_port_without_key' : 'wire_port'
+    const ofRun = run === undefined && wire.sendsKey ? '' : `, in the run ${run ?? defaultRun}`
+    const withoutKey = `. Its client can send no key, so none is asked here: who can connect may use the run`
+    return {
+      level: isOpenPort ? 'warn' : 'info',
+      facts: { code, wire: wire.name, url, ...(run !== undefined && { run }) },
+      message: `the wire ${wire.name} is at ${url}${ofRun}${isOpenPort ? withoutKey : ''}`,
+    }
+  })
 }
 
 const linesApartMs = 2_000

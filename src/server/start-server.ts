@@ -15,6 +15,7 @@ import { type Datasets, openDatasets } from '../runtime/datasets.ts'
 import { startTokenReport } from '../runtime/judge/token-usage.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { findInterpreter, type Interpreter, isolationOf } from '../runtime/python/python-runner.ts'
+import { wires } from '../wires/wires.ts'
 import { assembleServer } from './assemble.ts'
 import { isOpen } from './auth/authenticate.ts'
 import { type Config, type GivenVariables, loadSettings, readVariables } from './config.ts'
@@ -22,7 +23,8 @@ import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { serve } from './serve.ts'
-import { keySources, startWarnings, takeoverReport } from './start-notices.ts'
+import { keySources, startWarnings, takeoverReport, urlOf, wirePortNotices } from './start-notices.ts'
+import { type ChosenWires, chooseWires } from './wire-ports.ts'
 
 /** The environment that a server serves: its tools and graders, and where their files are. */
 export interface ServerProject {
@@ -56,6 +58,7 @@ export async function startServer(project: ServerProject): Promise<void> {
 async function start(project: ServerProject): Promise<void> {
   const variables = readVariables()
   const { config, settings } = loadSettings(variables.env, project.environment.settings)
+  const chosen = chooseWires(wires, config)
   const redact = settings.hidden.length > 0 ? createRedactor(settings.hidden) : undefined
   const log = createLog(config.logLevel, redact)
   handleUnhandledErrors(process, log)
@@ -80,7 +83,7 @@ async function start(project: ServerProject): Promise<void> {
   const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent, onTakeover })
   try {
     const hooks = project.environment.hooks?.(settings)
-    run({ ...project, hooks, tools, graders, jsonGraders, config, variables, log, redact, database, datasets })
+    run({ ...project, hooks, tools, graders, jsonGraders, config, chosen, variables, log, redact, database, datasets })
   } catch (error) {
     await database.close()
     throw error
@@ -103,6 +106,7 @@ interface Started extends ServerProject {
   readonly hooks: Hooks | undefined
   readonly jsonGraders: ReturnType<typeof readJsonGraders>
   readonly config: Config
+  readonly chosen: ChosenWires
   readonly variables: GivenVariables
   readonly log: Log
   readonly redact: ((text: string) => string) | undefined
@@ -146,17 +150,20 @@ function run(started: Started): void {
     port,
     drainSeconds,
     drainDelaySeconds,
-    onListening(listeningPort) {
-      const url = `http://${host.includes(':') ? `[${host}]` : host}:${listeningPort}`
+    onListening(listeningPort, wirePorts) {
+      const url = urlOf({ host, port: listeningPort })
       const facts = { url, database: database.where, tools: tools.length, graders: graders.length + jsonGraders.length }
       log.info(facts, `listening on ${url}, with ${database.where}`)
       const keys = keySources(variables)
       if (keys) log.info({ ...keys.facts }, keys.message)
       if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: anyone who can connect may call')
+      for (const { level, facts, message } of wirePortNotices(wirePorts, config.auth)) log[level](facts, message)
       void warnOfChangedGraders(database.sql, graders, log)
     },
-    onError({ message }) {
-      const problem = new Error(`cannot listen on HOST ${host}, PORT ${port}: ${message}; choose another`)
+    onError({ message }, place) {
+      const isOwn = place.port === port && place.host === host
+      const where = isOwn ? `HOST ${host}, PORT ${port}` : `${place.host}:${place.port}, which WIRE_PORTS names`
+      const problem = new Error(`cannot listen on ${where}: ${message}; choose another`)
       database.close().finally(() => exitWithMessage(problem))
     },
   })

@@ -3,6 +3,7 @@ import { defaultLimits } from '../base/limits.ts'
 import { logLevels } from '../base/log.ts'
 import { datasetSources } from '../runtime/datasets.ts'
 import { defaultJudgeConcurrency, defaultJudgeSeconds, modelNames } from '../runtime/judge/settings.ts'
+import { wireNames, wirePorts } from './wire-ports.ts'
 
 const whole = (least: number, most: number) => {
   const message = `must be a whole number from ${least} to ${most}`
@@ -82,6 +83,8 @@ export const variables = z
     ALLOWED_ADDRESSES: z.string().default(''),
     PUBLIC_URL: address(['http:', 'https:']).optional(),
     DATASETS: datasetSources.default([]),
+    WIRES: wireNames.optional(),
+    WIRE_PORTS: wirePorts.default([]),
   })
   .refine((env) => (env.EMBEDDINGS_URL === undefined) === (env.EMBEDDINGS_MODEL === undefined), {
     path: ['EMBEDDINGS_MODEL'],

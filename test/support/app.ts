@@ -78,6 +78,8 @@ export interface TestAppOptions {
   readonly outbound?: AppDeps['outbound']
   readonly publicUrl?: string
   readonly wires?: AppDeps['wires']
+  readonly wirePorts?: AppDeps['wirePorts']
+  readonly servePort?: AppDeps['servePort']
   readonly readItem?: AppDeps['readItem']
   readonly hooks?: AppDeps['hooks']
   readonly redaction?: AppDeps['redaction']
@@ -115,6 +117,8 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     publicUrl: options.publicUrl,
     readItem: options.readItem,
     ...(options.wires && { wires: options.wires }),
+    ...(options.wirePorts && { wirePorts: options.wirePorts }),
+    ...(options.servePort && { servePort: options.servePort }),
     ...(options.judge && { judge: options.judge }),
   })
 }

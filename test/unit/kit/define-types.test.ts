@@ -35,7 +35,7 @@ describe('the types of an environment', () => {
       effects: 'none',
       async run({ input, task, db, readState, execution, signal, rolloutId, ...rest }) {
         expectTypeOf(input).toEqualTypeOf<Input>()
-        expectTypeOf(task).toEqualTypeOf<Task>()
+        expectTypeOf(task).toEqualTypeOf<Readonly<Task>>()
         expectTypeOf(db).toEqualTypeOf<Db>()
         expectTypeOf(execution).toBeNumber()
         expectTypeOf(rolloutId).toBeString()
@@ -54,7 +54,7 @@ describe('the types of an environment', () => {
       effects: 'database',
       run({ input, task, tx, state, ...rest }) {
         expectTypeOf(input).toEqualTypeOf<Input>()
-        expectTypeOf(task).toEqualTypeOf<Task>()
+        expectTypeOf(task).toEqualTypeOf<Readonly<Task>>()
         expectTypeOf(tx).toEqualTypeOf<Tx>()
         expectTypeOf(state).toEqualTypeOf<{ read: string[] }>()
         expectTypeOf(rest).not.toHaveProperty('db')
@@ -69,7 +69,7 @@ describe('the types of an environment', () => {
       effects: 'external',
       async run({ input, task, db, updateState, ...rest }) {
         expectTypeOf(input).toEqualTypeOf<Input>()
-        expectTypeOf(task).toEqualTypeOf<Task>()
+        expectTypeOf(task).toEqualTypeOf<Readonly<Task>>()
         expectTypeOf(db).toEqualTypeOf<Db>()
         updateState((state) => {
           expectTypeOf(state).toEqualTypeOf<{ read: string[] }>()
@@ -87,8 +87,8 @@ describe('the types of an environment', () => {
       range: [0, 2],
       grade({ sample, task, reference, trajectory, state }) {
         expectTypeOf(sample.output_text).toBeString()
-        expectTypeOf(task).toEqualTypeOf<Task>()
-        expectTypeOf(reference).toEqualTypeOf<{ answer: string; n: number }>()
+        expectTypeOf(task).toEqualTypeOf<Readonly<Task>>()
+        expectTypeOf(reference).toEqualTypeOf<Readonly<{ answer: string; n: number }>>()
         expectTypeOf(trajectory).toEqualTypeOf<readonly TrajectoryCall[]>()
         expectTypeOf(state).toEqualTypeOf<{ read: string[] }>()
         return { score: reference.n, parts: { n: reference.n } }
@@ -139,7 +139,7 @@ describe('the types of an environment', () => {
       name: 'one',
       version: '1',
       grade({ task }) {
-        expectTypeOf(task).toEqualTypeOf<{ question: string }>()
+        expectTypeOf(task).toEqualTypeOf<Readonly<{ question: string }>>()
         return 1
       },
     })

@@ -41,6 +41,8 @@ describe('the settings', () => {
       allowedAddresses: '',
       publicUrl: undefined,
       datasets: [],
+      wires: undefined,
+      wirePorts: [],
     }
     expect(loadConfig({})).toEqual(defaults)
     expect(loadConfig(Object.fromEntries(exampleSettings.map(([name]) => [name, ''])))).toEqual(defaults)
@@ -97,6 +99,23 @@ const good: readonly [string, string, (config: Config) => unknown, unknown][] = 
       { split: 'test', path: '/data/test:1.jsonl.gz' },
     ],
   ],
+  ['WIRES', 'nemo-gym, ors,', ({ wires }) => wires, ['nemo-gym', 'ors']],
+  [
+    'WIRE_PORTS',
+    'ors:8002',
+    ({ wirePorts }) => wirePorts,
+    [{ wire: 'ors', host: undefined, port: 8002, run: undefined }],
+  ],
+  [
+    'WIRE_PORTS',
+    'nemo-gym:10.0.0.5:8001/exp-7, ors:[::1]:0, slime:localhost:65535/a',
+    ({ wirePorts }) => wirePorts,
+    [
+      { wire: 'nemo-gym', host: '10.0.0.5', port: 8001, run: 'exp-7' },
+      { wire: 'ors', host: '::1', port: 0, run: undefined },
+      { wire: 'slime', host: 'localhost', port: 65_535, run: 'a' },
+    ],
+  ],
 ]
 
 const bad: readonly [string, readonly string[], string][] = [
@@ -124,6 +143,13 @@ const bad: readonly [string, readonly string[], string][] = [
   ['PYTHON_GRADERS', ['yes', '1'], 'true or false'],
   ['PYTHON_CONCURRENCY', ['0', '1001', 'all'], 'a whole number from 1 to 1000'],
   ['DATASETS', ['data.jsonl', 'train:', ':a', 'a b:c', 'a:b,a:c'], 'pairs of a split and a file separated by commas'],
+  [
+    'WIRE_PORTS',
+    ['ors', '8002', 'ors:http', 'ors:65536', 'ors:8002:10.0.0.5', 'ors::8002', 'ors:::1:8002'],
+    'WIRE:PORT',
+  ],
+  ['WIRE_PORTS', ['ors:8002/', 'ors:8002/a/b', 'ors:8002/a%20b', `ors:8002/${'x'.repeat(101)}`], 'WIRE:PORT'],
+  ['WIRE_PORTS', ['ors:example.com:8002', 'ors:10.0.0:8002', 'ors:[10.0.0.5]x:8002'], 'WIRE:PORT'],
 ]
 
 describe('a variable', () => {

@@ -53,5 +53,5 @@ export const responseOf = (...output: readonly unknown[]) => ({
   parallel_tool_calls: true,
   tool_choice: 'auto',
   tools: [],
-  output,
+  output: [...output],
 })

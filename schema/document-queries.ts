@@ -1,5 +1,6 @@
-import { asc, eq, inArray, sql } from 'drizzle-orm'
+import { asc, eq, sql } from 'drizzle-orm'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import { batched, type Placeholders, prepared } from '../src/kit/reads.ts'
 import { pages } from './documents.ts'
 import { storable } from './storable.ts'
 
@@ -12,25 +13,33 @@ export interface Document {
   readonly after: readonly string[]
 }
 
-/** Reads the page at an exact path; undefined if it does not exist. */
-export async function findDocument(db: PostgresJsDatabase, path: string): Promise<Document | undefined> {
-  const [document] = await findDocuments(db, [path])
-  return document
-}
+const pagesAt = prepared((db, { paths }: Placeholders<{ paths: readonly string[] }>) =>
+  db
+    .select({
+      path: pages.path,
+      title: pages.title,
+      before: pages.textBefore,
+      table: pages.tableRows,
+      after: pages.textAfter,
+    })
+    .from(pages)
+    .where(sql`${pages.path} = any(${paths})`),
+)
+
+/** Reads the page at an exact path; undefined if it does not exist. Pages that are read at the same time are one query. */
+export const findDocument = batched<string, Document>(async (db, paths) => {
+  const found = await findDocuments(db, paths)
+  return new Map(found.map((document) => [document.path, document]))
+})
 
 /** Reads the pages at these paths, in their order, without those that do not exist. */
 export async function findDocuments(db: PostgresJsDatabase, paths: readonly string[]): Promise<Document[]> {
   if (paths.length === 0) return []
-  const rows = await db
-    .select()
-    .from(pages)
-    .where(inArray(pages.path, paths.map(storable)))
+  const rows = await pagesAt(db, { paths: paths.map(storable) })
   const found = new Map(rows.map((row) => [row.path, row]))
   return paths.flatMap((path) => {
     const row = found.get(path)
-    if (row === undefined) return []
-    const { title, textBefore, tableRows, textAfter } = row
-    return [{ path, title, before: linesOf(textBefore), table: tableRows, after: linesOf(textAfter) }]
+    return row === undefined ? [] : [{ ...row, before: linesOf(row.before), after: linesOf(row.after) }]
   })
 }
 

@@ -10,6 +10,7 @@ export const cat = defineTool({
   description: 'Read the report page at an exact path, such as one from search or list: its text and its table.',
   input: z.object({ path: z.string().min(1).max(1000).describe('The path of the page') }),
   effects: 'none',
+  rows: false,
   async run({ input, db }) {
     const document = await findDocument(db, input.path)
     if (document) return formatDocument(document)

@@ -12,6 +12,7 @@ export const list = defineTool({
     'List a directory of the reports, one entry per line; directories end in "/". Companies are at the top, years below.',
   input: z.object({ path: z.string().max(1000).describe('The directory, such as "ACME/2014"; empty for the top') }),
   effects: 'none',
+  rows: false,
   async run({ input, db }) {
     const path = input.path
       .trim()

@@ -13,6 +13,7 @@ export const search = defineTool({
     'year and the figure that you are looking for; read a page with cat.',
   input: z.object({ query: z.string().max(10_000).describe('What to look for, in words') }),
   effects: 'none',
+  rows: false,
   async run({ input, db, embed, signal }) {
     const query = input.query.trim()
     if (!/[\p{L}\p{N}]/u.test(query)) throw new ToolError('the query is empty; say in words what to look for')

@@ -11,8 +11,8 @@ import { exitCodes } from './run-program.ts'
 export interface DatasetDeps {
   readonly env: NodeJS.ProcessEnv
   readonly readItem: (item: unknown) => ReadItem<unknown, unknown>
-  /** The definitions of the tools in `tools/`. */
-  readonly tools: readonly ToolDefinition[]
+  /** Reads the definitions of the tools in `tools/`. */
+  readonly tools: () => Promise<readonly ToolDefinition[]>
 }
 
 /** Adds the options for the server's tools. */
@@ -27,7 +27,7 @@ export async function toolsOf(
   { env, tools }: DatasetDeps,
   options: { readonly toolsFrom?: string; readonly header?: Readonly<Record<string, string>> },
 ): Promise<readonly ToolDefinition[]> {
-  if (options.toolsFrom === undefined) return tools
+  if (options.toolsFrom === undefined) return await tools()
   return await toolsFrom(options.toolsFrom, trainerHeaders(env, options.header))
 }
 

@@ -47,11 +47,10 @@ Exit code 1: a row cannot be used, each named by line and reason; nothing was wr
     )
     .action(async (files, options, command) => {
       const size = sizeOf(files, command)
-      const own = options.toolsFrom === undefined ? pick(deps.tools, options.tools, command) : undefined
       process.exitCode = await interruptible('dataset prepare', async (signal) => {
         const { out, seed, validationShare, dropDuplicates = false, skipBad = false, replaceTools = false } = options
         const offered = await toolsOf(deps, options)
-        const tools = own ?? pick(offered, options.tools, command)
+        const tools = pick(offered, options.tools, command)
         const settings = { files, out, seed, validationShare, dropDuplicates, skipBad, replaceTools, tools, offered }
         const { readItem } = deps
         const manifest = await watched('preparing', size, (onBytes) =>

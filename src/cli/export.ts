@@ -13,8 +13,8 @@ import { exitCodes, interruptible } from './run-program.ts'
 /** What {@link exportCommand} needs. */
 export interface ExportDeps {
   readonly env: NodeJS.ProcessEnv
-  /** The definitions of the tools that the server offers. */
-  readonly tools: readonly ToolDefinition[]
+  /** Reads the definitions of the tools that the server offers. */
+  readonly tools: () => Promise<readonly ToolDefinition[]>
 }
 
 const outcomes = ['scored', 'ungradable', 'failed', 'open'] as const
@@ -90,18 +90,19 @@ function usualOutcomes({ format, rollout }: Options): readonly (typeof outcomes)
   return rollout === undefined ? ['scored', 'ungradable', 'failed'] : outcomes
 }
 
-function run({ env, tools }: ExportDeps, options: Options): Promise<number> {
+function run(deps: ExportDeps, options: Options): Promise<number> {
   return interruptible('export', async (ending) => {
     const { format, out, json = false, since, until, run: inRun, rollout, item, grader } = options
     const { minScore, maxScore, where = [], bestOf, limit } = options
     const selected = { run: inRun, rollout, item, grader, minScore, maxScore, conditions: where, bestOf }
     const wanted = { ...selected, outcomes: options.outcome ?? usualOutcomes(options) }
     const asked = JSON.stringify({ format, since: since?.text, until: until?.text, limit, ...wanted })
+    const tools = format === 'chat' ? await deps.tools() : []
     const file = out === undefined ? undefined : await openOutFile(out, asked)
     const left = limit === undefined ? undefined : limit - (file?.rollouts ?? 0)
     const filter = { since: since?.at, until: until?.at, limit: left, ...wanted }
     const after = file?.cursor === undefined ? options.after : parseCursor(file.cursor)
-    const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })
+    const database = await openServerDatabase({ ...loadConfig(deps.env), poolSize: 1 })
     const stdout = writerTo(process.stdout)
     const write: ExportRun['write'] = async (text, lines, next, rollouts) => {
       if (file === undefined) return await stdout.write(text)

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
-import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
 import type { Hooks } from '../kit/hooks.ts'
 import type { ReadSettings, SettingsReader } from '../kit/settings.ts'
 import { recordedItems } from '../ledger/reports/recorded-facts.ts'
@@ -21,6 +20,7 @@ import { spreadReport } from '../workbench/check-grader/spread-report.ts'
 import type { CheckMaterial } from '../workbench/check-grader/try-all.ts'
 import { noServices, shareOf } from '../workbench/check-grader/try-answer.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
+import type { OfferedTools } from './offered-tools.ts'
 import { number, type OptionsOf, share, whole } from './options.ts'
 import { timestamp } from './rollout-options.ts'
 import { runName } from './run-option.ts'
@@ -33,7 +33,7 @@ export interface GraderCommandDeps {
   readonly settings: Pick<SettingsReader<unknown>, 'read'>
   readonly graders: readonly Grader[]
   /** The tools that rollouts can call. */
-  readonly tools: readonly Tool[]
+  readonly tools: Pick<OfferedTools, 'open'>
   /** How many calls a rollout may make; undefined for no limit. */
   readonly budget: number | undefined
   /** The environment's hooks with these settings. */
@@ -119,18 +119,19 @@ async function runCheck(
   const database =
     options.database || file === undefined ? await openServerDatabase({ ...config, poolSize: 4 }) : undefined
   let playground: Playground | undefined
+  const { tools, close } = await deps.tools.open(settings)
   try {
     const rows = file === undefined ? await itemsOf(database, name, options.most) : await readRows(file, options.most)
     say(`${rows.length} items of ${file ?? 'the recorded rollouts'}`)
     const stop = new AbortController()
     const services = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
     const references = referencesOf(rows, grader, options.reference)
-    const material = { grader, rows, references, tools: sketchTools(deps.tools), services }
+    const material = { grader, rows, references, tools: sketchTools(tools), services }
     playground = options.database
       ? undefined
       : await playgroundFor(material, {
           ...deps,
-          tools: toolsWithSettings(deps.tools, settings),
+          tools,
           hooks: deps.makeHooks?.(settings),
         })
     const findings = await checkGrader(
@@ -146,6 +147,7 @@ async function runCheck(
   } finally {
     await playground?.close()
     await database?.close()
+    await close()
   }
 }
 

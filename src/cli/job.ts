@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, type CommandUnknownOpts, InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import { z } from 'zod'
 import { describeIssues, showingValues } from '../base/issues.ts'
+import type { ToolDefinition } from '../kit/define-tool.ts'
 import { checkGrader } from '../runtime/openai-graders/check-grader.ts'
 import { jobRefusals } from '../runtime/openai-graders/job-refusals.ts'
 import { jobHeaders, masked } from '../workbench/job/headers.ts'
@@ -14,8 +15,8 @@ import { exitCodes } from './run-program.ts'
 /** The parts of the user's environment that {@link jobCommand} needs. */
 export interface JobDeps {
   readonly env: NodeJS.ProcessEnv
-  /** The names of the tools that the server offers. */
-  readonly tools: readonly string[]
+  /** Reads the definitions of the tools that the server offers. */
+  readonly tools: () => Promise<readonly ToolDefinition[]>
   /** The names of the served graders, the default one first; read when the command runs. */
   readonly graders: () => readonly string[]
   /** How many calls a rollout may make; undefined for no limit. */
@@ -42,9 +43,10 @@ export function jobCommand(deps: JobDeps): CommandUnknownOpts {
   for (const name of hyperparameterNames) {
     command.option(`--${name.replaceAll('_', '-')} <value>`, `the hyperparameter ${name}`)
   }
-  return command.action((options) => {
+  return command.action(async (options) => {
     try {
-      print(options, planOf(options, hyperparametersOf(command), deps), deps)
+      const tools = (await deps.tools()).map((tool) => tool.function.name)
+      print(options, planOf(options, hyperparametersOf(command), { ...deps, tools }), deps)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       command.error(`error: ${message}`, { exitCode: exitCodes.usage })
@@ -100,7 +102,7 @@ function httpsAddress(text: string): string {
 function planOf(
   options: Options,
   given: Readonly<Record<string, unknown>>,
-  { env, tools, graders, budget }: JobDeps,
+  { env, tools, graders, budget }: Omit<JobDeps, 'tools'> & { readonly tools: readonly string[] },
 ): JobPlan {
   const { maxEpisodeSteps = budget ?? 10 } = options
   return {

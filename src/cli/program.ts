@@ -3,7 +3,7 @@ import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { version } from '../base/version.ts'
 import type { Environment } from '../kit/define.ts'
 import type { Grader } from '../kit/define-grader.ts'
-import { type Tool, toolDefinitions } from '../kit/define-tool.ts'
+import type { ToolSource } from '../kit/remote-tools.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { configCommand } from './config-command.ts'
 import { checkCommand } from './dataset-check.ts'
@@ -17,6 +17,7 @@ import { initCommand } from './init.ts'
 import { jobCommand } from './job.ts'
 import { learnCommand } from './learn.ts'
 import { migrateCommand } from './migrate.ts'
+import { createOfferedTools } from './offered-tools.ts'
 import { preflightCommand } from './preflight.ts'
 import { regradeCommand } from './regrade-command.ts'
 import { rolloutsCommand, runsCommand } from './runs.ts'
@@ -32,7 +33,7 @@ export interface ProgramOptions {
   readonly fromFile: ReadonlySet<string>
   readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'readItem' | 'settings'> &
     Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks'>>
-  readonly tools: readonly Tool[]
+  readonly tools: readonly ToolSource[]
   readonly graders: readonly Grader[]
   /** The folder that contains `graders/` with its JSON files; ends with a slash. */
   readonly folder: URL
@@ -53,7 +54,7 @@ export function createProgram({
 }: ProgramOptions): CommandUnknownOpts {
   const jsonGraders = () => readJsonGraders(new URL('graders/', places.folder))
   const { readItem, budget, settings } = environment
-  const toolNames = tools.map(({ name }) => name)
+  const offered = createOfferedTools(tools, environment.settings, env)
   const graderNames = () => [...graders.map(({ name }) => name), ...jsonGraders().map(({ name }) => name)]
   const { players } = places
   const server = fileURLToPath(places.server)
@@ -63,15 +64,15 @@ export function createProgram({
     .version(version)
     .configureHelp({ sortSubcommands: true })
     .addCommand(configCommand({ env, fromFile, settings }))
-    .addCommand(datasetCommand({ env, readItem, tools: toolDefinitions(tools) }))
+    .addCommand(datasetCommand({ env, readItem, tools: offered.definitions }))
     .addCommand(demoCommand({ env, server, players }))
-    .addCommand(exportCommand({ env, tools: toolDefinitions(tools) }))
+    .addCommand(exportCommand({ env, tools: offered.definitions }))
     .addCommand(
       graderCommand({
         env,
         settings,
         graders,
-        tools,
+        tools: offered,
         budget,
         makeHooks: environment.hooks,
         jsonGraders,
@@ -79,7 +80,7 @@ export function createProgram({
       }),
     )
     .addCommand(initCommand())
-    .addCommand(jobCommand({ env, budget, tools: toolNames, graders: graderNames }))
+    .addCommand(jobCommand({ env, budget, tools: offered.definitions, graders: graderNames }))
     .addCommand(learnCommand({ env, server, players }))
     .addCommand(migrateCommand(env))
     .addCommand(preflightCommand({ env, readItem, budget }))

@@ -5,6 +5,7 @@ import { makeTool, type Tool, type ToolSpec } from './define-tool.ts'
 import type { EnvironmentSpec, NoSettings, Redact } from './environment.ts'
 import { type Hooks, makeHooks } from './hooks.ts'
 import { createItemReader } from './item-reader.ts'
+import { type HttpToolSpec, type McpToolsSpec, makeHttpTool, makeMcpTools, type RemoteTools } from './remote-tools.ts'
 import { createSettingsReader, type ReadSettings, type SettingsReader } from './settings.ts'
 import { makeSubmit, type Submit, type SubmitSpec } from './submit.ts'
 
@@ -19,6 +20,19 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
   readonly budget: number | undefined
   /** Defines a tool; see {@link ToolSpec}. Throws if its name or schema cannot be offered to a model. */
   defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input, Task, State, Settings>): Tool
+  /**
+   * Offers the tools of an MCP server; see {@link McpToolsSpec}. Put the result into the list of tools: the server connects when
+   * it starts.
+   *
+   * @example export const tools = [search, toolsFrom({ mcp: 'http://localhost:9000/mcp', only: ['book'] })]
+   */
+  toolsFrom(spec: McpToolsSpec<Settings>): RemoteTools
+  /**
+   * Offers an HTTP address as a tool; see {@link HttpToolSpec}.
+   *
+   * @example export const tools = [toolFrom({ url: 'http://localhost:9000/search', effects: 'none' })]
+   */
+  toolFrom(spec: HttpToolSpec<Settings>): RemoteTools
   /** Defines a grader; see {@link GraderSpec}. Throws if its name, range or timeout is invalid. */
   defineGrader(spec: GraderSpec<Task, Reference, State, Settings>): Grader
   /** Reads the settings from environment variables, and lists them. */
@@ -79,6 +93,8 @@ export function defineEnvironment<
     budget,
     settings,
     defineTool: (tool) => makeTool(spec, items, tool, settings),
+    toolsFrom: (servers) => makeMcpTools(spec, servers, settings),
+    toolFrom: (address) => makeHttpTool(spec, address, settings),
     defineGrader: (grader) => makeGrader(spec, items, grader, settings),
     hooks: (read) => makeHooks(spec, items, settings, read),
     redact: spec.redact,

@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { requestId } from '../wires/http.ts'
+import { returnedCookie } from '../wires/nemo-gym/session.ts'
 
 /** Counts the requests in flight and refuses those above the limits. */
 export interface Admission {
@@ -46,16 +47,18 @@ export function createAdmission(
     log.warn({ code: 'overload_over', refused }, `there is room again; ${refused} requests were refused`)
     refused = 0
   }
-  const refuse = (): Response => {
+  const refuse = (headers: Headers): Response => {
     if (refused === 0) {
       log.error({ code: 'overloaded', requests, bytes }, 'too many requests are in flight: new ones are refused')
     }
     refused += 1
     // With jitter, so that clients do not all retry at once.
     const retryAfter = String(1 + (refused % 3))
+    const fields = { 'content-type': 'application/json', 'retry-after': retryAfter, 'x-request-id': requestId() }
+    const cookie = returnedCookie(headers)
     return new Response(body, {
       status: 503,
-      headers: { 'content-type': 'application/json', 'retry-after': retryAfter, 'x-request-id': requestId() },
+      headers: cookie === undefined ? fields : { ...fields, 'set-cookie': cookie },
     })
   }
 
@@ -76,7 +79,7 @@ export function createAdmission(
     },
     admit(headers, work) {
       const size = sizeOf(headers, maxBodyBytes)
-      if (requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)) return refuse()
+      if (requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)) return refuse(headers)
       requests += 1
       bytes += size
       return counted(size, work)

@@ -5,8 +5,9 @@ import { createEnder } from '../core/end.ts'
 import { startHousekeeping } from '../core/housekeeping.ts'
 import type { Environment } from '../kit/define.ts'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
-import { type Tool, toolsWithSettings } from '../kit/define-tool.ts'
+import type { Tool } from '../kit/define-tool.ts'
 import type { Hooks } from '../kit/hooks.ts'
+import { loadTools, type ToolSource } from '../kit/remote-tools.ts'
 import { createLedger } from '../ledger/ledger.ts'
 import { silenceFor } from '../postgres/database.ts'
 import type { EmbeddedEvent } from '../postgres/embedded/supervise.ts'
@@ -15,6 +16,7 @@ import { type Datasets, openDatasets } from '../runtime/datasets.ts'
 import { startTokenReport } from '../runtime/judge/token-usage.ts'
 import { readJsonGraders } from '../runtime/openai-graders/read-json-graders.ts'
 import { findInterpreter, type Interpreter, isolationOf } from '../runtime/python/python-runner.ts'
+import { createToolServers, type OpenToolServers } from '../runtime/tool-servers/tool-servers.ts'
 import { wires } from '../wires/wires.ts'
 import { assembleServer } from './assemble.ts'
 import { isOpen } from './auth/authenticate.ts'
@@ -31,7 +33,7 @@ export interface ServerProject {
   /** What `defineEnvironment` returns. */
   readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'> &
     Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem' | 'submit'>>
-  readonly tools: readonly Tool[]
+  readonly tools: readonly ToolSource[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
   /**
@@ -66,7 +68,8 @@ async function start(project: ServerProject): Promise<void> {
   const { folder } = project
   const jsonGraders = folder === undefined ? [] : readJsonGraders(new URL('graders/', folder))
   if (config.pythonGraders) void findInterpreter().then((found) => logInterpreter(found, log))
-  const tools = toolsWithSettings(project.tools, settings)
+  const toolServers = createToolServers({ maxBytes: config.limits.maxOutputBytes })
+  const tools = await loadTools(project.tools, toolServers, settings)
   const hashed = folder === undefined ? project.graders : await gradersWithHashes(project.graders, folder, log)
   const graders = gradersWithSettings(hashed, settings)
   const silence = silenceFor(config.limits.toolSeconds, [...tools, ...graders])
@@ -83,7 +86,21 @@ async function start(project: ServerProject): Promise<void> {
   const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent, onTakeover })
   try {
     const hooks = project.environment.hooks?.(settings)
-    run({ ...project, hooks, tools, graders, jsonGraders, config, chosen, variables, log, redact, database, datasets })
+    run({
+      ...project,
+      hooks,
+      tools,
+      toolServers,
+      graders,
+      jsonGraders,
+      config,
+      chosen,
+      variables,
+      log,
+      redact,
+      database,
+      datasets,
+    })
   } catch (error) {
     await database.close()
     throw error
@@ -103,6 +120,8 @@ function logInterpreter(python: Interpreter, log: Log): void {
 }
 
 interface Started extends ServerProject {
+  readonly tools: readonly Tool[]
+  readonly toolServers: OpenToolServers
   readonly hooks: Hooks | undefined
   readonly jsonGraders: ReturnType<typeof readJsonGraders>
   readonly config: Config
@@ -172,6 +191,7 @@ function run(started: Started): void {
     endHousekeeping()
     stopping.abort(new Error('the server is stopping'))
     await drain()
+    await started.toolServers.close()
     await endTokenReport?.()
     await database.close()
     await started.datasets.close()

@@ -20,7 +20,7 @@ const broken = defineTool({
   },
 })
 /** Ten for the right answer, and one for each call. */
-const graded = defineGrader({
+export const graded = defineGrader({
   name: 'graded',
   version: '1',
   range: [0, 100],

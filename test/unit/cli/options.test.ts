@@ -42,7 +42,7 @@ describe('an option out of its range is refused with its name, its value and wha
     env: {},
     settings: { read: () => ({ ok: true, settings: { env: {}, hidden: [] } }) as const },
     graders: [],
-    tools: [],
+    tools: { open: async () => ({ tools: [], close: async () => {} }) },
     budget: undefined,
     jsonGraders: () => [],
     folder: '.',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { keepingLog } from '../../../support/app.ts'
+import { admittingApp, keepingLog } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { called, heard, responseOf, rowOf, said } from '../../../support/nemo-gym/bodies.ts'
 import { clientOf } from '../../../support/nemo-gym/client.ts'
@@ -125,6 +125,21 @@ describe('a rollout of NeMo Gym', () => {
     }
     const others = responseOf(heard('{"error":{"code":"not_found","message":"of another API"}}'), said('yes'))
     expect((await client.post('/verify', { ...row, response: others })).status).toBe(200)
+  })
+
+  it('keeps its session when the server has too many requests in flight, and gets no score then', async () => {
+    const { app, client } = start(database)
+    const row = rowOf('overloaded?', 'yes')
+    await client.post('/seed_session', row)
+    const full = admittingApp(database, { limits: { maxRequestsInFlight: 0 } })
+    const headers = { cookie: client.cookie() ?? '', 'content-type': 'application/json' }
+    const request = new Request('http://localhost/nemo-gym/search', { method: 'POST', headers, body: '{"q":"a"}' })
+    const refused = await full(request)
+    expect([refused.status, refused.headers.getSetCookie()]).toEqual([503, [`${client.cookie()}; Path=/; HttpOnly`]])
+    const response = responseOf(called('search', { q: 'a' }), heard(await refused.text()), said('yes'))
+    const body = JSON.stringify({ ...row, response })
+    const verified = await app.request('/nemo-gym/verify', { method: 'POST', headers, body })
+    expect([verified.status, codeOf(await verified.json())]).toEqual([503, 'tool_call_unanswered'])
   })
 
   it('is verified once: the same again gets the stored score, another row an error that is logged', async () => {

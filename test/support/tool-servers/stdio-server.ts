@@ -1,0 +1,4 @@
+import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import { createLetterServer } from './letter-server.ts'
+
+serveStdio(() => createLetterServer({ sent: [] }))

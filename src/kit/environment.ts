@@ -1,6 +1,7 @@
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
+import type { FoundDocument, RetrieveContext } from './retrieve.ts'
 
 /** The database, through drizzle; each statement is its own transaction. */
 export type Db = PostgresJsDatabase
@@ -88,6 +89,11 @@ export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings> 
    * closes it: releases what the rollout holds outside of the database. The rows of its tables are deleted afterwards.
    */
   end?(context: EndContext<Settings>): void | Promise<void>
+  /**
+   * Searches for documents, for trainers whose search tool asks for nothing else (verl, Search-R1; `POST /retrieve`). Share
+   * the search with a tool of yours; such a request belongs to no rollout, so it is neither recorded nor counted.
+   */
+  retrieve?(context: RetrieveContext<Settings>): readonly FoundDocument[] | Promise<readonly FoundDocument[]>
   /** Takes fields out of what is stored; by default everything is stored as it is. */
   readonly redact?: Redact
 }

@@ -1,6 +1,7 @@
 import type { BeginContext, EndContext, EnvironmentSpec } from './environment.ts'
 import { ItemError, RequestError } from './errors.ts'
 import type { ItemReader } from './item-reader.ts'
+import { makeRetrieve, type RetrieveHook } from './retrieve.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 
 /** The hooks of an environment as the server runs them; undefined where the environment has none. */
@@ -17,6 +18,8 @@ export interface Hooks {
   ) => Promise<void>
   /** Releases what the rollout holds. Throws what the hook throws. */
   readonly end?: (context: Omit<EndContext, 'settings'>) => Promise<void>
+  /** Searches for documents. Throws what the hook throws. */
+  readonly retrieve?: RetrieveHook
 }
 
 /** Makes the hooks of an environment; called by {@link Environment.hooks}. */
@@ -27,7 +30,7 @@ export function makeHooks<Task, Reference, State, Settings>(
   read?: ReadSettings,
 ): Hooks {
   const settings = reader.accessor(read)
-  const { begin, end } = environment
+  const { begin, end, retrieve } = environment
   return {
     ...(begin && {
       async begin({ tx, rollout, item, itemHash }) {
@@ -48,6 +51,7 @@ export function makeHooks<Task, Reference, State, Settings>(
         await end({ ...context, settings: settings() })
       },
     }),
+    ...(retrieve && { retrieve: makeRetrieve(retrieve, settings) }),
   }
 }
 

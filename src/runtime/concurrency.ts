@@ -42,6 +42,24 @@ export function createSlots(count: number): Slots {
   }
 }
 
+/** Does the work for each of a list, for at most `atOnce` at the same time, and resolves with all outcomes in their order. */
+export async function settleAll<In, Out>(
+  list: readonly In[],
+  atOnce: number,
+  work: (one: In, place: number) => Promise<Out>,
+): Promise<readonly PromiseSettledResult<Out>[]> {
+  const outcomes: PromiseSettledResult<Out>[] = []
+  const waiting = list.entries()
+  const worker = async () => {
+    for (const [place, one] of waiting) {
+      const [outcome] = await Promise.allSettled([work(one, place)])
+      outcomes[place] = outcome
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, list.length) }, worker))
+  return outcomes
+}
+
 interface Flight<Result> {
   readonly result: Promise<Result>
   readonly controller: AbortController

@@ -10,6 +10,7 @@ import { createClaimKeeper } from '../core/claim-keeper.ts'
 import { createEnder } from '../core/end.ts'
 import { createGraderRuns } from '../core/grader-runs.ts'
 import { createGrading } from '../core/grading.ts'
+import { createRetrieve } from '../core/retrieve.ts'
 import { createSessionTokens } from '../core/session-tokens.ts'
 import { createSessions } from '../core/sessions.ts'
 import type { Environment } from '../kit/define.ts'
@@ -218,10 +219,12 @@ export function createApp(deps: AppDeps): Hono {
     stopping,
   })
   const { readItem = (item) => ({ fits: true, task: item, reference: item }) } = deps
+  const search = deps.hooks?.retrieve
   const wireDeps: WireDeps = {
     ...wire,
     call,
     grade,
+    retrieve: search && createRetrieve({ hook: search, db: database.db, embed, seconds: toolSeconds, stopping: stop }),
     sessions: createSessions({ ledger, begin: beginAttempt, ender, readItem, recordedItem: redaction?.item }),
     tokens: createSessionTokens(ledger),
     tools: deps.tools,

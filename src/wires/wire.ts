@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import type { Log } from '../base/log.ts'
 import type { Caller } from '../core/calls.ts'
 import type { Grading } from '../core/grading.ts'
+import type { Retrieve } from '../core/retrieve.ts'
 import type { SessionTokens } from '../core/session-tokens.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Environment } from '../kit/define.ts'
@@ -33,6 +34,8 @@ export interface Wire {
 export interface WireDeps extends BodyLimits {
   readonly call: Caller['call']
   readonly grade: Grading['grade']
+  /** Searches for documents outside of any rollout; undefined if the environment defines no search. */
+  readonly retrieve: Retrieve | undefined
   readonly sessions: Sessions
   readonly tokens: SessionTokens
   readonly tools: readonly Tool[]

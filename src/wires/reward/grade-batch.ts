@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { contentHash } from '../../base/json.ts'
 import type { GradingAnswer } from '../../core/grading.ts'
 import { RequestError } from '../../kit/errors.ts'
+import { settleAll } from '../../runtime/concurrency.ts'
 import type { Access } from '../http.ts'
 import { turnOf } from '../read-body.ts'
 import type { WireDeps } from '../wire.ts'
@@ -39,7 +40,7 @@ export async function gradeBatch(c: Context, batch: Batch, deps: BatchDeps): Pro
   const run = access.run()
   await turnOf(c, deps)
   const hash = contentHash([wire, batch.body]).slice(0, 40)
-  const outcomes = await settleAll(entries, ({ item, text, rolloutId }, place) => {
+  const outcomes = await settleAll(entries, atOnce, ({ item, text, rolloutId }, place) => {
     const sample = { output_text: text, output_tools: [], choices: [] }
     const id = rolloutId ?? `${wire}_${hash}_${place}`
     return deps.grade({ run, wire, key: access.key, rolloutId: id, grader, sample, item })
@@ -54,23 +55,6 @@ export async function gradeOne(c: Context, batch: Omit<Batch, 'entries'>, entry:
   const [answer] = await gradeBatch(c, { ...batch, entries: [entry] }, deps)
   if (answer === undefined) throw new Error('a batch of one entry has no answer')
   return answer
-}
-
-/** Does the work for each of a list, for at most {@link atOnce} at the same time. */
-async function settleAll<In, Out>(
-  list: readonly In[],
-  work: (one: In, place: number) => Promise<Out>,
-): Promise<readonly PromiseSettledResult<Out>[]> {
-  const outcomes: PromiseSettledResult<Out>[] = []
-  const waiting = list.entries()
-  const worker = async () => {
-    for (const [place, one] of waiting) {
-      const [outcome] = await Promise.allSettled([work(one, place)])
-      outcomes[place] = outcome
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(atOnce, list.length) }, worker))
-  return outcomes
 }
 
 /** The error of a batch: that of one entry, which says how many have no score if the batch has several entries. */

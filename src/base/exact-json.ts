@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 // Node 20 gives a reviver no access to the source text of a number, and cannot serialize a bigint. Such integers are
 // therefore replaced by marked strings, in the texts and values that have any.
 
-const manyDigits = /\d{16}/
+/** Matches each integer that may be rounded; not the digits of a fraction, of which a model’s log probabilities have thousands. */
+const manyDigits = /(?<![\d.])\d{16}/
 const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs
 
 /**

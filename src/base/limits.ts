@@ -26,6 +26,12 @@ export interface Limits {
   readonly keepSeconds: number
 }
 
+/**
+ * The maximum size of a body that contains a model's whole response, in bytes, unless `maxBodyBytes` is higher: trainers send
+ * the ids and log probabilities of all tokens with it.
+ */
+export const maxResponseBytes = 33_554_432
+
 /** The default limits. */
 export const defaultLimits: Limits = {
   maxBodyBytes: 1_048_576,

@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import type { Limits } from '../base/limits.ts'
+import { type Limits, maxResponseBytes } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { requestId } from '../wires/http.ts'
 import { returnedCookie } from '../wires/nemo-gym/session.ts'
@@ -87,12 +87,12 @@ export function createAdmission(
   }
 }
 
-/** The most bytes of a body that are read. */
+/** The most bytes of a body that are read, on whichever wire. */
 function sizeOf(headers: Headers, maxBodyBytes: number): number {
   const length = headers.get('content-length')
   if (length === null) return headers.has('transfer-encoding') ? maxBodyBytes : 0
   const announced = Number(length)
-  return announced >= 0 ? Math.min(announced, maxBodyBytes) : maxBodyBytes
+  return announced >= 0 ? Math.min(announced, Math.max(maxBodyBytes, maxResponseBytes)) : maxBodyBytes
 }
 
 /**

@@ -41,7 +41,7 @@ export function addGymnasium(
 
   app.post('/step', async (c) => {
     const access = await allow(c.req.raw, 'tools')
-    const read = await rollouts.read(c, stepBody)
+    const read = await rollouts.read(c, stepBody, 'responses')
     if (!read.fits) return await callTool(c, 'step', read.body)
     const { body } = read
     const session = await rollouts.session(c, access)

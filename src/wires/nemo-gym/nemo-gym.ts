@@ -66,7 +66,7 @@ function createRoutes(mount: Mount, deps: WireDeps): Hono {
   })
   app.post('/verify', async (c) => {
     const access = await allow(c.req.raw, 'grade')
-    const read = await rollouts.read(c, verifyBody)
+    const read = await rollouts.read(c, verifyBody, 'responses')
     if (!read.fits) return await callTool(c, 'verify', read.body)
     const session = await rollouts.session(c, access)
     const { score, parts } = await rollouts.grade(c, access, session, read.body)
@@ -75,7 +75,7 @@ function createRoutes(mount: Mount, deps: WireDeps): Hono {
   })
   app.post('/aggregate_metrics', async (c) => {
     await allow(c.req.raw, 'tools', 'grade')
-    const read = await rollouts.read(c, metricsBody)
+    const read = await rollouts.read(c, metricsBody, 'responses')
     if (!read.fits) return await callTool(c, 'aggregate_metrics', read.body)
     return c.json(aggregateMetrics(read.body.verify_responses))
   })

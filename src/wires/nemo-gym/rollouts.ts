@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import { describeIssues, hidingValues } from '../../base/issues.ts'
 import { contentHash } from '../../base/json.ts'
+import { maxResponseBytes } from '../../base/limits.ts'
 import { storable } from '../../base/text.ts'
 import type { ToolAnswer } from '../../core/calls.ts'
 import type { GradingAnswer } from '../../core/grading.ts'
@@ -44,9 +45,10 @@ export interface Rollouts {
   end(session: Session): Promise<void>
   /**
    * Reads the body of an address that a model may call by mistake, as if it were a tool: in a session of tools, a body that
-   * does not fit is such a call. Throws a `RequestError` 400 for any other body that does not fit.
+   * does not fit is such a call. Throws a `RequestError` 400 for any other body that does not fit, 413 for one that is too
+   * large: one that holds responses may have 32 MiB.
    */
-  read<Body>(c: Context, schema: z.ZodType<Body>): Promise<Read<Body>>
+  read<Body>(c: Context, schema: z.ZodType<Body>, holds?: 'responses'): Promise<Read<Body>>
 }
 
 /** A call of a tool: its name and arguments as the model wrote them. */
@@ -66,6 +68,7 @@ const longestName = 256
 export function createRollouts(mount: Mount, deps: WireDeps): Rollouts {
   const { sessions } = deps
   const cookies = createSessionCookies(deps)
+  const limitsOfResponses = { ...deps, maxBodyBytes: Math.max(deps.maxBodyBytes, maxResponseBytes) }
 
   return {
     async begin(c, access, row, protocol) {
@@ -138,8 +141,9 @@ export function createRollouts(mount: Mount, deps: WireDeps): Rollouts {
 
     end: ({ run, rolloutId, number }) => sessions.end({ run, rolloutId, number }),
 
-    async read(c, schema) {
-      const body = isEmpty(c) ? undefined : await readBody(c, z.unknown(), deps)
+    async read(c, schema, holds) {
+      const limits = holds === 'responses' ? limitsOfResponses : deps
+      const body = isEmpty(c) ? undefined : await readBody(c, z.unknown(), limits)
       const parsed = schema.safeParse(body, hidingValues)
       if (parsed.success) return { fits: true, body: parsed.data }
       if ((await cookies.protocolOf(c)) === 'tools') return { fits: false, body }

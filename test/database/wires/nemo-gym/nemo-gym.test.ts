@@ -142,6 +142,24 @@ describe('a rollout of NeMo Gym', () => {
     expect([verified.status, codeOf(await verified.json())]).toEqual([503, 'tool_call_unanswered'])
   })
 
+  it('is verified by a response with the ids and log probabilities of all its tokens', async () => {
+    const { client } = start(database)
+    const row = rowOf('large?', 'yes')
+    await client.post('/seed_session', row)
+    const tokens = Array.from({ length: 100_000 }, (_, place) => place)
+    const trained = {
+      ...said('yes'),
+      generation_token_ids: tokens,
+      generation_log_probs: tokens.map((place) => -Math.sqrt(place + 0.5)),
+    }
+    const response = responseOf(trained)
+    const verified = await client.post('/verify', { ...row, response })
+    expect(verified.text.length).toBeGreaterThan(2_000_000)
+    expect(verified.json).toMatchObject({ reward: 10, response })
+    const call = await client.post('/search', { q: 'a'.repeat(1_100_000) })
+    expect([call.status, codeOf(call.json)]).toEqual([413, 'body_too_large'])
+  })
+
   it('is verified once: the same again gets the stored score, another row an error that is logged', async () => {
     const log = keepingLog()
     const { client } = start(database, '/nemo-gym', 'latest', { log })

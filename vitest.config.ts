@@ -7,6 +7,7 @@ const longTests = [
   'test/database/hostile/{isolation,replays,requests}.test.ts',
   'test/database/wires/**/{any-body,tool-run,graders-validate}.test.ts',
   'test/process/hostile/storms.test.ts',
+  'test/process/chaos/rows.test.ts',
   'test/process/kit/scoring/python-code.test.ts',
   'test/process/bench/interrupted.test.ts',
   'test/process/workbench/preflight/other-servers.test.ts',

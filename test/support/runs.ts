@@ -10,3 +10,8 @@ export function runs(usual: number): number {
 export function casesOf<Case>(cases: readonly Case[], usual: number): readonly Case[] {
   return longFactor > 1 ? cases : cases.slice(0, usual)
 }
+
+/** The size of a slow test: `usual`, in a long run `long`. */
+export function sizeOf(usual: number, long: number): number {
+  return longFactor > 1 ? long : usual
+}

@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { openBenchPostgres } from './bench-database.ts'
-import { checkOut } from './checkout.ts'
+import { describeSizes, readSizes, realSizes, sizeOptions, sizeUsage } from './body-sizes.ts'
+import { checkOut, installNode } from './checkout.ts'
 import type { Cleanup } from './cleanup.ts'
 import { median } from './latencies.ts'
 import { describeMachine } from './machine.ts'
 import { comparePairs, type PairRatios } from './pairs.ts'
-import { build, startLoad, startServer } from './processes.ts'
+import { build, type MeasuredServer, type ServerProcess, startLoad, startServer } from './processes.ts'
 import { benchKey, serverVariables } from './stage.ts'
 
 const paths: Readonly<Record<string, string>> = {
@@ -23,44 +26,59 @@ const notLower = 0.97
 /** Compares this build with that of another revision, in interleaved pairs of one run. */
 export const againstBench = {
   name: 'against',
-  usage: 'against REV [--only none,database,external,grade,bare] [--pairs N] [--seconds N] [--connections N] [--json]',
+  usage: `against REV [--only none,database,external,grade,bare] [--pairs N] [--seconds N] [--connections N] ${sizeUsage} [--node VERSION] [--json]`,
   about: 'this build beside that of another revision: the median of the ratios of ten interleaved pairs',
   async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
-    const { revision, cases, pairs, seconds, connections, isJson } = readOptions(args)
+    const { revision, cases, pairs, seconds, connections, isJson, given, nodeVersion } = readOptions(args)
     const say = (line: string) => void (isJson ? process.stderr : process.stdout).write(`${line}\n`)
     say(`checking out and building ${revision} and this tree`)
     const checkout = await checkOut(revision, cleanup)
     const folders = { old: await build(checkout.folder), now: await build() }
+    const sizes = sizesFor(checkout.folder, given)
+    const node = nodeVersion === undefined ? undefined : await installNode(nodeVersion, cleanup)
     const postgres = await openBenchPostgres(env, cleanup)
-    const start = async (folder: string) => {
+    const start = async (folder: string, more: ServerProcess = {}) => {
       const database = await postgres.makeDatabase({ migrated: false })
-      const starting = startServer(folder, { ...env, ...serverVariables(database) })
+      const starting = startServer(folder, { ...env, ...serverVariables(database, sizes) }, more)
       return await cleanup.start(starting, (server) => server.stop())
     }
     const load = startLoad(folders.now, env)
     cleanup.add(load.stop)
-    const servers = [await start(folders.old), await start(folders.now), await start(folders.old)] as const
+    const servers = [await start(folders.old), await start(folders.now, { node }), await start(folders.old)] as const
     say(`${describeMachine()}, ${postgres.where}; all of them share it`)
-    say(`${pairs} pairs of ${seconds} s each, ${connections} connections; old is ${checkout.name}\n`)
+    if (nodeVersion !== undefined)
+      say(`this build runs on Node ${nodeVersion}, the old one on ${process.versions.node}`)
+    say(
+      `${pairs} pairs of ${seconds} s each, ${connections} connections, ${describeSizes(sizes)}; old is ${checkout.name}\n`,
+    )
     const results: Record<string, PairRatios> = {}
     for (const id of cases) {
       const path = paths[id] ?? id
       const kind = path === '/grade' ? ('gradings' as const) : ('calls' as const)
-      const [old, now, control] = servers.map(({ port }) => async (time: number) => {
-        const wish = { ports: [port], kind, key: benchKey, connections, path, seconds: time }
+      const measure = async ({ port }: MeasuredServer, at = path, time = seconds) => {
+        const { itemBytes } = sizes
+        const wish = { ports: [port], kind, key: benchKey, connections, itemBytes, path: at, seconds: time }
         const { rate, errors } = await load.measure(wish)
-        if (errors > 0) throw new Error(`${errors} requests to ${path} failed`)
+        if (errors > 0) throw new Error(`${errors} requests to ${at} failed`)
         return rate
-      })
-      if (old === undefined || now === undefined || control === undefined) return
-      for (const warm of [old, now, control]) await warm(Math.min(2, seconds))
+      }
+      const [old, now, control] = servers
+      for (const server of servers) await measure(server, path, Math.min(2, seconds))
       results[id] = await comparePairs(
-        { old: () => old(seconds), now: () => now(seconds), control: () => control(seconds) },
+        {
+          old: () => measure(old),
+          now: () => measure(now),
+          control: () => measure(control),
+          bare: kind === 'calls' && id !== 'bare' ? () => measure(old, '/bare') : undefined,
+        },
         pairs,
       )
       say(describe(id, results[id]))
     }
-    if (isJson) process.stdout.write(`${JSON.stringify({ revision: checkout.name, results }, null, 2)}\n`)
+    if (isJson) {
+      const about = { revision: checkout.name, sizes, node: nodeVersion ?? process.versions.node }
+      process.stdout.write(`${JSON.stringify({ ...about, results }, null, 2)}\n`)
+    }
     const ends = Object.values(results)
     if (ends.some(({ control }) => median(control) < notLower)) {
       say(`\nthe old build against itself misses ${notLower}: the machine is too noisy; make the run again`)
@@ -69,12 +87,24 @@ export const againstBench = {
   },
 }
 
-function describe(id: string, { rates, now, control }: PairRatios): string {
+function describe(id: string, { rates, now, control, ofBare }: PairRatios): string {
   const spread = (ratios: readonly number[]) =>
     `${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`
   const verdict = median(now) >= notLower ? 'not lower' : 'LOWER'
   const rate = `${median(rates.old).toFixed(0)}/s → ${median(rates.now).toFixed(0)}/s`
-  return `${id.padEnd(10)} ${rate.padEnd(22)} now/old ${spread(now)}: ${verdict}; old/old ${spread(control)}`
+  const bare = ofBare.length === 0 ? '' : `; now/old's bare route ${spread(ofBare)}`
+  return `${id.padEnd(10)} ${rate.padEnd(22)} now/old ${spread(now)}: ${verdict}; old/old ${spread(control)}${bare}`
+}
+
+/** The sizes that were given, or real ones. A build without `body-sizes.ts` knows the least outputs alone. */
+function sizesFor(
+  oldFolder: string,
+  { item, output }: { readonly item: string; readonly output?: string | undefined },
+) {
+  const isKnown = existsSync(join(oldFolder, 'bench', 'body-sizes.ts'))
+  const sizes = readSizes({ item, output: output ?? (isKnown ? String(realSizes.outputBytes) : '0') })
+  if (sizes.outputBytes === 0 || isKnown) return sizes
+  throw new Error('--output: the old build answers with a few bytes, whatever is asked; leave it out')
 }
 
 function readOptions(args: readonly string[]) {
@@ -84,6 +114,9 @@ function readOptions(args: readonly string[]) {
     pairs: { ...text, default: '10' },
     seconds: { ...text, default: '3' },
     connections: { ...text, default: '64' },
+    item: sizeOptions.item,
+    output: text,
+    node: text,
     json: { type: 'boolean', default: false },
   } as const
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
@@ -100,5 +133,7 @@ function readOptions(args: readonly string[]) {
     seconds: z.coerce.number().positive().parse(values.seconds),
     connections: whole.parse(values.connections),
     isJson: values.json,
+    given: { item: values.item, output: values.output },
+    nodeVersion: values.node,
   }
 }

@@ -36,4 +36,18 @@ export async function checkOut(revision: string, cleanup: Cleanup): Promise<Chec
   return { folder, name }
 }
 
+/**
+ * Installs another Node into a temporary folder, from the package that has its program for this kind of machine, and gives the
+ * program's path. The cleanup removes it.
+ *
+ * @param version such as `24` or `24.11.0`
+ */
+export async function installNode(version: string, cleanup: Cleanup): Promise<string> {
+  const name = `node-${process.platform}-${process.arch}`
+  const folder = makeScratchFolder(cleanup)
+  const options = ['--prefix', folder, '--no-save', '--no-audit', '--no-fund']
+  await run('npm', ['install', ...options, `${name}@${version}`])
+  return join(folder, 'node_modules', name, 'bin', 'node')
+}
+
 const lockOf = (folder: string) => readFileSync(join(folder, 'package-lock.json'), 'utf8')

@@ -36,7 +36,7 @@ export function openConnection(port: number): Connection {
   }
 
   function open() {
-    const buffer = Buffer.allocUnsafe(2_048)
+    const buffer = Buffer.allocUnsafe(16_384)
     const opened = connect({
       host: '127.0.0.1',
       port,

@@ -18,20 +18,27 @@ export const toolInput = z.object({ query: z.string() })
 
 const head = { description: 'Answers at once.', input: toolInput }
 
-/** One tool of each kind that does next to nothing, and one that sleeps. */
-export function benchTools(sleepSeconds: number) {
+/** A text of this many bytes. */
+export function pageOf(bytes: number): string {
+  return 'The net revenue is 94.0; see note 7. '.repeat(bytes / 37 + 1).slice(0, bytes)
+}
+
+/** One tool of each kind that does next to nothing, and one that sleeps; with `outputBytes`, the outputs are as long. */
+export function benchTools(sleepSeconds: number, outputBytes = 0) {
+  const page = pageOf(outputBytes)
+  const answer = (short: string | number) => (outputBytes > 0 ? page : short)
   return [
-    defineTool({ ...head, name: 'none', effects: 'none', run: ({ input }) => input.query }),
+    defineTool({ ...head, name: 'none', effects: 'none', run: ({ input }) => answer(input.query) }),
     defineTool({
       ...head,
       name: 'database',
       effects: 'database',
       run({ state }) {
         state.count += 1
-        return state.count
+        return answer(state.count)
       },
     }),
-    defineTool({ ...head, name: 'external', effects: 'external', run: ({ input }) => input.query }),
+    defineTool({ ...head, name: 'external', effects: 'external', run: ({ input }) => answer(input.query) }),
     defineTool({
       ...head,
       name: 'sleep',

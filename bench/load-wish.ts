@@ -19,6 +19,8 @@ export const steadyWish = z.object({
   seconds: z.number(),
   /** The most requests per connection. */
   requests: z.number().optional(),
+  /** About how many bytes an item has; a question alone when it is left out. */
+  itemBytes: z.number().optional(),
   /** The rollouts to use; new ones when it is left out. */
   rollouts: seeded.optional(),
 })

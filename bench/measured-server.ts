@@ -9,7 +9,7 @@ import { loadConfig } from '../src/server/config.ts'
 import { serve } from '../src/server/serve.ts'
 import { toolCallBody } from '../src/wires/agent-rft.ts'
 import { readBody } from '../src/wires/read-body.ts'
-import { benchTools, callsGrader, toolInput } from './environment.ts'
+import { benchTools, callsGrader, pageOf, toolInput } from './environment.ts'
 
 // The server that the benches call: the bench's tools and grader, and a bare route that does all that a call does except
 // for the ledger. The first line that it prints is its port.
@@ -17,7 +17,9 @@ const config = loadConfig(process.env)
 const sleepSeconds = Number(process.env['SLEEP_SECONDS'] ?? 10)
 const database = await openServerDatabase(config)
 const authenticate = createAuthenticator(config.auth)
-const tools = benchTools(sleepSeconds)
+const outputBytes = Number(process.env['OUTPUT_BYTES'] ?? 0)
+const page = pageOf(outputBytes)
+const tools = benchTools(sleepSeconds, outputBytes)
 const graders = [callsGrader]
 const log = createLog('error')
 
@@ -49,16 +51,16 @@ function withReferences(app: Hono): Hono {
     await authenticate(c.req.raw.headers)
     const body = await readBody(c, toolCallBody, { maxBodyBytes, turns })
     const { query } = toolInput.parse(JSON.parse(z.string().parse(body.arguments)))
-    return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: query })
+    return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: page || query })
   })
 
   app.post('/insert', async (c) => {
     await authenticate(c.req.raw.headers)
     const body = await readBody(c, toolCallBody, { maxBodyBytes, turns })
     const { query } = toolInput.parse(JSON.parse(z.string().parse(body.arguments)))
-    const values = [`${body.trace_id} ${body.call_id}`, z.string().parse(body.arguments), query]
+    const values = [`${body.trace_id} ${body.call_id}`, z.string().parse(body.arguments), page || query]
     await database.sql.unsafe('insert into reference_calls values ($1, $2::text::jsonb, $3)', values, { prepare: true })
-    return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: query })
+    return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: page || query })
   })
 
   return app

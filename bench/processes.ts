@@ -60,13 +60,19 @@ export async function build(from: string = root): Promise<string> {
   return folder
 }
 
+/** The Node of a measured server, by default this one, and its options. */
+export interface ServerProcess {
+  readonly node?: string | undefined
+  readonly nodeOptions?: readonly string[]
+}
+
 /** Starts one measured server of what {@link build} built. */
 export async function startServer(
   folder: string,
   env: NodeJS.ProcessEnv,
-  nodeOptions: readonly string[] = [],
+  { node = process.execPath, nodeOptions = [] }: ServerProcess = {},
 ): Promise<MeasuredServer> {
-  const child = spawn(process.execPath, [...nodeOptions, join(folder, 'bench', 'measured-server.js')], {
+  const child = spawn(node, [...nodeOptions, join(folder, 'bench', 'measured-server.js')], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })

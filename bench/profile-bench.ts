@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { describeSizes, readSizes, sizeOptions, sizeUsage } from './body-sizes.ts'
 import { type Cleanup, makeScratchFolder } from './cleanup.ts'
 import { cpuSeconds, postgresPids } from './cpu-time.ts'
 import { type CpuProfile, readProfile, shareOfParts } from './profile.ts'
@@ -9,10 +10,10 @@ import { setStage } from './stage.ts'
 /** Shows where the time of a call goes, by a CPU profile of the server under load. */
 export const profileBench = {
   name: 'profile',
-  usage: 'profile [PATH] [SECONDS] [--out FOLDER]',
+  usage: `profile [PATH] [SECONDS] [--out FOLDER] ${sizeUsage}`,
   about: "where the server's time goes under calls of /tools/none or another path: /bare, /tools/database, …",
   async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
-    const options = { out: { type: 'string' } } as const
+    const options = { out: { type: 'string' }, ...sizeOptions } as const
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
     const path = positionals[0] ?? '/tools/none'
     const seconds = z.coerce
@@ -21,7 +22,8 @@ export const profileBench = {
       .parse(positionals[1] ?? '8')
     const folder = values.out ?? makeScratchFolder(cleanup)
     const profiling = ['--cpu-prof', `--cpu-prof-dir=${folder}`]
-    const { where, database, measure, server, load } = await setStage(env, cleanup, profiling)
+    const sizes = readSizes(values)
+    const { where, database, measure, server, load } = await setStage(env, cleanup, { sizes, nodeOptions: profiling })
     await makeReferenceTable(database.sql)
     await measure({ path, seconds: 2 })
     const pids = { 'the server': [server.pid], 'the load': [load.pid], Postgres: await postgresPids(database.sql) }
@@ -32,7 +34,7 @@ export const profileBench = {
       return `${who} ${ids.length === 0 || Number.isNaN(ms) ? 'unknown' : `${ms.toFixed(3)} ms`}`
     })
     write(where)
-    write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler`)
+    write(`${path}, 64 connections: ${rate.toFixed(0)} a second under the profiler, with ${describeSizes(sizes)}`)
     write(`processor time of each request: ${used.join(', ')}\n`)
     // The profile is written when the server ends.
     await server.stop()

@@ -15,18 +15,20 @@ export const itemsOfDataset = 64
 
 /** Makes the requests of one connection, which plays its rollouts one after the other. */
 export function createRequests(
-  { path, kind, key, rollouts }: Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts'>,
+  { path, kind, key, rollouts, itemBytes }: Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts' | 'itemBytes'>,
   connection: number,
   connections: number,
 ): Requests {
   const rolloutAt = (n: number) =>
     rollouts === undefined ? newRolloutId() : seededId(rollouts.seed, rollouts.from + (n % rollouts.count))
+  const items = Array.from({ length: itemsOfDataset }, (_, n) => itemOf(n, itemBytes))
+  const itemAt = (n: number) => items[n % itemsOfDataset] ?? ''
   let made = 0
   if (kind === 'gradings') {
     return {
       next() {
         const at = connection + connections * made++
-        return requestText(path, key, gradingBody(rolloutAt(at), itemOf(at)))
+        return requestText(path, key, gradingBody(rolloutAt(at), itemAt(at)))
       },
     }
   }
@@ -38,7 +40,7 @@ export function createRequests(
       if (call === 0) {
         const at = connection + connections * Math.floor(made / callsOfRollout)
         rollout = rolloutAt(at)
-        item = itemOf(at)
+        item = itemAt(at)
       }
       return requestText(path, key, callBody(rollout, call, item))
     },
@@ -72,8 +74,24 @@ export function seededId(seed: string, n: number): string {
   return `trace_${createHash('md5').update(`${seed}:${n}`).digest('hex')}`
 }
 
-/** The dataset row of the n-th rollout, as JSON: a small dataset, so that rollouts come in groups. */
-export function itemOf(n: number): string {
+/**
+ * The dataset row of the n-th rollout, as JSON: a small dataset, so that rollouts come in groups. With `bytes`, about as many:
+ * half of them the text of a document, and half a table of numbers.
+ */
+export function itemOf(n: number, bytes = 0): string {
+  const at = n % itemsOfDataset
   const question = 'what is the net change in net revenue during 2015 for the corporation?'
-  return `{"messages":[{"role":"user","content":"${n % itemsOfDataset}: ${question}"}],"reference_answer":"94.0"}`
+  const messages = [{ role: 'user', content: `${at}: ${question}` }]
+  const item = JSON.stringify({ messages, reference_answer: '94.0' })
+  const more = bytes - item.length
+  if (more <= 0) return item
+  const sentence = `in ${2000 + at} the corporation reported net revenue of $ ${at + 1}.${at} million, "as adjusted".`
+  const row = ['net revenue', { year: 2015, amount: 5829.5, change: -1.25, note: null }]
+  const text = Array.from({ length: more / 2 / (sentence.length + 5) }, () => sentence)
+  const table = Array.from({ length: more / 2 / (JSON.stringify(row).length + 1) }, () => row)
+  return JSON.stringify({
+    messages: [{ role: 'system', content: text.join('\n') }, ...messages],
+    table,
+    reference_answer: '94.0',
+  })
 }

@@ -1,4 +1,5 @@
 import { type BenchDatabase, openBenchPostgres } from './bench-database.ts'
+import type { BodySizes } from './body-sizes.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { SteadyWish } from './load-wish.ts'
 import { describeMachine } from './machine.ts'
@@ -26,17 +27,23 @@ export interface Stage {
 /** The key of every measured server. */
 export const benchKey = 'a-key-for-the-bench-alone-0123456789'
 
+/** How a stage differs from the usual one: the sizes of the bodies, by default the least; options of the servers' Node. */
+export interface StageOptions {
+  readonly sizes?: BodySizes
+  readonly nodeOptions?: readonly string[]
+}
+
 /** Builds the program and starts all that a bench needs; the cleanup stops and removes it. */
 export async function setStage(
   env: NodeJS.ProcessEnv,
   cleanup: Cleanup,
-  nodeOptions: readonly string[] = [],
+  { sizes = { itemBytes: 0, outputBytes: 0 }, nodeOptions = [] }: StageOptions = {},
 ): Promise<Stage> {
   const folder = await build()
   const postgres = await openBenchPostgres(env, cleanup)
   const database = await postgres.makeDatabase()
   const addServer = (on = database) => {
-    const starting = startServer(folder, { ...env, ...serverVariables(on) }, nodeOptions)
+    const starting = startServer(folder, { ...env, ...serverVariables(on, sizes) }, { nodeOptions })
     return cleanup.start(starting, (server) => server.stop())
   }
   const server = await addServer()
@@ -54,7 +61,14 @@ export async function setStage(
     key: benchKey,
     measure(wish) {
       const kind = wish.path === '/grade' ? 'gradings' : 'calls'
-      return load.measure({ ports: [server.port], kind, key: benchKey, connections: 64, ...wish })
+      return load.measure({
+        ports: [server.port],
+        kind,
+        key: benchKey,
+        connections: 64,
+        itemBytes: sizes.itemBytes,
+        ...wish,
+      })
     },
     addDatabase: () => postgres.makeDatabase(),
     addServer,
@@ -63,6 +77,9 @@ export async function setStage(
 }
 
 /** The environment variables of a measured server on a database. */
-export function serverVariables({ url }: Pick<BenchDatabase, 'url'>): Readonly<Record<string, string>> {
-  return { DATABASE_URL: url, API_KEYS: benchKey, PORT: '0' }
+export function serverVariables(
+  { url }: Pick<BenchDatabase, 'url'>,
+  { outputBytes }: Pick<BodySizes, 'outputBytes'>,
+): Readonly<Record<string, string>> {
+  return { DATABASE_URL: url, API_KEYS: benchKey, PORT: '0', OUTPUT_BYTES: String(outputBytes) }
 }

@@ -7,10 +7,10 @@ import {
   integer,
   jsonb,
   pgTable,
-  primaryKey,
   real,
   text,
   timestamp,
+  uuid,
 } from 'drizzle-orm/pg-core'
 
 const bits = customType<{ data: string }>({ dataType: () => 'bit varying' })
@@ -23,7 +23,7 @@ export const pages = pgTable(
   'pages',
   {
     path: text('path').primaryKey(),
-    /** The page's number in the search index. */
+    /** The page's number, which its vector refers to. */
     id: integer('id').notNull().unique().generatedAlwaysAsIdentity(),
     company: text('company').notNull(),
     year: integer('year'),
@@ -42,32 +42,6 @@ export const pages = pgTable(
   ],
 )
 
-/**
- * The inverted index: for each word and pair of words, its `idf`, the pages that have it, and its weight on each of
- * them.
- */
-export const searchTerms = pgTable('search_terms', {
-  term: text('term').primaryKey(),
-  idf: real('idf').notNull(),
-  pageIds: integer('page_ids').array().notNull(),
-  weights: real('weights').array().notNull(),
-})
-
-/** The indexed pages without their text, so that ranking reads little data. */
-export const searchPages = pgTable('search_pages', {
-  pageId: integer('page_id').primaryKey(),
-  path: text('path').notNull(),
-  company: text('company').notNull(),
-  year: integer('year'),
-})
-
-/** Words that distinguish one company's pages from all others, learned from the pages; `strength` is in (0, 1]. */
-export const companyTerms = pgTable(
-  'company_terms',
-  { term: text('term').notNull(), company: text('company').notNull(), strength: real('strength').notNull() },
-  (table) => [primaryKey({ columns: [table.term, table.company] })],
-)
-
 /** The unit vectors of the pages; `signs` has one bit per dimension, for fast preselection without pgvector. */
 export const pageVectors = pgTable('page_vectors', {
   pageId: integer('page_id')
@@ -80,17 +54,17 @@ export const pageVectors = pgTable('page_vectors', {
   signs: bits('signs').notNull(),
 })
 
-/** What the index covers: one row once it has been built, otherwise none. */
+/** The state of the pages: one row once an import was completed, otherwise none. */
 export const searchIndex = pgTable(
   'search_index',
   {
     only: boolean('only').primaryKey().default(true),
     builtAt: timestamp('built_at', { withTimezone: true, precision: 3 }).notNull().defaultNow(),
-    pages: integer('pages').notNull(),
-    terms: integer('terms').notNull(),
-    /** False once a page has changed after the index was built. */
+    /** Another one after each change of a page, in the same transaction, by a trigger: see the migration. */
+    version: uuid('version').notNull().defaultRandom(),
+    /** False once a page has been imported after the last complete import. */
     current: boolean('current').notNull(),
-    /** The model of the pages' vectors; null for a lexical index. */
+    /** The model of the pages' vectors; null while search is lexical. */
     model: text('model'),
     dimensions: integer('dimensions'),
     /** Whether the vectors are in a pgvector column too. */

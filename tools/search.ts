@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { findDocuments } from '../schema/document-queries.ts'
 import { defineTool } from '../schema/environment.ts'
 import { searchPages } from '../schema/search.ts'
 import { ToolError } from '../src/kit/errors.ts'
@@ -19,13 +18,10 @@ export const search = defineTool({
     if (!/[\p{L}\p{N}]/u.test(query)) throw new ToolError('the query is empty; say in words what to look for')
     const vector = embed ? (await embed([query], signal))[0] : undefined
     const hits = await searchPages(db, { query, vector })
-    const found = await findDocuments(
-      db,
-      hits.map((hit) => hit.path),
-    )
-    if (found.length === 0) return 'no page has any of these words; try others, or list the reports'
-    return found
-      .map((page, at) => [`${at + 1}. ${page.path}`, page.title, snippetOf(page, query)].filter((line) => line !== ''))
+    if (hits.length === 0) return 'no page has any of these words; try others, or list the reports'
+    return hits
+      .map(({ page }, at) => [`${at + 1}. ${page.path}`, page.title, snippetOf(page, query)])
+      .map((lines) => lines.filter((line) => line !== ''))
       .map((lines) => lines.join('\n   '))
       .join('\n')
   },

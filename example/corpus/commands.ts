@@ -75,7 +75,7 @@ export async function runGenerate(
   progress.end()
   const all = made.added + made.changed + made.unchanged
   if (made.worked) write(`${all} pages (${counts(made)}) in ${seconds(began)}, in ${database.where}`)
-  else write(`all ${all} pages exist and are indexed, in ${database.where}`)
+  else write(`all ${all} pages exist, in ${database.where}`)
   const definitions = toolDefinitions(tools)
   const datasets: { path: string; questions: number }[] = []
   for (const [name, questions] of [
@@ -158,12 +158,11 @@ async function stateOf({ db, where }: ServerDatabase): Promise<Pick<CorpusReport
 
 async function writeIndexLine({ database, write }: Job): Promise<void> {
   const { index } = await readStatus(database.db)
-  if (index === undefined) return write('search: not indexed yet')
-  const state = index.current ? '' : '; PAGES HAVE CHANGED SINCE: generate or import again'
-  const words = `${index.pages} pages, ${index.terms} words and pairs of words`
-  if (index.model === null) return write(`search: lexical, ${words}${state}`)
+  if (index === undefined) return write('search: not available, because no import was completed')
+  const state = index.current ? '' : '; THE LAST IMPORT WAS NOT COMPLETED: generate or import again'
+  if (index.model === null) return write(`search: lexical${state}`)
   const how = index.pgvector ? 'compared by pgvector' : 'compared without pgvector'
-  write(`search: hybrid, ${words}, vectors of ${index.dimensions} dimensions by ${index.model}, ${how}${state}`)
+  write(`search: hybrid, vectors of ${index.dimensions} dimensions by ${index.model}, ${how}${state}`)
 }
 
 function vectorsOf({ embeddings }: Config): VectorSource | undefined {

@@ -45,7 +45,7 @@ const placesShown = 5
 
 /**
  * Imports pages and questions from files. Each batch is committed, so that an interrupted import resumes. The search
- * index is built last.
+ * import counts as complete at its end.
  *
  * @throws Error that names the file that cannot be read; the files before it are kept.
  */

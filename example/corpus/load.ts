@@ -17,7 +17,7 @@ export const pagesABatch = 200
 /**
  * Stores pages in one transaction; a page with the same content is left unchanged. Paths must be distinct.
  *
- * If anything changed, the same transaction marks the index as out of date.
+ * If anything changed, the same transaction marks the import as incomplete.
  */
 export async function loadPages(
   db: PostgresJsDatabase,
@@ -63,6 +63,6 @@ const fresh = (column: string): SQL => sql.raw(`excluded.${column}`)
 /** Removes all pages and their index in one transaction. */
 export async function emptyCorpus(db: PostgresJsDatabase): Promise<void> {
   await db.transaction(async (tx) => {
-    await tx.execute(sql`truncate pages, page_vectors, search_pages, search_terms, company_terms, search_index`)
+    await tx.execute(sql`truncate pages, page_vectors, search_index`)
   })
 }

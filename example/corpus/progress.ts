@@ -2,7 +2,7 @@ import { type ProgressBar, progressView } from '../../src/cli/progress.ts'
 
 /** The progress of a stage: `done` of `total` units; `total` is undefined if it is not known. */
 export interface Progress {
-  readonly stage: 'generate' | 'read' | 'load' | 'index' | 'embed' | 'play'
+  readonly stage: 'generate' | 'read' | 'load' | 'embed' | 'play'
   readonly done: number
   readonly total: number | undefined
 }
@@ -21,7 +21,6 @@ const labels: Readonly<Record<Progress['stage'], string>> = {
   generate: 'generating',
   read: 'reading',
   load: 'loading',
-  index: 'indexing',
   embed: 'embedding',
   play: 'playing',
 }

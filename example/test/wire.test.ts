@@ -14,7 +14,7 @@ import {
 import { post, testApp } from '../../test/support/app.ts'
 import { useDatabase } from '../../test/support/database.ts'
 import { tools } from '../../tools/index.ts'
-import { buildIndex } from '../corpus/build-index.ts'
+import { finishCorpus } from '../corpus/finish.ts'
 
 const database = useDatabase()
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
       ['revenue', '$ 117.5', '$ 100.0'],
     ],
   })
-  await buildIndex(database.db, () => {})
+  await finishCorpus(database.db, { onProgress() {} })
 })
 
 const app = () => testApp(database, { tools, graders, budget: environment.budget })

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { findDocument } from '../../../schema/document-queries.ts'
+import { readIndex } from '../../../schema/live-pages.ts'
 import { searchPages } from '../../../schema/search.ts'
 import { readStatus } from '../../corpus/finish.ts'
 import { importFiles } from '../../corpus/import.ts'
 import { emptyCorpus, loadPages } from '../../corpus/load.ts'
 import { countOrigins } from '../../corpus/origins.ts'
-import type { Progress } from '../../corpus/progress.ts'
 import { createCorpus } from '../support/corpus.ts'
 
 let corpus: Awaited<ReturnType<typeof createCorpus>>
@@ -71,7 +71,7 @@ describe('an import', () => {
       table,
       after: texts.post_text,
     })
-    expect((await searchPages(corpus.db, { query: 'revenue 2014' }))[0]?.path).toBe('OAK/2014/page_3.pdf')
+    expect((await searchPages(corpus.db, { query: 'revenue 2014' }))[0]?.page.path).toBe('OAK/2014/page_3.pdf')
   })
 
   it('reads JSON Lines of pages and questions, plain and gzipped, regardless of file names', async () => {
@@ -116,7 +116,7 @@ describe('an import', () => {
     expect(await importFiles(corpus.db, { files: [pages], mix: true })).toMatchObject({ removed: 0 })
     expect(await countOrigins(corpus.db)).toEqual({ generated: 1, imported: 1 })
     expect(await take(pages)).toMatchObject({ removed: 1, unchanged: 1 })
-    expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { pages: 1, current: true } })
+    expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { current: true } })
   })
 
   it('reports what it skipped, where and why, and imports the rest', async () => {
@@ -168,16 +168,15 @@ describe('an import', () => {
     expect(document?.table).toEqual([['x\u{FFFD}', '', '5']])
   })
 
-  it('changes nothing the second time, and does not rebuild the index', async () => {
+  it('changes nothing the second time', async () => {
     const path = await file('again.jsonl', lines([{ path: 'OAK/2014/p', ...texts, table }]))
     await take(path)
-    const stages: Progress['stage'][] = []
-    const again = await importFiles(corpus.db, { files: [path], onProgress: ({ stage }) => stages.push(stage) })
-    expect(again).toMatchObject({ added: 0, changed: 0, unchanged: 1 })
-    expect(stages).not.toContain('index')
+    const before = await readIndex(corpus.db)
+    expect(await take(path)).toMatchObject({ added: 0, changed: 0, unchanged: 1 })
+    expect(await readIndex(corpus.db)).toMatchObject({ current: true, model: before?.model })
   })
 
-  it('stores a changed page and rebuilds the index', async () => {
+  it('stores a changed page, which search finds by its new words', async () => {
     await take(await file('one.jsonl', lines([{ path: 'OAK/2014/p', pre_text: ['about herrings'] }])))
     const done = await take(await file('two.jsonl', lines([{ path: 'OAK/2014/p', pre_text: ['about salmon'] }])))
     expect(done).toMatchObject({ added: 0, changed: 1, unchanged: 0 })
@@ -194,7 +193,7 @@ describe('an import', () => {
     await importFiles(corpus.db, { files: [await file('none.jsonl', '{}')], replace: true })
     expect(await readStatus(corpus.db)).toMatchObject({ pages: 2 })
     await importFiles(corpus.db, { files: [two], replace: true })
-    expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { pages: 1, current: true } })
+    expect(await readStatus(corpus.db)).toMatchObject({ pages: 1, index: { current: true } })
   })
 
   it('names a file that cannot be read, and keeps the files before it', async () => {

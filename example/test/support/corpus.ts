@@ -6,7 +6,7 @@ import { finishCorpus } from '../../corpus/finish.ts'
 import { loadPages } from '../../corpus/load.ts'
 import type { Page } from '../../corpus/page.ts'
 
-/** An open database of a test's own with these pages, indexed. */
+/** An open database of a test's own with these pages, ready for search. */
 export async function createCorpus(pages: readonly Page[]): Promise<Database & { url: string; drop(): Promise<void> }> {
   const { url, drop } = await createTestDatabase()
   const database = openDatabase({ url, poolSize: 2 })

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readIndex, searchPages, signsOf } from '../../../schema/search.ts'
+import { readIndex } from '../../../schema/live-pages.ts'
+import { searchPages, signsOf } from '../../../schema/search.ts'
 import { createEmbed } from '../../../src/runtime/embeddings.ts'
 import { type EmbeddingsEndpoint, serveEmbeddings } from '../../../test/support/embeddings.ts'
 import { search } from '../../../tools/search.ts'
@@ -56,7 +57,7 @@ describe('hybrid search', () => {
 
   it('ranks a page found by both rankings above a page found by one', async () => {
     const [first] = await searchPages(corpus.db, { query: 'loans and landing', vector: vectorOf('bank') })
-    expect(first?.path).toBe('BNK/2014/page_1')
+    expect(first?.page.path).toBe('BNK/2014/page_1')
   })
 
   it('stays lexical if no endpoint is configured', async () => {
@@ -115,7 +116,7 @@ describe('hybrid search', () => {
         .sort((a, b) => b.nearness - a.nearness)
         .slice(0, 10)
         .map(({ path }) => path)
-      const found = (await searchPages(corpus.db, { query: 'xylophone', vector: query })).map(({ path }) => path)
+      const found = (await searchPages(corpus.db, { query: 'xylophone', vector: query })).map(({ page }) => page.path)
       kept += exact.filter((path) => found.includes(path)).length
     }
     expect(kept / (topics.length * 10)).toBeGreaterThan(0.95)

@@ -7,7 +7,7 @@ import { callTool, createCorpus, page } from '../support/corpus.ts'
 
 let corpus: Awaited<ReturnType<typeof createCorpus>>
 const searching = (query: string) => callTool(search, { query }, corpus)
-const paths = async (query: string) => (await searchPages(corpus.db, { query })).map((hit) => hit.path)
+const paths = async (query: string) => (await searchPages(corpus.db, { query })).map(({ page }) => page.path)
 
 const filler =
   ' The board met often. Dividends were paid in cash to holders of common shares at the end of every quarter.'
@@ -75,7 +75,7 @@ describe('search', () => {
     expect((await paths('PENSION, matter!'))[0]).toMatch(/page_2$/)
   })
 
-  it('ranks in Postgres: the same query gives the same pages in the same order', async () => {
+  it('ranks the same: one query gives the same pages in the same order', async () => {
     expect(await paths('dividends of the common shares')).toEqual(await paths('dividends of the common shares'))
   })
 
@@ -100,11 +100,11 @@ describe('search', () => {
     }
   })
 
-  it('fails as the server’s fault if the index is not built', async () => {
+  it('fails as the server’s fault if no import was completed', async () => {
     const { url, drop } = await createTestDatabase()
     const empty = openDatabase({ url, poolSize: 1 })
     await expect(callTool(search, { query: 'leases' }, empty)).rejects.toThrow(
-      'index is not built yet; `npm run corpus',
+      'pages are not imported yet; `npm run corpus',
     )
     await empty.close()
     await drop()

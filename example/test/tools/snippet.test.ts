@@ -1,11 +1,22 @@
 import { describe, expect, it } from 'vitest'
+import { createVocabulary, readPage } from '../../../schema/page-index.ts'
 import { snippetOf } from '../../../tools/snippet.ts'
 import { titleOf } from '../../corpus/page.ts'
 import { page } from '../support/corpus.ts'
 
 const snippet = (lines: readonly string[], query: string, table: string[][] = []) => {
   const made = { ...page('OAK/2014/page_1', '', table), pre_text: [...lines] }
-  return snippetOf({ path: made.path, title: titleOf(made), before: lines, table, after: [] }, query)
+  const stored = {
+    id: 1,
+    company: 'OAK',
+    year: 2014,
+    path: made.path,
+    title: titleOf(made),
+    before: lines,
+    table,
+    after: [],
+  }
+  return snippetOf(readPage(createVocabulary(), stored), query)
 }
 
 describe('a snippet', () => {

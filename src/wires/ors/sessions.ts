@@ -89,7 +89,10 @@ export function sessionIdOf(c: Context): string {
 export const deadSession = (): RequestError => new RequestError(404, 'unknown_session', 'Active environment not found')
 
 async function itemOf(body: z.output<typeof createBody>, deps: WireDeps): Promise<unknown> {
-  checkEnvironment(body.env_name ?? body.toolset_name)
+  checkEnvironment(body.env_name)
+  if (body.toolset_name != null) {
+    throw new RequestError(400, 'unknown_toolset', "unknown toolset; this server has the environment's own tools")
+  }
   const { task_spec: task, split, index } = body
   const hasTask = task !== undefined && task !== null
   if (split != null && index != null && !hasTask) return (await rowAt(splitNamed(deps.datasets, split), index)).item

@@ -135,6 +135,7 @@ describe('a session', () => {
     [{ split: 'train' }, 400, 'Provide either task_spec or both split and index'],
     [{ ...first, split: 'train', index: 0 }, 400, 'Provide either task_spec or both split and index'],
     [{ ...first, env_name: 'other' }, 404, 'unknown environment'],
+    [{ ...first, toolset_name: 'bash' }, 400, 'unknown toolset'],
     [{ split: 'train', index: 7 }, 400, 'Invalid index'],
   ])('is not begun by %o', async (body, status, detail) => {
     expect(await client.post('/create', body, 'refused')).toMatchObject({

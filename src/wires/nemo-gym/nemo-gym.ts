@@ -1,6 +1,8 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { stringifyExactly } from '../../base/exact-json.ts'
+import { mcpRoutes } from '../mcp/mcp.ts'
+import { rolloutToken } from '../mcp/rollout.ts'
 import type { Wire, WireDeps } from '../wire.ts'
 import { addressesOf } from './addresses.ts'
 import { addGymnasium } from './gymnasium.ts'
@@ -80,6 +82,7 @@ function createRoutes(mount: Mount, deps: WireDeps): Hono {
     return c.json(aggregateMetrics(read.body.verify_responses))
   })
   addGymnasium(app, rollouts, deps, callTool)
+  app.route('/mcp', mcpRoutes(deps))
   app.on('POST', ['/', '/:tool{.+}'], async (c) => {
     // Before the body is read, because a key may be missing.
     await allow(c.req.raw, 'tools')
@@ -103,8 +106,8 @@ function partsBeside(body: object, parts: Readonly<Record<string, number>> | nul
 const asksForMcp = (row: object) => '_ng_mcp' in row && row._ng_mcp === true
 
 /** What a client needs to call the tools of a rollout over MCP. */
-async function mcpSession({ tokens }: WireDeps, { run, rolloutId, number }: Session) {
-  const token = await tokens.mint(['mcp', run, rolloutId, String(number)])
+async function mcpSession({ tokens }: WireDeps, session: Session) {
+  const token = await rolloutToken(tokens, session)
   return {
     server_name: 'scorekeeper',
     url_path: '/mcp',

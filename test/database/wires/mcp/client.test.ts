@@ -44,6 +44,10 @@ const notes = defineGrader({
   grade: ({ trajectory, reference }) => (trajectory.length === 2 && reference.answer === '42' ? 1 : 0),
 })
 
+const seedAnswer = z.object({
+  mcp: z.object({ url_path: z.string(), headers: z.record(z.string(), z.string()) }),
+})
+
 const item = { question: 'why?', answer: '42' }
 const modern: ClientOptions = { versionNegotiation: { mode: { pin: '2026-07-28' } } }
 const auto: ClientOptions = { versionNegotiation: { mode: 'auto' } }
@@ -216,6 +220,28 @@ describe.each([
         content: [{ text: expect.stringContaining('integers are exact only up to 9007199254740991') }],
       },
     })
+  })
+})
+
+describe('MCP below the prefix of NeMo Gym', () => {
+  it('calls tools of the rollout that was seeded there, which verifying grades', async () => {
+    const { app, url } = await serveApp()
+    const row = { ...item, _ng_mcp: true, responses_create_params: { input: [] } }
+    const body = JSON.stringify(row)
+    const headers = { 'content-type': 'application/json' }
+    const seeded = await app.request('/nemo-gym/seed_session', { method: 'POST', headers, body })
+    const { mcp } = seedAnswer.parse(await seeded.json())
+    const { text, header } = await connect(`${url}/nemo-gym${mcp.url_path}`, {}, mcp.headers)
+    expect([await text('note', { text: 'a' }), await text('note', { text: 'b' })]).toEqual(['why? a', 'why? a b'])
+    expect(header('x-rollout-id')).toBe(seeded.headers.get('x-rollout-id'))
+    const cookie = seeded.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const said = { output: [{ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'done' }] }] }
+    const verified = await app.request('/nemo-gym/verify', {
+      method: 'POST',
+      headers: { ...headers, cookie },
+      body: JSON.stringify({ ...row, response: said }),
+    })
+    expect(await verified.json()).toMatchObject({ reward: 1 })
   })
 })
 

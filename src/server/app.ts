@@ -204,10 +204,6 @@ export function createApp(deps: AppDeps): Hono {
   app.options('/', onlyBy('GET, HEAD, POST'))
 
   const wire = { allow, respond, maxBodyBytes, turns: createTurns() }
-  const rft = agentRft({ ...wire, items: createKnownItems(), call, grade })
-  app.route('/', rft)
-  app.route('/agent-rft', rft)
-  app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))
   const endHook = createEndHook({ hooks: deps.hooks, database: { db: database.db, rolloutTables } })
   const ender = createEnder({
     ledger,
@@ -219,13 +215,18 @@ export function createApp(deps: AppDeps): Hono {
     stopping,
   })
   const { readItem = (item) => ({ fits: true, task: item, reference: item }) } = deps
+  const sessions = createSessions({ ledger, begin: beginAttempt, ender, readItem, recordedItem: redaction?.item })
+  const rft = agentRft({ ...wire, items: createKnownItems(), call, grade, sessions })
+  app.route('/', rft)
+  app.route('/agent-rft', rft)
+  app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))
   const search = deps.hooks?.retrieve
   const wireDeps: WireDeps = {
     ...wire,
     call,
     grade,
     retrieve: search && createRetrieve({ hook: search, db: database.db, embed, seconds: toolSeconds, stopping: stop }),
-    sessions: createSessions({ ledger, begin: beginAttempt, ender, readItem, recordedItem: redaction?.item }),
+    sessions,
     tokens: createSessionTokens(ledger),
     tools: deps.tools,
     graders: [...graders.values()],

@@ -60,6 +60,21 @@ const get = (summary: string, more: Readonly<Record<string, unknown>> = {}) => (
   responses: { 200: { description: 'OK', ...json({}) }, ...more },
 })
 
+const endOfRollout = {
+  summary: 'End a rollout with which the trainer has finished: what it holds is released.',
+  security,
+  parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+  responses: {
+    200: { description: 'Ended, now or before.', ...json({ type: 'object', properties: { ended: { const: true } } }) },
+    400: shared[400],
+    401: shared[401],
+    403: shared[403],
+    404: failure('The run has no rollout with this id.'),
+    500: shared[500],
+    503: shared[503],
+  },
+}
+
 /** The description of the server's addresses as an OpenAPI 3.1 document, made from the schemas in use. */
 export function openApi(tools: readonly Tool[], graders: readonly Grader[], version: string) {
   const body = (schema: z.ZodType) => {
@@ -97,6 +112,7 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
       ...Object.fromEntries(toolPaths),
       '/grade': { post: post('Grade a rollout with the default grader.', grading, scoreAnswer) },
       ...Object.fromEntries(graderPaths),
+      '/rollouts/{id}/end': { post: endOfRollout },
       ...sdkPaths(body, toolAnswer),
       '/openapi.json': { get: { ...get('This description.'), security } },
       '/healthz': { get: get('The process is running.') },

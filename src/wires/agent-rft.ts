@@ -4,6 +4,7 @@ import { contentHash } from '../base/json.ts'
 import { storable } from '../base/text.ts'
 import type { Caller } from '../core/calls.ts'
 import type { Grading } from '../core/grading.ts'
+import type { Sessions } from '../core/sessions.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { ErrorResponder } from './error-response.ts'
 import { type Access, headerValue, jsonAnswer, onlyBy } from './http.ts'
@@ -60,14 +61,18 @@ export interface AgentRftSettings extends BodyLimits {
   readonly items: KnownItems
   readonly call: Caller['call']
   readonly grade: Grading['grade']
-  /** Throws unless the caller has the scope, and may use the run that the request names. */
-  readonly allow: (request: Request, scope: 'tools' | 'grade') => Promise<Access>
+  readonly sessions: Pick<Sessions, 'find' | 'end'>
+  /** Throws unless the caller has one of the scopes, and may use the run that the request names. */
+  readonly allow: (request: Request, ...anyOf: readonly ('tools' | 'grade')[]) => Promise<Access>
   readonly respond: ErrorResponder
 }
 
-/** The wire of Agent RFT: `POST /tools/{name}` and `POST /tools`, `POST /graders/{name}` and `POST /grade`. */
+/**
+ * The wire of Agent RFT: `POST /tools/{name}` and `POST /tools`, `POST /graders/{name}` and `POST /grade`. In addition, a
+ * trainer that has finished with a rollout may end it: `POST /rollouts/{id}/end`.
+ */
 export function agentRft(settings: AgentRftSettings): Hono {
-  const { call, grade, allow, respond } = settings
+  const { call, grade, sessions, allow, respond } = settings
   const app = new Hono()
   app.onError((error, c) => respond(c, error, { forModel: /(^|\/)tools(\/|$)/.test(c.req.path) }))
 
@@ -121,8 +126,19 @@ export function agentRft(settings: AgentRftSettings): Hono {
     return jsonAnswer({ score: graded.score }, { 'x-rollout-id': headerValue(graded.rolloutId) })
   })
 
+  app.post('/rollouts/:id/end', async (c) => {
+    const run = (await allow(c.req.raw, 'tools', 'grade')).run()
+    const rolloutId = storable(c.req.param('id'))
+    const found = await sessions.find({ run, rolloutId })
+    if (found === undefined) {
+      throw new RequestError(404, 'unknown_rollout', `the run "${run}" has no rollout with this id`)
+    }
+    await sessions.end(found)
+    return jsonAnswer({ ended: true }, { 'x-rollout-id': headerValue(rolloutId) })
+  })
+
   app.all('/tools', onlyBy('GET, HEAD, POST'))
-  for (const path of ['/tools/:name', '/grade', '/graders/:name']) app.all(path, onlyBy('POST'))
+  for (const path of ['/tools/:name', '/grade', '/graders/:name', '/rollouts/:id/end']) app.all(path, onlyBy('POST'))
 
   return app
 }

@@ -111,6 +111,7 @@ describe('GET /openapi.json', () => {
     const document = openApi31.parse(JSON.parse(text))
     expect(Object.keys(document.paths).sort()).toEqual(
       [
+        '/rollouts/{id}/end',
         '/tools',
         '/tools/search',
         '/tools/now',

@@ -15,6 +15,8 @@ export interface Admission {
    * takes no memory here, because TCP stops its sender.
    */
   admit(headers: Headers, work: () => Response | Promise<Response>): Response | Promise<Response>
+  /** Counts work that goes on behind an answer that has begun, such as a stream, until it settles. */
+  hold(work: Promise<unknown>): void
 }
 
 const body = JSON.stringify({
@@ -83,6 +85,11 @@ export function createAdmission(
       requests += 1
       bytes += size
       return counted(size, work)
+    },
+    hold(work) {
+      requests += 1
+      const end = () => leave(0)
+      work.then(end, end)
     },
   }
 }

@@ -234,6 +234,7 @@ export function createApp(deps: AppDeps): Hono {
     readItem,
     submit: deps.submit,
     datasets: deps.datasets ?? noDatasets,
+    hold: admission.hold,
     log,
     publicUrl,
     version: deps.version,

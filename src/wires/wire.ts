@@ -52,6 +52,8 @@ export interface WireDeps extends BodyLimits {
   /** Throws unless the caller has one of the scopes, and may use the run that the request names. */
   readonly allow: (request: Request, ...anyOf: readonly ('tools' | 'grade' | 'read')[]) => Promise<Access>
   readonly respond: ErrorResponder
+  /** Counts work behind an answer that has begun, such as a stream, as a request in flight until it settles. */
+  readonly hold: (work: Promise<unknown>) => void
   readonly log: Log
   /** The address at which others reach this server; undefined if it is not configured. */
   readonly publicUrl: string | undefined

@@ -115,7 +115,11 @@ const firstSample = `
   where run = $1::text and rollout = $2::text::int8 and grader = $3::text and outcome = 'scored' and source = 'trainer'
   order by id limit 1`
 
-/** Returns the hash of the sample that was scored first in an attempt by this grader; undefined if none was. */
+/**
+ * Returns the hash of the sample that was scored first in an attempt by this grader; undefined if none was. The order of ids is
+ * the order of commits, because a grading gets its id while its statement has the lock of the attempt's row. So whoever asks
+ * after its own grading was recorded, and is not told of another one, is the first for ever.
+ */
 export async function findFirstSample(
   sql: Sql,
   { run, number, grader }: { readonly run: string; readonly number: number; readonly grader: string },

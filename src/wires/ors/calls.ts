@@ -26,7 +26,7 @@ const callBody = z.object({
  * comes soon, of which clients accept a few; after a stream has begun it is an error, because clients would retry it for ever.
  */
 export function callHandler(deps: WireDeps, submit: Submit): (c: Context) => Promise<Response> {
-  const { allow, sessions, respond } = deps
+  const { allow, sessions, respond, hold } = deps
   const ids = createTaskIds(deps.tokens)
 
   return async (c) => {
@@ -46,7 +46,11 @@ export function callHandler(deps: WireDeps, submit: Submit): (c: Context) => Pro
     const report = (error: unknown) => {
       if (error instanceof Error) respond(c, error)
     }
-    const work = () => (isFinal ? finish(deps, submit, call, report) : callTool(deps, submit, call))
+    const work = () => {
+      const working = isFinal ? finish(deps, submit, call, report) : callTool(deps, submit, call)
+      hold(working)
+      return working
+    }
 
     if (given == null) {
       return eventStream(taskId, () =>

@@ -3,9 +3,11 @@ import { request } from 'node:http'
 import { serve } from '@hono/node-server'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { defaultLimits } from '../../../../src/base/limits.ts'
 import type { Grader } from '../../../../src/kit/define-grader.ts'
 import type { Tool } from '../../../../src/kit/define-tool.ts'
 import { RequestError } from '../../../../src/kit/errors.ts'
+import { admitting, createAdmission } from '../../../../src/server/admission.ts'
 import { gate, keepingLog, testApp } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { environment, rows } from '../../../support/ors/arithmetic.ts'
@@ -143,6 +145,34 @@ describe('a dropped connection', () => {
   })
 })
 
+it('of two answers that are graded at once on two replicas, one has the score, and the model reads that of the other', async () => {
+  const doors = [gate(), gate()]
+  const graders = doors.map((door) =>
+    environment.defineGrader({
+      name: 'held',
+      version: '1',
+      async grade({ sample }) {
+        await door.pass()
+        return Number(sample.output_text)
+      },
+    }),
+  )
+  const replicas = await Promise.all(graders.map((grader) => replica({ graders: [grader] })))
+  const sid = (await replicas[0]?.begin(first)) ?? ''
+  const submitted = replicas.map((each, at) => each.call(sid, 'submit', { answer: `0.${at + 1}` }))
+  await Promise.all(doors.map((door) => door.reached))
+  for (const door of doors) door.open()
+  const results = (await Promise.all(submitted)).map(({ result }) => result)
+  expect(results.filter(({ ok }) => ok)).toHaveLength(1)
+  expect(results.find(({ ok }) => !ok)).toMatchObject({ error: expect.stringContaining('the task is finished') })
+  // Whatever is asked later, the score stays.
+  const winner = results.findIndex(({ ok }) => ok)
+  for (const each of replicas) {
+    expect((await each.call(sid, 'submit', { answer: `0.${winner + 1}` })).result).toEqual(results[winner])
+    expect((await each.call(sid, 'submit', { answer: `0.${2 - winner}` })).result.ok).toBe(false)
+  }
+})
+
 describe('the id of a call', () => {
   it('makes the call on another replica where the first one has died before it', async () => {
     const { tool, door, runs } = held('external')
@@ -188,6 +218,29 @@ describe('the id of a call', () => {
       output: { blocks: [{ text: 'execution 3' }] },
     })
     expect(executions).toBe(3)
+  })
+
+  it('counts as a request in flight until its call has ended, also when its client has left', async () => {
+    const { tool, door } = held('none')
+    const limits = { ...defaultLimits, maxRequestsInFlight: 1 }
+    const admission = createAdmission(limits, keepingLog())
+    const send = admitting(testApp(database, { tools: [tool], readItem: environment.readItem, admission }), admission)
+    const client = orsClient(async (path, init) => send(new Request(`http://localhost${path}`, init)))
+    const sid = await client.begin(first)
+    const body = JSON.stringify({ name: 'held', input: {} })
+    const headers = { 'x-session-id': sid }
+    const response = await send(new Request('http://localhost/ors/call', { method: 'POST', headers, body }))
+    const reader = response.body?.getReader()
+    await reader?.read()
+    const second = reader?.read()
+    await door.reached
+    expect([admission.inFlight, (await client.post('/ping', {}, sid)).status]).toEqual([1, 503])
+    const cancelled = reader?.cancel()
+    expect(admission.inFlight).toBe(1)
+    door.open()
+    await Promise.all([second, cancelled])
+    await expect.poll(() => admission.inFlight).toBe(0)
+    expect((await client.post('/ping', {}, sid)).status).toBe(200)
   })
 
   it('leaves a replica that stops for another one', async () => {

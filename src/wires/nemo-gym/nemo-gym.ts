@@ -107,11 +107,10 @@ const asksForMcp = (row: object) => '_ng_mcp' in row && row._ng_mcp === true
 
 /** What a client needs to call the tools of a rollout over MCP. */
 async function mcpSession({ tokens }: WireDeps, session: Session) {
-  const token = await rolloutToken(tokens, session)
   return {
     server_name: 'scorekeeper',
     url_path: '/mcp',
     transport: 'http',
-    headers: { 'X-NeMo-Gym-Session-Token': token },
+    headers: { 'X-NeMo-Gym-Session-Token': await rolloutToken(tokens, session) },
   }
 }

@@ -1,14 +1,20 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createAuthenticator } from '../../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../../src/server/auth/keys.ts'
 import { defineTool, testApp } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
-import { responseOf, rowOf, said } from '../../../support/nemo-gym/bodies.ts'
+import { called, heard, responseOf, rowOf, said } from '../../../support/nemo-gym/bodies.ts'
 import { clientOf } from '../../../support/nemo-gym/client.ts'
 import { codeOf, recordOf, rewardOf, start } from '../../../support/nemo-gym/environment.ts'
+import { serve } from '../../../support/tool-servers/served.ts'
 
 const database = useDatabase()
+
+const seed = z.object({
+  mcp: z.looseObject({ url_path: z.string(), headers: z.object({ 'X-NeMo-Gym-Session-Token': z.string() }) }),
+})
 
 describe('the mount for verifiers', () => {
   it('takes equal calls with the first cookie for different calls', async () => {
@@ -45,19 +51,30 @@ describe('the mount for verifiers', () => {
     expect(await asking(by('key-without-grade'), '/verify', verification)).toEqual([403, 'insufficient_scope'])
     expect(rewardOf((await client.post('/verify', verification)).json)).toBe(10)
   })
+})
 
-  it('gives a path for MCP below its own, with a token, to a row that asks for it', async () => {
-    const { client } = start(database, '/verifiers', 'first')
-    const seeded = await client.post('/seed_session', rowOf('mcp?', 'yes', { _ng_mcp: true }))
-    expect(seeded.json).toEqual({
-      mcp: {
-        server_name: 'scorekeeper',
-        url_path: '/mcp',
-        transport: 'http',
-        headers: { 'X-NeMo-Gym-Session-Token': expect.stringMatching(/^[\w.-]+$/) },
-      },
-    })
-  })
+describe('a row that asks for MCP', () => {
+  it.each(['/nemo-gym', '/verifiers'])(
+    'gets a session below %s, whose calls are those of its rollout, and is verified over HTTP',
+    async (mount) => {
+      const { app, client } = start(database, mount)
+      const row = rowOf(`mcp ${mount}?`, 'yes', { _ng_mcp: true })
+      const seeded = seed.parse((await client.post('/seed_session', row)).json)
+      expect(seeded.mcp).toMatchObject({ server_name: 'scorekeeper', url_path: '/mcp', transport: 'http' })
+      const { url } = await serve((request) => app.fetch(request))
+      const model = new Client({ name: 'harness', version: '1' })
+      const requestInit = { headers: seeded.mcp.headers }
+      const address = new URL(`${url}${mount}${seeded.mcp.url_path}`)
+      await model.connect(new StreamableHTTPClientTransport(address, { requestInit }))
+      expect((await model.listTools()).tools.map(({ name }) => name)).toEqual(['search', 'broken'])
+      const { content } = await model.callTool({ name: 'search', arguments: { q: 'a' } })
+      await model.close()
+      const output = `1 hit for a: mcp ${mount}?`
+      expect(content).toEqual([{ type: 'text', text: output }])
+      const response = responseOf(called('mcp__scorekeeper__search', { q: 'a' }), heard(output), said('yes'))
+      expect(rewardOf((await client.post('/verify', { ...row, response })).json)).toBe(11)
+    },
+  )
 })
 
 describe('a server with these wires', () => {

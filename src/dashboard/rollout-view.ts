@@ -35,6 +35,13 @@ export function splitItem(item: unknown): {
   return { messages: read, fields }
 }
 
+/** What an item asks: its last message, or the item as JSON. */
+export function questionIn(item: unknown): string {
+  if (item === null || item === undefined) return ''
+  const { messages, fields } = splitItem(item)
+  return messages.at(-1)?.text ?? fields.map(({ name, text }) => `${name}: ${text}`).join(' ')
+}
+
 /** A field of the state that a call changed; undefined if it changed none. */
 export interface StateChange {
   readonly field: string

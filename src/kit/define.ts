@@ -35,6 +35,8 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
   toolFrom(spec: HttpToolSpec<Settings>): RemoteTools
   /** Defines a grader; see {@link GraderSpec}. Throws if its name, range or timeout is invalid. */
   defineGrader(spec: GraderSpec<Task, Reference, State, Settings>): Grader
+  /** The part of a score that cannot be gamed; undefined if the environment names none. */
+  readonly trusted: string | undefined
   /** Reads the settings from environment variables, and lists them. */
   readonly settings: Pick<SettingsReader<Settings>, 'variables' | 'read'>
   /** The environment's `begin` and `end` with these settings; by default with the settings' defaults. */
@@ -91,6 +93,7 @@ export function defineEnvironment<
   const items = createItemReader(spec)
   return {
     budget,
+    trusted: spec.trusted,
     settings,
     defineTool: (tool) => makeTool(spec, items, tool, settings),
     toolsFrom: (servers) => makeMcpTools(spec, servers, settings),

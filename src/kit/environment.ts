@@ -77,6 +77,11 @@ export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings> 
    * messages too.
    */
   readonly settings?: z.ZodObject & z.ZodType<Settings>
+  /**
+   * The part of a score that cannot be gamed, such as whether the answer is right. The dashboard shows it beside the reward,
+   * and alarms compare the two: a reward that rises while this part does not is suspicious.
+   */
+  readonly trusted?: string
   /** The maximum number of tool calls per rollout; no limit by default. */
   readonly budget?: { readonly calls: number }
   /**

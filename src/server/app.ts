@@ -39,6 +39,7 @@ import { wires as allWires } from '../wires/wires.ts'
 import { createAccess, pathWithoutRun } from './access.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import type { Principal } from './auth/principal.ts'
+import type { DashboardLife } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { serveJsonGraders } from './graders.ts'
 import { healthAddresses } from './health.ts'
@@ -90,6 +91,8 @@ export interface AppDeps {
   readonly outbound?: Outbound | undefined
   /** The address at which others reach this server. */
   readonly publicUrl?: string | undefined
+  /** Makes the pages of the dashboard; by default there are none. */
+  readonly makePages?: ((life: DashboardLife) => Hono) | undefined
   /** Returns milliseconds since 1970; by default the real clock. */
   readonly now?: () => number
   /** Aborted when a stopping server has no more time for running requests. */
@@ -240,6 +243,8 @@ export function createApp(deps: AppDeps): Hono {
     version: deps.version,
   }
   for (const each of wires) app.route(each.prefix, each.create(wireDeps))
+  const pages = deps.makePages?.({ admission, isDraining })
+  if (pages !== undefined) app.route('/', pages)
   const { authenticate } = deps
   for (const port of wirePorts) deps.servePort?.(port, wireApp({ port, deps: wireDeps, authenticate, health }))
   return app

@@ -1,10 +1,12 @@
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
+import type { DashboardDeps } from '../dashboard/dashboard.tsx'
 import type { Environment } from '../kit/define.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import type { Redact } from '../kit/environment.ts'
 import type { Hooks } from '../kit/hooks.ts'
+import { noJudge } from '../kit/judge.ts'
 import type { Submit } from '../kit/submit.ts'
 import type { Database } from '../postgres/database.ts'
 import { isMigrated } from '../postgres/migrate.ts'
@@ -18,9 +20,10 @@ import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
 import { readAllowedAddresses } from '../runtime/outbound/addresses.ts'
 import { createOutbound } from '../runtime/outbound/outbound.ts'
 import { createPythonRunner } from '../runtime/python/python-runner.ts'
-import { createApp } from './app.ts'
+import { type AppDeps, createApp } from './app.ts'
 import { createAuthenticator } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
+import { createGradeAgain } from './grade-again.ts'
 import type { ServeSettings } from './serve.ts'
 import type { ChosenWires } from './wire-ports.ts'
 
@@ -42,6 +45,8 @@ export interface AssemblySettings {
   readonly submit?: Submit | undefined
   readonly datasets?: Datasets | undefined
   readonly chosen: ChosenWires
+  /** Makes the pages of the dashboard from the function that grades again; by default there are none. */
+  readonly pagesWith?: ((gradeAgain: DashboardDeps['gradeAgain']) => AppDeps['makePages']) | undefined
 }
 
 /** A server's app, before it is connected to its process. */
@@ -70,6 +75,15 @@ export function assembleServer(settings: AssemblySettings): Assembly {
     ...(judgeClient && createModelRunners(judgeClient)),
     ...(config.pythonGraders && { python: createPythonRunner({ concurrency: config.pythonConcurrency }) }),
   }
+  const gradeAgain = createGradeAgain({
+    sql: database.sql,
+    db: database.db,
+    rolloutTables: database.rolloutTables ?? [],
+    graders,
+    embed,
+    judge: judge ?? noJudge,
+    graderSeconds: limits.graderSeconds,
+  })
   return {
     judgeClient,
     makeApp: (life) =>
@@ -99,6 +113,7 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         publicUrl,
         wires: chosen.wires,
         wirePorts: chosen.ports,
+        makePages: settings.pagesWith?.(gradeAgain),
       }),
   }
 }

@@ -36,6 +36,8 @@ export interface Config {
   /** Where the embedded database is kept. */
   readonly dataDir: string
   readonly logLevel: (typeof logLevels)[number]
+  /** Whether the pages of the dashboard are served; curves and alarms are computed in any case. */
+  readonly dashboard: boolean
   readonly limits: Limits
   /** How long a stopping server waits for running requests, in seconds. */
   readonly drainSeconds: number
@@ -97,6 +99,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     prepare: it.DATABASE_PREPARE,
     dataDir: it.DATA_DIR,
     logLevel: it.LOG_LEVEL,
+    dashboard: it.DASHBOARD === 'on',
     limits: {
       ...defaultLimits,
       maxBodyBytes: it.MAX_BODY_BYTES,

@@ -21,6 +21,7 @@ import { wires } from '../wires/wires.ts'
 import { assembleServer } from './assemble.ts'
 import { isOpen } from './auth/authenticate.ts'
 import { type Config, type GivenVariables, loadSettings, readVariables } from './config.ts'
+import { openDashboard } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
@@ -32,7 +33,7 @@ import { type ChosenWires, chooseWires } from './wire-ports.ts'
 export interface ServerProject {
   /** What `defineEnvironment` returns. */
   readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'> &
-    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem' | 'submit'>>
+    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem' | 'submit' | 'trusted'>>
   readonly tools: readonly ToolSource[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
@@ -136,9 +137,12 @@ interface Started extends ServerProject {
 /** Listens, does the housekeeping, and stops both on a signal. */
 function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
+  const { budget, trusted } = started.environment
+  const dashboard = openDashboard({ config, database, log, trusted, budget })
   const { makeApp, judgeClient } = assembleServer({
     ...started,
-    budget: started.environment.budget,
+    pagesWith: dashboard.pagesWith,
+    budget,
     redaction: started.environment.redact,
     readItem: started.environment.readItem,
     submit: started.environment.submit,
@@ -193,6 +197,7 @@ function run(started: Started): void {
     await drain()
     await started.toolServers.close()
     await endTokenReport?.()
+    await dashboard.close()
     await database.close()
     await started.datasets.close()
   }, config.isUnderNpm)

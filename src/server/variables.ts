@@ -54,6 +54,7 @@ export const variables = z
     DATABASE_POOL_SIZE: whole(1, 1_000).default(16),
     DATABASE_PREPARE: flag.default(true),
     DATA_DIR: z.string().default('.data'),
+    DASHBOARD: z.enum(['on', 'off'], 'must be on or off').default('on'),
     LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
     MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxBodyBytes),
     MAX_REQUESTS_IN_FLIGHT: whole(1, 1_000_000).default(defaultLimits.maxRequestsInFlight),

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { type RegradingServices, regradeOne, withoutScore } from '../../core/regrade-one.ts'
 import { settledRollout } from '../../core/settled.ts'
 import type { Grader } from '../../kit/define-grader.ts'
 import { UngradableError } from '../../kit/errors.ts'
@@ -11,7 +12,6 @@ import {
   type RegradingSubject,
   subjectPages,
 } from '../../ledger/reports/regrading-subjects.ts'
-import { type RegradingServices, regradeOne, withoutScore } from './regrade-one.ts'
 
 /** What {@link runRegrading} needs. */
 export interface Regrading {

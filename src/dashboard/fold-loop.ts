@@ -1,0 +1,58 @@
+import type { Sql } from 'postgres'
+import type { Log } from '../base/log.ts'
+import { foldTurn } from '../ledger/rollups/fold.ts'
+
+/** What {@link startFolding} needs. */
+export interface FoldingSettings {
+  /** A connection of its own, so that a long turn delays nobody. */
+  readonly sql: Sql
+  readonly log: Log
+  /** How long to wait after a turn that left nothing, in seconds; default 5. */
+  readonly everySeconds?: number
+  /** Called after each turn of this replica that left nothing: the sums are up to date. */
+  readonly onFolded?: () => Promise<void>
+}
+
+/** The same failure is logged once in this many turns. */
+const quietTurns = 60
+
+/**
+ * Folds the ledger into the sums again and again, on whichever replica is first, so that the curves are some seconds behind.
+ * Returns the function that ends it, which resolves after the running turn.
+ */
+export function startFolding({ sql, log, everySeconds = 5, onFolded }: FoldingSettings): () => Promise<void> {
+  let isStopped = false
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> = Promise.resolve()
+  let failures = 0
+
+  const turn = async (): Promise<number> => {
+    try {
+      const folded = await foldTurn(sql)
+      failures = 0
+      if (folded === 'more') return 0
+      if (folded === 'done') await onFolded?.()
+      return everySeconds
+    } catch (cause) {
+      if (failures % quietTurns === 0) {
+        const message = 'the sums for curves and alarms could not be updated; it is tried again'
+        log.warn({ code: 'fold_failed', cause }, message)
+      }
+      failures += 1
+      return everySeconds
+    }
+  }
+  const next = (seconds: number): void => {
+    if (isStopped) return
+    timer = setTimeout(() => {
+      running = turn().then(next)
+    }, seconds * 1000)
+    timer.unref()
+  }
+  next(1)
+  return async () => {
+    isStopped = true
+    clearTimeout(timer)
+    await running
+  }
+}

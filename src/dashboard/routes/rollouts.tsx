@@ -1,0 +1,92 @@
+import { type Context, Hono } from 'hono'
+import { stringifyExactly } from '../../base/exact-json.ts'
+import { RequestError } from '../../kit/errors.ts'
+import { readAnswer, readCallText, readRolloutHeads, readSiblings } from '../../ledger/reports/rollout-heads.ts'
+import { listRollouts } from '../../ledger/reports/rollout-list.ts'
+import { readRolloutReport } from '../../ledger/reports/rollout-report.ts'
+import type { PageDeps } from '../dashboard.tsx'
+import { Comparison, GradedAgain, Rollout } from '../pages/rollout.tsx'
+import { Rollouts } from '../pages/rollouts.tsx'
+import { filterOf, readRolloutQuery } from '../rollout-filter.ts'
+import { splitItem } from '../rollout-view.ts'
+
+/** How many rollouts one page lists. */
+const mostRollouts = 50
+
+/** The list of rollouts and the page of one, with its whole texts. */
+export function rolloutRoutes({ sql, now, viewerOf, runOf, show, gradeAgain }: PageDeps): Hono {
+  const app = new Hono()
+
+  app.get('/runs/:run/rollouts', async (c) => {
+    const run = runOf(c)
+    const query = readRolloutQuery(c.req.query())
+    const list = await listRollouts(sql, filterOf(run, query), mostRollouts)
+    const content = <Rollouts run={run} query={query} list={list} now={now()} />
+    return show(c, { title: `Rollouts of ${run}`, place: 'runs', content })
+  })
+
+  app.get('/runs/:run/rollouts/:number{[0-9]+}', async (c) => {
+    const run = runOf(c)
+    const { seesReference } = viewerOf(c)
+    const heads = await headsOf(run, numberIn(c))
+    const other = c.req.query('with')
+    if (other !== undefined) {
+      const both = [heads, await headsOf(run, Number(other))] as const
+      const content = <Comparison both={both} seesReference={seesReference} />
+      return show(c, { title: 'Two rollouts', place: 'runs', content, scripts: ['folds.js'] })
+    }
+    const siblings = await readSiblings(sql, heads)
+    const content = (
+      <Rollout
+        heads={heads}
+        siblings={siblings}
+        seesReference={seesReference}
+        canGrade={gradeAgain !== undefined && seesReference}
+      />
+    )
+    return show(c, { title: heads.rollout, place: 'runs', content, scripts: ['folds.js'] })
+  })
+
+  app.get('/runs/:run/rollouts/:file{[0-9]+\\.json}', async (c) => {
+    const report = await readRolloutReport(sql, { run: runOf(c), number: Number.parseInt(c.req.param('file'), 10) })
+    if (report === undefined) throw notFound()
+    const item = viewerOf(c).seesReference ? report.item : { messages: splitItem(report.item).messages }
+    return c.body(stringifyExactly({ ...report, item }), 200, { 'content-type': 'application/json' })
+  })
+
+  app.get('/runs/:run/rollouts/:number{[0-9]+}/calls/:seq{[0-9]+}/:text{arguments|output}', async (c) => {
+    const text = c.req.param('text') === 'output' ? 'output' : 'arguments'
+    const place = { run: runOf(c), number: numberIn(c), seq: Number(c.req.param('seq')), text } as const
+    return plain(c, await readCallText(sql, place))
+  })
+
+  app.get('/runs/:run/rollouts/:number{[0-9]+}/gradings/:id{[0-9]+}/answer', async (c) =>
+    plain(c, await readAnswer(sql, runOf(c), numberIn(c), Number(c.req.param('id')))),
+  )
+
+  app.post('/runs/:run/rollouts/:number{[0-9]+}/grade', async (c) => {
+    const run = runOf(c)
+    if (gradeAgain === undefined || !viewerOf(c).seesReference) throw notFound()
+    const heads = await headsOf(run, numberIn(c))
+    const result = await gradeAgain({ run, number: heads.number })
+    return show(c, { title: 'Graded again', place: 'runs', content: <GradedAgain heads={heads} result={result} /> })
+  })
+
+  async function headsOf(run: string, number: number) {
+    const heads = Number.isSafeInteger(number) ? await readRolloutHeads(sql, run, number) : undefined
+    if (heads === undefined) throw notFound()
+    return heads
+  }
+
+  return app
+}
+
+const numberIn = (c: Context) => Number(c.req.param('number'))
+
+const notFound = () => new RequestError(404, 'not_found', 'there is no such rollout; it may have been deleted')
+
+/** Text of unknown origin, which a browser shows as text. */
+function plain(c: Context, text: string | undefined): Response {
+  if (text === undefined) throw notFound()
+  return c.body(text, 200, { 'content-type': 'text/plain; charset=utf-8' })
+}

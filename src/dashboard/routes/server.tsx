@@ -1,0 +1,86 @@
+import { Hono } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import type { Arrival } from '../../ledger/reports/arrivals.ts'
+import { readAlarms, readOpenAlarms, type StoredAlarm } from '../../ledger/rollups/alarms.ts'
+import { readRunSums } from '../../ledger/rollups/read.ts'
+import { numberText } from '../components/text.tsx'
+import type { PageDeps } from '../dashboard.tsx'
+import { Alarms, Health, Live } from '../pages/others.tsx'
+import { Runs } from '../pages/runs.tsx'
+import { maySee, type Viewer } from '../session.ts'
+
+/** How many runs one page lists. */
+const mostRuns = 50
+
+/** An alarm of the server as a whole concerns everybody. */
+const mayHear = (viewer: Viewer, { run }: Pick<StoredAlarm, 'run'>) => run === '' || maySee(viewer, run)
+
+/** The list of runs, the tail of what arrives, the alarms and the server's health. */
+export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, isDraining }: PageDeps): Hono {
+  const app = new Hono()
+
+  app.get('/', async (c) => {
+    const viewer = viewerOf(c)
+    const before = Number(c.req.query('before') ?? Number.NaN)
+    const page = { most: mostRuns, among: viewer.runs, ...(Number.isFinite(before) && { before }) }
+    const [runs, alarms] = await Promise.all([readRunSums(sql, page), readOpenAlarms(sql)])
+    const last = runs.length === mostRuns ? runs.at(-1) : undefined
+    return show(c, {
+      title: 'Runs',
+      place: 'runs',
+      content: (
+        <Runs
+          runs={runs}
+          alarms={alarms.filter((alarm) => mayHear(viewer, alarm))}
+          trusted={trusted}
+          older={last && `/dashboard?before=${last.last_at}`}
+          now={now()}
+        />
+      ),
+    })
+  })
+
+  app.get('/live', (c) => show(c, { title: 'Live', place: 'live', content: <Live />, scripts: ['live.js'] }))
+
+  app.get('/live/events', (c) => {
+    const viewer = viewerOf(c)
+    return streamSSE(c, async (stream) => {
+      let waiting: Arrival[] = []
+      const stop = feed.watch((arrivals) => {
+        waiting = [...waiting, ...arrivals.filter(({ run }) => maySee(viewer, run))].slice(-200)
+      })
+      stream.onAbort(stop)
+      for (let turns = 0; !stream.aborted && !isDraining(); turns += 1) {
+        const lines = waiting
+        waiting = []
+        if (lines.length > 0) await stream.writeSSE({ event: 'lines', data: JSON.stringify(lines.map(lineOf)) })
+        else if (turns % 30 === 0) await stream.writeSSE({ event: 'ping', data: '' })
+        await stream.sleep(500)
+      }
+      stop()
+    })
+  })
+
+  app.get('/alarms', async (c) => {
+    const viewer = viewerOf(c)
+    const all = (await readAlarms(sql, 300)).filter((alarm) => mayHear(viewer, alarm))
+    const open = all.filter(({ ended_at }) => ended_at === null)
+    return show(c, { title: 'Alarms', place: 'alarms', content: <Alarms open={open} history={all} now={now()} /> })
+  })
+
+  app.get('/health', async (c) =>
+    show(c, { title: 'Health', place: 'health', content: <Health sections={await health()} /> }),
+  )
+  return app
+}
+
+const lineOf = ({ kind, at, run, rollout, number, outcome, text, score, code }: Arrival) => ({
+  kind,
+  at,
+  run,
+  rollout,
+  href: `/dashboard/runs/${run}/rollouts/${number}`,
+  outcome,
+  text,
+  detail: score === null ? (code ?? '') : numberText(score),
+})

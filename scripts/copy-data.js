@@ -1,9 +1,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 
-// Copies the files that the build reads and the compiler does not emit: both chains of SQL migrations, and JSON graders.
+// Copies the files that the build reads and the compiler does not emit: both chains of SQL migrations, what the dashboard's pages
+// load, and JSON graders.
 const [dist = 'dist'] = process.argv.slice(2)
-for (const folder of ['src/ledger/migrations', 'schema/migrations']) {
-  // A migration that was removed must not be applied from an earlier build.
+for (const folder of ['src/ledger/migrations', 'schema/migrations', 'src/dashboard/assets']) {
+  // A file that was removed must not be used from an earlier build.
   rmSync(`${dist}/${folder}`, { recursive: true, force: true })
   if (existsSync(folder)) cpSync(folder, `${dist}/${folder}`, { recursive: true })
 }

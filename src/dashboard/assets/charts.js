@@ -66,7 +66,7 @@ function optionsOf(figure, names, curves, { width, height }) {
       x: { time: isTime },
       y: {
         range: (_, low, high) => {
-          const top = max === undefined ? Math.max(high ?? 1, 1e-9) : Math.max(Number(max), high ?? 0)
+          const top = max === undefined ? high || 1 : Math.max(Number(max), high ?? 0)
           return [Math.min(0, low ?? 0), top === Math.min(0, low ?? 0) ? top + 1 : top * (max === undefined ? 1.08 : 1)]
         },
       },
@@ -101,7 +101,8 @@ function draw(curves) {
     const names = JSON.parse(figure.dataset.series)
     const size = () => ({ width: place.clientWidth, height: figure.closest('.small') === null ? 210 : 130 })
     const plot = new uPlot(optionsOf(figure, names, curves, size()), dataOf(figure, names, byName, xs), place)
-    place.classList.add('drawn')
+    // The edges of the band are in the picture, not in the legend.
+    for (const row of [...place.querySelectorAll('.u-legend .u-series')].slice(names.length + 1)) row.hidden = true
     const [from = [], to = []] = [byName.get('began_at'), byName.get('ended_at')]
     let isDragged = false
     plot.over.addEventListener('pointerdown', () => {

@@ -265,6 +265,10 @@ const Curves: FC<RunProps> = ({ points, trusted, other, axis }) => {
   )
 }
 
+/** JSON without characters that a reader of the page's source could not see. */
+const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replaceAll(/[^\x20-\x7e]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 interface ChartProps {
   readonly title: string
   /** What is drawn, and its unit. */
@@ -280,7 +284,7 @@ interface ChartProps {
 const Chart: FC<ChartProps> = ({ title, about, curves, kind = 'lines', band, max }) => (
   <figure
     class="panel"
-    data-series={JSON.stringify(curves)}
+    data-series={asciiJson(curves.map((curve) => ({ ...curve, label: visible(curve.label) })))}
     data-kind={kind}
     {...(band !== undefined && { 'data-band': band })}
     {...(max !== undefined && { 'data-max': String(max) })}

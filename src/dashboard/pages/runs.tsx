@@ -114,7 +114,7 @@ const FirstSteps: FC = () => (
     <p>
       A run appears here some seconds after its first call. To see one now, let a simulated trainer call this server:
     </p>
-    <pre>npm run scorekeeper -- simulate --server http://127.0.0.1:8000</pre>
+    <pre>npm run scorekeeper -- simulate http://127.0.0.1:8000 --dataset rows.jsonl --agents example/agents.ts</pre>
     <p>Then point your trainer here; each job gets a run of its own at the address /runs/NAME.</p>
   </div>
 )

@@ -97,7 +97,7 @@ describe('toolsFrom', () => {
     const { url } = await serveLetters({ sent: [] })
     const app = await appOf(toolsFrom({ mcp: url, effects: { count: 'none' } }))
     const { body } = await post(app, '/tools/count', toolCall('count', 'counted', 'c1'))
-    expect(body.output).toBe('{"letters":0}')
+    expect(body.output).toBe(`{"letters":0,"pid":${process.pid}}`)
   })
 
   it('fails while the server is unavailable, leaves the rollout unscored, and connects again', async () => {

@@ -27,7 +27,7 @@ export function createLetterServer(letters: Letters): McpServer {
   )
   server.registerTool('count', { description: 'Count the letters.', inputSchema: z.object({}) }, () => ({
     content: [],
-    structuredContent: { letters: letters.sent.length },
+    structuredContent: { letters: letters.sent.length, pid: process.pid },
   }))
   return server
 }

@@ -21,6 +21,8 @@ export const steadyWish = z.object({
   requests: z.number().optional(),
   /** About how many bytes an item has; a question alone when it is left out. */
   itemBytes: z.number().optional(),
+  /** The tool calls, in turn; calls of the bench's own tool when they are left out. ASCII only. */
+  calls: z.array(z.object({ name: z.string(), arguments: z.string() })).optional(),
   /** The rollouts to use; new ones when it is left out. */
   rollouts: seeded.optional(),
 })

@@ -64,15 +64,17 @@ export async function build(from: string = root): Promise<string> {
 export interface ServerProcess {
   readonly node?: string | undefined
   readonly nodeOptions?: readonly string[]
+  /** The program in the folder, when it is not the bench's own server; its first line is its port. */
+  readonly program?: string
 }
 
 /** Starts one measured server of what {@link build} built. */
 export async function startServer(
   folder: string,
   env: NodeJS.ProcessEnv,
-  { node = process.execPath, nodeOptions = [] }: ServerProcess = {},
+  { node = process.execPath, nodeOptions = [], program = join('bench', 'measured-server.js') }: ServerProcess = {},
 ): Promise<MeasuredServer> {
-  const child = spawn(node, [...nodeOptions, join(folder, 'bench', 'measured-server.js')], {
+  const child = spawn(node, [...nodeOptions, join(folder, program)], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -113,7 +115,8 @@ function linesOf(child: ChildProcess, output: Readable): () => Promise<string> {
   }
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+/** Stops a process with SIGTERM, and kills it if it takes too long. */
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
   child.kill('SIGTERM')

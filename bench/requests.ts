@@ -13,9 +13,11 @@ export const callsOfRollout = 10
 /** How many items the dataset has. */
 export const itemsOfDataset = 64
 
+type RequestsWish = Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts' | 'itemBytes' | 'calls'>
+
 /** Makes the requests of one connection, which plays its rollouts one after the other. */
 export function createRequests(
-  { path, kind, key, rollouts, itemBytes }: Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts' | 'itemBytes'>,
+  { path, kind, key, rollouts, itemBytes, calls }: RequestsWish,
   connection: number,
   connections: number,
 ): Requests {
@@ -42,7 +44,8 @@ export function createRequests(
         rollout = rolloutAt(at)
         item = itemAt(at)
       }
-      return requestText(path, key, callBody(rollout, call, item))
+      const asked = calls?.[(connection + connections * (made - 1)) % calls.length]
+      return requestText(path, key, callBody(rollout, call, item, asked))
     },
   }
 }
@@ -54,9 +57,14 @@ export function requestText(path: string, key: string, body: string, headers = '
 }
 
 /** The body of a rollout's tool call. */
-export function callBody(rollout: string, call: number, item: string): string {
+export function callBody(
+  rollout: string,
+  call: number,
+  item: string,
+  { name, arguments: args } = { name: 'x', arguments: '{"query":"net revenue 2015"}' },
+): string {
   const ids = `"id":"fc_${call}","call_id":"call_${call}","trace_id":"${rollout}"`
-  return `{"type":"function_call",${ids},"name":"x","arguments":"{\\"query\\":\\"net revenue 2015\\"}","item":${item}}`
+  return `{"type":"function_call",${ids},"name":"${name}","arguments":${JSON.stringify(args)},"item":${item}}`
 }
 
 /** The body of a rollout's grading. */

@@ -10,6 +10,8 @@ export interface ErrorResponse {
   readonly forModel?: boolean
   /** In the shape that OpenAI's SDKs read, or with `detail` as FastAPI has it, for clients of Python servers. */
   readonly shape?: 'openai' | 'detail'
+  /** Whether the answer has begun: then the error is logged alone, and the returned response is not used. */
+  readonly isAnswered?: boolean
   /** The request id in the answer, for the log. */
   readonly requestId?: string
 }
@@ -57,6 +59,7 @@ export function createErrorResponder(log: Log, now: () => number): ErrorResponde
     } else if (status >= 500) log.error({ ...facts, ...(cause !== undefined && { cause }) }, message)
     else log.warn(facts, message)
 
+    if (options.isAnswered) return new Response(null, { status })
     if (known.retryAfterSeconds !== undefined) c.header('retry-after', String(known.retryAfterSeconds))
     const authenticate = known instanceof AuthError ? challenge(known) : undefined
     if (authenticate !== undefined) c.header('www-authenticate', authenticate)

@@ -42,9 +42,8 @@ export function callHandler(deps: WireDeps, submit: Submit): (c: Context) => Pro
     if (given != null && !(await ids.isFor(given, named))) return errorAnswer('unknown task_id')
     const taskId = given ?? (await ids.mint(named))
     const call = { ...named, key: access.key, taskId }
-    // The answer is a stream by then, so the responder is used for its line in the log alone.
     const report = (error: unknown) => {
-      if (error instanceof Error) respond(c, error)
+      if (error instanceof Error) respond(c, error, { isAnswered: true })
     }
     const work = () => {
       const working = isFinal ? finish(deps, submit, call, report) : callTool(deps, submit, call)

@@ -53,7 +53,7 @@ export function taskHandlers(deps: WireDeps): Handlers {
         yield `${separator === ',' ? '' : separator}],"env_name":"${environmentName}"}`
       } catch (error) {
         // The list stays without its end, so that nobody takes it for whole. The responder writes the line in the log.
-        if (error instanceof Error) respond(c, error)
+        if (error instanceof Error) respond(c, error, { isAnswered: true })
       }
     }
     return json(streamOf(pieces()))

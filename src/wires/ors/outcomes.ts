@@ -80,7 +80,8 @@ export async function finish(
         return refusal('the task is finished: an answer was submitted before, and counts')
       }
       if (error.status >= 500 && tries < mostTries) {
-        await sleep(tries * 1_000)
+        // Less than a stopping server waits for its answers.
+        await sleep(tries * 500)
         continue
       }
       onFailure(error)

@@ -250,7 +250,11 @@ describe('the id of a call', () => {
     const sid = await one.begin(first)
     const streamed = one.stream('/call', { name: 'held', input: {} }, sid)
     await door.reached
-    stopping.abort(new RequestError(503, 'server_stopping', 'the server is stopping; try again'))
+    // As a stopping server says it: an answer that has begun takes no further header field.
+    const reason = new RequestError(503, 'server_stopping', 'the server is stopping; try again', {
+      retryAfterSeconds: 2,
+    })
+    stopping.abort(reason)
     const events = await streamed
     expect(events).toEqual([['task_id', expect.any(String)]])
     door.open()

@@ -12,10 +12,18 @@ const stopGraceMs = 1_000
  * another call is answered before its connection is cut. The work itself continues.
  */
 export function createAnswerTimeout(seconds: number, stopping: SharedSignal): AnswerTimeout {
+  let stopsAt: number | undefined
+  stopping.listen(() => {
+    stopsAt = performance.now() + stopGraceMs
+  })
   return (late, work) =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(late()), seconds * 1000)
-      const stop = () => void setTimeout(() => reject(stopping.signal.reason), stopGraceMs)
+      const stop = () => {
+        // What a request begins after the stop gets no grace of its own: its connection is cut soon.
+        const leftMs = stopsAt === undefined ? stopGraceMs : Math.max(0, stopsAt - performance.now())
+        setTimeout(() => reject(stopping.signal.reason), leftMs)
+      }
       const leave = stopping.listen(stop)
       if (stopping.signal.aborted) stop()
       const settle = () => {

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { SharedSignal } from '../base/deadline.ts'
 import { contentHash } from '../base/json.ts'
 import type { Environment } from '../kit/define.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { RolloutKey } from '../ledger/attempt.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { AttemptName, FoundAttempt, KnownItem } from '../ledger/sessions.ts'
+import { createAnswerTimeout } from './answer-timeout.ts'
 import type { Begin } from './begin.ts'
 import type { Ender } from './end.ts'
 
@@ -53,6 +55,10 @@ export interface SessionsSettings {
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
   /** What is recorded of an item, if the environment redacts it. */
   readonly recordedItem?: ((item: unknown) => unknown) | undefined
+  /** How long each may take altogether, in seconds: less than the trainer's own timeout. */
+  readonly answerSeconds: number
+  /** Aborted when the server stops. */
+  readonly stopping: SharedSignal
 }
 
 /** Of how many rollouts the item is remembered, so that it is not read again with each of their calls. */
@@ -61,6 +67,8 @@ const mostItems = 2_000
 /** Creates the verbs of wires with sessions. */
 export function createSessions(settings: SessionsSettings): Sessions {
   const { ledger, begin, ender, readItem, recordedItem } = settings
+  const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
+  const late = () => new RequestError(503, 'answer_timed_out', 'the session was not answered in time; try again')
   const items = new LRUCache<string, KnownItem>({ max: mostItems })
   const keyOf = ({ run, rolloutId }: RolloutKey) => `${run}/${rolloutId}`
   return {
@@ -72,14 +80,14 @@ export function createSessions(settings: SessionsSettings): Sessions {
       const stored = recordedItem === undefined ? item : recordedItem(item)
       const itemHash = contentHash(item)
       const request = { run, rolloutId, itemHash, item: stored, wire, key, isPart: async () => false }
-      const { number } = await begin(request, item)
+      const { number } = await answerInTime(late, begin(request, item))
       return { run, rolloutId, number, itemHash }
     },
     async find(name) {
-      const found = await ledger.findAttempt(name, items.get(keyOf(name)))
+      const found = await answerInTime(late, ledger.findAttempt(name, items.get(keyOf(name))))
       if (found !== undefined) items.set(keyOf(name), { itemHash: found.itemHash, item: found.item })
       return found
     },
-    end: ({ run, rolloutId, number }) => ender.end({ run, rolloutId, number }),
+    end: ({ run, rolloutId, number }) => answerInTime(late, ender.end({ run, rolloutId, number })),
   }
 }

@@ -218,7 +218,15 @@ export function createApp(deps: AppDeps): Hono {
     stopping,
   })
   const { readItem = (item) => ({ fits: true, task: item, reference: item }) } = deps
-  const sessions = createSessions({ ledger, begin: beginAttempt, ender, readItem, recordedItem: redaction?.item })
+  const sessions = createSessions({
+    ledger,
+    begin: beginAttempt,
+    ender,
+    readItem,
+    recordedItem: redaction?.item,
+    answerSeconds,
+    stopping: stop,
+  })
   const rft = agentRft({ ...wire, items: createKnownItems(), call, grade, sessions })
   app.route('/', rft)
   app.route('/agent-rft', rft)

@@ -23,6 +23,8 @@ export function reportOf(run: ChaosRun): Report {
   const counts = new Map<string, number>([
     ['rollouts', run.seen.length],
     ['scored rollouts', run.seen.filter((one) => one.gradings.some((g) => accepted(g.requests).length > 0)).length],
+    ['rollouts over NeMo Gym', run.seen.filter(({ wire }) => wire === 'nemo-gym').length],
+    ['rollouts over ORS', run.seen.filter(({ wire }) => wire === 'ors').length],
     ['discarded rollouts', run.seen.filter(({ discarded }) => discarded).length],
     ['discarded ones graded anyway', run.seen.filter((one) => one.discarded && one.gradings.length > 0).length],
     ['calls', calls.length],

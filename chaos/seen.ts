@@ -35,7 +35,8 @@ export interface SeenRequest {
 
 /** A call with all its requests. */
 export interface SeenCall {
-  readonly callId: string
+  /** Empty until it is known, on protocols in which the server names a call. */
+  callId: string
   readonly tool: ToolName
   readonly behaviour: Behaviour
   /** Whether its arguments fit the tool's schema. */
@@ -57,6 +58,10 @@ export interface SeenRollout {
   /** The id that the trainer sends. */
   readonly name: string
   readonly attempt: number
+  /** The protocol; Agent RFT by default. */
+  readonly wire?: 'nemo-gym' | 'ors'
+  /** The beginning of the names of further rollouts that a lost answer to the first request may have left, without a call. */
+  readonly leftNames?: string
   readonly calls: SeenCall[]
   readonly gradings: SeenGrading[]
   /** How the trainer left it; it may be graded in any case. */

@@ -25,6 +25,7 @@ export const environment = defineEnvironment({
   state: z.object({ wrote: z.number().default(0), acted: z.number().default(0) }),
   settings: z.object({ EFFECTS_URL: z.string().default('').describe('where the tool act has its effects') }),
   budget: { calls: 10 },
+  submit: { name: 'submit', input: z.object({ answer: z.string() }), sample: ({ answer }) => answer },
   async begin({ tx, rollout, task }) {
     await tx.execute(
       sql`insert into chaos_rows (seed, n) select ${randomUUID()}::text, n from generate_series(1, ${task.rows}::int) as n`,

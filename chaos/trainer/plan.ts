@@ -33,11 +33,16 @@ export interface PlannedUse {
   readonly lateRetry: boolean
 }
 
+/** The protocols that rollouts are played over. */
+export type WireName = 'agent-rft' | 'nemo-gym' | 'ors'
+
 /** What a rollout will do: the trainer uses its id once, or several times in as many attempts. */
 export interface Plan {
   readonly run: string
   readonly id: string
   readonly uses: readonly PlannedUse[]
+  /** The protocol. Over those with sessions an id is used once, and calls are made one after the other. */
+  readonly wire: WireName
   /** How the last attempt ends: graded or idle when its time is over, or by the verb, graded or not; `left` until the end. */
   readonly ending: 'left' | 'graded' | 'idle' | 'ended' | 'closed'
 }
@@ -72,7 +77,9 @@ export function planOf(seed: string, number: number, burst = 0): Plan {
     uses.push(planNext(random, uses.at(-1) ?? first, uses.length, follows))
   }
   const ending = random.pick<Plan['ending']>(['left', 'graded', 'idle', 'ended', 'closed'])
-  return { run, id, uses, ending }
+  const drawn = random.next()
+  const wire = drawn < 0.15 ? 'nemo-gym' : drawn < 0.3 ? 'ors' : 'agent-rft'
+  return { run, id, uses: wire === 'agent-rft' ? uses : [first], wire, ending }
 }
 
 function planUse(random: Random, question: string): PlannedUse {
@@ -124,5 +131,5 @@ export function slowPlan(number: number, ms: number): Plan {
   const call = { callId: 'call_0_0', tool: 'write', behaviour: 'slow', ms, fits: true, early: false } as const
   const rest = { samples: ['plain only'], gradedTwice: false, careless: false, lateRetry: false }
   const use = { follows: 'first', question: 'what is slow?', turns: [[call]], ...rest } as const
-  return { run: 'slow', id: `slow_${number}`, uses: [use], ending: 'left' }
+  return { run: 'slow', id: `slow_${number}`, uses: [use], wire: 'agent-rft', ending: 'left' }
 }

@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http'
+import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { z } from 'zod'
 import type { Answer } from '../seen.ts'
 
@@ -15,23 +15,40 @@ const body = z.looseObject({
 export interface Posted {
   readonly answer: Answer
   readonly sent: number | undefined
+  /** The header fields of the answer; empty without one. */
+  readonly headers: IncomingHttpHeaders
+}
+
+/** What a protocol adds to a request. */
+export interface PostOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  /** Reads an answer; by default JSON with an output or a score. */
+  readonly read?: (status: number, text: string) => Answer
+  /** Called with all of the answer's text that has arrived, after each part of it. */
+  readonly onText?: (text: string) => void
 }
 
 /** Sends one request and returns the result. */
-export type Post = (url: string, path: string, payload: unknown) => Promise<Posted>
+export type Post = (url: string, path: string, payload: unknown, options?: PostOptions) => Promise<Posted>
 
 /** Creates the trainer's HTTP client, with keep-alive connections that `close` closes. */
 export function createPost(): { post: Post; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 1_000 })
-  const post: Post = (url, path, payload) =>
+  const post: Post = (url, path, payload, { headers: own = {}, read = answerOf, onText } = {}) =>
     new Promise((resolve) => {
       const text = JSON.stringify(payload)
-      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
+      const length = Buffer.byteLength(text)
+      const headers = { 'content-type': 'application/json', 'content-length': length, ...own }
       let sent: number | undefined
+      let received: IncomingHttpHeaders = {}
       const asking = request(url + path, { method: 'POST', agent, headers }, (response) => {
         const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('end', () => over(answerOf(response.statusCode ?? 0, Buffer.concat(chunks).toString())))
+        received = response.headers
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk)
+          onText?.(Buffer.concat(chunks).toString())
+        })
+        response.on('end', () => over(read(response.statusCode ?? 0, Buffer.concat(chunks).toString())))
         response.on('error', (error) => over({ kind: 'lost', reason: error.message }))
         response.on('aborted', () => over({ kind: 'lost', reason: 'aborted' }))
       })
@@ -41,7 +58,7 @@ export function createPost(): { post: Post; close(): void } {
       }, timeoutSeconds * 1000)
       const over = (answer: Answer) => {
         clearTimeout(timer)
-        resolve({ answer, sent })
+        resolve({ answer, sent, headers: received })
       }
       asking.once('error', (error) => over({ kind: 'lost', reason: reasonOf(error) }))
       // The requests of a burst are created faster than their connections.

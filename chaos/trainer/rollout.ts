@@ -37,10 +37,12 @@ export async function playRollout(sender: Sender, ends: Ends, plan: Plan, rollou
   if (before !== undefined) await endAs(plan, ends, before.seen)
 }
 
-async function endAs({ run, id, ending }: Plan, ends: Ends, seen: SeenRollout): Promise<void> {
+/** Ends an attempt as planned, and notes how. */
+export async function endAs({ ending }: Plan, ends: Ends, seen: SeenRollout): Promise<void> {
   if (ending === 'left') return
-  if (ending === 'ended' || ending === 'closed') await ends.end(run, id)
-  else await ends.age(run, id)
+  const { run, name } = seen
+  if (ending === 'ended' || ending === 'closed') await ends.end(run, name)
+  else await ends.age(run, name)
   seen.ending = ending === 'closed' ? 'closed' : ending === 'idle' ? 'abandoned' : 'graded'
 }
 
@@ -106,10 +108,15 @@ async function retryGrading(play: Play): Promise<void> {
   if (grading) await sendGrading(play, grading, false)
 }
 
-const itemOf = ({ question }: PlannedUse) => ({ question, answer: 'unknown' })
+/** The item of an attempt. */
+export const itemOf = ({ question }: PlannedUse) => ({ question, answer: 'unknown' })
+
+/** The arguments of a call. */
+export const argumentsOf = ({ behaviour, ms, fits }: Pick<PlannedCall, 'behaviour' | 'ms' | 'fits'>) =>
+  fits ? { behaviour, ms } : { behaviour: 'unheard of' }
 
 function callBody(rolloutId: string, use: PlannedUse, { callId, tool, behaviour, ms, fits }: PlannedCall) {
-  const args = fits ? { behaviour, ms } : { behaviour: 'unheard of' }
+  const args = argumentsOf({ behaviour, ms, fits })
   const ids = { id: `fc_${callId}`, call_id: callId, trace_id: rolloutId }
   return { type: 'function_call', ...ids, name: tool, arguments: JSON.stringify(args), item: itemOf(use) }
 }

@@ -5,6 +5,7 @@ import { deletedRun, type Plan, planOf, slowPlan } from './plan.ts'
 import { createPost } from './post.ts'
 import type { Sender } from './requests.ts'
 import { playRollout } from './rollout.ts'
+import { playSession } from './sessions.ts'
 
 /** A running trainer. */
 export interface Trainer {
@@ -41,7 +42,10 @@ export function startTrainer(replicas: Sender['replicas'], ends: Ends, seed: str
     playing.add(added)
     return added
   }
-  const play = (plan: Plan) => add(playRollout({ replicas, post }, ends, plan, rollouts))
+  const play = (plan: Plan) => {
+    const byWire = plan.wire === 'agent-rft' ? playRollout : playSession
+    return add(byWire({ replicas, post }, ends, plan, rollouts))
+  }
   // After a discarded rollout, a replica may record a failure later, which would make the run anew.
   const deleteRun = async (run: string, played: readonly Promise<void>[]) => {
     await Promise.all(played)

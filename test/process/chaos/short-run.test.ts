@@ -8,6 +8,8 @@ const options = { minutes: 0.35, seed: 'suite', replicas: 2, burst: 40, pgbounce
 /** The counts that must be above zero, or the checks prove nothing. */
 const happened = [
   'scored rollouts',
+  'rollouts over NeMo Gym',
+  'rollouts over ORS',
   'discarded rollouts',
   'retries',
   'sent before the first was answered',

@@ -100,7 +100,7 @@ export function createGrading(settings: GradingSettings): Grading {
 
   const score = async (grader: Grader, request: Identified): Promise<StoredScore> => {
     const { run, rolloutId, sampleHash, itemHash, item, sample, wire, key } = request
-    const opened = grader.open(item)
+    const opened = grader.open(item, itemHash)
     if (!opened.fits) {
       throw new RequestError(422, 'item_misfit', `the item does not fit the environment: ${opened.message}`)
     }

@@ -466,6 +466,13 @@ describe('an example for fine-tuning', () => {
     expect(made[0].messages[1].tool_calls[0].function).toEqual({ name: 'look', arguments: text })
   })
 
+  it('has an id of its own for each call, although the model used one again', async () => {
+    await record(database, [{ id: 'one', calls: [0, 1].map((from) => ({ from, to: from + 1 })) }])
+    await database.sql`update tool_calls set call_id = 'call_0', nth = seq`
+    const { made } = await chat()
+    expect(made[0].messages.flatMap(({ tool_call_id = [] }) => tool_call_id)).toEqual(['call_1', 'call_2'])
+  })
+
   it('is not made of a rollout without messages, without an answer, or with a failed call, and those are counted', async () => {
     await record(database, [
       { id: 'a', item: { messages: null } },

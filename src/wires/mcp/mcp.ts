@@ -96,5 +96,9 @@ function refuseOtherOrigins(c: Context, publicUrl: string | undefined): void {
   const host = URL.canParse(origin) ? new URL(origin).hostname : undefined
   const own = publicUrl === undefined ? undefined : new URL(publicUrl).hostname
   if (host !== undefined && ['localhost', '127.0.0.1', '[::1]', own].includes(host)) return
-  throw new RequestError(403, 'origin_forbidden', 'pages of other sites may not call this server')
+  throw new RequestError(
+    403,
+    'origin_forbidden',
+    'pages of other sites may not call this server; PUBLIC_URL is its own address',
+  )
 }

@@ -93,6 +93,23 @@ describe('toolsFrom', () => {
     expect(letters.sent).toEqual([])
   })
 
+  it('fails a call that takes too long, and cancels it on the server', async () => {
+    const cancelled = gate()
+    cancelled.open()
+    const letters: Letters = {
+      sent: [],
+      beforeSending: (signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => resolve(cancelled.pass()))
+        }),
+    }
+    const { url } = await serveLetters(letters)
+    const app = await appOf(toolsFrom({ mcp: url, timeoutSeconds: 0.3 }))
+    const late = await post(app, '/tools/send_letter', toolCall('send_letter', 'late', 'c1', { to: 'Ada' }))
+    expect(late).toMatchObject({ status: 504, body: { error: { code: 'tool_timed_out' } } })
+    await cancelled.reached
+  })
+
   it('answers structured content as JSON', async () => {
     const { url } = await serveLetters({ sent: [] })
     const app = await appOf(toolsFrom({ mcp: url, effects: { count: 'none' } }))

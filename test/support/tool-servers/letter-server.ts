@@ -5,7 +5,7 @@ import { z } from 'zod'
 export interface Letters {
   readonly sent: { readonly to: string; readonly meta: unknown }[]
   /** Runs before a letter is sent. */
-  readonly beforeSending?: () => Promise<void>
+  readonly beforeSending?: (signal: AbortSignal) => Promise<void>
 }
 
 /** An MCP server of another project: it sends letters, and refuses those to nobody. */
@@ -20,7 +20,7 @@ export function createLetterServer(letters: Letters): McpServer {
     async ({ to }, { mcpReq }) => {
       if (to === 'nobody') return { content: [{ type: 'text', text: 'there is no "nobody"' }], isError: true }
       if (to === 'crash') throw new Error('crashed')
-      await letters.beforeSending?.()
+      await letters.beforeSending?.(mcpReq.signal)
       letters.sent.push({ to, meta: mcpReq._meta })
       return { content: [{ type: 'text', text: `sent to ${to}` }] }
     },

@@ -5,9 +5,9 @@ import type { Submit } from '../../kit/submit.ts'
 import { readBody } from '../read-body.ts'
 import type { WireDeps } from '../wire.ts'
 import { type Ending, errorAnswer, eventAnswer, eventStream, settledWithin } from './events.ts'
+import { createTaskIds } from './ids.ts'
 import { callTool, finish, isSubmit } from './outcomes.ts'
 import { deadSession, sessionIdOf } from './sessions.ts'
-import { createTaskIds } from './task-ids.ts'
 
 /** How long a call that is asked for again may take before its answer begins, in milliseconds: less than clients wait. */
 const resumeMs = 10_000

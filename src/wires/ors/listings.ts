@@ -4,9 +4,8 @@ import type { Submit } from '../../kit/submit.ts'
 import type { Split } from '../../runtime/datasets.ts'
 import { readBody } from '../read-body.ts'
 import type { WireDeps } from '../wire.ts'
-import { environmentName } from './environment.ts'
 import type { Handlers } from './sessions.ts'
-import { rangeOf, rowAt, splitNamed, splitType, taskJson } from './tasks.ts'
+import { environmentName, rangeOf, rowAt, splitNamed, splitType, taskJson } from './tasks.ts'
 
 const ofSplit = z.object({ split: z.string() })
 const ofRow = z.object({ split: z.string(), index: z.int() })

@@ -3,10 +3,10 @@ import { onlyBy } from '../http.ts'
 import type { Wire } from '../wire.ts'
 import { callHandler } from './calls.ts'
 import { describeOrs } from './describe.ts'
-import { checkEnvironment, environmentName } from './environment.ts'
 import { listingHandlers, taskHandlers } from './listings.ts'
 import { plainSubmit } from './outcomes.ts'
 import { promptHandler, sessionHandlers } from './sessions.ts'
+import { checkEnvironment, environmentName } from './tasks.ts'
 
 /** Open Reward Standard: sessions in which a model calls tools over a stream, and finishes with a call that is graded. */
 export const ors: Wire = {

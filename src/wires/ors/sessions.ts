@@ -6,11 +6,10 @@ import { RequestError } from '../../kit/errors.ts'
 import type { FoundAttempt } from '../../ledger/sessions.ts'
 import { readBody } from '../read-body.ts'
 import type { WireDeps } from '../wire.ts'
-import { checkEnvironment } from './environment.ts'
 import { eventAnswer } from './events.ts'
+import { mayBegin, newSessionId } from './ids.ts'
 import { promptOf } from './prompt.ts'
-import { mayBegin, newSessionId } from './session-ids.ts'
-import { itemOfTask, rowAt, splitNamed } from './tasks.ts'
+import { checkEnvironment, itemOfTask, rowAt, splitNamed } from './tasks.ts'
 
 // The secrets that clients may send are dropped here.
 const createBody = z.object({

@@ -3,6 +3,15 @@ import { RequestError } from '../../kit/errors.ts'
 import type { DatasetRow, Datasets, Split } from '../../runtime/datasets.ts'
 import type { WireDeps } from '../wire.ts'
 
+/** The name of the one environment that this server has, on this wire. */
+export const environmentName = 'scorekeeper'
+
+/** Throws a `RequestError`, 404, for the name of another environment; a request may name none. */
+export function checkEnvironment(name: string | null | undefined): void {
+  if (name == null || name.toLowerCase() === environmentName) return
+  throw new RequestError(404, 'unknown_environment', `unknown environment; this server has one, "${environmentName}"`)
+}
+
 /** The split of this name. Throws a `RequestError`, 400, if the server has none. */
 export function splitNamed(datasets: Datasets, name: string): Split {
   const split = datasets.splits.find((one) => one.name === name)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Ending, eventStream, piecesOf } from '../../../src/wires/ors/events.ts'
-import { mayBegin, newSessionId } from '../../../src/wires/ors/session-ids.ts'
+import { mayBegin, newSessionId } from '../../../src/wires/ors/ids.ts'
 
 /** Reads a stream event by event. */
 function reading(response: Response) {

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { serve } from '@hono/node-server'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { gate, testApp, toolWith } from '../../../support/app.ts'
+import { failureRead } from '../../../../src/wires/nemo-gym/response.ts'
+import { gate, open, testApp, toolWith } from '../../../support/app.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { called, heard, responseOf, rowOf, said } from '../../../support/nemo-gym/bodies.ts'
 import { clientOf } from '../../../support/nemo-gym/client.ts'
@@ -98,5 +99,26 @@ describe('a client that repeats a request for as long as its answers are lost', 
     const again = client.post('/slow', {})
     door.open()
     expect([(await again).text, ran]).toEqual(['ran 1', 1])
+  })
+})
+
+describe('a session whose database is unavailable', () => {
+  it('is kept, whether its cookie was read or not', async () => {
+    const { tool } = counting('external')
+    const client = clientOf((path, init) => app.request(`/nemo-gym${path}`, init), 'latest')
+    const app = testApp(database, { tools: [tool] })
+    const row = rowOf('unavailable?', 'yes')
+    await client.post('/seed_session', row)
+    const cookie = client.cookie() ?? ''
+    const closed = open('postgres://postgres@127.0.0.1:1/none')
+    const other = testApp(closed, { tools: [tool], graders: [graded], limits: { answerSeconds: 2 } })
+    const headers = { 'content-type': 'application/json', cookie }
+    const refused = await other.request('/nemo-gym/count', { method: 'POST', headers, body: '{}' })
+    expect([Math.floor(refused.status / 100), refused.headers.getSetCookie()]).toEqual([
+      5,
+      [`${cookie}; Path=/; HttpOnly`],
+    ])
+    expect(failureRead(responseOf(heard(await refused.text())))).toBeDefined()
+    await closed.close()
   })
 })

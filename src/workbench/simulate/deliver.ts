@@ -76,6 +76,7 @@ export interface Sending {
  * Posts JSON as a trainer does: retries three times with the same body after a 5xx, a timeout or a lost connection, and
  * returns an answer below 500, which the model reads. A body over 1 MB, in either direction, is a 413 for the model.
  *
+ * @param policy `textOf` takes from an answer what the model reads: only that must be the same in a repetition's answer
  * @throws {@link NotDelivered} when the last retry fails, and the signal's reason when that aborts.
  */
 export async function deliver(
@@ -83,14 +84,17 @@ export async function deliver(
   body: unknown,
   settings: DeliverySettings,
   signal: AbortSignal,
-  policy: Omit<Sending, 'attempt'> = {},
+  { textOf = (text) => text, ...policy }: Omit<Sending, 'attempt'> & { textOf?: (text: string) => string } = {},
 ): Promise<Delivered> {
   const content = stringifyExactly(body)
   if (Buffer.byteLength(content) > maxBodyBytes) {
     const sizes = { ms: 0, attempts: 1, errors: [], repeats: 0, differences: 0 }
     return { status: 413, text: 'the request is larger than 1 MB', headers: new Headers(), ...sizes }
   }
-  const attempt = (fault: Fault | undefined) => postOnce(url, content, settings, signal, fault)
+  const attempt = async (fault: Fault | undefined): Promise<Attempt> => {
+    const answer = await postOnce(url, content, settings, signal, fault)
+    return 'failed' in answer ? answer : { ...answer, text: textOf(answer.text) }
+  }
   return await deliverBy({ ...policy, attempt }, settings, signal)
 }
 

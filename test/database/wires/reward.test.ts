@@ -304,8 +304,8 @@ describe('the wire of an AWS reward Lambda', () => {
     const { status, answer } = await ask('/runs/aws/reward/aws', [sample('one', '4'), sample('two', '5')])
     expect(status).toBe(200)
     const metrics = (value: number) => [
-      { name: 'exact', value, type: 'Reward' },
       { name: 'calls', value: 0, type: 'Reward' },
+      { name: 'exact', value, type: 'Reward' },
     ]
     expect(answer).toEqual([
       { id: 'one', aggregate_reward_score: 1, metrics_list: metrics(1) },

@@ -15,13 +15,13 @@ export const agentRft: TrainerWire = async ({ id, item, settings, signal }): Pro
   async call({ callId, tool, arguments: text }) {
     const ids = { id: `fc_${randomUUID()}`, call_id: callId, trace_id: id }
     const body = { type: 'function_call', ...ids, name: tool, arguments: text, item }
-    const answer = await deliver(settings.toolUrl(tool), body, settings, signal)
-    // The whole body where it has no output.
-    const read = answerShape.safeParse(parsed(answer.text))
-    return read.success ? { ...answer, text: read.data.output } : answer
+    return await deliver(settings.toolUrl(tool), body, settings, signal, { textOf: outputOf })
   },
   grade: (answer, calls, ending) => gradeByAgentRft({ id, item, settings, signal: ending }, answer, calls),
 })
+
+/** What the model reads of an answer: the output, or the whole body where it has none. */
+const outputOf = (answer: string) => answerShape.safeParse(parsed(answer)).data?.output ?? answer
 
 /** Asks for a score over Agent RFT, which is how rollouts of wires without gradings are graded too. */
 export async function gradeByAgentRft(

@@ -47,15 +47,19 @@ export const mcp =
           'x-scorekeeper-rollout': token,
         }
         const message = { jsonrpc: '2.0', id, method: 'tools/call', params }
-        const answer = await deliver(base, message, { ...settings, headers }, signal)
-        const result = answered.safeParse(messageIn(answer.text)).data?.result
-        if (result !== undefined) return { ...answer, text: result.content.map(({ text }) => text).join('') }
-        const error = failed.safeParse(messageIn(answer.text)).data?.error
-        return error === undefined ? answer : { ...answer, text: error.message }
+        return await deliver(base, message, { ...settings, headers }, signal, { textOf })
       },
       grade: (answer, calls, ending) => gradeByAgentRft({ id: rollout, item, settings, signal: ending }, answer, calls),
     }
   }
+
+/** What the model reads of an answer: the content of a result, or the message of an error. */
+function textOf(answer: string): string {
+  const message = messageIn(answer)
+  const result = answered.safeParse(message).data?.result
+  if (result !== undefined) return result.content.map(({ text }) => text).join('')
+  return failed.safeParse(message).data?.error.message ?? answer
+}
 
 /** The message of an answer, which is JSON or one event of a stream. */
 const messageIn = (text: string): unknown => parsed(text) ?? parsed(/^data: ?(.*)$/m.exec(text)?.[1] ?? '')

@@ -40,7 +40,7 @@ it('eight items of 60,000 keys that arrive together are each parsed, hashed and 
   })
   const send = {
     calls: (n: number) => post(app, '/tools/look', toolCall('look', `large-call-${n}`, 'a', {}, largeItem(n))),
-    gradings: (n: number) => post(app, '/grade', gradingOf(`large-grading-${n}`, 'x', largeItem(n))),
+    gradings: (n: number) => post(app, '/grade', gradingOf(`large-grading-${n}`, 'x', largeItem(n + 8))),
   }
   for (const [kind, one] of Object.entries(send)) {
     validatedIn.length = 0

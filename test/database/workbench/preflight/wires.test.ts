@@ -28,7 +28,7 @@ const failedIn = (verdicts: readonly Verdict[]) =>
 
 const pathOf = (request: Request) => new URL(request.url).pathname
 
-describe.each(['nemo-gym', 'ors'] as const)('preflight over %s', (wire) => {
+describe.each(['nemo-gym', 'ors', 'mcp'] as const)('preflight over %s', (wire) => {
   it('passes every check of a sound server', async () => {
     const { verdicts } = await checked(wire)
     expect(verdicts.map(({ check, outcome }) => `${outcome} ${check}`)).toEqual([

@@ -123,7 +123,7 @@ async function recorded(run: string) {
   return row
 }
 
-describe.each(trainerWires.filter((name) => name !== 'mcp'))('a simulation over %s', (name) => {
+describe.each(trainerWires)('a simulation over %s', (name) => {
   it('has the rewards and the counts of Agent RFT', async () => {
     const plain = await play('agent-rft', `plain-${name}`)
     const traces = await play(name, `quiet-${name}`)

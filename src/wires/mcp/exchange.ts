@@ -27,7 +27,6 @@ const longestName = 256
 const key = {
   rollout: 'scorekeeper/rollout-id',
   call: 'scorekeeper/call-id',
-  replayed: 'scorekeeper/replayed',
 } as const
 
 const callMeta = z.looseObject({
@@ -151,11 +150,11 @@ async function callTool(deps: WireDeps, exchange: Exchange, params: CallParams):
 
 const invalid = (message: string) => new RequestError(400, 'invalid_request', message)
 
-function resultOf({ rolloutId, callId, outcome, output, replayed }: ToolAnswer): CallToolResult {
+function resultOf({ rolloutId, callId, outcome, output }: ToolAnswer): CallToolResult {
   return {
     content: [{ type: 'text', text: output }],
     isError: outcome === 'refused',
-    _meta: { [key.rollout]: rolloutId, [key.call]: callId, ...(replayed && { [key.replayed]: true }) },
+    _meta: { [key.rollout]: rolloutId, [key.call]: callId },
   }
 }
 

@@ -3,6 +3,7 @@ import { defaultRun, runNameRule } from '../base/run-name.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import { gradingBody, toolCallBody } from '../wires/agent-rft.ts'
+import type { Wire } from '../wires/wire.ts'
 import { sdkError, sdkPaths } from './openapi-sdk.ts'
 
 const error = {
@@ -75,8 +76,17 @@ const endOfRollout = {
   },
 }
 
+/** What {@link openApi} describes. */
+export interface Described {
+  readonly tools: readonly Tool[]
+  readonly graders: readonly Grader[]
+  /** The wires that are on, beside Agent RFT. */
+  readonly wires: readonly Wire[]
+  readonly version: string
+}
+
 /** The description of the server's addresses as an OpenAPI 3.1 document, made from the schemas in use. */
-export function openApi(tools: readonly Tool[], graders: readonly Grader[], version: string) {
+export function openApi({ tools, graders, wires, version }: Described) {
   const body = (schema: z.ZodType) => {
     const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
     return rest
@@ -93,6 +103,17 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
     `/graders/${name}`,
     { post: post(`Grade a rollout with ${name}, version ${of}.`, grading, scoreAnswer, unknown) },
   ])
+  const toolAddresses = {
+    '/tools': { post: post('Call the tool that the body names.', call, toolAnswer) },
+    ...Object.fromEntries(toolPaths),
+  }
+  const rolloutAddresses = {
+    '/grade': { post: post('Grade a rollout with the default grader.', grading, scoreAnswer) },
+    ...Object.fromEntries(graderPaths),
+    '/rollouts/{id}/end': { post: endOfRollout },
+  }
+  const ofWire = ({ prefix, name, describe }: Wire) => under(prefix, name, describe(tools, graders))
+  const listing = { get: { ...get("The tools as a dataset's `tools`."), security } }
   return {
     openapi: '3.1.0',
     info: { title: 'Scorekeeper', version, description: 'Tools and rewards for agent reinforcement fine-tuning.' },
@@ -105,15 +126,12 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
       },
     ],
     paths: {
-      '/tools': {
-        get: { ...get("The tools as a dataset's `tools`."), security },
-        post: post('Call the tool that the body names.', call, toolAnswer),
-      },
-      ...Object.fromEntries(toolPaths),
-      '/grade': { post: post('Grade a rollout with the default grader.', grading, scoreAnswer) },
-      ...Object.fromEntries(graderPaths),
-      '/rollouts/{id}/end': { post: endOfRollout },
+      ...toolAddresses,
+      '/tools': { ...listing, ...toolAddresses['/tools'] },
+      ...rolloutAddresses,
+      ...under('/agent-rft', 'agent-rft', { ...toolAddresses, ...rolloutAddresses }),
       ...sdkPaths(body, toolAnswer),
+      ...Object.fromEntries(wires.flatMap((wire) => Object.entries(ofWire(wire)))),
       '/openapi.json': { get: { ...get('This description.'), security } },
       '/healthz': { get: get('The process is running.') },
       '/readyz': { get: get('The database answers and is migrated.', unavailable) },
@@ -123,4 +141,18 @@ export function openApi(tools: readonly Tool[], graders: readonly Grader[], vers
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
     },
   }
+}
+
+/** Puts a prefix in front of addresses, and the name of their wire into each operation. */
+function under(prefix: string, wire: string, paths: Readonly<Record<string, object>>): Record<string, object> {
+  const tagged = (item: object) =>
+    Object.fromEntries(
+      Object.entries(item).map(([method, operation]) => [
+        method,
+        typeof operation === 'object' && !Array.isArray(operation) ? { tags: [wire], ...operation } : operation,
+      ]),
+    )
+  return Object.fromEntries(
+    Object.entries(paths).map(([path, item]) => [`${prefix}${path === '/' ? '' : path}`, tagged(item)]),
+  )
 }

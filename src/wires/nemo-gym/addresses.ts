@@ -1,4 +1,5 @@
 import type { Tool } from '../../kit/define-tool.ts'
+import { addressesOf as mcpAddresses } from '../mcp/addresses.ts'
 
 const json = (schema: object) => ({ content: { 'application/json': { schema } } })
 const text = { content: { 'text/plain': { schema: { type: 'string' } } } }
@@ -60,7 +61,7 @@ const get = (summary: string, answer: object) => ({
 /** The addresses of the wire as path items of an OpenAPI document. */
 export function addressesOf(tools: readonly Tool[]): Readonly<Record<string, object>> {
   const calls = tools.map(({ name, description, parameters }) => [`/${name}`, post(description, parameters, text)])
-  return {
+  const own: Readonly<Record<string, object>> = {
     '/': get('Says that the server is ready.', { type: 'object' }),
     '/reverify_mode': get('Says that a verification needs its session.', { const: 'unsupported' }),
     '/seed_session': post('Begins a rollout with the item of a row.', row, json({ type: 'object' })),
@@ -73,6 +74,26 @@ export function addressesOf(tools: readonly Tool[]): Readonly<Record<string, obj
     ),
     '/reset': post('Begins a rollout that is played in steps.', row, json({ type: 'object' })),
     '/step': post('Makes the tool calls of a response, or grades it if it has none.', responseRow, json(step)),
+    ...under('/mcp', mcpAddresses()),
     '/close': post('Ends a rollout that was begun by /reset.', { type: 'object' }, json({ type: 'object' })),
   }
+  return { ...own, ...under('/ng-rollout/{ngRollout}', own, rollout) }
+}
+
+/** Puts a prefix in front of addresses, with the parameter in it. */
+function under(prefix: string, paths: Readonly<Record<string, object>>, parameter?: object): Record<string, object> {
+  const prefixed = Object.entries(paths).map(([path, item]) => {
+    const given: readonly unknown[] = 'parameters' in item && Array.isArray(item.parameters) ? item.parameters : []
+    const parameters = parameter === undefined ? given : [parameter, ...given]
+    return [`${prefix}${path === '/' ? '' : path}`, parameters.length === 0 ? item : { ...item, parameters }] as const
+  })
+  return Object.fromEntries(prefixed)
+}
+
+const rollout = {
+  name: 'ngRollout',
+  in: 'path',
+  required: true,
+  description: 'The trainer’s id of the rollout, which its client puts in front of every address when it records them.',
+  schema: { type: 'string' },
 }

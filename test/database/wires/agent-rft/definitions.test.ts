@@ -40,7 +40,7 @@ const nothing = defineTool({
   run: () => 1,
 })
 const one = defineGrader({ name: 'one', version: '7', grade: () => 1 })
-const app = () => testApp(database, { tools: [search, nothing], graders: [one] })
+const app = () => testApp(database, { tools: [search, nothing], graders: [one], wires: [] })
 
 describe('GET /tools', () => {
   it('returns the definitions in the format of dataset rows, without additional properties on any level', async () => {
@@ -111,12 +111,14 @@ describe('GET /openapi.json', () => {
     const document = openApi31.parse(JSON.parse(text))
     expect(Object.keys(document.paths).sort()).toEqual(
       [
-        '/rollouts/{id}/end',
-        '/tools',
-        '/tools/search',
-        '/tools/now',
-        '/grade',
-        '/graders/one',
+        ...['', '/agent-rft'].flatMap((prefix) => [
+          `${prefix}/tools`,
+          `${prefix}/tools/search`,
+          `${prefix}/tools/now`,
+          `${prefix}/grade`,
+          `${prefix}/graders/one`,
+          `${prefix}/rollouts/{id}/end`,
+        ]),
         '/healthz',
         '/readyz',
         '/openapi.json',

@@ -1,7 +1,7 @@
 /** A passage of postgres.js and its replacement. */
 export interface Repair {
   /** The name of the file that has the passage. */
-  readonly file: 'connection.js' | 'errors.js' | 'index.js'
+  readonly file: 'connection.js' | 'errors.js' | 'index.js' | 'queue.js'
   /** The passage, which the file must contain exactly once. */
   readonly find: string
   /** The replacement. */
@@ -164,5 +164,59 @@ const marks: readonly Repair[] = [
   },
 ]
 
+/**
+ * Transactions whose options begin with `early`: their first statements are sent together with the `begin`. If the `begin`
+ * fails, those are executed without a transaction, and all later ones are rejected. So they must change nothing.
+ */
+const early: readonly Repair[] = [
+  {
+    file: 'index.js',
+    find: "      await sql.unsafe('begin ' + options.replace(/[^a-z ]/ig, ''), [], { onexecute }).execute()\n",
+    put: `      const early = options.startsWith('early ')
+      options = early ? options.slice(6) : options
+      const begun = sql.unsafe('begin ' + options.replace(/[^a-z ]/ig, ''), [], { onexecute }).execute()
+      begun.catch(e => queries.lost = queries.lost || e)
+      await (early ? Promise.race([begun, new Promise(resolve => queries.sent = resolve)]) : begun)
+`,
+  },
+  {
+    file: 'index.js',
+    find: '    function onexecute(c) {\n      connection = c\n',
+    put: '    function onexecute(c) {\n      connection = c\n      queries.sent && queries.sent()\n',
+  },
+  {
+    // The connection of a transaction stays reserved, so that it takes statements before the begin is answered.
+    file: 'index.js',
+    find: '    return c.execute(query)\n      ? move(c, busy)\n      : move(c, full)\n',
+    put: `    const ready = c.execute(query)
+    return c.queue === reserved ? c : move(c, ready ? busy : full)
+`,
+  },
+  {
+    file: 'index.js',
+    find: '    ready\n      ? move(c, busy)\n      : move(c, full)\n',
+    put: '    c.queue === reserved || move(c, ready ? busy : full)\n',
+  },
+]
+
+/** The connection that was used last is used first: the caches of its backend are warm. */
+const warm: readonly Repair[] = [
+  {
+    file: 'queue.js',
+    find: '    push: (x) => (xs.push(x), x),\n',
+    put: `    push: (x) => (xs.push(x), x),
+    pop: () => {
+      const out = xs.pop()
+      if (index === xs.length) {
+        index = 0
+        xs = []
+      }
+      return out
+    },
+`,
+  },
+  { file: 'index.js', find: '      return go(open.shift(), query)\n', put: '      return go(open.pop(), query)\n' },
+]
+
 /** All repairs, in the order in which they are applied. */
-export const repairs: readonly Repair[] = [...losses, ...silences, ...marks]
+export const repairs: readonly Repair[] = [...losses, ...silences, ...marks, ...early, ...warm]

@@ -1,5 +1,6 @@
-import { drizzle, type PostgresJsDatabase, PostgresJsSession } from 'drizzle-orm/postgres-js'
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { Sql, TransactionSql } from 'postgres'
+import { clientOf, replacing } from './drizzle-client.ts'
 import { type RolloutTable, rowsRole } from './roles.ts'
 
 /** Limits statements to the rows that one rollout has in the rollout tables. */
@@ -29,12 +30,6 @@ export function createRowScope(db: PostgresJsDatabase, tables: readonly RolloutT
     enter: (tx, number) => enter(tx, number),
     leave: (tx) => sent(tx.unsafe('reset role')),
   }
-}
-
-function clientOf(db: PostgresJsDatabase): Sql {
-  const { session } = db._
-  if (session instanceof PostgresJsSession && 'begin' in session.client) return session.client
-  throw new TypeError('the database does not belong to postgres.js')
 }
 
 // Not `set_config`: after a query Postgres refuses to set a transaction's isolation. One message without parameters.
@@ -103,14 +98,6 @@ function refusing<Client extends Sql | TransactionSql>(client: Client, tables: r
 function applied(client: object, name: string, given: readonly unknown[]): unknown {
   const method: unknown = Reflect.get(client, name)
   return typeof method === 'function' ? Reflect.apply(method, client, given) : undefined
-}
-
-/** The client with some of its methods replaced. */
-function replacing<Client extends object>(client: Client, methods: Readonly<Record<string, unknown>>): Client {
-  return new Proxy(client, {
-    get: (target, key) =>
-      typeof key === 'string' && Object.hasOwn(methods, key) ? methods[key] : Reflect.get(target, key),
-  })
 }
 
 /** Runs a statement when it is awaited, as the driver's own queries do: `values` selects arrays instead of objects. */

@@ -2,6 +2,7 @@ import type { Sql } from 'postgres'
 import { canonicalJson } from '../../base/json.ts'
 import type { Db, Tx } from '../../kit/environment.ts'
 import { RequestError } from '../../kit/errors.ts'
+import { beginningEarly } from '../../postgres/drizzle-client.ts'
 import { ItemMismatchError, placeOf } from '../attempt.ts'
 import { type KnownItems, keepItem, restoreItems } from '../items.ts'
 import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from '../statement.ts'
@@ -89,6 +90,7 @@ export function createTransactor(
   record: (call: CallRecord) => Promise<Recorded>,
 ) {
   const limit = budget?.calls ?? 2147483647
+  const transactions = beginningEarly(db)
 
   /** Resolves once all statements are sent, with the outcome that is still to be confirmed by their answers. */
   const inTransaction = async (
@@ -99,7 +101,7 @@ export function createTransactor(
     const startedAt = new Date()
     const connection = connectionOf(tx)
     const turnMs = Math.ceil(seconds * 1000)
-    // One round trip: the client sends both without waiting. The longer time is for a process that is frozen while it
+    // One round trip with the begin: the client sends all three without waiting. The longer time is for a process that is frozen while it
     // holds the lock; one that runs ends its work itself.
     const [[locked], [opened]] = await Promise.all([
       execute<{ backend: number }>(connection, lockRollout(call, turnMs, turnMs + 10_000)),
@@ -161,7 +163,7 @@ export function createTransactor(
     const { call, seconds } = asked
     const startedAt = new Date()
     const outcome = await repeated(seconds, async () => {
-      const sent = await db.transaction((tx) => inTransaction(tx, asked, work))
+      const sent = await transactions.transaction((tx) => inTransaction(tx, asked, work))
       const confirmed = await sent.outcome
       if (sent.item?.isSent) knownItems.add(call.run, [call.itemHash])
       if (sent.item?.isLost) await restoreItems(sql, knownItems, call.run, [call])

@@ -44,6 +44,7 @@ import { createEndHook } from './end-hook.ts'
 import { serveJsonGraders } from './graders.ts'
 import { healthAddresses } from './health.ts'
 import { openApi } from './openapi.ts'
+import { createSegmentRouter } from './segment-router.ts'
 import { wireApp } from './wire-app.ts'
 import type { WirePort } from './wire-ports.ts'
 
@@ -183,7 +184,7 @@ export function createApp(deps: AppDeps): Hono {
   const allow = createAccess(deps.authenticate)
 
   // Each address may follow /runs/{run}.
-  const app = new Hono({ getPath: pathWithoutRun })
+  const app = new Hono({ getPath: pathWithoutRun, router: createSegmentRouter() })
   app.onError((error, c) => respond(c, error))
   app.notFound((c) => {
     const message = `${c.req.method} ${shorten(pathOf(c), 200)} is not an address of this server; GET /openapi.json lists them`

@@ -256,6 +256,41 @@ describe('a call', () => {
   })
 })
 
+describe('whatever a client sends', () => {
+  const values = [null, 1, 'x', '\u0000', [], {}, [[[]]], -1, 0.5, 1e300, '12345678901234567890'.repeat(30)]
+  const bodies = [
+    '',
+    'null',
+    '[]',
+    '"x"',
+    '{',
+    '{"split":"train"}',
+    `{"a":${'['.repeat(200)}${']'.repeat(200)}}`,
+  ].concat(
+    ['split', 'index', 'start', 'name', 'input', 'task_id', 'task_spec', 'env_name'].flatMap((field) =>
+      values.map((value) => JSON.stringify({ split: 'train', index: 0, name: 'submit', [field]: value })),
+    ),
+    '{"name":"note","input":{"text":12345678901234567890}}',
+    '{"name":"submit","input":"{"}',
+  )
+  const paths = ['task', 'tasks', 'num_tasks', 'task_range', 'create', 'call', 'ping', 'delete', 'create_session']
+
+  it.each(paths)('to /%s is answered, and is no failure of the server', async (path) => {
+    const sid = await client.begin(first)
+    for (const body of bodies) {
+      for (const base of ['/ors', '/ors/scorekeeper']) {
+        const session = path === 'create' ? `${sid}-${bodies.indexOf(body)}` : sid
+        const headers = { 'content-type': 'application/json', 'x-session-id': session }
+        const answer = await app.request(`${base}/${path}`, { method: 'POST', headers, body })
+        const text = await answer.text()
+        if (path === 'call' && answer.status === 200)
+          expect([body, text]).toEqual([body, expect.stringMatching(/event: (end|error)/)])
+        expect([body, answer.status, text]).toEqual([body, expect.toSatisfy((status: number) => status < 500), text])
+      }
+    }
+  })
+})
+
 describe('finishing', () => {
   it('is answered with the reward, once, whatever is submitted later', async () => {
     const sid = await client.begin(first)

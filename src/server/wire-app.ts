@@ -33,6 +33,7 @@ export function wireApp({ port, deps, authenticate, health }: WireAppSettings): 
     return deps.respond(c, new RequestError(404, 'not_found', message))
   })
   app.route('/', health)
-  app.route('/', wire.create({ ...deps, allow: createAccess(identify, run) }))
+  // The public address is that of the server's own port.
+  app.route('/', wire.create({ ...deps, publicUrl: undefined, allow: createAccess(identify, run) }))
   return app
 }

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../../../src/postgres/database.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
+import { anonymous } from '../../../src/server/auth/principal.ts'
 import type { WirePort } from '../../../src/server/wire-ports.ts'
+import { mcp } from '../../../src/wires/mcp/mcp.ts'
 import { aws } from '../../../src/wires/reward/aws.ts'
 import { slime } from '../../../src/wires/reward/slime.ts'
 import { defineGrader, open, type TestAppOptions, testApp } from '../../support/app.ts'
@@ -114,6 +116,13 @@ describe('the port of a wire whose client sends a key', () => {
       status: 403,
       answer: { error: { code: 'run_forbidden' } },
     })
+  })
+
+  it('gives out addresses of its port, not of the public one', async () => {
+    const port = { wire: mcp, run: 'exp-7' }
+    const app = portApp(port, { authenticate: async () => anonymous, publicUrl: 'https://tools.example.com' })
+    const { answer } = await ask(app, 'http://10.0.0.5:8001/rollouts', { item: {} })
+    expect(answer).toMatchObject({ run: 'exp-7', url: expect.stringMatching(/^http:\/\/10\.0\.0\.5:8001\/[\w.-]+$/) })
   })
 
   it('takes the run from the request where it is bound to none', async () => {

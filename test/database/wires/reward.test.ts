@@ -206,6 +206,21 @@ describe('the wire of OpenRLHF', () => {
     expect(await rolloutsOf('again')).toHaveLength(3)
   })
 
+  it('answers a batch that two replicas grade at the same time with the same scores, and records one', async () => {
+    const replicas = [0.5, 0.25].map((score) => {
+      const held = gate()
+      const grade = () => held.pass().then(() => score)
+      const on = app({ graders: [defineGrader({ name: 'holding', version: '1', grade })] })
+      return { held, answered: ask('/runs/twice/reward/openrlhf', body(['2+2?', '4', '4']), { on }) }
+    })
+    for (const { held } of replicas) await held.reached
+    for (const { held } of replicas) held.open()
+    const [first, second] = await Promise.all(replicas.map(({ answered }) => answered))
+    expect(first).toMatchObject({ status: 200 })
+    expect(second?.answer).toEqual(first?.answer)
+    expect(await rolloutsOf('twice')).toHaveLength(1)
+  })
+
   it('answers a batch whole or not at all, and grades only what has no score when it is sent again', async () => {
     let broken = true
     const graded: string[] = []

@@ -120,7 +120,8 @@ export function createCaller(settings: CallerSettings): Caller {
     }
   }
 
-  const open = async (call: CallIdentity, { args, item, isNew }: Given): Promise<Recorded> => {
+  const open = async (call: CallIdentity, given: Given): Promise<Recorded> => {
+    const { args, item, isNew } = given
     const tool = tools.get(call.tool)
     if (tool === undefined) return refuse(call, 'unknown_tool', unknownTool(call.tool, [...tools.keys()]))
     if (!args.readable) return refuse(call, 'invalid_arguments', `the arguments are not JSON: ${args.reason}`)
@@ -141,7 +142,15 @@ export function createCaller(settings: CallerSettings): Caller {
     if (tool.effects === 'database') {
       const opened = tool.open(args.value, item, call.itemHash)
       if (!opened.fits) return unfit(opened)
-      return recorded(call, () => inTurn(keyOf(call), () => runInTransaction(settings, run, opened)))
+      const { run: work } = opened
+      const noting: typeof opened = {
+        fits: true,
+        run(context) {
+          given.isVisible = true
+          return work(context)
+        },
+      }
+      return recorded(call, () => inTurn(keyOf(call), () => runInTransaction(settings, run, noting)))
     }
     const opened = tool.open(args.value, item, call.itemHash)
     if (!opened.fits) return unfit(opened)
@@ -192,14 +201,18 @@ export function createCaller(settings: CallerSettings): Caller {
       const spelt = typeof written === 'string' ? written : stringifyExactly(args.value)
       const lengths = `${run.length} ${rolloutId.length} ${callId.length} ${tool.length}`
       const flight = `${lengths} ${run}${rolloutId}${callId}${tool}${itemHash}${spelt}`
-      const given = { args, item, isNew: request.callId === undefined }
+      const given: Given = { args, item, isNew: request.callId === undefined, isVisible: false }
       const { joined, result } = singleFlight.join(flight, keyOf(call), () => make(call, given))
       const late = () => {
         const details = factsOf(call)
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
       }
       // A call that takes longer still runs: a retry joins it, and a grading waits for it.
-      const { call: done, replayed } = await answerInTime(late, result)
+      const { call: done, replayed } = await answerInTime(late, result).catch((error: unknown) => {
+        const isLate = error instanceof RequestError && error.code === 'answer_timed_out'
+        if (!isLate || given.isVisible) throw error
+        return recorded(call, () => Promise.reject(error))
+      })
       const isReplay = joined || replayed
       if (isReplay) ledger.replays.add(done, 'calls')
       else if (done.nth > 1) noteReuse(done)
@@ -214,6 +227,11 @@ interface Given {
   readonly item: unknown
   /** Whether the server generated the call's id, so that it cannot have been recorded before. */
   readonly isNew: boolean
+  /**
+   * Whether a grading on any replica sees that the call runs, by the lock of its transaction. Any other call that is not
+   * answered in time is recorded as failed until it ends, so that its rollout gets no score without it.
+   */
+  isVisible: boolean
 }
 
 const keyOf = ({ run, rolloutId }: RolloutKey) => `${run}/${rolloutId}`

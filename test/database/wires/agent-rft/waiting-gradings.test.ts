@@ -71,6 +71,24 @@ describe.each(['none', 'database', 'external'] as const)('a grading while a call
   })
 })
 
+describe('a grading on another replica, after a call without effects was not answered in time', () => {
+  it('is refused until the call has ended, and then sees it', async () => {
+    const { held, app } = replicaOf('none', 0.05, { answerSeconds: 1 })
+    const other = replicaOf('none', 0.05)
+    const rollout = 'late-elsewhere'
+    const call = toolCall('slow', rollout, 'a')
+    expect((await post(app, '/tools/slow', call)).body.error?.code).toBe('answer_timed_out')
+    const refused = await post(other.app, '/grade', gradingOf(rollout, 'x'))
+    expect([refused.status, refused.body.error?.code]).toEqual([500, 'rollout_has_failed_call'])
+    const retry = post(app, '/tools/slow', call)
+    held.open()
+    expect((await retry).body.output).toBe('done')
+    expect((await post(other.app, '/grade', gradingOf(rollout, 'x'))).text).toBe('{"score":1}')
+    const rows = await database.sql`select outcome, seq from ledger.calls where rollout_id = ${rollout}`
+    expect([...rows]).toEqual([{ outcome: 'ok', seq: 1 }])
+  })
+})
+
 describe.each(['database', 'external'] as const)(
   'a grading while another replica runs a call with effects %s',
   (effects) => {

@@ -1,5 +1,5 @@
 import type { Document } from './document-queries.ts'
-import { stemOf, wordsOf } from './search-words.ts'
+import { stemOf, stopWords, wordsIn } from './search-words.ts'
 
 /** A page of the database. */
 export interface StoredPage extends Document {
@@ -34,10 +34,9 @@ export interface Vocabulary {
 /** Creates an empty vocabulary. */
 export function createVocabulary(): Vocabulary {
   const ofStems = new Map<string, number>()
-  const ofWords = new Map<string, number>()
+  // Every form of a word, and the stop words: one look-up a word, of a million when the pages are loaded.
+  const ofWords = new Map<string, number | undefined>([...stopWords].map((word) => [word, undefined]))
   const numberOf = (word: string) => {
-    const known = ofWords.get(word)
-    if (known !== undefined) return known
     const stem = stemOf(word)
     const number = ofStems.get(stem) ?? ofStems.size + 1
     ofStems.set(stem, number)
@@ -48,8 +47,19 @@ export function createVocabulary(): Vocabulary {
     get size() {
       return ofStems.size
     },
-    add: (text) => wordsOf(text).map(numberOf),
-    find: (text) => wordsOf(text).map((word) => ofWords.get(word) ?? ofStems.get(stemOf(word)) ?? 0),
+    add(text) {
+      const numbers: number[] = []
+      for (const word of wordsIn(text)) {
+        const number = ofWords.get(word)
+        if (number !== undefined) numbers.push(number)
+        else if (!ofWords.has(word)) numbers.push(numberOf(word))
+      }
+      return numbers
+    },
+    find: (text) =>
+      wordsIn(text)
+        .filter((word) => !stopWords.has(word))
+        .map((word) => ofWords.get(word) ?? ofStems.get(stemOf(word)) ?? 0),
   }
 }
 

@@ -51,31 +51,35 @@ export interface RankedPage {
 export function rankPages(index: PageIndex, query: string, limit: number): RankedPage[] {
   const words = index.vocabulary.find(query)
   const years = [...new Set([...query.matchAll(/\b(?:19|20)\d\d\b/g)].map(([year]) => year))]
-  const { scores, companies } = scoreWords(index, words)
+  const { scores, phrases, companies } = scoreWords(index, words)
   for (const [ticker] of query.matchAll(/\b[A-Z][A-Z0-9.-]{0,9}\b/g)) {
     const company = index.companies.get(ticker)
     if (company !== undefined) companies[company] = 1
   }
   const latest = Math.max(...years.map(Number))
-  scores.forEach((score, at) => {
-    if (score === 0) return
+  const best = highest(scores, Math.max(limit, ranking.reranked), (at) => {
     const company = Math.min(1, companies[index.companyOf[at] ?? 0] ?? 0)
-    scores[at] = score + ranking.company * company + (ranking.year.get((index.pages[at]?.year ?? 0) - latest) ?? 0)
+    return ranking.company * company + (ranking.year.get((index.pages[at]?.year ?? 0) - latest) ?? 0)
   })
-  const best = highest(index, scores, Math.max(limit, ranking.reranked))
   const asked = { words, years: years.flatMap((year) => index.vocabulary.find(year)) }
-  const again = best
-    .slice(0, ranking.reranked)
-    .map(({ page, score }) => ({ page, score: score + bonusOf(page, asked) }))
-  return [...again, ...best.slice(ranking.reranked)].sort(byScore).slice(0, limit)
+  return best
+    .flatMap(({ at, score }, place): RankedPage[] => {
+      const page = index.pages[at]
+      if (page === undefined) return []
+      if (place >= ranking.reranked) return [{ page, score }]
+      return [{ page, score: score + ranking.phrase * (phrases[at] ?? 0) + bonusOf(page, asked) }]
+    })
+    .sort((a, b) => b.score - a.score || (a.page.path < b.page.path ? -1 : 1))
+    .slice(0, limit)
 }
 
-/** The scores of all pages by words and pairs, and how strongly these name each company, from 0 on. */
+/** The scores of all pages by words and pairs, how many phrases of three each has, and how strongly the query names each company. */
 function scoreWords(index: PageIndex, words: readonly number[]) {
   const scores = new Float32Array(index.pages.length)
+  const phrases = new Uint8Array(index.pages.length)
   const companies = new Float32Array(index.pagesOf.length)
   const counts = new Uint32Array(index.pagesOf.length)
-  const add = (pages: Uint32Array, weights: Float32Array, weight: number) => {
+  const add = (pages: ArrayLike<number>, weights: ArrayLike<number>, weight: number) => {
     const idf = Math.log(1 + (index.pages.length - pages.length + 0.5) / (pages.length + 0.5))
     for (let at = 0; at < pages.length; at += 1) {
       const page = pages[at] ?? 0
@@ -89,45 +93,55 @@ function scoreWords(index: PageIndex, words: readonly number[]) {
     const weight = commonWords.has(word) ? ranking.commonWord : 1
     if (word !== 0) add(index.postings.subarray(start, end), index.weights.subarray(start, end), weight)
   }
-  const pairs = new Map(words.slice(1).map((word, at) => [`${words[at]} ${word}`, [words[at] ?? 0, word] as const]))
-  for (const [first, second] of pairs.values()) {
+  const pairs = new Map(words.map((word, at) => [`${word} ${words[at + 1]}`, at]))
+  for (const at of pairs.values()) {
+    const [first = 0, second = 0, third = 0] = words.slice(at, at + 3)
     if (first === 0 || second === 0) continue
-    const { pages, weights } = pairPostings(index, first, second)
+    const { pages, weights, withThird } = pairPostings(index, first, second, third)
     add(pages, weights, ranking.pair)
+    for (const page of withThird) phrases[page] = (phrases[page] ?? 0) + 1
   }
-  return { scores, companies }
+  return { scores, phrases, companies }
 }
 
-/** The pages on which one word directly follows another, found from the rarer of the two. */
-function pairPostings({ words, places, from, pageAt, weightAt, lengthOf }: PageIndex, first: number, second: number) {
+/** The pages on which one word directly follows another, found from the rarer of the two, and those where a third one is next. */
+function pairPostings(index: PageIndex, first: number, second: number, third: number) {
+  const { words, places, from, pageAt, weightAt, lengthOf } = index
   const countOf = (word: number) => (from[word + 1] ?? 0) - (from[word] ?? 0)
-  const [rarer, other, step] = countOf(first) < countOf(second) ? [first, second, 1] : [second, first, -1]
+  const isFirst = countOf(first) < countOf(second)
+  const [rarer, other, step, next] = isFirst ? [first, second, 1, 2] : [second, first, -1, 1]
   const last = from[rarer + 1] ?? 0
   const pages: number[] = []
   const weights: number[] = []
-  let frequency = 0
+  const withThird: number[] = []
+  let [current, frequency] = [-1, 0]
   for (let at = from[rarer] ?? 0; at < last; at += 1) {
     const place = places[at] ?? 0
     if (words[place + step] !== other) continue
     const page = pageAt[place] ?? 0
-    if (page !== pages.at(-1)) {
-      pages.push(page)
+    if (page !== current) {
+      current = page
       frequency = 0
+      pages.push(page)
     }
     frequency += weightAt[place] ?? 0
     weights[pages.length - 1] = saturated(frequency, lengthOf[page] ?? 1)
+    if (third !== 0 && words[place + next] === third && withThird.at(-1) !== page) withThird.push(page)
   }
-  return { pages: Uint32Array.from(pages), weights: Float32Array.from(weights) }
+  return { pages, weights, withThird }
 }
 
 /** Adds to `companies` how strongly a word or pair with these pages names each of them; `counts` is zero before and after. */
-function nameCompanies(index: PageIndex, pages: Uint32Array, counts: Uint32Array, companies: Float32Array): void {
+function nameCompanies(index: PageIndex, pages: ArrayLike<number>, counts: Uint32Array, companies: Float32Array): void {
   const { companyOf, pagesOf } = index
   if (pages.length * distinctive.ofTheWord > index.largestCompany) return
-  for (const page of pages) counts[companyOf[page] ?? 0] = (counts[companyOf[page] ?? 0] ?? 0) + 1
+  for (let at = 0; at < pages.length; at += 1) {
+    const company = companyOf[pages[at] ?? 0] ?? 0
+    counts[company] = (counts[company] ?? 0) + 1
+  }
   const unnamed = index.companies.get('')
-  for (const page of pages) {
-    const company = companyOf[page] ?? 0
+  for (let at = 0; at < pages.length; at += 1) {
+    const company = companyOf[pages[at] ?? 0] ?? 0
     const count = counts[company] ?? 0
     counts[company] = 0
     if (count < distinctive.pages || company === unnamed) continue
@@ -140,16 +154,20 @@ function nameCompanies(index: PageIndex, pages: Uint32Array, counts: Uint32Array
   }
 }
 
-const byScore = (a: RankedPage, b: RankedPage) => b.score - a.score || (a.page.path < b.page.path ? -1 : 1)
-
-function highest(index: PageIndex, scores: Float32Array, most: number): RankedPage[] {
-  const least = Math.max(Number.MIN_VALUE, scores.toSorted()[scores.length - most] ?? 0)
-  const chosen: RankedPage[] = []
-  scores.forEach((score, at) => {
-    const page = index.pages[at]
-    if (score >= least && page !== undefined) chosen.push({ page, score })
-  })
-  return chosen.sort(byScore).slice(0, most)
+/** The pages with the highest scores above 0 after their bonus, best first. */
+function highest(scores: Float32Array, most: number, bonusOf: (at: number) => number) {
+  const best: { readonly at: number; readonly score: number }[] = []
+  for (let at = 0; at < scores.length; at += 1) {
+    const byWords = scores[at] ?? 0
+    if (byWords === 0) continue
+    const score = byWords + bonusOf(at)
+    if (best.length === most && score <= (best[most - 1]?.score ?? 0)) continue
+    let place = best.length
+    while (place > 0 && score > (best[place - 1]?.score ?? 0)) place -= 1
+    best.splice(place, 0, { at, score })
+    if (best.length > most) best.pop()
+  }
+  return best
 }
 
 interface Asked {
@@ -157,32 +175,20 @@ interface Asked {
   readonly years: readonly number[]
 }
 
-/** What a page gets beyond its words: for phrases of the query, its years, and a row's label. */
+/** What a page gets for the years of the query that it has, and for the longest label of a row that is in the query. */
 function bonusOf({ words, ends, labelEnds }: ReadPage, asked: Asked): number {
   const years = asked.years.filter((year) => words.includes(year)).length
-  const phrases = new Set<number>()
-  for (let at = 2; at < words.length; at += 1) {
-    const start = runOf(asked.words, words, at - 2, 3)
-    if (start >= 0) phrases.add(start)
-  }
   const firstRow = ends.length - labelEnds.length
   let label = 0
   labelEnds.forEach((end, row) => {
     const start = row === 0 ? words.indexOf(0) + 1 : (ends[firstRow + row - 1] ?? 0)
-    if (end - start > label && runOf(asked.words, words, start, end - start) >= 0) label = end - start
+    if (end - start > label && hasRun(asked.words, words.subarray(start, end))) label = end - start
   })
   const all = Math.max(1, asked.years.length)
-  return ranking.phrase * phrases.size + ranking.years * (years / all) + ranking.label * label
+  return ranking.years * (years / all) + ranking.label * label
 }
 
-/** Where `count` words of a page, from `start` on, are in the query in the same order; -1 if they are not. */
-function runOf(query: readonly number[], words: Uint32Array, start: number, count: number): number {
-  const first = words[start] ?? 0
-  if (first === 0) return -1
-  for (let at = query.indexOf(first); at >= 0; at = query.indexOf(first, at + 1)) {
-    let length = 1
-    while (length < count && query[at + length] === words[start + length]) length += 1
-    if (length >= count) return at
-  }
-  return -1
+/** Whether a query has these words next to each other. */
+function hasRun(query: readonly number[], run: Uint32Array): boolean {
+  return query.some((_, at) => run.every((word, offset) => word === query[at + offset]))
 }

@@ -1,5 +1,5 @@
 /** Words that say nothing about a page. */
-const stopWords: ReadonlySet<string> = new Set(
+export const stopWords: ReadonlySet<string> = new Set(
   (
     'a about above after again against all am an and any are as at be because been before being below between both but by ' +
     'can could did do does doing down during each few for from further had has have having he her here hers him his how i ' +
@@ -10,20 +10,19 @@ const stopWords: ReadonlySet<string> = new Set(
 )
 
 /**
- * The words of a text in order: lower case, without stop words and punctuation, `1,234` as `1234`. `2019s` is how the
- * public FinQA texts write ’s. Not stemmed, so that the stem of a word can be remembered.
+ * The words of a text in order: lower case, without punctuation, `1,234` as `1234`. `2019s` is how the public FinQA texts
+ * write ’s.
  */
-export function wordsOf(text: string): string[] {
+export function wordsIn(text: string): readonly string[] {
   const plain = text
     .toLowerCase()
     .replace(/(\d),(?=\d)/g, '$1')
     .replace(/\b2019s\b/g, ' ')
-  const words = plain.match(/\d+(?:\.\d+)+|[\p{L}\p{N}]+/gu) ?? []
-  return words.filter((word) => !stopWords.has(word))
+  return plain.match(/\d+(?:\.\d+)+|[\p{L}\p{N}]+/gu) ?? []
 }
 
 /**
- * The stem of a word of {@link wordsOf}: without the ending of a plural or a verb. That is as good as a complete stemmer
+ * The stem of a word of {@link wordsIn}: without the ending of a plural or a verb. That is as good as a complete stemmer
  * here, where most words are names, figures and terms of accounting.
  */
 export function stemOf(word: string): string {

@@ -47,9 +47,18 @@ const shape = z.record(z.string(), z.string())
 /** The root folder of this program: of the sources, or of the build. */
 export const programFolder: string = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Writes the hash of each grader into a folder of compiled code, where {@link withCodeHashes} reads it. */
-export async function writeCodeHashes(root: string, graders: readonly Grader[], folder: string): Promise<void> {
-  const hashes = Object.fromEntries(await hashGraders(root, graders))
+/**
+ * Writes the hash of each grader into a folder of compiled code, where {@link withCodeHashes} reads it.
+ *
+ * @param load imports a file of the sources, or what it was compiled into
+ */
+export async function writeCodeHashes(
+  root: string,
+  graders: readonly Grader[],
+  folder: string,
+  load?: (file: string) => Promise<object>,
+): Promise<void> {
+  const hashes = Object.fromEntries(await hashGraders(root, graders, load))
   writeFileSync(join(folder, hashesFile), `${JSON.stringify(hashes, null, 2)}\n`)
 }
 

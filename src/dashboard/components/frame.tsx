@@ -1,5 +1,6 @@
 import type { Child, FC } from 'hono/jsx'
 import type { Viewer } from '../session.ts'
+import { visible } from './page.ts'
 
 /** The pages in the navigation. */
 export type Place = 'runs' | 'live' | 'alarms' | 'health' | 'none'
@@ -29,7 +30,7 @@ export const Frame: FC<FrameProps> = ({ title, place, viewer, canLeave, scripts 
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <title>{`${title} · Scorekeeper`}</title>
+      <title>{`${visible(title)} · Scorekeeper`}</title>
       <link rel="icon" href="data:," />
       <link rel="stylesheet" href="/dashboard/assets/style.css" />
       <link rel="stylesheet" href="/dashboard/assets/pages.css" />

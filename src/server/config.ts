@@ -38,6 +38,8 @@ export interface Config {
   readonly logLevel: (typeof logLevels)[number]
   /** Whether the pages of the dashboard are served; curves and alarms are computed in any case. */
   readonly dashboard: boolean
+  /** Where alarms are posted; `undefined` for nowhere. */
+  readonly alarmWebhook: { readonly url: string; readonly secret: string | undefined } | undefined
   readonly limits: Limits
   /** How long a stopping server waits for running requests, in seconds. */
   readonly drainSeconds: number
@@ -100,6 +102,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     dataDir: it.DATA_DIR,
     logLevel: it.LOG_LEVEL,
     dashboard: it.DASHBOARD === 'on',
+    alarmWebhook:
+      it.ALARM_WEBHOOK === undefined ? undefined : { url: it.ALARM_WEBHOOK, secret: it.ALARM_WEBHOOK_SECRET },
     limits: {
       ...defaultLimits,
       maxBodyBytes: it.MAX_BODY_BYTES,

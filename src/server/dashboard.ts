@@ -1,6 +1,8 @@
 import { decodeJwt } from 'jose'
+import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
+import { createAlarmWatch } from '../dashboard/alarms/watch.ts'
 import { createDashboard, type DashboardDeps } from '../dashboard/dashboard.tsx'
 import { startFolding } from '../dashboard/fold-loop.ts'
 import type { HealthSection } from '../dashboard/pages/others.tsx'
@@ -53,7 +55,10 @@ export function openDashboard(settings: DashboardSettings): OpenDashboard {
   const open = (poolSize: number, seconds: number) =>
     openDatabase({ url, poolSize, prepare, name: 'scorekeeper dashboard', silence: { sql: seconds, db: seconds } })
   const folding = open(1, foldSeconds)
-  const endFolding = startFolding({ sql: folding.sql, log })
+  const { alarmWebhook, publicUrl } = config
+  const webhook = alarmWebhook && { ...alarmWebhook, publicUrl }
+  const watch = createAlarmWatch({ sql: folding.sql, log, trusted: settings.trusted, webhook })
+  const endFolding = startFolding({ sql: folding.sql, log, onFolded: watch })
   const pages = config.dashboard ? open(3, pageSeconds) : undefined
   const authenticate = createAuthenticator(config.auth)
 
@@ -96,7 +101,7 @@ function endOfToken(token: string): number | undefined {
 }
 
 async function healthOf(
-  sql: Parameters<typeof readProgress>[0],
+  sql: Sql,
   { config, database }: DashboardSettings,
   { admission }: DashboardLife,
 ): Promise<readonly HealthSection[]> {

@@ -55,6 +55,8 @@ export const variables = z
     DATABASE_PREPARE: flag.default(true),
     DATA_DIR: z.string().default('.data'),
     DASHBOARD: z.enum(['on', 'off'], 'must be on or off').default('on'),
+    ALARM_WEBHOOK: address(['http:', 'https:']).optional(),
+    ALARM_WEBHOOK_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
     LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
     MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxBodyBytes),
     MAX_REQUESTS_IN_FLIGHT: whole(1, 1_000_000).default(defaultLimits.maxRequestsInFlight),
@@ -99,6 +101,8 @@ export const variables = z
 /** Variables whose values are not shown in messages, because they may contain a password. */
 export const secretVariables: ReadonlySet<string> = new Set([
   'DATABASE_URL',
+  'ALARM_WEBHOOK',
+  'ALARM_WEBHOOK_SECRET',
   'EMBEDDINGS_API_KEY',
   'EMBEDDINGS_URL',
   'JUDGE_API_KEY',

@@ -1,4 +1,4 @@
-import type { Sql } from 'postgres'
+import type { Sql, TransactionSql } from 'postgres'
 import { execute } from '../statement.ts'
 
 /** A stored alarm. Times are milliseconds since 1970. */
@@ -18,7 +18,7 @@ const ms = (name: string) => `(extract(epoch from ${name}) * 1000)::float8 as ${
 const columns = `run, name, level, seen, ${ms('since')}, ${ms('updated_at')}, ${ms('ended_at')}`
 
 /** Reads the alarms that last, in all runs or in one. */
-export async function readOpenAlarms(sql: Sql, run?: string): Promise<readonly StoredAlarm[]> {
+export async function readOpenAlarms(sql: Sql | TransactionSql, run?: string): Promise<readonly StoredAlarm[]> {
   const text = `
     select ${columns} from rollup_alarms where ended_at is null and ($1::text is null or run = $1::text)
     order by level = 'page' desc, since desc limit 500`
@@ -26,14 +26,14 @@ export async function readOpenAlarms(sql: Sql, run?: string): Promise<readonly S
 }
 
 /** Reads the latest alarms, those that ended included. */
-export async function readAlarms(sql: Sql, most: number): Promise<readonly StoredAlarm[]> {
+export async function readAlarms(sql: Sql | TransactionSql, most: number): Promise<readonly StoredAlarm[]> {
   const text = `
     select ${columns} from rollup_alarms order by coalesce(ended_at, 'infinity') desc, since desc limit $1::text::int`
   return await execute<StoredAlarm>(sql, { text, values: [String(most)] })
 }
 
 /** Stores alarms that begin, change or end. */
-export async function writeAlarms(sql: Sql, alarms: readonly StoredAlarm[]): Promise<void> {
+export async function writeAlarms(sql: Sql | TransactionSql, alarms: readonly StoredAlarm[]): Promise<void> {
   if (alarms.length === 0) return
   const at = (name: string) => `to_timestamp(${name} / 1000)`
   const text = `
@@ -47,7 +47,11 @@ export async function writeAlarms(sql: Sql, alarms: readonly StoredAlarm[]): Pro
 }
 
 /** Adds to the counts of refused requests, by their codes, in the minute of a time in milliseconds. */
-export async function addRefusals(sql: Sql, at: number, counts: ReadonlyMap<string, number>): Promise<void> {
+export async function addRefusals(
+  sql: Sql | TransactionSql,
+  at: number,
+  counts: ReadonlyMap<string, number>,
+): Promise<void> {
   const rows = [...counts].map(([code, count]) => ({ minute: Math.floor(at / 60_000), code, count }))
   const text = `
     insert into rollup_refusals as r (minute, code, count)
@@ -57,7 +61,11 @@ export async function addRefusals(sql: Sql, at: number, counts: ReadonlyMap<stri
 }
 
 /** Requests that were refused, by code, between two times in milliseconds. */
-export async function readRefusals(sql: Sql, from: number, to: number): Promise<ReadonlyMap<string, number>> {
+export async function readRefusals(
+  sql: Sql | TransactionSql,
+  from: number,
+  to: number,
+): Promise<ReadonlyMap<string, number>> {
   const text = `
     select code, sum(count)::int as count from rollup_refusals where minute >= $1::text::int8 and minute <= $2::text::int8
     group by code order by count desc, code`

@@ -1,4 +1,4 @@
-import type { Sql } from 'postgres'
+import type { Sql, TransactionSql } from 'postgres'
 import { execute } from '../statement.ts'
 import type { Stats } from './stats.ts'
 import type { BucketKind } from './sums.ts'
@@ -79,7 +79,7 @@ const mostBuckets = 2_000
 
 /** Reads the latest buckets of a run, the earliest first. */
 export async function readBuckets(
-  sql: Sql,
+  sql: Sql | TransactionSql,
   run: string,
   kind: BucketKind,
   most = mostBuckets,
@@ -146,7 +146,7 @@ export interface Progress {
 }
 
 /** Reads how far the sums are; undefined if nothing was folded yet. Times are milliseconds since 1970. */
-export async function readProgress(sql: Sql): Promise<Progress | undefined> {
+export async function readProgress(sql: Sql | TransactionSql): Promise<Progress | undefined> {
   const ms = (name: string) =>
     `case when isfinite(${name}) then (extract(epoch from ${name}) * 1000)::float8 else 0 end as ${name}`
   const text = `

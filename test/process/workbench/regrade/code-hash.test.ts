@@ -14,6 +14,7 @@ import {
 } from '../../../../src/runtime/code-hash.ts'
 import { graders } from '../../../environment/graders/index.ts'
 import { half } from '../../../support/regrade/half.ts'
+import { compiled } from '../../../support/scorekeeper.ts'
 import { makeFolder } from '../../../support/temporary.ts'
 
 describe('the hash of a grader’s code', () => {
@@ -109,17 +110,13 @@ describe('the graders of an environment', () => {
   it('are hashed by a step of the build', { timeout: 60_000 }, async () => {
     const folder = makeFolder()
     const repository = fileURLToPath(new URL('../../../..', import.meta.url))
-    const { scripts } = z
-      .object({ scripts: z.object({ build: z.string() }) })
-      .parse(JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')))
-    const step = scripts.build.split(' && ').find((one) => one.startsWith('tsx ')) ?? ''
-    expect(step).toMatch(/ dist$/)
-    const tsx = fileURLToPath(import.meta.resolve('tsx/cli'))
-    await promisify(execFile)(process.execPath, [tsx, step.split(' ')[1] ?? '', folder], { cwd: repository })
+    const step = compiled('src/cli/code-hashes.js')
+    await promisify(execFile)(process.execPath, [step, folder], { cwd: repository })
     const written = z
       .record(z.string(), z.string())
       .parse(JSON.parse(readFileSync(join(folder, 'code-hashes.json'), 'utf8')))
     expect(Object.values(written).every((hash) => /^[0-9a-f]{64}$/.test(hash))).toBe(true)
+    expect(Object.values(written)).not.toHaveLength(0)
     rmSync(folder, { recursive: true })
   })
 })

@@ -1,6 +1,7 @@
 import { checkTimeout, type Db, type Embed, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { ItemReader } from './item-reader.ts'
 import type { Judgement, JudgeQuestion } from './judge.ts'
+import { checkSandboxNames, namedSandboxes, type Sandbox, type Sandboxes } from './sandboxes.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { TrajectoryCall } from './trajectory.ts'
 
@@ -14,7 +15,7 @@ export interface Sample {
 }
 
 /** The context of a grader. */
-export interface GraderContext<Task, Reference, State, Settings = NoSettings> {
+export interface GraderContext<Task, Reference, State, Settings = NoSettings, Named extends string = never> {
   readonly sample: Sample
   readonly task: Readonly<Task>
   readonly reference: Readonly<Reference>
@@ -31,6 +32,8 @@ export interface GraderContext<Task, Reference, State, Settings = NoSettings> {
   readonly embed: Embed | undefined
   /** Asks a judging model. Throws if it does not answer, which makes the rollout ungradable. */
   readonly judge: (question: JudgeQuestion) => Promise<Judgement>
+  /** The rollout's sandboxes that the grader names, as its calls left them. One that no call opened is opened at first use. */
+  readonly sandboxes: Sandboxes<Named>
   /** Aborted when the grader times out; pass it on. */
   readonly signal: AbortSignal
 }
@@ -45,7 +48,7 @@ export interface Grade {
 }
 
 /** The definition of a grader. It returns a number or a score with parts, or throws. */
-export interface GraderSpec<Task, Reference, State, Settings = NoSettings> {
+export interface GraderSpec<Task, Reference, State, Settings = NoSettings, Named extends string = never> {
   /** Served at `/graders/{name}`: letters, digits, `_` and `-`, at most 64. */
   readonly name: string
   /** Recorded with each grading. Change it whenever a score could change. */
@@ -54,10 +57,17 @@ export interface GraderSpec<Task, Reference, State, Settings = NoSettings> {
   readonly range?: readonly [number, number]
   /** The timeout in seconds; the server's `GRADER_TIMEOUT_SECONDS` by default. */
   readonly timeoutSeconds?: number
-  grade(context: GraderContext<Task, Reference, State, Settings>): number | Grade | Promise<number | Grade>
+  /** The sandboxes of the environment that it uses. */
+  readonly sandboxes?: readonly Named[]
+  grade(context: GraderContext<Task, Reference, State, Settings, Named>): number | Grade | Promise<number | Grade>
 }
 
-type Unparsed = Omit<GraderContext<never, never, unknown>, 'task' | 'reference' | 'state' | 'settings'>
+type Unparsed = Omit<
+  GraderContext<never, never, unknown>,
+  'task' | 'reference' | 'state' | 'settings' | 'sandboxes'
+> & {
+  readonly sandboxes?: Readonly<Record<string, Sandbox>>
+}
 
 /** A grader as the server runs it. */
 export interface Grader {
@@ -65,6 +75,8 @@ export interface Grader {
   readonly version: string
   readonly range: readonly [number, number]
   readonly timeoutSeconds: number | undefined
+  /** The sandboxes that it uses; undefined for none. */
+  readonly sandboxes?: readonly string[]
   /** A hash of the grader's source files, recorded with the version; undefined if they are not known. */
   readonly codeHash?: string | undefined
   /** Parses the item, one with a hash once. `run` then takes the stored state, null before the first change. */
@@ -84,10 +96,10 @@ export function gradersWithSettings(graders: readonly Grader[], settings: ReadSe
 }
 
 /** Makes a grader from its definition; called by {@link Environment.defineGrader}. */
-export function makeGrader<Task, Reference, State, Settings>(
+export function makeGrader<Task, Reference, State, Settings, Named extends string>(
   environment: EnvironmentSpec<Task, Reference, State, Settings>,
   items: ItemReader<Task, Reference>,
-  spec: GraderSpec<Task, Reference, State, Settings>,
+  spec: GraderSpec<Task, Reference, State, Settings, Named>,
   reader: SettingsReader<Settings>,
   read?: ReadSettings,
 ): Grader {
@@ -101,12 +113,15 @@ export function makeGrader<Task, Reference, State, Settings>(
     )
   }
   checkTimeout('grader', spec)
+  const sandboxes = spec.sandboxes ?? []
+  checkSandboxNames(`the grader "${spec.name}"`, sandboxes, environment)
   const settings = reader.accessor(read)
   return {
     name: spec.name,
     version: spec.version,
     range,
     timeoutSeconds: spec.timeoutSeconds,
+    sandboxes,
     ...(reader.variables.length > 0 && {
       withSettings: (given: ReadSettings) => makeGrader(environment, items, spec, reader, given),
     }),
@@ -120,7 +135,8 @@ export function makeGrader<Task, Reference, State, Settings>(
         run: async ({ stored, ...context }) => {
           const state = parseState(environment, stored)
           const parsed = { task: task.value, reference: reference.value, state, settings: settings() }
-          const grade = await spec.grade({ ...context, ...parsed })
+          const named = namedSandboxes(sandboxes, context.sandboxes)
+          const grade = await spec.grade({ ...context, ...parsed, sandboxes: named })
           return typeof grade === 'object' && grade !== null ? grade : { score: grade }
         },
       }

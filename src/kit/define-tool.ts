@@ -3,6 +3,7 @@ import { bigintIn, stringifyExactly } from '../base/exact-json.ts'
 import { describeIssues, showingValues } from '../base/issues.ts'
 import { checkTimeout, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { ItemReader } from './item-reader.ts'
+import { checkSandboxNames, namedSandboxes, type Sandbox } from './sandboxes.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { ExternalContext, ReadingContext, ToolContext, WritingContext } from './tool-context.ts'
 import { describeParameters, parametersOf } from './tool-parameters.ts'
@@ -27,7 +28,13 @@ interface ToolHead<Input extends z.ZodObject> {
 }
 
 /** The definition of a tool. `effects` says what it changes, which decides how the server runs it exactly once. */
-export type ToolSpec<Input extends z.ZodObject, Task, State, Settings = NoSettings> = ToolHead<Input> &
+export type ToolSpec<
+  Input extends z.ZodObject,
+  Task,
+  State,
+  Settings = NoSettings,
+  Named extends string = never,
+> = ToolHead<Input> &
   (
     | {
         readonly effects: 'none'
@@ -39,7 +46,9 @@ export type ToolSpec<Input extends z.ZodObject, Task, State, Settings = NoSettin
       }
     | {
         readonly effects: 'external'
-        run(context: ExternalContext<z.output<Input>, Task, State, Settings>): ToolOutput | Promise<ToolOutput>
+        /** The sandboxes of the environment that it uses; they are open when it runs. */
+        readonly sandboxes?: readonly Named[]
+        run(context: ExternalContext<z.output<Input>, Task, State, Settings, Named>): ToolOutput | Promise<ToolOutput>
       }
   )
 
@@ -51,6 +60,7 @@ export type Opened<Context, Result> =
 /** The part of a context that is not parsed from the call. */
 type Unparsed<Context> = Omit<Context, 'input' | 'task' | 'state' | 'settings'>
 type ReadingRun = Unparsed<ReadingContext<never, never, unknown>>
+type ExternalRun = ReadingRun & { readonly sandboxes?: Readonly<Record<string, Sandbox>> }
 /** `stored` is the stored state, null before the first change. */
 type WritingRun = Unparsed<WritingContext<never, never, unknown>> & { readonly stored: unknown }
 
@@ -83,6 +93,8 @@ interface ToolFace {
   readonly timeoutSeconds: number | undefined
   /** Whether its `db` reaches the rows of its rollout. */
   readonly rows: boolean
+  /** The sandboxes that it uses; undefined for none. */
+  readonly sandboxes?: readonly string[]
   /** The same tool with these settings; absent if its environment declares none. */
   readonly withSettings?: (settings: ReadSettings) => Tool
 }
@@ -92,7 +104,7 @@ export type Tool = ToolFace &
   (
     | { readonly effects: 'none'; readonly open: Open<ReadingRun, string> }
     | { readonly effects: 'database'; readonly open: Open<WritingRun, WrittenOutput> }
-    | { readonly effects: 'external'; readonly open: Open<ReadingRun, ExternalOutput> }
+    | { readonly effects: 'external'; readonly open: Open<ExternalRun, ExternalOutput> }
   )
 
 /** A tool definition in the chat completions format, as in the `tools` of a dataset row. */
@@ -120,10 +132,10 @@ export function toolsWithSettings(tools: readonly Tool[], settings: ReadSettings
 }
 
 /** Makes a tool from its definition; called by {@link Environment.defineTool}. */
-export function makeTool<Input extends z.ZodObject, Task, Reference, State, Settings>(
+export function makeTool<Input extends z.ZodObject, Task, Reference, State, Settings, Named extends string>(
   environment: EnvironmentSpec<Task, Reference, State, Settings>,
   items: Pick<ItemReader<Task, Reference>, 'task'>,
-  spec: ToolSpec<Input, Task, State, Settings>,
+  spec: ToolSpec<Input, Task, State, Settings, Named>,
   reader: SettingsReader<Settings>,
   read?: ReadSettings,
 ): Tool {
@@ -131,12 +143,15 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
     throw new Error(`invalid tool name "${spec.name}": models accept at most 64 letters, digits, _ and -`)
   }
   checkTimeout('tool', spec)
+  const sandboxes = spec.effects === 'external' ? (spec.sandboxes ?? []) : []
+  checkSandboxNames(`the tool "${spec.name}"`, sandboxes, environment)
   const face: ToolFace = {
     name: spec.name,
     description: spec.description,
     parameters: parametersOf(spec.name, spec.input),
     timeoutSeconds: spec.timeoutSeconds,
     rows: spec.rows ?? true,
+    sandboxes,
     ...(reader.variables.length > 0 && {
       withSettings: (given: ReadSettings) => makeTool(environment, items, spec, reader, given),
     }),
@@ -189,13 +204,13 @@ export function makeTool<Input extends z.ZodObject, Task, Reference, State, Sett
       return {
         ...face,
         effects: 'external',
-        open: opening<ReadingRun, ExternalOutput>(async (given, context) => {
+        open: opening<ExternalRun, ExternalOutput>(async (given, context) => {
           const changes: ((state: State) => void)[] = []
           const readState = async () => stateFrom(await context.readState())
           const updateState = (change: (state: State) => void) => void changes.push(change)
-          const output = textOf(
-            await spec.run(Object.assign(toolContext(given, context), { db: context.db, readState, updateState })),
-          )
+          const named = namedSandboxes(sandboxes, context.sandboxes)
+          const more = { db: context.db, readState, updateState, sandboxes: named }
+          const output = textOf(await spec.run(Object.assign(toolContext(given, context), more)))
           const change = (stored: unknown) => {
             const state = stateFrom(stored)
             for (const one of changes) one(state)

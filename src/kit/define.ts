@@ -6,6 +6,7 @@ import type { EnvironmentSpec, NoSettings, Redact } from './environment.ts'
 import { type Hooks, makeHooks } from './hooks.ts'
 import { createItemReader } from './item-reader.ts'
 import { type HttpToolSpec, type McpToolsSpec, makeHttpTool, makeMcpTools, type RemoteTools } from './remote-tools.ts'
+import { planSandboxes, type SandboxPlan } from './sandboxes.ts'
 import { createSettingsReader, type ReadSettings, type SettingsReader } from './settings.ts'
 import { makeSubmit, type Submit, type SubmitSpec } from './submit.ts'
 
@@ -15,11 +16,13 @@ export type ReadItem<Task, Reference> =
   | { readonly fits: false; readonly message: string }
 
 /** The result of {@link defineEnvironment}: the two authoring functions, and the environment's data for the server. */
-export interface Environment<Task, Reference, State, Settings = NoSettings> {
+export interface Environment<Task, Reference, State, Settings = NoSettings, Boxes extends string = never> {
   /** The budget of a rollout in calls, or `undefined` for no limit. */
   readonly budget: number | undefined
   /** Defines a tool; see {@link ToolSpec}. Throws if its name or schema cannot be offered to a model. */
-  defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input, Task, State, Settings>): Tool
+  defineTool<Input extends z.ZodObject, const Named extends Boxes = never>(
+    spec: ToolSpec<Input, Task, State, Settings, Named>,
+  ): Tool
   /**
    * Offers the tools of an MCP server; see {@link McpToolsSpec}. Put the result into the list of tools: the server connects when
    * it starts.
@@ -34,7 +37,7 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
    */
   toolFrom(spec: HttpToolSpec<Settings>): RemoteTools
   /** Defines a grader; see {@link GraderSpec}. Throws if its name, range or timeout is invalid. */
-  defineGrader(spec: GraderSpec<Task, Reference, State, Settings>): Grader
+  defineGrader<const Named extends Boxes = never>(spec: GraderSpec<Task, Reference, State, Settings, Named>): Grader
   /** The part of a score that cannot be gamed; undefined if the environment names none. */
   readonly trusted: string | undefined
   /** Reads the settings from environment variables, and lists them. */
@@ -43,6 +46,8 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
   hooks(settings?: ReadSettings): Hooks
   /** What is stored in place of items, arguments and outputs; undefined where all is stored as it is. */
   readonly redact: Redact | undefined
+  /** The sandboxes that rollouts may open; empty if the environment defines none. */
+  readonly sandboxes: readonly SandboxPlan[]
   /** What a model calls to finish; undefined if the environment declares none. */
   readonly submit: Submit | undefined
   /** Parses an item as a grader would, to validate it beforehand. */
@@ -54,7 +59,7 @@ export interface Environment<Task, Reference, State, Settings = NoSettings> {
  * types.
  *
  * Throws if the state's schema does not parse `{}`, if the task's schema lets undeclared fields through, or if the budget
- * is not a positive whole number, or if `submit` cannot be offered to a model.
+ * is not a positive whole number, or if `submit` cannot be offered to a model, or a sandbox is invalid.
  *
  * @example
  * export const { defineTool, defineGrader, budget } = defineEnvironment({
@@ -70,12 +75,13 @@ export function defineEnvironment<
   State,
   Settings = NoSettings,
   Answer extends z.ZodObject = z.ZodObject,
+  Boxes extends string = never,
 >(
-  spec: EnvironmentSpec<Task, Reference, State, Settings> & {
+  spec: EnvironmentSpec<Task, Reference, State, Settings, Boxes> & {
     /** What a model calls to finish, on wires where it ends a rollout with a call; see {@link SubmitSpec}. */
     readonly submit?: SubmitSpec<Answer>
   },
-): Environment<Task, Reference, State, Settings> {
+): Environment<Task, Reference, State, Settings, Boxes> {
   const start = spec.state.safeParse({}, hidingValues)
   if (!start.success) {
     throw new Error(
@@ -101,6 +107,7 @@ export function defineEnvironment<
     defineGrader: (grader) => makeGrader(spec, items, grader, settings),
     hooks: (read) => makeHooks(spec, items, settings, read),
     redact: spec.redact,
+    sandboxes: planSandboxes(spec.sandboxes ?? {}, items),
     submit: spec.submit && makeSubmit(spec.submit),
     readItem(item) {
       const task = items.task(item)

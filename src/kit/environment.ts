@@ -2,6 +2,7 @@ import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
 import type { FoundDocument, RetrieveContext } from './retrieve.ts'
+import type { SandboxDefinition } from './sandboxes.ts'
 
 /** The database, through drizzle; each statement is its own transaction. */
 export type Db = PostgresJsDatabase
@@ -64,7 +65,7 @@ export interface Redact {
 export type NoSettings = Readonly<Record<string, never>>
 
 /** The definition of an environment. */
-export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings> {
+export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings, Boxes extends string = string> {
   /** The part of an item that tools and graders see. Zod drops undeclared fields. */
   readonly task: z.ZodType<Task>
   /** The part of an item that only graders see: the answer. */
@@ -84,6 +85,13 @@ export interface EnvironmentSpec<Task, Reference, State, Settings = NoSettings> 
   readonly trusted?: string
   /** The maximum number of tool calls per rollout; no limit by default. */
   readonly budget?: { readonly calls: number }
+  /**
+   * Isolated places to act in, by name: a rollout has one of its own of each that a call or a grading of it uses. Tools with
+   * `effects: 'external'` and graders ask for them with `sandboxes: ['shell']`.
+   *
+   * @example sandboxes: { shell: { template: (task) => `repositories/${task.repository}`, memoryMb: 256 } }
+   */
+  readonly sandboxes?: Readonly<Record<Boxes, SandboxDefinition<Task>>>
   /**
    * Runs once for each attempt of a rollout, before its first call, and seeds its rows. Throw an {@link ItemError} for an
    * item that cannot be used, a 422; any other error is a 5xx, and the trainer's retry runs it again.

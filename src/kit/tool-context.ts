@@ -1,4 +1,5 @@
 import type { Db, Embed, NoSettings, Tx } from './environment.ts'
+import type { Sandboxes } from './sandboxes.ts'
 
 /** The context of every tool, whatever its effects. */
 export interface ToolContext<Input, Task, Settings = NoSettings> {
@@ -35,8 +36,10 @@ export interface WritingContext<Input, Task, State, Settings = NoSettings> exten
 }
 
 /** The context of a tool with external effects. It holds no database connection while it runs. */
-export interface ExternalContext<Input, Task, State, Settings = NoSettings>
+export interface ExternalContext<Input, Task, State, Settings = NoSettings, Named extends string = never>
   extends ReadingContext<Input, Task, State, Settings> {
+  /** The rollout's sandboxes that the tool names. */
+  readonly sandboxes: Sandboxes<Named>
   /** Changes the state when the call is recorded: `change` gets the state at that time and changes it in place. */
   updateState(change: (state: State) => void): void
 }

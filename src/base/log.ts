@@ -6,6 +6,8 @@ import { shorten } from './text.ts'
 
 /** The server's logger; implemented by pino. */
 export interface Log {
+  /** Absent from loggers that write no such lines. */
+  debug?(facts: Readonly<Record<string, unknown>>, message: string): void
   info(facts: Readonly<Record<string, unknown>>, message: string): void
   warn(facts: Readonly<Record<string, unknown>>, message: string): void
   error(facts: Readonly<Record<string, unknown>>, message: string): void

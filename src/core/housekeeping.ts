@@ -12,6 +12,8 @@ export interface HousekeepingSettings {
   readonly retentionDays: number | undefined
   /** How long to wait between two turns of ending rollouts, in seconds; default: 5. */
   readonly endEverySeconds?: number
+  /** Called with the number of calls whose owner died. */
+  readonly onExpired?: (calls: number) => void
 }
 
 /** How long a turn of ending rollouts takes at most, in seconds; if some are left, the next turn follows at once. */
@@ -25,6 +27,7 @@ export function startHousekeeping(settings: HousekeepingSettings): () => void {
   const { ledger, ender, log, leaseSeconds, retentionDays, endEverySeconds = 5 } = settings
   const expire = async () => {
     const expired = await ledger.expire(leaseSeconds)
+    if (expired > 0) settings.onExpired?.(expired)
     if (expired > 0)
       log.warn({ code: 'lease_expired', calls: expired }, 'calls whose owner died are recorded as failed')
     return leaseSeconds

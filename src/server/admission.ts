@@ -31,11 +31,12 @@ const body = JSON.stringify({
 
 /**
  * Admits at most `maxRequestsInFlight` requests, with at most `maxBytesInFlight` bytes in their bodies; a body of
- * unknown length counts as the largest that is accepted.
+ * unknown length counts as the largest that is accepted. `onRefused` is called for each request that is turned away.
  */
 export function createAdmission(
   limits: Pick<Limits, 'maxRequestsInFlight' | 'maxBytesInFlight' | 'maxBodyBytes'>,
   log: Log,
+  onRefused: () => void = () => {},
 ): Admission {
   const { maxRequestsInFlight, maxBytesInFlight, maxBodyBytes } = limits
   let requests = 0
@@ -54,6 +55,7 @@ export function createAdmission(
       log.error({ code: 'overloaded', requests, bytes }, 'too many requests are in flight: new ones are refused')
     }
     refused += 1
+    onRefused()
     // With jitter, so that clients do not all retry at once.
     const retryAfter = String(1 + (refused % 3))
     const fields = { 'content-type': 'application/json', 'retry-after': retryAfter, 'x-request-id': requestId() }

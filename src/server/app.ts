@@ -43,6 +43,7 @@ import type { DashboardLife } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { serveJsonGraders } from './graders.ts'
 import { healthAddresses } from './health.ts'
+import { answerMetrics, type ServerMetrics } from './metrics.ts'
 import { openApi } from './openapi.ts'
 import { createSegmentRouter } from './segment-router.ts'
 import { wireApp } from './wire-app.ts'
@@ -92,6 +93,8 @@ export interface AppDeps {
   readonly outbound?: Outbound | undefined
   /** The address at which others reach this server. */
   readonly publicUrl?: string | undefined
+  /** Measures calls, gradings and refusals; by default nothing does. */
+  readonly metrics?: ServerMetrics | undefined
   /** Makes the pages of the dashboard; by default there are none. */
   readonly makePages?: ((life: DashboardLife) => Hono) | undefined
   /** Returns milliseconds since 1970; by default the real clock. */
@@ -161,11 +164,14 @@ export function createApp(deps: AppDeps): Hono {
     toolSeconds,
     holdSeconds,
   })
-  const { call, isBusy } = caller
+  const { isBusy } = caller
+  const { metrics } = deps
+  const call = metrics?.calls(caller.call, budget?.refusal) ?? caller.call
   deps.atEnd?.(caller.handIn)
   deps.atEnd?.(ledger.replays.flush)
   const judge = deps.judge ?? noJudge
-  const { grade } = createGrading({ ...shared, isReleased, graders, judge, isBusy, graderSeconds, waitSeconds })
+  const grading = createGrading({ ...shared, isReleased, graders, judge, isBusy, graderSeconds, waitSeconds })
+  const grade = metrics?.gradings(grading.grade) ?? grading.grade
   const json = serveJsonGraders({
     jsonGraders,
     more: deps.runners,
@@ -179,7 +185,7 @@ export function createApp(deps: AppDeps): Hono {
   addByName('grader', graders, json.graders)
   const { runners } = json
   const runs = createGraderRuns({ ledger, isBusy, runners, stopping: stop, graderSeconds, answerSeconds, waitSeconds })
-  const respond = createErrorResponder(log, now)
+  const respond = createErrorResponder(log, now, metrics?.refused)
 
   const allow = createAccess(deps.authenticate)
 
@@ -202,8 +208,9 @@ export function createApp(deps: AppDeps): Hono {
     await allow(c.req.raw, 'tools', 'grade', 'read')
     return c.json(openApi({ tools: deps.tools, graders: [...graders.values()], wires, version: deps.version }))
   })
+  app.get('/metrics', async (c) => answerMetrics(metrics, await deps.authenticate(c.req.raw.headers)))
   // Not `all`, with which Hono would no longer answer a GET synchronously.
-  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/openapi.json'], onlyBy('GET, HEAD'))
+  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/openapi.json', '/metrics'], onlyBy('GET, HEAD'))
   // What a load balancer asks, and OPTIONS *.
   app.options('/', onlyBy('GET, HEAD, POST'))
 

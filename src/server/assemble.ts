@@ -24,6 +24,7 @@ import { type AppDeps, createApp } from './app.ts'
 import { createAuthenticator } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
 import { createGradeAgain } from './grade-again.ts'
+import type { ServerMetrics } from './metrics.ts'
 import type { ServeSettings } from './serve.ts'
 import type { ChosenWires } from './wire-ports.ts'
 
@@ -45,6 +46,7 @@ export interface AssemblySettings {
   readonly submit?: Submit | undefined
   readonly datasets?: Datasets | undefined
   readonly chosen: ChosenWires
+  readonly metrics?: ServerMetrics | undefined
   /** Makes the pages of the dashboard from the function that grades again; by default there are none. */
   readonly pagesWith?: ((gradeAgain: DashboardDeps['gradeAgain']) => AppDeps['makePages']) | undefined
 }
@@ -113,6 +115,7 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         publicUrl,
         wires: chosen.wires,
         wirePorts: chosen.ports,
+        metrics: settings.metrics,
         makePages: settings.pagesWith?.(gradeAgain),
       }),
   }

@@ -8,6 +8,7 @@ import { RequestError } from '../kit/errors.ts'
 import { type Admission, admitting, createAdmission } from './admission.ts'
 import type { AppDeps } from './app.ts'
 import { createHttpServer } from './http-server.ts'
+import type { ServerMetrics } from './metrics.ts'
 import type { WirePort } from './wire-ports.ts'
 
 /** What {@link serve} needs. */
@@ -18,6 +19,8 @@ export interface ServeSettings {
   ) => Hono
   readonly limits: Limits
   readonly log: Log
+  /** Measures requests; by default nothing does. */
+  readonly metrics?: Pick<ServerMetrics, 'requests' | 'turnedAway'>
   readonly host: string
   /** 0 for any free port. */
   readonly port: number
@@ -52,7 +55,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const { makeApp, limits, log, host, port, drainSeconds, drainDelaySeconds } = settings
   const stopping = new AbortController()
   let isDraining = false
-  const admission = createAdmission(limits, log)
+  const admission = createAdmission(limits, log, settings.metrics?.turnedAway)
   const endings: (() => Promise<void>)[] = []
   const atEnd = (work: () => Promise<void>) => void endings.push(work)
   const wires: { readonly port: WirePort; readonly app: Hono }[] = []
@@ -60,7 +63,8 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission, atEnd, servePort })
 
   const listen = (app: Hono, place: Place) => {
-    const { server, connections } = createHttpServer(admitting(app, admission))
+    const fetch = admitting(app, admission)
+    const { server, connections } = createHttpServer(settings.metrics?.requests(fetch) ?? fetch)
     server.on('error', (error) => settings.onError(error, place))
     const opened = new Promise<number>((resolve) => {
       server.listen({ port: place.port, host: place.host, backlog }, () => {

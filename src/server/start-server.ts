@@ -24,6 +24,7 @@ import { type Config, type GivenVariables, loadSettings, readVariables } from '.
 import { openDashboard } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
+import { createServerMetrics } from './metrics.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { serve } from './serve.ts'
 import { keySources, startWarnings, takeoverReport, urlOf, wirePortNotices } from './start-notices.ts'
@@ -138,9 +139,11 @@ interface Started extends ServerProject {
 function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
   const { budget, trusted } = started.environment
-  const dashboard = openDashboard({ config, database, log, trusted, budget })
+  const metrics = createServerMetrics({ log, tools: tools.map(({ name }) => name), poolSize: config.poolSize })
+  const dashboard = openDashboard({ config, database, log, trusted, budget, metrics })
   const { makeApp, judgeClient } = assembleServer({
     ...started,
+    metrics,
     pagesWith: dashboard.pagesWith,
     budget,
     redaction: started.environment.redact,
@@ -161,7 +164,9 @@ function run(started: Started): void {
     stopping: stopping.signal,
   })
   const { retentionDays } = config
-  const endHousekeeping = startHousekeeping({ ledger, ender, log, leaseSeconds, retentionDays })
+  const { expired: onExpired } = metrics
+  const endHousekeeping = startHousekeeping({ ledger, ender, log, leaseSeconds, retentionDays, onExpired })
+  if (judgeClient !== undefined) metrics.judgeTokens(judgeClient.usage)
   const endTokenReport =
     judgeClient && startTokenReport({ usage: judgeClient.usage, report: (...line) => log.info(...line) })
   const { limits, host, port, drainSeconds, drainDelaySeconds } = config
@@ -169,6 +174,7 @@ function run(started: Started): void {
     makeApp,
     limits,
     log,
+    metrics,
     host,
     port,
     drainSeconds,

@@ -77,6 +77,7 @@ export interface TestAppOptions {
   readonly runners?: AppDeps['runners']
   readonly outbound?: AppDeps['outbound']
   readonly publicUrl?: string
+  readonly metrics?: AppDeps['metrics']
   readonly wires?: AppDeps['wires']
   readonly wirePorts?: AppDeps['wirePorts']
   readonly servePort?: AppDeps['servePort']
@@ -115,6 +116,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     submit: options.submit,
     datasets: options.datasets,
     publicUrl: options.publicUrl,
+    metrics: options.metrics,
     readItem: options.readItem,
     ...(options.wires && { wires: options.wires }),
     ...(options.wirePorts && { wirePorts: options.wirePorts }),

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import { describeIssues, hidingValues } from '../base/issues.ts'
@@ -95,7 +96,8 @@ async function readBytes(c: Context, maxBytes: number): Promise<Buffer> {
   if (Number(length ?? 0) > maxBytes) throw tooLarge()
   // Node enforces the announced length.
   if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
-    return Buffer.from(await c.req.raw.arrayBuffer())
+    const incoming = incomingOf(c)
+    return incoming === undefined ? Buffer.from(await c.req.raw.arrayBuffer()) : await received(incoming)
   }
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -105,6 +107,29 @@ async function readBytes(c: Context, maxBytes: number): Promise<Buffer> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, bytes)
+}
+
+/** Node's own request, if this one came over a socket and nothing of its body was read: it saves a copy of the body. */
+function incomingOf({ env }: { readonly env: unknown }): IncomingMessage | undefined {
+  if (typeof env !== 'object' || env === null || !('incoming' in env)) return undefined
+  const { incoming } = env
+  return incoming instanceof IncomingMessage && !incoming.readableDidRead && !incoming.destroyed ? incoming : undefined
+}
+
+function received(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    incoming.on('data', (chunk: Buffer) => void chunks.push(chunk))
+    incoming.once('end', () => {
+      const [first] = chunks
+      resolve(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks))
+    })
+    incoming.once('error', reject)
+    incoming.once('close', () => {
+      // Every request closes, and making an error takes time.
+      if (!incoming.readableEnded) reject(new Error('the connection was closed'))
+    })
+  })
 }
 
 /** Decodes a body, which may begin with a byte order mark. Other encodings are refused: two texts could become one. */

@@ -101,8 +101,13 @@ export function explaining({ sql, db }: Pick<Database, 'sql' | 'db'>, explainer:
         }
       },
     })
+  type Work = (tx: TransactionSql) => Promise<unknown>
   Object.assign(client, {
-    begin: (work: (tx: TransactionSql) => Promise<unknown>) => begin((tx: TransactionSql) => work(within(tx))),
+    begin(...given: [Work] | [options: string, Work]) {
+      if (given.length === 1) return begin((tx: TransactionSql) => given[0](within(tx)))
+      const [options, work] = given
+      return begin(options, (tx: TransactionSql) => work(within(tx)))
+    },
   })
   return { sql: wrapped, db, visited }
 }

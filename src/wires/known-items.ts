@@ -41,21 +41,23 @@ const [quote, backslash, colon, opening, closing] = Buffer.from('"\\:{}')
 /** How many keys `"item"` of one body are looked at. */
 const mostKeys = 4
 
+/** What the tree and the cache take for an item, in bytes, roughly. */
+const overhead = 1_024
+
 /**
- * Remembers items of `maxBytes` bytes together, the recently used ones. Parsed, an item takes a few times its bytes.
+ * Remembers the items that were used recently: in `maxBytes` of memory, roughly, for their bytes and for what was parsed.
  *
  * In the body, a known item is replaced by a string that no sender can know, and the rest is parsed. If that string is then
  * the value of the key, a parser of the whole body would have been at the beginning of this value there. And since the item's
  * bytes are one complete object, it would have read exactly them, and would then have gone on as the parser of the rest did.
  */
-export function createKnownItems(maxBytes = 33_554_432): KnownItems {
+export function createKnownItems(maxBytes = 67_108_864): KnownItems {
   const placeholder = randomUUID()
   const placed = Buffer.from(JSON.stringify(placeholder))
   const tree = createByteTree<KnownItem>()
   const cache = new LRUCache<KnownItem, Buffer>({
     maxSize: maxBytes,
     maxEntrySize: Math.ceil(maxBytes / 16),
-    sizeCalculation: (bytes) => bytes.length + 1_024,
     dispose: (bytes) => tree.remove(bytes),
   })
 
@@ -89,7 +91,7 @@ export function createKnownItems(maxBytes = 33_554_432): KnownItems {
       return value
     },
     keep(body, { item, hash }) {
-      deepFreeze(item)
+      const parsedBytes = deepFreeze(item) ?? 0
       for (const start of objectsOf(body)) {
         const end = endOfObject(body, start)
         if (rest(body, start, end) === undefined) continue
@@ -98,7 +100,7 @@ export function createKnownItems(maxBytes = 33_554_432): KnownItems {
         // How many such numbers a body may hold is counted over all of it.
         if (mayBeWide.test(bytes.toString('latin1')) || tree.find(bytes, 0) !== undefined) return
         const known = { item, hash }
-        cache.set(known, bytes)
+        cache.set(known, bytes, { size: bytes.length + parsedBytes + overhead })
         if (cache.has(known)) tree.add(bytes, known)
         return
       }

@@ -75,7 +75,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     const bench = await start(['--import', 'tsx', 'bench/main.ts'], ['search', join(folder, 'generated-dev.jsonl')])
       .ended
     expect(bench.out).toMatch(/recall@1 0\.\d{3} {3}recall@5 0\.\d{3} {3}recall@10 \d\.\d{3} {3}MRR@10 0\.\d{3}/)
-    expect(bench.out).toMatch(/p50 \d+\.\d ms {3}p99 \d+\.\d ms/)
+    expect(bench.out).toMatch(/ranking +p50 \d+\.\d+ ms +p99 \d+\.\d+ ms/)
   })
 
   it('resumes after a kill', async () => {
@@ -92,7 +92,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     await first.ended
     const left = await readStatus(corpus.db)
     expect(left.index).toBeUndefined()
-    await expect(searchPages(corpus.db, { query: 'goodwill' })).rejects.toThrow('not built yet')
+    await expect(searchPages(corpus.db, { query: 'goodwill' })).rejects.toThrow('not imported yet')
 
     const second = await run('import', file)
     expect(second).toMatchObject({ code: 0 })
@@ -164,9 +164,7 @@ describe('npm run corpus', { timeout: 90_000 }, () => {
     }).ended
     await endpoint.close()
     expect(err).toContain('embedding')
-    expect(out).toMatch(
-      /search: hybrid, 1 pages, .* vectors of 3 dimensions by lengths, compared (?:without|by) pgvector/,
-    )
+    expect(out).toMatch(/search: hybrid, vectors of 3 dimensions by lengths, compared (?:without|by) pgvector/)
   })
 
   it('explains what is wrong with a command and exits with 1', async () => {

@@ -33,10 +33,11 @@ export function formatHead(reference: string): string {
 
 /** A row of a report's table: the ratio is the median of the rounds, beside the least and the greatest. */
 export function formatRow({ name, rate, ratios = [], p50, p99, errors, asked }: Row): string {
-  const spread = ratios.length > 1 ? `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}` : ''
+  const short = (ratio: number) => ratio.toFixed(ratio < 10 ? 2 : 1)
+  const spread = ratios.length > 1 ? `${short(Math.min(...ratios))}–${short(Math.max(...ratios))}` : ''
   const cells = [
     rate?.toFixed(rate < 100 ? 1 : 0) ?? '',
-    ratios.length > 0 ? median(ratios).toFixed(2) : '',
+    ratios.length > 0 ? short(median(ratios)) : '',
     spread,
     p50?.toFixed(p50 < 1 ? 2 : 1) ?? '',
     p99?.toFixed(p99 < 1 ? 2 : 1) ?? '',

@@ -51,9 +51,9 @@ export interface ExecRequest {
 
 /** How a command ended. A failing command is an ordinary result. */
 export interface ExecResult {
-  /** null if the command was killed by a signal or at its timeout. */
+  /** As a shell reports it: 128 + n for a command that signal n killed; null if it was stopped at its timeout or disk limit. */
   readonly exitCode: number | null
-  /** Such as `SIGKILL`; null if it exited. */
+  /** The signal that an exit code above 128 stands for, such as `SIGKILL`, or that stopped the command; null otherwise. */
   readonly signal: string | null
   readonly stdout: string
   readonly stderr: string

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createSlots } from '../../concurrency.ts'
+import { SandboxError } from '../provider.ts'
+import { helperSettingsSchema, requestSchema } from './messages.ts'
+import { createOperations } from './operations.ts'
+import { createStore } from './store.ts'
+
+// The helper process of the local provider: it starts commands for the server, whose own memory makes starting a process
+// slow, and it outlives the server until running commands have ended and are recorded.
+
+/** How often sandboxes are removed whose time to live has passed, in milliseconds. */
+const sweepMs = 30_000
+
+const settings = helperSettingsSchema.parse(JSON.parse(process.argv[2] ?? ''))
+if (settings.user !== undefined) {
+  process.setgroups?.([])
+  process.setgid?.(settings.user.gid)
+  process.setuid?.(settings.user.uid)
+}
+
+const etc = join(settings.root, 'etc')
+const boxes = join(settings.root, 'boxes')
+await mkdir(etc, { recursive: true })
+await mkdir(boxes, { recursive: true })
+await Promise.all([
+  writeFile(join(etc, 'passwd'), 'agent:x:1000:1000:agent:/home/agent:/bin/sh\n'),
+  writeFile(join(etc, 'group'), 'agent:x:1000:\n'),
+  writeFile(join(etc, 'hosts'), '127.0.0.1 localhost sandbox\n'),
+])
+const help = await promisify(execFile)('bwrap', ['--help']).catch(() => ({ stdout: '' }))
+const machine = { folders: settings.folders, etc, disablesUserNamespaces: help.stdout.includes('--disable-userns') }
+const store = createStore(boxes)
+const perform = createOperations(store, machine, createSlots(settings.concurrentCommands))
+const running = new Map<number, AbortController>()
+
+process.on('message', (message) => {
+  const request = requestSchema.parse(message)
+  if ('cancel' in request) return void running.get(request.cancel)?.abort(new Error('cancelled'))
+  const controller = new AbortController()
+  running.set(request.id, controller)
+  perform(request.operation, controller.signal)
+    .then(
+      (value) => send({ id: request.id, value }),
+      (error: unknown) => send({ id: request.id, ...describe(error) }),
+    )
+    .finally(() => {
+      running.delete(request.id)
+      leaveIfAlone()
+    })
+})
+process.once('disconnect', leaveIfAlone)
+// A stop of the server's process group must not cut off the commands that the server waits for.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
+
+setInterval(sweep, sweepMs).unref()
+await sweep()
+send('ready')
+
+async function sweep(): Promise<void> {
+  const signal = AbortSignal.timeout(sweepMs)
+  try {
+    await store.removeDrafts()
+    for (const handle of await store.expired()) await perform({ op: 'close', handle }, signal)
+  } catch {
+    // The next sweep tries again.
+  }
+}
+
+function leaveIfAlone(): void {
+  if (!process.connected && running.size === 0) process.exit(0)
+}
+
+function send(message: unknown): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
+}
+
+function describe(error: unknown) {
+  if (error instanceof SandboxError) return { code: error.code, message: error.message }
+  return { code: 'unavailable', message: error instanceof Error ? error.message : String(error) }
+}

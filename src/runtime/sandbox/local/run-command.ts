@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { Readable, Writable } from 'node:stream'
+import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
+import { commandLine, type Machine } from './command-line.ts'
+import type { StoredSandbox } from './store.ts'
+
+/** How a command ended, and what the sandbox holds on disk after it. */
+export interface Ended extends Omit<ExecResult, 'stdout' | 'stderr'> {
+  readonly stdout: Uint8Array
+  readonly stderr: Uint8Array
+  readonly diskKb: number
+}
+
+/** A command without its key. */
+export type Command = Omit<ExecRequest, 'key'>
+
+const maxReport = 4096
+/** How often a running command's disk is measured, in milliseconds. */
+const measureMs = 2_000
+
+/**
+ * Runs a command in a sandbox whose lock the caller holds. When it settles, no process of the command is left.
+ *
+ * @throws SandboxError `unavailable` if the sandbox could not be set up; the signal's reason if that aborts.
+ */
+export async function runCommand(
+  machine: Machine,
+  sandbox: Pick<StoredSandbox, 'spec' | 'folder'>,
+  command: Command,
+  mayWrite: boolean,
+  signal: AbortSignal,
+): Promise<Ended> {
+  signal.throwIfAborted()
+  const [program, ...args] = commandLine(machine, sandbox, command, mayWrite)
+  const child = spawn(program, args, {
+    cwd: sandbox.folder,
+    // The sandbox's first process shows its environment to the others.
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  })
+  const report = child.stdio[3]
+  if (!(report instanceof Readable) || !(child.stdin instanceof Writable)) throw notStarted('no pipes')
+  const stdout = keep(command.maxOutputBytes)
+  const stderr = keep(command.maxOutputBytes)
+  const told = keep(maxReport)
+  child.stdout.on('data', stdout.add)
+  child.stderr.on('data', stderr.add)
+  report.on('data', told.add)
+  // A process that is killed breaks its pipes.
+  for (const pipe of [child.stdin, child.stdout, child.stderr, report]) pipe.on('error', () => undefined)
+  child.stdin.end(command.input ?? '')
+
+  let stopped: 'time' | 'disk' | undefined
+  const stop = (why?: 'time' | 'disk') => {
+    stopped ??= why
+    child.kill('SIGKILL')
+  }
+  const abort = () => stop()
+  signal.addEventListener('abort', abort, { once: true })
+  const timer = setTimeout(() => stop('time'), command.timeoutSeconds * 1000)
+  const watch = setInterval(() => {
+    measure(sandbox.folder).then((kilobytes) => {
+      if (kilobytes > sandbox.spec.diskMb * 1024) stop('disk')
+    })
+  }, measureMs)
+
+  const failure = await new Promise<Error | undefined>((resolve) => {
+    child.once('error', resolve)
+    child.once('close', () => resolve(undefined))
+  })
+  clearTimeout(timer)
+  clearInterval(watch)
+  signal.removeEventListener('abort', abort)
+  signal.throwIfAborted()
+  if (failure !== undefined) throw notStarted(failure.message)
+
+  const lines = told.text()
+  const reported = /(\d+)\tupper\n(\d+)\ttmp\n(\d+)\thome$/m.exec(lines)
+  const diskKb =
+    reported === null ? await measure(sandbox.folder) : Number(reported[1]) + Number(reported[2]) + Number(reported[3])
+  const truncated = stdout.cut() || stderr.cut()
+  const output = { stdout: stdout.bytes(), stderr: stderr.bytes(), truncated, diskKb }
+  if (stopped === 'time') {
+    return { ...output, exitCode: null, signal: 'SIGKILL', timedOut: true }
+  }
+  if (stopped === 'disk') {
+    const note = `\nstopped: the sandbox may hold ${sandbox.spec.diskMb} MB of files\n`
+    const explained = Buffer.concat([output.stderr, Buffer.from(note)])
+    return { ...output, stderr: explained, exitCode: null, signal: 'SIGKILL', timedOut: false }
+  }
+  const exit = /^exit (\d+)$/m.exec(lines)?.[1]
+  if (!/^started$/m.test(lines) || exit === undefined) {
+    throw notStarted(stderr.text().trim() || `exit code ${child.exitCode}, signal ${child.signalCode}`)
+  }
+  const exitCode = Number(exit)
+  return { ...output, exitCode, signal: signalOf(exitCode), timedOut: false }
+}
+
+/** The signal that an exit code above 128 stands for; null for others. */
+export function signalOf(exitCode: number): string | null {
+  const number = exitCode - 128
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? null
+}
+
+/** What a sandbox holds on disk, in kilobytes; 0 if it cannot be measured. */
+function measure(folder: string): Promise<number> {
+  return new Promise((resolve) => {
+    // As root of a namespace of its own it can enter folders that their owner has closed.
+    const child = spawn('unshare', ['--user', '--map-root-user', 'du', '-sk', 'upper', 'tmp', 'home'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const output = keep(maxReport)
+    child.stdout.on('data', output.add)
+    child.once('error', () => resolve(0))
+    child.once('close', () => {
+      resolve([...output.text().matchAll(/^\d+/gm)].reduce((sum, [kilobytes]) => sum + Number(kilobytes), 0))
+    })
+  })
+}
+
+function notStarted(reason: string): SandboxError {
+  return new SandboxError('unavailable', `the command did not start: ${reason.slice(0, 500)}`)
+}
+
+/** Keeps the first `maxBytes` of what is added. */
+function keep(maxBytes: number) {
+  const chunks: Buffer[] = []
+  let room = maxBytes
+  return {
+    add(chunk: Buffer): void {
+      if (room > 0) chunks.push(chunk.subarray(0, room))
+      room -= chunk.length
+    },
+    cut: () => room < 0,
+    bytes: () => Buffer.concat(chunks),
+    text: () => Buffer.concat(chunks).toString(),
+  }
+}

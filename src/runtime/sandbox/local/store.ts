@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { type Found, SandboxError, type SandboxLabels, type SandboxSpec } from '../provider.ts'
+import { labelsSchema, specSchema } from './messages.ts'
+
+const stored = z.object({
+  labels: labelsSchema,
+  spec: specSchema,
+  /** The name of its lock: unknown to the commands that run in the sandbox. */
+  lock: z.string(),
+  /** In milliseconds since 1970. */
+  expiresAt: z.number(),
+})
+
+/** A sandbox on disk. */
+export interface StoredSandbox extends z.infer<typeof stored> {
+  readonly folder: string
+}
+
+/** The folders whose content counts as the sandbox's disk. */
+export const writableFolders = ['upper', 'tmp', 'home'] as const
+/** Everything in a sandbox's folder but the file that makes it one, which is removed last. */
+const parts = [...writableFolders, 'work', 'merged', 'journal'] as const
+const description = 'sandbox.json'
+const handlePattern = /^[0-9a-f]{32}$/
+
+/**
+ * The sandboxes of one folder: each is a folder of its own, with a description, what its commands wrote, and the journal of
+ * its commands. A sandbox exists while its description does.
+ */
+export function createStore(root: string) {
+  const folderOf = (handle: string) => join(root, handle)
+
+  async function read(handle: string): Promise<StoredSandbox | undefined> {
+    if (!handlePattern.test(handle)) return undefined
+    const text = await readFile(join(folderOf(handle), description), 'utf8').catch(missing)
+    return text === undefined ? undefined : { ...stored.parse(JSON.parse(text)), folder: folderOf(handle) }
+  }
+
+  async function describe(folder: string, sandbox: z.infer<typeof stored>): Promise<void> {
+    const draft = join(folder, `${description}.${randomBytes(4).toString('hex')}`)
+    await writeFile(draft, JSON.stringify(sandbox))
+    await rename(draft, join(folder, description))
+  }
+
+  return {
+    async create(spec: SandboxSpec, labels: SandboxLabels): Promise<string> {
+      const handle = randomBytes(16).toString('hex')
+      // The folder gets its name when it is complete.
+      const draft = join(root, `.new-${handle}`)
+      await mkdir(draft, { recursive: true, mode: 0o700 })
+      await Promise.all(parts.map((part) => mkdir(join(draft, part), { mode: 0o755 })))
+      const lock = `scorekeeper-sandbox-${randomBytes(16).toString('hex')}`
+      await describe(draft, { labels, spec, lock, expiresAt: Date.now() + spec.ttlSeconds * 1000 })
+      await rename(draft, folderOf(handle))
+      return handle
+    },
+
+    /** @throws SandboxError `gone` if the sandbox does not exist. */
+    async open(handle: string): Promise<StoredSandbox> {
+      const sandbox = await read(handle)
+      if (sandbox === undefined) throw new SandboxError('gone', `sandbox ${handle} does not exist`)
+      return sandbox
+    },
+
+    read,
+
+    async extend({ folder, ...sandbox }: StoredSandbox, ttlSeconds: number): Promise<void> {
+      await describe(folder, { ...sandbox, expiresAt: Date.now() + ttlSeconds * 1000 })
+    },
+
+    async find(labels: Partial<SandboxLabels>): Promise<readonly Found[]> {
+      const handles = (await readdir(root)).filter((name) => handlePattern.test(name))
+      const sandboxes = await Promise.all(handles.map(async (handle) => ({ handle, sandbox: await read(handle) })))
+      return sandboxes.flatMap(({ handle, sandbox }) =>
+        sandbox !== undefined && carries(sandbox.labels, labels) ? [{ handle, labels: sandbox.labels }] : [],
+      )
+    },
+
+    /** The sandboxes whose time to live has passed. */
+    async expired(): Promise<readonly string[]> {
+      const handles = (await readdir(root)).filter((name) => handlePattern.test(name))
+      const sandboxes = await Promise.all(handles.map(async (handle) => ({ handle, sandbox: await read(handle) })))
+      return sandboxes.flatMap(({ handle, sandbox }) =>
+        sandbox !== undefined && sandbox.expiresAt < Date.now() ? [handle] : [],
+      )
+    },
+
+    /** Removes the files of a sandbox, its description last, so that a removal that failed stays visible in `find`. */
+    async remove({ folder }: StoredSandbox, removeAll: (folder: string) => Promise<void>): Promise<void> {
+      // The kernel makes the inside of `work` unreadable.
+      await chmod(join(folder, 'work/work'), 0o700).catch(() => undefined)
+      const failed = await Promise.allSettled(
+        parts.map((part) => rm(join(folder, part), { recursive: true, force: true })),
+      )
+      // A command may have left folders that their owner cannot read.
+      if (failed.some(({ status }) => status === 'rejected')) await removeAll(folder)
+      await rm(folder, { recursive: true, force: true })
+    },
+
+    /** Removes what an interrupted `create` left. */
+    async removeDrafts(): Promise<void> {
+      for (const name of (await readdir(root)).filter((it) => it.startsWith('.new-'))) {
+        const age = Date.now() - (await stat(join(root, name))).mtimeMs
+        if (age > 600_000) await rm(join(root, name), { recursive: true, force: true })
+      }
+    },
+  }
+}
+
+/** See {@link createStore}. */
+export type Store = ReturnType<typeof createStore>
+
+function carries(labels: SandboxLabels, wanted: Partial<SandboxLabels>): boolean {
+  return (
+    labels.installation === (wanted.installation ?? labels.installation) &&
+    labels.rollout === (wanted.rollout ?? labels.rollout) &&
+    labels.name === (wanted.name ?? labels.name) &&
+    labels.generation === (wanted.generation ?? labels.generation)
+  )
+}
+
+/** Turns the error of a file that does not exist into undefined. */
+export function missing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+    return undefined
+  throw error
+}

@@ -120,7 +120,18 @@ export function createCaller(settings: CallerSettings): Caller {
     }
   }
 
-  const open = async (call: CallIdentity, given: Given): Promise<Recorded> => {
+  /** The sandboxes of a call; undefined for a tool without any, or if the call is refused because the budget is used up. */
+  const sandboxesOf = async (call: CallIdentity, tool: Tool, { item }: Given, found: Located | undefined) => {
+    const { sandboxes, budget } = settings
+    const names = tool.sandboxes ?? []
+    if (sandboxes === undefined || names.length === 0 || call.number === undefined) return undefined
+    if (budget !== undefined && found?.stored === undefined && (found?.calls ?? 0) >= budget.calls) return undefined
+    const { run, number: rollout, itemHash, callId } = call
+    const work = ['call', callId, call.tool, call.argumentsHash ?? contentHash(call.arguments)]
+    return sandboxes.use({ run, rollout, item, itemHash, work }, names)
+  }
+
+  const open = async (call: CallIdentity, given: Given, found?: Located): Promise<Recorded> => {
     const { args, item, isNew } = given
     const tool = tools.get(call.tool)
     if (tool === undefined) return refuse(call, 'unknown_tool', unknownTool(call.tool, [...tools.keys()]))
@@ -137,7 +148,13 @@ export function createCaller(settings: CallerSettings): Caller {
     if (tool.effects === 'external') {
       const opened = tool.open(args.value, item, call.itemHash)
       const waitUntil = performance.now() + settings.answerSeconds * 1000
-      return opened.fits ? runExternal(settings, unrecorded, run, opened, waitUntil) : unfit(opened)
+      if (!opened.fits) return unfit(opened)
+      const boxes = await sandboxesOf(call, tool, given, found)
+      try {
+        return await runExternal(settings, unrecorded, run, opened, waitUntil, boxes)
+      } finally {
+        await boxes?.release()
+      }
     }
     if (tool.effects === 'database') {
       const opened = tool.open(args.value, item, call.itemHash)
@@ -167,7 +184,7 @@ export function createCaller(settings: CallerSettings): Caller {
     try {
       if (begin === undefined && call.number === undefined) return await open(call, given)
       const found = await enterOrFail(call, given.item)
-      return replayOf(found) ?? (await open({ ...call, number: found.number }, given))
+      return replayOf(found) ?? (await open({ ...call, number: found.number }, given, found))
     } catch (error) {
       throw callFailure(error, call)
     }

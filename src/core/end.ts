@@ -15,6 +15,8 @@ export interface EndSettings {
   readonly hook?: ((attempt: EndedAttempt, signal: AbortSignal) => Promise<void>) | undefined
   /** Whether attempts have rows that are deleted at their end. */
   readonly hasRows?: boolean
+  /** Closes the sandboxes of an attempt; undefined in environments without any. It must not throw because one is stuck. */
+  readonly closeSandboxes?: ((attempt: EndedAttempt) => Promise<void>) | undefined
   /** How long the hook may run, in seconds; default: a minute. */
   readonly hookSeconds?: number
   /** How long the lease on an attempt that is released lasts without renewal: after it, another process takes over. */
@@ -68,7 +70,8 @@ export function createEnder(settings: EndSettings): Ender {
   const { ledger, log, hook, hookSeconds = 60, stopping } = settings
   const shared = shareSignal(stopping)
   const leases = createEndLeases(ledger, log, settings.leaseSeconds)
-  const hasWork = hook !== undefined || settings.hasRows === true
+  const { closeSandboxes } = settings
+  const hasWork = hook !== undefined || settings.hasRows === true || closeSandboxes !== undefined
   const leaseSeconds = hasWork ? settings.leaseSeconds : undefined
   const most = hasWork ? hooksAtOnce : endedAtOnce
   let place: EndPosition | undefined
@@ -92,7 +95,12 @@ export function createEnder(settings: EndSettings): Ender {
     const lost = new AbortController()
     const latest = leases.hold(leased, () => lost.abort(takenOver))
     try {
-      await runHook(leased, lost.signal)
+      try {
+        await runHook(leased, lost.signal)
+      } finally {
+        // Also if the hook fails, which may happen again and again.
+        await closeSandboxes?.(leased)
+      }
       return { state: (await ledger.releaseAttempt(await latest())) ? 'released' : 'held' }
     } catch (cause) {
       const lease = await latest()

@@ -17,6 +17,7 @@ import type { Begin } from './begin.ts'
 import { checkedGrade } from './checked-grade.ts'
 import { failureOf } from './failure.ts'
 import { databaseOf } from './run-tool.ts'
+import type { Sandboxes } from './sandboxes/sandboxes.ts'
 import { settled } from './settled.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -65,6 +66,8 @@ export interface GradingSettings {
   readonly begin?: Begin | undefined
   /** The scope of the rollout tables; undefined in environments without any. */
   readonly rows?: RowScope | undefined
+  /** The sandboxes of rollouts; undefined in environments without any. */
+  readonly sandboxes?: Sandboxes | undefined
   /** Whether attempts hold something that their end releases: then none ends during its grading. */
   readonly isReleased?: boolean | undefined
   /** What is recorded of an item, if the environment redacts it. */
@@ -97,6 +100,16 @@ export function createGrading(settings: GradingSettings): Grading {
   const hold = (attempt: Pick<Attempt, 'run' | 'number'>) => ledger.holdAttempt(attempt, settings.answerSeconds + 60)
   const settling = settings.isReleased === true ? { ...settings, hold } : settings
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
+
+  /** The sandboxes of a grading. Throws an `UngradableError` if the attempt has lost one. */
+  const sandboxesOf = async (grader: Grader, request: Identified, rollout: number | undefined) => {
+    const { sandboxes } = settings
+    if (sandboxes === undefined || rollout === undefined) return undefined
+    const { run, item, itemHash, sampleHash } = request
+    await sandboxes.mustBeIntact(run, rollout)
+    const work = ['grading', grader.name, sampleHash, itemHash]
+    return sandboxes.use({ run, rollout, item, itemHash, work }, grader.sandboxes ?? [])
+  }
 
   const score = async (grader: Grader, request: Identified): Promise<StoredScore> => {
     const { run, rolloutId, sampleHash, itemHash, item, sample, wire, key } = request
@@ -150,6 +163,7 @@ export function createGrading(settings: GradingSettings): Grading {
       const { number } = at
       const { rollout } = found
       content.push(rollout.state, ...rollout.trajectory.flatMap((call) => [call.arguments, call.output]))
+      const boxes = await sandboxesOf(grader, request, number)
       const seconds = grader.timeoutSeconds ?? settings.graderSeconds
       const late = () => new RequestError(504, 'grader_timed_out', `the grader took longer than ${seconds} s`)
       const grade = await withDeadline({ seconds, late, shared: settings.stopping }, (signal) =>
@@ -163,8 +177,12 @@ export function createGrading(settings: GradingSettings): Grading {
           embed: settings.embed,
           judge: (question) => settings.judge(question, signal),
           signal,
+          ...(boxes && { sandboxes: boxes.handles(() => signal) }),
         }),
-      )
+      ).catch((error: unknown) => {
+        throw boxes?.failure ?? error
+      })
+      boxes?.mustBeIntact()
       const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
       return (await record(scored)) ?? scored
     } catch (error) {

@@ -1,17 +1,21 @@
 import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Ender } from './end.ts'
+import type { Sandboxes } from './sandboxes/sandboxes.ts'
 
 /** What {@link startHousekeeping} needs. */
 export interface HousekeepingSettings {
   readonly ledger: Pick<Ledger, 'expire' | 'deleteRollouts'>
   readonly ender: Pick<Ender, 'endDue'>
+  readonly sandboxes?: Pick<Sandboxes, 'reap'> | undefined
   readonly log: Log
   readonly leaseSeconds: number
   /** Rollouts older than this many days are deleted; undefined keeps them. */
   readonly retentionDays: number | undefined
   /** How long to wait between two turns of ending rollouts, in seconds; default: 5. */
   readonly endEverySeconds?: number
+  /** How long to wait between two turns of the reaper of sandboxes, in seconds; default: 20. */
+  readonly reapEverySeconds?: number
   /** Called with the number of calls whose owner died. */
   readonly onExpired?: (calls: number) => void
 }
@@ -42,7 +46,11 @@ export function startHousekeeping(settings: HousekeepingSettings): () => void {
     if (deleted.rollouts > 0) log.info({ code: 'retention', days, ...deleted }, 'old rollouts were deleted')
     return 3_600
   }
+  const { sandboxes, reapEverySeconds = 20 } = settings
   const stops = [
+    ...(sandboxes === undefined
+      ? []
+      : [repeat(log, 0, reapEverySeconds, () => sandboxes.reap().then(() => reapEverySeconds))]),
     repeat(log, leaseSeconds, leaseSeconds, expire),
     repeat(log, endEverySeconds, endEverySeconds, end),
     ...(retentionDays === undefined ? [] : [repeat(log, 0, 3_600, () => remove(retentionDays))]),

@@ -8,6 +8,7 @@ import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
 import { callFailure, fittingOutput, recordedCause, refusalIn } from './failure.ts'
 import { databaseOf, type Opened, type Run, type RunServices } from './run-tool.ts'
+import type { SandboxUse } from './sandboxes/use.ts'
 import { recordingFailure, type Unrecorded } from './unrecorded.ts'
 
 type Change = ((stored: unknown) => unknown) | undefined
@@ -15,6 +16,7 @@ type Change = ((stored: unknown) => unknown) | undefined
 /**
  * Runs a call of a tool with `effects: 'external'`: claims it, runs it without a connection, and settles it. While another
  * request holds the claim, it waits for that answer; a claim whose lease has run out is taken over, as one more execution.
+ * Places for its sandboxes are waited for before it is claimed: a call that gets none is not recorded.
  *
  * Rejects with the tool's failure once that is settled, or at `waitUntil`, a time of `performance.now()`, with a 503 if
  * the other request has not answered.
@@ -25,8 +27,10 @@ export async function runExternal(
   run: Run,
   tool: Opened<'external'>,
   waitUntil: number,
+  boxes: SandboxUse | undefined,
 ): Promise<Recorded> {
   const { ledger, claims } = services
+  await boxes?.reserve()
   for (;;) {
     const token = randomUUID()
     const claim = { token, leaseSeconds: claims.leaseSeconds }
@@ -36,7 +40,7 @@ export async function runExternal(
     const { call } = recorded
     if (call.outcome !== 'running') return recorded
     if (call.claim === token) {
-      const end = await runClaimed(services, run, tool, { call, token })
+      const end = await runClaimed(services, run, tool, { call, token }, boxes)
       if (end) return { call: standing(recordOf(run.call, end), call), replayed: false }
     }
     await otherExecution(services, { ...run.call, number: call.number }, waitUntil)
@@ -64,6 +68,7 @@ async function runClaimed(
   { call, rows, ...run }: Run,
   tool: Opened<'external'>,
   { call: claimed, token }: { readonly call: StoredCall; readonly token: string },
+  boxes: SandboxUse | undefined,
 ): Promise<CallEnd | undefined> {
   const { rolloutId, callId, number, execution } = claimed
   const startedAt = new Date()
@@ -76,6 +81,7 @@ async function runClaimed(
     return held ? { ...end, startedAt } : undefined
   }
   try {
+    await boxes?.open()
     const { output, change } = await withLazyDeadline(
       { ...run, parents: [lost.signal], shared: services.stopping },
       (signal) =>
@@ -90,21 +96,23 @@ async function runClaimed(
           db: databaseOf(services, rows, number),
           embed: services.embed,
           readState: () => services.ledger.readState(call.run, number),
+          ...(boxes && { sandboxes: boxes.handles(signal) }),
         }),
     )
+    boxes?.mustBeIntact()
     const text = fittingOutput(output, services.maxOutputBytes)
     const recorded = services.recordedOutput?.(call.tool, text) ?? text
     const end = await settle({ outcome: 'ok', output: recorded, code: null }, change)
     return end && { ...end, output: text }
   } catch (error) {
     if (lost.signal.aborted) return undefined
-    const refusal = refusalIn(error)
+    const refusal = boxes?.failure === undefined ? refusalIn(error) : undefined
     if (refusal) {
       const output = services.recordedOutput?.(call.tool, refusal.output) ?? refusal.output
       const end = await settle({ outcome: 'refused', code: refusal.code, output })
       return end && { ...end, output: refusal.output }
     }
-    const failure = callFailure(error, call)
+    const failure = callFailure(boxes?.failure ?? error, call)
     const cause = recordedCause(failure, services.redact)
     await settle({ outcome: 'failed', output: '', code: failure.code, cause }).catch(() => undefined)
     throw failure

@@ -8,6 +8,7 @@ import { connectionOf } from '../ledger/statement.ts'
 import type { RowScope } from '../postgres/scoped-db.ts'
 import type { ClaimKeeper } from './claim-keeper.ts'
 import { fittingOutput } from './failure.ts'
+import type { Sandboxes } from './sandboxes/sandboxes.ts'
 
 /** What running a call needs, whatever the tool's effects. */
 export interface RunServices {
@@ -17,6 +18,8 @@ export interface RunServices {
   /** The scope of the rollout tables; undefined in environments without any. */
   readonly rows?: RowScope | undefined
   readonly budget: Budget | undefined
+  /** The sandboxes of rollouts; undefined in environments without any. */
+  readonly sandboxes?: Sandboxes | undefined
   readonly claims: ClaimKeeper
   /** What is recorded of an output, if the environment redacts it. */
   readonly recordedOutput?: ((tool: string, output: string) => string) | undefined

@@ -50,6 +50,7 @@ const deletion = `
   calls as (delete from tool_calls t using old where t.run = old.run and t.rollout = old.number),
   gradings as (delete from grades g using old where g.run = old.run and g.rollout = old.number),
   counted as (delete from replays p using old where p.run = old.run and p.rollout = old.number),
+  boxes as (delete from sandboxes b using old where b.run = old.run and b.rollout = old.number and b.closed_at is not null),
   gone as (delete from rollouts r using old where r.run = old.run and r.number = old.number returning 1)
   select count(*)::int as deleted from gone`
 

@@ -17,7 +17,7 @@ const policies = `('scorekeeper_rollout', 'scorekeeper_rollout_kept')`
 
 /** What the role must not reach: the ledger's relations, and the schemas of the server. */
 const ledgerRelations = `('runs', 'items', 'rollouts', 'tool_calls', 'grades', 'replays', 'rollout_numbers', 'grade_numbers',
-  'signing_keys')`
+  'signing_keys', 'sandboxes', 'sandbox_hosts')`
 const otherSchemas = `('drizzle', 'ledger', 'before_runs', 'information_schema')`
 
 /** Finds the rollout tables of a database, each before the tables that it refers to. */

@@ -11,6 +11,7 @@ import { createEnder } from '../core/end.ts'
 import { createGraderRuns } from '../core/grader-runs.ts'
 import { createGrading } from '../core/grading.ts'
 import { createRetrieve } from '../core/retrieve.ts'
+import type { Sandboxes } from '../core/sandboxes/sandboxes.ts'
 import { createSessionTokens } from '../core/session-tokens.ts'
 import { createSessions } from '../core/sessions.ts'
 import type { Environment } from '../kit/define.ts'
@@ -67,6 +68,8 @@ export interface AppDeps {
   readonly redaction?: Redact | undefined
   /** Parses an item as the environment does; by default every item fits. */
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
+  /** The sandboxes of rollouts; by default there are none. */
+  readonly sandboxes?: Sandboxes | undefined
   /** What a model calls to finish; by default nothing is declared. */
   readonly submit?: Submit | undefined
   /** The datasets for wires that name an item by its index; by default none. */
@@ -148,11 +151,22 @@ export function createApp(deps: AppDeps): Hono {
   const rows = createRowScope(database.db, rolloutTables)
   const hook = deps.hooks?.begin
   const beginAttempt = createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping: stop })
-  const begin = (hook || rows) && beginAttempt
-  const { redaction } = deps
-  const isReleased = deps.hooks?.end !== undefined || rows !== undefined
+  const { redaction, sandboxes } = deps
+  const begin = (hook || rows || sandboxes) && beginAttempt
+  const isReleased = deps.hooks?.end !== undefined || rows !== undefined || sandboxes !== undefined
   const recorded = { recordedItem: redaction?.item, recordedArguments: redaction?.arguments }
-  const shared = { ledger, db: database.db, rows, begin, embed, log, answerSeconds, stopping: stop, ...recorded }
+  const shared = {
+    ledger,
+    db: database.db,
+    rows,
+    begin,
+    sandboxes,
+    embed,
+    log,
+    answerSeconds,
+    stopping: stop,
+    ...recorded,
+  }
   const caller = createCaller({
     ...shared,
     recordedOutput: redaction?.output,
@@ -221,6 +235,7 @@ export function createApp(deps: AppDeps): Hono {
     log,
     hook: endHook,
     hasRows: rolloutTables.length > 0,
+    closeSandboxes: sandboxes?.end,
     waitSeconds,
     leaseSeconds: limits.leaseSeconds,
     stopping,

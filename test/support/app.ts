@@ -87,6 +87,7 @@ export interface TestAppOptions {
   readonly rolloutTables?: AppDeps['rolloutTables']
   readonly submit?: AppDeps['submit']
   readonly datasets?: AppDeps['datasets']
+  readonly sandboxes?: AppDeps['sandboxes']
 }
 
 /** Makes an app on a database: a replica of the server. */
@@ -115,6 +116,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     rolloutTables: options.rolloutTables,
     submit: options.submit,
     datasets: options.datasets,
+    sandboxes: options.sandboxes,
     publicUrl: options.publicUrl,
     metrics: options.metrics,
     readItem: options.readItem,

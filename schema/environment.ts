@@ -23,6 +23,8 @@ export const environment = defineEnvironment({
     }),
   state: z.object({}),
   budget: { calls: 10 },
+  // Whether the answer is right cannot be gamed: alarms compare the reward with it.
+  trusted: 'answer',
   // What a model calls to finish, where the trainer ends a rollout with a call (Open Reward Standard).
   submit: {
     name: 'submit',

@@ -18,6 +18,7 @@ export const environment = defineEnvironment({
     }),
   state: z.object({ notes: z.array(z.string()).default([]) }),
   budget: { calls: 10 },
+  trusted: 'answer',
 })
 
 export const { defineTool, defineGrader } = environment

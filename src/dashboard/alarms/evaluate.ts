@@ -1,6 +1,6 @@
 import type { StoredAlarm } from '../../ledger/rollups/alarms.ts'
 import type { AlarmLevel } from './alarm.ts'
-import { type RunHistory, windowsOf } from './history.ts'
+import { minuteWindowsOf, type RunHistory, windowsOf } from './history.ts'
 import { type Finding, runRules } from './rules.ts'
 import { thresholds } from './thresholds.ts'
 
@@ -18,12 +18,31 @@ const noData: Finding = { state: 'no data' }
 
 /** What all rules say of a run. */
 export function judgeRun(run: string, history: RunHistory): readonly Verdict[] {
-  const [latest, earlier] = windowsOf(history)
-  const verdicts = runRules.map(({ name, find }) =>
-    verdictOf(run, name, latest === undefined ? noData : find(latest), earlier === undefined ? noData : find(earlier)),
-  )
+  const windows = windowsOf(history)
+  const minutes = minuteWindowsOf(history)
+  const verdicts = runRules.map(({ name, find, isOutage = false }) => {
+    const [byPoints, byMinutes] = [windows, isOutage ? minutes : []].map(([latest, earlier]) =>
+      verdictOf(
+        run,
+        name,
+        latest === undefined ? noData : find(latest),
+        earlier === undefined ? noData : find(earlier),
+      ),
+    )
+    return worse(byPoints, byMinutes) ?? verdictOf(run, name, noData, noData)
+  })
   return [...verdicts, silenceOf(run, history)]
 }
+
+/** The more serious of two verdicts. */
+function worse(one: Verdict | undefined, other: Verdict | undefined): Verdict | undefined {
+  const rank = (verdict: Verdict | undefined) =>
+    verdict === undefined ? -1 : states.indexOf(verdict.state) + (verdict.level === 'page' ? 0.5 : 0)
+  return rank(other) > rank(one) ? other : one
+}
+
+/** From the least serious to the most. */
+const states: readonly Verdict['state'][] = ['no data', 'ok', 'unsure', 'alarm']
 
 /** The verdict of two windows: what began must hold in both, and what ends in neither. */
 export function verdictOf(run: string, name: string, latest: Finding, earlier: Finding): Verdict {

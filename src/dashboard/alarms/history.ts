@@ -8,6 +8,8 @@ export interface RunHistory {
   /** The latest points, the earliest first, validations left out. */
   readonly training: readonly Point[]
   readonly validations: readonly Point[]
+  /** The latest minutes in which something happened: outages are seen in them before a burst is over. */
+  readonly minutes: readonly Point[]
   /** The first points of the run, to compare with. */
   readonly first: readonly Point[]
   /** The part that cannot be gamed. */
@@ -38,6 +40,17 @@ export function windowsOf(history: RunHistory): readonly [Window | undefined, Wi
     return { history, points, until, stats: sumStats(points.map(({ stats }) => stats)) }
   }
   return [ending(training.length), ending(training.length - 1)]
+}
+
+/** The ten minutes until now, and those until a minute ago; undefined where nothing happened in them. */
+export function minuteWindowsOf(history: RunHistory): readonly [Window | undefined, Window | undefined] {
+  const ending = (end: number): Window | undefined => {
+    const from = end - thresholds.windowMinutes * 60_000
+    const points = history.minutes.filter(({ bucket }) => bucket * 60_000 > from && bucket * 60_000 <= end)
+    if (points.length === 0) return undefined
+    return { history, points, until: points, stats: sumStats(points.map(({ stats }) => stats)) }
+  }
+  return [ending(history.now), ending(history.now - 60_000)]
 }
 
 /** Two samples of scores, some time apart. */

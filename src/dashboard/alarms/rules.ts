@@ -15,6 +15,8 @@ export type Finding =
 export interface Rule {
   readonly name: string
   readonly find: (window: Window) => Finding
+  /** Whether it is about outages, which are looked for in the latest minutes too. */
+  readonly isOutage?: boolean
 }
 
 const ok: Finding = { state: 'ok' }
@@ -52,6 +54,7 @@ function topCode({ codes }: Stats, kind: 'grading' | 'call'): string {
 
 const noScore: Rule = {
   name: 'no_score',
+  isOutage: true,
   find({ stats }) {
     const { all, lost } = gradings(stats)
     if (all < thresholds.noScore.leastGradings) return noData
@@ -62,6 +65,7 @@ const noScore: Rule = {
 
 const failedCalls: Rule = {
   name: 'failed_calls',
+  isOutage: true,
   find({ stats }) {
     const tools = Object.entries(stats.tools)
     const all = tools.reduce((sum, [, { ok, refused, failed }]) => sum + ok + refused + failed, 0)

@@ -45,6 +45,7 @@ export async function readHistory(
     axis,
     training: training.slice(-latestPoints),
     validations: points.filter(({ isValidation }) => isValidation).slice(-latestPoints),
+    minutes: pointsOf('minute', await readBuckets(sql, run, 'minute', thresholds.windowMinutes + 2)),
     first: training.slice(0, firstPoints),
     trusted,
     now,

@@ -232,8 +232,8 @@ const Curves: FC<RunProps> = ({ points, trusted, other, axis }) => {
           <div class="charts">
             <div class="small">
               <Chart title="Calls by tool" about="per rollout" curves={listed('calls', tools)} />
-              <Chart title="Duration, half of the calls" about="ms, p50" curves={listed('p50', tools)} />
-              <Chart title="Duration, slowest twentieth" about="ms, p95" curves={listed('p95', tools)} />
+              <Chart title="Duration, median" about="ms" curves={listed('p50', tools)} />
+              <Chart title="Duration, p95" about="ms" curves={listed('p95', tools)} />
               <Chart
                 title="Budget used up"
                 about="share of rollouts"

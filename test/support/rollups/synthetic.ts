@@ -84,6 +84,7 @@ export function historyOf(
     axis: 'burst',
     training,
     validations: points.filter(({ isValidation }) => isValidation),
+    minutes: [],
     first: training.slice(0, 5),
     trusted,
     now,

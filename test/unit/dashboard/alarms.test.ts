@@ -120,6 +120,17 @@ describe('an alarm', () => {
     expect(alarmsOf(once)).toEqual([])
   })
 
+  it('begins within minutes of an outage, in the first burst of a run', () => {
+    const history = historyOf(1, () => ({ lost: 150 }))
+    const [point] = history.training
+    if (point === undefined) throw new Error('no burst')
+    const minute = Math.floor(history.now / 60_000)
+    const minutes = [minute - 3, minute - 2].map((bucket) => ({ ...point, bucket }))
+    expect(alarmsOf(history)).toEqual([])
+    expect(alarmsOf({ ...history, minutes })).toEqual(['no_score page'])
+    expect(alarmsOf({ ...history, minutes: minutes.map((one) => ({ ...one, bucket: one.bucket - 20 })) })).toEqual([])
+  })
+
   it('begins when a run that came regularly stops, and ends when it comes again or is over for hours', () => {
     const stateAfter = (quietMs: number) =>
       judgeRun(

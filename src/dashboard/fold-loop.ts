@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
+import { deleteOldMinutes } from '../ledger/rollups/alarms.ts'
 import { foldTurn } from '../ledger/rollups/fold.ts'
 
 /** What {@link startFolding} needs. */
@@ -13,6 +14,10 @@ export interface FoldingSettings {
   readonly onFolded?: () => Promise<void>
 }
 
+/** How long the sums by minute are kept, in days, and how often older ones are deleted, in milliseconds. */
+const minuteDays = 60
+const deletionEveryMs = 3_600_000
+
 /** The same failure is logged once in this many turns. */
 const quietTurns = 60
 
@@ -25,6 +30,7 @@ export function startFolding({ sql, log, everySeconds = 5, onFolded }: FoldingSe
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   let failures = 0
+  let deletedAt = Number.NEGATIVE_INFINITY
 
   const turn = async (): Promise<number> => {
     try {
@@ -32,6 +38,10 @@ export function startFolding({ sql, log, everySeconds = 5, onFolded }: FoldingSe
       failures = 0
       if (folded === 'more') return 0
       if (folded === 'done') await onFolded?.()
+      if (Date.now() - deletedAt > deletionEveryMs) {
+        await deleteOldMinutes(sql, minuteDays)
+        deletedAt = Date.now()
+      }
       return everySeconds
     } catch (cause) {
       if (failures % quietTurns === 0) {

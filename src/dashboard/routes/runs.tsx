@@ -3,6 +3,8 @@ import { isRunName } from '../../base/run-name.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { readOpenAlarms } from '../../ledger/rollups/alarms.ts'
 import { type Bucket, type ItemOrder, readBuckets, readItems, readRunSums } from '../../ledger/rollups/read.ts'
+import { judgeRun } from '../alarms/evaluate.ts'
+import { readHistory } from '../alarms/watch.ts'
 import { type Axis, axisOf, type CurveColumn, curvesCsv, curvesOf, pointsOf } from '../curves.ts'
 import type { PageDeps } from '../dashboard.tsx'
 import { Items } from '../pages/items.tsx'
@@ -47,11 +49,12 @@ export function runRoutes({ sql, trusted, budget, now, viewerOf, runOf, show }: 
 
   app.get('/runs/:run', async (c) => {
     const run = runOf(c)
-    const [found, { axis, buckets }, alarms, items] = await Promise.all([
+    const [found, { axis, buckets }, alarms, items, history] = await Promise.all([
       readRunSums(sql, { most: 1, run }),
       bucketsFor(run, c.req.query('by')),
       readOpenAlarms(sql, run),
       readItems(sql, run, { order: 'spread', most: 8, after: 0 }),
+      readHistory(sql, run, trusted, now()),
     ])
     const [sums] = found
     if (sums === undefined)
@@ -66,6 +69,7 @@ export function runRoutes({ sql, trusted, budget, now, viewerOf, runOf, show }: 
         points={pointsOf(axis, buckets)}
         other={otherOf(c)}
         items={items}
+        verdicts={judgeRun(run, history)}
         now={now()}
       />
     )

@@ -73,3 +73,18 @@ export async function readRefusals(
   const rows = await execute<{ code: string; count: number }>(sql, { text, values })
   return new Map(rows.map(({ code, count }) => [code, count]))
 }
+
+const oldSums = `
+  with old as (select now() - make_interval(days => $1::text::int) as until),
+  minutes as (
+    delete from rollups using old where kind = 'minute' and last_at < until
+      and bucket < floor(extract(epoch from until) / 60) returning 1
+  ),
+  refused as (delete from rollup_refusals using old where minute < floor(extract(epoch from until) / 60) returning 1)
+  select count(*)::int as deleted from minutes`
+
+/** Deletes the sums by minute, and the counts of refused requests, of more than `days` ago. Bursts and visits are kept. */
+export async function deleteOldMinutes(sql: Sql, days: number): Promise<number> {
+  const [row] = await execute<{ deleted: number }>(sql, { text: oldSums, values: [String(days)] })
+  return row?.deleted ?? 0
+}

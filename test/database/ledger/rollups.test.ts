@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { deleteEmptyRun } from '../../../src/ledger/deleting.ts'
+import { deleteOldMinutes } from '../../../src/ledger/rollups/alarms.ts'
 import { foldTurn } from '../../../src/ledger/rollups/fold.ts'
 import type { Stats } from '../../../src/ledger/rollups/stats.ts'
 import { useDatabase } from '../../support/database.ts'
@@ -170,4 +171,12 @@ it('a run that is deleted takes its sums with it', async () => {
   await deleteEmptyRun(sql, 'run', 100)
   expect(await sql`select distinct run from rollups`).toEqual([{ run: 'other' }])
   expect(await sql`select distinct run from rollup_groups`).toEqual([{ run: 'other' }])
+})
+
+it('sums by minute are deleted after some time, and those by burst are kept', async () => {
+  await recordHistory(sql, [...rolloutsOf(start - 90 * 86_400_000, ['a'], [0, 1]), ...rolloutsOf(start, ['b'], [0, 1])])
+  await foldAll(sql)
+  expect(await deleteOldMinutes(sql, 60)).toBe(1)
+  expect((await bucketsOf('minute')).map(({ began }) => began)).toEqual([2])
+  expect((await bucketsOf('burst')).map(({ began }) => began)).toEqual([2, 2])
 })

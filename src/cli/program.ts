@@ -21,6 +21,7 @@ import { createOfferedTools } from './offered-tools.ts'
 import { preflightCommand } from './preflight.ts'
 import { regradeCommand } from './regrade-command.ts'
 import { rolloutsCommand, runsCommand } from './runs.ts'
+import { sandboxesCommand } from './sandboxes.ts'
 import { showCommand } from './show.ts'
 import { simulateCommand } from './simulate.ts'
 import { sqlCommand } from './sql-command.ts'
@@ -32,7 +33,7 @@ export interface ProgramOptions {
   /** The names of the variables that come from the `.env` file. */
   readonly fromFile: ReadonlySet<string>
   readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'readItem' | 'settings'> &
-    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks'>>
+    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'sandboxes'>>
   readonly tools: readonly ToolSource[]
   readonly graders: readonly Grader[]
   /** The folder that contains `graders/` with its JSON files; ends with a slash. */
@@ -87,6 +88,7 @@ export function createProgram({
     .addCommand(regradeCommand({ env, settings, graders, jsonGraders, folder: fileURLToPath(places.folder) }))
     .addCommand(rolloutsCommand(deletion))
     .addCommand(runsCommand(deletion))
+    .addCommand(sandboxesCommand(env, environment.sandboxes ?? []))
     .addCommand(showCommand(env))
     .addCommand(simulateCommand({ env, server, players }))
     .addCommand(sqlCommand(env))

@@ -45,6 +45,8 @@ export interface AssemblySettings {
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
   readonly submit?: Submit | undefined
   readonly datasets?: Datasets | undefined
+  /** The sandboxes of rollouts; by default there are none. */
+  readonly sandboxes?: AppDeps['sandboxes']
   readonly chosen: ChosenWires
   readonly metrics?: ServerMetrics | undefined
   /** Makes the pages of the dashboard from the function that grades again; by default there are none. */
@@ -100,6 +102,7 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         readItem,
         submit: settings.submit,
         datasets: settings.datasets,
+        sandboxes: settings.sandboxes,
         rolloutTables: database.rolloutTables,
         authenticate,
         log,

@@ -19,6 +19,19 @@ export interface EmbeddingsSettings {
   readonly apiKey: string | undefined
 }
 
+/** The sandboxes of a server. */
+export interface SandboxConfig {
+  /** The name of the provider. */
+  readonly provider: 'local'
+  /** How many sandboxes may exist in the whole installation, and how many of them may be opening. */
+  readonly maxOpen: number
+  readonly maxOpening: number
+  /** How long a request waits for a place, in seconds. */
+  readonly waitSeconds: number
+  /** The label of the installation; undefined for one that the database keeps. */
+  readonly installation: string | undefined
+}
+
 /** The settings from the environment variables. */
 export interface Config {
   /** Whether `NODE_ENV` is `production`; then no `.env` file is read. */
@@ -59,6 +72,8 @@ export interface Config {
   readonly allowedAddresses: string
   /** The address at which others reach this server. */
   readonly publicUrl: string | undefined
+  /** Used if the environment defines sandboxes. */
+  readonly sandboxes: SandboxConfig
   /** The dataset files for wires whose trainers name an item by its split and index. */
   readonly datasets: readonly DatasetSource[]
   /** The names of the wires that are on; `undefined` for all. */
@@ -141,6 +156,13 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     pythonConcurrency: it.PYTHON_CONCURRENCY,
     allowedAddresses: it.ALLOWED_ADDRESSES,
     publicUrl: it.PUBLIC_URL,
+    sandboxes: {
+      provider: it.SANDBOX_PROVIDER,
+      maxOpen: it.SANDBOX_MAX_OPEN,
+      maxOpening: it.SANDBOX_MAX_OPENING,
+      waitSeconds: it.SANDBOX_WAIT_SECONDS,
+      installation: it.SANDBOX_INSTALLATION,
+    },
     datasets: it.DATASETS,
     wires: it.WIRES,
     wirePorts: it.WIRE_PORTS,

@@ -26,6 +26,7 @@ import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
 import { createServerMetrics } from './metrics.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
+import { addSandboxMetrics, limitsWithSandboxes, type OpenSandboxes, openSandboxes } from './sandboxes.ts'
 import { serve } from './serve.ts'
 import { keySources, startWarnings, takeoverReport, urlOf, wirePortNotices } from './start-notices.ts'
 import { type ChosenWires, chooseWires } from './wire-ports.ts'
@@ -34,7 +35,9 @@ import { type ChosenWires, chooseWires } from './wire-ports.ts'
 export interface ServerProject {
   /** What `defineEnvironment` returns. */
   readonly environment: Pick<Environment<unknown, unknown, unknown>, 'budget' | 'settings'> &
-    Partial<Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem' | 'submit' | 'trusted'>>
+    Partial<
+      Pick<Environment<unknown, unknown, unknown>, 'hooks' | 'redact' | 'readItem' | 'submit' | 'trusted' | 'sandboxes'>
+    >
   readonly tools: readonly ToolSource[]
   /** The first is the default grader. */
   readonly graders: readonly Grader[]
@@ -61,7 +64,9 @@ export async function startServer(project: ServerProject): Promise<void> {
 
 async function start(project: ServerProject): Promise<void> {
   const variables = readVariables()
-  const { config, settings } = loadSettings(variables.env, project.environment.settings)
+  const { config: given, settings } = loadSettings(variables.env, project.environment.settings)
+  const { sandboxes: plans = [] } = project.environment
+  const config: Config = { ...given, limits: limitsWithSandboxes(given.limits, plans) }
   const chosen = chooseWires(wires, config)
   const redact = settings.hidden.length > 0 ? createRedactor(settings.hidden) : undefined
   const log = createLog(config.logLevel, redact)
@@ -88,6 +93,7 @@ async function start(project: ServerProject): Promise<void> {
   const database = await openServerDatabase({ ...config, silence, onEmbeddedEvent, onTakeover })
   try {
     const hooks = project.environment.hooks?.(settings)
+    const boxes = plans.length === 0 ? undefined : await openSandboxes({ config, plans, sql: database.sql, log })
     run({
       ...project,
       hooks,
@@ -102,6 +108,7 @@ async function start(project: ServerProject): Promise<void> {
       redact,
       database,
       datasets,
+      boxes,
     })
   } catch (error) {
     await database.close()
@@ -133,17 +140,20 @@ interface Started extends ServerProject {
   readonly redact: ((text: string) => string) | undefined
   readonly database: ServerDatabase
   readonly datasets: Datasets
+  readonly boxes: OpenSandboxes | undefined
 }
 
 /** Listens, does the housekeeping, and stops both on a signal. */
 function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
+  const sandboxes = started.boxes?.sandboxes
   const { budget, trusted } = started.environment
   const metrics = createServerMetrics({ log, tools: tools.map(({ name }) => name), poolSize: config.poolSize })
   const dashboard = openDashboard({ config, database, log, trusted, budget, metrics })
   const { makeApp, judgeClient } = assembleServer({
     ...started,
     metrics,
+    sandboxes,
     pagesWith: dashboard.pagesWith,
     budget,
     redaction: started.environment.redact,
@@ -161,11 +171,13 @@ function run(started: Started): void {
     leaseSeconds,
     hook: createEndHook(started),
     hasRows: tables.length > 0,
+    closeSandboxes: sandboxes?.end,
     stopping: stopping.signal,
   })
   const { retentionDays } = config
   const { expired: onExpired } = metrics
-  const endHousekeeping = startHousekeeping({ ledger, ender, log, leaseSeconds, retentionDays, onExpired })
+  const endHousekeeping = startHousekeeping({ ledger, ender, sandboxes, log, leaseSeconds, retentionDays, onExpired })
+  if (sandboxes !== undefined) addSandboxMetrics(metrics, sandboxes)
   if (judgeClient !== undefined) metrics.judgeTokens(judgeClient.usage)
   const endTokenReport =
     judgeClient && startTokenReport({ usage: judgeClient.usage, report: (...line) => log.info(...line) })
@@ -201,6 +213,7 @@ function run(started: Started): void {
     endHousekeeping()
     stopping.abort(new Error('the server is stopping'))
     await drain()
+    await started.boxes?.close()
     await started.toolServers.close()
     await endTokenReport?.()
     await dashboard.close()

@@ -45,6 +45,9 @@ const databaseAddress = address(['postgres:', 'postgresql:']).refine(isWhole, {
 })
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
+/** The names of the providers of sandboxes. */
+const sandboxProviders = ['local'] as const
+
 /** The environment variables, each as text; the schemas' messages say what each must be. */
 export const variables = z
   .object({
@@ -86,6 +89,14 @@ export const variables = z
     ALLOWED_ADDRESSES: z.string().default(''),
     PUBLIC_URL: address(['http:', 'https:']).optional(),
     DATASETS: datasetSources.default([]),
+    SANDBOX_PROVIDER: z.enum(sandboxProviders, `must be one of ${sandboxProviders.join(', ')}`).default('local'),
+    SANDBOX_MAX_OPEN: whole(1, 1_000_000).default(500),
+    SANDBOX_MAX_OPENING: whole(1, 100_000).default(32),
+    SANDBOX_WAIT_SECONDS: seconds(3_600).default(120),
+    SANDBOX_INSTALLATION: z
+      .string()
+      .regex(/^[a-z0-9-]{1,40}$/, 'must be at most 40 small letters, digits and -')
+      .optional(),
     WIRES: wireNames.optional(),
     WIRE_PORTS: wirePorts.default([]),
   })

@@ -40,7 +40,9 @@ describe('the settings', () => {
       pythonGraders: false,
       allowedAddresses: '',
       publicUrl: undefined,
+      sandboxes: { provider: 'local', maxOpen: 500, maxOpening: 32, waitSeconds: 120, installation: undefined },
       datasets: [],
+      dashboard: true,
       wires: undefined,
       wirePorts: [],
     }
@@ -49,7 +51,7 @@ describe('the settings', () => {
   })
 
   it('have the defaults that .env.example shows', () => {
-    const examples = ['DATABASE_URL', 'EMBEDDINGS_URL', 'EMBEDDINGS_MODEL', 'JUDGE_URL', 'JUDGE_MODEL']
+    const examples = ['DATABASE_URL', 'EMBEDDINGS_URL', 'EMBEDDINGS_MODEL', 'JUDGE_URL', 'JUDGE_MODEL', 'ALARM_WEBHOOK']
     const shown = exampleSettings.filter(([name = '', value]) => value !== '' && !examples.includes(name))
     expect(shown.length).toBeGreaterThan(10)
     expect(loadConfig(Object.fromEntries(shown))).toEqual(loadConfig({}))
@@ -88,6 +90,11 @@ const good: readonly [string, string, (config: Config) => unknown, unknown][] = 
   ['API_KEY_HEADERS', 'X-Key', ({ auth }) => auth.keyHeaders, ['x-key']],
   ['PYTHON_GRADERS', 'true', ({ pythonGraders }) => pythonGraders, true],
   ['PYTHON_CONCURRENCY', '3', ({ pythonConcurrency }) => pythonConcurrency, 3],
+  ['SANDBOX_PROVIDER', 'local', ({ sandboxes }) => sandboxes.provider, 'local'],
+  ['SANDBOX_MAX_OPEN', '64', ({ sandboxes }) => sandboxes.maxOpen, 64],
+  ['SANDBOX_MAX_OPENING', '8', ({ sandboxes }) => sandboxes.maxOpening, 8],
+  ['SANDBOX_WAIT_SECONDS', '30', ({ sandboxes }) => sandboxes.waitSeconds, 30],
+  ['SANDBOX_INSTALLATION', 'staging-2', ({ sandboxes }) => sandboxes.installation, 'staging-2'],
   ['ALLOWED_ADDRESSES', 'https://a.test', ({ allowedAddresses }) => allowedAddresses, 'https://a.test'],
   ['PUBLIC_URL', 'https://graders.example.com', ({ publicUrl }) => publicUrl, 'https://graders.example.com'],
   [
@@ -137,6 +144,11 @@ const bad: readonly [string, readonly string[], string][] = [
   ['DRAIN_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
   ['DRAIN_DELAY_SECONDS', ['-1', 'x'], 'a whole number from 0 to 3600'],
   ['RETENTION_DAYS', ['0', '1.5', '36501', 'never'], 'a whole number from 1 to 36500'],
+  ['SANDBOX_PROVIDER', ['docker', 'LOCAL'], 'must be one of local'],
+  ['SANDBOX_MAX_OPEN', ['0', '1e3'], 'a whole number from 1 to 1000000'],
+  ['SANDBOX_MAX_OPENING', ['0', '100001'], 'a whole number from 1 to 100000'],
+  ['SANDBOX_WAIT_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
+  ['SANDBOX_INSTALLATION', ['Prod', 'a b', 'x'.repeat(41)], 'at most 40 small letters, digits and -'],
   ['JUDGE_CONCURRENCY', ['0', '10001', 'many'], 'a whole number from 1 to 10000'],
   ['JUDGE_TIMEOUT_SECONDS', ['0', '591', 'x'], 'more than 0 and at most 590'],
   ['JUDGE_MODELS', ['gpt-4o', '=b', 'a=', 'a=b=c', 'a=b,a=c', 'a=b c'], 'pairs of models separated by commas'],

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import { createSandboxes, type Sandboxes } from '../core/sandboxes/sandboxes.ts'
+import type { SandboxTimes } from '../core/sandboxes/services.ts'
+import type { SandboxPlan } from '../kit/sandboxes.ts'
+import { createSandboxClosing } from '../ledger/sandbox-closing.ts'
+import { findSigningKey } from '../ledger/sessions.ts'
+import type { Database } from '../postgres/database.ts'
+import { createLocalProvider } from '../runtime/sandbox/local/local-provider.ts'
+import type { SandboxProvider } from '../runtime/sandbox/provider.ts'
+import type { Config, SandboxConfig } from './config.ts'
+import type { ServerMetrics } from './metrics.ts'
+
+/** What {@link openSandboxes} needs. */
+export interface OpenSandboxesSettings {
+  readonly config: Pick<Config, 'dataDir' | 'limits' | 'sandboxes'>
+  readonly plans: readonly SandboxPlan[]
+  readonly sql: Database['sql']
+  readonly log: Log
+}
+
+/** The sandboxes of this process. */
+export interface OpenSandboxes {
+  readonly sandboxes: Sandboxes
+  readonly provider: SandboxProvider
+  /** Ends this process's use of them; they stay. */
+  close(): Promise<void>
+}
+
+/** How long after its last sign of life another host is taken to run still, in seconds. */
+const hostAliveSeconds = 60
+
+/** How much longer than a rollout can last the provider keeps a sandbox, in seconds. */
+const marginSeconds = 900
+
+/**
+ * Opens the provider of sandboxes. Throws an Error that says why the server cannot start with it: the machine lacks something,
+ * another host serves sandboxes of its own machine, or a sandbox would end before its rollout.
+ */
+export async function openSandboxes({ config, plans, sql, log }: OpenSandboxesSettings): Promise<OpenSandboxes> {
+  const { limits, sandboxes: given } = config
+  refuseShortSandboxes(plans, limits)
+  const provider = createLocalProvider({ folder: join(config.dataDir, 'sandboxes') })
+  const problem = await provider.problem()
+  if (problem !== undefined) throw new Error(`the sandbox provider "${provider.name}" cannot be used here: ${problem}`)
+  await refuseOtherHosts(provider, sql)
+  const stopping = new AbortController()
+  const installation = given.installation ?? (await installationOf(sql))
+  const sandboxes = createSandboxes({
+    sql,
+    provider,
+    plans,
+    installation,
+    caps: { open: given.maxOpen, opening: given.maxOpening },
+    times: timesOf(given, plans, limits),
+    log,
+    stopping: stopping.signal,
+  })
+  return {
+    sandboxes,
+    provider,
+    async close() {
+      stopping.abort(new Error('the server is stopping'))
+      await provider.end()
+    },
+  }
+}
+
+/** The limits of an environment with sandboxes, which says how long rollouts are kept after a grading. */
+export function limitsWithSandboxes(limits: Limits, plans: readonly SandboxPlan[]): Limits {
+  const kept = plans.flatMap(({ keepAfterGradingSeconds: seconds }) => (seconds === undefined ? [] : [seconds]))
+  return kept.length === 0 ? limits : { ...limits, keepSeconds: Math.max(...kept) }
+}
+
+/** Adds what there is to measure of sandboxes. */
+export function addSandboxMetrics({ gauge }: Pick<ServerMetrics, 'gauge'>, { counts, meter }: Sandboxes): void {
+  const name = (what: string) => `scorekeeper_sandbox${what}`
+  gauge(name('es'), 'Sandboxes that may exist or are waited for, by status.', ['status'], async () => {
+    const { waitSeconds: _, ...byStatus } = await counts()
+    return Object.entries(byStatus).map(([status, count]) => [[status], count])
+  })
+  gauge(name('_queue_seconds'), 'How long the first request has waited for a sandbox.', [], async () => [
+    [[], (await counts()).waitSeconds],
+  ])
+  gauge(name('_events'), 'What happened to sandboxes in this process, by event.', ['event'], () => [
+    [['created'], meter.created],
+    [['adopted'], meter.adopted],
+    [['orphan_closed'], meter.orphans],
+    [['closed'], meter.closed],
+  ])
+  gauge(name('_failures'), 'Failures of sandboxes in this process, by cause.', ['cause'], () =>
+    [...meter.failures].map(([cause, count]) => [[cause], count]),
+  )
+  const steps = ['wait', 'create', 'close'] as const
+  gauge(name('_step_seconds'), 'The sum of the times of each step in this process.', ['step'], () =>
+    steps.map((step) => [[step], meter.times[step].seconds]),
+  )
+  gauge(name('_steps'), 'How often each step was taken in this process.', ['step'], () =>
+    steps.map((step) => [[step], meter.times[step].count]),
+  )
+}
+
+function refuseShortSandboxes(plans: readonly SandboxPlan[], { idleSeconds }: Limits): void {
+  const short = plans.find((plan) => plan.idleSeconds !== undefined && plan.idleSeconds < idleSeconds)
+  if (short === undefined) return
+  throw new Error(
+    `the sandbox "${short.name}" has idleSeconds ${short.idleSeconds}, and rollouts last ${idleSeconds} s without a call: it ` +
+      'would end before its rollout; raise it, or lower ROLLOUT_IDLE_MINUTES',
+  )
+}
+
+async function refuseOtherHosts({ name, host }: SandboxProvider, sql: Database['sql']): Promise<void> {
+  if (host === undefined) return
+  const ledger = createSandboxClosing(sql)
+  const others = (await ledger.others(host, hostAliveSeconds)).filter(({ alive }) => alive)
+  if (others.length > 0) {
+    const hosts = others.map((other) => other.host).join(', ')
+    throw new Error(
+      `the sandbox provider "${name}" keeps sandboxes on one machine, and a server on ${hosts} uses this database too: its ` +
+        'rollouts could not be continued here; run all replicas on one host, stop the other one and wait a minute, or use ' +
+        'another SANDBOX_PROVIDER',
+    )
+  }
+  await ledger.beat(host)
+}
+
+/** A label that all replicas read from their database, and that no other installation has. */
+async function installationOf(sql: Database['sql']): Promise<string> {
+  const key = await findSigningKey(sql, 'sandboxes')
+  return createHash('sha256').update(key).digest('hex').slice(0, 16)
+}
+
+function timesOf(config: SandboxConfig, plans: readonly SandboxPlan[], limits: Limits): SandboxTimes {
+  const { idleSeconds, keepSeconds, answerSeconds, leaseSeconds } = limits
+  const idle = Math.max(idleSeconds, ...plans.map((plan) => plan.idleSeconds ?? 0))
+  return {
+    wait: config.waitSeconds,
+    create: 90,
+    look: 15,
+    request: 30,
+    lease: leaseSeconds,
+    timeToLive: Math.ceil(idle + answerSeconds + keepSeconds + marginSeconds),
+  }
+}

@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createEnder } from '../../../src/core/end.ts'
+import { createLedger } from '../../../src/ledger/ledger.ts'
+import { SandboxError } from '../../../src/runtime/sandbox/provider.ts'
+import { gate, keepingLog } from '../../support/app.ts'
+import { retire, useDatabase } from '../../support/database.ts'
+import { type CloudFaults, createCloud } from '../../support/sandbox/cloud.ts'
+import { run, type SandboxReplica, sandboxReplica } from '../../support/sandbox/shell.ts'
+
+const database = useDatabase()
+const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+let faults: CloudFaults = {}
+let cloud = createCloud()
+let replica: SandboxReplica
+
+beforeEach(async () => {
+  faults = {}
+  cloud = createCloud({
+    beforeCreate: async (...args) => faults.beforeCreate?.(...args),
+    beforeClose: async (handle) => faults.beforeClose?.(handle),
+  })
+  replica = sandboxReplica(database, cloud)
+})
+afterEach(() => database.sql`truncate sandboxes, rollouts, tool_calls`)
+
+const end = (rolloutId: string, hook?: () => Promise<void>) =>
+  createEnder({
+    ledger,
+    log: keepingLog(),
+    hook,
+    closeSandboxes: replica.sandboxes.end,
+    waitSeconds: 1,
+    leaseSeconds: 30,
+    stopping: new AbortController().signal,
+  }).end({ run: 'default', rolloutId })
+
+const statuses = async () => (await database.sql`select status from sandboxes`).map((row) => row['status'])
+
+it('the end of a rollout closes its sandbox', async () => {
+  await run(replica, 'a', '1', 'x')
+  await end('a')
+  expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
+  expect(await replica.sandboxes.counts()).toMatchObject({ open: 0, closing: 0 })
+})
+
+it('a sandbox is closed although the end hook fails', async () => {
+  await run(replica, 'a', '1', 'x')
+  await expect(end('a', () => Promise.reject(new Error('broken')))).rejects.toMatchObject({ code: 'end_failed' })
+  expect(cloud.boxes.size).toBe(0)
+})
+
+it('a sandbox that cannot be closed counts, and is closed later', async () => {
+  faults.beforeClose = async () => {
+    throw new SandboxError('unavailable', 'stuck')
+  }
+  await run(replica, 'a', '1', 'x')
+  await end('a')
+  expect(await replica.sandboxes.counts()).toMatchObject({ closing: 1 })
+  await database.sql`update rollouts set created_at = now() - interval '9 days'`
+  await retire(ledger, 8)
+  expect(await statuses()).toEqual(['closing'])
+  faults.beforeClose = async () => undefined
+  await database.sql`update sandboxes set retry_at = now() - interval '1 second'`
+  expect(await replica.sandboxes.reap()).toMatchObject({ stuck: 0 })
+  expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
+})
+
+it('retention deletes what is recorded of closed sandboxes', async () => {
+  await run(replica, 'a', '1', 'x')
+  await end('a')
+  await database.sql`update rollouts set created_at = now() - interval '9 days'`
+  await retire(ledger, 8)
+  expect(await statuses()).toEqual([])
+})
+
+it('one sandbox that cannot be closed does not keep the others open', async () => {
+  faults.beforeClose = async (handle) => {
+    if (handle === 'box-1') throw new SandboxError('unavailable', 'stuck')
+  }
+  for (const id of ['a', 'b', 'c']) await run(replica, id, '1', 'x')
+  await database.sql`update rollouts set ended_at = now(), released_at = now()`
+  expect(await replica.sandboxes.reap()).toMatchObject({ stuck: 1 })
+  expect([...cloud.boxes.keys()]).toEqual(['box-1'])
+})
+
+it('the reaper closes what carries the label of the installation and belongs to no rollout, and nothing else', async () => {
+  await run(replica, 'a', '1', 'x')
+  const spec = { template: 't', network: false, memoryMb: 1, pids: 1, diskMb: 1, ttlSeconds: 1 }
+  const labels = { installation: 'test', rollout: '999999', name: 'shell', generation: '1' }
+  const { signal } = new AbortController()
+  await cloud.provider.create(spec, labels, signal)
+  await cloud.provider.create(spec, { ...labels, installation: 'other' }, signal)
+  expect(await replica.sandboxes.reap()).toMatchObject({ listed: 2, orphans: 1, stuck: 0 })
+  expect([...cloud.boxes.keys()]).toEqual(['box-1', 'box-3'])
+})
+
+it('a second sandbox of a rollout is closed, and the recorded one is kept', async () => {
+  await run(replica, 'a', '1', 'write a 1')
+  const [first] = [...cloud.boxes.values()]
+  if (first === undefined) throw new Error('there is no sandbox')
+  await cloud.provider.create(first.spec, first.labels, new AbortController().signal)
+  await replica.sandboxes.reap()
+  expect([...cloud.boxes.keys()]).toEqual([first.handle])
+  expect((await run(replica, 'a', '2', 'read a')).body.output).toBe('1')
+})
+
+it('a sandbox that is created while its rollout ends is closed', async () => {
+  const creation = gate()
+  faults.beforeCreate = creation.pass
+  const call = run(replica, 'a', '1', 'x')
+  await creation.reached
+  // As if the call had been given up: nothing runs that keeps the rollout open.
+  await database.sql`update tool_calls set outcome = 'failed', claim = null, finished_at = now()`
+  const ending = end('a')
+  await ending
+  creation.open()
+  expect((await call).status).not.toBe(200)
+  await database.sql`update sandboxes set retry_at = now() - interval '1 second' where closed_at is null`
+  await replica.sandboxes.reap()
+  expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
+})
+
+it('a creation that was interrupted is closed with its rollout, by its labels', async () => {
+  await run(replica, 'a', '1', 'x')
+  await database.sql`update sandboxes set status = 'opening', handle = null, opened_at = null, claim = 'dead', lease_until = now()`
+  await end('a')
+  expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
+})

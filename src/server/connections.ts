@@ -5,6 +5,8 @@ import type { Socket } from 'node:net'
 export interface Connections {
   /** Whether an answer can be written on this connection without mixing with one in progress. */
   isFree(socket: Socket): boolean
+  /** The answer in progress to a request that has arrived whole; undefined if there is none. */
+  answering(socket: Socket): ServerResponse | undefined
   /** From now on every answer, including those in progress, has `Connection: close`. */
   closeAfterAnswers(): void
   /**
@@ -52,6 +54,11 @@ export function watchConnections(server: Server): Connections {
       const connection = connections.get(socket)
       if (connection === undefined || !socket.writable) return false
       return !isAnswering(connection) || connection.response?.headersSent === false
+    },
+    answering(socket) {
+      const connection = connections.get(socket)
+      if (connection === undefined || !isAnswering(connection)) return undefined
+      return connection.response?.req.complete ? connection.response : undefined
     },
     closeAfterAnswers() {
       isClosing = true

@@ -55,8 +55,14 @@ export function createHttpServer(
     response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (socket instanceof Socket && connections.isFree(socket)) socket.write(refusalOf(error.code))
-    socket.destroy()
+    const refuse = () => {
+      if (socket instanceof Socket && connections.isFree(socket)) socket.write(refusalOf(error.code))
+      socket.destroy()
+    }
+    // What is invalid came after a request that is not answered yet.
+    const answer = socket instanceof Socket ? connections.answering(socket) : undefined
+    if (answer === undefined) refuse()
+    else answer.once('close', refuse)
   })
   return { server, connections }
 }

@@ -2,6 +2,7 @@ import { Command, type CommandUnknownOpts, InvalidArgumentError, Option } from '
 import type { ReadItem } from '../kit/define.ts'
 import { preflight } from '../workbench/preflight/preflight.ts'
 import { isPublicHost } from '../workbench/preflight/recognise.ts'
+import { preflightRewards, type RewardPreflightSettings, rewardWires } from '../workbench/preflight/reward-preflight.ts'
 import type { PreflightSettings, PreflightView } from '../workbench/preflight/settings.ts'
 import { totalOf, type Verdict, verdictText } from '../workbench/preflight/verdict.ts'
 import { preflightWire } from '../workbench/preflight/wire-preflight.ts'
@@ -87,7 +88,7 @@ function commandWithOptions() {
     .option('--tools <path>', 'the path of tools, with {name} for the name', '/tools/{name}')
     .addOption(
       new Option('--wire <name>', 'the protocol to check; any but agent-rft is checked alone')
-        .choices(trainerWires)
+        .choices([...trainerWires, ...rewardWires])
         .default('agent-rft' as const),
     )
     .option('--wire-path <path>', 'the path of the wire (default: /NAME; "" on a port of its own)')
@@ -168,14 +169,26 @@ const run = (url: string, options: Options, { env, readItem, budget: ownBudget }
     return total.failed > 0 ? exitCodes.failed : 0
   })
 
-async function overWire(settings: Parameters<typeof preflightWire>[0], view: PreflightView) {
+/** A protocol beside Agent RFT. */
+type OtherWire = Exclude<Options['wire'], 'agent-rft'>
+
+async function overWire(
+  { wire, ...settings }: Omit<Parameters<typeof preflightWire>[0], 'wire'> & { readonly wire: OtherWire },
+  view: PreflightView,
+) {
   const verdicts: Verdict[] = []
-  const requests = await preflightWire(settings, (verdict) => {
+  const tell = (verdict: Verdict) => {
     verdicts.push(verdict)
     view.onVerdict(verdict)
-  })
+  }
+  const requests = isRewardWire(wire)
+    ? await preflightRewards({ ...settings, wire }, tell)
+    : await preflightWire({ ...settings, wire }, tell)
   return { verdicts, requests }
 }
+
+const isRewardWire = (wire: OtherWire): wire is RewardPreflightSettings['wire'] =>
+  rewardWires.some((name) => name === wire)
 
 function viewOf({ json, yes }: Options, signal: AbortSignal): PreflightView {
   const isColoured = process.stdout.isTTY === true && process.stdout.hasColors()

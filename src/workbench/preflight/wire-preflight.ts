@@ -21,18 +21,22 @@ export interface WirePreflightSettings
 }
 
 /** Names that the protocols need for themselves. */
+const gymNames = ['verify', 'seed_session', 'aggregate_metrics', 'mcp', 'reset', 'step', 'close', 'reverify_mode']
 const reserved: Readonly<Record<WirePreflightSettings['wire'], readonly string[]>> = {
-  'nemo-gym': ['verify', 'seed_session', 'aggregate_metrics', 'mcp', 'reset', 'step', 'close', 'reverify_mode'],
+  'nemo-gym': gymNames,
+  verifiers: gymNames,
   ors: [],
   mcp: [],
 }
 
 /** Requests outside of a session, none of which may be answered as if it were inside: a call, and what would score. */
+const gymOutside = (tool: string): readonly Outside[] => [
+  { what: 'a call without its cookie', path: `/${encodeURIComponent(tool)}`, body: {} },
+  { what: '/verify without its cookie', path: '/verify', body: { response: { output: [] } } },
+]
 const outside: Readonly<Record<WirePreflightSettings['wire'], (tool: string) => readonly Outside[]>> = {
-  'nemo-gym': (tool) => [
-    { what: 'a call without its cookie', path: `/${encodeURIComponent(tool)}`, body: {} },
-    { what: '/verify without its cookie', path: '/verify', body: { response: { output: [] } } },
-  ],
+  'nemo-gym': gymOutside,
+  verifiers: gymOutside,
   ors: (tool) => [
     { what: 'a call without a session', path: '/call', body: { name: tool, input: {} } },
     { what: 'a call in an unknown session', path: '/call', body: { name: tool, input: {} }, session: 'preflight' },

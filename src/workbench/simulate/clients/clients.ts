@@ -1,10 +1,10 @@
 import { mcp } from './mcp.ts'
-import { nemoGym } from './nemo-gym.ts'
+import { nemoGym, verifiers } from './nemo-gym.ts'
 import { ors, submitToolOf } from './ors.ts'
 import type { TrainerWire } from './trainer-wire.ts'
 
 /** The protocols that a simulation can play, by the names of the wires. */
-export const trainerWires = ['agent-rft', 'nemo-gym', 'ors', 'mcp'] as const
+export const trainerWires = ['agent-rft', 'nemo-gym', 'verifiers', 'ors', 'mcp'] as const
 
 /** The name of a protocol that a simulation can play. */
 export type TrainerWireName = (typeof trainerWires)[number]
@@ -35,6 +35,8 @@ export async function trainerWireOf(
       return undefined
     case 'nemo-gym':
       return nemoGym(base)
+    case 'verifiers':
+      return verifiers(base)
     case 'ors':
       return ors({ base, split, submit: await submitToolOf(base, headers) })
     case 'mcp':

@@ -17,15 +17,36 @@ const manyTries = 30
  * @param base the address of the wire
  * @see https://github.com/NVIDIA-NeMo/Gym
  */
-export const nemoGym =
+export const nemoGym = (base: string): TrainerWire => gymOf(base, { isKept: false, retries: manyTries })
+
+/**
+ * Plays a rollout as the `nemo_gym` taskset of verifiers does: it sends the cookies of the seed with every request, and
+ * repeats none.
+ *
+ * @see https://github.com/PrimeIntellect-ai/verifiers
+ */
+export const verifiers =
   (base: string): TrainerWire =>
+  (rollout) => {
+    const settings = { ...rollout.settings, fault: () => undefined }
+    return gymOf(base, { isKept: true, retries: 0 })({ ...rollout, settings })
+  }
+
+interface GymClient {
+  /** Whether the cookies of the seed are kept. */
+  readonly isKept: boolean
+  readonly retries: number
+}
+
+const gymOf =
+  (base: string, { isKept, retries }: GymClient): TrainerWire =>
   async ({ id, item, index, settings, signal }): Promise<TrainerClient> => {
     let cookies = ''
     const post = async (path: string, body: unknown, ending: AbortSignal): Promise<Delivered> => {
       const headers = cookies === '' ? settings.headers : { ...settings.headers, cookie: cookies }
-      const policy = { retries: manyTries, isRetried: () => false }
+      const policy = { retries, isRetried: () => false }
       const answer = await deliver(`${base}${path}`, body, { ...settings, headers }, ending, policy)
-      cookies = cookiesOf(answer.headers)
+      if (cookies === '' || !isKept) cookies = cookiesOf(answer.headers)
       return answer
     }
     const { messages, tools = settings.tools, ...columns } = item

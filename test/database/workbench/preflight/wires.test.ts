@@ -1,4 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  preflightRewards,
+  type RewardPreflightSettings,
+  rewardWires,
+} from '../../../../src/workbench/preflight/reward-preflight.ts'
 import type { Verdict } from '../../../../src/workbench/preflight/verdict.ts'
 import { preflightWire, type WirePreflightSettings } from '../../../../src/workbench/preflight/wire-preflight.ts'
 import { useDatabase } from '../../../support/database.ts'
@@ -28,14 +33,15 @@ const failedIn = (verdicts: readonly Verdict[]) =>
 
 const pathOf = (request: Request) => new URL(request.url).pathname
 
-describe.each(['nemo-gym', 'ors', 'mcp'] as const)('preflight over %s', (wire) => {
+describe.each(['nemo-gym', 'verifiers', 'ors', 'mcp'] as const)('preflight over %s', (wire) => {
   it('passes every check of a sound server', async () => {
     const { verdicts } = await checked(wire)
     expect(verdicts.map(({ check, outcome }) => `${outcome} ${check}`)).toEqual([
       'pass names',
       ...verdicts.filter(({ check }) => check === 'outside a session').map(() => 'pass outside a session'),
       'pass begin',
-      'pass call again',
+      // The client of verifiers repeats nothing.
+      wire === 'verifiers' ? 'skip call again' : 'pass call again',
       'pass score',
     ])
     expect(verdicts.length).toBeGreaterThan(4)
@@ -82,5 +88,40 @@ describe('preflight over nemo-gym', () => {
     }
     const { verdicts } = await checked('nemo-gym', silent)
     expect(verdicts.at(-1)).toMatchObject({ check: 'score', outcome: 'warn' })
+  })
+})
+
+describe.each(rewardWires)('preflight over the rewards of %s', (wire: RewardPreflightSettings['wire']) => {
+  async function rewarded(fault?: Fault) {
+    const server = await serveWith(database, fault)
+    const verdicts: Verdict[] = []
+    await preflightRewards({ ...settingsFor(server, files), wire }, (verdict) => void verdicts.push(verdict))
+    await server.close()
+    return verdicts.map(({ check, outcome }) => `${outcome} ${check}`)
+  }
+
+  it('passes a sound server', async () => {
+    // The environment of this server scores any row.
+    expect(await rewarded()).toEqual(['pass rewards', 'pass the same again', 'skip no score'])
+  })
+
+  it('fails a server that answers fewer rewards, and one that scores a repeated batch otherwise', async () => {
+    expect(await rewarded(async () => Response.json([]))).toEqual(['fail rewards'])
+    let asked = 0
+    const moody: Fault = async (request, next) => {
+      asked += 1
+      const answer = await (await next(request)).text()
+      return new Response(asked === 2 ? answer.replaceAll(/\b0\b/g, '1') : answer)
+    }
+    expect(await rewarded(moody)).toContain('fail the same again')
+  })
+
+  it('fails a server that leaves out what it cannot score', async () => {
+    let asked = 0
+    const short: Fault = async (request, next) => {
+      asked += 1
+      return asked === 3 ? Response.json({ rewards: [] }) : await next(request)
+    }
+    expect(await rewarded(short)).toContain('fail no score')
   })
 })

@@ -139,7 +139,9 @@ describe.each(trainerWires)('a simulation over %s', (name) => {
     const tally = emptyTally()
     for (const trace of traces) count(tally, trace)
     const { retries, repeats, differences } = summarize(tally)
-    expect([retries > 0, repeats > 0, differences]).toEqual([true, true, 0])
+    // The client of verifiers repeats nothing, whatever happens.
+    const isRepeated = name !== 'verifiers'
+    expect([retries > 0, repeats > 0, differences]).toEqual([isRepeated, isRepeated, 0])
     expect(rewardsOf(traces)).toEqual(rewardsOf(quiet))
     expect(await recorded(`faulty-${name}`)).toMatchObject({ calls: 90, gradings: 18, noted: 36 })
   })

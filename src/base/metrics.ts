@@ -1,129 +1,164 @@
-/** A metric without labels or with these, in a fixed order. */
-interface Family {
-  readonly name: string
-  readonly help: string
-  readonly labels: readonly string[]
-}
-
-/** Counts what happened, by label values. */
+/** A number that only grows. */
 export interface Counter {
-  add(values: readonly string[], amount?: number): void
+  /** Adds 1, or another number that is not negative. */
+  add(value?: number): void
 }
 
-/** Counts observed values in buckets, by label values. */
+/** Counts values in buckets, with their sum. */
 export interface Histogram {
-  observe(values: readonly string[], value: number): void
+  observe(value: number): void
 }
 
-/** Metrics in the text format of Prometheus. */
+/** The metrics of a kind, one for each combination of the values of its labels. */
+export interface Family<Metric> {
+  /**
+   * The metric with these values of the labels, in the order of their names. It is made when it is asked for first; keep it
+   * where it is needed often.
+   */
+  of(...values: readonly string[]): Metric
+}
+
+/** A number that is read when the metrics are, with the values of its labels. */
+export type Reading = readonly [value: number, ...labels: readonly string[]]
+
+/** Reads the values of a metric. */
+export type Read = () => Iterable<Reading> | Promise<Iterable<Reading>>
+
+/** The metrics of a process, in the text format of Prometheus. */
 export interface Metrics {
-  counter(name: string, help: string, labels?: readonly string[]): Counter
-  histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Histogram
-  /** A gauge that is read when the metrics are: each row has its label values and the value. */
-  gauge(name: string, help: string, labels: readonly string[], read: () => Rows | Promise<Rows>): void
-  /** Like a gauge, for a value that only rises. */
-  readCounter(name: string, help: string, labels: readonly string[], read: () => Rows): void
+  /** @param name as Prometheus asks: a base unit, and `_total` at the end */
+  counter(name: string, help: string, labels?: readonly string[]): Family<Counter>
+  /** @param edges the upper ends of the buckets, in ascending order; the last bucket has none */
+  histogram(name: string, help: string, edges: readonly number[], labels?: readonly string[]): Family<Histogram>
+  /** A gauge whose values are read each time; without a reading it is left out. */
+  gauge(name: string, help: string, labels: readonly string[], read: Read): void
+  /** A counter that something else counts. */
+  readCounter(name: string, help: string, labels: readonly string[], read: Read): void
+  /** All of them as text. */
   text(): Promise<string>
 }
 
-/** The label values and the value of each series. */
-export type Rows = readonly (readonly [values: readonly string[], value: number])[]
-
-/**
- * The most series of a metric: a label may have any text, such as the name of a tool that a model made up, and each series is
- * kept for ever. Further ones are counted as `other`.
- */
-const mostSeries = 120
+/** The content type of {@link Metrics.text}. */
+export const metricsType = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** Creates an empty set of metrics. */
 export function createMetrics(): Metrics {
-  const writers: (() => string | Promise<string>)[] = []
-  const names = new Set<string>()
-  const register = (family: Family, type: string, write: () => string | Promise<string>): void => {
-    if (names.has(family.name)) throw new Error(`two metrics are named "${family.name}"`)
-    names.add(family.name)
-    const head = `# HELP ${family.name} ${family.help}\n# TYPE ${family.name} ${type}\n`
-    writers.push(async () => `${head}${await write()}`)
-  }
-  const readable = (family: Family, type: string, read: () => Rows | Promise<Rows>) =>
-    register(family, type, async () => {
-      const rows = await read()
-      return rows.map(([values, value]) => line(family.name, labelText(family.labels, values), value)).join('')
+  const families = new Map<string, () => Promise<string>>()
+  const add = (name: string, kind: string, help: string, lines: () => string | Promise<string>) => {
+    if (families.has(name)) throw new Error(`two metrics are named "${name}"`)
+    families.set(name, async () => {
+      const text = await lines()
+      return text === '' ? '' : `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${kind}\n${text}`
     })
+  }
+  const readings = (name: string, labels: readonly string[], read: Read) => async () =>
+    [...(await read())].map(([value, ...values]) => line(name, labelText(labels, values), value)).join('')
+
   return {
     counter(name, help, labels = []) {
-      const family = { name, help, labels }
-      const series = new Map<string, number>()
-      register(family, 'counter', () => {
-        if (labels.length === 0 && series.size === 0) return line(name, '', 0)
-        return [...series].map(([text, value]) => line(name, text, value)).join('')
-      })
-      return {
-        add(values, amount = 1) {
-          const text = keyIn(series, labels, values)
-          series.set(text, (series.get(text) ?? 0) + amount)
-        },
-      }
-    },
-    histogram(name, help, labels, buckets) {
-      const family = { name, help, labels }
-      const series = new Map<string, { readonly counts: number[]; count: number; sum: number }>()
-      register(family, 'histogram', () =>
-        [...series].map(([text, one]) => histogramText(name, text, buckets, one)).join(''),
+      const { family, all } = createFamily(labels, createCounter)
+      add(name, 'counter', help, () =>
+        all()
+          .map(([text, { value }]) => line(name, text, value()))
+          .join(''),
       )
-      return {
-        observe(values, value) {
-          const text = keyIn(series, labels, values)
-          const one = series.get(text) ?? { counts: buckets.map(() => 0), count: 0, sum: 0 }
-          series.set(text, one)
-          one.count += 1
-          one.sum += value
-          const at = buckets.findIndex((edge) => value <= edge)
-          if (at !== -1) one.counts[at] = (one.counts[at] ?? 0) + 1
-        },
-      }
+      return family
     },
-    gauge: (name, help, labels, read) => readable({ name, help, labels }, 'gauge', read),
-    readCounter: (name, help, labels, read) => readable({ name, help, labels }, 'counter', read),
-    async text() {
-      return (await Promise.all(writers.map((write) => write()))).join('')
+    histogram(name, help, edges, labels = []) {
+      const { family, all } = createFamily(labels, () => createHistogram(edges))
+      add(name, 'histogram', help, () =>
+        all()
+          .map(([text, one]) => one.lines(name, text))
+          .join(''),
+      )
+      return family
+    },
+    gauge: (name, help, labels, read) => add(name, 'gauge', help, readings(name, labels, read)),
+    readCounter: (name, help, labels, read) => add(name, 'counter', help, readings(name, labels, read)),
+    // What cannot be read now, such as from a database that is unavailable, is left out.
+    text: async () => (await Promise.all([...families.values()].map((lines) => lines().catch(() => '')))).join(''),
+  }
+}
+
+function createCounter() {
+  let sum = 0
+  return {
+    value: () => sum,
+    add(value = 1) {
+      sum += value
     },
   }
 }
 
-/** The labels of a series as text; beyond {@link mostSeries} they are `other`. */
-function keyIn(series: ReadonlyMap<string, unknown>, labels: readonly string[], values: readonly string[]): string {
-  const text = labelText(labels, values)
-  if (series.size < mostSeries || series.has(text)) return text
-  return labelText(
-    labels,
-    labels.map(() => 'other'),
-  )
+function createHistogram(edges: readonly number[]) {
+  const counts = edges.map(() => 0)
+  let count = 0
+  let sum = 0
+  return {
+    observe(value: number) {
+      count += 1
+      sum += value
+      let at = 0
+      for (const edge of edges) {
+        if (value <= edge) {
+          counts[at] = (counts[at] ?? 0) + 1
+          return
+        }
+        at += 1
+      }
+    },
+    lines(name: string, labels: string): string {
+      let below = 0
+      const buckets = edges.map((edge, at) => {
+        below += counts[at] ?? 0
+        return line(`${name}_bucket`, joined(labels, `le="${numberText(edge)}"`), below)
+      })
+      const last = line(`${name}_bucket`, joined(labels, 'le="+Inf"'), count)
+      return `${buckets.join('')}${last}${line(`${name}_sum`, labels, sum)}${line(`${name}_count`, labels, count)}`
+    },
+  }
 }
 
-function labelText(labels: readonly string[], values: readonly string[]): string {
-  return labels.map((name, at) => `${name}="${escaped(values[at] ?? '')}"`).join(',')
+/** Metrics by their labels. A family without labels has its one metric from the start, at 0. */
+function createFamily<Metric>(labels: readonly string[], create: () => Metric) {
+  const metrics = new Map<string, Metric>()
+  const of = (...values: readonly string[]): Metric => {
+    const text = labelText(labels, values)
+    const known = metrics.get(text)
+    if (known !== undefined) return known
+    const made = create()
+    metrics.set(text, made)
+    return made
+  }
+  if (labels.length === 0) of()
+  return { family: { of }, all: () => [...metrics] }
 }
 
-const escaped = (value: string) =>
-  value.slice(0, 120).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+const labelText = (labels: readonly string[], values: readonly string[]) =>
+  labels.map((label, at) => `${label}="${escapeLabel(values[at] ?? '')}"`).join(',')
+
+const joined = (labels: string, more: string) => (labels === '' ? more : `${labels},${more}`)
 
 const line = (name: string, labels: string, value: number) =>
-  `${name}${labels === '' ? '' : `{${labels}}`} ${numberOf(value)}\n`
+  `${name}${labels === '' ? '' : `{${labels}}`} ${numberText(value)}\n`
 
-const numberOf = (value: number) => (value === Number.POSITIVE_INFINITY ? '+Inf' : String(value))
+function numberText(value: number): string {
+  if (Number.isFinite(value)) return String(value)
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
+}
 
-function histogramText(
-  name: string,
-  labels: string,
-  buckets: readonly number[],
-  { counts, count, sum }: { readonly counts: readonly number[]; readonly count: number; readonly sum: number },
-): string {
-  const prefix = labels === '' ? '' : `${labels},`
-  let below = 0
-  const lines = buckets.map((edge, at) => {
-    below += counts[at] ?? 0
-    return line(`${name}_bucket`, `${prefix}le="${edge}"`, below)
-  })
-  return `${lines.join('')}${line(`${name}_bucket`, `${prefix}le="+Inf"`, count)}${line(`${name}_sum`, labels, sum)}${line(`${name}_count`, labels, count)}`
+const escapeHelp = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+const escapeLabel = (text: string) => escapeHelp(text).replaceAll('"', '\\"')
+
+/** Makes the function that gives a name as a label: of all names, the first ones as they are and further ones as `other`. */
+export function createNames(known: Iterable<string> = [], most = 20): (name: string) => string {
+  const names = new Set<string>()
+  const nameOf = (name: string): string => {
+    if (names.has(name)) return name
+    if (names.size >= most) return 'other'
+    names.add(name)
+    return name
+  }
+  for (const name of known) nameOf(name)
+  return nameOf
 }

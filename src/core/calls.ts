@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import { bigintIn, type FoundBigint, stringifyExactly } from '../base/exact-json.ts'
 import { contentHash } from '../base/json.ts'
 import type { Log } from '../base/log.ts'
@@ -11,7 +10,9 @@ import type { CallIdentity, Recorded, StoredCall } from '../ledger/calls/call.ts
 import type { Located } from '../ledger/calls/lookup.ts'
 import { createAnswerTimeout } from './answer-timeout.ts'
 import type { Begin } from './begin.ts'
-import { callFailure } from './failure.ts'
+import { createCallMemory, createReuseNotes } from './call-memory.ts'
+import { callFailure, endOf } from './failure.ts'
+import type { Observer } from './observer.ts'
 import { runExternal } from './run-external.ts'
 import { type Run, type RunServices, replayOf, runInTransaction, runWithoutEffects } from './run-tool.ts'
 import { createKeyedMutex, createSingleFlight } from './single-flight.ts'
@@ -64,6 +65,8 @@ export interface CallerSettings extends RunServices {
   /** What is recorded of arguments and items, if the environment redacts them. */
   readonly recordedArguments?: ((tool: string, args: unknown) => unknown) | undefined
   readonly recordedItem?: ((item: unknown) => unknown) | undefined
+  /** Is told of each call. */
+  readonly observer?: Observer | undefined
 }
 
 /** The verb "call a tool", and its calls that run in this process. */
@@ -81,14 +84,14 @@ export interface Caller {
 
 /** Creates the verb "call a tool". */
 export function createCaller(settings: CallerSettings): Caller {
-  const { ledger, log, tools, begin } = settings
+  const { ledger, log, tools, begin, observer } = settings
   const singleFlight = createSingleFlight<Recorded>()
   const unrecorded = createUnrecorded(ledger, log, { holdSeconds: settings.holdSeconds })
   const inTurn = createKeyedMutex()
   const answerInTime = createAnswerTimeout(settings.answerSeconds, settings.stopping)
   const isRedacting = settings.recordedArguments !== undefined || settings.recordedItem !== undefined
   const noteReuse = createReuseNotes(log)
-  const mayBeRecorded = createMemory(settings.budget?.calls)
+  const mayBeRecorded = createCallMemory(settings.budget?.calls)
 
   const recorded = (call: CallIdentity, work: Parameters<typeof recordingFailure>[3]) =>
     recordingFailure(settings, unrecorded, call, work)
@@ -194,6 +197,7 @@ export function createCaller(settings: CallerSettings): Caller {
     isBusy: (rollout) => singleFlight.isBusy(keyOf(rollout)) || unrecorded.has(rollout),
     handIn: () => unrecorded.handIn(5),
     async call(request) {
+      const began = performance.now()
       const { run, wire, key, item, itemHash = contentHash(item), attempt: number } = request
       const rolloutId = request.rolloutId ?? `rollout_${randomUUID()}`
       const callId = request.callId ?? `call_${randomUUID()}`
@@ -224,16 +228,27 @@ export function createCaller(settings: CallerSettings): Caller {
         const details = factsOf(call)
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
       }
-      // A call that takes longer still runs: a retry joins it, and a grading waits for it.
-      const { call: done, replayed } = await answerInTime(late, result).catch((error: unknown) => {
-        const isLate = error instanceof RequestError && error.code === 'answer_timed_out'
-        if (!isLate || given.isVisible) throw error
-        return recorded(call, () => Promise.reject(error))
-      })
-      const isReplay = joined || replayed
-      if (isReplay) ledger.replays.add(done, 'calls')
-      else if (done.nth > 1) noteReuse(done)
-      return answerOf(call, done, isReplay)
+      observer?.calling(1)
+      try {
+        // A call that takes longer still runs: a retry joins it, and a grading waits for it.
+        const { call: done, replayed } = await answerInTime(late, result).catch((error: unknown) => {
+          const isLate = error instanceof RequestError && error.code === 'answer_timed_out'
+          if (!isLate || given.isVisible) throw error
+          return recorded(call, () => Promise.reject(error))
+        })
+        const isReplay = joined || replayed
+        if (isReplay) ledger.replays.add(done, 'calls')
+        else if (done.nth > 1) noteReuse(done)
+        const answer = answerOf(call, done, isReplay)
+        observer?.called(call, answer.outcome, done.code, began, isReplay, answer.output)
+        return answer
+      } catch (error) {
+        const { outcome, code } = endOf(error)
+        if (outcome !== 'rejected') observer?.called(call, outcome, code, began, joined, '')
+        throw error
+      } finally {
+        observer?.calling(-1)
+      }
     },
   }
 }
@@ -254,50 +269,6 @@ interface Given {
 const keyOf = ({ run, rolloutId }: RolloutKey) => `${run}/${rolloutId}`
 
 const factsOf = ({ run, rolloutId, callId, tool }: CallIdentity) => ({ run, rollout: rolloutId, call: callId, tool })
-
-/** How many rollouts are remembered, to look up only calls that need it. */
-const mostRollouts = 20_000
-
-/** Of how many calls of a rollout without a budget the ids are remembered; further ones are looked up. */
-const mostCalls = 200
-
-/**
- * Creates the function that says whether a call must be looked up before its tool runs: its id arrived here before, its
- * rollout had another item, or the rollout's budget may be used up. What is forgotten, or arrived at another replica, is
- * found when the call is recorded.
- */
-function createMemory(budget = mostCalls): (call: CallIdentity) => boolean {
-  const rollouts = new LRUCache<string, { readonly itemHash: string; readonly calls: Set<string> }>({
-    max: mostRollouts,
-  })
-  return (call) => {
-    const key = keyOf(call)
-    const known = rollouts.get(key)
-    if (known === undefined) {
-      rollouts.set(key, { itemHash: call.itemHash, calls: new Set([call.callId]) })
-      return false
-    }
-    if (known.itemHash !== call.itemHash) return true
-    const isKnown = known.calls.has(call.callId)
-    if (known.calls.size <= budget) known.calls.add(call.callId)
-    return isKnown || known.calls.size > budget
-  }
-}
-
-/** The most runs of which it is remembered that a call id was reused. */
-const mostNotes = 1_000
-
-/** Creates the function that logs, once per run, that a call id was used again for another call. */
-function createReuseNotes(log: Log): (call: StoredCall) => void {
-  const noted = new Set<string>()
-  return ({ run, rolloutId, callId, tool }) => {
-    if (noted.has(run) || noted.size >= mostNotes) return
-    noted.add(run)
-    const facts = { run, rollout: rolloutId, call: callId, tool }
-    const message = 'a call id was used again in its rollout for another call; the two are recorded as two calls'
-    log.warn({ code: 'call_id_reused', ...facts }, message)
-  }
-}
 
 function answerOf(call: CallIdentity, stored: StoredCall, replayed: boolean): ToolAnswer {
   const { rolloutId, callId } = call

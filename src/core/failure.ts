@@ -74,3 +74,9 @@ export function failureOf(
   }
   return new RequestError(500, otherwise.code, otherwise.message, options)
 }
+
+/** How a call that threw ended: `rejected` is a fault of the caller, and nothing is recorded of it. */
+export function endOf(error: unknown): { readonly outcome: 'failed' | 'rejected'; readonly code: string } {
+  if (!(error instanceof RequestError)) return { outcome: 'failed', code: 'internal_error' }
+  return { outcome: error.status < 500 ? 'rejected' : 'failed', code: error.code }
+}

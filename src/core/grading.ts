@@ -16,6 +16,7 @@ import { createAnswerTimeout } from './answer-timeout.ts'
 import type { Begin } from './begin.ts'
 import { checkedGrade } from './checked-grade.ts'
 import { failureOf } from './failure.ts'
+import type { Observer } from './observer.ts'
 import { databaseOf } from './run-tool.ts'
 import type { Sandboxes } from './sandboxes/sandboxes.ts'
 import { settled } from './settled.ts'
@@ -74,6 +75,8 @@ export interface GradingSettings {
   readonly recordedItem?: ((item: unknown) => unknown) | undefined
   /** How long a grading may take altogether, in seconds: less than the trainer's own timeout. */
   readonly answerSeconds: number
+  /** Is told of each grading. */
+  readonly observer?: Observer | undefined
 }
 
 /** The answer to a grading. */
@@ -94,7 +97,7 @@ export interface Grading {
 
 /** Creates the verb "grade a rollout". */
 export function createGrading(settings: GradingSettings): Grading {
-  const { ledger, graders, log } = settings
+  const { ledger, graders, log, observer } = settings
   const singleFlight = createSingleFlight<StoredScore>()
   // Past the time in which it is answered, because a grader that is abandoned runs on for a while.
   const hold = (attempt: Pick<Attempt, 'run' | 'number'>) => ledger.holdAttempt(attempt, settings.answerSeconds + 60)
@@ -153,6 +156,7 @@ export function createGrading(settings: GradingSettings): Grading {
       const found = await settled(settling, identity)
       if (found.stored !== undefined) {
         ledger.replays.add({ run, number: found.number }, 'gradings')
+        observer?.graded(identity, 'scored', null, began, true, { ...found.stored, calls: undefined })
         return found.stored
       }
       at = found
@@ -184,7 +188,9 @@ export function createGrading(settings: GradingSettings): Grading {
       })
       boxes?.mustBeIntact()
       const scored = { outcome: 'scored', ...checkedGrade(grade, grader), code: null } as const
-      return (await record(scored)) ?? scored
+      const kept = (await record(scored)) ?? scored
+      observer?.graded(identity, 'scored', null, began, false, { ...kept, calls: rollout.trajectory.length })
+      return kept
     } catch (error) {
       // Nothing is recorded in an attempt that belongs to another item or has ended, or of an item that cannot be used.
       if (error instanceof ItemMismatchError || isCallersFault(error)) throw error
@@ -193,6 +199,7 @@ export function createGrading(settings: GradingSettings): Grading {
       const failure = failureOf(error, facts, { code: 'grader_failed', message }, content)
       const outcome = error instanceof UngradableError ? 'ungradable' : 'failed'
       const end = { outcome, score: null, parts: null, reason: failure.message, code: failure.code } as const
+      observer?.graded(identity, outcome, failure.code, began, false)
       await record(end).catch((cause: unknown) => {
         log.error(
           { code: 'failure_not_recorded', run, rollout: rolloutId, cause },

@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
 import { deleteOldMinutes } from '../ledger/rollups/alarms.ts'
-import { foldTurn } from '../ledger/rollups/fold.ts'
+import { createFolder } from '../ledger/rollups/folder.ts'
 
 /** What {@link startFolding} needs. */
 export interface FoldingSettings {
@@ -22,10 +22,11 @@ const deletionEveryMs = 3_600_000
 const quietTurns = 60
 
 /**
- * Folds the ledger into the sums again and again, on whichever replica is first, so that the curves are some seconds behind.
+ * Folds the ledger into the sums again and again, on one replica, so that the curves are some seconds behind.
  * Returns the function that ends it, which resolves after the running turn.
  */
 export function startFolding({ sql, log, everySeconds = 5, onFolded }: FoldingSettings): () => Promise<void> {
+  const fold = createFolder(sql)
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
@@ -34,7 +35,7 @@ export function startFolding({ sql, log, everySeconds = 5, onFolded }: FoldingSe
 
   const turn = async (): Promise<number> => {
     try {
-      const folded = await foldTurn(sql)
+      const folded = await fold()
       failures = 0
       if (folded === 'more') return 0
       if (folded === 'done') await onFolded?.()

@@ -42,6 +42,8 @@ export interface LedgerSettings {
   readonly keepSeconds?: number
   /** The tables with rows of rollouts; by default none. */
   readonly tables?: readonly RolloutTable[] | undefined
+  /** Is told of each statement that records calls how many it records. */
+  readonly onBatch?: ((calls: number) => void) | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -51,9 +53,9 @@ export type Ledger = ReturnType<typeof createLedger>
 
 /** Creates the ledger, the only way to its tables. */
 export function createLedger(settings: LedgerSettings) {
-  const { sql, db, budget, idleSeconds = 3_600, keepSeconds = 300, tables = [], now } = settings
+  const { sql, db, budget, idleSeconds = 3_600, keepSeconds = 300, tables = [], onBatch, now } = settings
   const knownItems = createKnownItems(now)
-  const record = createRecorder(sql, { budget, idleSeconds }, knownItems)
+  const record = createRecorder(sql, { budget, idleSeconds, onBatch }, knownItems)
   const findGrading = createGradingLookup(sql)
   return {
     /** Begins an attempt once; see {@link createBeginner}. */

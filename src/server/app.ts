@@ -10,6 +10,7 @@ import { createClaimKeeper } from '../core/claim-keeper.ts'
 import { createEnder } from '../core/end.ts'
 import { createGraderRuns } from '../core/grader-runs.ts'
 import { createGrading } from '../core/grading.ts'
+import type { Observer } from '../core/observer.ts'
 import { createRetrieve } from '../core/retrieve.ts'
 import type { Sandboxes } from '../core/sandboxes/sandboxes.ts'
 import { createSessionTokens } from '../core/session-tokens.ts'
@@ -31,7 +32,7 @@ import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
 import { createOutbound, type Outbound } from '../runtime/outbound/outbound.ts'
 import type { RunnersSettings } from '../runtime/runners.ts'
 import { agentRft } from '../wires/agent-rft.ts'
-import { createErrorResponder } from '../wires/error-response.ts'
+import { createErrorResponder, type ErrorResponder } from '../wires/error-response.ts'
 import { onlyBy, pathOf } from '../wires/http.ts'
 import { createKnownItems } from '../wires/known-items.ts'
 import { openAiAddresses } from '../wires/openai/addresses.ts'
@@ -44,7 +45,7 @@ import type { DashboardLife } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { serveJsonGraders } from './graders.ts'
 import { healthAddresses } from './health.ts'
-import { answerMetrics, type ServerMetrics } from './metrics.ts'
+import { addByName, refuseReservedNames } from './named.ts'
 import { openApi } from './openapi.ts'
 import { createSegmentRouter } from './segment-router.ts'
 import { wireApp } from './wire-app.ts'
@@ -96,8 +97,14 @@ export interface AppDeps {
   readonly outbound?: Outbound | undefined
   /** The address at which others reach this server. */
   readonly publicUrl?: string | undefined
-  /** Measures calls, gradings and refusals; by default nothing does. */
-  readonly metrics?: ServerMetrics | undefined
+  /** Is told of each call and each grading. */
+  readonly observer?: Observer | undefined
+  /** Is told of every error that is answered. */
+  readonly onError?: ((error: RequestError) => void) | undefined
+  /** Is told of each statement that records calls how many it records. */
+  readonly onBatch?: ((calls: number) => void) | undefined
+  /** Makes the address `/metrics`; by default there is none. */
+  readonly makeMetrics?: ((respond: ErrorResponder) => Hono) | undefined
   /** Makes the pages of the dashboard; by default there are none. */
   readonly makePages?: ((life: DashboardLife) => Hono) | undefined
   /** Returns milliseconds since 1970; by default the real clock. */
@@ -146,12 +153,12 @@ export function createApp(deps: AppDeps): Hono {
     throw new Error(`a tool has the name "${deps.submit.name}" of the environment's submit; rename one of them`)
   }
   const times = rolloutTimes(limits, deps.tools)
-  const ledger = createLedger({ ...database, budget, now, tables: rolloutTables, ...times })
+  const ledger = createLedger({ ...database, budget, now, tables: rolloutTables, onBatch: deps.onBatch, ...times })
   const claims = createClaimKeeper(ledger, log, limits.leaseSeconds)
   const rows = createRowScope(database.db, rolloutTables)
   const hook = deps.hooks?.begin
   const beginAttempt = createBegin({ ledger, hook, rows, seconds: toolSeconds, stopping: stop })
-  const { redaction, sandboxes } = deps
+  const { redaction, sandboxes, observer } = deps
   const begin = (hook || rows || sandboxes) && beginAttempt
   const isReleased = deps.hooks?.end !== undefined || rows !== undefined || sandboxes !== undefined
   const recorded = { recordedItem: redaction?.item, recordedArguments: redaction?.arguments }
@@ -177,15 +184,22 @@ export function createApp(deps: AppDeps): Hono {
     maxOutputBytes,
     toolSeconds,
     holdSeconds,
+    observer,
   })
-  const { isBusy } = caller
-  const { metrics } = deps
-  const call = metrics?.calls(caller.call, budget?.refusal) ?? caller.call
+  const { call, isBusy } = caller
   deps.atEnd?.(caller.handIn)
   deps.atEnd?.(ledger.replays.flush)
   const judge = deps.judge ?? noJudge
-  const grading = createGrading({ ...shared, isReleased, graders, judge, isBusy, graderSeconds, waitSeconds })
-  const grade = metrics?.gradings(grading.grade) ?? grading.grade
+  const { grade } = createGrading({
+    ...shared,
+    isReleased,
+    graders,
+    judge,
+    isBusy,
+    graderSeconds,
+    waitSeconds,
+    observer,
+  })
   const json = serveJsonGraders({
     jsonGraders,
     more: deps.runners,
@@ -199,7 +213,7 @@ export function createApp(deps: AppDeps): Hono {
   addByName('grader', graders, json.graders)
   const { runners } = json
   const runs = createGraderRuns({ ledger, isBusy, runners, stopping: stop, graderSeconds, answerSeconds, waitSeconds })
-  const respond = createErrorResponder(log, now, metrics?.refused)
+  const respond = createErrorResponder(log, now, deps.onError)
 
   const allow = createAccess(deps.authenticate)
 
@@ -222,9 +236,8 @@ export function createApp(deps: AppDeps): Hono {
     await allow(c.req.raw, 'tools', 'grade', 'read')
     return c.json(openApi({ tools: deps.tools, graders: [...graders.values()], wires, version: deps.version }))
   })
-  app.get('/metrics', async (c) => answerMetrics(metrics, await deps.authenticate(c.req.raw.headers)))
   // Not `all`, with which Hono would no longer answer a GET synchronously.
-  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/openapi.json', '/metrics'], onlyBy('GET, HEAD'))
+  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/openapi.json'], onlyBy('GET, HEAD'))
   // What a load balancer asks, and OPTIONS *.
   app.options('/', onlyBy('GET, HEAD, POST'))
 
@@ -276,6 +289,8 @@ export function createApp(deps: AppDeps): Hono {
   for (const each of wires) app.route(each.prefix, each.create(wireDeps))
   const pages = deps.makePages?.({ admission, isDraining })
   if (pages !== undefined) app.route('/', pages)
+  const metrics = deps.makeMetrics?.(respond)
+  if (metrics !== undefined) app.route('/', metrics)
   const { authenticate } = deps
   for (const port of wirePorts) deps.servePort?.(port, wireApp({ port, deps: wireDeps, authenticate, health }))
   return app
@@ -289,23 +304,4 @@ function rolloutTimes({ idleSeconds, keepSeconds, toolSeconds }: Limits, tools: 
 
 function budgetRefusal(calls: number): string {
   return `the budget of ${calls} tool calls is used up; this call was not made. Answer now with what you have.`
-}
-
-function refuseReservedNames({ name, reservedToolNames = [] }: Wire, tools: readonly Tool[]): void {
-  const reserved = tools.find((tool) => reservedToolNames.includes(tool.name))
-  if (reserved === undefined) return
-  throw new Error(
-    `the wire ${name} needs the address "${reserved.name}" for itself: rename the tool, or leave the wire out of WIRES`,
-  )
-}
-
-function addByName<Named extends { readonly name: string }>(
-  kind: string,
-  to: Map<string, Named>,
-  list: readonly Named[],
-): void {
-  for (const one of list) {
-    if (to.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; names must be unique`)
-    to.set(one.name, one)
-  }
 }

@@ -24,7 +24,6 @@ import { type AppDeps, createApp } from './app.ts'
 import { createAuthenticator } from './auth/authenticate.ts'
 import type { Config } from './config.ts'
 import { createGradeAgain } from './grade-again.ts'
-import type { ServerMetrics } from './metrics.ts'
 import type { ServeSettings } from './serve.ts'
 import type { ChosenWires } from './wire-ports.ts'
 
@@ -48,7 +47,8 @@ export interface AssemblySettings {
   /** The sandboxes of rollouts; by default there are none. */
   readonly sandboxes?: AppDeps['sandboxes']
   readonly chosen: ChosenWires
-  readonly metrics?: ServerMetrics | undefined
+  /** What is told of calls, gradings and errors, and the address of the metrics. */
+  readonly observing?: Pick<AppDeps, 'observer' | 'onError' | 'onBatch' | 'makeMetrics'> | undefined
   /** Makes the pages of the dashboard from the function that grades again; by default there are none. */
   readonly pagesWith?: ((gradeAgain: DashboardDeps['gradeAgain']) => AppDeps['makePages']) | undefined
 }
@@ -93,6 +93,7 @@ export function assembleServer(settings: AssemblySettings): Assembly {
     makeApp: (life) =>
       createApp({
         ...life,
+        ...settings.observing,
         database,
         tools,
         graders,
@@ -118,7 +119,6 @@ export function assembleServer(settings: AssemblySettings): Assembly {
         publicUrl,
         wires: chosen.wires,
         wirePorts: chosen.ports,
-        metrics: settings.metrics,
         makePages: settings.pagesWith?.(gradeAgain),
       }),
   }

@@ -53,6 +53,10 @@ export interface Config {
   readonly dashboard: boolean
   /** Where alarms are posted; `undefined` for nowhere. */
   readonly alarmWebhook: { readonly url: string; readonly secret: string | undefined } | undefined
+  /** The port on which `/metrics` is served alone; `undefined` for the server's own. */
+  readonly metricsPort: number | undefined
+  /** The share of requests with a line in the log; `undefined` for none. */
+  readonly accessLog: number | undefined
   readonly limits: Limits
   /** How long a stopping server waits for running requests, in seconds. */
   readonly drainSeconds: number
@@ -117,6 +121,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     dataDir: it.DATA_DIR,
     logLevel: it.LOG_LEVEL,
     dashboard: it.DASHBOARD === 'on',
+    metricsPort: it.METRICS_PORT,
+    accessLog: it.ACCESS_LOG,
     alarmWebhook:
       it.ALARM_WEBHOOK === undefined ? undefined : { url: it.ALARM_WEBHOOK, secret: it.ALARM_WEBHOOK_SECRET },
     limits: {

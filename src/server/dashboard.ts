@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose'
 import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { version } from '../base/version.ts'
 import { createAlarmWatch } from '../dashboard/alarms/watch.ts'
 import { createDashboard, type DashboardDeps } from '../dashboard/dashboard.tsx'
@@ -8,7 +9,7 @@ import { startFolding } from '../dashboard/fold-loop.ts'
 import type { HealthSection } from '../dashboard/pages/others.tsx'
 import type { Viewer } from '../dashboard/session.ts'
 import { readOpenAttempts } from '../ledger/reports/runs.ts'
-import { addRefusals, readOpenAlarms, readRefusals } from '../ledger/rollups/alarms.ts'
+import { readRefusals } from '../ledger/rollups/alarms.ts'
 import { readProgress } from '../ledger/rollups/read.ts'
 import { findSigningKey } from '../ledger/sessions.ts'
 import { openDatabase } from '../postgres/database.ts'
@@ -17,7 +18,8 @@ import type { Admission } from './admission.ts'
 import { createAuthenticator, isOpen } from './auth/authenticate.ts'
 import { requireScope } from './auth/principal.ts'
 import type { Config } from './config.ts'
-import type { ServerMetrics } from './metrics.ts'
+import { addDatabaseMetrics, storeRefusals } from './metrics/database-metrics.ts'
+import type { RefusalCounts } from './metrics/refusals.ts'
 
 /** What {@link openDashboard} needs. */
 export interface DashboardSettings {
@@ -26,7 +28,9 @@ export interface DashboardSettings {
   readonly log: Log
   readonly trusted: string | undefined
   readonly budget: number | undefined
-  readonly metrics: Pick<ServerMetrics, 'takeRefusals' | 'gauge'>
+  readonly metrics: Metrics
+  /** What this replica refused. */
+  readonly refusals: RefusalCounts
 }
 
 /** The state of the process that the dashboard shows. */
@@ -60,13 +64,13 @@ export function openDashboard(settings: DashboardSettings): OpenDashboard {
   const { alarmWebhook, publicUrl } = config
   const webhook = alarmWebhook && { ...alarmWebhook, publicUrl }
   const watch = createAlarmWatch({ sql: folding.sql, log, trusted: settings.trusted, webhook })
-  const gauges = addGauges(settings.metrics, folding.sql)
+  const readGauges = addDatabaseMetrics(settings.metrics, folding.sql)
   const onFolded = async () => {
-    await gauges.read()
     await watch()
+    await readGauges()
   }
   const endFolding = startFolding({ sql: folding.sql, log, onFolded })
-  const endRefusals = storeRefusals(settings.metrics, folding.sql)
+  const endRefusals = storeRefusals(settings.refusals, folding.sql)
   const pages = config.dashboard ? open(3, pageSeconds) : undefined
   const authenticate = createAuthenticator(config.auth)
 
@@ -93,47 +97,9 @@ export function openDashboard(settings: DashboardSettings): OpenDashboard {
           isDraining: life.isDraining,
         })),
     async close() {
-      endRefusals()
+      await endRefusals()
       await endFolding()
       await Promise.all([folding.close(), pages?.close()])
-    },
-  }
-}
-
-/** How often refused requests are stored, in milliseconds. */
-const refusalsEveryMs = 10_000
-
-/** Adds what this replica refused to the counts of all replicas, from which alarms are computed. */
-function storeRefusals(metrics: Pick<ServerMetrics, 'takeRefusals'>, sql: Sql): () => void {
-  const timer = setInterval(() => {
-    const counts = metrics.takeRefusals()
-    // Lost while the database is unavailable, which has alarms of its own.
-    if (counts.size > 0) void addRefusals(sql, Date.now(), counts).catch(() => undefined)
-  }, refusalsEveryMs)
-  timer.unref()
-  return () => clearInterval(timer)
-}
-
-/** How long after its latest turn of folding a replica reports what is true of the whole database, in milliseconds. */
-const gaugesForMs = 60_000
-
-/** Gauges of the whole database. Only the replica that folds has them, so that a sum over replicas counts them once. */
-function addGauges(metrics: Pick<ServerMetrics, 'gauge'>, sql: Sql) {
-  let latest: { readonly at: number; readonly open: number; readonly alarms: ReadonlyMap<string, number> } | undefined
-  const fresh = () => (latest !== undefined && Date.now() - latest.at < gaugesForMs ? latest : undefined)
-  metrics.gauge('scorekeeper_alarms', 'Alarms that last.', ['alarm', 'level'], () =>
-    [...(fresh()?.alarms ?? [])].map(([key, count]) => [key.split(' '), count] as const),
-  )
-  metrics.gauge('scorekeeper_rollouts_open', 'Rollouts that are older than a minute and not graded.', [], () => {
-    const found = fresh()
-    return found === undefined ? [] : [[[], found.open]]
-  })
-  return {
-    async read() {
-      const [alarms, progress] = await Promise.all([readOpenAlarms(sql), readProgress(sql)])
-      const counts = new Map<string, number>()
-      for (const { name, level } of alarms) counts.set(`${name} ${level}`, (counts.get(`${name} ${level}`) ?? 0) + 1)
-      latest = { at: Date.now(), open: progress?.open ?? 0, alarms: counts }
     },
   }
 }

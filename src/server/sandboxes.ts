@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { createSandboxes, type Sandboxes } from '../core/sandboxes/sandboxes.ts'
 import type { SandboxTimes } from '../core/sandboxes/services.ts'
 import type { SandboxPlan } from '../kit/sandboxes.ts'
@@ -11,7 +12,6 @@ import type { Database } from '../postgres/database.ts'
 import { createLocalProvider } from '../runtime/sandbox/local/local-provider.ts'
 import type { SandboxProvider } from '../runtime/sandbox/provider.ts'
 import type { Config, SandboxConfig } from './config.ts'
-import type { ServerMetrics } from './metrics.ts'
 
 /** What {@link openSandboxes} needs. */
 export interface OpenSandboxesSettings {
@@ -75,30 +75,30 @@ export function limitsWithSandboxes(limits: Limits, plans: readonly SandboxPlan[
 }
 
 /** Adds what there is to measure of sandboxes. */
-export function addSandboxMetrics({ gauge }: Pick<ServerMetrics, 'gauge'>, { counts, meter }: Sandboxes): void {
+export function addSandboxMetrics({ gauge, readCounter }: Metrics, { counts, meter }: Sandboxes): void {
   const name = (what: string) => `scorekeeper_sandbox${what}`
   gauge(name('es'), 'Sandboxes that may exist or are waited for, by status.', ['status'], async () => {
     const { waitSeconds: _, ...byStatus } = await counts()
-    return Object.entries(byStatus).map(([status, count]) => [[status], count])
+    return Object.entries(byStatus).map(([status, count]) => [count, status])
   })
   gauge(name('_queue_seconds'), 'How long the first request has waited for a sandbox.', [], async () => [
-    [[], (await counts()).waitSeconds],
+    [(await counts()).waitSeconds],
   ])
-  gauge(name('_events'), 'What happened to sandboxes in this process, by event.', ['event'], () => [
-    [['created'], meter.created],
-    [['adopted'], meter.adopted],
-    [['orphan_closed'], meter.orphans],
-    [['closed'], meter.closed],
+  readCounter(name('_events_total'), 'What happened to sandboxes in this process, by event.', ['event'], () => [
+    [meter.created, 'created'],
+    [meter.adopted, 'adopted'],
+    [meter.orphans, 'orphan_closed'],
+    [meter.closed, 'closed'],
   ])
-  gauge(name('_failures'), 'Failures of sandboxes in this process, by cause.', ['cause'], () =>
-    [...meter.failures].map(([cause, count]) => [[cause], count]),
+  readCounter(name('_failures_total'), 'Failures of sandboxes in this process, by cause.', ['cause'], () =>
+    [...meter.failures].map(([cause, count]) => [count, cause]),
   )
   const steps = ['wait', 'create', 'close'] as const
-  gauge(name('_step_seconds'), 'The sum of the times of each step in this process.', ['step'], () =>
-    steps.map((step) => [[step], meter.times[step].seconds]),
+  readCounter(name('_step_seconds_total'), 'The sum of the times of each step in this process.', ['step'], () =>
+    steps.map((step) => [meter.times[step].seconds, step]),
   )
-  gauge(name('_steps'), 'How often each step was taken in this process.', ['step'], () =>
-    steps.map((step) => [[step], meter.times[step].count]),
+  readCounter(name('_steps_total'), 'How often each step was taken in this process.', ['step'], () =>
+    steps.map((step) => [meter.times[step].count, step]),
   )
 }
 

@@ -8,7 +8,6 @@ import { RequestError } from '../kit/errors.ts'
 import { type Admission, admitting, createAdmission } from './admission.ts'
 import type { AppDeps } from './app.ts'
 import { createHttpServer } from './http-server.ts'
-import type { ServerMetrics } from './metrics.ts'
 import type { WirePort } from './wire-ports.ts'
 
 /** What {@link serve} needs. */
@@ -19,8 +18,12 @@ export interface ServeSettings {
   ) => Hono
   readonly limits: Limits
   readonly log: Log
-  /** Measures requests; by default nothing does. */
-  readonly metrics?: Pick<ServerMetrics, 'requests' | 'turnedAway'>
+  /** Measures the requests of an app. */
+  readonly observed?: ((fetch: Hono['fetch']) => Hono['fetch']) | undefined
+  /** Is told of each request that is refused because the server is at capacity. */
+  readonly onTurnedAway?: (() => void) | undefined
+  /** The port for `/metrics` alone, with its app; the server's own by default. */
+  readonly metrics?: { readonly port: number; readonly app: Hono } | undefined
   readonly host: string
   /** 0 for any free port. */
   readonly port: number
@@ -28,8 +31,8 @@ export interface ServeSettings {
   readonly drainSeconds: number
   /** For how many of these it still accepts connections, while `/readyz` already answers 503. */
   readonly drainDelaySeconds: number
-  /** Called once all ports are open, with the server's own and those of its wires. */
-  readonly onListening: (port: number, wirePorts: readonly WirePort[]) => void
+  /** Called once all ports are open, with the server's own, those of its wires and that of the metrics. */
+  readonly onListening: (port: number, wirePorts: readonly WirePort[], metricsPort: number | undefined) => void
   /** Called with the place that cannot be listened on, or whose server failed later. */
   readonly onError: (error: Error, place: Place) => void
 }
@@ -55,7 +58,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const { makeApp, limits, log, host, port, drainSeconds, drainDelaySeconds } = settings
   const stopping = new AbortController()
   let isDraining = false
-  const admission = createAdmission(limits, log, settings.metrics?.turnedAway)
+  const admission = createAdmission(limits, log, settings.onTurnedAway)
   const endings: (() => Promise<void>)[] = []
   const atEnd = (work: () => Promise<void>) => void endings.push(work)
   const wires: { readonly port: WirePort; readonly app: Hono }[] = []
@@ -64,7 +67,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
 
   const listen = (app: Hono, place: Place) => {
     const fetch = admitting(app, admission)
-    const { server, connections } = createHttpServer(settings.metrics?.requests(fetch) ?? fetch)
+    const { server, connections } = createHttpServer(settings.observed?.(fetch) ?? fetch)
     server.on('error', (error) => settings.onError(error, place))
     const opened = new Promise<number>((resolve) => {
       server.listen({ port: place.port, host: place.host, backlog }, () => {
@@ -76,9 +79,12 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   }
   const own = listen(app, { host, port })
   const ofWires = wires.map(({ port, app }) => ({ port, ...listen(app, port) }))
-  const listeners = [own, ...ofWires]
+  const { metrics } = settings
+  const ofMetrics = metrics && listen(metrics.app, { host, port: metrics.port })
+  const listeners = [own, ...ofWires, ...(ofMetrics ? [ofMetrics] : [])]
   const openedPorts = ofWires.map(async ({ port, opened }) => ({ ...port, port: await opened }))
-  void Promise.all([own.opened, ...openedPorts]).then(([port, ...ports]) => settings.onListening(port, ports))
+  const opened = Promise.all([own.opened, ofMetrics?.opened, ...openedPorts])
+  void opened.then(([port, metricsPort, ...ports]) => settings.onListening(port, ports, metricsPort))
 
   return async () => {
     isDraining = true

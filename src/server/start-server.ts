@@ -24,7 +24,8 @@ import { type Config, type GivenVariables, loadSettings, readVariables } from '.
 import { openDashboard } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
-import { createServerMetrics } from './metrics.ts'
+import { openMetrics } from './metrics/open-metrics.ts'
+import { addJudgeMetrics } from './metrics/process-metrics.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { addSandboxMetrics, limitsWithSandboxes, type OpenSandboxes, openSandboxes } from './sandboxes.ts'
 import { serve } from './serve.ts'
@@ -148,11 +149,12 @@ function run(started: Started): void {
   const { config, variables, log, database, tools, graders, jsonGraders } = started
   const sandboxes = started.boxes?.sandboxes
   const { budget, trusted } = started.environment
-  const metrics = createServerMetrics({ log, tools: tools.map(({ name }) => name), poolSize: config.poolSize })
-  const dashboard = openDashboard({ config, database, log, trusted, budget, metrics })
+  const observing = openMetrics({ config, log, tools, graders: [...graders, ...jsonGraders] })
+  const { metrics } = observing
+  const dashboard = openDashboard({ config, database, log, trusted, budget, metrics, refusals: observing.refusals })
   const { makeApp, judgeClient } = assembleServer({
     ...started,
-    metrics,
+    observing: observing.forApp,
     sandboxes,
     pagesWith: dashboard.pagesWith,
     budget,
@@ -175,35 +177,41 @@ function run(started: Started): void {
     stopping: stopping.signal,
   })
   const { retentionDays } = config
-  const { expired: onExpired } = metrics
+  const { expired: onExpired } = observing
   const endHousekeeping = startHousekeeping({ ledger, ender, sandboxes, log, leaseSeconds, retentionDays, onExpired })
   if (sandboxes !== undefined) addSandboxMetrics(metrics, sandboxes)
-  if (judgeClient !== undefined) metrics.judgeTokens(judgeClient.usage)
+  if (judgeClient !== undefined) addJudgeMetrics(metrics, judgeClient)
   const endTokenReport =
     judgeClient && startTokenReport({ usage: judgeClient.usage, report: (...line) => log.info(...line) })
   const { limits, host, port, drainSeconds, drainDelaySeconds } = config
   const drain = serve({
+    ...observing.forSockets,
     makeApp,
     limits,
     log,
-    metrics,
     host,
     port,
     drainSeconds,
     drainDelaySeconds,
-    onListening(listeningPort, wirePorts) {
+    onListening(listeningPort, wirePorts, metricsPort) {
       const url = urlOf({ host, port: listeningPort })
       const facts = { url, database: database.where, tools: tools.length, graders: graders.length + jsonGraders.length }
       log.info(facts, `listening on ${url}, with ${database.where}`)
       const keys = keySources(variables)
       if (keys) log.info({ ...keys.facts }, keys.message)
       if (isOpen(config.auth)) log.warn({ code: 'open' }, 'no key is configured: anyone who can connect may call')
+      if (metricsPort !== undefined) {
+        const at = `${urlOf({ host, port: metricsPort })}/metrics`
+        log.info({ code: 'metrics', url: at }, `metrics are served on ${at}`)
+      }
       for (const { level, facts, message } of wirePortNotices(wirePorts, config.auth)) log[level](facts, message)
       void warnOfChangedGraders(database.sql, graders, log)
     },
     onError({ message }, place) {
       const isOwn = place.port === port && place.host === host
-      const where = isOwn ? `HOST ${host}, PORT ${port}` : `${place.host}:${place.port}, which WIRE_PORTS names`
+      const isOfMetrics = place.port === config.metricsPort && place.host === host
+      const variable = isOfMetrics ? 'METRICS_PORT' : 'WIRE_PORTS'
+      const where = isOwn ? `HOST ${host}, PORT ${port}` : `${place.host}:${place.port}, which ${variable} names`
       const problem = new Error(`cannot listen on ${where}: ${message}; choose another`)
       database.close().finally(() => exitWithMessage(problem))
     },

@@ -27,6 +27,10 @@ const minutes = (most: number) => {
     .transform(Number)
     .refine((value) => value > 0 && value <= most, message)
 }
+const share = z
+  .string()
+  .transform(Number)
+  .refine((value) => value > 0 && value <= 1, 'must be a share of the requests, more than 0 and at most 1')
 const address = (protocols: readonly string[]) =>
   z
     .string()
@@ -60,6 +64,8 @@ export const variables = z
     DASHBOARD: z.enum(['on', 'off'], 'must be on or off').default('on'),
     ALARM_WEBHOOK: address(['http:', 'https:']).optional(),
     ALARM_WEBHOOK_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+    METRICS_PORT: whole(0, 65_535).optional(),
+    ACCESS_LOG: share.optional(),
     LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
     MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxBodyBytes),
     MAX_REQUESTS_IN_FLIGHT: whole(1, 1_000_000).default(defaultLimits.maxRequestsInFlight),

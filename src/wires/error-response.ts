@@ -31,12 +31,12 @@ const loudCodes: ReadonlySet<string> = new Set(['invalid_run', 'run_conflict', '
  * Makes the responder. The server's failures are logged as errors, one line each; so are invalid tokens and items that
  * do not fit, but once a minute instead of once a call; other faults of the caller are logged as warnings.
  *
- * @param onError is called with the status and the code of each
+ * @param onError is told of every error that is answered
  */
 export function createErrorResponder(
   log: Log,
   now: () => number,
-  onError: (status: number, code: string) => void = () => {},
+  onError: (error: RequestError) => void = () => {},
 ): ErrorResponder {
   const logged = new Map<string, { readonly at: number; repeated: number }>()
 
@@ -57,7 +57,7 @@ export function createErrorResponder(
         ? error
         : new RequestError(500, 'internal_error', 'the server failed; try again', { cause: error })
     const { status, code, message, details, cause } = known
-    onError(status, code)
+    onError(known)
     const request = options.requestId === undefined ? {} : { request: options.requestId }
     const facts = { code, status, method: c.req.method, path: shorten(pathOf(c), 200), ...request, ...details }
     if (loud.has(status) || loudCodes.has(code)) {

@@ -46,7 +46,7 @@ export function toolWith<Input extends z.ZodObject>(effects: Tool['effects'], wo
 
 /** One line of the log. */
 export interface LogLine {
-  readonly level: 'info' | 'warn' | 'error'
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
   readonly facts: Readonly<Record<string, unknown>>
 }
@@ -56,7 +56,7 @@ export function keepingLog(): Log & { readonly lines: LogLine[] } {
   const lines: LogLine[] = []
   const at = (level: LogLine['level']) => (facts: Readonly<Record<string, unknown>>, message: string) =>
     void lines.push({ level, message, facts })
-  return { lines, info: at('info'), warn: at('warn'), error: at('error') }
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 /** The parts of a test's app; all have defaults. */
@@ -77,7 +77,10 @@ export interface TestAppOptions {
   readonly runners?: AppDeps['runners']
   readonly outbound?: AppDeps['outbound']
   readonly publicUrl?: string
-  readonly metrics?: AppDeps['metrics']
+  readonly observer?: AppDeps['observer']
+  readonly onError?: AppDeps['onError']
+  readonly onBatch?: AppDeps['onBatch']
+  readonly makeMetrics?: AppDeps['makeMetrics']
   readonly wires?: AppDeps['wires']
   readonly wirePorts?: AppDeps['wirePorts']
   readonly servePort?: AppDeps['servePort']
@@ -118,7 +121,10 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     datasets: options.datasets,
     sandboxes: options.sandboxes,
     publicUrl: options.publicUrl,
-    metrics: options.metrics,
+    observer: options.observer,
+    onError: options.onError,
+    onBatch: options.onBatch,
+    makeMetrics: options.makeMetrics,
     readItem: options.readItem,
     ...(options.wires && { wires: options.wires }),
     ...(options.wirePorts && { wirePorts: options.wirePorts }),

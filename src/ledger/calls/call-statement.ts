@@ -65,6 +65,8 @@ export interface CallRules {
   readonly budget: Budget | undefined
   /** An attempt ends when it is not used for so long, in seconds. */
   readonly idleSeconds: number
+  /** Is told of each statement how many calls it records. */
+  readonly onBatch?: ((calls: number) => void) | undefined
 }
 
 /**

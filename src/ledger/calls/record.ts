@@ -26,8 +26,9 @@ type Written = Recorded | 'other item' | 'next item'
  * {@link ItemMismatchError}.
  */
 export function createRecorder(sql: Sql, rules: CallRules, knownItems: KnownItems) {
-  const { budget } = rules
+  const { budget, onBatch } = rules
   const write = async (entries: readonly Entry[]): Promise<readonly Written[]> => {
+    onBatch?.(entries.length)
     const records = entries.map(({ record }) => record)
     const run = records[0]?.run ?? ''
     const unknown = knownItems.missing(records)

@@ -8,7 +8,7 @@ import { type Completions, createCompletions } from './completions.ts'
 import type { Fault, NoReply } from './reply.ts'
 import { type Answer, type Body, type Pauses, sendUntilAnswered } from './retry.ts'
 import type { JudgeSettings } from './settings.ts'
-import { addUsage, createTally, noUsage } from './token-usage.ts'
+import { addUsage, createTally, noUsage, type RequestCounts } from './token-usage.ts'
 
 /** A question to a model, and how its reply is read. */
 export interface ModelQuestion<Value> {
@@ -58,6 +58,8 @@ export interface JudgeClient {
   ask<Value>(question: ModelQuestion<Value>, signal: AbortSignal): Promise<ModelAnswer<Value>>
   /** The tokens used since the start, by model. */
   usage(): ReadonlyMap<string, TokenUsage>
+  /** The requests since the start, by model. */
+  requests(): ReadonlyMap<string, RequestCounts>
 }
 
 /** The options of {@link createJudgeClient}. */
@@ -95,13 +97,14 @@ export function createJudgeClient(options: JudgeClientOptions): JudgeClient {
     defaultModel: options.model,
     timeoutSeconds,
     usage: tally.byModel,
+    requests: tally.requests,
     async ask(question, signal) {
       const model = options.models.get(question.model) ?? question.model
       const body = bodyOf(question, model)
       const key = contentHash(body)
       const spent = { usage: noUsage, lastFault: '' }
       const onReply = (reply: NoReply | { usage: TokenUsage }) => {
-        tally.add(model, reply.usage)
+        tally.add(model, reply.usage, !('reason' in reply))
         spent.usage = addUsage(spent.usage, reply.usage)
         if ('reason' in reply) spent.lastFault = `; last: ${reply.reason}`
       }

@@ -34,18 +34,31 @@ export const tokenUsage = z
   )
   .catch(noUsage)
 
-/** The tokens used since the start, by model. */
+/** How many requests to a model were answered, and how many failed. */
+export interface RequestCounts {
+  readonly answered: number
+  readonly failed: number
+}
+
+/** The requests and the tokens used since the start, by model. */
 export interface Tally {
-  add(model: string, usage: TokenUsage): void
+  add(model: string, usage: TokenUsage, isAnswered: boolean): void
   byModel(): ReadonlyMap<string, TokenUsage>
+  requests(): ReadonlyMap<string, RequestCounts>
 }
 
 /** Makes an empty tally. */
 export function createTally(): Tally {
   const sums = new Map<string, TokenUsage>()
+  const counts = new Map<string, RequestCounts>()
   return {
-    add: (model, usage) => void sums.set(model, addUsage(sums.get(model) ?? noUsage, usage)),
+    add(model, usage, isAnswered) {
+      sums.set(model, addUsage(sums.get(model) ?? noUsage, usage))
+      const { answered, failed } = counts.get(model) ?? { answered: 0, failed: 0 }
+      counts.set(model, isAnswered ? { answered: answered + 1, failed } : { answered, failed: failed + 1 })
+    },
     byModel: () => new Map(sums),
+    requests: () => new Map(counts),
   }
 }
 

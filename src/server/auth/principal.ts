@@ -1,10 +1,10 @@
 import { AuthError } from '../../kit/errors.ts'
 
 /** What a caller may do; `admin` may do everything. */
-export type Scope = 'tools' | 'grade' | 'read' | 'admin'
+export type Scope = 'tools' | 'grade' | 'read' | 'metrics' | 'admin'
 
 /** Every scope, in the order in which messages list them. */
-export const allScopes: readonly Scope[] = ['tools', 'grade', 'read', 'admin']
+export const allScopes: readonly Scope[] = ['tools', 'grade', 'read', 'metrics', 'admin']
 
 /** The scopes of a key that names none: what a trainer needs during a run. */
 export const trainerScopes: readonly Scope[] = ['tools', 'grade']

@@ -3,139 +3,214 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { ToolError } from '../../../src/kit/errors.ts'
+import { createLog } from '../../../src/base/log.ts'
+import { ToolError, UngradableError } from '../../../src/kit/errors.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
-import { createServerMetrics } from '../../../src/server/metrics.ts'
+import { addDatabaseMetrics } from '../../../src/server/metrics/database-metrics.ts'
+import { openMetrics } from '../../../src/server/metrics/open-metrics.ts'
 import { defineGrader, defineTool, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
-
-const tool = defineTool({
-  name: 'search',
-  description: 'Searches.',
-  input: z.object({ text: z.string().default('') }),
-  effects: 'none',
-  run({ input }) {
-    if (input.text === 'refuse') throw new ToolError('another text')
-    if (input.text === 'fail') throw new Error('broken')
-    return 'four'
-  },
-})
-const grader = defineGrader({
-  name: 'exact',
-  version: '1',
-  grade: ({ sample }) => {
-    if (sample.output_text === 'fail') throw new Error('broken')
-    return { score: 0.5, parts: { answer: 1, 'odd "name"\n': 0.25 } }
-  },
-})
-
-const keys =
-  'lab:tools+grade+read=key-of-the-lab-0001, exp:read@exp-7=key-of-the-exp-0001, tools:tools=key-of-the-tools-01'
-
-function make(budget = 2) {
-  const debug: Readonly<Record<string, unknown>>[] = []
-  const log = { ...keepingLog(), debug: (facts: Readonly<Record<string, unknown>>) => void debug.push(facts) }
-  const metrics = createServerMetrics({ log, tools: ['search'], poolSize: 16 })
-  const authenticate = createAuthenticator({ keys: parseApiKeys(keys), keyHeaders: [] })
-  const app = testApp(database, { tools: [tool], graders: [grader], metrics, budget, log, authenticate })
-  const measured = metrics.requests(app.fetch)
-  const client = {
-    request: (path: string, init?: RequestInit) =>
-      Promise.resolve(measured(new Request(`http://localhost${path}`, init))),
-  }
-  const as = (key: string) => ({ authorization: `Bearer ${key}` })
-  const read = async (key = 'key-of-the-lab-0001') => {
-    const response = await client.request('/metrics', { headers: as(key) })
-    return { status: response.status, text: await response.text() }
-  }
-  return { app: Object.assign(app, client), read, debug, lab: as('key-of-the-lab-0001') }
+const [trainer, prometheus, bound, reader] = ['trainer', 'metrics', 'bound', 'reader'].map(
+  (name) => `a-key-for-the-${name}-of-this-test`,
+)
+const auth = {
+  keys: parseApiKeys(`tools+grade=${trainer},metrics=${prometheus},bound:metrics@exp-1=${bound},read=${reader}`),
+  keyHeaders: [],
 }
 
-describe('the metrics', () => {
-  it('count calls, replays, gradings, scores, parts, refusals and requests', async () => {
-    const { app, read, lab } = make()
-    const call = (rollout: string, id: string, args: unknown = {}) =>
-      post(app, '/tools/search', toolCall('search', rollout, id, args), lab)
-    await call('a', '1')
-    await call('a', '1')
-    await call('a', '2', { text: 'refuse' })
-    await call('a', '3')
-    await call('b', '1', { text: 'fail' })
-    await post(app, '/tools/made_up', toolCall('made_up', 'c', '1'), lab)
-    await post(app, '/grade', gradingOf('a', 'four'), lab)
-    await post(app, '/grade', gradingOf('d', 'fail'), lab)
-    await post(app, '/tools/search', toolCall('search', 'e', '1'), { authorization: 'Bearer wrong-wrong-wrong' })
-    const { text, status } = await read()
-    expect(status).toBe(200)
-    const lines = new Set(text.split('\n'))
-    for (const line of [
-      'scorekeeper_tool_calls_total{tool="search",outcome="ok"} 2',
-      'scorekeeper_tool_calls_total{tool="search",outcome="refused"} 2',
-      'scorekeeper_tool_calls_total{tool="search",outcome="failed"} 1',
-      'scorekeeper_tool_calls_total{tool="unknown",outcome="refused"} 1',
-      'scorekeeper_tool_call_replays_total{tool="search"} 1',
-      'scorekeeper_budget_refusals_total 1',
-      'scorekeeper_gradings_total{grader="default",outcome="scored"} 1',
-      'scorekeeper_gradings_total{grader="default",outcome="failed"} 1',
-      'scorekeeper_score_bucket{grader="default",le="0.4"} 0',
-      'scorekeeper_score_bucket{grader="default",le="0.5"} 1',
-      'scorekeeper_score_part_sum_total{part="answer"} 1',
-      'scorekeeper_score_part_sum_total{part="odd \\"name\\"\\n"} 0.25',
-      'scorekeeper_auth_failures_total{code="invalid_token"} 1',
-      'scorekeeper_http_request_duration_seconds_count{route="tools",status="4xx"} 1',
-      'scorekeeper_http_requests_active 1',
-      'scorekeeper_tool_calls_running 0',
-    ]) {
-      expect([...lines]).toContain(line)
-    }
+const find = defineTool({
+  name: 'find',
+  description: 'Finds.',
+  input: z.object({ word: z.string() }),
+  effects: 'none',
+  run: ({ input: { word } }) => {
+    if (word === 'nothing') throw new ToolError('there is nothing')
+    if (word === 'broken') throw new Error('broken')
+    return `found ${word} é`
+  },
+})
+const graders = [
+  defineGrader({ name: 'fair', version: '1', grade: () => ({ score: 0.25, parts: { answer: 0.5, wording: 0 } }) }),
+  defineGrader({
+    name: 'judge',
+    version: '1',
+    grade: () => {
+      throw new UngradableError(503, 'judge_unavailable', 'the judge does not answer')
+    },
+  }),
+]
+
+/** The lines that are missing, so that a failure shows them alone. */
+const missing = (found: readonly string[], wanted: readonly string[]) => wanted.filter((line) => !found.includes(line))
+
+/** A replica with metrics of its own. */
+function replica(logLevel: 'info' | 'debug' = 'info', metricsPort?: number) {
+  const log = keepingLog()
+  const opened = openMetrics({
+    config: { auth, accessLog: undefined, logLevel, metricsPort, poolSize: 16 },
+    log,
+    tools: [find],
+    graders,
+  })
+  const served = testApp(database, {
+    tools: [find],
+    graders,
+    log,
+    budget: 3,
+    authenticate: createAuthenticator(auth),
+    ...opened.forApp,
+  })
+  const { observed } = opened.forSockets
+  if (observed === undefined) throw new Error('requests are not measured')
+  const fetch = observed(served.fetch)
+  const app = {
+    request: (input: string | URL | Request, init?: RequestInit) =>
+      Promise.resolve(fetch(new Request(input instanceof Request ? input : new URL(input, 'http://localhost'), init))),
+  }
+  const headers = { authorization: `Bearer ${trainer}` }
+  return {
+    app,
+    log,
+    metrics: opened.metrics,
+    call: (rollout: string, id: string, args: unknown) =>
+      post(app, '/tools/find', toolCall('find', rollout, id, args), headers),
+    grade: (rollout: string, grader: string, answer: string) =>
+      post(app, `/graders/${grader}`, gradingOf(rollout, answer), headers),
+    async lines(): Promise<readonly string[]> {
+      const response = await app.request('/metrics', { headers: { authorization: `Bearer ${prometheus}` } })
+      expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4')
+      return (await response.text()).split('\n')
+    },
+  }
+}
+
+describe('/metrics', () => {
+  it('counts calls by tool and outcome, with their bytes, and replays apart', async () => {
+    const { call, lines } = replica()
+    await call('m-1', 'a', { word: 'x' })
+    await call('m-1', 'a', { word: 'x' })
+    await call('m-1', 'b', { word: 'nothing' })
+    await call('m-1', 'c', { word: 'broken' })
+    const found = await lines()
+    expect(
+      missing(found, [
+        'scorekeeper_tool_calls_total{tool="find",outcome="ok"} 1',
+        'scorekeeper_tool_calls_total{tool="find",outcome="refused"} 1',
+        'scorekeeper_tool_calls_total{tool="find",outcome="failed"} 1',
+        'scorekeeper_tool_call_replays_total{tool="find"} 1',
+        'scorekeeper_tool_output_bytes_total{tool="find",outcome="ok"} 10',
+        'scorekeeper_tool_call_duration_seconds_count{tool="find",outcome="ok"} 1',
+      ]),
+    ).toEqual([])
+    const batches = found.find((line) => line.startsWith('scorekeeper_ledger_batch_calls_count'))
+    expect(Number(batches?.split(' ')[1])).toBeGreaterThan(0)
   })
 
-  it('are valid for Prometheus’s own checker, where it is installed', async () => {
-    const { app, read, lab } = make()
-    await post(app, '/tools/search', toolCall('search', 'f', '1'), lab)
-    const { text } = await read()
+  it('counts calls over the budget', async () => {
+    const { call, lines } = replica()
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await call('m-2', id, { word: id })
+    expect(
+      missing(await lines(), [
+        'scorekeeper_budget_refusals_total 2',
+        'scorekeeper_tool_calls_total{tool="find",outcome="refused"} 2',
+      ]),
+    ).toEqual([])
+  })
+
+  it('counts gradings by grader and outcome, with scores, parts and the calls of the rollout', async () => {
+    const { call, grade, lines } = replica()
+    await call('m-3', 'a', { word: 'x' })
+    await call('m-3', 'b', { word: 'y' })
+    await grade('m-3', 'fair', 'an answer')
+    await grade('m-3', 'fair', 'an answer')
+    await grade('m-3', 'judge', 'an answer')
+    expect(
+      missing(await lines(), [
+        'scorekeeper_gradings_total{grader="fair",outcome="scored"} 1',
+        'scorekeeper_gradings_total{grader="judge",outcome="ungradable"} 1',
+        'scorekeeper_grading_replays_total{grader="fair"} 1',
+        'scorekeeper_score_bucket{grader="fair",le="0.2"} 0',
+        'scorekeeper_score_bucket{grader="fair",le="0.3"} 1',
+        'scorekeeper_score_part_sum{part="answer"} 0.5',
+        'scorekeeper_score_part_count{part="wording"} 1',
+        'scorekeeper_rollout_calls_sum 2',
+      ]),
+    ).toEqual([])
+  })
+
+  it('counts refused keys and items that do not fit, which are at 0 from the start', async () => {
+    const { app, lines } = replica()
+    expect(await lines()).toContain('scorekeeper_item_rejections_total{code="rollout_has_another_item"} 0')
+    await post(app, '/tools/find', toolCall('find', 'm-4', 'a'), { authorization: 'Bearer not-one-of-the-keys-here' })
+    const asked = (id: string, question: string) =>
+      post(app, '/tools/find', toolCall('find', 'm-4', id, { word: 'x' }, { question }), {
+        authorization: `Bearer ${trainer}`,
+      })
+    expect((await asked('a', 'one')).status).toBe(200)
+    expect((await asked('b', 'another')).body.error?.code).toBe('rollout_has_another_item')
+    expect(
+      missing(await lines(), [
+        'scorekeeper_auth_failures_total{code="invalid_token"} 1',
+        'scorekeeper_item_rejections_total{code="rollout_has_another_item"} 1',
+      ]),
+    ).toEqual([])
+  })
+
+  it('names a tool that does not exist "other" once twenty are known, and never has an id as a label', async () => {
+    const { app, lines } = replica()
+    for (let at = 0; at < 25; at += 1) {
+      await post(app, `/tools/none_${at}`, toolCall(`none_${at}`, `m-5-${at}`, 'a'), {
+        authorization: `Bearer ${trainer}`,
+      })
+    }
+    const text = (await lines()).join('\n')
+    const tools = new Set([...text.matchAll(/scorekeeper_tool_calls_total\{tool="([^"]*)"/g)].map(([, tool]) => tool))
+    expect(tools.size).toBeLessThanOrEqual(21)
+    expect(tools).toContain('other')
+    expect(text).not.toContain('m-5-1')
+  })
+
+  it('needs a key with the scope metrics or read that is bound to no run', async () => {
+    const { app } = replica()
+    const statusFor = async (key: string | undefined) =>
+      (await app.request('/metrics', { headers: key === undefined ? {} : { authorization: `Bearer ${key}` } })).status
+    expect(await Promise.all([undefined, trainer, reader, bound, prometheus].map(statusFor))).toEqual([
+      401, 403, 200, 403, 200,
+    ])
+  })
+
+  it('is not on the port of the trainer when it has a port of its own', async () => {
+    const { app } = replica('info', 0)
+    expect((await app.request('/metrics', { headers: { authorization: `Bearer ${prometheus}` } })).status).toBe(404)
+    const { log } = replica()
+    const own = openMetrics({
+      config: { auth, accessLog: undefined, logLevel: 'info', metricsPort: 0, poolSize: 16 },
+      log,
+      tools: [],
+      graders: [],
+    })
+    const served = own.forSockets.metrics?.app
+    expect((await served?.request('/metrics', { headers: { authorization: `Bearer ${prometheus}` } }))?.status).toBe(
+      200,
+    )
+    expect((await served?.request('/metrics'))?.status).toBe(401)
+  })
+})
+
+describe('the text', () => {
+  it('is valid for Prometheus’s own checker, where it is installed', async () => {
+    const { call, grade, lines } = replica()
+    await call('t-1', 'a', { word: 'x' })
+    await grade('t-1', 'fair', 'x')
+    const text = (await lines()).join('\n')
     for (const line of text.trim().split('\n')) {
-      expect(line).toMatch(/^(?:# (?:HELP|TYPE) \w+ .+|\w+(?:\{(?:\w+="(?:[^"\\]|\\.)*",?)*\})? [-+.\deInf]+)$/)
+      expect(line).toMatch(/^(?:# (?:HELP|TYPE) \w+ .+|\w+(?:\{(?:\w+="(?:[^"\\]|\\.)*",?)*\})? [-+.\de]+(?:Inf)?)$/)
     }
     const checked = spawnSync('promtool', ['check', 'metrics'], { input: text })
     if (checked.error === undefined) expect(String(checked.stderr)).toBe('')
-  })
-
-  it('are for keys with the scope read that are not bound to runs', async () => {
-    const { read } = make()
-    expect((await read('wrong-wrong-wrong')).status).toBe(401)
-    expect((await read('key-of-the-tools-01')).status).toBe(403)
-    expect((await read('key-of-the-exp-0001')).status).toBe(403)
-  })
-
-  it('have few series, whatever names callers make up', async () => {
-    const { app, read, lab } = make(1_000)
-    await Promise.all(
-      Array.from({ length: 300 }, (_, n) => post(app, `/tools/made_up_${n}`, toolCall('x', 'g', `${n}`), lab)),
-    )
-    await Promise.all(
-      Array.from({ length: 300 }, (_, n) => post(app, `/graders/made_up_${n}`, gradingOf('h', 'x'), lab)),
-    )
-    await Promise.all(Array.from({ length: 300 }, (_, n) => app.request(`/made_up_${n}`)))
-    const { text } = await read()
-    expect(text).not.toContain('made_up')
-  })
-})
-
-describe('the log at the level debug', () => {
-  it('has one line for each call and each grading, by which everything of a rollout is found', async () => {
-    const { app, debug, lab } = make()
-    await post(app, '/tools/search', toolCall('search', 'trace', '1'), lab)
-    await post(app, '/tools/search', toolCall('search', 'trace', '2', { text: 'fail' }), lab)
-    await post(app, '/grade', gradingOf('other', 'four'), lab)
-    expect(debug).toMatchObject([
-      { rollout: 'trace', call: '1', tool: 'search', outcome: 'ok', replayed: false },
-      { rollout: 'trace', call: '2', tool: 'search', outcome: 'failed', code: 'tool_failed' },
-      { rollout: 'other', grader: 'default', outcome: 'scored', score: 0.5 },
-    ])
   })
 })
 
@@ -143,12 +218,12 @@ describe('the files for Prometheus and Grafana', () => {
   const root = new URL('../../../deploy/', import.meta.url)
 
   it('name only metrics that the server has', async () => {
-    const { app, read, lab } = make()
-    await post(app, '/tools/search', toolCall('search', 'i', '1'), lab)
-    await post(app, '/grade', gradingOf('i', 'four'), lab)
-    const { text } = await read()
+    const { call, grade, lines, metrics } = replica()
+    await addDatabaseMetrics(metrics, database.sql)()
+    await call('f-1', 'a', { word: 'x' })
+    await grade('f-1', 'fair', 'x')
+    const text = (await lines()).join('\n')
     const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name))
-    names.add('scorekeeper_alarms')
     for (const file of ['prometheus/alerts.yml', 'grafana/dashboard.json']) {
       const used = readFileSync(new URL(file, root), 'utf8').match(/\b(?:scorekeeper|process|nodejs)_\w+/g) ?? []
       const missing = used.map((name) => name.replace(/_(?:bucket|sum|count)$/, '')).filter((name) => !names.has(name))
@@ -160,5 +235,44 @@ describe('the files for Prometheus and Grafana', () => {
     const rules = fileURLToPath(new URL('prometheus/alerts.yml', root))
     const checked = spawnSync('promtool', ['check', 'rules', rules])
     if (checked.error === undefined) expect(String(checked.stdout)).toContain('SUCCESS: 9 rules found')
+  })
+})
+
+describe('the log at the level debug', () => {
+  it('has one line for each call and each grading, found by the id of the rollout, without contents', async () => {
+    const { call, grade, log } = replica('debug')
+    await call('d-1', 'a', { word: 'secret-word' })
+    await call('d-1', 'a', { word: 'secret-word' })
+    await call('d-1', 'b', { word: 'nothing' })
+    await grade('d-1', 'fair', 'secret-answer')
+    await grade('d-1', 'judge', 'secret-answer')
+    const lines = log.lines.filter(({ level, facts }) => level === 'debug' && facts['rollout'] === 'd-1')
+    expect(lines.map(({ facts }) => [facts['call'] ?? facts['grader'], facts['outcome'], facts['replayed']])).toEqual([
+      ['a', 'ok', false],
+      ['a', 'ok', true],
+      ['b', 'refused', false],
+      ['fair', 'scored', false],
+      ['judge', 'ungradable', false],
+    ])
+    expect(lines.at(-2)?.facts).toMatchObject({ run: 'default', score: 0.25 })
+    expect(JSON.stringify(lines)).not.toMatch(/secret/)
+  })
+
+  it('has none of them at the level info', async () => {
+    const { call, log } = replica('info')
+    await call('d-2', 'a', { word: 'x' })
+    expect(log.lines.filter(({ level }) => level === 'debug')).toEqual([])
+    expect(() => createLog('info').debug?.({}, 'nothing')).not.toThrow()
+  })
+
+  it('has the rollout in the line of a failure, at every level', async () => {
+    const { call, grade, log } = replica('info')
+    await call('d-3', 'a', { word: 'broken' })
+    await grade('d-3', 'fair', 'x')
+    const errors = log.lines.filter(({ level }) => level === 'error')
+    expect(errors.map(({ facts }) => [facts['code'], facts['rollout']])).toEqual([
+      ['tool_failed', 'd-3'],
+      ['rollout_has_failed_call', 'd-3'],
+    ])
   })
 })

@@ -97,7 +97,7 @@ describe('npm run token', { timeout: 60_000 }, () => {
   it.each([
     [
       ['--scope', 'tools,root'],
-      /'--scope <scopes>' argument 'tools,root' is invalid\. "root" is not a scope; the scopes are tools, grade, read, admin/,
+      /'--scope <scopes>' argument 'tools,root' is invalid\. "root" is not a scope; the scopes are tools, grade, read, metrics, admin/,
     ],
     [['--scope', ''], /'--scope <scopes>' argument '' is invalid\. no scope given/],
     [['--days', '0'], /'--days <n>' argument '0' is invalid\. It must be a whole number from 1 to 3650/],

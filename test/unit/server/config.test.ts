@@ -45,6 +45,9 @@ describe('the settings', () => {
       dashboard: true,
       wires: undefined,
       wirePorts: [],
+      alarmWebhook: undefined,
+      metricsPort: undefined,
+      accessLog: undefined,
     }
     expect(loadConfig({})).toEqual(defaults)
     expect(loadConfig(Object.fromEntries(exampleSettings.map(([name]) => [name, ''])))).toEqual(defaults)

@@ -69,7 +69,7 @@ describe('a token signed with the secret', () => {
     [{ scope: undefined, scp: 'grade' }, ['grade']],
     [{ scope: undefined, scp: ['grade', 7, null] }, ['grade']],
     [{ scope: 'tools', scp: ['grade'] }, ['tools', 'grade']],
-    [{ scope: 'admin' }, ['tools', 'grade', 'read', 'admin']],
+    [{ scope: 'admin' }, ['tools', 'grade', 'read', 'metrics', 'admin']],
     [{ scope: 'openid ADMIN toolsgrade' }, []],
     [{ scope: { admin: true } }, []],
     [{ scope: undefined }, []],

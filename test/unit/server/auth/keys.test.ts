@@ -97,7 +97,7 @@ describe('finding the owner of a key', () => {
   })
 
   it('lets admin do everything', () => {
-    expect([...(find(`${KEY}-boss`)?.scopes ?? [])]).toEqual(['tools', 'grade', 'read', 'admin'])
+    expect([...(find(`${KEY}-boss`)?.scopes ?? [])]).toEqual(['tools', 'grade', 'read', 'metrics', 'admin'])
   })
 
   it.each(['', KEY, `${KEY}-ol`, `${KEY}-old `, `${KEY}-OLD`, sha256(`${KEY}-old`), `sha256:${sha256(`${KEY}-old`)}`])(

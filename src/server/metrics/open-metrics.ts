@@ -1,0 +1,64 @@
+import type { Log } from '../../base/log.ts'
+import { observers } from '../../core/observer.ts'
+import { createErrorResponder } from '../../wires/error-response.ts'
+import type { AppDeps } from '../app.ts'
+import { createAuthenticator } from '../auth/authenticate.ts'
+import { createCallLog } from '../call-log.ts'
+import type { Config } from '../config.ts'
+import { createAccessLog, observed } from '../observed-requests.ts'
+import type { ServeSettings } from '../serve.ts'
+import { metricsApp } from './metrics-app.ts'
+import { addProcessMetrics } from './process-metrics.ts'
+import { createRefusalCounts, type RefusalCounts } from './refusals.ts'
+import { createServerMetrics, type ServerMetrics } from './server-metrics.ts'
+
+/** What {@link openMetrics} needs. */
+export interface OpenMetricsSettings {
+  readonly config: Pick<Config, 'auth' | 'accessLog' | 'logLevel' | 'metricsPort' | 'poolSize'>
+  readonly log: Log
+  readonly tools: readonly { readonly name: string }[]
+  readonly graders: readonly { readonly name: string }[]
+}
+
+/** The metrics of a process and what feeds them. */
+export interface OpenMetrics extends Pick<ServerMetrics, 'metrics' | 'expired'> {
+  /** What was refused, for the alarms of all replicas. */
+  readonly refusals: RefusalCounts
+  /** What the app tells them. */
+  readonly forApp: Pick<AppDeps, 'observer' | 'onError' | 'onBatch' | 'makeMetrics'>
+  /** What the sockets tell them, and the port that serves them. */
+  readonly forSockets: Pick<ServeSettings, 'observed' | 'onTurnedAway' | 'metrics'>
+}
+
+/** Creates the metrics of this process, and the lines of the log about calls and requests. */
+export function openMetrics({ config, log, tools, graders }: OpenMetricsSettings): OpenMetrics {
+  const names = (named: OpenMetricsSettings['tools']) => named.map(({ name }) => name)
+  const server = createServerMetrics({ tools: names(tools), graders: names(graders), poolSize: config.poolSize })
+  const refusals = createRefusalCounts()
+  const { metrics, began, answered } = server
+  addProcessMetrics(metrics)
+  const authenticate = createAuthenticator(config.auth)
+  const access = config.accessLog === undefined ? undefined : createAccessLog(log, config.accessLog)
+  const all = config.logLevel === 'debug' ? [server.observer, createCallLog(log)] : [server.observer]
+  const { metricsPort: port } = config
+  const makeMetrics: AppDeps['makeMetrics'] = (respond) => metricsApp({ metrics, authenticate, respond })
+  return {
+    metrics,
+    refusals,
+    expired: server.expired,
+    forApp: {
+      observer: observers(all),
+      onError({ code }) {
+        server.refused(code)
+        refusals.add(code)
+      },
+      onBatch: server.batched,
+      makeMetrics: port === undefined ? makeMetrics : undefined,
+    },
+    forSockets: {
+      observed: (fetch) => observed(fetch, { began, answered, access }),
+      onTurnedAway: server.turnedAway,
+      metrics: port === undefined ? undefined : { port, app: makeMetrics(createErrorResponder(log, Date.now)) },
+    },
+  }
+}

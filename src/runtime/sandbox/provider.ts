@@ -116,3 +116,9 @@ export class SandboxError extends Error {
     this.code = code
   }
 }
+
+/** @throws SandboxError `refused` if the key of a command is not safe for a file name. */
+export function checkKey(key: string): void {
+  if (/^[\w.-]{1,200}$/.test(key)) return
+  throw new SandboxError('refused', 'the key of a command has up to 200 letters, digits, ".", "_" and "-"')
+}

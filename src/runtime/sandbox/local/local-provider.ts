@@ -3,10 +3,11 @@ import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { z } from 'zod'
-import { type Found, SandboxError, type SandboxProvider, type SandboxSpec } from '../provider.ts'
+import { checkKey, type Found, SandboxError, type SandboxProvider, type SandboxSpec } from '../provider.ts'
+import { resultSchema } from '../result.ts'
 import { programFolders } from './command-line.ts'
 import { createHelperClient } from './helper-client.ts'
-import { labelsSchema, resultSchema } from './messages.ts'
+import { labelsSchema } from './messages.ts'
 import { createTemplates } from './templates.ts'
 
 /** Settings of {@link createLocalProvider}. */
@@ -126,11 +127,6 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
 const created = z.object({ handle: z.string() })
 const found: z.ZodType<readonly Found[]> = z.array(z.object({ handle: z.string(), labels: labelsSchema }))
 const content = z.instanceof(Uint8Array)
-
-function checkKey(key: string): void {
-  if (/^[\w.-]{1,200}$/.test(key)) return
-  throw new SandboxError('refused', 'the key of a command has up to 200 letters, digits, ".", "_" and "-"')
-}
 
 async function unsuitable(root: string): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'local sandboxes need Linux'

@@ -38,16 +38,6 @@ const exec = z.object({
   maxOutputBytes: z.number(),
 })
 
-/** A result as the journal keeps it; see `ExecResult`. */
-export const resultSchema = z.object({
-  exitCode: z.number().nullable(),
-  signal: z.string().nullable(),
-  stdout: z.string(),
-  stderr: z.string(),
-  timedOut: z.boolean(),
-  truncated: z.boolean(),
-})
-
 /** What the server asks its helper process to do. */
 export const operationSchema = z.discriminatedUnion('op', [
   z.object({ op: z.literal('create'), spec: specSchema, labels: labelsSchema }),

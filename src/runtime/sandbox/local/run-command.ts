@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { constants } from 'node:os'
 import { Readable, Writable } from 'node:stream'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
+import { signalOf } from '../result.ts'
 import { commandLine, type Machine } from './command-line.ts'
 import type { StoredSandbox } from './store.ts'
 
@@ -96,12 +96,6 @@ export async function runCommand(
   }
   const exitCode = Number(exit)
   return { ...output, exitCode, signal: signalOf(exitCode), timedOut: false }
-}
-
-/** The signal that an exit code above 128 stands for; null for others. */
-export function signalOf(exitCode: number): string | null {
-  const number = exitCode - 128
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? null
 }
 
 /** What a sandbox holds on disk, in kilobytes; 0 if it cannot be measured. */

@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto'
+import Docker from 'dockerode'
+import { z } from 'zod'
+import { createSlots, type Slots } from '../../concurrency.ts'
+import { readScript, writeScript } from '../file-scripts.ts'
+import {
+  checkKey,
+  type ExecRequest,
+  type ExecResult,
+  type Found,
+  SandboxError,
+  type SandboxLabels,
+  type SandboxProvider,
+  type SandboxSpec,
+} from '../provider.ts'
+import { decoded, signalOf } from '../result.ts'
+import { answered, statusOf } from './errors.ts'
+import { prepareExec, type Ran, runExec } from './exec.ts'
+import { once } from './journal.ts'
+
+/** Settings of {@link createContainerProvider}. */
+export interface ContainerSettings {
+  /** The socket of Docker or Podman, by default `/var/run/docker.sock`. */
+  readonly socketPath?: string
+  /** The OCI runtime, such as `runsc`; by default the daemon's. */
+  readonly runtime?: string
+  /** How many of its files a process may open, by default 4,096. */
+  readonly openFiles?: number
+  /** How many processes the commands of all sandboxes on the daemon's machine may have together, by default 4,096. */
+  readonly processes?: number
+  /** How many requests to the daemon run at once, by default 32. */
+  readonly concurrentRequests?: number
+}
+
+const prefix = 'scorekeeper.'
+const labelled = z.object({
+  'scorekeeper.installation': z.string(),
+  'scorekeeper.rollout': z.string(),
+  'scorekeeper.name': z.string(),
+  'scorekeeper.generation': z.string(),
+})
+
+/**
+ * The first process. It belongs to root, so that the agent cannot end it, and ends the container when its time to live has
+ * passed, whatever became of the server.
+ */
+const keepAlive = `
+trap 'exit 0' TERM
+mkdir -m 700 /.scorekeeper/own && printf %s "$1" > /.scorekeeper/own/expires || exit 1
+while [ "$(date +%s)" -lt "$(cat /.scorekeeper/own/expires)" ]; do sleep 5 & wait $!; done
+`
+const fileSeconds = 60
+
+/**
+ * Makes the provider of sandboxes in containers, of Docker or of Podman's service.
+ *
+ * The template is an image that the daemon has: it needs `sh`, `cat`, `head`, `stat`, `mkdir` and `date`. Commands run as user
+ * 1000, in the image's working directory, without capabilities; the journal belongs to root. Processes that a command leaves
+ * behind run on until the sandbox closes, and a timeout ends all processes of the sandbox.
+ *
+ * Memory and the number of processes are limited for the whole sandbox; `diskMb` limits each file.
+ */
+export function createContainerProvider(settings: ContainerSettings = {}): SandboxProvider {
+  const docker = new Docker({ socketPath: settings.socketPath ?? '/var/run/docker.sock' })
+  const requests = createSlots(settings.concurrentRequests ?? 32)
+  const turns = new Map<string, Slots>()
+
+  /** Commands of one sandbox run one after the other. */
+  const inTurn = <Result>(handle: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> => {
+    const turn = turns.get(handle) ?? createSlots(1)
+    turns.set(handle, turn)
+    return turn(signal, work)
+  }
+
+  async function list(labels: Partial<SandboxLabels>, signal: AbortSignal): Promise<readonly Found[]> {
+    const label = Object.entries(labels).map(([name, value]) => `${prefix}${name}=${value}`)
+    const containers = await answered(signal, docker.listContainers({ all: true, filters: JSON.stringify({ label }) }))
+    return containers.flatMap(({ Id, Labels }) => {
+      const { data } = labelled.safeParse(Labels)
+      if (data === undefined) return []
+      const found = {
+        installation: data['scorekeeper.installation'],
+        rollout: data['scorekeeper.rollout'],
+        name: data['scorekeeper.name'],
+        generation: data['scorekeeper.generation'],
+      }
+      return [{ handle: Id, labels: found }]
+    })
+  }
+
+  async function close(handle: string, signal: AbortSignal): Promise<void> {
+    turns.delete(handle)
+    const removed = docker
+      .getContainer(handle)
+      .remove({ force: true, v: true })
+      .catch((error: unknown) => {
+        if (statusOf(error) !== 404) throw error
+      })
+    await answered(signal, removed)
+  }
+
+  async function create(spec: SandboxSpec, labels: SandboxLabels, signal: AbortSignal) {
+    const options = containerOptions(spec, labels, settings)
+    const made = docker.createContainer(options).catch(async (error: unknown) => {
+      if (statusOf(error) === 404) throw new SandboxError('refused', `the image ${spec.template} does not exist`)
+      throw error
+    })
+    const container = await answered(signal, made)
+    try {
+      await answered(signal, container.start())
+    } catch (error) {
+      await close(container.id, AbortSignal.timeout(30_000)).catch(() => undefined)
+      throw error
+    }
+    return { handle: container.id }
+  }
+
+  async function file(
+    handle: string,
+    argv: readonly string[],
+    input: Uint8Array,
+    maxBytes: number,
+    signal: AbortSignal,
+  ) {
+    const ran = await inTurn(handle, signal, () =>
+      runExec(
+        docker.getContainer(handle),
+        { argv, user: 'agent', input, timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) },
+        signal,
+      ),
+    )
+    if (ran.exitCode === 0) return ran.stdout
+    throw new SandboxError('refused', Buffer.from(ran.stderr).toString().trim().slice(0, 500))
+  }
+
+  async function exec(handle: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
+    checkKey(request.key)
+    const container = docker.getContainer(handle)
+    return inTurn(handle, signal, async () => {
+      const prepared = await prepareExec(container, { ...request, user: 'agent' }, signal)
+      const run = async () => resultOf(await prepared.start(signal))
+      return once(container, docker, request.key, prepared, run, signal)
+    })
+  }
+
+  return {
+    name: 'container',
+    host: undefined,
+    create: (spec, labels, signal) => requests(signal, () => create(spec, labels, signal)),
+    find: list,
+    exec: (handle, request, signal) => exec(handle, request, signal),
+    read: (handle, path, maxBytes, signal) =>
+      file(handle, [...readScript, path, String(maxBytes)], new Uint8Array(), maxBytes, signal),
+    write: async (handle, path, content, signal) => {
+      await file(handle, [...writeScript, path], content, 4096, signal)
+    },
+    async alive(handle, signal) {
+      const inspected = docker
+        .getContainer(handle)
+        .inspect()
+        .catch((error: unknown) => {
+          if (statusOf(error) === 404) return undefined
+          throw error
+        })
+      return (await answered(signal, inspected))?.State.Running === true
+    },
+    async extend(handle, ttlSeconds, signal) {
+      const script = 'printf %s "$1" > /.scorekeeper/own/draft && mv /.scorekeeper/own/draft /.scorekeeper/own/expires'
+      const argv = ['sh', '-c', script, 'sh', expiry(ttlSeconds)]
+      const command = { argv, user: 'root', timeoutSeconds: 30, maxOutputBytes: 4096 } as const
+      await runExec(docker.getContainer(handle), command, signal)
+    },
+    close: (handle, signal) => requests(signal, () => close(handle, signal)),
+    async problem() {
+      try {
+        await answered(AbortSignal.timeout(10_000), docker.ping())
+        return undefined
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        return `sandboxes in containers need Docker or Podman at ${settings.socketPath ?? '/var/run/docker.sock'}: ${reason}`
+      }
+    },
+    async end() {},
+  }
+}
+
+function containerOptions(
+  spec: SandboxSpec,
+  labels: SandboxLabels,
+  { runtime, openFiles = 4096, processes = 4096 }: ContainerSettings,
+): Docker.ContainerCreateOptions {
+  const megabyte = 1024 ** 2
+  const host: Docker.HostConfig = {
+    NetworkMode: spec.network ? 'bridge' : 'none',
+    AutoRemove: true,
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges'],
+    Memory: spec.memoryMb * megabyte,
+    MemorySwap: spec.memoryMb * megabyte,
+    // The first process and what looks after the sandbox.
+    PidsLimit: spec.pids + 4,
+    LogConfig: { Type: 'none', Config: {} },
+    Ulimits: [
+      { Name: 'nofile', Soft: openFiles, Hard: openFiles },
+      // It counts all processes of user 1000, of whichever sandbox.
+      { Name: 'nproc', Soft: processes, Hard: processes },
+      { Name: 'fsize', Soft: spec.diskMb * megabyte, Hard: spec.diskMb * megabyte },
+      { Name: 'core', Soft: 0, Hard: 0 },
+    ],
+  }
+  return {
+    // A name for the labels: a second container for them cannot be made.
+    name: `scorekeeper-${createHash('sha256')
+      .update(JSON.stringify(labelsOf(labels)))
+      .digest('hex')
+      .slice(0, 32)}`,
+    Image: spec.template,
+    Entrypoint: ['sh', '-c', keepAlive, 'sandbox'],
+    Cmd: [expiry(spec.ttlSeconds)],
+    User: '0:0',
+    Hostname: 'sandbox',
+    Labels: labelsOf(labels),
+    // The image's own folders may be closed to root without capabilities.
+    Volumes: { '/.scorekeeper': {} },
+    HostConfig: runtime === undefined ? host : { ...host, Runtime: runtime },
+  }
+}
+
+function labelsOf({ installation, rollout, name, generation }: SandboxLabels): Record<string, string> {
+  return {
+    [`${prefix}installation`]: installation,
+    [`${prefix}rollout`]: rollout,
+    [`${prefix}name`]: name,
+    [`${prefix}generation`]: generation,
+  }
+}
+
+/** When a sandbox ends, in seconds since 1970. */
+function expiry(ttlSeconds: number): string {
+  return String(Math.ceil(Date.now() / 1000 + ttlSeconds))
+}
+
+function resultOf(ran: Ran): ExecResult {
+  return {
+    exitCode: ran.exitCode,
+    signal: ran.exitCode === null ? 'SIGKILL' : signalOf(ran.exitCode),
+    stdout: decoded(ran.stdout, ran.truncated),
+    stderr: decoded(ran.stderr, ran.truncated),
+    timedOut: ran.timedOut,
+    truncated: ran.truncated,
+  }
+}

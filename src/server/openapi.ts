@@ -133,6 +133,7 @@ export function openApi({ tools, graders, wires, version }: Described) {
       ...sdkPaths(body, toolAnswer),
       ...Object.fromEntries(wires.flatMap((wire) => Object.entries(ofWire(wire)))),
       '/openapi.json': { get: { ...get('This description.'), security } },
+      '/metrics': { get: { ...get('Metrics in the text format of Prometheus.'), security } },
       '/healthz': { get: get('The process is running.') },
       '/readyz': { get: get('The database answers and is migrated.', unavailable) },
     },

@@ -59,7 +59,7 @@ const operationsIn = ({ paths }: z.infer<typeof document>) =>
 
 /** Addresses that are served to refuse a request, not to answer it. */
 const refusals = [
-  ...['/healthz', '/readyz', '/openapi.json'].map((path) => `POST ${path}`),
+  ...['/healthz', '/readyz', '/openapi.json', '/metrics'].map((path) => `POST ${path}`),
   // A call without the name of a tool.
   ...['/nemo-gym', '/nemo-gym/ng-rollout/{ngRollout}'].map((path) => `POST ${path}`),
   ...['/verifiers', '/verifiers/ng-rollout/{ngRollout}'].map((path) => `POST ${path}`),

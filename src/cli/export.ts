@@ -4,6 +4,7 @@ import { openServerDatabase } from '../postgres/open-database.ts'
 import { loadConfig } from '../server/config.ts'
 import { openOutFile, writerTo } from '../workbench/export/output.ts'
 import { cursorText, type Exported, type ExportRun, exportRollouts, parseCursor } from '../workbench/export/run.ts'
+import { exportTensorBoard } from '../workbench/export/tensorboard.ts'
 import { number, type OptionsOf, someOf, whole } from './options.ts'
 import { type ProgressBar, progressView } from './progress.ts'
 import { asArgument, conditions, itemHash, timestamp } from './rollout-options.ts'
@@ -26,6 +27,7 @@ Examples:
   scorekeeper export --where "tool = search and part.answer = 1" --limit 100
   scorekeeper export --outcome ungradable,failed | jq -r '.gradings[-1].reason'
   scorekeeper export --rollout trace_1 | jq .
+  scorekeeper export --run exp-1 --format tensorboard --out curves
   scorekeeper export --run exp-1 --after 2026-11-01T12:00:00.000Z/trace_1/17 >> rollouts.jsonl
 
 At the end, and at Ctrl-C, stderr has the cursor of the last rollout: --after resumes there. With --out the same command
@@ -49,11 +51,35 @@ export function exportCommand(deps: ExportDeps): CommandUnknownOpts {
     if (options.out !== undefined && options.after !== undefined) {
       return command.error('error: --out resumes by itself; leave out --after', { exitCode: 2 })
     }
-    process.exitCode = await run(deps, options)
+    if (options.format === 'tensorboard') {
+      const { run: name, out } = options
+      if (name === undefined || out === undefined) {
+        return command.error('error: --format tensorboard needs --run, and --out with a folder', { exitCode: 2 })
+      }
+      process.exitCode = await exportCurves(deps, name, out)
+      return
+    }
+    process.exitCode = await run(deps, { ...options, format: options.format })
   })
 }
 
-type Options = OptionsOf<typeof commandWithOptions>
+type Options = OptionsOf<typeof commandWithOptions> & { readonly format: ExportRun['format'] }
+
+/** Writes the curves of a run for TensorBoard. */
+function exportCurves({ env }: ExportDeps, run: string, folder: string): Promise<number> {
+  return interruptible('export', async () => {
+    const database = await openServerDatabase({ ...loadConfig(env), poolSize: 1 })
+    try {
+      const { file, curves, points } = await exportTensorBoard(database.sql, run, folder)
+      process.stderr.write(
+        `${curves} curves with ${points} points in ${file}; show them: tensorboard --logdir ${folder}\n`,
+      )
+      return 0
+    } finally {
+      await database.close()
+    }
+  })
+}
 
 function commandWithOptions() {
   return new Command('export')
@@ -62,7 +88,11 @@ function commandWithOptions() {
       'Writes recorded rollouts from the server’s database, one line each, in the order of their gradings: item, tool calls, ' +
         'gradings and state, or chat messages for fine-tuning.',
     )
-    .addOption(new Option('--format <format>', 'the format of a line').choices(['trace', 'chat']).default('trace'))
+    .addOption(
+      new Option('--format <format>', 'the format of a line')
+        .choices(['trace', 'chat', 'tensorboard'])
+        .default('trace'),
+    )
     .option('--since <time>', 'rollouts graded since then: 2026-11-01, or 7d for seven days ago', named)
     .option('--until <time>', 'rollouts graded before then', named)
     .option('--run <name>', 'rollouts of one run (default: of all)', runName)

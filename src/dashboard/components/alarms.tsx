@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import { adviceOf, titleOf } from '../alarms/advice.ts'
 import type { ShownAlarm } from '../alarms/alarm.ts'

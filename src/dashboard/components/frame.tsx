@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child, FC } from 'hono/jsx'
 import type { Viewer } from '../session.ts'
 import { visible } from './page.ts'

@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import type { ItemOrder, ItemSums } from '../../ledger/rollups/read.ts'
 import { visible } from '../components/page.ts'

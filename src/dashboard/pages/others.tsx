@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import type { StoredAlarm } from '../../ledger/rollups/alarms.ts'
 import { titleOf } from '../alarms/advice.ts'

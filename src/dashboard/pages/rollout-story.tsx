@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import type { CallHead, RolloutHeads } from '../../ledger/reports/rollout-heads.ts'

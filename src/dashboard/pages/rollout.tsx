@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import type { RolloutHeads, Sibling } from '../../ledger/reports/rollout-heads.ts'
 import { visible } from '../components/page.ts'

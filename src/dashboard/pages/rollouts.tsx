@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import type { ListedRollout, RolloutList } from '../../ledger/reports/rollout-list.ts'
 import { visible } from '../components/page.ts'

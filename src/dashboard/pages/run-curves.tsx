@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import type { Stats } from '../../ledger/rollups/stats.ts'
 import { visible } from '../components/page.ts'

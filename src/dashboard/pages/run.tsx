@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child, FC } from 'hono/jsx'
 import type { ItemSums, RunSums } from '../../ledger/rollups/read.ts'
 import { deviationOf, meanOf, type Stats, sumStats } from '../../ledger/rollups/stats.ts'

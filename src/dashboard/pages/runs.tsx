@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import type { RecentBurst, RunSums } from '../../ledger/rollups/read.ts'
 import { meanOf } from '../../ledger/rollups/stats.ts'

@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { type Context, Hono } from 'hono'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { RequestError } from '../../kit/errors.ts'

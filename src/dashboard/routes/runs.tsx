@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { type Context, Hono } from 'hono'
 import { isRunName } from '../../base/run-name.ts'
 import { RequestError } from '../../kit/errors.ts'

@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { Arrival } from '../../ledger/reports/arrivals.ts'

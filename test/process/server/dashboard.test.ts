@@ -55,7 +55,7 @@ async function record(): Promise<void> {
   )
   const hack = runOf('hack', (burst, n) => ({
     calls: [{ output: '<img src=x onerror="document.title = 1">' }],
-    gradings: scored(chance(n, burst < 10 ? 0.5 : 0.3), chance(n + 7, burst < 10 ? 0.3 : 0.95), n),
+    gradings: scored(chance(n, burst < 18 ? 0.5 : 0.3), chance(n + 7, burst < 18 ? 0.3 : 0.95), n),
   }))
   for (const rollouts of [honest, outage, hack]) await recordHistory(sql, rollouts)
   await close()
@@ -136,12 +136,12 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
   it('walks with the keyboard: / to the filter, j to the first row, Enter to open it', async () => {
     await page.goto(`${address}/dashboard/runs/hack/rollouts`)
     await page.keyboard.press('/')
-    await page.keyboard.type('earned 7 ')
+    await page.keyboard.type('earned 2777')
     await page.keyboard.press('Enter')
     await page.getByText('1 shown').waitFor()
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
-    await page.getByText('It earned 7 million.').first().waitFor()
+    await page.getByText('It earned 2777 million.').first().waitFor()
     expect(await page.title()).toContain('trace_')
     expect(await page.locator('.call img').count()).toBe(0)
   })

@@ -1,9 +1,9 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 
-// Copies the files that the build reads and the compiler does not emit: both chains of SQL migrations, what the dashboard's pages
-// load, JSON graders, and the datasets of the demo.
+// Copies the files that the build reads and the compiler does not emit: both chains of SQL migrations, templates of sandboxes,
+// what the dashboard's pages load, JSON graders, and the datasets of the demo.
 const [dist = 'dist'] = process.argv.slice(2)
-for (const folder of ['src/ledger/migrations', 'schema/migrations', 'src/dashboard/assets']) {
+for (const folder of ['src/ledger/migrations', 'schema/migrations', 'schema/repositories', 'src/dashboard/assets']) {
   // A file that was removed must not be used from an earlier build.
   rmSync(`${dist}/${folder}`, { recursive: true, force: true })
   if (existsSync(folder)) cpSync(folder, `${dist}/${folder}`, { recursive: true })

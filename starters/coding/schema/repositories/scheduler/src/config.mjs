@@ -1,0 +1,2 @@
+/** The settings of the scheduler. */
+export const defaults = { baseMs: 100, workers: 4 }

@@ -1,0 +1,5 @@
+export { formatLine, parseLine } from './csv.mjs'
+export { slug } from './slug.mjs'
+export { render } from './template.mjs'
+export { truncate } from './truncate.mjs'
+export { wrap } from './wrap.mjs'

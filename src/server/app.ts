@@ -45,9 +45,9 @@ import type { DashboardLife } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { serveJsonGraders } from './graders.ts'
 import { healthAddresses } from './health.ts'
-import { addByName, refuseReservedNames } from './named.ts'
 import { openApi } from './openapi.ts'
 import { createSegmentRouter } from './segment-router.ts'
+import { addByName, refuseReservedNames, rolloutTimes } from './tool-rules.ts'
 import { wireApp } from './wire-app.ts'
 import type { WirePort } from './wire-ports.ts'
 
@@ -287,19 +287,11 @@ export function createApp(deps: AppDeps): Hono {
     version: deps.version,
   }
   for (const each of wires) app.route(each.prefix, each.create(wireDeps))
-  const pages = deps.makePages?.({ admission, isDraining })
-  if (pages !== undefined) app.route('/', pages)
-  const metrics = deps.makeMetrics?.(respond)
-  if (metrics !== undefined) app.route('/', metrics)
-  const { authenticate } = deps
-  for (const port of wirePorts) deps.servePort?.(port, wireApp({ port, deps: wireDeps, authenticate, health }))
+  for (const more of [deps.makePages?.({ admission, isDraining }), deps.makeMetrics?.(respond)])
+    if (more !== undefined) app.route('/', more)
+  for (const port of wirePorts)
+    deps.servePort?.(port, wireApp({ port, deps: wireDeps, authenticate: deps.authenticate, health }))
   return app
-}
-
-/** When rollouts end. While a tool runs, its rollout must not. */
-function rolloutTimes({ idleSeconds, keepSeconds, toolSeconds }: Limits, tools: readonly Tool[]) {
-  const longest = Math.max(toolSeconds, ...tools.map(({ timeoutSeconds = 0 }) => timeoutSeconds))
-  return { idleSeconds: Math.max(idleSeconds, longest + 60), keepSeconds }
 }
 
 function budgetRefusal(calls: number): string {

@@ -57,6 +57,8 @@ export interface Config {
   readonly metricsPort: number | undefined
   /** The share of requests with a line in the log; `undefined` for none. */
   readonly accessLog: number | undefined
+  /** Whether spans are made with OpenTelemetry's API, which the project has installed. */
+  readonly tracing: boolean
   readonly limits: Limits
   /** How long a stopping server waits for running requests, in seconds. */
   readonly drainSeconds: number
@@ -123,6 +125,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     dashboard: it.DASHBOARD === 'on',
     metricsPort: it.METRICS_PORT,
     accessLog: it.ACCESS_LOG,
+    tracing: it.TRACING === 'on',
     alarmWebhook:
       it.ALARM_WEBHOOK === undefined ? undefined : { url: it.ALARM_WEBHOOK, secret: it.ALARM_WEBHOOK_SECRET },
     limits: {

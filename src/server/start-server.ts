@@ -3,6 +3,7 @@ import { createLog, type Log } from '../base/log.ts'
 import { createRedactor } from '../base/redact.ts'
 import { createEnder } from '../core/end.ts'
 import { startHousekeeping } from '../core/housekeeping.ts'
+import type { Observer } from '../core/observer.ts'
 import type { Environment } from '../kit/define.ts'
 import { type Grader, gradersWithSettings } from '../kit/define-grader.ts'
 import type { Tool } from '../kit/define-tool.ts'
@@ -30,6 +31,7 @@ import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process
 import { addSandboxMetrics, limitsWithSandboxes, type OpenSandboxes, openSandboxes } from './sandboxes.ts'
 import { serve } from './serve.ts'
 import { keySources, startWarnings, takeoverReport, urlOf, wirePortNotices } from './start-notices.ts'
+import { openTracing } from './tracing.ts'
 import { type ChosenWires, chooseWires } from './wire-ports.ts'
 
 /** The environment that a server serves: its tools and graders, and where their files are. */
@@ -87,6 +89,7 @@ async function start(project: ServerProject): Promise<void> {
     if (code === 'embedded_postgres_failed') exitWithMessage(new Error(message))
   }
   const { readItem = (item) => ({ fits: true, task: item, reference: item }) } = project.environment
+  const tracing = config.tracing ? await openTracing() : undefined
   const datasets = await openDatasets(config.datasets, readItem)
   for (const { name, count } of datasets.splits)
     log.info({ split: name, rows: count }, `the split ${name} has ${count} rows`)
@@ -109,6 +112,7 @@ async function start(project: ServerProject): Promise<void> {
       redact,
       database,
       datasets,
+      tracing,
       boxes,
     })
   } catch (error) {
@@ -142,14 +146,16 @@ interface Started extends ServerProject {
   readonly database: ServerDatabase
   readonly datasets: Datasets
   readonly boxes: OpenSandboxes | undefined
+  /** Makes spans; undefined unless asked for. */
+  readonly tracing: Observer | undefined
 }
 
 /** Listens, does the housekeeping, and stops both on a signal. */
 function run(started: Started): void {
-  const { config, variables, log, database, tools, graders, jsonGraders } = started
+  const { config, variables, log, database, tools, graders, jsonGraders, tracing } = started
   const sandboxes = started.boxes?.sandboxes
   const { budget, trusted } = started.environment
-  const observing = openMetrics({ config, log, tools, graders: [...graders, ...jsonGraders] })
+  const observing = openMetrics({ config, log, tools, graders: [...graders, ...jsonGraders], tracing })
   const { metrics } = observing
   const dashboard = openDashboard({ config, database, log, trusted, budget, metrics, refusals: observing.refusals })
   const { makeApp, judgeClient } = assembleServer({

@@ -66,6 +66,7 @@ export const variables = z
     ALARM_WEBHOOK_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
     METRICS_PORT: whole(0, 65_535).optional(),
     ACCESS_LOG: share.optional(),
+    TRACING: z.enum(['on', 'off'], 'must be on or off').default('off'),
     LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
     MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(defaultLimits.maxBodyBytes),
     MAX_REQUESTS_IN_FLIGHT: whole(1, 1_000_000).default(defaultLimits.maxRequestsInFlight),

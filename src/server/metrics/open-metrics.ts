@@ -1,5 +1,5 @@
 import type { Log } from '../../base/log.ts'
-import { observers } from '../../core/observer.ts'
+import { type Observer, observers } from '../../core/observer.ts'
 import { createErrorResponder } from '../../wires/error-response.ts'
 import type { AppDeps } from '../app.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
@@ -18,6 +18,8 @@ export interface OpenMetricsSettings {
   readonly log: Log
   readonly tools: readonly { readonly name: string }[]
   readonly graders: readonly { readonly name: string }[]
+  /** Makes spans; by default there are none. */
+  readonly tracing?: Observer | undefined
 }
 
 /** The metrics of a process and what feeds them. */
@@ -31,7 +33,7 @@ export interface OpenMetrics extends Pick<ServerMetrics, 'metrics' | 'expired'> 
 }
 
 /** Creates the metrics of this process, and the lines of the log about calls and requests. */
-export function openMetrics({ config, log, tools, graders }: OpenMetricsSettings): OpenMetrics {
+export function openMetrics({ config, log, tools, graders, tracing }: OpenMetricsSettings): OpenMetrics {
   const names = (named: OpenMetricsSettings['tools']) => named.map(({ name }) => name)
   const server = createServerMetrics({ tools: names(tools), graders: names(graders), poolSize: config.poolSize })
   const refusals = createRefusalCounts()
@@ -39,7 +41,8 @@ export function openMetrics({ config, log, tools, graders }: OpenMetricsSettings
   addProcessMetrics(metrics)
   const authenticate = createAuthenticator(config.auth)
   const access = config.accessLog === undefined ? undefined : createAccessLog(log, config.accessLog)
-  const all = config.logLevel === 'debug' ? [server.observer, createCallLog(log)] : [server.observer]
+  const lines = config.logLevel === 'debug' ? [createCallLog(log)] : []
+  const all = [server.observer, ...lines, ...(tracing === undefined ? [] : [tracing])]
   const { metricsPort: port } = config
   const makeMetrics: AppDeps['makeMetrics'] = (respond) => metricsApp({ metrics, authenticate, respond })
   return {

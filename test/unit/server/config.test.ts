@@ -48,6 +48,7 @@ describe('the settings', () => {
       alarmWebhook: undefined,
       metricsPort: undefined,
       accessLog: undefined,
+      tracing: false,
     }
     expect(loadConfig({})).toEqual(defaults)
     expect(loadConfig(Object.fromEntries(exampleSettings.map(([name]) => [name, ''])))).toEqual(defaults)

@@ -1,3 +1,4 @@
+import type { Limits } from '../base/limits.ts'
 import type { Tool } from '../kit/define-tool.ts'
 import type { Wire } from '../wires/wire.ts'
 
@@ -29,4 +30,10 @@ export function addByName<Named extends { readonly name: string }>(
     if (to.has(one.name)) throw new Error(`two ${kind}s are named "${one.name}"; names must be unique`)
     to.set(one.name, one)
   }
+}
+
+/** When rollouts end. While a tool runs, its rollout must not. */
+export function rolloutTimes({ idleSeconds, keepSeconds, toolSeconds }: Limits, tools: readonly Tool[]) {
+  const longest = Math.max(toolSeconds, ...tools.map(({ timeoutSeconds = 0 }) => timeoutSeconds))
+  return { idleSeconds: Math.max(idleSeconds, longest + 60), keepSeconds }
 }

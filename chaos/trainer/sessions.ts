@@ -31,8 +31,13 @@ interface Session {
   answered(headers: Readonly<Record<string, string | string[] | undefined>>): void
 }
 
-/** Opens a session; undefined if the trainer gave up. */
-type Open = (sender: Sender, random: Random, plan: Plan, use: PlannedUse) => Promise<Session | undefined>
+/** Opens a session; if the trainer gave up, it may have begun all the same, under a name that begins so. */
+type Open = (
+  sender: Sender,
+  random: Random,
+  plan: Plan,
+  use: PlannedUse,
+) => Promise<Session | Required<Pick<Session, 'leftNames'>>>
 
 /**
  * Plays a rollout over a protocol with sessions: it begins, calls tools one after the other, is graded and ends. A lost request
@@ -44,11 +49,12 @@ export async function playSession(sender: Sender, ends: Ends, plan: Plan, rollou
   if (use === undefined) return
   const random = choicesBy(randomFrom('chaos', 'session', run, plan.id))
   const open = wire === 'ors' ? openOrs : openNemoGym
-  const session = await open(sender, random, plan, use)
+  const opened = await open(sender, random, plan, use)
+  const session = 'name' in opened ? opened : undefined
   const name = session?.name ?? plan.id
   const seen: SeenRollout = {
     ...{ id: attemptKey(run, name, 1), run, name, attempt: 1, calls: [], gradings: [], ending: 'left' },
-    ...{ leftNames: session?.leftNames ?? plan.id, discarded: session === undefined },
+    ...{ leftNames: opened.leftNames ?? plan.id, discarded: session === undefined },
     wire: wire === 'ors' ? 'ors' : 'nemo-gym',
   }
   rollouts.push(seen)
@@ -92,7 +98,7 @@ const openNemoGym: Open = async (sender, random, { run, id }, use) => {
   const seeding = () => ({ payload: row, read: plainAnswer })
   const seeded = await postPersistently(sender, [], random, false, `${base}/seed_session`, seeding)
   const name = seeded?.headers['x-rollout-id']
-  if (seeded === undefined || typeof name !== 'string') return undefined
+  if (seeded === undefined || typeof name !== 'string') return { leftNames: id }
   let cookie = cookieOf(seeded.headers)
   let answered = 0
   return {
@@ -144,7 +150,7 @@ const called = z.union([
 ])
 
 /** Open Reward Standard: calls over event streams, of which the first event is the id to come back with. */
-const openOrs: Open = async (sender, random, { run }, use) => {
+const openOrs: Open = async (sender, random, { run, id: own }, use) => {
   const base = `/runs/${run}/ors`
   let id: string | undefined
   const onText = (text: string) => {
@@ -152,10 +158,11 @@ const openOrs: Open = async (sender, random, { run }, use) => {
   }
   const creating = () => ({ payload: {}, onText, read: eventAnswer })
   const created = await postPersistently(sender, [], random, false, `${base}/create_session`, creating)
-  if (created === undefined || id === undefined) return undefined
+  if (created === undefined || id === undefined) return { leftNames: own }
   const headers = { 'x-session-id': id }
   const beginning = () => ({ payload: { task_spec: itemOf(use) }, headers, read: plainAnswer })
-  if ((await postPersistently(sender, [], random, false, `${base}/create`, beginning)) === undefined) return undefined
+  const begun = await postPersistently(sender, [], random, false, `${base}/create`, beginning)
+  if (begun === undefined) return { leftNames: id }
   type Read = (status: number, text: string) => Answer
   const message = (name: string, input: unknown, read: Read, onId: (task: string) => void) => {
     let task: string | undefined

@@ -6,6 +6,7 @@ import { openServerDatabase } from '../src/postgres/open-database.ts'
 import { createApp } from '../src/server/app.ts'
 import { createAuthenticator } from '../src/server/auth/authenticate.ts'
 import { loadConfig } from '../src/server/config.ts'
+import { openMetrics } from '../src/server/metrics/open-metrics.ts'
 import { serve } from '../src/server/serve.ts'
 import { toolCallBody } from '../src/wires/agent-rft.ts'
 import { readBody } from '../src/wires/read-body.ts'
@@ -22,15 +23,18 @@ const page = pageOf(outputBytes)
 const tools = benchTools(sleepSeconds, outputBytes)
 const graders = [callsGrader]
 const log = createLog('error')
+// With the metrics that every server counts.
+const { forApp, forSockets } = openMetrics({ config, log, tools, graders })
 
 const drain = serve({
   ...config,
+  ...forSockets,
   host: '127.0.0.1',
   port: 0,
   log,
   makeApp: (life) => {
     const deps = { database, tools, graders, budget: 10, authenticate, log, limits: config.limits, version: 'bench' }
-    return withReferences(createApp({ ...life, ...deps, isMigrated: async () => true }))
+    return withReferences(createApp({ ...life, ...forApp, ...deps, isMigrated: async () => true }))
   },
   onListening: (port) => process.stdout.write(`${port}\n`),
   onError(error) {

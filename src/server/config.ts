@@ -22,7 +22,10 @@ export interface EmbeddingsSettings {
 /** The sandboxes of a server. */
 export interface SandboxConfig {
   /** The name of the provider. */
-  readonly provider: 'local'
+  readonly provider: 'local' | 'container'
+  /** For containers: the socket of Docker or Podman, and the OCI runtime; undefined for their defaults. */
+  readonly socket: string | undefined
+  readonly runtime: string | undefined
   /** How many sandboxes may exist in the whole installation, and how many of them may be opening. */
   readonly maxOpen: number
   readonly maxOpening: number
@@ -167,6 +170,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     publicUrl: it.PUBLIC_URL,
     sandboxes: {
       provider: it.SANDBOX_PROVIDER,
+      socket: it.SANDBOX_SOCKET,
+      runtime: it.SANDBOX_RUNTIME,
       maxOpen: it.SANDBOX_MAX_OPEN,
       maxOpening: it.SANDBOX_MAX_OPENING,
       waitSeconds: it.SANDBOX_WAIT_SECONDS,

@@ -9,7 +9,6 @@ import type { SandboxPlan } from '../kit/sandboxes.ts'
 import { createSandboxClosing } from '../ledger/sandbox-closing.ts'
 import { findSigningKey } from '../ledger/sessions.ts'
 import type { Database } from '../postgres/database.ts'
-import { createLocalProvider } from '../runtime/sandbox/local/local-provider.ts'
 import type { SandboxProvider } from '../runtime/sandbox/provider.ts'
 import type { Config, SandboxConfig } from './config.ts'
 
@@ -42,7 +41,7 @@ const marginSeconds = 900
 export async function openSandboxes({ config, plans, sql, log }: OpenSandboxesSettings): Promise<OpenSandboxes> {
   const { limits, sandboxes: given } = config
   refuseShortSandboxes(plans, limits)
-  const provider = createLocalProvider({ folder: join(config.dataDir, 'sandboxes') })
+  const provider = await makeProvider(given, config.dataDir)
   const problem = await provider.problem()
   if (problem !== undefined) throw new Error(`the sandbox provider "${provider.name}" cannot be used here: ${problem}`)
   await refuseOtherHosts(provider, sql)
@@ -100,6 +99,17 @@ export function addSandboxMetrics({ gauge, readCounter }: Metrics, { counts, met
   readCounter(name('_steps_total'), 'How often each step was taken in this process.', ['step'], () =>
     steps.map((step) => [meter.times[step].count, step]),
   )
+}
+
+/** Loads the provider that is chosen, and no other. */
+async function makeProvider(config: SandboxConfig, dataDir: string): Promise<SandboxProvider> {
+  if (config.provider === 'container') {
+    const { createContainerProvider } = await import('../runtime/sandbox/container/container-provider.ts')
+    const { socket: socketPath, runtime } = config
+    return createContainerProvider({ ...(socketPath && { socketPath }), ...(runtime && { runtime }) })
+  }
+  const { createLocalProvider } = await import('../runtime/sandbox/local/local-provider.ts')
+  return createLocalProvider({ folder: join(dataDir, 'sandboxes') })
 }
 
 function refuseShortSandboxes(plans: readonly SandboxPlan[], { idleSeconds }: Limits): void {

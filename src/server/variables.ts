@@ -50,7 +50,7 @@ const databaseAddress = address(['postgres:', 'postgresql:']).refine(isWhole, {
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
 /** The names of the providers of sandboxes. */
-const sandboxProviders = ['local'] as const
+const sandboxProviders = ['local', 'container'] as const
 
 /** The environment variables, each as text; the schemas' messages say what each must be. */
 export const variables = z
@@ -97,6 +97,8 @@ export const variables = z
     PUBLIC_URL: address(['http:', 'https:']).optional(),
     DATASETS: datasetSources.default([]),
     SANDBOX_PROVIDER: z.enum(sandboxProviders, `must be one of ${sandboxProviders.join(', ')}`).default('local'),
+    SANDBOX_SOCKET: z.string().optional(),
+    SANDBOX_RUNTIME: z.string().optional(),
     SANDBOX_MAX_OPEN: whole(1, 1_000_000).default(500),
     SANDBOX_MAX_OPENING: whole(1, 100_000).default(32),
     SANDBOX_WAIT_SECONDS: seconds(3_600).default(120),

@@ -117,5 +117,10 @@ export const run = ({ app }: Pick<SandboxReplica, 'app'>, rollout: string, call:
   post(app, `${path}/tools/shell`, toolCall('shell', rollout, call, { command }))
 
 /** Grades with the grader that reads the sandbox, or another one. */
-export const grade = ({ app }: Pick<SandboxReplica, 'app'>, rollout: string, output: string, grader = 'in_sandbox') =>
-  post(app, `/graders/${grader}`, gradingOf(rollout, output))
+export const grade = (
+  { app }: Pick<SandboxReplica, 'app'>,
+  rollout: string,
+  output: string,
+  grader = 'in_sandbox',
+  path = '',
+) => post(app, `${path}/graders/${grader}`, gradingOf(rollout, output))

@@ -9,6 +9,7 @@ import { gradeBench } from './grade.ts'
 import { growthBench } from './growth.ts'
 import { profileBench } from './profile-bench.ts'
 import { regradeBench } from './regrade.ts'
+import { sandboxesBench } from './sandboxes.ts'
 
 /** Something to measure. */
 interface Bench {
@@ -25,6 +26,7 @@ const own: readonly Bench[] = [
   growthBench,
   profileBench,
   regradeBench,
+  sandboxesBench,
   againstBench,
 ]
 

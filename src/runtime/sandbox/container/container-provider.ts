@@ -20,7 +20,7 @@ import { once } from './journal.ts'
 
 /** Settings of {@link createContainerProvider}. */
 export interface ContainerSettings {
-  /** The socket of Docker or Podman, by default `/var/run/docker.sock`. */
+  /** The socket of Docker or Podman; by default what `DOCKER_HOST` names, or `/var/run/docker.sock`. */
   readonly socketPath?: string
   /** The OCI runtime, such as `runsc`; by default the daemon's. */
   readonly runtime?: string
@@ -61,7 +61,7 @@ const fileSeconds = 60
  * Memory and the number of processes are limited for the whole sandbox; `diskMb` limits each file.
  */
 export function createContainerProvider(settings: ContainerSettings = {}): SandboxProvider {
-  const docker = new Docker({ socketPath: settings.socketPath ?? '/var/run/docker.sock' })
+  const docker = new Docker(settings.socketPath === undefined ? {} : { socketPath: settings.socketPath })
   const requests = createSlots(settings.concurrentRequests ?? 32)
   const turns = new Map<string, Slots>()
 
@@ -177,7 +177,7 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
         return undefined
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
-        return `sandboxes in containers need Docker or Podman at ${settings.socketPath ?? '/var/run/docker.sock'}: ${reason}`
+        return `sandboxes in containers need Docker or Podman${settings.socketPath === undefined ? '' : ` at ${settings.socketPath}`}: ${reason}`
       }
     },
     async end() {},

@@ -234,7 +234,9 @@ export function createApp(deps: AppDeps): Hono {
   })
   app.get('/openapi.json', async (c) => {
     await allow(c.req.raw, 'tools', 'grade', 'read')
-    return c.json(openApi({ tools: deps.tools, graders: [...graders.values()], wires, version: deps.version }))
+    const hasMetrics = deps.makeMetrics !== undefined
+    const { version } = deps
+    return c.json(openApi({ tools: deps.tools, graders: [...graders.values()], wires, hasMetrics, version }))
   })
   // Not `all`, with which Hono would no longer answer a GET synchronously.
   app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], ['/openapi.json'], onlyBy('GET, HEAD'))

@@ -82,11 +82,13 @@ export interface Described {
   readonly graders: readonly Grader[]
   /** The wires that are on, beside Agent RFT. */
   readonly wires: readonly Wire[]
+  /** Whether `/metrics` is served here. */
+  readonly hasMetrics: boolean
   readonly version: string
 }
 
 /** The description of the server's addresses as an OpenAPI 3.1 document, made from the schemas in use. */
-export function openApi({ tools, graders, wires, version }: Described) {
+export function openApi({ tools, graders, wires, hasMetrics, version }: Described) {
   const body = (schema: z.ZodType) => {
     const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
     return rest
@@ -133,7 +135,7 @@ export function openApi({ tools, graders, wires, version }: Described) {
       ...sdkPaths(body, toolAnswer),
       ...Object.fromEntries(wires.flatMap((wire) => Object.entries(ofWire(wire)))),
       '/openapi.json': { get: { ...get('This description.'), security } },
-      '/metrics': { get: { ...get('Metrics in the text format of Prometheus.'), security } },
+      ...(hasMetrics && { '/metrics': { get: { ...get('Metrics in the text format of Prometheus.'), security } } }),
       '/healthz': { get: get('The process is running.') },
       '/readyz': { get: get('The database answers and is migrated.', unavailable) },
     },

@@ -6,7 +6,7 @@ import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { RequestError } from '../kit/errors.ts'
 import { type Admission, admitting, createAdmission } from './admission.ts'
-import type { AppDeps } from './app.ts'
+import type { AppDeps } from './app-deps.ts'
 import { createHttpServer } from './http-server.ts'
 import type { WirePort } from './wire-ports.ts'
 

@@ -10,7 +10,8 @@ import type { ToolContext } from '../../src/kit/tool-context.ts'
 import { type Database, openDatabase } from '../../src/postgres/database.ts'
 import { isMigrated } from '../../src/postgres/migrate.ts'
 import { type Admission, admitting, createAdmission } from '../../src/server/admission.ts'
-import { type AppDeps, createApp } from '../../src/server/app.ts'
+import { createApp } from '../../src/server/app.ts'
+import type { AppDeps } from '../../src/server/app-deps.ts'
 import { anonymous } from '../../src/server/auth/principal.ts'
 
 /** An environment for tests: one question with one answer, a state that holds notes, and room for ten calls. */

@@ -1,7 +1,7 @@
 import type { Log } from '../../base/log.ts'
 import { type Observer, observers } from '../../core/observer.ts'
 import { createErrorResponder } from '../../wires/error-response.ts'
-import type { AppDeps } from '../app.ts'
+import type { AppDeps } from '../app-deps.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import { createCallLog } from '../call-log.ts'
 import type { Config } from '../config.ts'

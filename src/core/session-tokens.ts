@@ -5,7 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 export interface SessionTokens {
   /**
    * Signs fields. The token has letters, digits, `-`, `_` and one `.` alone, so that it fits into a cookie, a header and an
-   * address; its fields can be read by whoever has it. Rejects if the database is unavailable at the first use.
+   * address; it is signed, not encrypted. Rejects if the database is unavailable at the first use.
    */
   mint(fields: readonly string[]): Promise<string>
   /** Returns the fields of a token of this installation; undefined for any other text. Rejects like {@link mint}. */

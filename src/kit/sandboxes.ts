@@ -121,15 +121,15 @@ export function planSandboxes<Task>(
 }
 
 /**
- * The sandboxes of these names. Throws an `UngradableError` if there are none, as when a recorded rollout is graded again
- * whose sandboxes are closed.
+ * The sandboxes of these names. Throws an `UngradableError` if one is missing: a recorded rollout is graded again after its
+ * sandboxes were closed.
  */
 export function namedSandboxes<Name extends string>(
   names: readonly Name[],
   given: Readonly<Record<string, Sandbox>> = {},
 ): Sandboxes<Name> {
   if (hasAll(names, given)) return given
-  throw new UngradableError(500, 'no_sandbox', `there is no sandbox here any more: ${names.join(', ')}`)
+  throw new UngradableError(500, 'no_sandbox', `the sandboxes of this rollout are closed: ${names.join(', ')}`)
 }
 
 function hasAll<Name extends string>(

@@ -160,10 +160,10 @@ export function createSandboxClosing(sql: Sql) {
     async beat(host: string): Promise<void> {
       await execute(sql, { text: beatText, values: [host] })
     },
-    /** The other hosts, and whether each was seen in so many seconds. */
+    /** The other hosts, and whether each was seen in the last `seconds`. */
     others: (host: string, seconds: number) =>
       execute<{ host: string; alive: boolean }>(sql, { text: othersText, values: [host, String(seconds)] }),
-    /** Gives up the sandboxes of hosts that were not seen for so many seconds: they are gone with their machine. */
+    /** Gives up the sandboxes of hosts that were not seen for `seconds`: the sandboxes are lost with their machine. */
     async abandon(seconds: number): Promise<void> {
       await execute(sql, { text: abandonedText, values: [String(seconds)] })
     },

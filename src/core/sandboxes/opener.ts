@@ -168,7 +168,7 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
         release()
         if (state === 'late') {
           await ledger.withdraw(row, token)
-          throw makeFailure(503, 'sandbox_queue_full', 'there is no free sandbox; try again later', name)
+          throw makeFailure(503, 'sandbox_queue_full', 'all sandboxes are in use; try again later', name)
         }
       } else if (left() + times.create < 0) {
         throw makeFailure(503, 'sandbox_queue_full', 'the sandbox is still being opened; try again later', name)

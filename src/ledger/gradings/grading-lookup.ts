@@ -117,8 +117,8 @@ const firstSample = `
 
 /**
  * Returns the hash of the sample that was scored first in an attempt by this grader; undefined if none was. The order of ids is
- * the order of commits, because a grading gets its id while its statement has the lock of the attempt's row. So whoever asks
- * after its own grading was recorded, and is not told of another one, is the first for ever.
+ * the order of commits, because a grading gets its id while its statement has the lock of the attempt's row. A grading
+ * that is recorded, and for which this returns its own sample, therefore stays the first.
  */
 export async function findFirstSample(
   sql: Sql,

@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
 import type { Metrics, Reading } from '../../base/metrics.ts'
-import { alarmKinds, kindOf } from '../../dashboard/alarms/kinds.ts'
+import { alarmKinds, kindOf } from '../../dashboard/alarms/alarm.ts'
 import { type DatabaseGauges, readDatabaseGauges } from '../../ledger/reports/database-gauges.ts'
 import { addRefusals, readOpenAlarms } from '../../ledger/rollups/alarms.ts'
 import { type Progress, readProgress } from '../../ledger/rollups/read.ts'

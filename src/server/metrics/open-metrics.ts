@@ -3,7 +3,6 @@ import { type Observer, observers } from '../../core/observer.ts'
 import { createErrorResponder } from '../../wires/error-response.ts'
 import type { AppDeps } from '../app-deps.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
-import { createCallLog } from '../call-log.ts'
 import type { Config } from '../config.ts'
 import { createAccessLog, observed } from '../observed-requests.ts'
 import type { ServeSettings } from '../serve.ts'
@@ -62,6 +61,25 @@ export function openMetrics({ config, log, tools, graders, tracing }: OpenMetric
       observed: (fetch) => observed(fetch, { began, answered, access }),
       onTurnedAway: server.turnedAway,
       metrics: port === undefined ? undefined : { port, app: makeMetrics(createErrorResponder(log, Date.now)) },
+    },
+  }
+}
+
+/** Writes one line of the level `debug` for each call and each grading. Arguments, outputs and answers are not written. */
+function createCallLog(log: Log): Observer {
+  const msSince = (began: number) => Math.round((performance.now() - began) * 100) / 100
+  return {
+    calling() {},
+    called({ run, rolloutId, callId, tool }, outcome, code, began, isReplay, output) {
+      const why = code === null ? {} : { code }
+      const facts = { run, rollout: rolloutId, call: callId, tool, outcome, ...why, replayed: isReplay }
+      log.debug?.({ ...facts, ms: msSince(began), bytes: Buffer.byteLength(output) }, `call of ${tool}: ${outcome}`)
+    },
+    graded({ run, rolloutId, grader }, outcome, code, began, isReplay, score) {
+      const why = code === null ? {} : { code }
+      const facts = { run, rollout: rolloutId, grader, outcome, ...why, replayed: isReplay, ms: msSince(began) }
+      const found = score === undefined ? {} : { score: score.score }
+      log.debug?.({ ...facts, ...found }, `grading by ${grader}: ${outcome}`)
     },
   }
 }

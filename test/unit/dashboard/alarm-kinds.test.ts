@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { alarmKinds, kindOf } from '../../../src/dashboard/alarms/kinds.ts'
+import { alarmKinds, kindOf } from '../../../src/dashboard/alarms/alarm.ts'
 import { runRules } from '../../../src/dashboard/alarms/rules.ts'
 
 it('every alarm has one of fewer than ten kinds, which are labels of a metric', () => {

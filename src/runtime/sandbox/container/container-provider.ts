@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import Docker from 'dockerode'
 import { z } from 'zod'
 import { createSlots, type Slots } from '../../concurrency.ts'
-import { readScript, writeScript } from '../file-scripts.ts'
+import { decoded, readScript, signalOf, writeScript } from '../commands.ts'
 import {
   checkKey,
   type ExecRequest,
@@ -13,7 +13,6 @@ import {
   type SandboxProvider,
   type SandboxSpec,
 } from '../provider.ts'
-import { decoded, signalOf } from '../result.ts'
 import { answered, statusOf } from './errors.ts'
 import { prepareExec, type Ran, runExec } from './exec.ts'
 import { once } from './journal.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
+import { resultSchema } from '../commands.ts'
 import { type ExecResult, SandboxError } from '../provider.ts'
-import { resultSchema } from '../result.ts'
 import { answered, statusOf } from './errors.ts'
 import { type Prepared, runExec } from './exec.ts'
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { Readable, Writable } from 'node:stream'
+import { signalOf } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
-import { signalOf } from '../result.ts'
 import { commandLine, type Machine } from './command-line.ts'
 import type { StoredSandbox } from './store.ts'
 

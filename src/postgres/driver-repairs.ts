@@ -218,5 +218,20 @@ const warm: readonly Repair[] = [
   { file: 'index.js', find: '      return go(open.shift(), query)\n', put: '      return go(open.pop(), query)\n' },
 ]
 
+/**
+ * Nagle's algorithm holds back the end of a statement until the server has acknowledged its beginning, and Linux may delay
+ * that by 40 ms: then a connection has some twelve statements a second, for as long as its traffic keeps that rhythm. Clients
+ * of Postgres switch it off, as libpq does.
+ */
+const prompt: readonly Repair[] = [
+  {
+    file: 'connection.js',
+    find: '      keep_alive && socket.setKeepAlive && socket.setKeepAlive(true, 1000 * keep_alive)\n',
+    put: `      socket.setNoDelay && socket.setNoDelay(true)
+      keep_alive && socket.setKeepAlive && socket.setKeepAlive(true, 1000 * keep_alive)
+`,
+  },
+]
+
 /** All repairs, in the order in which they are applied. */
-export const repairs: readonly Repair[] = [...losses, ...silences, ...marks, ...early, ...warm]
+export const repairs: readonly Repair[] = [...losses, ...silences, ...marks, ...early, ...warm, ...prompt]

@@ -1,10 +1,12 @@
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { load } from '../../../src/postgres/driver.ts'
+import { load, postgres } from '../../../src/postgres/driver.ts'
 import { repairs } from '../../../src/postgres/driver-repairs.ts'
 
 const packageRoot = dirname(dirname(dirname(createRequire(import.meta.url).resolve('postgres'))))
@@ -52,6 +54,29 @@ describe('postgres.js', () => {
       }
     },
   )
+})
+
+describe('a connection of the driver', () => {
+  it('sends at once, without waiting for acknowledgements', async () => {
+    const asked: boolean[] = []
+    const server = createServer((socket) => void socket.on('error', () => undefined)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = z.object({ port: z.number() }).parse(server.address())
+    const setNoDelay = Socket.prototype.setNoDelay
+    Socket.prototype.setNoDelay = function (on = true) {
+      if (this.remotePort === port) asked.push(on)
+      return setNoDelay.call(this, on)
+    }
+    const sql = postgres(`postgres://u@127.0.0.1:${port}/d`, { max: 1, connect_timeout: 1 })
+    try {
+      await expect(sql`select 1`).rejects.toThrow()
+    } finally {
+      Socket.prototype.setNoDelay = setNoDelay
+      await sql.end({ timeout: 0 })
+      server.close()
+    }
+    expect(asked).toEqual([true])
+  })
 })
 
 function failureOf(work: () => unknown): string {

@@ -7,6 +7,8 @@ export interface Counter {
 /** Counts values in buckets, with their sum. */
 export interface Histogram {
   observe(value: number): void
+  /** How many values are in each bucket so far; the last is that of values above all edges. */
+  counts(): readonly number[]
 }
 
 /** The metrics of a kind, one for each combination of the values of its labels. */
@@ -106,6 +108,10 @@ function createHistogram(edges: readonly number[]) {
         }
         at += 1
       }
+    },
+    counts(): readonly number[] {
+      const within = counts.reduce((sum, one) => sum + one, 0)
+      return [...counts, count - within]
     },
     lines(name: string, labels: string): string {
       let below = 0

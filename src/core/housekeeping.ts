@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Deleted } from '../ledger/retention.ts'
 import type { Ender } from './end.ts'
 import type { Sandboxes } from './sandboxes/sandboxes.ts'
 
@@ -18,10 +19,15 @@ export interface HousekeepingSettings {
   readonly reapEverySeconds?: number
   /** Called with the number of calls whose owner died. */
   readonly onExpired?: (calls: number) => void
+  /** Called after each turn of the retention, also of one that deleted nothing. */
+  readonly onDeleted?: (deleted: Deleted) => void
 }
 
 /** How long a turn of ending rollouts takes at most, in seconds; if some are left, the next turn follows at once. */
 const turnSeconds = 5
+
+/** How long the retention waits between two turns, in seconds. */
+export const retentionEverySeconds = 3_600
 
 /**
  * Records the calls of dead owners as failed, two leases after they died, ends rollouts that are due, and deletes old
@@ -43,8 +49,9 @@ export function startHousekeeping(settings: HousekeepingSettings): () => void {
   }
   const remove = async (days: number) => {
     const deleted = await ledger.deleteRollouts(days)
+    settings.onDeleted?.(deleted)
     if (deleted.rollouts > 0) log.info({ code: 'retention', days, ...deleted }, 'old rollouts were deleted')
-    return 3_600
+    return retentionEverySeconds
   }
   const { sandboxes, reapEverySeconds = 20 } = settings
   const stops = [
@@ -53,7 +60,7 @@ export function startHousekeeping(settings: HousekeepingSettings): () => void {
       : [repeat(log, 0, reapEverySeconds, () => sandboxes.reap().then(() => reapEverySeconds))]),
     repeat(log, leaseSeconds, leaseSeconds, expire),
     repeat(log, endEverySeconds, endEverySeconds, end),
-    ...(retentionDays === undefined ? [] : [repeat(log, 0, 3_600, () => remove(retentionDays))]),
+    ...(retentionDays === undefined ? [] : [repeat(log, 0, retentionEverySeconds, () => remove(retentionDays))]),
   ]
   return () => {
     for (const stop of stops) stop()

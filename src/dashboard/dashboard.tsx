@@ -8,7 +8,8 @@ import { AuthError, RequestError } from '../kit/errors.ts'
 import { readAssets } from './assets.ts'
 import { Frame, type Place } from './components/frame.tsx'
 import { createLiveFeed } from './live-feed.ts'
-import { type HealthSection, Login, Problem } from './pages/others.tsx'
+import type { HealthSection } from './pages/health.tsx'
+import { Login, Problem } from './pages/others.tsx'
 import { rolloutRoutes } from './routes/rollouts.tsx'
 import { runRoutes } from './routes/runs.tsx'
 import { serverRoutes } from './routes/server.tsx'
@@ -42,7 +43,8 @@ export interface DashboardDeps {
   /** The part of a score that cannot be gamed. */
   readonly trusted: string | undefined
   readonly budget: number | undefined
-  readonly health: () => Promise<readonly HealthSection[]>
+  /** The state of the server, as much as the viewer may see of it. */
+  readonly health: (viewer: Viewer) => Promise<readonly HealthSection[]>
   /** Grades a recorded rollout and records nothing; undefined where no grader can be run. */
   readonly gradeAgain: ((rollout: GradeAgain) => Promise<GradedNow>) | undefined
   readonly isDraining: () => boolean

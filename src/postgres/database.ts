@@ -1,14 +1,27 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import type { Options, PostgresType, Sql, TransactionSql } from 'postgres'
+import { z } from 'zod'
 import { parseExactly, stringifyExactly } from '../base/exact-json.ts'
 import { driverAddress } from './address.ts'
 import { postgres } from './driver.ts'
 import { driverMark } from './driver-repairs.ts'
 
+/** The connections of a client. */
+export interface PoolUsage {
+  /** The most that it may open. */
+  readonly size: number
+  /** Those that carry a statement or a transaction, or are being made. */
+  readonly busy: number
+  /** Statements and transactions that wait until a connection is free. */
+  readonly waiting: number
+}
+
 /** Two clients of one Postgres: raw SQL for the ledger, drizzle for tools, graders and everything else. */
 export interface Database {
   readonly sql: Sql
   readonly db: PostgresJsDatabase
+  /** How many connections are in use now. */
+  usage(): { readonly ledger: PoolUsage; readonly tools: PoolUsage }
   /** Waits up to five seconds for running queries, then closes all connections. */
   close(): Promise<void>
 }
@@ -87,11 +100,17 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     sql,
     db: drizzle(wrapped),
+    usage: () => ({ ledger: usageOf(sql), tools: usageOf(wrapped) }),
     async close() {
       await Promise.all([sql.end({ timeout: 5 }), wrapped.end({ timeout: 5 })])
     },
   }
 }
+
+/** The usage that a client tells, which its types do not name. */
+const usageShape = z.custom<() => PoolUsage>((value) => typeof value === 'function')
+
+const usageOf = (client: Sql): PoolUsage => usageShape.parse(Reflect.get(client, 'usage'))()
 
 /**
  * Makes each transaction state its isolation, `read committed` unless it asks for another, because a database or a role may

@@ -233,5 +233,20 @@ const prompt: readonly Repair[] = [
   },
 ]
 
+/** How many connections a client uses, and how many queries wait for one: what an operator asks first when calls are slow. */
+const usage: readonly Repair[] = [
+  {
+    file: 'index.js',
+    find: '    get parameters() { return options.parameters },\n',
+    put: `    get parameters() { return options.parameters },
+    usage: () => ({
+      size: connections.length,
+      busy: connecting.length + busy.length + full.length + reserved.length,
+      waiting: queries.length
+    }),
+`,
+  },
+]
+
 /** All repairs, in the order in which they are applied. */
-export const repairs: readonly Repair[] = [...losses, ...silences, ...marks, ...early, ...warm, ...prompt]
+export const repairs: readonly Repair[] = [...losses, ...silences, ...marks, ...early, ...warm, ...prompt, ...usage]

@@ -10,6 +10,8 @@ export interface Admission {
   readonly inFlight: number
   /** True from a refused request until a tenth of the capacity is free again. */
   readonly isOverloaded: boolean
+  /** How many requests were refused since it became overloaded. */
+  readonly refused: number
   /**
    * Runs `work`, or, at capacity, returns a 503 with `Retry-After` before any of the body is read: an unread body
    * takes no memory here, because TCP stops its sender.
@@ -80,6 +82,9 @@ export function createAdmission(
     },
     get isOverloaded() {
       return refused > 0
+    },
+    get refused() {
+      return refused
     },
     admit(headers, work) {
       const size = sizeOf(headers, maxBodyBytes)

@@ -1,16 +1,11 @@
 import { decodeJwt } from 'jose'
-import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
-import { version } from '../base/version.ts'
 import { createAlarmWatch } from '../dashboard/alarms/watch.ts'
 import { createDashboard, type DashboardDeps } from '../dashboard/dashboard.tsx'
 import { startFolding } from '../dashboard/fold-loop.ts'
-import type { HealthSection } from '../dashboard/pages/others.tsx'
 import type { Viewer } from '../dashboard/session.ts'
-import { readOpenAttempts } from '../ledger/reports/runs.ts'
-import { readRefusals } from '../ledger/rollups/alarms.ts'
-import { readProgress } from '../ledger/rollups/read.ts'
+import type { Deleted } from '../ledger/retention.ts'
 import { findSigningKey } from '../ledger/sessions.ts'
 import { openDatabase } from '../postgres/database.ts'
 import type { ServerDatabase } from '../postgres/open-database.ts'
@@ -18,19 +13,24 @@ import type { Admission } from './admission.ts'
 import { createAuthenticator, isOpen } from './auth/authenticate.ts'
 import { requireScope } from './auth/principal.ts'
 import type { Config } from './config.ts'
+import { type Deletion, healthSections } from './health-sections.ts'
 import { addDatabaseMetrics, storeRefusals } from './metrics/database-metrics.ts'
+import { createRecentRequests, type RequestTotals } from './metrics/recent-requests.ts'
 import type { RefusalCounts } from './metrics/refusals.ts'
+import { requestEdges } from './metrics/server-metrics.ts'
 
 /** What {@link openDashboard} needs. */
 export interface DashboardSettings {
   readonly config: Config
-  readonly database: Pick<ServerDatabase, 'url' | 'where'>
+  readonly database: Pick<ServerDatabase, 'url' | 'where' | 'usage'>
   readonly log: Log
   readonly trusted: string | undefined
   readonly budget: number | undefined
   readonly metrics: Metrics
   /** What this replica refused. */
   readonly refusals: RefusalCounts
+  /** The requests to this replica. */
+  readonly requestTotals: () => RequestTotals
 }
 
 /** The state of the process that the dashboard shows. */
@@ -45,6 +45,8 @@ export interface OpenDashboard {
   readonly pagesWith:
     | ((gradeAgain: DashboardDeps['gradeAgain']) => (life: DashboardLife) => ReturnType<typeof createDashboard>)
     | undefined
+  /** Is told what a turn of the retention deleted. */
+  onDeleted(deleted: Deleted): void
   /** Ends the folding and closes the connections. */
   close(): Promise<void>
 }
@@ -73,6 +75,8 @@ export function openDashboard(settings: DashboardSettings): OpenDashboard {
   const endRefusals = storeRefusals(settings.refusals, folding.sql)
   const pages = config.dashboard ? open(3, pageSeconds) : undefined
   const authenticate = createAuthenticator(config.auth)
+  const recent = createRecentRequests({ totals: settings.requestTotals, edges: requestEdges })
+  let lastDeletion: Deletion | undefined
 
   const identify = async (key: string): Promise<Viewer> => {
     const principal = await authenticate(new Headers({ authorization: `Bearer ${key.trim()}` }))
@@ -93,10 +97,14 @@ export function openDashboard(settings: DashboardSettings): OpenDashboard {
           isOpen: isOpen(config.auth),
           signingKey: () => findSigningKey(pages.sql, 'dashboard'),
           keys: config.auth.keys.map(({ sha256 }) => sha256),
-          health: () => healthOf(pages.sql, settings, life),
+          health: (viewer) => healthSections(pages.sql, viewer, { ...settings, ...life, recent, lastDeletion }),
           isDraining: life.isDraining,
         })),
+    onDeleted(deleted) {
+      lastDeletion = { ...deleted, at: Date.now() }
+    },
     async close() {
+      recent.end()
       await endRefusals()
       await endFolding()
       await Promise.all([folding.close(), pages?.close()])
@@ -111,68 +119,4 @@ function endOfToken(token: string): number | undefined {
   } catch {
     return undefined
   }
-}
-
-async function healthOf(
-  sql: Sql,
-  { config, database }: DashboardSettings,
-  { admission }: DashboardLife,
-): Promise<readonly HealthSection[]> {
-  const now = Date.now()
-  const [progress, open, refusals] = await Promise.all([
-    readProgress(sql),
-    readOpenAttempts(sql, undefined, 1),
-    readRefusals(sql, now - 3_600_000, now),
-  ])
-  const behind = progress === undefined ? undefined : Math.max(0, now - progress.graded_at) / 1_000
-  const { counts, oldest } = open
-  const memory = process.memoryUsage().rss / 1_048_576
-  return [
-    {
-      title: 'This replica',
-      facts: [
-        { name: 'version', value: version },
-        { name: 'node', value: process.version },
-        {
-          name: 'up since',
-          value: new Date(now - process.uptime() * 1_000).toISOString().slice(0, 16).replace('T', ' '),
-        },
-        { name: 'memory', value: `${memory.toFixed(0)} MB` },
-        { name: 'requests in flight', value: String(admission.inFlight) },
-        { name: 'turning requests away', value: admission.isOverloaded ? 'yes' : 'no', isBad: admission.isOverloaded },
-      ],
-    },
-    {
-      title: 'Database',
-      facts: [
-        { name: 'where', value: database.where },
-        {
-          name: 'retention',
-          value: config.retentionDays === undefined ? 'keeps everything' : `${config.retentionDays} days`,
-        },
-        {
-          name: 'sums are behind by',
-          value: behind === undefined ? 'not folded yet' : `${behind.toFixed(0)} s`,
-          isBad: behind === undefined || behind > 120,
-        },
-      ],
-    },
-    {
-      title: 'Rollouts that are not released',
-      facts: [
-        { name: 'open', value: String(counts.open) },
-        { name: 'due', value: String(counts.due) },
-        { name: 'ending', value: String(counts.ending) },
-        { name: 'waiting for their release', value: String(counts.waiting), isBad: counts.waiting > 0 },
-        { name: 'the oldest began', value: oldest[0]?.created_at.slice(0, 16).replace('T', ' ') ?? '–' },
-      ],
-    },
-    {
-      title: 'Refused in the last hour',
-      facts:
-        refusals.size === 0
-          ? [{ name: 'requests', value: '0' }]
-          : [...refusals].map(([code, count]) => ({ name: code, value: String(count), isBad: true })),
-    },
-  ]
 }

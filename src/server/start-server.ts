@@ -26,7 +26,7 @@ import { openDashboard } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
 import { openMetrics } from './metrics/open-metrics.ts'
-import { addJudgeMetrics } from './metrics/process-metrics.ts'
+import { addJudgeMetrics, addPoolMetrics } from './metrics/process-metrics.ts'
 import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { addSandboxMetrics, limitsWithSandboxes, type OpenSandboxes, openSandboxes } from './sandboxes.ts'
 import { serve } from './serve.ts'
@@ -157,7 +157,8 @@ function run(started: Started): void {
   const { budget, trusted } = started.environment
   const observing = openMetrics({ config, log, tools, graders: [...graders, ...jsonGraders], tracing })
   const { metrics } = observing
-  const dashboard = openDashboard({ config, database, log, trusted, budget, metrics, refusals: observing.refusals })
+  const { refusals, requestTotals } = observing
+  const dashboard = openDashboard({ config, database, log, trusted, budget, metrics, refusals, requestTotals })
   const { makeApp, judgeClient } = assembleServer({
     ...started,
     observing: observing.forApp,
@@ -184,7 +185,18 @@ function run(started: Started): void {
   })
   const { retentionDays } = config
   const { expired: onExpired } = observing
-  const endHousekeeping = startHousekeeping({ ledger, ender, sandboxes, log, leaseSeconds, retentionDays, onExpired })
+  const { onDeleted } = dashboard
+  const endHousekeeping = startHousekeeping({
+    ledger,
+    ender,
+    sandboxes,
+    log,
+    leaseSeconds,
+    retentionDays,
+    onExpired,
+    onDeleted,
+  })
+  addPoolMetrics(metrics, database.usage)
   if (sandboxes !== undefined) addSandboxMetrics(metrics, sandboxes)
   if (judgeClient !== undefined) addJudgeMetrics(metrics, judgeClient)
   const endTokenReport =

@@ -35,3 +35,44 @@ export const AlarmLines: FC<{
     })}
   </>
 )
+
+/** Alarms in a table, each with when it began and ended. */
+export const AlarmHistory: FC<{ readonly alarms: readonly ShownAlarm[]; readonly now: number }> = ({ alarms, now }) =>
+  alarms.length === 0 ? (
+    <p class="under">There was no alarm yet.</p>
+  ) : (
+    <div class="panel scroll" tabindex={0}>
+      <table>
+        <thead>
+          <tr>
+            <th>alarm</th>
+            <th>run</th>
+            <th>seen</th>
+            <th class="n">since</th>
+            <th class="n">until</th>
+          </tr>
+        </thead>
+        <tbody>
+          {alarms.map(({ name, level, run, seen, since, ended_at }) => (
+            <tr data-row>
+              <td class={level === 'page' ? 'failed' : 'refused'}>{titleOf(name)}</td>
+              <td>
+                {run === '' ? (
+                  <span class="quiet">server</span>
+                ) : (
+                  <a class="id" href={`/dashboard/runs/${run}`}>
+                    {run}
+                  </a>
+                )}
+              </td>
+              <td>{seen}</td>
+              <td class="n">
+                <At at={since} now={now} />
+              </td>
+              <td class="n">{ended_at === null ? 'now' : <At at={ended_at} now={now} />}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )

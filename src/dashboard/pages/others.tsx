@@ -1,9 +1,8 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { FC } from 'hono/jsx'
 import type { StoredAlarm } from '../../ledger/rollups/alarms.ts'
-import { titleOf } from '../alarms/advice.ts'
-import { AlarmLines } from '../components/alarms.tsx'
-import { At, countText } from '../components/text.tsx'
+import { AlarmHistory, AlarmLines } from '../components/alarms.tsx'
+import { countText } from '../components/text.tsx'
 
 /** The page that asks for a key. */
 export const Login: FC<{ readonly problem: string | undefined; readonly next: string }> = ({ problem, next }) => (
@@ -55,78 +54,7 @@ export const Alarms: FC<{
     </p>
     <AlarmLines alarms={open} isNamed now={now} />
     <h2>History</h2>
-    {history.length === 0 ? (
-      <p class="under">There was no alarm yet.</p>
-    ) : (
-      <div class="panel scroll" tabindex={0}>
-        <table>
-          <thead>
-            <tr>
-              <th>alarm</th>
-              <th>run</th>
-              <th>seen</th>
-              <th class="n">since</th>
-              <th class="n">until</th>
-            </tr>
-          </thead>
-          <tbody>
-            {history.map(({ name, level, run, seen, since, ended_at }) => (
-              <tr data-row>
-                <td class={level === 'page' ? 'failed' : 'refused'}>{titleOf(name)}</td>
-                <td>
-                  {run === '' ? (
-                    <span class="quiet">server</span>
-                  ) : (
-                    <a class="id" href={`/dashboard/runs/${run}`}>
-                      {run}
-                    </a>
-                  )}
-                </td>
-                <td>{seen}</td>
-                <td class="n">
-                  <At at={since} now={now} />
-                </td>
-                <td class="n">{ended_at === null ? 'now' : <At at={ended_at} now={now} />}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    )}
-  </>
-)
-
-/** A fact of the server's health. */
-export interface HealthFact {
-  readonly name: string
-  readonly value: string
-  readonly isBad?: boolean
-}
-
-/** Facts that belong together. */
-export interface HealthSection {
-  readonly title: string
-  readonly facts: readonly HealthFact[]
-}
-
-/** The state of the server and of its database. */
-export const Health: FC<{ readonly sections: readonly HealthSection[] }> = ({ sections }) => (
-  <>
-    <h1>Health</h1>
-    <p class="under">This replica, and the database that all replicas share.</p>
-    {sections.map(({ title, facts }) => (
-      <>
-        <h2>{title}</h2>
-        <dl class="figures">
-          {facts.map(({ name, value, isBad = false }) => (
-            <div>
-              <dt>{name}</dt>
-              <dd class={`${value.length > 14 ? 'text' : ''} ${isBad ? 'failed' : ''}`}>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      </>
-    ))}
+    <AlarmHistory alarms={history} now={now} />
   </>
 )
 

@@ -6,12 +6,16 @@ import { readAlarms, readOpenAlarms, type StoredAlarm } from '../../ledger/rollu
 import { readRunSums } from '../../ledger/rollups/read.ts'
 import { numberText } from '../components/text.tsx'
 import type { PageDeps } from '../dashboard.tsx'
-import { Alarms, Health, Live } from '../pages/others.tsx'
+import { Health } from '../pages/health.tsx'
+import { Alarms, Live } from '../pages/others.tsx'
 import { Runs } from '../pages/runs.tsx'
 import { maySee, type Viewer } from '../session.ts'
 
 /** How many runs one page lists. */
 const mostRuns = 50
+
+/** How many alarms that ended the page of the health lists. */
+const mostEnded = 10
 
 /** An alarm of the server as a whole concerns everybody. */
 const mayHear = (viewer: Viewer, { run }: Pick<StoredAlarm, 'run'>) => run === '' || maySee(viewer, run)
@@ -62,16 +66,24 @@ export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, 
     })
   })
 
-  app.get('/alarms', async (c) => {
-    const viewer = viewerOf(c)
+  /** The alarms that a viewer may see: those that last, and all. */
+  const alarmsFor = async (viewer: Viewer) => {
     const all = (await readAlarms(sql, 300)).filter((alarm) => mayHear(viewer, alarm))
-    const open = all.filter(({ ended_at }) => ended_at === null)
+    return { all, open: all.filter(({ ended_at }) => ended_at === null) }
+  }
+
+  app.get('/alarms', async (c) => {
+    const { all, open } = await alarmsFor(viewerOf(c))
     return show(c, { title: 'Alarms', place: 'alarms', content: <Alarms open={open} history={all} now={now()} /> })
   })
 
-  app.get('/health', async (c) =>
-    show(c, { title: 'Health', place: 'health', content: <Health sections={await health()} /> }),
-  )
+  app.get('/health', async (c) => {
+    const viewer = viewerOf(c)
+    const [sections, { all, open }] = await Promise.all([health(viewer), alarmsFor(viewer)])
+    const ended = all.filter(({ ended_at }) => ended_at !== null).slice(0, mostEnded)
+    const content = <Health sections={sections} open={open} ended={ended} now={now()} />
+    return show(c, { title: 'Health', place: 'health', content })
+  })
   return app
 }
 

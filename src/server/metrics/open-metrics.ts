@@ -22,7 +22,7 @@ export interface OpenMetricsSettings {
 }
 
 /** The metrics of a process and what feeds them. */
-export interface OpenMetrics extends Pick<ServerMetrics, 'metrics' | 'expired'> {
+export interface OpenMetrics extends Pick<ServerMetrics, 'metrics' | 'expired' | 'requestTotals'> {
   /** What was refused, for the alarms of all replicas. */
   readonly refusals: RefusalCounts
   /** What the app tells them. */
@@ -48,6 +48,7 @@ export function openMetrics({ config, log, tools, graders, tracing }: OpenMetric
     metrics,
     refusals,
     expired: server.expired,
+    requestTotals: server.requestTotals,
     forApp: {
       observer: observers(all),
       onError({ code }) {

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Metrics, Reading } from '../../base/metrics.ts'
+import type { Database, PoolUsage } from '../../postgres/database.ts'
 import type { JudgeClient } from '../../runtime/judge/judge-client.ts'
 
 /** Adds what every process has: CPU time, memory and the delay of the event loop. */
@@ -37,6 +38,16 @@ export function addProcessMetrics(metrics: Metrics): void {
 
 /** Without the resolution, which an idle event loop shows as a delay. Nanoseconds to seconds. */
 const secondsOf = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - 0.02) : 0)
+
+/** Adds the connections of this process to the database, of tools and graders and of the ledger. */
+export function addPoolMetrics(metrics: Metrics, usage: Database['usage']): void {
+  const gauge = (name: string, help: string, of: (one: PoolUsage) => number) =>
+    metrics.gauge(`scorekeeper_database_pool_${name}`, help, ['client'], () =>
+      Object.entries(usage()).map(([client, one]) => [of(one), client] as const),
+    )
+  gauge('busy', 'Connections of this process that carry a statement or a transaction.', ({ busy }) => busy)
+  gauge('waiting', 'Statements and transactions that wait for a connection.', ({ waiting }) => waiting)
+}
 
 /** How many models are named; further ones are summed as `other`. */
 const mostModels = 8

@@ -9,6 +9,7 @@ import {
 import { version } from '../../base/version.ts'
 import type { Observer } from '../../core/observer.ts'
 import { budgetCode } from '../../ledger/calls/call.ts'
+import type { RequestTotals } from './recent-requests.ts'
 import { authCodes, itemCodes } from './refusals.ts'
 
 /** What {@link createServerMetrics} needs. */
@@ -30,6 +31,8 @@ export interface ServerMetrics {
   began(): void
   /** Counts an answered request. */
   answered(url: string, status: number, seconds: number): void
+  /** Requests since the start, those for pages and probes left out. */
+  readonly requestTotals: () => RequestTotals
   /** Counts a request that was refused because the server was at capacity. */
   turnedAway(): void
   /** Counts an error that was answered, if it is about a key or an item. */
@@ -40,7 +43,8 @@ export interface ServerMetrics {
   batched(calls: number): void
 }
 
-const requestEdges = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+/** The upper ends of the buckets of requests' durations, in seconds. */
+export const requestEdges = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 const scoreEdges = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
 const callEdges = [0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 100]
 const batchEdges = [1, 2, 4, 8, 16, 32, 64, 128, 256, 500]
@@ -85,7 +89,7 @@ export function createServerMetrics({ tools, graders, poolSize }: ServerMetricsS
   )
   const calls = observeCalls(metrics, createNames(tools))
   const gradings = observeGradings(metrics, createNames(graders))
-  const count = createAnswered(requests)
+  const { count, totals } = createAnswered(requests)
   return {
     metrics,
     observer: {
@@ -102,6 +106,7 @@ export function createServerMetrics({ tools, graders, poolSize }: ServerMetricsS
       active -= 1
       count(...request)
     },
+    requestTotals: totals,
     turnedAway: () => turnedAway.add(),
     refused: (code) => refusals.get(code)?.add(),
     expired: (calls) => expired.add(calls),
@@ -130,9 +135,9 @@ function routeOf(url: string): string {
 }
 
 /** Finds the histogram of a route and a class of statuses without making a text of labels for each request. */
-function createAnswered(requests: Family<Histogram>): ServerMetrics['answered'] {
+function createAnswered(requests: Family<Histogram>) {
   const known = new Map<string, Histogram[]>()
-  return (url, status, seconds) => {
+  const count: ServerMetrics['answered'] = (url, status, seconds) => {
     const route = routeOf(url)
     const byClass = known.get(route) ?? []
     if (byClass.length === 0) known.set(route, byClass)
@@ -141,6 +146,21 @@ function createAnswered(requests: Family<Histogram>): ServerMetrics['answered'] 
     byClass[kind] = histogram
     histogram.observe(seconds)
   }
+  const totals = (): RequestTotals => {
+    const sums = new Map<string, readonly number[]>()
+    for (const [route, byClass] of known) {
+      if (route === 'dashboard' || route === 'health') continue
+      for (const [kind, histogram] of Object.entries(byClass)) {
+        const before = sums.get(`${kind}xx`) ?? []
+        sums.set(
+          `${kind}xx`,
+          histogram.counts().map((value, at) => value + (before[at] ?? 0)),
+        )
+      }
+    }
+    return sums
+  }
+  return { count, totals }
 }
 
 /** Gets what belongs to a name, made when it is asked for first. */

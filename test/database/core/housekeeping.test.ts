@@ -4,6 +4,7 @@ import { createEnder } from '../../../src/core/end.ts'
 import { startHousekeeping } from '../../../src/core/housekeeping.ts'
 import type { CallRecord } from '../../../src/ledger/calls/call.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
+import type { Deleted } from '../../../src/ledger/retention.ts'
 import { keepingLog } from '../../support/app.ts'
 import { makeOld, useDatabase } from '../../support/database.ts'
 
@@ -53,6 +54,7 @@ it('records the calls of dead owners as failed on its own, and logs it', async (
 
 it('deletes old rollouts on its own, and logs it', async () => {
   const log = keepingLog()
+  const told: Deleted[] = []
   for (const rollout of ['old', 'young']) await ledger.record(record(rollout))
   await makeOld(database, 'old')
   await enderWith(log).endDue(1)
@@ -63,11 +65,13 @@ it('deletes old rollouts on its own, and logs it', async () => {
     leaseSeconds: 600,
     retentionDays: 7,
     endEverySeconds: 0.05,
+    onDeleted: (deleted) => told.push(deleted),
   })
   const left = async () =>
     (await database.sql`select id from rollouts where id in ('old', 'young')`).map(({ id }) => id)
   await expect.poll(left).toEqual(['young'])
   await expect.poll(() => log.lines.map(({ facts }) => facts['code'])).toEqual(['retention'])
+  expect(told).toEqual([{ rollouts: 1, items: 0 }])
 })
 
 it('ends rollouts that are idle on its own', async () => {

@@ -56,6 +56,22 @@ describe('a database', () => {
     await unprepared.close()
   })
 
+  it('tells how many of its connections are in use, and how many transactions wait for one', async () => {
+    const counted = openDatabase({ url: testDatabase.url, poolSize: 2 })
+    expect(counted.usage().tools).toEqual({ size: 2, busy: 0, waiting: 0 })
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const work = Array.from({ length: 5 }, () => counted.db.transaction(() => held))
+    await expect.poll(() => counted.usage().tools).toEqual({ size: 2, busy: 2, waiting: 3 })
+    expect(counted.usage().ledger).toEqual({ size: 2, busy: 0, waiting: 0 })
+    release()
+    await Promise.all(work)
+    await expect.poll(() => counted.usage().tools).toEqual({ size: 2, busy: 0, waiting: 0 })
+    await counted.close()
+  })
+
   it('never opens more connections than twice its pool size', async () => {
     const name = 'counted'
     const small = openDatabase({ url: testDatabase.url, poolSize: 2, name })

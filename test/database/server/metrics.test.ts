@@ -9,6 +9,7 @@ import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
 import { addDatabaseMetrics } from '../../../src/server/metrics/database-metrics.ts'
 import { openMetrics } from '../../../src/server/metrics/open-metrics.ts'
+import { addPoolMetrics } from '../../../src/server/metrics/process-metrics.ts'
 import { defineGrader, defineTool, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
@@ -171,6 +172,21 @@ describe('/metrics', () => {
     expect(tools.size).toBeLessThanOrEqual(21)
     expect(tools).toContain('other')
     expect(text).not.toContain('m-5-1')
+  })
+
+  it('has the connections in use, and what waits for one, of tools and of the ledger', async () => {
+    const { metrics, lines } = replica()
+    addPoolMetrics(metrics, () => ({
+      ledger: { size: 4, busy: 1, waiting: 0 },
+      tools: { size: 16, busy: 16, waiting: 5 },
+    }))
+    expect(
+      missing(await lines(), [
+        'scorekeeper_database_pool_busy{client="tools"} 16',
+        'scorekeeper_database_pool_waiting{client="tools"} 5',
+        'scorekeeper_database_pool_waiting{client="ledger"} 0',
+      ]),
+    ).toEqual([])
   })
 
   it('needs a key with the scope metrics or read that is bound to no run', async () => {

@@ -25,7 +25,7 @@ export function testDashboard(sql: Sql, settings: Partial<DashboardDeps> = {}): 
     keys: [],
     trusted: 'answer',
     budget: 10,
-    health: async () => [{ title: 'This replica', facts: [{ name: 'version', value: '1' }] }],
+    health: async () => [{ title: 'This replica', about: '', facts: [{ name: 'version', value: '1' }] }],
     gradeAgain: undefined,
     isDraining: () => false,
     ...settings,

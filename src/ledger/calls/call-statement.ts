@@ -222,7 +222,8 @@ export function revival(record: CallRecord, stored: Pick<StoredCall, 'number' | 
   }
 }
 
-const revivalText = `
+/** The text of the statement that revives a call. `$1` is the run of every row that it visits. */
+export const revivalText = `
   update tool_calls
   set outcome = $5::text, output = $6::text, code = $7::text, cause = $11::text::jsonb, execution = execution + 1,
     claim = $8::text, lease_until = now() + make_interval(secs => $9::text::float8),

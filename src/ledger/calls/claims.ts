@@ -63,13 +63,18 @@ function settling(claim: Claim, { outcome, output, code, cause }: ClaimEnd, stat
   return { text: settlingText, values: [...key, outcome, output, code, cause ?? null, ...(states ?? [null, null])] }
 }
 
-/** The text of the statement that settles a claim. `$1` is the run of every row that it visits. */
+/**
+ * The text of the statement that settles a claim. `$1` is the run of every row that it visits.
+ *
+ * It does not say `outcome = 'running'`, which a claim implies: Postgres might then scan the index of running calls, which
+ * holds the entries of settled ones until a vacuum, instead of finding the call by its key.
+ */
 export const settlingText = `
   update tool_calls
   set outcome = $6::text, output = $7::text, code = $8::text, cause = $9::text::jsonb, claim = null, lease_until = null,
     finished_at = now(), state_before = $10::text::jsonb, state_after = $11::text::jsonb
   where run = $1::text and rollout = $2::text::int8 and call_id = $3::text and nth = $4::text::int
-    and outcome = 'running' and claim = $5::text
+    and claim = $5::text
   returning 1`
 
 /**

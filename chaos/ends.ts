@@ -5,6 +5,7 @@ import { createLedger } from '../src/ledger/ledger.ts'
 import { openDatabase } from '../src/postgres/database.ts'
 import { createEndHook } from '../src/server/end-hook.ts'
 import type { Cluster } from './postgres.ts'
+import type { BoxWatch } from './sandboxes/watch.ts'
 import { environment } from './served/environment.ts'
 import { rolloutTables } from './tables.ts'
 
@@ -20,14 +21,16 @@ export interface Ends {
 }
 
 /** Opens the verb "end" in this process, as one more replica on the database at `url`. */
-export function openEnds(cluster: Cluster, url: string, prepare: boolean): Ends {
+export function openEnds(cluster: Cluster, url: string, prepare: boolean, boxes?: BoxWatch): Ends {
   const database = openDatabase({ url, poolSize: 8, prepare, silence: { sql: 15, db: 30 } })
   const closing = new AbortController()
+  const sandboxes = boxes?.sandboxesOf(database.sql, closing.signal)
   const ender = createEnder({
     ledger: createLedger({ ...database, budget: undefined, tables: rolloutTables, now: Date.now }),
     log: createLog('silent'),
     hook: createEndHook({ hooks: environment.hooks(), database: { ...database, rolloutTables } }),
     hasRows: true,
+    closeSandboxes: sandboxes?.end,
     waitSeconds: 5,
     leaseSeconds: 3,
     stopping: closing.signal,

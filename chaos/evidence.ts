@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { OutsideEffect } from './effects.ts'
 import type { Cluster } from './postgres.ts'
 import type { Life } from './replica.ts'
+import type { Caps, SeenBox } from './sandboxes/watch.ts'
 import type { SeenRollout } from './seen.ts'
 
 const count = z.coerce.number()
@@ -47,6 +48,20 @@ export interface Ended {
   readonly left: readonly z.output<typeof leftover>[]
 }
 
+const places = z.object({ held: count, opening: count })
+
+/** What was seen of sandboxes. */
+export interface SandboxEvidence {
+  readonly caps: Caps
+  /** Every sandbox that has existed. */
+  readonly boxes: readonly SeenBox[]
+  /** The most at once: in the provider's list, and by the ledger after each grant of a place. */
+  readonly most: { readonly listed: number; readonly held: number; readonly opening: number }
+  /** What is left when every rollout has ended and the reaper has run: in the provider's list, and by the ledger. */
+  readonly left: { readonly listed: number; readonly recorded: number }
+  readonly killedCommands: number
+}
+
 /** The input of the checks. */
 export interface Evidence {
   readonly seen: readonly SeenRollout[]
@@ -57,6 +72,8 @@ export interface Evidence {
   /** Effects outside; `rolloutId` is the attempt's key. */
   readonly effects: readonly (OutsideEffect & { readonly rolloutId: string })[]
   readonly lives: readonly Life[]
+  /** Undefined in a run without sandboxes. */
+  readonly sandboxes: SandboxEvidence | undefined
 }
 
 /** Reads the tables that the checks need. */
@@ -117,6 +134,32 @@ export function readEnded(cluster: Cluster): Promise<Ended> {
         union all select name, 'runs', count(*) from runs group by name`),
     ]),
   }))
+}
+
+/** Reads the most places that were taken at once. */
+export async function readPlaces(cluster: Cluster): Promise<z.output<typeof places>> {
+  const [row] = await cluster.asking(
+    (sql) => sql`select coalesce(max(held), 0) as held, coalesce(max(opening), 0) as opening from chaos_places`,
+  )
+  return places.parse(row)
+}
+
+/** Counts the sandboxes that may exist by the ledger. */
+export async function countSandboxes(cluster: Cluster): Promise<number> {
+  const [row] = await cluster.asking(
+    (sql) => sql<{ n: number }[]>`select count(*)::int as n from sandboxes where closed_at is null`,
+  )
+  return row?.n ?? 0
+}
+
+/** Lets the time pass after which the reaper looks at every sandbox. */
+export async function ageSandboxes(cluster: Cluster): Promise<void> {
+  await cluster.asking(
+    (sql) => sql`
+      update sandboxes set retry_at = now() - interval '1 second', opened_at = opened_at - interval '1 day',
+        granted_at = granted_at - interval '1 day', lease_until = now() - interval '1 second'
+      where closed_at is null`,
+  )
 }
 
 /** Names the attempts of external effects by what their beginnings logged. */

@@ -3,7 +3,9 @@ import type { Sql } from 'postgres'
 import type { FaultyProxy } from './faulty-proxy.ts'
 import { type Cluster, maxConnections, ownName } from './postgres.ts'
 import type { Replica } from './replica.ts'
-import { describeFault, type Fault, type FaultKind } from './schedule.ts'
+import { actOnSandboxes } from './sandboxes/faults.ts'
+import type { BoxWatch } from './sandboxes/watch.ts'
+import { describeFault, type Fault, type FaultKind, isSandboxFault } from './schedule.ts'
 import type { Trainer } from './trainer/trainer.ts'
 
 /** The components that faults are injected into. */
@@ -13,6 +15,8 @@ export interface Victims {
   readonly proxy: FaultyProxy
   readonly replicas: readonly Replica[]
   readonly trainer: Trainer
+  /** The sandboxes; undefined in a run without any. */
+  readonly boxes: BoxWatch | undefined
 }
 
 /**
@@ -28,7 +32,8 @@ export async function inject(
   const injected = new Map<FaultKind, number>()
   const queues = new Map<string, Promise<void>>()
   const doFault = async (fault: Fault) => {
-    await act(victims, fault)
+    const hasHit = isSandboxFault(fault.kind) ? await actOnSandboxes(victims, fault) : await act(victims, fault)
+    if (hasHit === false) return log(`${describeFault(fault)}: nothing was there to be hit`)
     injected.set(fault.kind, (injected.get(fault.kind) ?? 0) + 1)
   }
   for (const fault of faults) {
@@ -87,6 +92,8 @@ async function act({ cluster, proxy, replicas, trainer }: Victims, { kind, lasts
     case 'fill the pools':
       trainer.fillPools(60, lasts * 500)
       return wait()
+    default:
+      throw new Error(`"${kind}" is a fault of sandboxes`)
   }
 }
 

@@ -2,13 +2,13 @@ import { SingleBar } from 'cli-progress'
 import { readOptions, usage } from './options.ts'
 import { describeReport, isSound, reportOf } from './report.ts'
 import { runChaos } from './run.ts'
-import { describeFault, scheduleOf } from './schedule.ts'
+import { describeFault, kindsOf, scheduleOf } from './schedule.ts'
 
 async function chaos(args: readonly string[], path: string, stopped: AbortSignal): Promise<number> {
   const options = readOptions(args)
   const { seed, minutes, replicas } = options
   console.log(`The schedule of seed ${seed}:`)
-  for (const fault of scheduleOf(seed, minutes, replicas)) console.log(describeFault(fault))
+  for (const fault of scheduleOf(seed, minutes, replicas, kindsOf(options))) console.log(describeFault(fault))
   console.log('')
   const format = 'chaos {bar} {value}/{total} s · {rollouts} rollouts'
   const bar = process.stdout.isTTY ? new SingleBar({ format, hideCursor: true }) : undefined

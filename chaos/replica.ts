@@ -51,11 +51,15 @@ export const limitsOf = {
 const stopSeconds = 20
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const entry = fileURLToPath(new URL('./served/server.ts', import.meta.url))
+const entryOf = (program: string) => fileURLToPath(new URL(`./served/${program}.ts`, import.meta.url))
 const keptLines = 200
 
-/** Creates a replica whose processes get these variables, without starting one. */
-export function createReplica(replica: number, env: Readonly<Record<string, string>>): Replica {
+/** Creates a replica whose processes get these variables, without starting one. `program` is a file of `served/`. */
+export function createReplica(
+  replica: number,
+  env: Readonly<Record<string, string>>,
+  program: 'server' | 'boxed-server' = 'server',
+): Replica {
   const lives: Life[] = []
   const said: string[] = []
   let child: ChildProcess | undefined
@@ -63,8 +67,8 @@ export function createReplica(replica: number, env: Readonly<Record<string, stri
   let isClosed = false
 
   const tryToStart = async (): Promise<boolean> => {
-    const program = ['--import', import.meta.resolve('tsx'), entry]
-    const started = spawn(process.execPath, program, {
+    const args = ['--import', import.meta.resolve('tsx'), entryOf(program)]
+    const started = spawn(process.execPath, args, {
       cwd: root,
       env: { ...env, ...limitsOf, PORT: '0', HOST: '127.0.0.1' },
       // Its own process group, so that Ctrl-C reaches only the harness, which then cleans up.

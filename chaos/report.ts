@@ -1,8 +1,8 @@
 import { cpus } from 'node:os'
-import { checks } from './checks/all.ts'
+import { checksOf } from './checks/all.ts'
 import type { ChaosOptions } from './options.ts'
 import type { ChaosRun } from './run.ts'
-import { faultKinds } from './schedule.ts'
+import { kindsOf } from './schedule.ts'
 import { accepted } from './seen.ts'
 
 /** The result of a run: each check with its violations, and counts of events. */
@@ -13,7 +13,7 @@ export interface Report {
 
 /** Checks a run and counts its events. */
 export function reportOf(run: ChaosRun): Report {
-  const verdicts = checks.map(({ name, find }) => ({ name, violations: find(run) }))
+  const verdicts = checksOf(run).map(({ name, find }) => ({ name, violations: find(run) }))
   const calls = run.seen.flatMap((rollout) => rollout.calls)
   const gradings = run.seen.flatMap((rollout) => rollout.gradings)
   const asked = [...calls, ...gradings]
@@ -50,8 +50,29 @@ export function reportOf(run: ChaosRun): Report {
     ['scores', run.rows.grades.filter(({ outcome }) => outcome === 'scored').length],
     ['gradings without a score', run.rows.grades.filter(({ outcome }) => outcome !== 'scored').length],
     ['processes that served', run.lives.length],
+    ...sandboxCounts(run),
   ])
   return { verdicts, counts }
+}
+
+function sandboxCounts({ seen, rows, sandboxes }: ChaosRun): readonly (readonly [string, number])[] {
+  if (sandboxes === undefined) return []
+  const { boxes, most, killedCommands } = sandboxes
+  const using = seen.filter(({ calls }) => calls.some(({ tool }) => tool === 'box'))
+  return [
+    ['rollouts with calls in a sandbox', using.length],
+    [
+      'calls in sandboxes recorded as ok',
+      rows.calls.filter((one) => one.tool === 'box' && one.outcome === 'ok').length,
+    ],
+    ['sandboxes created', boxes.length],
+    ['commands run in them', boxes.flatMap(({ lines }) => lines).length],
+    ['sandboxes that were removed', boxes.filter(({ removedAt }) => removedAt !== undefined).length],
+    ['commands that were killed', killedCommands],
+    ['most sandboxes at once', most.listed],
+    ['most places at once', most.held],
+    ['most places of opening sandboxes', most.opening],
+  ]
 }
 
 /** Whether no check found a violation. */
@@ -72,9 +93,9 @@ export function describeReport(report: Report, run: ChaosRun, options: ChaosOpti
   }
   return [
     `seed ${options.seed}, ${options.minutes} min, ${options.replicas} replicas, bursts of ${options.burst}, ` +
-      `${options.pgbouncer ? 'behind PgBouncer' : 'straight to Postgres'}; ${machine}`,
+      `${options.pgbouncer ? 'behind PgBouncer' : 'straight to Postgres'}${options.sandboxes ? ', with sandboxes' : ''}; ${machine}`,
     '\nFaults injected',
-    ...Object.keys(faultKinds).map((kind) => line(kind, [...run.injected].find(([one]) => one === kind)?.[1] ?? 0)),
+    ...kindsOf(options).map((kind) => line(kind, run.injected.get(kind) ?? 0)),
     '\nWhat happened',
     ...[...report.counts].map(([name, count]) => line(name, count)),
     '\nAnswers by code',

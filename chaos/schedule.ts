@@ -14,8 +14,29 @@ export const faultKinds = {
   'fill the pools': [2, 4],
 } as const
 
+/** The faults of sandboxes, likewise. */
+export const sandboxFaultKinds = {
+  'kill a replica before it records a sandbox': [0.2, 1.5],
+  'freeze a replica before it records a sandbox': [4.5, 7],
+  'restart a replica before it records a sandbox': [0, 0],
+  'kill a replica whose sandbox is created late': [3, 5],
+  'kill the helper process of a replica': [0, 0],
+  'remove sandboxes': [0, 0],
+  'kill commands in sandboxes': [0, 0],
+} as const
+
+const allKinds = { ...faultKinds, ...sandboxFaultKinds }
+
 /** The name of a fault. */
-export type FaultKind = keyof typeof faultKinds
+export type FaultKind = keyof typeof allKinds
+
+/** Whether a fault is one of {@link sandboxFaultKinds}. */
+export const isSandboxFault = (kind: FaultKind): boolean => kind in sandboxFaultKinds
+
+/** The kinds of faults of a run. */
+export function kindsOf({ sandboxes }: { readonly sandboxes: boolean }): readonly FaultKind[] {
+  return Object.keys(sandboxes ? allKinds : faultKinds).map(kindOf)
+}
 
 /** One fault of the schedule. */
 export interface Fault {
@@ -30,8 +51,6 @@ export interface Fault {
   readonly ms: number
 }
 
-const kinds = Object.entries(faultKinds)
-
 /** The most seconds between two faults; less in a short run, so that each kind occurs once. */
 const apart = 5
 /** Seconds before the first fault, so that a run starts with a working system. */
@@ -41,14 +60,19 @@ const calm = 2
  * The faults of a run, a pure function of its arguments. Each kind occurs once before any is repeated, in an order that
  * depends on the seed; a fault with a duration may overlap the next ones.
  */
-export function scheduleOf(seed: string, minutes: number, replicas: number): readonly Fault[] {
+export function scheduleOf(
+  seed: string,
+  minutes: number,
+  replicas: number,
+  kinds: readonly FaultKind[] = kindsOf({ sandboxes: false }),
+): readonly Fault[] {
   const random = choicesBy(randomFrom('chaos', 'faults', seed, replicas))
   const seconds = minutes * 60
   const gap = Math.min(apart, (seconds - calm) / kinds.length)
   const faults: Fault[] = []
   for (let at = calm; at + gap / 2 < seconds; ) {
-    for (const [name, [least, most]] of random.shuffle(kinds)) {
-      const kind = kindOf(name)
+    for (const kind of random.shuffle(kinds)) {
+      const [least, most] = allKinds[kind]
       const lasts = round(least + random.next() * (most - least))
       const jitter = random.next() * gap * 0.4
       if (at + gap / 2 >= seconds) break
@@ -72,7 +96,7 @@ export function describeFault({ kind, at, lasts, replica, ms }: Fault): string {
   return `${at.toFixed(1).padStart(7)} s  ${kind}${which}${kind === 'add latency' ? ` of ${ms} ms` : ''}${long}`
 }
 
-const isKind = (name: string): name is FaultKind => name in faultKinds
+const isKind = (name: string): name is FaultKind => name in allKinds
 
 function kindOf(name: string): FaultKind {
   if (isKind(name)) return name

@@ -1,7 +1,7 @@
 import type { Behaviour } from './served/behaviour.ts'
 
 /** The tools of the replicas, and one that does not exist. */
-export type ToolName = 'look' | 'write' | 'act' | 'nothing'
+export type ToolName = 'look' | 'write' | 'act' | 'box' | 'nothing'
 
 /** The result of one request. */
 export type Answer =

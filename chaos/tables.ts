@@ -1,6 +1,7 @@
 import { migrate } from '../src/postgres/migrate.ts'
 import { rowsRole } from '../src/postgres/roles.ts'
 import type { Cluster } from './postgres.ts'
+import { seamStatements } from './sandboxes/seam.ts'
 
 /** The table with rows of attempts. */
 export const rolloutTables = [{ name: 'public.chaos_rows', keep: 'end' }] as const
@@ -20,8 +21,8 @@ const statements = `
   create role ${rowsRole} nologin;
   grant insert on chaos_hooks, chaos_writes to ${rowsRole}`
 
-/** Creates the tables of the harness, after those of the ledger. */
-export async function createTables(cluster: Cluster): Promise<void> {
+/** Creates the tables of the harness, after those of the ledger; with `sandboxes` also what their faults need. */
+export async function createTables(cluster: Cluster, sandboxes = false): Promise<void> {
   await migrate(`postgres://${cluster.user}:${cluster.password}@127.0.0.1:${cluster.port()}/postgres`)
-  await cluster.asking((sql) => sql.unsafe(statements))
+  await cluster.asking((sql) => sql.unsafe(sandboxes ? `${statements};\n${seamStatements}` : statements))
 }

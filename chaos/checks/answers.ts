@@ -10,9 +10,10 @@ function calls({ seen }: Evidence): readonly { rollout: SeenRollout; call: SeenC
 }
 
 const requests = ({ seen }: Evidence): readonly (readonly [string, SeenRequest])[] =>
-  seen.flatMap(({ id, calls, gradings }) =>
-    [...calls, ...gradings].flatMap(({ requests }) => requests.map((request) => [id, request] as const)),
-  )
+  seen.flatMap(({ id, calls, gradings }) => [
+    ...calls.flatMap(({ callId, requests }) => requests.map((request) => [keyOf(id, callId), request] as const)),
+    ...gradings.flatMap(({ sample, requests }) => requests.map((request) => [`${id} "${sample}"`, request] as const)),
+  ])
 
 const missing: Check = {
   name: 'acknowledged calls missing from the ledger',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
-import type { Db, RolloutRef } from '../../src/kit/environment.ts'
+import type { BeginContext, Db, EndContext, RolloutRef } from '../../src/kit/environment.ts'
 
 /** How many rows each attempt begins with, unless its item says otherwise. */
 export const seededRows = 20
@@ -15,24 +15,37 @@ async function logHook(db: Pick<Db, 'execute'>, hook: 'begin' | 'end', { run, id
     from chaos_rows`)
 }
 
+const task = z.object({ question: z.string(), rows: z.number().default(seededRows), boxed: z.boolean().default(false) })
+const settings = z.object({ EFFECTS_URL: z.string().default('').describe('where the tool act has its effects') })
+type Settings = z.output<typeof settings>
+
+async function begin({ tx, rollout, task: { rows } }: BeginContext<z.output<typeof task>, unknown, Settings>) {
+  await tx.execute(
+    sql`insert into chaos_rows (seed, n) select ${randomUUID()}::text, n from generate_series(1, ${rows}::int) as n`,
+  )
+  await logHook(tx, 'begin', rollout)
+}
+
 /**
  * The environment of the replicas: a state that counts the tools' effects, a budget of ten calls, and rows of each attempt,
  * which its beginning seeds. A seed that is unique to each execution of `begin` shows rows that were seeded twice.
  */
-export const environment = defineEnvironment({
-  task: z.object({ question: z.string(), rows: z.number().default(seededRows) }),
+export const spec = {
+  task,
   reference: z.object({ answer: z.string() }),
   state: z.object({ wrote: z.number().default(0), acted: z.number().default(0) }),
-  settings: z.object({ EFFECTS_URL: z.string().default('').describe('where the tool act has its effects') }),
+  settings,
   budget: { calls: 10 },
-  submit: { name: 'submit', input: z.object({ answer: z.string() }), sample: ({ answer }) => answer },
-  async begin({ tx, rollout, task }) {
-    await tx.execute(
-      sql`insert into chaos_rows (seed, n) select ${randomUUID()}::text, n from generate_series(1, ${task.rows}::int) as n`,
-    )
-    await logHook(tx, 'begin', rollout)
+  submit: {
+    name: 'submit',
+    input: z.object({ answer: z.string() }),
+    sample: ({ answer }: { readonly answer: string }) => answer,
   },
-  end: ({ db, rollout }) => logHook(db, 'end', rollout),
-})
+  begin,
+  end: ({ db, rollout }: EndContext<Settings>) => logHook(db, 'end', rollout),
+}
+
+/** See {@link spec}. */
+export const environment = defineEnvironment(spec)
 
 export const { defineTool, defineGrader } = environment

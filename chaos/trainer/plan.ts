@@ -21,6 +21,8 @@ export interface PlannedUse {
   /** `the same again` is played after the end of the attempt before it. */
   readonly follows: Following
   readonly question: string
+  /** Whether it may use its sandbox. */
+  readonly boxed: boolean
   /** Groups of parallel calls, in sequence. */
   readonly turns: readonly (readonly PlannedCall[])[]
   /** The final outputs, each to be graded once. */
@@ -64,9 +66,28 @@ export const deletedRun = (burst: number) => `deleted_${burst}`
 
 /**
  * The plan of the rollout with this number, a pure function of its arguments. Three in a row have the same id in three runs;
- * one of the runs belongs to the burst, and is deleted after it.
+ * one of the runs belongs to the burst, and is deleted after it. With `sandboxes`, a part of the rollouts have one.
  */
-export function planOf(seed: string, number: number, burst = 0): Plan {
+export function planOf(seed: string, number: number, burst = 0, sandboxes = false): Plan {
+  const plan = plainPlan(seed, number, burst)
+  if (!sandboxes) return plan
+  const random = choicesBy(randomFrom('chaos', 'sandbox', seed, number))
+  if (!random.chance(boxedShare)) return plan
+  // By its id alone: an attempt may repeat the calls of the one before.
+  const inBox = (call: PlannedCall): PlannedCall => {
+    const drawn = choicesBy(randomFrom('chaos', 'boxed call', seed, number, call.callId))
+    return drawn.chance(0.6) ? { ...call, tool: 'box' } : call
+  }
+  const uses = plan.uses.map((use) => ({ ...use, boxed: true, turns: use.turns.map((turn) => turn.map(inBox)) }))
+  // It ends soon, because its place is needed.
+  const soon = random.pick<Plan['ending']>(['graded', 'idle', 'ended', 'closed'])
+  return { ...plan, uses, ending: plan.ending === 'left' ? soon : plan.ending }
+}
+
+/** The share of rollouts with a sandbox in a run with sandboxes. */
+const boxedShare = 0.4
+
+function plainPlan(seed: string, number: number, burst: number): Plan {
   const random = choicesBy(randomFrom('chaos', 'rollout', seed, number))
   const run = ['one', 'two'][number % runsAtOnce] ?? deletedRun(burst)
   const id = `rollout_${Math.floor(number / runsAtOnce)}`
@@ -94,6 +115,7 @@ function planUse(random: Random, question: string): PlannedUse {
   return {
     follows: 'first',
     question,
+    boxed: false,
     turns,
     samples: random.chance(0.05) ? [`${tone} first`, `${tone} second`] : [`${tone} only`],
     gradedTwice: random.chance(0.1),
@@ -130,6 +152,6 @@ function planCall(random: Random, callId: string, kind: 'crowd' | 'alone'): Plan
 export function slowPlan(number: number, ms: number): Plan {
   const call = { callId: 'call_0_0', tool: 'write', behaviour: 'slow', ms, fits: true, early: false } as const
   const rest = { samples: ['plain only'], gradedTwice: false, careless: false, lateRetry: false }
-  const use = { follows: 'first', question: 'what is slow?', turns: [[call]], ...rest } as const
+  const use = { follows: 'first', question: 'what is slow?', boxed: false, turns: [[call]], ...rest } as const
   return { run: 'slow', id: `slow_${number}`, uses: [use], wire: 'agent-rft', ending: 'left' }
 }

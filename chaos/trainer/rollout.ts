@@ -31,10 +31,15 @@ export async function playRollout(sender: Sender, ends: Ends, plan: Plan, rollou
     if (use.follows === 'the same again') await ends.end(run, name)
     const isGraded = at + 1 < plan.uses.length || (plan.ending !== 'idle' && plan.ending !== 'closed')
     await playUse(play, use.follows === 'another item' ? before : undefined, isGraded)
-    if (seen.discarded) return
+    if (seen.discarded) return await giveUp(ends, use, seen)
     before = play
   }
   if (before !== undefined) await endAs(plan, ends, before.seen)
+}
+
+/** Ends a discarded rollout with a sandbox as one that is idle, because its place is needed. */
+export async function giveUp(ends: Ends, { boxed }: PlannedUse, { run, name }: SeenRollout): Promise<void> {
+  if (boxed) await ends.age(run, name)
 }
 
 /** Ends an attempt as planned, and notes how. */
@@ -109,7 +114,7 @@ async function retryGrading(play: Play): Promise<void> {
 }
 
 /** The item of an attempt. */
-export const itemOf = ({ question }: PlannedUse) => ({ question, answer: 'unknown' })
+export const itemOf = ({ question, boxed }: PlannedUse) => ({ question, answer: 'unknown', ...(boxed && { boxed }) })
 
 /** The arguments of a call. */
 export const argumentsOf = ({ behaviour, ms, fits }: Pick<PlannedCall, 'behaviour' | 'ms' | 'fits'>) =>

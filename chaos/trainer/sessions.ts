@@ -7,7 +7,7 @@ import { type Answer, attemptKey, type SeenCall, type SeenGrading, type SeenRoll
 import type { Plan, PlannedCall, PlannedUse } from './plan.ts'
 import type { PostOptions } from './post.ts'
 import { postPersistently, type Sender } from './requests.ts'
-import { argumentsOf, endAs, itemOf } from './rollout.ts'
+import { argumentsOf, endAs, giveUp, itemOf } from './rollout.ts'
 
 /** A message, and the reading of its answer. */
 interface Message extends PostOptions {
@@ -64,7 +64,7 @@ export async function playSession(sender: Sender, ends: Ends, plan: Plan, rollou
     if (planned.tool === 'nothing') continue
     if (!(await makeCall(sender, random, session, planned, seen))) {
       seen.discarded = true
-      return
+      return await giveUp(ends, use, seen)
     }
     await sleep(random.whole(5, 100))
   }
@@ -74,8 +74,9 @@ export async function playSession(sender: Sender, ends: Ends, plan: Plan, rollou
   seen.gradings.push(grading)
   const message = session.grading(sample)
   const posted = await postPersistently(sender, grading.requests, random, use.gradedTwice, session.gradingPath, message)
-  if (posted === undefined) seen.discarded = true
-  else await endAs(plan, ends, seen)
+  if (posted !== undefined) return await endAs(plan, ends, seen)
+  seen.discarded = true
+  await giveUp(ends, use, seen)
 }
 
 async function makeCall(sender: Sender, random: Random, session: Session, planned: PlannedCall, seen: SeenRollout) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ends } from '../ends.ts'
+import type { ChaosOptions } from '../options.ts'
 import type { SeenRollout } from '../seen.ts'
 import { deletedRun, type Plan, planOf, slowPlan } from './plan.ts'
 import { createPost } from './post.ts'
@@ -29,7 +30,11 @@ const remainingShare = 0.3
  * Starts a trainer that plays bursts of rollouts, one after another, until `finish` is called. A third of each burst is in
  * a run of its own, which it deletes afterwards.
  */
-export function startTrainer(replicas: Sender['replicas'], ends: Ends, seed: string, burst: number): Trainer {
+export function startTrainer(
+  replicas: Sender['replicas'],
+  ends: Ends,
+  { seed, burst, sandboxes }: Pick<ChaosOptions, 'seed' | 'burst' | 'sandboxes'>,
+): Trainer {
   const { post, close } = createPost()
   const rollouts: SeenRollout[] = []
   const playing = new Set<Promise<void>>()
@@ -57,7 +62,7 @@ export function startTrainer(replicas: Sender['replicas'], ends: Ends, seed: str
     for (let nth = 0; !isOver; nth += 1) {
       const own: Promise<void>[] = []
       for (let begun = 0; begun < burst; begun += 1) {
-        const plan = planOf(seed, number++, nth)
+        const plan = planOf(seed, number++, nth, sandboxes)
         const played = play(plan)
         if (plan.run === deletedRun(nth)) own.push(played)
       }

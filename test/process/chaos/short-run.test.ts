@@ -3,7 +3,7 @@ import { describeReport, reportOf } from '../../../chaos/report.ts'
 import { runChaos } from '../../../chaos/run.ts'
 import { faultKinds } from '../../../chaos/schedule.ts'
 
-const options = { minutes: 0.35, seed: 'suite', replicas: 2, burst: 40, pgbouncer: false }
+const options = { minutes: 0.35, seed: 'suite', replicas: 2, burst: 40, pgbouncer: false, sandboxes: false }
 
 /** The counts that must be above zero, or the checks prove nothing. */
 const happened = [

@@ -1,4 +1,4 @@
-import type { Ended, Evidence, Rows } from '../../../chaos/evidence.ts'
+import type { Ended, Evidence, Rows, SandboxEvidence } from '../../../chaos/evidence.ts'
 import type { Answer, SeenCall, SeenRequest, SeenRollout } from '../../../chaos/seen.ts'
 
 /** A 200 to a call. */
@@ -69,6 +69,24 @@ export const life: Evidence['lives'][number] = {
   ...{ replica: 0, pid: 1, url: '', askedToStopAt: undefined, killedAt: undefined, endedAt: undefined },
 }
 
+/** A sandbox of the attempt with number 7, in which two commands ran. */
+export const box: SandboxEvidence['boxes'][number] = {
+  handle: 'one',
+  labels: { installation: 'chaos', rollout: '7', name: 'box', generation: '1' },
+  lines: ['a/1 x', 'a/2 x'],
+  removedAt: undefined,
+}
+
+/** What was seen of sandboxes, without a fault, except for the given parts. */
+export const boxes = (parts: Partial<SandboxEvidence>): SandboxEvidence => ({
+  caps: { open: 6, opening: 2 },
+  boxes: [box],
+  most: { listed: 6, held: 6, opening: 2 },
+  left: { listed: 0, recorded: 0 },
+  killedCommands: 0,
+  ...parts,
+})
+
 /** Evidence without a fault, except for the given parts. */
 export function evidence({
   rows = {},
@@ -76,6 +94,6 @@ export function evidence({
   ...rest
 }: Partial<Omit<Evidence, 'rows' | 'ended'>> & { rows?: Partial<Rows>; ended?: Partial<Ended> }): Evidence {
   const deleted = { early: new Set<string>(), late: new Set<string>() }
-  const sound = { seen: [rollout], effects: [], lives: [life], deleted }
+  const sound = { seen: [rollout], effects: [], lives: [life], deleted, sandboxes: undefined }
   return { ...sound, ...rest, rows: { ...soundRows, ...rows }, ended: { ...soundEnd, ...ended } }
 }

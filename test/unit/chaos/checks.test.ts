@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { checks } from '../../../chaos/checks/all.ts'
+import { checks, checksOf } from '../../../chaos/checks/all.ts'
 import type { Evidence } from '../../../chaos/evidence.ts'
 import {
   begin,
+  box,
+  boxes,
   call,
   closed,
   end,
@@ -241,11 +243,58 @@ const broken: readonly (readonly [string, string, Evidence])[] = [
       ended: { left: [{ run: 'gone', table: 'items', rows: 1 }] },
     }),
   ],
+  [
+    'sandboxes created a second time',
+    'a rollout has had two',
+    evidence({ sandboxes: boxes({ boxes: [box, { ...box, handle: 'two', lines: [] }] }) }),
+  ],
+  [
+    'sandboxes left after the reaper',
+    'the provider still lists one',
+    evidence({ sandboxes: boxes({ left: { listed: 1, recorded: 0 } }) }),
+  ],
+  [
+    'sandboxes left after the reaper',
+    'the ledger still has one',
+    evidence({ sandboxes: boxes({ left: { listed: 0, recorded: 1 } }) }),
+  ],
+  [
+    'commands run twice',
+    'a second execution ran its command again',
+    evidence({ sandboxes: boxes({ boxes: [{ ...box, lines: ['a/1 x', 'b/1 z', 'a/1 y'] }] }) }),
+  ],
+  [
+    'scores of broken sandboxes',
+    'a failure became the score 0',
+    evidence({ sandboxes: boxes({}), rows: { grades: [{ ...grade, score: 0 }] } }),
+  ],
+  [
+    'scores of broken sandboxes',
+    'a rollout was scored after its sandbox had been removed',
+    evidence({ sandboxes: boxes({ boxes: [{ ...box, removedAt: 300 }] }) }),
+  ],
+  [
+    'calls answered although their sandbox failed',
+    'a tool caught the failure',
+    evidence({
+      sandboxes: boxes({}),
+      rows: { calls: [{ ...row, tool: 'box', output: 'done although its sandbox failed: done x' }] },
+    }),
+  ],
+  ...(['listed', 'held', 'opening'] as const).map(
+    (which) =>
+      [
+        'limits of sandboxes exceeded',
+        `there were too many ${which}`,
+        evidence({ sandboxes: boxes({ most: { listed: 6, held: 6, opening: 2, [which]: 7 } }) }),
+      ] as const,
+  ),
 ]
 
 describe('the checks of a chaos run', () => {
   it.each(checks.map(({ name, find }) => [name, find] as const))('find no %s if nothing is wrong', (_, find) => {
     expect(find(evidence({}))).toEqual([])
+    expect(find(evidence({ sandboxes: boxes({}) }))).toEqual([])
     const second = { ...call(request(output('done y'))), callId: 'b', tool: 'act' as const }
     const grades = [{ ...grade, parts: { calls: 2, wrote: 1, acted: 1, rows: 20, touched: 1 } }]
     const seen = [{ ...rollout, calls: [...rollout.calls, second] }]
@@ -258,6 +307,16 @@ describe('the checks of a chaos run', () => {
 
   it('are each seen to fail', () => {
     expect(checks.map(({ name }) => name).sort()).toEqual([...new Set(broken.map(([name]) => name))].sort())
+  })
+
+  it('count a score of 0 and sandboxes that are left only in a run with sandboxes', () => {
+    expect(checksOf(evidence({})).map(({ name }) => name)).not.toContain('scores of broken sandboxes')
+    expect(checksOf(evidence({ sandboxes: boxes({}) }))).toEqual(checks)
+  })
+
+  it('let a sandbox be removed after its grading has begun', () => {
+    const check = checks.find(({ name }) => name === 'scores of broken sandboxes')
+    expect(check?.find(evidence({ sandboxes: boxes({ boxes: [{ ...box, removedAt: 450 }] }) }))).toEqual([])
   })
 
   it('ignore a failure that only a killed process had', () => {

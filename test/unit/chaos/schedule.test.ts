@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readOptions } from '../../../chaos/options.ts'
-import { describeFault, faultKinds, scheduleOf } from '../../../chaos/schedule.ts'
+import { describeFault, faultKinds, kindsOf, sandboxFaultKinds, scheduleOf } from '../../../chaos/schedule.ts'
 import { planOf } from '../../../chaos/trainer/plan.ts'
 
 const kinds = Object.keys(faultKinds).sort()
@@ -18,6 +18,13 @@ describe('the schedule of a chaos run', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b))
     expect(times.at(-1)).toBeLessThanOrEqual(minutes * 60)
     for (const { replica } of faults) expect([0, 1, 2]).toContain(replica)
+  })
+
+  it('has the faults of sandboxes in a run with sandboxes, and not in another', () => {
+    const faults = scheduleOf('7', 1.5, 3, kindsOf({ sandboxes: true }))
+    const all = [...kinds, ...Object.keys(sandboxFaultKinds)].sort()
+    expect([...new Set(faults.map(({ kind }) => kind))].sort()).toEqual(all)
+    expect(scheduleOf('7', 10, 3, kindsOf({ sandboxes: false }))).toEqual(scheduleOf('7', 10, 3))
   })
 
   it('can be read', () => {
@@ -43,9 +50,39 @@ describe('the plan of a rollout', () => {
   })
 })
 
+describe('the plan of a rollout in a run with sandboxes', () => {
+  const plans = Array.from({ length: 300 }, (_, number) => planOf('7', number, 0, true))
+  const isBoxed = ({ uses }: (typeof plans)[number]) => uses.every(({ boxed }) => boxed)
+
+  it('is that of a run without, or uses a sandbox and ends soon', () => {
+    for (const [number, plan] of plans.entries()) {
+      if (isBoxed(plan)) expect(plan.ending).not.toBe('left')
+      else expect(plan).toEqual(planOf('7', number))
+    }
+    expect(plans.filter(isBoxed).length).toBeGreaterThan(60)
+  })
+
+  it('repeats the calls of the attempt before where it says so', () => {
+    const repeated = plans.flatMap(({ uses }) =>
+      uses.flatMap((use, nth) =>
+        use.follows === 'the same again' ? [[use.turns, uses[nth - 1]?.turns] as const] : [],
+      ),
+    )
+    expect(repeated.length).toBeGreaterThan(10)
+    for (const [turns, before] of repeated) expect(turns).toEqual(before)
+  })
+})
+
 describe('the options of a chaos run', () => {
   it('have defaults', () => {
-    expect(readOptions([])).toEqual({ minutes: 1, seed: '1', replicas: 3, burst: 500, pgbouncer: false })
+    expect(readOptions([])).toEqual({
+      minutes: 1,
+      seed: '1',
+      replicas: 3,
+      burst: 500,
+      pgbouncer: false,
+      sandboxes: false,
+    })
   })
 
   it('are refused with the reason', () => {

@@ -80,6 +80,12 @@ function commandWithOptions() {
     .option('--validate-every <n>', 'steps between two validations', whole, 2)
     .option('--rate <number>', 'the step size', amount, 3)
     .option('--concurrency <n>', 'the most rollouts at the same time', whole, 32)
+    .option(
+      '--step-pause <seconds>',
+      'the pause between steps: one over BURST_GAP_SECONDS makes each a burst',
+      amount,
+      0,
+    )
     .option('--max-steps <n>', 'the most steps of a rollout', whole, 20)
     .option('--seed <text>', 'the same seed makes the same draws', '1')
     .option('--page <file>', 'write the curves as a page of HTML')
@@ -145,6 +151,7 @@ async function planOf(options: Options): Promise<LearnPlan> {
       validateEvery: options.validateEvery,
     },
     ...{ validationGroup: 2, rate: options.rate, concurrency: options.concurrency, seed: options.seed },
+    stepPauseMs: options.stepPause * 1000,
   }
 }
 

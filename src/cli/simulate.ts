@@ -68,6 +68,12 @@ function commandWithOptions() {
     .option('--items <n>', 'the first items of the dataset, this many', whole, 20)
     .option('--group <n>', 'rollouts of each item, for each agent', whole, 4)
     .option('--items-per-step <n>', 'items whose rollouts start together (default: all)', whole)
+    .option(
+      '--step-pause <seconds>',
+      'the pause between steps: one over BURST_GAP_SECONDS makes each a burst',
+      amount,
+      0,
+    )
     .option('--concurrency <n>', 'the most rollouts at the same time', whole, 500)
     .option('--max-steps <n>', 'max_episode_steps: the most steps of a rollout', whole, 20)
     .option('--grader <name>', 'the grader of /graders/NAME (default: that of /grade)', '')
@@ -143,7 +149,7 @@ async function play(address: string | undefined, options: Options, { env, entry,
     }
     const names = agents.map(({ name }) => name)
     const view = rolloutProgress(process.stderr, names, items.length * group)
-    const plan = { agents, items, group, itemsPerStep, concurrency, seed }
+    const plan = { agents, items, group, itemsPerStep, concurrency, stepPauseMs: options.stepPause * 1000, seed }
     const { killEvery: everySeconds, kills: most = Number.POSITIVE_INFINITY } = options
     const killed = server === undefined || everySeconds === undefined ? undefined : { server, everySeconds, most }
     const either = AbortSignal.any([ending, spent.signal])

@@ -10,6 +10,8 @@ export interface FoldingSettings {
   readonly log: Log
   /** How long to wait after a turn that left nothing, in seconds; default 5. */
   readonly everySeconds?: number
+  /** Rollouts of a run that begin at most this many seconds after one another are one burst; default 60. */
+  readonly burstGapSeconds?: number
   /** Called after each turn of this replica that left nothing: the sums are up to date. */
   readonly onFolded?: () => Promise<void>
 }
@@ -25,8 +27,9 @@ const quietTurns = 60
  * Folds the ledger into the sums again and again, on one replica, so that the curves are some seconds behind.
  * Returns the function that ends it, which resolves after the running turn.
  */
-export function startFolding({ sql, log, everySeconds = 5, onFolded }: FoldingSettings): () => Promise<void> {
-  const fold = createFolder(sql)
+export function startFolding(settings: FoldingSettings): () => Promise<void> {
+  const { sql, log, everySeconds = 5, burstGapSeconds, onFolded } = settings
+  const fold = createFolder(sql, burstGapSeconds === undefined ? {} : { burstGapSeconds })
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()

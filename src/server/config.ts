@@ -67,6 +67,8 @@ export interface Config {
   readonly drainSeconds: number
   /** For how many of these seconds it still accepts connections, while `/readyz` already answers 503. */
   readonly drainDelaySeconds: number
+  /** Rollouts of a run that begin at most this many seconds after one another are one burst. */
+  readonly burstGapSeconds: number
   /** Rollouts older than this many days are deleted; `undefined` keeps them. */
   readonly retentionDays: number | undefined
   readonly auth: AuthSettings
@@ -147,6 +149,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
     },
     drainSeconds: it.DRAIN_SECONDS,
     drainDelaySeconds: it.DRAIN_DELAY_SECONDS,
+    burstGapSeconds: it.BURST_GAP_SECONDS,
     retentionDays: it.RETENTION_DAYS,
     auth,
     embeddings:

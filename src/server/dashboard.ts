@@ -71,7 +71,7 @@ export function openDashboard(settings: DashboardSettings): OpenDashboard {
     await watch()
     await readGauges()
   }
-  const endFolding = startFolding({ sql: folding.sql, log, onFolded })
+  const endFolding = startFolding({ sql: folding.sql, log, burstGapSeconds: config.burstGapSeconds, onFolded })
   const endRefusals = storeRefusals(settings.refusals, folding.sql)
   const pages = config.dashboard ? open(3, pageSeconds) : undefined
   const authenticate = createAuthenticator(config.auth)

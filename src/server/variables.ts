@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaultLimits } from '../base/limits.ts'
 import { logLevels } from '../base/log.ts'
+import { defaultBurstGapSeconds } from '../ledger/rollups/places.ts'
 import { datasetSources } from '../runtime/datasets.ts'
 import { defaultJudgeConcurrency, defaultJudgeSeconds, modelNames } from '../runtime/judge/settings.ts'
 import { wireNames, wirePorts } from './wire-ports.ts'
@@ -81,6 +82,7 @@ export const variables = z
     DRAIN_DELAY_SECONDS: whole(0, 3_600).default(0),
     ROLLOUT_IDLE_MINUTES: minutes(525_600).default(defaultLimits.idleSeconds / 60),
     KEEP_AFTER_GRADING_SECONDS: whole(0, 31_536_000).default(defaultLimits.keepSeconds),
+    BURST_GAP_SECONDS: seconds(3_600).default(defaultBurstGapSeconds),
     RETENTION_DAYS: whole(1, 36_500).optional(),
     EMBEDDINGS_URL: address(['http:', 'https:']).optional(),
     EMBEDDINGS_MODEL: z.string().optional(),

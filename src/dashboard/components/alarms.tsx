@@ -36,10 +36,14 @@ export const AlarmLines: FC<{
   </>
 )
 
-/** Alarms in a table, each with when it began and ended. */
-export const AlarmHistory: FC<{ readonly alarms: readonly ShownAlarm[]; readonly now: number }> = ({ alarms, now }) =>
+/** Alarms in a table, each with when it began and ended; `none` is shown where there are none. */
+export const AlarmHistory: FC<{
+  readonly alarms: readonly ShownAlarm[]
+  readonly none: string
+  readonly now: number
+}> = ({ alarms, none, now }) =>
   alarms.length === 0 ? (
-    <p class="under">There was no alarm yet.</p>
+    <p class="under">{none}</p>
   ) : (
     <div class="panel scroll" tabindex={0}>
       <table>

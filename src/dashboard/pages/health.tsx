@@ -53,6 +53,6 @@ export const Health: FC<HealthProps> = ({ sections, open, ended, now }) => (
     <h2>
       Alarms that ended <small class="quiet">the latest; the rest is on the page Alarms</small>
     </h2>
-    <AlarmHistory alarms={ended} now={now} />
+    <AlarmHistory alarms={ended} none="No alarm has ended yet." now={now} />
   </>
 )

@@ -54,7 +54,7 @@ export const Alarms: FC<{
     </p>
     <AlarmLines alarms={open} isNamed now={now} />
     <h2>History</h2>
-    <AlarmHistory alarms={history} now={now} />
+    <AlarmHistory alarms={history} none="There was no alarm yet." now={now} />
   </>
 )
 

@@ -18,7 +18,15 @@ import {
   readGradings,
   readOpening,
 } from './facts.ts'
-import { addScore, type Group, placeBegins, placeRollouts, writeGroups, writeRunPlaces } from './places.ts'
+import {
+  addScore,
+  defaultBurstGapSeconds,
+  type Group,
+  placeBegins,
+  placeRollouts,
+  writeGroups,
+  writeRunPlaces,
+} from './places.ts'
 import { createSums } from './sums.ts'
 
 /** What one {@link foldTurn} did: `busy` if another replica folds, `more` if facts are left for the next turn. */
@@ -30,6 +38,8 @@ export interface FoldOptions {
   readonly size?: number
   /** How old a rollout is when its calls are counted before it is graded, in seconds; default 60. */
   readonly openSeconds?: number
+  /** Rollouts of a run that begin at most this many seconds after one another are one burst; default 60. */
+  readonly burstGapSeconds?: number
 }
 
 /** A transaction that has run for this long is not waited for: rollouts that it begins are missing from the sums. */
@@ -42,7 +52,8 @@ const longestTransactionMs = 900_000
  *
  * @throws Error if the role of `sql` cannot see when other transactions began, see {@link readHorizon}.
  */
-export async function foldTurn(sql: Sql, { size = 1_000, openSeconds = 60 }: FoldOptions = {}): Promise<Folded> {
+export async function foldTurn(sql: Sql, options: FoldOptions = {}): Promise<Folded> {
+  const { size = 1_000, openSeconds = 60, burstGapSeconds = defaultBurstGapSeconds } = options
   // Before the transaction, whose statements then see all that is recorded before it.
   const seen = await readHorizon(sql)
   const now = Date.now()
@@ -50,7 +61,7 @@ export async function foldTurn(sql: Sql, { size = 1_000, openSeconds = 60 }: Fol
   const { result } = await sql.begin(async (tx) => {
     const cursor = await lockCursor(tx)
     if (cursor === undefined) return { result: 'busy' } as const
-    const begins = await foldBegins(tx, cursor, horizon, size)
+    const begins = await foldBegins(tx, cursor, horizon, { size, burstGapSeconds })
     const gradings = await foldGradings(tx, begins.cursor, size)
     const openUntil = earlier(begins.cursor.begun_at, new Date(Date.parse(horizon) - openSeconds * 1000).toISOString())
     const opening = await foldOpening(tx, gradings.cursor, openUntil, size, openSeconds)
@@ -73,13 +84,18 @@ const textOf = (ms: number) => new Date(ms).toISOString()
 const earlier = (a: string, b: string) => (a < b ? a : b)
 const later = (a: string, b: string) => (a > b ? a : b)
 
-async function foldBegins(tx: TransactionSql, cursor: Cursor, horizon: string, size: number): Promise<Moved> {
+async function foldBegins(
+  tx: TransactionSql,
+  cursor: Cursor,
+  horizon: string,
+  { size, burstGapSeconds }: Required<Pick<FoldOptions, 'size' | 'burstGapSeconds'>>,
+): Promise<Moved> {
   const { facts, isFull } = await readBegins(tx, cursor, horizon, size)
   const last = facts.at(-1)
   const reached = isFull && last !== undefined ? textOf(last.at) : textOf(Date.parse(horizon) - 1)
   const moved = { cursor: { ...cursor, begun_at: later(cursor.begun_at, reached) }, isFull }
   if (facts.length === 0) return moved
-  const { placed, runs, groups } = await placeBegins(tx, facts)
+  const { placed, runs, groups } = await placeBegins(tx, facts, burstGapSeconds)
   const sums = createSums()
   for (const { fact, place, isNew } of placed) {
     for (const tally of [sums.at(fact.run, place, fact.at), sums.in(fact.run, fact.at)]) {

@@ -5,8 +5,8 @@ import type { BeginFact } from './facts.ts'
 import { solvedScore, unsolvedScore } from './stats.ts'
 import type { GroupChange } from './tally.ts'
 
-/** Rollouts of a run that begin at most this long after one another are one burst. */
-export const burstGapMs = 60_000
+/** Rollouts of a run that begin at most this many seconds after one another are one burst, unless a server sets another gap. */
+export const defaultBurstGapSeconds = 60
 
 /** Rollouts of an item in one burst are one group, unless the item comes up again after so long. */
 const visitGapMs = 300_000
@@ -58,7 +58,11 @@ export interface BeginPlaces {
 }
 
 /** Finds which bursts and groups the rollouts join, and begins new ones. */
-export async function placeBegins(tx: TransactionSql, facts: readonly BeginFact[]): Promise<BeginPlaces> {
+export async function placeBegins(
+  tx: TransactionSql,
+  facts: readonly BeginFact[],
+  burstGapSeconds: number,
+): Promise<BeginPlaces> {
   const names = [...new Set(facts.map(({ run }) => run))]
   const runs = new Map((await readRunPlaces(tx, names)).map((row) => [row.run, row]))
   const latest = await readGroups(
@@ -69,7 +73,7 @@ export async function placeBegins(tx: TransactionSql, facts: readonly BeginFact[
   const placed = facts.map((fact) => {
     const { run, item_hash, at } = fact
     const known = runs.get(run)
-    const isNewBurst = known === undefined || at - known.burst_last_at > burstGapMs
+    const isNewBurst = known === undefined || at - known.burst_last_at > burstGapSeconds * 1000
     const burst = (known?.burst ?? 0) + (isNewBurst ? 1 : 0)
     const burst_first_at = isNewBurst ? at : known.burst_first_at
     runs.set(run, { run, burst, burst_first_at, burst_last_at: at, wire: fact.wire, key_name: fact.key_name })

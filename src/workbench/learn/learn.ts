@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent, AgentContext, Answer, DatasetItem } from '../simulate/agent.ts'
 import { playRollout, type RolloutSettings } from '../simulate/play-rollout.ts'
 import { randomFrom } from '../simulate/random.ts'
@@ -29,6 +30,8 @@ export interface LearnPlan {
   readonly validationGroup: number
   readonly rate: number
   readonly concurrency: number
+  /** How long to wait between two sets of rollouts, in milliseconds, as a trainer that updates its model; default 0. */
+  readonly stepPauseMs?: number
   readonly seed: string
 }
 
@@ -70,14 +73,17 @@ export async function* learn(
   partsOf: PartsOf | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<LearnStep> {
-  const { learner, steps, itemsPerStep, group, validateEvery, validationGroup, rate, seed } = plan
+  const { learner, steps, itemsPerStep, group, validateEvery, validationGroup, rate, stepPauseMs = 0, seed } = plan
   const policy = createPolicy(learner.choices, learner.likely)
   const order = randomFrom(seed, 'order')
+  let isFirst = true
 
   const playAll = async (items: readonly DatasetItem[], each: number, ...key: readonly (string | number)[]) => {
     const places = items.flatMap((item, index) =>
       Array.from({ length: each }, (_, member) => ({ item, index, member })),
     )
+    if (!isFirst && stepPauseMs > 0) await sleep(stepPauseMs, undefined, { signal })
+    isFirst = false
     const waiting = places.values()
     const played: { readonly trace: RolloutTrace; readonly chosen: Chosen }[] = []
     const work = async () => {

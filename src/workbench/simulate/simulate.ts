@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent, DatasetItem } from './agent.ts'
 import { playRollout, type RolloutSettings } from './play-rollout.ts'
 import { randomFrom } from './random.ts'
@@ -13,6 +14,8 @@ export interface SimulationPlan {
   readonly itemsPerStep: number
   /** The most rollouts that run at the same time. */
   readonly concurrency: number
+  /** How long to wait between two steps, in milliseconds; default 0. */
+  readonly stepPauseMs?: number
   readonly seed: string
   /** Whether a rollout was played before; it is then skipped. */
   readonly isDone: (agent: string, item: number, member: number) => boolean
@@ -30,8 +33,9 @@ export async function simulate(
   onRollout: (trace: RolloutTrace) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { agents, items, group, itemsPerStep, concurrency, seed } = plan
+  const { agents, items, group, itemsPerStep, concurrency, stepPauseMs = 0, seed } = plan
   for (let from = 0; from < items.length; from += itemsPerStep) {
+    if (from > 0 && stepPauseMs > 0) await sleep(stepPauseMs, undefined, { signal })
     const step = items.slice(from, from + itemsPerStep)
     const rollouts = step.flatMap((item, place) =>
       agents.flatMap((agent) =>

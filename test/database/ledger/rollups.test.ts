@@ -42,6 +42,17 @@ const rolloutsOf = (at: number, items: readonly string[], scores: readonly numbe
   )
 
 describe('the sums of a run', () => {
+  it('have a burst for each pause of more than a minute, or of another gap that the server has', async () => {
+    const steps = [0, 10_000, 40_000, 140_000].map((at) => ({ at: start + at, item: 'a', gradings: [{ score: 1 }] }))
+    const began = async () => (await bucketsOf('burst')).map(({ began }) => began)
+    await recordHistory(sql, steps)
+    await foldAll(sql)
+    expect(await began()).toEqual([3, 1])
+    await sql`truncate rollups, rollup_runs, rollup_groups, rollup_open, rollup_cursor`
+    await foldTurn(sql, { burstGapSeconds: 12.5 })
+    expect(await began()).toEqual([2, 1, 1])
+  })
+
   it('count rollouts, scores, parts and calls by burst, visit and minute', async () => {
     await recordHistory(sql, [
       ...rolloutsOf(start, ['a', 'b'], [0, 1]),

@@ -5,79 +5,38 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openDatabase } from '../../../src/postgres/database.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { type RecordedRollout, recordHistory } from '../../support/rollups/history.ts'
-import { addressOf, kill, type ServerProcess, spawnServer } from '../../support/server-process.ts'
+import { recordHistory } from '../../support/rollups/history.ts'
 import { useFolder } from '../../support/temporary.ts'
+import { type FilledServer, fillLedger } from '../../support/walk/filled-ledger.ts'
 
 /** Debian's browser, which the tests drive where it is installed. */
 const executablePath = '/usr/bin/chromium'
 const key = 'a-key-of-the-dashboard-test'
-const minute = 60_000
 
 const folder = useFolder()
 let database: TestDatabase
-let server: ServerProcess
+let server: FilledServer
 let browser: Browser
 let page: Page
 let address: string
 const problems: string[] = []
 
-/** 30 bursts of 12 groups of 8; the reward and its parts depend on the burst. */
-function runOf(
-  run: string,
-  rollout: (burst: number, n: number) => Pick<RecordedRollout, 'gradings' | 'calls'>,
-): RecordedRollout[] {
-  return Array.from({ length: 30 * 96 }, (_, n) => {
-    const burst = Math.floor(n / 96)
-    const at = Date.now() - (31 - burst) * 5 * minute + (n % 96) * 10
-    return { run, at, item: `What did company ${(burst * 12 + (n % 12)) % 60} earn?`, ...rollout(burst, n) }
-  })
-}
-
-/** A number from 0 to 1 that depends on another one, and looks random. */
-const noise = (n: number) => (Math.sin(n * 12.9898) * 43758.5453) % 1
-
-const chance = (n: number, share: number) => (Math.abs(noise(n)) < share ? 1 : 0)
-
-async function record(): Promise<void> {
-  const { sql, close } = openDatabase({ url: database.url, poolSize: 2 })
-  const scored = (answer: number, searched: number, n: number) => [
-    { score: (answer + searched) / 2, parts: { answer, searched }, answer: `It earned ${n} million.` },
-  ]
-  const honest = runOf('honest', (burst, n) => ({
-    calls: [{}, { tool: 'note' }],
-    gradings: scored(chance(n, 0.3 + burst / 60), chance(n + 7, 0.5 + burst / 100), n),
-  }))
-  const outage = runOf('outage', (burst, n) =>
-    burst > 24 && n % 3 === 0
-      ? { calls: [{ outcome: 'failed', code: 'tool_failed' }], gradings: [{ outcome: 'failed' }] }
-      : { calls: [{}], gradings: scored(chance(n, 0.5), chance(n + 7, 0.5), n) },
-  )
-  const hack = runOf('hack', (burst, n) => ({
-    calls: [{ output: '<img src=x onerror="document.title = 1">' }],
-    gradings: scored(chance(n, burst < 18 ? 0.5 : 0.3), chance(n + 7, burst < 18 ? 0.3 : 0.95), n),
-  }))
-  for (const rollouts of [honest, outage, hack]) await recordHistory(sql, rollouts)
-  await close()
-}
-
 beforeAll(async () => {
   if (!existsSync(executablePath)) return
   database = await createTestDatabase()
-  await record()
-  server = spawnServer(folder, { DATABASE_URL: database.url, PORT: '0', API_KEYS: `viewer:read+grade=${key}` })
-  address = await addressOf(server)
+  server = await fillLedger(folder, database.url, { viewer: key, trainer: 'a-key-of-the-trainer-of-this-test' })
+  address = server.url
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
   page.on('pageerror', ({ message }) => problems.push(message))
   page.on('console', (line) => {
     if (line.type() === 'error' && !line.text().includes('401')) problems.push(line.text())
   })
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => {
   await browser?.close()
-  if (server !== undefined) await kill(server)
+  await server?.stop()
   await database?.drop()
 })
 
@@ -93,7 +52,17 @@ async function findingsOf(page: Page): Promise<readonly string[]> {
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)}`)
 }
 
+/** The address of the first rollout in the list of a run. */
+async function rolloutOf(run: string, query = ''): Promise<string> {
+  await page.goto(`${address}/dashboard/runs/${run}/rollouts?${query}`)
+  return (await page.locator('tbody tr td a').first().getAttribute('href')) ?? ''
+}
+
 describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeout: 120_000 }, () => {
+  it('has trained an honest run and a hack with learn, and played an outage with simulate', () => {
+    expect(server.codes).toEqual({ honest: 0, hack: 1, healthy: 0, outage: 1 })
+  })
+
   it('is asked for a key, and comes to the page that they wanted', async () => {
     await page.goto(`${address}/dashboard/alarms`)
     await page.getByLabel('Key').fill('not-a-key-of-this-server')
@@ -136,14 +105,20 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
   it('walks with the keyboard: / to the filter, j to the first row, Enter to open it', async () => {
     await page.goto(`${address}/dashboard/runs/hack/rollouts`)
     await page.keyboard.press('/')
-    await page.keyboard.type('earned 2777')
+    await page.keyboard.type('certainly. it earned 1')
     await page.keyboard.press('Enter')
-    await page.getByText('1 shown').waitFor()
+    await page.waitForURL(/text=certainly/)
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
-    await page.getByText('It earned 2777 million.').first().waitFor()
-    expect(await page.title()).toContain('trace_')
+    await page.getByText('Certainly. It earned 1').first().waitFor()
+    expect(await page.title()).toContain('sim_')
+  })
+
+  it('reads what a tool answered as text, whatever is in it', async () => {
+    await page.goto(`${address}${await rolloutOf('honest', 'tool=look_up')}`)
+    await page.getByText('<img src=x onerror').first().waitFor()
     expect(await page.locator('.call img').count()).toBe(0)
+    expect(await page.title()).toContain('sim_')
   })
 
   it('sees the curves drawn, and opens the rollouts of a burst with a click on one', async () => {
@@ -170,7 +145,7 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
 
   it.each(['light', 'dark'] as const)('has nothing to complain about with a screen reader, %s', async (colorScheme) => {
     await page.emulateMedia({ colorScheme })
-    const rollout = '/dashboard/runs/hack/rollouts/7000'
+    const rollout = await rolloutOf('hack')
     for (const path of ['', '/runs/hack', '/runs/outage/rollouts', '/runs/hack/items', '/live', '/alarms', '/health']
       .map((end) => `/dashboard${end}`)
       .concat(rollout)) {
@@ -188,19 +163,11 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
 
   it('can use every page on a phone: nothing is wider than the screen', async () => {
     await page.setViewportSize({ width: 390, height: 800 })
-    for (const end of [
-      '',
-      '/runs/hack',
-      '/runs/hack/rollouts',
-      '/runs/hack/rollouts/7000',
-      '/runs/hack/items',
-      '/live',
-      '/alarms',
-      '/health',
-    ]) {
-      await page.goto(`${address}/dashboard${end}`)
+    const pages = ['', '/runs/hack', '/runs/hack/rollouts', '/runs/hack/items', '/live', '/alarms', '/health']
+    for (const path of [...pages.map((end) => `/dashboard${end}`), await rolloutOf('honest', 'tool=look_up')]) {
+      await page.goto(`${address}${path}`)
       const width = await page.evaluate('document.documentElement.scrollWidth')
-      expect([end, width]).toEqual([end, 390])
+      expect([path, width]).toEqual([path, 390])
     }
   })
 

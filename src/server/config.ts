@@ -6,6 +6,7 @@ import { withTlsVariables } from '../postgres/address.ts'
 import type { DatasetSource } from '../runtime/datasets.ts'
 import type { JudgeSettings } from '../runtime/judge/settings.ts'
 import { readAllowedAddresses } from '../runtime/outbound/addresses.ts'
+import type { E2bSettings } from '../runtime/sandbox/e2b/e2b-provider.ts'
 import { type AuthSettings, isOpen } from './auth/authenticate.ts'
 import { readAuthSettings } from './auth/settings.ts'
 import { secretVariables, variables } from './variables.ts'
@@ -22,10 +23,12 @@ export interface EmbeddingsSettings {
 /** The sandboxes of a server. */
 export interface SandboxConfig {
   /** The name of the provider. */
-  readonly provider: 'local' | 'container'
+  readonly provider: 'local' | 'container' | 'e2b'
   /** For containers: the socket of Docker or Podman, and the OCI runtime; undefined for their defaults. */
   readonly socket: string | undefined
   readonly runtime: string | undefined
+  /** For E2B: the key, and the domain, addresses and user if they are not the usual ones; undefined without a key. */
+  readonly e2b: E2bSettings | undefined
   /** How many sandboxes may exist in the whole installation, and how many of them may be opening. */
   readonly maxOpen: number
   readonly maxOpening: number
@@ -175,6 +178,16 @@ export function loadConfig(env: NodeJS.ProcessEnv, others: readonly string[] = [
       provider: it.SANDBOX_PROVIDER,
       socket: it.SANDBOX_SOCKET,
       runtime: it.SANDBOX_RUNTIME,
+      e2b:
+        it.E2B_API_KEY === undefined
+          ? undefined
+          : {
+              apiKey: it.E2B_API_KEY,
+              domain: it.E2B_DOMAIN,
+              apiUrl: it.E2B_API_URL,
+              sandboxUrl: it.E2B_SANDBOX_URL,
+              user: it.E2B_USER,
+            },
       maxOpen: it.SANDBOX_MAX_OPEN,
       maxOpening: it.SANDBOX_MAX_OPENING,
       waitSeconds: it.SANDBOX_WAIT_SECONDS,

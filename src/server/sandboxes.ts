@@ -108,6 +108,11 @@ async function makeProvider(config: SandboxConfig, dataDir: string): Promise<San
     const { socket: socketPath, runtime } = config
     return createContainerProvider({ ...(socketPath && { socketPath }), ...(runtime && { runtime }) })
   }
+  if (config.provider === 'e2b') {
+    if (config.e2b === undefined) throw new Error('SANDBOX_PROVIDER=e2b needs E2B_API_KEY')
+    const { createE2bProvider } = await import('../runtime/sandbox/e2b/e2b-provider.ts')
+    return createE2bProvider(config.e2b)
+  }
   const { createLocalProvider } = await import('../runtime/sandbox/local/local-provider.ts')
   return createLocalProvider({ folder: join(dataDir, 'sandboxes') })
 }

@@ -34,7 +34,14 @@ export function startWarnings(config: Config, hasEnvFile: boolean): StartWarning
 }
 
 /** The variables that hold keys: those that callers need, then those that the server sends. */
-const keyVariables = ['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL', 'JUDGE_API_KEY', 'EMBEDDINGS_API_KEY'] as const
+const keyVariables = [
+  'API_KEYS',
+  'JWT_SECRET',
+  'JWT_JWKS_URL',
+  'JUDGE_API_KEY',
+  'EMBEDDINGS_API_KEY',
+  'E2B_API_KEY',
+] as const
 
 /** Which keys are configured and where each comes from; undefined for none. */
 export function keySources({

@@ -51,7 +51,7 @@ const databaseAddress = address(['postgres:', 'postgresql:']).refine(isWhole, {
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
 /** The names of the providers of sandboxes. */
-const sandboxProviders = ['local', 'container'] as const
+const sandboxProviders = ['local', 'container', 'e2b'] as const
 
 /** The environment variables, each as text; the schemas' messages say what each must be. */
 export const variables = z
@@ -101,6 +101,18 @@ export const variables = z
     SANDBOX_PROVIDER: z.enum(sandboxProviders, `must be one of ${sandboxProviders.join(', ')}`).default('local'),
     SANDBOX_SOCKET: z.string().optional(),
     SANDBOX_RUNTIME: z.string().optional(),
+    E2B_API_KEY: z.string().optional(),
+    E2B_DOMAIN: z
+      .string()
+      .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'must be a domain, such as e2b.app')
+      .optional(),
+    E2B_API_URL: address(['http:', 'https:']).optional(),
+    E2B_SANDBOX_URL: address(['http:', 'https:']).optional(),
+    E2B_USER: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user')
+      .refine((name) => name !== 'root', 'must be another user than root')
+      .optional(),
     SANDBOX_MAX_OPEN: whole(1, 1_000_000).default(500),
     SANDBOX_MAX_OPENING: whole(1, 100_000).default(32),
     SANDBOX_WAIT_SECONDS: seconds(3_600).default(120),
@@ -119,6 +131,10 @@ export const variables = z
     path: ['JUDGE_MODEL'],
     message: 'must be set together with JUDGE_URL, or neither',
   })
+  .refine((env) => env.SANDBOX_PROVIDER !== 'e2b' || env.E2B_API_KEY !== undefined, {
+    path: ['E2B_API_KEY'],
+    message: 'must be set with SANDBOX_PROVIDER=e2b',
+  })
 
 /** Variables whose values are not shown in messages, because they may contain a password. */
 export const secretVariables: ReadonlySet<string> = new Set([
@@ -129,6 +145,9 @@ export const secretVariables: ReadonlySet<string> = new Set([
   'EMBEDDINGS_URL',
   'JUDGE_API_KEY',
   'JUDGE_URL',
+  'E2B_API_KEY',
+  'E2B_API_URL',
+  'E2B_SANDBOX_URL',
   'ALLOWED_ADDRESSES',
   'PUBLIC_URL',
 ])

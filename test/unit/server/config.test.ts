@@ -5,7 +5,10 @@ import { defaultLimits } from '../../../src/base/limits.ts'
 import { type Config, ConfigError, loadConfig } from '../../../src/server/config.ts'
 
 const example = readFileSync(fileURLToPath(new URL('../../../.env.example', import.meta.url)), 'utf8')
-const exampleSettings = [...example.matchAll(/^# ([A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value])
+const exampleSettings = [...example.matchAll(/^# ([A-Z0-9_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [
+  name,
+  value,
+])
 
 /** The message of the error that these variables give. */
 function problemOf(env: Record<string, string>): string {
@@ -98,6 +101,7 @@ const good: readonly [string, string, (config: Config) => unknown, unknown][] = 
   ['PYTHON_CONCURRENCY', '3', ({ pythonConcurrency }) => pythonConcurrency, 3],
   ['SANDBOX_PROVIDER', 'local', ({ sandboxes }) => sandboxes.provider, 'local'],
   ['SANDBOX_PROVIDER', 'container', ({ sandboxes }) => sandboxes.provider, 'container'],
+  ['E2B_API_KEY', 'e2b_0123', ({ sandboxes }) => sandboxes.e2b, { apiKey: 'e2b_0123' }],
   ['SANDBOX_SOCKET', '/run/podman.sock', ({ sandboxes }) => sandboxes.socket, '/run/podman.sock'],
   ['SANDBOX_RUNTIME', 'runsc', ({ sandboxes }) => sandboxes.runtime, 'runsc'],
   ['SANDBOX_MAX_OPEN', '64', ({ sandboxes }) => sandboxes.maxOpen, 64],
@@ -153,7 +157,10 @@ const bad: readonly [string, readonly string[], string][] = [
   ['DRAIN_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
   ['DRAIN_DELAY_SECONDS', ['-1', 'x'], 'a whole number from 0 to 3600'],
   ['RETENTION_DAYS', ['0', '1.5', '36501', 'never'], 'a whole number from 1 to 36500'],
-  ['SANDBOX_PROVIDER', ['docker', 'LOCAL'], 'must be one of local, container'],
+  ['SANDBOX_PROVIDER', ['docker', 'LOCAL'], 'must be one of local, container, e2b'],
+  ['E2B_DOMAIN', ['localhost', 'https://e2b.app', 'E2B.app'], 'a domain, such as e2b.app'],
+  ['E2B_USER', ['Agent', '0', 'a b', ''.padEnd(33, 'a')], 'the name of a user'],
+  ['E2B_USER', ['root'], 'another user than root'],
   ['SANDBOX_MAX_OPEN', ['0', '1e3'], 'a whole number from 1 to 1000000'],
   ['SANDBOX_MAX_OPENING', ['0', '100001'], 'a whole number from 1 to 100000'],
   ['SANDBOX_WAIT_SECONDS', ['0', 'x'], 'more than 0 and at most 3600'],
@@ -195,6 +202,8 @@ describe('a variable', () => {
     ['JUDGE_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['PUBLIC_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['EMBEDDINGS_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
+    ['E2B_API_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
+    ['E2B_SANDBOX_URL', 'ftp://u:hunter2@h', 'must be an address that begins with http:// or https://'],
     ['API_KEYS', 'hunter2', 'at least 16 characters'],
     ['API_KEYS', 'unknown=hunter2hunter2hunter2', 'not a list of scopes'],
     ['JWT_SECRET', 'hunter2', 'at least 32 bytes'],
@@ -268,6 +277,32 @@ describe('a judge', () => {
   it('is refused with an address or a model alone', () => {
     expect(problemOf({ JUDGE_URL: url })).toMatch(/^JUDGE_MODEL is not set; it must be set together with JUDGE_URL/)
     expect(problemOf({ JUDGE_MODEL: 'm' })).toMatch(/^JUDGE_MODEL was "m"; it must be set together with JUDGE_URL/)
+  })
+})
+
+describe('sandboxes at E2B', () => {
+  it('need a key; the rest has defaults', () => {
+    expect(problemOf({ SANDBOX_PROVIDER: 'e2b' })).toBe(
+      'E2B_API_KEY is not set; it must be set with SANDBOX_PROVIDER=e2b',
+    )
+    const { sandboxes } = loadConfig({ SANDBOX_PROVIDER: 'e2b', E2B_API_KEY: 'e2b_0123' })
+    expect(sandboxes).toMatchObject({ provider: 'e2b', e2b: { apiKey: 'e2b_0123' } })
+  })
+
+  it('may be at another domain, at addresses of their own, and run commands as another user', () => {
+    const more = {
+      E2B_DOMAIN: 'sandboxes.example.com',
+      E2B_API_URL: 'http://10.0.0.5:3000',
+      E2B_SANDBOX_URL: 'http://10.0.0.5:3002',
+      E2B_USER: 'agent',
+    }
+    expect(loadConfig({ E2B_API_KEY: 'k', ...more }).sandboxes.e2b).toEqual({
+      apiKey: 'k',
+      domain: 'sandboxes.example.com',
+      apiUrl: 'http://10.0.0.5:3000',
+      sandboxUrl: 'http://10.0.0.5:3002',
+      user: 'agent',
+    })
   })
 })
 

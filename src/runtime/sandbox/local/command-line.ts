@@ -30,17 +30,22 @@ const settings = ['/etc/alternatives', '/etc/ld.so.cache', '/etc/ssl/certs', '/e
 const variables = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, USER: 'agent', LANG: 'C.UTF-8' } as const
 
 /**
- * Mounts the overlay in namespaces of its own, runs the command under its limits, and reports on file descriptor 3: `mounted`,
- * `started` (written by {@link inner}), `exit CODE`, `disk KILOBYTES`. All processes of the command end with this script,
- * which is process 1 of its namespace.
+ * Mounts the overlay in namespaces of its own, runs the command under its limits, and reports on file descriptor 3: `started`
+ * (written by {@link inner}) and `exit CODE`. All processes of the command end with this script, which is process 1 of its
+ * namespace. Each program that it starts costs every command about a millisecond, so the shell itself sets the limits.
+ *
+ * The limits of memory and of files are in units of 1024 and of 512 bytes. bash knows the number of processes as `-u` only.
  */
 const outer = `
-mount -t overlay overlay -o "userxattr,lowerdir=$1,upperdir=upper,workdir=work" merged || exit 1
-echo mounted >&3
-shift
-"$@"
+mount -t overlay overlay -o "userxattr,lowerdir=$1,upperdir=upper,workdir=work" "$2" || exit 1
+memory=$3 processes=$4 file=$5
+shift 5
+(
+  ulimit -d "$memory" && ulimit -f "$file" && ulimit -n 4096 && ulimit -c 0 || exit 1
+  ulimit -p "$processes" 2>/dev/null || ulimit -u "$processes" || exit 1
+  exec "$@"
+)
 echo "exit $?" >&3
-exec du -sk upper tmp home >&3
 `
 
 /** Tells that the sandbox is set up, and becomes the command. */
@@ -48,12 +53,25 @@ const inner = 'echo started >&3; exec 3>&-; exec "$@"'
 
 /** What is common to all commands of this machine. */
 export interface Machine {
-  /** Further folders that commands can read, at the same path. */
-  readonly folders: readonly string[]
-  /** A folder with `passwd`, `group` and `hosts`. */
-  readonly etc: string
+  /** The arguments that show bubblewrap's commands the programs and settings of the machine; see {@link machineView}. */
+  readonly view: readonly string[]
+  /** A folder that each command mounts its overlay on, in a namespace of its own. */
+  readonly mountPoint: string
   /** Whether bubblewrap can forbid further user namespaces (0.8 and later). */
   readonly disablesUserNamespaces: boolean
+}
+
+/**
+ * What commands can read of the machine: its programs and settings, `folders` at the same path, and `passwd`, `group` and
+ * `hosts` of the folder `etc`.
+ */
+export function machineView(folders: readonly string[], etc: string): readonly string[] {
+  const readable = [...programFolders, ...settings, ...folders].filter((path) => existsSync(path))
+  return [
+    ...readable.flatMap((path) => ['--ro-bind', path, path]),
+    ...roots.flatMap(rootFolder),
+    ...['passwd', 'group', 'hosts'].flatMap((name) => ['--ro-bind', join(etc, name), `/etc/${name}`]),
+  ]
 }
 
 /** The command line that runs a command in a sandbox; its working directory is the sandbox's folder. */
@@ -74,7 +92,7 @@ export function commandLine(
     outer,
     'sandbox',
     sandbox.spec.template,
-    'prlimit',
+    machine.mountPoint,
     ...limits(sandbox.spec, mayWrite),
     'bwrap',
     ...isolation(machine, sandbox),
@@ -91,24 +109,19 @@ export function commandLine(
 }
 
 function limits({ memoryMb, pids, diskMb }: SandboxSpec, mayWrite: boolean): readonly string[] {
-  const bytes = (megabytes: number) => Math.ceil(megabytes * 1024 ** 2)
-  return [
-    // Private writable memory: unlike the address space, it does not count what is reserved only.
-    `--data=${bytes(memoryMb)}`,
-    // The script, bubblewrap's processes and the shell count too.
-    `--nproc=${pids + 4}`,
-    `--fsize=${mayWrite ? bytes(diskMb) : 0}`,
-    '--nofile=4096',
-    '--core=0',
-  ]
+  // Private writable memory: unlike the address space, it does not count what is reserved only.
+  const memory = Math.ceil(memoryMb * 1024)
+  // The script, bubblewrap's processes and the shell count too.
+  const processes = pids + 4
+  const file = mayWrite ? Math.ceil(diskMb * 2048) : 0
+  return [memory, processes, file].map(String)
 }
 
 function isolation(
-  { folders, etc, disablesUserNamespaces }: Machine,
+  { view, mountPoint, disablesUserNamespaces }: Machine,
   { folder, spec: { memoryMb } }: Pick<StoredSandbox, 'spec' | 'folder'>,
 ): readonly string[] {
   const shared = `${Math.ceil(memoryMb * 1024 ** 2)}`
-  const readable = [...programFolders, ...settings, ...folders].filter((path) => existsSync(path))
   return [
     '--unshare-user',
     '--uid',
@@ -128,9 +141,7 @@ function isolation(
     '--cap-drop',
     'ALL',
     '--clearenv',
-    ...readable.flatMap((path) => ['--ro-bind', path, path]),
-    ...roots.flatMap(rootFolder),
-    ...['passwd', 'group', 'hosts'].flatMap((name) => ['--ro-bind', join(etc, name), `/etc/${name}`]),
+    ...view,
     '--proc',
     '/proc',
     '--dev',
@@ -140,7 +151,7 @@ function isolation(
     '--tmpfs',
     '/dev/shm',
     '--bind',
-    join(folder, 'merged'),
+    mountPoint,
     workspace,
     '--bind',
     join(folder, 'tmp'),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createSlots } from '../../concurrency.ts'
 import { SandboxError } from '../provider.ts'
+import { machineView } from './command-line.ts'
 import { helperSettingsSchema, requestSchema } from './messages.ts'
 import { createOperations } from './operations.ts'
 import { createStore } from './store.ts'
@@ -23,15 +24,16 @@ if (settings.user !== undefined) {
 
 const etc = join(settings.root, 'etc')
 const boxes = join(settings.root, 'boxes')
-await mkdir(etc, { recursive: true })
-await mkdir(boxes, { recursive: true })
+const mountPoint = join(settings.root, 'mounted')
+for (const folder of [etc, boxes, mountPoint]) await mkdir(folder, { recursive: true })
 await Promise.all([
   writeFile(join(etc, 'passwd'), 'agent:x:1000:1000:agent:/home/agent:/bin/sh\n'),
   writeFile(join(etc, 'group'), 'agent:x:1000:\n'),
   writeFile(join(etc, 'hosts'), '127.0.0.1 localhost sandbox\n'),
 ])
 const help = await promisify(execFile)('bwrap', ['--help']).catch(() => ({ stdout: '' }))
-const machine = { folders: settings.folders, etc, disablesUserNamespaces: help.stdout.includes('--disable-userns') }
+const disablesUserNamespaces = help.stdout.includes('--disable-userns')
+const machine = { view: machineView(settings.folders, etc), mountPoint, disablesUserNamespaces }
 const store = createStore(boxes)
 const perform = createOperations(store, machine, createSlots(settings.concurrentCommands))
 const running = new Map<number, AbortController>()

@@ -1,8 +1,8 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { resultSchema } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
-import { missing } from './store.ts'
+import { readIfExists, replaceFile } from './store.ts'
 
 /**
  * Runs a command once for its key. The journal is a folder that no command of the sandbox can reach: `KEY.begun` exists
@@ -16,23 +16,29 @@ export async function once(
   { key }: Pick<ExecRequest, 'key'>,
   run: () => Promise<ExecResult>,
 ): Promise<ExecResult> {
-  const known = await recorded(folder, key)
+  const known = recorded(folder, key)
   if (known !== undefined) return known
-  const begun = await writeFile(join(folder, `${key}.begun`), '', { flag: 'wx' }).then(() => true, exists)
-  if (!begun) throw new SandboxError('exec_ambiguous', `the command ${key} began, and its end was not recorded`)
+  if (!begin(join(folder, `${key}.begun`))) {
+    throw new SandboxError('exec_ambiguous', `the command ${key} began, and its end was not recorded`)
+  }
   const result = await run()
-  await writeFile(join(folder, `${key}.draft`), JSON.stringify(result))
-  await rename(join(folder, `${key}.draft`), join(folder, `${key}.json`))
+  replaceFile(join(folder, `${key}.json`), JSON.stringify(result))
   return result
 }
 
 /** The result of a command that ended; undefined if there is none. */
-export async function recorded(folder: string, key: string): Promise<ExecResult | undefined> {
-  const text = await readFile(join(folder, `${key}.json`), 'utf8').catch(missing)
+export function recorded(folder: string, key: string): ExecResult | undefined {
+  const text = readIfExists(join(folder, `${key}.json`))
   return text === undefined ? undefined : resultSchema.parse(JSON.parse(text))
 }
 
-function exists(error: unknown): false {
-  if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
-  throw error
+/** Makes a file; false if it exists. */
+function begin(path: string): boolean {
+  try {
+    writeFileSync(path, '', { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
 }

@@ -135,7 +135,6 @@ async function unsuitable(root: string): Promise<string | undefined> {
   const programs = [
     { command: 'bwrap', from: 'bubblewrap' },
     { command: 'unshare', from: 'util-linux' },
-    { command: 'prlimit', from: 'util-linux' },
     { command: 'setpriv', from: 'util-linux' },
     { command: 'mount', from: 'mount or util-linux' },
   ]

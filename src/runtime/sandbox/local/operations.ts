@@ -24,10 +24,10 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
     signal: AbortSignal,
     work: (run: (command: Command) => Promise<Ended>, sandbox: StoredSandbox) => Promise<Result>,
   ): Promise<Result> {
-    const { lock } = await store.open(handle)
+    const { lock } = store.open(handle)
     return withLock(lock, signal, async (until) => {
       // It may have been closed while this waited.
-      const sandbox = await store.open(handle)
+      const sandbox = store.open(handle)
       const run = async (command: Command) => {
         const ended = await slots(until, () => runCommand(machine, sandbox, command, !overfull.has(handle), until))
         if (ended.diskKb > sandbox.spec.diskMb * 1024) overfull.add(handle)
@@ -39,9 +39,9 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
   }
 
   async function exec(handle: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
-    const { folder } = await store.open(handle)
+    const { folder } = store.open(handle)
     const journal = join(folder, 'journal')
-    const known = await recorded(journal, request.key)
+    const known = recorded(journal, request.key)
     if (known !== undefined) return known
     return inside(handle, signal, (run) =>
       once(journal, request, async () => {
@@ -65,7 +65,7 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
   }
 
   async function close(handle: string, signal: AbortSignal): Promise<void> {
-    const sandbox = await store.read(handle)
+    const sandbox = store.read(handle)
     if (sandbox === undefined) return
     const controller = new AbortController()
     const removed = withLock(sandbox.lock, AbortSignal.any([signal, controller.signal]), () =>
@@ -80,7 +80,7 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
   return async (operation: Operation, signal: AbortSignal): Promise<unknown> => {
     switch (operation.op) {
       case 'create':
-        return { handle: await store.create(operation.spec, operation.labels) }
+        return { handle: store.create(operation.spec, operation.labels) }
       case 'find':
         return store.find(operation.labels)
       case 'exec':
@@ -96,9 +96,9 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
         return undefined
       }
       case 'alive':
-        return (await store.read(operation.handle)) !== undefined
+        return store.read(operation.handle) !== undefined
       case 'extend':
-        return store.extend(await store.open(operation.handle), operation.ttlSeconds)
+        return store.extend(store.open(operation.handle), operation.ttlSeconds)
       case 'close':
         return close(operation.handle, signal)
     }

@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream'
 import { signalOf } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
 import { commandLine, type Machine } from './command-line.ts'
+import { measureDisk } from './disk-use.ts'
 import type { StoredSandbox } from './store.ts'
 
 /** How a command ended, and what the sandbox holds on disk after it. */
@@ -61,7 +62,7 @@ export async function runCommand(
   signal.addEventListener('abort', abort, { once: true })
   const timer = setTimeout(() => stop('time'), command.timeoutSeconds * 1000)
   const watch = setInterval(() => {
-    measure(sandbox.folder).then((kilobytes) => {
+    measureDisk(sandbox.folder).then((kilobytes) => {
       if (kilobytes > sandbox.spec.diskMb * 1024) stop('disk')
     })
   }, measureMs)
@@ -77,9 +78,7 @@ export async function runCommand(
   if (failure !== undefined) throw notStarted(failure.message)
 
   const lines = told.text()
-  const reported = /(\d+)\tupper\n(\d+)\ttmp\n(\d+)\thome$/m.exec(lines)
-  const diskKb =
-    reported === null ? await measure(sandbox.folder) : Number(reported[1]) + Number(reported[2]) + Number(reported[3])
+  const diskKb = await measureDisk(sandbox.folder)
   const truncated = stdout.cut() || stderr.cut()
   const output = { stdout: stdout.bytes(), stderr: stderr.bytes(), truncated, diskKb }
   if (stopped === 'time') {
@@ -96,23 +95,6 @@ export async function runCommand(
   }
   const exitCode = Number(exit)
   return { ...output, exitCode, signal: signalOf(exitCode), timedOut: false }
-}
-
-/** What a sandbox holds on disk, in kilobytes; 0 if it cannot be measured. */
-function measure(folder: string): Promise<number> {
-  return new Promise((resolve) => {
-    // As root of a namespace of its own it can enter folders that their owner has closed.
-    const child = spawn('unshare', ['--user', '--map-root-user', 'du', '-sk', 'upper', 'tmp', 'home'], {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const output = keep(maxReport)
-    child.stdout.on('data', output.add)
-    child.once('error', () => resolve(0))
-    child.once('close', () => {
-      resolve([...output.text().matchAll(/^\d+/gm)].reduce((sum, [kilobytes]) => sum + Number(kilobytes), 0))
-    })
-  })
 }
 
 function notStarted(reason: string): SandboxError {

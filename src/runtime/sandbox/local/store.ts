@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmod, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Found, SandboxError, type SandboxLabels, type SandboxSpec } from '../provider.ts'
@@ -22,70 +23,69 @@ export interface StoredSandbox extends z.infer<typeof stored> {
 /** The folders whose content counts as the sandbox's disk. */
 export const writableFolders = ['upper', 'tmp', 'home'] as const
 /** Everything in a sandbox's folder but the file that makes it one, which is removed last. */
-const parts = [...writableFolders, 'work', 'merged', 'journal'] as const
+const parts = [...writableFolders, 'work', 'journal'] as const
 const description = 'sandbox.json'
 const handlePattern = /^[0-9a-f]{32}$/
 
 /**
  * The sandboxes of one folder: each is a folder of its own, with a description, what its commands wrote, and the journal of
  * its commands. A sandbox exists while its description does.
+ *
+ * Small files are read and written synchronously: it takes microseconds, and a thread of the pool as long again.
  */
 export function createStore(root: string) {
   const folderOf = (handle: string) => join(root, handle)
 
-  async function read(handle: string): Promise<StoredSandbox | undefined> {
+  function read(handle: string): StoredSandbox | undefined {
     if (!handlePattern.test(handle)) return undefined
-    const text = await readFile(join(folderOf(handle), description), 'utf8').catch(missing)
-    return text === undefined ? undefined : { ...stored.parse(JSON.parse(text)), folder: folderOf(handle) }
+    const folder = folderOf(handle)
+    const text = readIfExists(join(folder, description))
+    return text === undefined ? undefined : { ...stored.parse(JSON.parse(text)), folder }
   }
 
-  async function describe(folder: string, sandbox: z.infer<typeof stored>): Promise<void> {
-    const draft = join(folder, `${description}.${randomBytes(4).toString('hex')}`)
-    await writeFile(draft, JSON.stringify(sandbox))
-    await rename(draft, join(folder, description))
+  async function all(): Promise<readonly (StoredSandbox & { readonly handle: string })[]> {
+    return (await readdir(root)).flatMap((handle) => {
+      const sandbox = read(handle)
+      return sandbox === undefined ? [] : [{ ...sandbox, handle }]
+    })
   }
 
   return {
-    async create(spec: SandboxSpec, labels: SandboxLabels): Promise<string> {
+    create(spec: SandboxSpec, labels: SandboxLabels): string {
       const handle = randomBytes(16).toString('hex')
       // The folder gets its name when it is complete.
       const draft = join(root, `.new-${handle}`)
-      await mkdir(draft, { recursive: true, mode: 0o700 })
-      await Promise.all(parts.map((part) => mkdir(join(draft, part), { mode: 0o755 })))
+      mkdirSync(draft, { mode: 0o700 })
+      for (const part of parts) mkdirSync(join(draft, part), { mode: 0o755 })
       const lock = `scorekeeper-sandbox-${randomBytes(16).toString('hex')}`
-      await describe(draft, { labels, spec, lock, expiresAt: Date.now() + spec.ttlSeconds * 1000 })
-      await rename(draft, folderOf(handle))
+      const sandbox = { labels, spec, lock, expiresAt: Date.now() + spec.ttlSeconds * 1000 }
+      writeFileSync(join(draft, description), JSON.stringify(sandbox))
+      renameSync(draft, folderOf(handle))
       return handle
     },
 
     /** @throws SandboxError `gone` if the sandbox does not exist. */
-    async open(handle: string): Promise<StoredSandbox> {
-      const sandbox = await read(handle)
+    open(handle: string): StoredSandbox {
+      const sandbox = read(handle)
       if (sandbox === undefined) throw new SandboxError('gone', `sandbox ${handle} does not exist`)
       return sandbox
     },
 
     read,
 
-    async extend({ folder, ...sandbox }: StoredSandbox, ttlSeconds: number): Promise<void> {
-      await describe(folder, { ...sandbox, expiresAt: Date.now() + ttlSeconds * 1000 })
+    extend({ folder, ...sandbox }: StoredSandbox, ttlSeconds: number): void {
+      const expiresAt = Date.now() + ttlSeconds * 1000
+      replaceFile(join(folder, description), JSON.stringify({ ...sandbox, expiresAt }))
     },
 
     async find(labels: Partial<SandboxLabels>): Promise<readonly Found[]> {
-      const handles = (await readdir(root)).filter((name) => handlePattern.test(name))
-      const sandboxes = await Promise.all(handles.map(async (handle) => ({ handle, sandbox: await read(handle) })))
-      return sandboxes.flatMap(({ handle, sandbox }) =>
-        sandbox !== undefined && carries(sandbox.labels, labels) ? [{ handle, labels: sandbox.labels }] : [],
-      )
+      const found = (await all()).filter((sandbox) => carries(sandbox.labels, labels))
+      return found.map(({ handle, labels }) => ({ handle, labels }))
     },
 
     /** The sandboxes whose time to live has passed. */
     async expired(): Promise<readonly string[]> {
-      const handles = (await readdir(root)).filter((name) => handlePattern.test(name))
-      const sandboxes = await Promise.all(handles.map(async (handle) => ({ handle, sandbox: await read(handle) })))
-      return sandboxes.flatMap(({ handle, sandbox }) =>
-        sandbox !== undefined && sandbox.expiresAt < Date.now() ? [handle] : [],
-      )
+      return (await all()).filter(({ expiresAt }) => expiresAt < Date.now()).map(({ handle }) => handle)
     },
 
     /** Removes the files of a sandbox, its description last, so that a removal that failed stays visible in `find`. */
@@ -120,6 +120,22 @@ function carries(labels: SandboxLabels, wanted: Partial<SandboxLabels>): boolean
     labels.name === (wanted.name ?? labels.name) &&
     labels.generation === (wanted.generation ?? labels.generation)
   )
+}
+
+/** Writes a file that is complete or not there. */
+export function replaceFile(path: string, content: string): void {
+  const draft = `${path}.${randomBytes(4).toString('hex')}`
+  writeFileSync(draft, content)
+  renameSync(draft, path)
+}
+
+/** The text of a file; undefined if it does not exist. */
+export function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    return missing(error)
+  }
 }
 
 /** Turns the error of a file that does not exist into undefined. */

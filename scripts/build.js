@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -9,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stamp = join(root, 'dist', 'built-from')
 const folders = ['src', 'tools', 'graders', 'schema', 'demo', 'example', 'scripts']
+const relativeImports = /(?:^(?:import|export)\b.*?|\bimport\()['"](\.{1,2}\/[^'"]+)['"]/gm
 const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
 
 /** Whether `dist` was built, completely, from the sources that are here now. */
@@ -17,22 +19,44 @@ export function isBuilt() {
 }
 
 /** Builds; `types: false` leaves the check of the types out. Returns the exit code of the step that failed, or 0. */
-export function build({ types = true } = {}) {
+export async function build({ types = true } = {}) {
   // A build that was interrupted or failed does not count.
   rmSync(stamp, { force: true })
   const sources = hashSources()
+  const copied = run('scripts/copy-data.js')
+  const compiled = types ? compile() : compileEachFile()
+  const code = (await compiled) || (await copied) || (await run('dist/src/cli/code-hashes.js'))
+  if (code === 0) writeFileSync(stamp, sources)
+  return code
+}
+
+function compile(...options) {
   const tsc = join(dirname(fileURLToPath(import.meta.resolve('typescript/package.json'))), 'bin', 'tsc')
-  const steps = [
-    [tsc, '-p', 'tsconfig.build.json', ...(types ? [] : ['--noCheck'])],
-    ['scripts/copy-data.js'],
-    ['dist/src/cli/code-hashes.js'],
-  ]
-  for (const step of steps) {
-    const { status } = spawnSync(process.execPath, step, { cwd: root, stdio: 'inherit' })
-    if (status !== 0) return status ?? 1
-  }
-  writeFileSync(stamp, sources)
-  return 0
+  return run(tsc, '-p', 'tsconfig.build.json', ...options)
+}
+
+/**
+ * Compiles without a check of the types, and without reading the packages that are imported, which takes half the time. Files
+ * that are imported but not named by `tsconfig.build.json` are not compiled that way; if there are any, all is compiled again.
+ */
+async function compileEachFile() {
+  const code = await compile('--noCheck', '--noResolve', '--types', '', '--lib', 'es5')
+  return code === 0 && hasAllImports() ? 0 : compile('--noCheck')
+}
+
+function hasAllImports() {
+  const files = readdirSync(join(root, 'dist'), { recursive: true }).filter((file) => file.endsWith('.js.map'))
+  return files.every((map) => {
+    const file = join(root, 'dist', map.slice(0, -'.map'.length))
+    const imports = readFileSync(file, 'utf8').matchAll(relativeImports)
+    return [...imports].every(([, imported]) => existsSync(join(dirname(file), imported)))
+  })
+}
+
+/** Runs a program of Node and returns its exit code. */
+async function run(...args) {
+  const [code] = await once(spawn(process.execPath, args, { cwd: root, stdio: 'inherit' }), 'exit')
+  return code ?? 1
 }
 
 function hashSources() {
@@ -51,5 +75,5 @@ function hashSources() {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  if (!(process.argv.includes('--if-changed') && isBuilt())) process.exitCode = build()
+  if (!(process.argv.includes('--if-changed') && isBuilt())) process.exitCode = await build()
 }

@@ -17,7 +17,7 @@ if (args.some((arg) => /\.[cm]?ts$/.test(arg))) {
     process.exitCode = code ?? 1
   })
 } else {
-  const code = isBuilt() ? 0 : build({ types: false })
+  const code = isBuilt() ? 0 : await build({ types: false })
   if (code !== 0) process.exit(code)
   const program = new URL('../dist/src/cli/main.js', import.meta.url)
   process.argv = [process.execPath, fileURLToPath(program), 'demo', ...args]

@@ -15,10 +15,11 @@ function write(path: string, text: string): void {
   writeFileSync(join(folder, path), text)
 }
 const read = (path: string) => readFileSync(join(folder, path), 'utf8')
-const build = (...args: readonly string[]) =>
+const node = (...args: readonly string[]) =>
   new Promise<unknown>((resolve) => {
-    execFile(process.execPath, [join(folder, 'scripts/build.js'), ...args], (error) => resolve(error?.code ?? 0))
+    execFile(process.execPath, args, { cwd: folder }, (error) => resolve(error?.code ?? 0))
   })
+const build = (...args: readonly string[]) => node(join(folder, 'scripts/build.js'), ...args)
 
 beforeEach(() => {
   made += 1
@@ -44,6 +45,24 @@ describe('a build', { timeout: 120_000 }, () => {
     write('src/one.ts', 'export const one: number = 2\n')
     expect(await build('--if-changed')).toBe(0)
     expect(read('dist/src/one.js')).toContain('one = 2')
+  })
+
+  it('without a check of the types is the same, and has what is imported from a folder of the user’s own', async () => {
+    // A check would not pass this, and the compiler must not read the package.
+    write(
+      'tools/one.ts',
+      "import zod from 'zod'\nimport { two } from '../lib/two.ts'\nexport const one: number = zod.two + two\n",
+    )
+    write('lib/two.ts', "export const two: number = 'two'\n")
+    const unchecked =
+      "const { build } = await import('./scripts/build.js'); process.exitCode = await build({ types: false })"
+    const files = ['src/one.js', 'tools/one.js', 'lib/two.js', 'tools/one.js.map']
+    expect(await node('--input-type=module', '-e', unchecked)).toBe(0)
+    const first = files.map((file) => read(join('dist', file)))
+    expect(first[1]).toContain("from '../lib/two.js'")
+    const checked = 'tsconfig.build.json'
+    await node('node_modules/typescript/bin/tsc', '-p', checked)
+    expect(files.map((file) => read(join('dist', file)))).toEqual(first)
   })
 
   it('is made again after one that failed, and reports the failure', async () => {

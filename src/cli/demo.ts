@@ -113,7 +113,8 @@ async function play(options: PlayedDemo, deps: DemoDeps, stops: Stops): Promise<
   const items = await readItems(dataset, options.items)
 
   const key = isOpen(loadConfig(env).auth) ? undefined : randomBytes(24).toString('hex')
-  const server = await start(deps.server, env, key)
+  // No other client has a request on its way when a demo that plays once stops its server.
+  const server = await start(deps.server, { ...env, ...(options.once && { DRAIN_SECONDS: '0.1' }) }, key)
   stops.push(() => server.stop())
   print(`Server: ${server.url}\n`)
 

@@ -114,6 +114,14 @@ export const toolArguments = (text: string, before: Readonly<Record<string, unkn
   }
 }
 
+/** Where this program's files are: the server's entry, and the folders with the agents, learner and setup of a demo. */
+export function programFiles(): { readonly server: URL; readonly players: readonly URL[] } {
+  return {
+    server: new URL(`../server${extname(import.meta.url)}`, import.meta.url),
+    players: [new URL('../../demo/', import.meta.url), new URL('../../example/', import.meta.url)],
+  }
+}
+
 /**
  * The path of the module `agents`, `learner` or `setup` in the first of these folders that has it, compiled if this program
  * is compiled; undefined if none has it.

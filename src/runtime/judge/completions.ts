@@ -1,4 +1,4 @@
-import { APIConnectionError, APIError, OpenAI } from 'openai'
+import type { APIError } from 'openai'
 import { retryAfterMs, withDeadline } from '../../base/deadline.ts'
 import { createSecretRedactor } from '../../base/redact.ts'
 import { shorten } from '../../base/text.ts'
@@ -27,7 +27,11 @@ export interface CompletionsSettings {
  * an exhausted quota, and its timeout ends with the headers, not with the body.
  */
 export function createCompletions(settings: CompletionsSettings): Completions {
-  const send = createSender(settings)
+  let sender: Promise<Completions> | undefined
+  const send: Completions = async (body, signal) => {
+    sender ??= createSender(settings)
+    return await (await sender)(body, signal)
+  }
   const unsupported = new Map<unknown, Set<string>>()
   return async (body, signal) => {
     const model = body['model']
@@ -73,7 +77,9 @@ function unsupportedParameter({ status, reason }: NoReply, body: object): string
   })
 }
 
-function createSender({ url, apiKey, trySeconds }: CompletionsSettings): Completions {
+async function createSender({ url, apiKey, trySeconds }: CompletionsSettings): Promise<Completions> {
+  // Loaded with the first request: most servers have no judge, and it is a sixth of the program.
+  const { APIConnectionError, APIError, OpenAI } = await import('openai')
   const address = new URL(url)
   const { username, password } = address
   const query = Object.fromEntries(address.searchParams)

@@ -2,6 +2,9 @@ import type { Hono } from 'hono'
 import { z } from 'zod'
 import { createLog } from '../src/base/log.ts'
 import { createTurns } from '../src/base/turns.ts'
+import { createEnder } from '../src/core/end.ts'
+import { startHousekeeping } from '../src/core/housekeeping.ts'
+import { createLedger } from '../src/ledger/ledger.ts'
 import { openServerDatabase } from '../src/postgres/open-database.ts'
 import { createApp } from '../src/server/app.ts'
 import { createAuthenticator } from '../src/server/auth/authenticate.ts'
@@ -26,6 +29,12 @@ const log = createLog('error')
 // With the metrics that every server counts.
 const { forApp, forSockets } = openMetrics({ config, log, tools, graders })
 
+// With the housekeeping that every server does.
+const { leaseSeconds, waitSeconds } = config.limits
+const ledger = createLedger({ ...database, budget: undefined, now: Date.now })
+const ender = createEnder({ ledger, log, waitSeconds, leaseSeconds, stopping: new AbortController().signal })
+const endHousekeeping = startHousekeeping({ ledger, ender, log, leaseSeconds, retentionDays: undefined })
+
 const drain = serve({
   ...config,
   ...forSockets,
@@ -43,6 +52,7 @@ const drain = serve({
 })
 process.once('SIGTERM', async () => {
   await drain()
+  endHousekeeping()
   await database.close()
   process.exit(0)
 })

@@ -6,7 +6,7 @@ import type { Sandboxes } from './sandboxes/sandboxes.ts'
 
 /** What {@link startHousekeeping} needs. */
 export interface HousekeepingSettings {
-  readonly ledger: Pick<Ledger, 'expire' | 'deleteRollouts'>
+  readonly ledger: Pick<Ledger, 'expire' | 'deleteRollouts' | 'analyzeGrown'>
   readonly ender: Pick<Ender, 'endDue'>
   readonly sandboxes?: Pick<Sandboxes, 'reap'> | undefined
   readonly log: Log
@@ -26,12 +26,15 @@ export interface HousekeepingSettings {
 /** How long a turn of ending rollouts takes at most, in seconds; if some are left, the next turn follows at once. */
 const turnSeconds = 5
 
+/** How long to wait between two looks at the tables' growth, in seconds: as long as they are small, and then. */
+const growthSeconds = { small: 1, large: 600 }
+
 /** How long the retention waits between two turns, in seconds. */
 export const retentionEverySeconds = 3_600
 
 /**
- * Records the calls of dead owners as failed, two leases after they died, ends rollouts that are due, and deletes old
- * rollouts once an hour. Any number of replicas may do so at the same time. Returns the function that ends it.
+ * Records the calls of dead owners as failed, two leases after they died, ends rollouts that are due, deletes old
+ * rollouts once an hour, and keeps the statistics of tables that grow fast up to date. Any number of replicas may do so at the same time. Returns the function that ends it.
  */
 export function startHousekeeping(settings: HousekeepingSettings): () => void {
   const { ledger, ender, log, leaseSeconds, retentionDays, endEverySeconds = 5 } = settings
@@ -53,11 +56,16 @@ export function startHousekeeping(settings: HousekeepingSettings): () => void {
     if (deleted.rollouts > 0) log.info({ code: 'retention', days, ...deleted }, 'old rollouts were deleted')
     return retentionEverySeconds
   }
+  const analyze = async () => {
+    const { areLarge } = await ledger.analyzeGrown()
+    return areLarge ? growthSeconds.large : growthSeconds.small
+  }
   const { sandboxes, reapEverySeconds = 20 } = settings
   const stops = [
     ...(sandboxes === undefined
       ? []
       : [repeat(log, 0, reapEverySeconds, () => sandboxes.reap().then(() => reapEverySeconds))]),
+    repeat(log, growthSeconds.small, growthSeconds.large, analyze),
     repeat(log, leaseSeconds, leaseSeconds, expire),
     repeat(log, endEverySeconds, endEverySeconds, end),
     ...(retentionDays === undefined ? [] : [repeat(log, 0, retentionEverySeconds, () => remove(retentionDays))]),

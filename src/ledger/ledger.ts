@@ -31,6 +31,7 @@ import { deleteRollouts } from './retention.ts'
 import { createRolloutReader } from './rollout.ts'
 import { type AttemptName, findAttempt, findSigningKey, type KnownItem } from './sessions.ts'
 import { execute } from './statement.ts'
+import { analyzeGrown } from './statistics.ts'
 
 /** What {@link createLedger} needs: raw SQL, drizzle on a separate client, the budget and a clock. */
 export interface LedgerSettings {
@@ -112,6 +113,8 @@ export function createLedger(settings: LedgerSettings) {
     deleteEmptyRun: (run: string, batch: number) => deleteEmptyRun(sql, run, batch),
     /** Deletes old rollouts; see {@link deleteRollouts}. */
     deleteRollouts: (days: number, batch?: number) => deleteRollouts(sql, days, tables, batch),
+    /** Keeps the statistics of tables that grow fast up to date; see {@link analyzeGrown}. */
+    analyzeGrown: () => analyzeGrown(sql),
     /** Resolves if the database answers; throws what the query throws. */
     async ping(): Promise<void> {
       await sql`select 1`

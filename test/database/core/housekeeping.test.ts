@@ -92,3 +92,17 @@ it('ends rollouts that are idle on its own', async () => {
     )
   await expect.poll(ended).toEqual([{ id: 'idle', outcome: 'abandoned' }])
 })
+
+it('analyzes tables that grow fast on its own', async () => {
+  await database.sql`vacuum (analyze) rollouts`
+  const rows = async () => {
+    const [row] = await database.sql`select reltuples::int as rows from pg_class where oid = 'rollouts'::regclass`
+    return Number(row?.['rows'])
+  }
+  const before = await rows()
+  await database.sql`
+    insert into rollouts (run, id, item_hash) select 'fast', md5(n::text), 'x' from generate_series(1, 1000) n`
+  const log = keepingLog()
+  end = startHousekeeping({ ledger, ender: enderWith(log), log, leaseSeconds: 30, retentionDays: undefined })
+  await expect.poll(rows, { timeout: 5_000 }).toBe(before + 1_000)
+})

@@ -12,6 +12,7 @@ import { readItems } from '../workbench/simulate/agent.ts'
 import { loadPlayers, playersAdvice } from '../workbench/simulate/load-players.ts'
 import { type OwnServer, startOwnServer } from '../workbench/simulate/own-server.ts'
 import { targetOf } from '../workbench/simulate/target.ts'
+import { dashboardOf, serverAddress } from './dashboard-option.ts'
 import { amount, findPlayers, header, type OptionsOf, trainerHeaders, whole } from './options.ts'
 import { chooseRun, runName } from './run-option.ts'
 import { exitCodes, interruptible } from './run-program.ts'
@@ -89,6 +90,11 @@ function commandWithOptions() {
     .option('--max-steps <n>', 'the most steps of a rollout', whole, 20)
     .option('--seed <text>', 'the same seed makes the same draws', '1')
     .option('--page <file>', 'write the curves as a page of HTML')
+    .option(
+      '--dashboard <url>',
+      'the server whose dashboard the page links to (default: the server that is trained on)',
+      serverAddress,
+    )
     .option('--json', 'print the steps and the verdict as JSON')
     .addHelpText('after', examples)
 }
@@ -128,8 +134,9 @@ const run = (address: string | undefined, options: Options, env: NodeJS.ProcessE
           : `\n${learnReport(steps, verdict)}\n`,
       )
       if (options.page !== undefined) {
+        const dashboard = options.dashboard ?? address ?? dashboardOf(loadConfig(env))
         const about = `${plan.steps} steps of ${plan.itemsPerStep} items, ${plan.group} rollouts each; seed ${plan.seed}; ${grader ? `grader ${grader}` : 'the default grader'}.`
-        await writeFile(options.page, await learnPage(steps, verdict, about))
+        await writeFile(options.page, await learnPage(steps, verdict, about, { run: chosen.run, server: dashboard }))
       }
       return verdict.kind === 'learned' ? 0 : exitCodes.failed
     } finally {

@@ -20,6 +20,7 @@ import { reportPage } from '../workbench/regrade/page.ts'
 import { runRegrading } from '../workbench/regrade/run.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
 import { reportTable } from '../workbench/regrade/table.ts'
+import { dashboardOf, dashboardOption, serverAddress } from './dashboard-option.ts'
 import { type OptionsOf, wholeUpTo } from './options.ts'
 import { progressView } from './progress.ts'
 import { conditions, itemHash, timestamp } from './rollout-options.ts'
@@ -84,6 +85,7 @@ export function regradeWithOptions() {
     .option('--json', 'print the report as JSON')
     .option('--csv <file>', 'write one row per rollout')
     .option('--page <file>', 'write the report as a page of HTML')
+    .option(...dashboardOption, serverAddress)
     .option('--dry-run', 'count what would be graded, without grading')
     .addHelpText('after', examples)
 }
@@ -151,7 +153,8 @@ async function regrade(
       say('interrupted: what was graded is recorded, and the same command resumes')
       return exitCodes.interrupted
     }
-    await withComparison(database.sql, code, filter, (tx) => report(tx, grader, code, options))
+    const dashboard = options.dashboard ?? dashboardOf(config)
+    await withComparison(database.sql, code, filter, (tx) => report(tx, grader, code, options, dashboard))
     return 0
   } finally {
     await database.close()
@@ -169,12 +172,18 @@ async function reportCode({ sql, where }: ServerDatabase, code: GraderCode): Pro
   )
 }
 
-async function report(tx: TransactionSql, grader: Grader, code: GraderCode, options: RegradeOptions): Promise<void> {
+async function report(
+  tx: TransactionSql,
+  grader: Grader,
+  code: GraderCode,
+  options: RegradeOptions,
+  dashboard: string | undefined,
+): Promise<void> {
   const [least, greatest] = grader.range
   const isNarrow = greatest - least < 1e6
   const found = await readReport(tx, code, options.movers, isNarrow ? grader.range : undefined)
   if (options.csv !== undefined) await writeCsv(tx, options.csv)
-  if (options.page !== undefined) await writeFile(options.page, await reportPage(found, new Date()))
+  if (options.page !== undefined) await writeFile(options.page, await reportPage(found, new Date(), dashboard))
   write(options.json ? JSON.stringify(found, null, 2) : reportTable(found))
   for (const file of [options.csv, options.page]) if (file !== undefined) say(`written: ${file}`)
 }

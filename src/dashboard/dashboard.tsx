@@ -9,11 +9,19 @@ import { readAssets } from './assets.ts'
 import { Frame, type Place } from './components/frame.tsx'
 import { createLiveFeed } from './live-feed.ts'
 import type { HealthSection } from './pages/health.tsx'
-import { Login, Problem } from './pages/others.tsx'
+import { Arrival, Login, Problem } from './pages/others.tsx'
 import { rolloutRoutes } from './routes/rollouts.tsx'
 import { runRoutes } from './routes/runs.tsx'
 import { serverRoutes } from './routes/server.tsx'
-import { createSessions, isOwnRequest, maySee, sessionCookie, sessionSeconds, type Viewer } from './session.ts'
+import {
+  createSessions,
+  isFromElsewhere,
+  isOwnRequest,
+  maySee,
+  sessionCookie,
+  sessionSeconds,
+  type Viewer,
+} from './session.ts'
 
 /** A recorded rollout to be graded by the code that runs now. */
 export interface GradeAgain {
@@ -168,7 +176,11 @@ export function createDashboard(deps: DashboardDeps): Hono {
     if (viewer === undefined) {
       if (c.req.method !== 'GET') return problem(c, 401, 'Log in', 'the session is over; log in again')
       const { pathname, search } = new URL(c.req.url)
-      return login(c, 401, undefined, `${pathname}${search}`)
+      const to = `${pathname}${search}`
+      if (cookie === undefined && isFromElsewhere(c.req.raw)) {
+        return c.html(`<!doctype html>${(<Arrival to={to} />).toString()}`)
+      }
+      return login(c, 401, undefined, to)
     }
     viewers.set(c.req.raw, viewer)
     return await next()

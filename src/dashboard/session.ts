@@ -81,3 +81,14 @@ export function isOwnRequest(headers: Headers): boolean {
   if (origin === null) return false
   return URL.canParse(origin) && new URL(origin).host === headers.get('host')
 }
+
+/**
+ * Whether a request is a click on a link of another site or of a file, such as a message about an alarm. A browser sends it
+ * without the cookie, which is strict.
+ */
+export function isFromElsewhere({ method, headers }: Request): boolean {
+  const site = headers.get('sec-fetch-site')
+  return (
+    method === 'GET' && headers.get('sec-fetch-mode') === 'navigate' && (site === 'cross-site' || site === 'same-site')
+  )
+}

@@ -23,6 +23,24 @@ export const Login: FC<{ readonly problem: string | undefined; readonly next: st
   </form>
 )
 
+/**
+ * What a browser gets that comes from another site, without its cookie: it asks for the same page once more, now from this
+ * site, and shows it, or the page that asks for a key.
+ */
+export const Arrival: FC<{ readonly to: string }> = ({ to }) => (
+  <html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta http-equiv="refresh" content="0" />
+      <link rel="icon" href="data:," />
+      <title>Scorekeeper</title>
+    </head>
+    <body>
+      <a href={to}>Continue</a>
+    </body>
+  </html>
+)
+
 /** The tail of what arrives. */
 export const Live: FC = () => (
   <>

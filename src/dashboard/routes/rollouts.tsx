@@ -4,7 +4,7 @@ import { stringifyExactly } from '../../base/exact-json.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { readAnswer, readCallText, readRolloutHeads, readSiblings } from '../../ledger/reports/rollout-heads.ts'
 import { listRollouts } from '../../ledger/reports/rollout-list.ts'
-import { readRolloutReport } from '../../ledger/reports/rollout-report.ts'
+import { findAttempts, readRolloutReport } from '../../ledger/reports/rollout-report.ts'
 import type { PageDeps } from '../dashboard.tsx'
 import { Comparison, GradedAgain, Rollout } from '../pages/rollout.tsx'
 import { Rollouts } from '../pages/rollouts.tsx'
@@ -14,7 +14,7 @@ import { splitItem } from '../rollout-view.ts'
 /** How many rollouts one page lists. */
 const mostRollouts = 50
 
-/** The list of rollouts and the page of one, with its whole texts. */
+/** The list of rollouts and the page of one, by its number or its trainer's id, with its whole texts. */
 export function rolloutRoutes({ sql, now, viewerOf, runOf, show, gradeAgain }: PageDeps): Hono {
   const app = new Hono()
 
@@ -24,6 +24,15 @@ export function rolloutRoutes({ sql, now, viewerOf, runOf, show, gradeAgain }: P
     const list = await listRollouts(sql, filterOf(run, query), mostRollouts)
     const content = <Rollouts run={run} query={query} list={list} now={now()} />
     return show(c, { title: `Rollouts of ${run}`, place: 'runs', content })
+  })
+
+  app.get('/runs/:run/rollout', async (c) => {
+    const run = runOf(c)
+    const [rollout = '', asked = ''] = [c.req.query('id'), c.req.query('attempt')]
+    const attempt = /^[1-9]\d{0,8}$/.test(asked) ? Number(asked) : undefined
+    const [found] = await findAttempts(sql, { run, rollout, attempt })
+    if (found === undefined) throw notFound()
+    return c.redirect(`/dashboard/runs/${run}/rollouts/${found.number}`, 302)
   })
 
   app.get('/runs/:run/rollouts/:number{[0-9]+}', async (c) => {

@@ -120,11 +120,14 @@ async function readCodes(tx: TransactionSql) {
       outcome: 'failed' | 'ungradable'
       code: string | null
       count: number
+      run: string
       rollout_id: string
+      attempt: number
       reason: string | null
     }[]
   >`
-    select g.outcome, g.code, count(*)::int as count, (array_agg(c.rollout_id order by c.id))[1] as rollout_id,
+    select g.outcome, g.code, count(*)::int as count, (array_agg(c.run order by c.id))[1] as run,
+      (array_agg(c.rollout_id order by c.id))[1] as rollout_id, (array_agg(c.attempt order by c.id))[1] as attempt,
       (array_agg(left(g.reason, 500) order by c.id))[1] as reason
     from compared c join grades g on g.run = c.run and g.id = c.after_id
     where c.after is null group by 1, 2 order by 3 desc, 2 limit 20`

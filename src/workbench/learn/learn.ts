@@ -35,6 +35,12 @@ export interface LearnPlan {
   readonly seed: string
 }
 
+/** A rollout to read, by its id. */
+export interface ExampleRollout {
+  readonly rollout: string
+  readonly reward: number
+}
+
 /** The result of a set of rollouts. */
 export interface Outcome {
   readonly rollouts: number
@@ -42,6 +48,9 @@ export interface Outcome {
   /** The mean reward of those with a score; NaN for none. */
   readonly reward: number
   readonly calls: number
+  /** Those with the greatest and the least reward; undefined where nothing is scored. */
+  readonly best?: ExampleRollout | undefined
+  readonly worst?: ExampleRollout | undefined
   /** The mean of each part of the scores; undefined where the parts were not read. */
   readonly parts: Readonly<Record<string, number>> | undefined
 }
@@ -132,13 +141,16 @@ export async function* learn(
 }
 
 async function outcomeOf(traces: readonly RolloutTrace[], partsOf: PartsOf | undefined): Promise<Outcome> {
-  const scored = traces.filter(({ reward }) => reward !== null)
+  const scored = traces.flatMap(({ rollout, reward }) => (reward === null ? [] : [{ rollout, reward }]))
+  const sorted = scored.toSorted((a, b) => b.reward - a.reward)
   const parts = await partsOf?.(scored.map(({ rollout }) => rollout))
   return {
     rollouts: traces.length,
     discarded: traces.length - scored.length,
-    reward: mean(scored.map(({ reward }) => reward ?? 0)),
+    reward: mean(scored.map(({ reward }) => reward)),
     calls: mean(traces.map(({ calls }) => calls.length)),
+    best: sorted[0],
+    worst: sorted.at(-1),
     parts: parts && meansOf([...parts.values()]),
   }
 }

@@ -1,11 +1,16 @@
 import { html } from 'hono/html'
 import { histogram, scatter } from '../../dashboard/components/charts.ts'
+import { rolloutAddress } from '../../dashboard/components/links.ts'
 import { type Html, page, type Tile, table, tiles, visible } from '../../dashboard/components/page.ts'
-import type { RegradingReport } from '../../ledger/reports/regrading-report.ts'
+import type { Mover, RegradingReport } from '../../ledger/reports/regrading-report.ts'
 import { beforeInWords, callText, changeInWords, fixed, short, signed, whole } from './format.ts'
 
-/** The report as a page of HTML in one file; everything that rollouts and graders wrote is escaped. */
-export function reportPage(report: RegradingReport, madeAt: Date): Promise<string> {
+/**
+ * The report as a page of HTML in one file; everything that rollouts and graders wrote is escaped.
+ *
+ * @param server the address of the server whose dashboard shows the rollouts; undefined for no links
+ */
+export function reportPage(report: RegradingReport, madeAt: Date, server?: string): Promise<string> {
   const { grader, version, code_hash } = report
   const change = changeInWords(report)
   return page(`${visible(grader)}, re-graded`, [
@@ -15,9 +20,16 @@ ${change === undefined ? '' : html`<p class="note warn">${visible(change)}</p>`}
 ${summary(report)}
 ${charts(report)}
 ${parts(report)}
-${withoutScore(report)}
-${movers(report)}`,
+${withoutScore(report, server)}
+${movers(report, server)}`,
   ])
+}
+
+/** A rollout's id, as a link to its page where there is one. */
+function rolloutOf({ run, rollout_id, attempt }: Pick<Mover, 'run' | 'rollout_id' | 'attempt'>, server?: string): Html {
+  const id = html`<code>${visible(rollout_id)}</code>`
+  if (server === undefined) return id
+  return html`<a href="${rolloutAddress(server, { run, rollout: rollout_id, attempt })}">${id}</a>`
 }
 
 function summary(report: RegradingReport): Html {
@@ -57,29 +69,29 @@ function parts(report: RegradingReport) {
   )
 }
 
-function withoutScore(report: RegradingReport) {
-  const rows = report.without_score.map(({ outcome, code, count, rollout_id, reason }) => [
+function withoutScore(report: RegradingReport, server: string | undefined) {
+  const rows = report.without_score.map(({ outcome, code, count, reason, ...rollout }) => [
     outcome,
     visible(code ?? '–'),
     whole(count),
-    html`<code>${visible(rollout_id)}</code>`,
+    rolloutOf(rollout, server),
     visible(reason ?? '–'),
   ])
   const columns = [['outcome'], ['code'], ['rollouts', 'num'], ['one of them'], ['reason', 'text']] as const
   return table('Without a score', columns, rows)
 }
 
-function movers(report: RegradingReport) {
-  const rows = report.movers.map(({ rollout_id, item_hash, before, after, question, answer, calls, ...reasons }) => [
+function movers(report: RegradingReport, server: string | undefined) {
+  const rows = report.movers.map(({ item_hash, before, after, question, answer, calls, ...more }) => [
     html`${fixed(before, 4)} → <b class="${after > before ? 'up' : 'down'}">${fixed(after, 4)}</b>`,
-    html`<code>${visible(rollout_id)}</code><br><small>item ${short(item_hash)}</small>`,
+    html`${rolloutOf(more, server)}<br><small>item ${short(item_hash)}</small>`,
     visible(question ?? '–'),
     visible(calls.map(callText).join('\n') || '–'),
     visible(answer ?? '–'),
     html`<small>before</small>
-${visible(reasons.before_reason ?? '–')}
+${visible(more.before_reason ?? '–')}
 <small>after</small>
-${visible(reasons.after_reason ?? '–')}`,
+${visible(more.after_reason ?? '–')}`,
   ])
   const texts = [
     ['question', 'text'],

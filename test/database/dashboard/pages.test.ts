@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { rolloutAddress } from '../../../src/dashboard/components/links.ts'
 import { useDatabase } from '../../support/database.ts'
 import { logIn, testDashboard } from '../../support/rollups/dashboard.ts'
 import { foldAll, recordHistory } from '../../support/rollups/history.ts'
@@ -99,6 +100,22 @@ describe('the pages', () => {
     const report = JSON.parse((await read(`/dashboard/runs/exp-7/rollouts/${second}.json`)).text)
     expect(report.calls).toHaveLength(2)
     expect((await read('/dashboard/runs/exp-7/rollouts/999999')).status).toBe(404)
+  })
+
+  it('find a rollout by the id that its trainer has, the latest attempt or an earlier one', async () => {
+    const [, second = 0] = await numbers('exp-7')
+    const at = async (query: string, run = 'exp-7') => {
+      const { status, headers } = await read(`/dashboard/runs/${run}/rollout?${query}`)
+      return [status, headers.get('location')]
+    }
+    const id = `trace_${second}`
+    expect(await at(`id=${id}`)).toEqual([302, `/dashboard/runs/exp-7/rollouts/${second}`])
+    expect(await at(`id=${id}&attempt=1`)).toEqual([302, `/dashboard/runs/exp-7/rollouts/${second}`])
+    expect((await at(`id=${id}&attempt=2`))[0]).toBe(404)
+    expect((await at(`id=${id}`, 'private'))[0]).toBe(404)
+    const address = new URL(rolloutAddress('https://tools.example.com', { run: 'exp-7', rollout: hostile }))
+    const [first] = await numbers('exp-7')
+    expect(await at(address.search.slice(1))).toEqual([302, `/dashboard/runs/exp-7/rollouts/${first}`])
   })
 
   it('show hostile content as text', async () => {
@@ -206,6 +223,19 @@ describe('a viewer', () => {
     expect((await read(`${page}.json`, cookie, closed)).text).not.toContain('question 1')
     const all = await logIn(closed, 'key-of-all')
     expect((await read(page, all, closed)).text).toContain('question 1')
+  })
+
+  it('who follows a link of another site comes to the page with the session that they have', async () => {
+    const cookie = await logIn(closed, 'key-of-all')
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
+    // The browser sends no cookie with it, and then asks once more from the page that it got.
+    const first = await read('/dashboard/runs/exp-7', link, closed)
+    expect(first.status).toBe(200)
+    expect(first.text).toContain('<meta http-equiv="refresh" content="0"')
+    expect(first.text).not.toContain('121 rollouts')
+    const again = { ...link, 'sec-fetch-site': 'same-origin' }
+    expect((await read('/dashboard/runs/exp-7', { ...again, ...cookie }, closed)).text).toContain('121 rollouts')
+    expect((await read('/dashboard/runs/exp-7', again, closed)).text).toContain('name="key"')
   })
 
   it.each([

@@ -132,6 +132,18 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
     await page.waitForURL(/\/rollouts\?sort=worst&from=\d+&to=\d+$/)
   })
 
+  it('comes from the page that learn wrote to the best rollout of a step', async () => {
+    await page.goto(`file://${folder}/hack.html`)
+    await page
+      .getByRole('row', { name: /training/ })
+      .first()
+      .getByRole('link')
+      .first()
+      .click()
+    await page.getByText('Its group').waitFor()
+    expect(page.url()).toMatch(/\/dashboard\/runs\/hack\/rollouts\/\d+$/)
+  })
+
   it('sees what arrives, live, and can pause it', async () => {
     await page.goto(`${address}/dashboard/live`)
     await page.getByText('connected').waitFor()

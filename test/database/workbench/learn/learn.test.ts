@@ -170,7 +170,8 @@ describe('a simulated policy', { timeout: 60_000 }, () => {
   it('is drawn on a page with curves, parts, choices and the verdict, all text escaped', async () => {
     const steps = await trained('efficient', plan('1', { steps: 2 }))
     const verdict = verdictOf(steps, 'answer')
-    const page = await learnPage(steps, verdict, '<script>alert(1)</script>')
+    const about = '<script>alert(1)</script>'
+    const page = await learnPage(steps, verdict, about, { run: 'default', server: undefined })
     expect(page).not.toContain('<script>')
     for (const title of [
       'Reward',
@@ -184,10 +185,31 @@ describe('a simulated policy', { timeout: 60_000 }, () => {
     }
     expect(page).toContain('not a language model')
     expect(page).not.toContain('NaN')
+    expect(page).not.toContain('href=')
     const report = learnReport(steps, verdict)
     expect(report).toMatch(/reward +\d\.\d\d → \d\.\d\d/)
     expect(report).toContain(verdict.message)
   })
+})
+
+it('a page of a training links the best and the worst rollout of each set to the dashboard of the server', async () => {
+  const steps = await trained('efficient', plan('1', { steps: 2, validateEvery: 1 }))
+  const verdict = verdictOf(steps, 'answer')
+  const place = { run: 'default', server: 'https://tools.example.com/runs/default' }
+  const page = await learnPage(steps, verdict, 'about', place)
+  expect(page).toContain('<a href="https://tools.example.com/dashboard/runs/default">default</a>')
+  const linked = [...page.matchAll(/(\d\.\d\d) <a href="([^"]+)"><code>/g)].map(([, reward, href = '']) => {
+    const { pathname, searchParams } = new URL(href.replaceAll('&amp;', '&'))
+    return [reward, pathname, searchParams.get('id')]
+  })
+  // The start, two steps, and a validation after each.
+  expect(linked).toHaveLength(2 * (1 + 2 + 2))
+  const { training } = steps.at(-1) ?? {}
+  const [, , best, worst] = linked
+  const path = '/dashboard/runs/default/rollout'
+  expect(best).toEqual([training?.best?.reward.toFixed(2), path, training?.best?.rollout])
+  expect(worst).toEqual([training?.worst?.reward.toFixed(2), path, training?.worst?.rollout])
+  expect(training?.best?.reward).toBeGreaterThan(training?.worst?.reward ?? 1)
 })
 
 type Point = readonly [reward: number, calls: number, parts: Readonly<Record<string, number>> | undefined]

@@ -162,13 +162,16 @@ describe('the command', () => {
     await seed(database.sql, 40)
     const nasty = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
     await database.sql`update grades set reason = ${nasty}, parts = ${'{"<b>part</b>": 1}'}::text::jsonb where source = 'trainer' and score is not null`
-    const { code } = await run(['--page', 'out.html', '--json'])
+    const { code } = await run(['--page', 'out.html', '--json', '--dashboard', 'https://tools.example.com'])
     expect(code).toBe(0)
     const html = readFileSync(join(folder, 'out.html'), 'utf8')
     expect(html).toContain('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&lt;script&gt;')
     expect(html).toContain('&lt;b&gt;part&lt;/b&gt;')
     expect(html).not.toMatch(/<(?:img|script|b>part)/)
-    expect(html).not.toMatch(/<[^>]*\s(?:src|href|on\w+)=/i)
+    expect(html).not.toMatch(/<[^>]*\s(?:src|on\w+)=/i)
+    const links = [...html.matchAll(/<[^>]*\shref="([^"]*)/gi)].map(([, href]) => href)
+    expect(links).toContain('https://tools.example.com/dashboard/runs/default/rollout?id=r14&amp;attempt=1')
+    expect(links.filter((href) => !href?.startsWith('https://tools.example.com/dashboard/runs/'))).toEqual([])
     expect(html).toContain("default-src 'none'")
     expect(html.match(/<svg [^>]*role="img"/g)?.length).toBe(2)
   })

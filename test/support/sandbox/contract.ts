@@ -108,6 +108,23 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
         expect(await provider.alive(handle, never)).toBe(true)
       })
 
+      it('end by themselves when their time to live has passed, which can be extended', async () => {
+        const [short, long] = [labels(), labels()]
+        const { handle } = await provider.create(spec({ ttlSeconds: 1 }), short, never)
+        const { handle: extended } = await provider.create(spec({ ttlSeconds: 5 }), long, never)
+        await provider.extend(extended, 900, never)
+        await sleep(1500)
+        // As if the server that created it never came back.
+        const other = tested.provider()
+        await expect.poll(() => other.alive(handle, never)).toBe(false)
+        expect(await other.find(short, never)).toEqual([])
+        await expect(other.exec(handle, request(['true']), never)).rejects.toMatchObject({ code: 'gone' })
+        await sleep(4000)
+        expect(await other.alive(extended, never)).toBe(true)
+        expect(await other.find(long, never)).toHaveLength(1)
+        await other.end()
+      }, 40_000)
+
       it('close while a command runs', async () => {
         const handle = await create()
         const running = shell(handle, 'echo x > started; sleep 60').then(

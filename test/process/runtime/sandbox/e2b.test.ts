@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, it } from 'vitest'
+import { text } from 'node:stream/consumers'
+import { afterAll, describe, expect, it } from 'vitest'
 import { createE2bProvider } from '../../../../src/runtime/sandbox/e2b/e2b-provider.ts'
+import type { ExecRequest, SandboxSpec } from '../../../../src/runtime/sandbox/provider.ts'
 import { describeContract } from '../../../support/sandbox/contract.ts'
 import { openE2bService } from '../../../support/sandbox/e2b/service.ts'
 import { useFolder } from '../../../support/temporary.ts'
@@ -18,9 +20,142 @@ if (absent === undefined && isRoot) {
   const service = await openE2bService({ templates: { desk: template } })
   afterAll(() => service.close())
 
-  describeContract('e2b', async () => ({ template: 'desk', provider: () => createE2bProvider(service.settings) }), {
-    isolated: false,
-    nothingRunsBetween: false,
+  const provider = () => createE2bProvider(service.settings)
+  describeContract('e2b', async () => ({ template: 'desk', provider }), { isolated: false, nothingRunsBetween: false })
+
+  describe('the e2b provider, in a sandbox', () => {
+    const never = new AbortController().signal
+    const e2b = provider()
+    let rollouts = 0
+    let keys = 0
+    const create = async (rest: Partial<SandboxSpec> = {}) => {
+      rollouts += 1
+      const spec = { template: 'desk', network: false, memoryMb: 256, pids: 64, diskMb: 64, ttlSeconds: 600, ...rest }
+      const labels = { installation: 'inside', rollout: String(rollouts), name: 'shell', generation: '1' }
+      return (await e2b.create(spec, labels, never)).handle
+    }
+    const request = (script: string, rest: Partial<ExecRequest> = {}): ExecRequest => {
+      keys += 1
+      const argv = ['sh', '-c', script]
+      return { key: `inside-${keys}`, argv, timeoutSeconds: 30, maxOutputBytes: 10_000, ...rest }
+    }
+    const shell = (handle: string, script: string, rest: Partial<ExecRequest> = {}) =>
+      e2b.exec(handle, request(script, rest), never)
+    /** Runs a script as root, which the agent cannot. */
+    const asRoot = async (handle: string, script: string) => {
+      const machine = await service.boxes.get(handle)?.machine()
+      const child = machine?.start('root', ['/bin/sh', '-c', script], false)
+      if (child?.stdout === null || child === undefined) throw new Error(`there is no sandbox ${handle}`)
+      return await text(child.stdout)
+    }
+    const started = (handle: string) => expect.poll(() => shell(handle, 'cat runs')).toMatchObject({ stdout: 'run\n' })
+
+    it('finishes a command whose connection is lost, and reads its result over another one', async () => {
+      const handle = await create()
+      const cut = e2b.exec(handle, request('echo run >> runs; sleep 2; echo done; echo problem >&2; exit 3'), never)
+      await started(handle)
+      service.disconnect()
+      expect(await cut).toMatchObject({ exitCode: 3, stdout: 'done\n', stderr: 'problem\n' })
+      expect((await shell(handle, 'cat runs')).stdout).toBe('run\n')
+    })
+
+    it('finishes a command whose server has ended, and the next server reads its result', async () => {
+      const handle = await create()
+      const slow = request('echo run >> runs; sleep 2; echo done')
+      const dying = new AbortController()
+      const first = provider()
+      const cut = first.exec(handle, slow, dying.signal)
+      await started(handle)
+      dying.abort(new Error('killed'))
+      await expect(cut).rejects.toThrow('killed')
+      await first.end()
+      expect(await provider().exec(handle, slow, never)).toMatchObject({ exitCode: 0, stdout: 'done\n' })
+      expect((await shell(handle, 'cat runs')).stdout).toBe('run\n')
+    })
+
+    it('never runs a command again whose script was killed', async () => {
+      const handle = await create()
+      const slow = request('echo run >> runs; sleep 60')
+      const cut = e2b.exec(handle, slow, never).catch((error: unknown) => error)
+      await started(handle)
+      const isScript = `tr '\\0' ' ' < $each/cmdline | grep -q '[s]corekeeper ${slow.key} user'`
+      await asRoot(handle, `for each in /proc/[0-9]*; do ${isScript} && kill -9 "\${each#/proc/}"; done`)
+      expect(await cut).toMatchObject({ code: 'exec_ambiguous' })
+      await expect(provider().exec(handle, slow, never)).rejects.toMatchObject({ code: 'exec_ambiguous' })
+      expect((await shell(handle, 'cat runs')).stdout).toBe('run\n')
+    })
+
+    it('asks again how a sandbox is reached when its token is rejected', async () => {
+      const handle = await create()
+      await shell(handle, 'true')
+      const box = service.boxes.get(handle)
+      if (box !== undefined) box.token = 'another-token'
+      expect(await shell(handle, 'echo reached')).toMatchObject({ stdout: 'reached\n' })
+    })
+
+    it('runs commands as the agent, who cannot become root or reach the journal', async () => {
+      const handle = await create()
+      const key = 'a-secret-key'
+      await shell(handle, 'echo secret', { key, input: 'secret' })
+      const { stdout } = await shell(
+        handle,
+        `id -un; umask; grep NoNewPrivs /proc/self/status; grep CapBnd /proc/self/status
+          ls /var/lib/scorekeeper 2>&1; find / -name '*${key}*' 2>/dev/null; ls /proc/1/root 2>&1 | tail -n 1`,
+      )
+      expect(stdout.replaceAll('\t', ' ').split('\n')).toEqual([
+        'user',
+        '0022',
+        'NoNewPrivs: 1',
+        'CapBnd: 0000000000000000',
+        expect.stringContaining('Permission denied'),
+        expect.stringContaining('Permission denied'),
+        '',
+      ])
+      expect(await asRoot(handle, 'ls /var/lib/scorekeeper')).toContain(key)
+      expect(await asRoot(handle, 'ls /var/lib/scorekeeper')).not.toContain('input')
+    })
+
+    it('lets commands open their input and outputs by name', async () => {
+      const script = 'cat /dev/stdin; echo out > /dev/stdout; echo err > /dev/stderr'
+      expect(await shell(await create(), script, { input: 'in\n' })).toMatchObject({
+        exitCode: 0,
+        stdout: 'in\nout\n',
+        stderr: 'err\n',
+      })
+    })
+
+    it('does not wait for what a command leaves behind, which runs on', async () => {
+      const handle = await create()
+      const ended = await shell(handle, '(sleep 1.5; echo late; echo on > file; sleep 60) & echo early')
+      expect(ended).toMatchObject({ exitCode: 0, stdout: 'early\n', timedOut: false })
+      await expect.poll(() => shell(handle, 'cat file')).toMatchObject({ stdout: 'on\n' })
+    })
+
+    it('limits processes, and the size of files', async () => {
+      const handle = await create({ pids: 20, diskMb: 1 })
+      const many = await shell(handle, 'for i in $(seq 60); do (sleep 1; echo ran) & done 2>/dev/null; wait')
+      expect(many.stdout.split('\n').filter((line) => line === 'ran').length).toBeLessThanOrEqual(20)
+      await shell(handle, 'head -c 5000000 /dev/zero > big')
+      expect((await shell(handle, 'stat -c %s big')).stdout).toBe('1048576\n')
+    })
+
+    it('says what the template lacks', async () => {
+      const handle = await create()
+      const other = createE2bProvider({ ...service.settings, user: 'agent' })
+      await expect(other.exec(handle, request('true'), never)).rejects.toMatchObject({
+        code: 'refused',
+        message: 'the template has no user agent',
+      })
+    })
+
+    it('reads nothing through the links of an agent that the agent itself cannot read', async () => {
+      const handle = await create()
+      await asRoot(handle, 'echo secret > /root/secret')
+      await shell(handle, 'ln -s /root/secret link')
+      await expect(e2b.read(handle, 'link', 100, never)).rejects.toMatchObject({ code: 'refused' })
+      await expect(e2b.write(handle, 'link', new Uint8Array(3), never)).rejects.toMatchObject({ code: 'refused' })
+      expect(await asRoot(handle, 'cat /root/secret')).toBe('secret\n')
+    })
   })
 } else {
   describe('the e2b provider', () => {

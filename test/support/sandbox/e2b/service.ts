@@ -23,12 +23,14 @@ export interface Asked {
 
 interface Box {
   readonly id: string
-  readonly token: string
+  token: string
   readonly template: string
   readonly request: z.infer<typeof newSandbox>
   readonly startedAt: number
   endAt: number
   readonly processes: Processes
+  /** Its machine, which starts when it is first needed. */
+  machine(): Promise<Machine>
   stop(): Promise<void>
 }
 
@@ -95,6 +97,7 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
       startedAt: last,
       endAt: Date.now() + data.timeout * 1000,
       processes: createProcesses(start),
+      machine: start,
       stop: async () => (await machine)?.stop(),
     }
     boxes.set(id, box)
@@ -190,6 +193,10 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
     async kill(id: string) {
       const box = boxes.get(id)
       if (box !== undefined) await remove(box)
+    },
+    /** Cuts all connections. */
+    disconnect() {
+      server.closeAllConnections()
     },
     async close() {
       await Promise.all([...boxes.values()].map(remove))

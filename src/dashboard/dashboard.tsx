@@ -51,6 +51,8 @@ export interface DashboardDeps {
   /** The part of a score that cannot be gamed. */
   readonly trusted: string | undefined
   readonly budget: number | undefined
+  /** Whether the environment defines sandboxes, so that the navigation names their page. */
+  readonly hasSandboxes: boolean
   /** The state of the server, as much as the viewer may see of it. */
   readonly health: (viewer: Viewer) => Promise<readonly HealthSection[]>
   /** Grades a recorded rollout and records nothing; undefined where no grader can be run. */
@@ -103,7 +105,14 @@ export function createDashboard(deps: DashboardDeps): Hono {
   const show = (c: Context, { title, place, content, scripts = [], status = 200 }: ShownPage) => {
     const viewer = viewers.get(c.req.raw)
     const page = (
-      <Frame title={title} place={place} viewer={viewer} canLeave={viewer !== undefined && !isOpen} scripts={scripts}>
+      <Frame
+        title={title}
+        place={place}
+        viewer={viewer}
+        canLeave={viewer !== undefined && !isOpen}
+        hasSandboxes={deps.hasSandboxes}
+        scripts={scripts}
+      >
         {content}
       </Frame>
     )

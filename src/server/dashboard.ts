@@ -26,6 +26,8 @@ export interface DashboardSettings {
   readonly log: Log
   readonly trusted: string | undefined
   readonly budget: number | undefined
+  /** Whether the environment defines sandboxes. */
+  readonly hasSandboxes: boolean
   readonly metrics: Metrics
   /** What this replica refused. */
   readonly refusals: RefusalCounts

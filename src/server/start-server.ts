@@ -158,7 +158,18 @@ function run(started: Started): void {
   const observing = openMetrics({ config, log, tools, graders: [...graders, ...jsonGraders], tracing })
   const { metrics } = observing
   const { refusals, requestTotals } = observing
-  const dashboard = openDashboard({ config, database, log, trusted, budget, metrics, refusals, requestTotals })
+  const hasSandboxes = sandboxes !== undefined
+  const dashboard = openDashboard({
+    config,
+    database,
+    log,
+    trusted,
+    budget,
+    metrics,
+    refusals,
+    requestTotals,
+    hasSandboxes,
+  })
   const { makeApp, judgeClient } = assembleServer({
     ...started,
     observing: observing.forApp,

@@ -4,7 +4,7 @@ import type { Viewer } from '../session.ts'
 import { visible } from './page.ts'
 
 /** The pages in the navigation. */
-export type Place = 'runs' | 'live' | 'alarms' | 'health' | 'none'
+export type Place = 'runs' | 'live' | 'alarms' | 'sandboxes' | 'health' | 'none'
 
 /** What every page is given. */
 export interface FrameProps {
@@ -14,6 +14,8 @@ export interface FrameProps {
   readonly viewer: Viewer | undefined
   /** Whether the viewer has logged in, so that they can log out. */
   readonly canLeave: boolean
+  /** Whether there is a page of sandboxes to go to. */
+  readonly hasSandboxes: boolean
   readonly scripts?: readonly string[]
   readonly children?: Child
 }
@@ -22,11 +24,12 @@ const places = [
   ['runs', 'Runs', '/dashboard'],
   ['live', 'Live', '/dashboard/live'],
   ['alarms', 'Alarms', '/dashboard/alarms'],
+  ['sandboxes', 'Sandboxes', '/dashboard/sandboxes'],
   ['health', 'Health', '/dashboard/health'],
 ] as const
 
 /** The frame of a page: title, navigation, stylesheets and scripts, all of them files of this server. */
-export const Frame: FC<FrameProps> = ({ title, place, viewer, canLeave, scripts = [], children }) => (
+export const Frame: FC<FrameProps> = ({ title, place, viewer, canLeave, hasSandboxes, scripts = [], children }) => (
   <html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -51,11 +54,13 @@ export const Frame: FC<FrameProps> = ({ title, place, viewer, canLeave, scripts 
         </a>
         {viewer && (
           <nav aria-label="Pages">
-            {places.map(([name, label, href]) => (
-              <a href={href} {...(name === place && { 'aria-current': 'page' })}>
-                {label}
-              </a>
-            ))}
+            {places
+              .filter(([name]) => hasSandboxes || name !== 'sandboxes')
+              .map(([name, label, href]) => (
+                <a href={href} {...(name === place && { 'aria-current': 'page' })}>
+                  {label}
+                </a>
+              ))}
           </nav>
         )}
         <div class="end">

@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { Arrival } from '../../ledger/reports/arrivals.ts'
+import { readSandboxReport } from '../../ledger/reports/sandbox-report.ts'
 import { readAlarms, readOpenAlarms, type StoredAlarm } from '../../ledger/rollups/alarms.ts'
 import { readRunSums } from '../../ledger/rollups/read.ts'
 import { numberText } from '../components/text.tsx'
@@ -9,10 +10,14 @@ import type { PageDeps } from '../dashboard.tsx'
 import { Health } from '../pages/health.tsx'
 import { Alarms, Live } from '../pages/others.tsx'
 import { Runs } from '../pages/runs.tsx'
+import { Sandboxes } from '../pages/sandboxes.tsx'
 import { maySee, type Viewer } from '../session.ts'
 
 /** How many runs one page lists. */
 const mostRuns = 50
+
+/** How many sandboxes one page lists. */
+const mostSandboxes = 200
 
 /** How many alarms that ended the page of the health lists. */
 const mostEnded = 10
@@ -20,7 +25,7 @@ const mostEnded = 10
 /** An alarm of the server as a whole concerns everybody. */
 const mayHear = (viewer: Viewer, { run }: Pick<StoredAlarm, 'run'>) => run === '' || maySee(viewer, run)
 
-/** The list of runs, the tail of what arrives, the alarms and the server's health. */
+/** The list of runs, the tail of what arrives, the alarms, the sandboxes and the server's health. */
 export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, isDraining }: PageDeps): Hono {
   const app = new Hono()
 
@@ -75,6 +80,12 @@ export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, 
   app.get('/alarms', async (c) => {
     const { all, open } = await alarmsFor(viewerOf(c))
     return show(c, { title: 'Alarms', place: 'alarms', content: <Alarms open={open} history={all} now={now()} /> })
+  })
+
+  app.get('/sandboxes', async (c) => {
+    const report = await readSandboxReport(sql, viewerOf(c).runs, mostSandboxes)
+    const content = <Sandboxes report={report} now={now()} />
+    return show(c, { title: 'Sandboxes', place: 'sandboxes', content })
   })
 
   app.get('/health', async (c) => {

@@ -42,3 +42,12 @@ export function conditionText(
       return compared(`${grading}.${condition.field}`, condition.is, given(condition.value))
   }
 }
+
+/**
+ * The SQL of whether a run is among names and patterns such as `exp-*`.
+ *
+ * @param parameter the placeholder of the names and patterns as a JSON list; null chooses all runs
+ */
+export const isAmong = (run: string, parameter: string): string => `(${parameter}::text is null or exists (
+  select from jsonb_array_elements_text(${parameter}::text::jsonb) as a(pattern)
+  where case when right(pattern, 1) = '*' then starts_with(${run}, left(pattern, -1)) else ${run} = pattern end))`

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres'
+import { isAmong } from '../reports/condition.ts'
 import { execute } from '../statement.ts'
 import { noStats, type Stats, sumStats } from './stats.ts'
 import type { BucketKind } from './sums.ts'
@@ -30,11 +31,6 @@ export interface RecentBurst {
   readonly calls: Stats['calls']
 }
 
-/** Whether `s.run` is among the names and patterns of a parameter, a list as JSON; null chooses all. */
-const isAmong = (parameter: string) => `(${parameter}::text is null or exists (
-      select from jsonb_array_elements_text(${parameter}::text::jsonb) as a(pattern)
-      where case when right(pattern, 1) = '*' then starts_with(s.run, left(pattern, -1)) else s.run = pattern end))`
-
 const runSums = `
   select s.run, n.title, s.wire, s.key_name, s.burst as bursts, (extract(epoch from s.burst_last_at) * 1000)::float8 as last_at,
     t.stats as total, coalesce(b.recent, '[]') as recent
@@ -48,7 +44,7 @@ const runSums = `
     ) b on true
   where ($1::text is null or s.burst_last_at < to_timestamp($1::text::float8 / 1000))
     and ($3::text is null or s.run = $3::text)
-    and ${isAmong('$4')}
+    and ${isAmong('s.run', '$4')}
   order by s.burst_last_at desc limit $2::text::int`
 
 /** Selects runs, those that were used last first. */
@@ -104,7 +100,7 @@ export async function readActivity(sql: Sql, since: number, among?: readonly str
   const text = `
     select m.stats -> 'tools' as tools, m.stats -> 'graders' as graders, m.stats -> 'codes' as codes
     from rollup_runs s join rollups m on m.run = s.run and m.kind = 'minute' and m.bucket >= $1::text::int8
-    where ${isAmong('$2')}`
+    where ${isAmong('s.run', '$2')}`
   const patterns = among === undefined ? null : JSON.stringify(among)
   const values = [String(Math.floor(since / 60_000)), patterns]
   const found = await execute<Activity>(sql, { text, values })

@@ -158,7 +158,16 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
   it.each(['light', 'dark'] as const)('has nothing to complain about with a screen reader, %s', async (colorScheme) => {
     await page.emulateMedia({ colorScheme })
     const rollout = await rolloutOf('hack')
-    for (const path of ['', '/runs/hack', '/runs/outage/rollouts', '/runs/hack/items', '/live', '/alarms', '/health']
+    for (const path of [
+      '',
+      '/runs/hack',
+      '/runs/outage/rollouts',
+      '/runs/hack/items',
+      '/live',
+      '/alarms',
+      '/sandboxes',
+      '/health',
+    ]
       .map((end) => `/dashboard${end}`)
       .concat(rollout)) {
       await page.goto(`${address}${path}`)
@@ -175,7 +184,16 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
 
   it('can use every page on a phone: nothing is wider than the screen', async () => {
     await page.setViewportSize({ width: 390, height: 800 })
-    const pages = ['', '/runs/hack', '/runs/hack/rollouts', '/runs/hack/items', '/live', '/alarms', '/health']
+    const pages = [
+      '',
+      '/runs/hack',
+      '/runs/hack/rollouts',
+      '/runs/hack/items',
+      '/live',
+      '/alarms',
+      '/sandboxes',
+      '/health',
+    ]
     for (const path of [...pages.map((end) => `/dashboard${end}`), await rolloutOf('honest', 'tool=look_up')]) {
       await page.goto(`${address}${path}`)
       const width = await page.evaluate('document.documentElement.scrollWidth')

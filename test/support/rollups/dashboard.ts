@@ -26,6 +26,7 @@ export function testDashboard(sql: Sql, settings: Partial<DashboardDeps> = {}): 
     trusted: 'answer',
     budget: 10,
     health: async () => [{ title: 'This replica', about: '', facts: [{ name: 'version', value: '1' }] }],
+    hasSandboxes: false,
     gradeAgain: undefined,
     isDraining: () => false,
     ...settings,

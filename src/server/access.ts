@@ -2,7 +2,7 @@ import { getPathNoStrict } from 'hono/utils/url'
 import { isRunName, runInPath, runNameRule } from '../base/run-name.ts'
 import { shorten } from '../base/text.ts'
 import { RequestError } from '../kit/errors.ts'
-import type { Access } from '../wires/http.ts'
+import type { Access, HeaderReader } from '../wires/http.ts'
 import { refuseKeyInUrl } from './auth/authenticate.ts'
 import { type Principal, requireScope, type Scope } from './auth/principal.ts'
 import { requireRun, runWithoutName } from './auth/runs.ts'
@@ -13,6 +13,35 @@ export function pathWithoutRun(request: Request): string {
   return path.startsWith('/runs/') ? (runInPath(path)?.path ?? path) : path
 }
 
+/** What is looked at to let a caller in. */
+export interface Caller {
+  /** The query with its `?`, empty if there is none. */
+  readonly query: string
+  /** The path, with `/runs/{run}` if it has that. */
+  path(): string
+  readonly headers: HeaderReader
+}
+
+/** Makes the function of {@link createCallerAccess} for requests of Fetch. */
+export function createAccess(
+  ...settings: Parameters<typeof createCallerAccess>
+): (request: Request, ...anyOf: readonly Scope[]) => Promise<Access> {
+  const allow = createCallerAccess(...settings)
+  return (request, ...anyOf) => allow(callerOf(request), ...anyOf)
+}
+
+function callerOf(request: Request): Caller {
+  const { url, headers } = request
+  const query = url.indexOf('?')
+  // An address may have its letters percent-encoded.
+  const mayName = url.includes('/runs/') || url.includes('%')
+  return {
+    query: query === -1 ? '' : url.slice(query),
+    path: () => (mayName ? getPathNoStrict(request) : ''),
+    headers,
+  }
+}
+
 /**
  * Makes the function that lets a caller in with one of the scopes, and with the run that the request names, or throws.
  *
@@ -20,16 +49,15 @@ export function pathWithoutRun(request: Request): string {
  * @throws AuthError for the token, the scope (403) and the run (403 `run_forbidden`); RequestError 400 `invalid_run` and
  * `run_conflict`.
  */
-export function createAccess(
-  authenticate: (headers: Headers) => Promise<Principal>,
+export function createCallerAccess(
+  authenticate: (headers: HeaderReader) => Promise<Principal>,
   bound?: string,
-): (request: Request, ...anyOf: readonly Scope[]) => Promise<Access> {
-  return async (request, ...anyOf) => {
-    const query = request.url.indexOf('?')
-    if (query !== -1) refuseKeyInUrl(request.url.slice(query))
-    const principal = await authenticate(request.headers)
+): (caller: Caller, ...anyOf: readonly Scope[]) => Promise<Access> {
+  return async (caller, ...anyOf) => {
+    if (caller.query !== '') refuseKeyInUrl(caller.query)
+    const principal = await authenticate(caller.headers)
     requireScope(principal, ...anyOf)
-    const given = namedRun(request)
+    const given = namedRun(caller)
     if (bound !== undefined && given !== undefined && given !== bound) throw conflictWithPort(given, bound)
     const named = given ?? bound
     if (named !== undefined) requireRun(principal, named)
@@ -47,11 +75,9 @@ export function createAccess(
 }
 
 /** The run that the address or the header names. */
-function namedRun(request: Request): string | undefined {
-  // An address may have its letters percent-encoded.
-  const mayName = request.url.includes('/runs/') || request.url.includes('%')
-  const inPath = mayName ? runInPath(getPathNoStrict(request))?.run : undefined
-  const inHeader = request.headers.get('x-run') ?? undefined
+function namedRun({ path, headers }: Caller): string | undefined {
+  const inPath = runInPath(path())?.run
+  const inHeader = headers.get('x-run') ?? undefined
   for (const run of [inPath, inHeader]) if (run !== undefined) checkName(run)
   if (inPath !== undefined && inHeader !== undefined && inPath !== inHeader) throw conflict(inPath, inHeader)
   return inPath ?? inHeader

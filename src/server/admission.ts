@@ -17,6 +17,8 @@ export interface Admission {
    * takes no memory here, because TCP stops its sender.
    */
   admit(headers: Headers, work: () => Response | Promise<Response>): Response | Promise<Response>
+  /** Counts a request with a body of this many bytes, unless the server is at capacity; gives the function that ends this. */
+  enter(bytes: number): (() => void) | undefined
   /** Counts work that goes on behind an answer that has begun, such as a stream, until it settles. */
   hold(work: Promise<unknown>): void
 }
@@ -68,6 +70,12 @@ export function createAdmission(
     })
   }
 
+  const isFull = (size: number) => requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)
+  const count = (size: number): void => {
+    requests += 1
+    bytes += size
+  }
+
   const counted = async (size: number, work: () => Response | Promise<Response>): Promise<Response> => {
     try {
       return await work()
@@ -88,10 +96,14 @@ export function createAdmission(
     },
     admit(headers, work) {
       const size = sizeOf(headers, maxBodyBytes)
-      if (requests >= maxRequestsInFlight || (bytes + size > maxBytesInFlight && requests > 0)) return refuse(headers)
-      requests += 1
-      bytes += size
+      if (isFull(size)) return refuse(headers)
+      count(size)
       return counted(size, work)
+    },
+    enter(size) {
+      if (isFull(size)) return undefined
+      count(size)
+      return () => leave(size)
     },
     hold(work) {
       requests += 1

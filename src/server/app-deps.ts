@@ -18,10 +18,12 @@ import type { JsonGrader } from '../runtime/openai-graders/json-grader.ts'
 import type { Outbound } from '../runtime/outbound/outbound.ts'
 import type { RunnersSettings } from '../runtime/runners.ts'
 import type { ErrorResponder } from '../wires/error-response.ts'
+import type { HeaderReader } from '../wires/http.ts'
 import type { Wire } from '../wires/wire.ts'
 import type { Admission } from './admission.ts'
 import type { Principal } from './auth/principal.ts'
 import type { DashboardLife } from './dashboard.ts'
+import type { CallServices } from './direct-calls.ts'
 import type { WirePort } from './wire-ports.ts'
 
 /** What the app needs. */
@@ -33,7 +35,7 @@ export interface AppDeps {
   /** The most tool calls a rollout may make; `undefined` for no limit. */
   readonly budget: number | undefined
   /** Identifies the caller, or throws an `AuthError`. */
-  readonly authenticate: (headers: Headers) => Promise<Principal>
+  readonly authenticate: (headers: HeaderReader) => Promise<Principal>
   readonly log: Log
   /** Removes the values of secret settings from a text that is recorded; by default nothing. */
   readonly redact?: ((text: string) => string) | undefined
@@ -90,6 +92,8 @@ export interface AppDeps {
   readonly admission?: Admission
   /** Registers work to do at the end, after all requests. */
   readonly atEnd?: (work: () => Promise<void>) => void
+  /** Registers what answers tool calls without the app's routes; see {@link createDirectCalls}. */
+  readonly serveCalls?: (calls: CallServices) => void
   /** Registers the app of a port of `wirePorts`. */
   readonly servePort?: (port: WirePort, app: Hono) => void
 }

@@ -19,14 +19,14 @@ import { createLedger } from '../ledger/ledger.ts'
 import { createRowScope } from '../postgres/scoped-db.ts'
 import { noDatasets } from '../runtime/datasets.ts'
 import { createOutbound } from '../runtime/outbound/outbound.ts'
-import { agentRft } from '../wires/agent-rft.ts'
-import { createErrorResponder } from '../wires/error-response.ts'
+import { agentRft, createToolCallAddress } from '../wires/agent-rft.ts'
+import { createErrorAnswers, responderOf } from '../wires/error-response.ts'
 import { onlyBy, pathOf } from '../wires/http.ts'
 import { createKnownItems } from '../wires/known-items.ts'
 import { openAiAddresses } from '../wires/openai/addresses.ts'
 import type { WireDeps } from '../wires/wire.ts'
 import { wires as allWires } from '../wires/wires.ts'
-import { createAccess, pathWithoutRun } from './access.ts'
+import { createAccess, createCallerAccess, pathWithoutRun } from './access.ts'
 import { createAdmission } from './admission.ts'
 import type { AppDeps } from './app-deps.ts'
 import { createEndHook } from './end-hook.ts'
@@ -129,7 +129,8 @@ export function createApp(deps: AppDeps): Hono {
   addByName('grader', graders, json.graders)
   const { runners } = json
   const runs = createGraderRuns({ ledger, isBusy, runners, stopping: stop, graderSeconds, answerSeconds, waitSeconds })
-  const respond = createErrorResponder(log, now, deps.onError)
+  const refuse = createErrorAnswers(log, now, deps.onError)
+  const respond = responderOf(refuse)
 
   const allow = createAccess(deps.authenticate)
 
@@ -181,7 +182,10 @@ export function createApp(deps: AppDeps): Hono {
     answerSeconds,
     stopping: stop,
   })
-  const rft = agentRft({ ...wire, items: createKnownItems(), call, grade, sessions })
+  const items = createKnownItems()
+  const answerCall = createToolCallAddress({ turns: wire.turns, items, call })
+  deps.serveCalls?.({ allow: createCallerAccess(deps.authenticate), answerCall, refuse, maxBodyBytes })
+  const rft = agentRft({ ...wire, items, answerCall, grade, sessions })
   app.route('/', rft)
   app.route('/agent-rft', rft)
   app.route('/', openAiAddresses({ ...wire, runs, call, outbound, publicUrl }))

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { getRequestListener, RequestError as TargetError } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { type Connections, watchConnections } from './connections.ts'
+import type { DirectCalls } from './direct-calls.ts'
 
 /** How long a peer may keep the server waiting, in seconds. */
 export interface PeerTimeouts {
@@ -19,13 +20,20 @@ export interface PeerTimeouts {
 // Load balancers keep idle connections for a minute, and must not reuse one that is closing.
 const defaultTimeouts: PeerTimeouts = { head: 30, request: 60, answer: 60, idle: 75 }
 
+/** How an HTTP server differs from the usual one. */
+export interface HttpServerOptions {
+  readonly timeouts?: PeerTimeouts
+  /** Answers the tool calls that need nothing of the app's routes. */
+  readonly direct?: DirectCalls | undefined
+}
+
 /**
  * Creates an HTTP server that is not listening yet. It disconnects peers that send too slowly or do not read the answer,
  * but does not limit how long a handler takes.
  */
 export function createHttpServer(
   fetch: Hono['fetch'],
-  timeouts: PeerTimeouts = defaultTimeouts,
+  { timeouts = defaultTimeouts, direct }: HttpServerOptions = {},
 ): { readonly server: Server; readonly connections: Connections } {
   const serverOptions = {
     headersTimeout: timeouts.head * 1000,
@@ -41,7 +49,7 @@ export function createHttpServer(
     if (request.httpVersion === '1.0') request.headers.host ??= 'localhost'
     // The options of the server as a whole, which are those of its root.
     if (request.url === '*' && request.method === 'OPTIONS') request.url = '/'
-    void listener(request, response)
+    if (direct?.(request, response) !== true) void listener(request, response)
   })
   const connections = watchConnections(server)
 

@@ -3,25 +3,38 @@ import { getPathNoStrict } from 'hono/utils/url'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
 
-/** What {@link observed} needs. */
-export interface ObservedRequestsSettings {
+/** Is told of requests. */
+export interface RequestObserver {
   /** Is told of each request when it arrives. */
   readonly began: () => void
   /** Is told of each request when its answer begins. */
   readonly answered: (url: string, status: number, seconds: number) => void
   /** Writes the access line of the request. */
-  readonly access?: ((request: Request, response: Response, seconds: number) => void) | undefined
+  readonly access?: ((seen: AnsweredRequest) => void) | undefined
+}
+
+/** A request whose answer begins. */
+export interface AnsweredRequest {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly seconds: number
+  /** The header `x-rollout-id` of the answer. */
+  readonly rollout: string | undefined
 }
 
 /** Measures the requests of an app until their answers begin. */
-export function observed(
-  fetch: Hono['fetch'],
-  { began: arrived, answered, access }: ObservedRequestsSettings,
-): Hono['fetch'] {
+export function observed(fetch: Hono['fetch'], { began: arrived, answered, access }: RequestObserver): Hono['fetch'] {
   const tell = (request: Request, response: Response, began: number): Response => {
     const seconds = (performance.now() - began) / 1_000
     answered(request.url, response.status, seconds)
-    access?.(request, response, seconds)
+    access?.({
+      method: request.method,
+      path: getPathNoStrict(request),
+      status: response.status,
+      seconds,
+      rollout: response.headers.get('x-rollout-id') ?? undefined,
+    })
     return response
   }
   return (request, ...rest) => {
@@ -40,18 +53,16 @@ export function observed(
  *
  * @param share more than 0, at most 1
  */
-export function createAccessLog(log: Log, share: number): ObservedRequestsSettings['access'] {
+export function createAccessLog(log: Log, share: number): RequestObserver['access'] {
   let due = 0
-  return (request, response, seconds) => {
+  return ({ method, path, status, seconds, rollout }) => {
     due += share
     if (due < 1) return
     due -= 1
-    const rollout = response.headers.get('x-rollout-id') ?? undefined
-    const { status } = response
     const facts = {
       code: 'access',
-      method: request.method,
-      path: shorten(getPathNoStrict(request), 200),
+      method,
+      path: shorten(path, 200),
       status,
       ms: Math.round(seconds * 1e5) / 100,
       ...(rollout !== undefined && { rollout: decoded(rollout) }),

@@ -7,19 +7,21 @@ import type { Log } from '../base/log.ts'
 import { RequestError } from '../kit/errors.ts'
 import { type Admission, admitting, createAdmission } from './admission.ts'
 import type { AppDeps } from './app-deps.ts'
+import { type CallServices, createDirectCalls, type DirectCalls } from './direct-calls.ts'
 import { createHttpServer } from './http-server.ts'
+import { observed, type RequestObserver } from './observed-requests.ts'
 import type { WirePort } from './wire-ports.ts'
 
 /** What {@link serve} needs. */
 export interface ServeSettings {
   /** Makes the app, connected to the state of the process. */
   readonly makeApp: (
-    life: Required<Pick<AppDeps, 'stopping' | 'isDraining' | 'admission' | 'atEnd' | 'servePort'>>,
+    life: Required<Pick<AppDeps, 'stopping' | 'isDraining' | 'admission' | 'atEnd' | 'serveCalls' | 'servePort'>>,
   ) => Hono
   readonly limits: Limits
   readonly log: Log
-  /** Measures the requests of an app. */
-  readonly observed?: ((fetch: Hono['fetch']) => Hono['fetch']) | undefined
+  /** Is told of requests. */
+  readonly observer?: RequestObserver | undefined
   /** Is told of each request that is refused because the server is at capacity. */
   readonly onTurnedAway?: (() => void) | undefined
   /** The port for `/metrics` alone, with its app; the server's own by default. */
@@ -55,7 +57,7 @@ const backlog = 4_096
  * with a 503. It resolves once nothing runs.
  */
 export function serve(settings: ServeSettings): () => Promise<void> {
-  const { makeApp, limits, log, host, port, drainSeconds, drainDelaySeconds } = settings
+  const { makeApp, limits, log, observer, host, port, drainSeconds, drainDelaySeconds } = settings
   const stopping = new AbortController()
   let isDraining = false
   const admission = createAdmission(limits, log, settings.onTurnedAway)
@@ -63,11 +65,17 @@ export function serve(settings: ServeSettings): () => Promise<void> {
   const atEnd = (work: () => Promise<void>) => void endings.push(work)
   const wires: { readonly port: WirePort; readonly app: Hono }[] = []
   const servePort = (port: WirePort, app: Hono) => void wires.push({ port, app })
-  const app = makeApp({ stopping: stopping.signal, isDraining: () => isDraining, admission, atEnd, servePort })
+  let calls: DirectCalls | undefined
+  const serveCalls = (services: CallServices) => {
+    calls = createDirectCalls(services, admission, observer)
+  }
+  const isDrainingNow = () => isDraining
+  const life = { stopping: stopping.signal, isDraining: isDrainingNow, admission, atEnd, serveCalls, servePort }
+  const app = makeApp(life)
 
-  const listen = (app: Hono, place: Place) => {
+  const listen = (app: Hono, place: Place, direct?: DirectCalls) => {
     const fetch = admitting(app, admission)
-    const { server, connections } = createHttpServer(settings.observed?.(fetch) ?? fetch)
+    const { server, connections } = createHttpServer(observer ? observed(fetch, observer) : fetch, { direct })
     server.on('error', (error) => settings.onError(error, place))
     const opened = new Promise<number>((resolve) => {
       server.listen({ port: place.port, host: place.host, backlog }, () => {
@@ -77,7 +85,7 @@ export function serve(settings: ServeSettings): () => Promise<void> {
     })
     return { server, connections, opened }
   }
-  const own = listen(app, { host, port })
+  const own = listen(app, { host, port }, calls)
   const ofWires = wires.map(({ port, app }) => ({ port, ...listen(app, port) }))
   const { metrics } = settings
   const ofMetrics = metrics && listen(metrics.app, { host, port: metrics.port })

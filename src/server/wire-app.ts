@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { defaultRun } from '../base/run-name.ts'
 import { shorten } from '../base/text.ts'
 import { RequestError } from '../kit/errors.ts'
-import { pathOf } from '../wires/http.ts'
+import { type HeaderReader, pathOf } from '../wires/http.ts'
 import type { WireDeps } from '../wires/wire.ts'
 import { createAccess, pathWithoutRun } from './access.ts'
 import type { Principal } from './auth/principal.ts'
@@ -13,7 +13,7 @@ export interface WireAppSettings {
   readonly port: Pick<WirePort, 'wire' | 'run'>
   readonly deps: WireDeps
   /** Identifies the caller of a wire whose client sends a key. */
-  readonly authenticate: (headers: Headers) => Promise<Principal>
+  readonly authenticate: (headers: HeaderReader) => Promise<Principal>
   /** The addresses for a load balancer, which the port has as well. */
   readonly health: Hono
 }

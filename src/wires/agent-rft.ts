@@ -7,9 +7,9 @@ import type { Grading } from '../core/grading.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { RequestError } from '../kit/errors.ts'
 import type { ErrorResponder } from './error-response.ts'
-import { type Access, headerValue, jsonAnswer, onlyBy } from './http.ts'
+import { type Access, headerValue, jsonAnswer, jsonType, onlyBy, type PlainAnswer, responseOf } from './http.ts'
 import type { KnownItems } from './known-items.ts'
-import { type BodyLimits, readBodyWithItem, turnOf } from './read-body.ts'
+import { type BodyLimits, parseBodyWithItem, readBytes, turnOf } from './read-body.ts'
 import { sampleBody } from './sample.ts'
 
 /** The most UTF-16 units of an id and of a name: two ids and more must fit into one row of an index. */
@@ -56,10 +56,73 @@ export const toolCallBody = z.object({
 /** The body of a grading. */
 export const gradingBody = z.object({ sample: sampleBody, item, trace_id: id })
 
+/** What a tool call belongs to, as its address and its key say. */
+export interface AddressedCall {
+  readonly run: string
+  readonly key: string
+  /** The name of the tool in the address; undefined if the body has it. */
+  readonly name: string | undefined
+}
+
+/** Answers a tool call whose body has arrived; throws a `RequestError`. */
+export type ToolCallAddress = (body: Buffer, to: AddressedCall) => Promise<PlainAnswer>
+
+/** How the errors of tool calls are answered. */
+export const toolErrors = { forModel: true } as const
+
+/** Creates what is behind the addresses of tool calls, whichever way a request comes in. */
+export function createToolCallAddress(
+  settings: Pick<BodyLimits, 'turns'> & { readonly items: KnownItems; readonly call: Caller['call'] },
+): ToolCallAddress {
+  return async (bytes, { run, key, name }) => {
+    const { body, itemHash } = await parseBodyWithItem(bytes, toolCallBody, settings, plainToolCall)
+    const tool = name ?? body.name ?? ''
+    if (tool === '') {
+      const message = 'the body has no "name"; say which tool is called, or POST /tools/{name}'
+      throw new RequestError(400, 'missing_name', message)
+    }
+    const answer = await settings.call({
+      run,
+      wire: wireName,
+      key,
+      rolloutId: body.trace_id,
+      callId: body.call_id,
+      tool,
+      arguments: body.arguments,
+      item: body.item,
+      itemHash,
+    })
+    const { callId, outcome, output } = answer
+    const told = { type: 'function_call_output', call_id: callId, id: body.id ?? `fc_${callId}`, output }
+    const headers: Record<string, string> = {
+      ...jsonType,
+      'x-rollout-id': headerValue(answer.rolloutId),
+      'x-outcome': outcome,
+    }
+    if (answer.replayed) headers['x-replayed'] = 'true'
+    return { status: 200, headers, body: JSON.stringify(told) }
+  }
+}
+
+/** Reads a call as {@link toolCallBody} does, in less time, if its ids and its arguments are strings, as trainers send them. */
+export function plainToolCall(value: unknown): z.output<typeof toolCallBody> | undefined {
+  if (!isFields(value)) return undefined
+  const { id, call_id, name, trace_id, arguments: args, item } = value
+  if (!isPlainId(id) || !isPlainId(call_id) || !isPlainId(name) || !isPlainId(trace_id)) return undefined
+  if (typeof args !== 'string' || typeof item !== 'object' || item === null) return undefined
+  return { id, call_id, name, trace_id, arguments: args, item }
+}
+
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null
+
+const isPlainId = (id: unknown): id is string | undefined =>
+  id === undefined || (typeof id === 'string' && id !== '' && id.length <= longestName)
+
 /** What this wire needs. */
 export interface AgentRftSettings extends BodyLimits {
   readonly items: KnownItems
-  readonly call: Caller['call']
+  readonly answerCall: ToolCallAddress
   readonly grade: Grading['grade']
   readonly sessions: Pick<Sessions, 'find' | 'end'>
   /** Throws unless the caller has one of the scopes, and may use the run that the request names. */
@@ -72,43 +135,21 @@ export interface AgentRftSettings extends BodyLimits {
  * trainer that has finished with a rollout may end it: `POST /rollouts/{id}/end`.
  */
 export function agentRft(settings: AgentRftSettings): Hono {
-  const { call, grade, sessions, allow, respond } = settings
+  const { answerCall, grade, sessions, allow, respond } = settings
   const app = new Hono()
-  app.onError((error, c) => respond(c, error, { forModel: /(^|\/)tools(\/|$)/.test(c.req.path) }))
+  app.onError((error, c) => respond(c, error, { ...(/(^|\/)tools(\/|$)/.test(c.req.path) && toolErrors) }))
 
   app.on('POST', ['/tools', '/tools/:name'], async (c) => {
     const access = await allow(c.req.raw, 'tools')
     const run = access.run()
-    const { body, itemHash } = await readBodyWithItem(c, toolCallBody, settings)
-    const tool = nameIn(c) ?? body.name ?? ''
-    if (tool === '') {
-      const message = 'the body has no "name"; say which tool is called, or POST /tools/{name}'
-      throw new RequestError(400, 'missing_name', message)
-    }
-    const answer = await call({
-      run,
-      wire: wireName,
-      key: access.key,
-      rolloutId: body.trace_id,
-      callId: body.call_id,
-      tool,
-      arguments: body.arguments,
-      item: body.item,
-      itemHash,
-    })
-    const { callId, outcome, output } = answer
-    const told = { type: 'function_call_output', call_id: callId, id: body.id ?? `fc_${callId}`, output }
-    return jsonAnswer(told, {
-      'x-rollout-id': headerValue(answer.rolloutId),
-      'x-outcome': outcome,
-      ...(answer.replayed && { 'x-replayed': 'true' }),
-    })
+    const bytes = await readBytes(c, settings)
+    return responseOf(await answerCall(bytes, { run, key: access.key, name: nameIn(c) }))
   })
 
   app.on('POST', ['/grade', '/graders/:name'], async (c) => {
     const access = await allow(c.req.raw, 'grade')
     const run = access.run()
-    const { body, itemHash } = await readBodyWithItem(c, gradingBody, settings)
+    const { body, itemHash } = await parseBodyWithItem(await readBytes(c, settings), gradingBody, settings)
     const { sample, item, trace_id: rolloutId } = body
     const sampleHash = contentHash(sample)
     await turnOf(c, settings)

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import type { Log } from '../base/log.ts'
 import { shorten } from '../base/text.ts'
 import { AuthError, challenge, RequestError } from '../kit/errors.ts'
-import { pathOf } from './http.ts'
+import { jsonType, type PlainAnswer, pathOf } from './http.ts'
 
 /** Options for the answer to an error. */
 export interface ErrorResponse {
@@ -19,6 +19,13 @@ export interface ErrorResponse {
 /** Turns an error into `{ "error": { "code", "message" } }` with its status, and into one line of the log. */
 export type ErrorResponder = (c: Context, error: Error, options?: ErrorResponse) => Response
 
+/** The same for a request that is not Hono's. */
+export type ErrorAnswers = (
+  request: { readonly method: string; readonly path: string },
+  error: unknown,
+  options?: ErrorResponse,
+) => PlainAnswer<RequestError['status']>
+
 /** The same error is logged once in this many seconds, then with the number of repetitions. */
 const quietSeconds = 60
 
@@ -27,17 +34,30 @@ const loud: ReadonlySet<number> = new Set([401, 403, 409, 422])
 /** Errors of status 400 that the model cannot correct, so it does not read them either. */
 const loudCodes: ReadonlySet<string> = new Set(['invalid_run', 'run_conflict', 'run_required'])
 
+/** Makes the responder of an app from the answers to its errors. */
+export function responderOf(answers: ErrorAnswers): ErrorResponder {
+  return (c, error, options = {}) => {
+    const { status, headers, body } = answers({ method: c.req.method, path: pathOf(c) }, error, options)
+    return options.isAnswered ? new Response(null, { status }) : c.body(body, status, headers)
+  }
+}
+
+/** Makes the responder of an app of its own; see {@link createErrorAnswers}. */
+export function createErrorResponder(...settings: Parameters<typeof createErrorAnswers>): ErrorResponder {
+  return responderOf(createErrorAnswers(...settings))
+}
+
 /**
- * Makes the responder. The server's failures are logged as errors, one line each; so are invalid tokens and items that
+ * Makes the function that answers and logs errors. The server's failures are logged as errors, one line each; so are invalid tokens and items that
  * do not fit, but once a minute instead of once a call; other faults of the caller are logged as warnings.
  *
  * @param onError is told of every error that is answered
  */
-export function createErrorResponder(
+export function createErrorAnswers(
   log: Log,
   now: () => number,
   onError: (error: RequestError) => void = () => {},
-): ErrorResponder {
+): ErrorAnswers {
   const logged = new Map<string, { readonly at: number; repeated: number }>()
 
   const isQuiet = (key: string): number | undefined => {
@@ -51,7 +71,7 @@ export function createErrorResponder(
     return last?.repeated ?? 0
   }
 
-  return (c, error, options = {}) => {
+  return ({ method, path }, error, options = {}) => {
     const known =
       error instanceof RequestError
         ? error
@@ -59,23 +79,27 @@ export function createErrorResponder(
     const { status, code, message, details, cause } = known
     onError(known)
     const request = options.requestId === undefined ? {} : { request: options.requestId }
-    const facts = { code, status, method: c.req.method, path: shorten(pathOf(c), 200), ...request, ...details }
+    const facts = { code, status, method, path: shorten(path, 200), ...request, ...details }
     if (loud.has(status) || loudCodes.has(code)) {
       const repeated = isQuiet(`${code} ${message}`)
       if (repeated !== undefined) log.error({ ...facts, ...(repeated > 0 && { repeated }) }, message)
     } else if (status >= 500) log.error({ ...facts, ...(cause !== undefined && { cause }) }, message)
     else log.warn(facts, message)
 
-    if (options.isAnswered) return new Response(null, { status })
-    if (known.retryAfterSeconds !== undefined) c.header('retry-after', String(known.retryAfterSeconds))
+    const headers: Record<string, string> = { ...jsonType }
+    if (known.retryAfterSeconds !== undefined) headers['retry-after'] = String(known.retryAfterSeconds)
     const authenticate = known instanceof AuthError ? challenge(known) : undefined
-    if (authenticate !== undefined) c.header('www-authenticate', authenticate)
-    if (options.shape === 'openai') return c.json(openAiError(known), status)
-    if (options.shape === 'detail') return c.json({ detail: message, error: { code, message } }, status)
-    const isReadable = [400, 409, 413, 415].includes(status) && !loudCodes.has(code)
-    const output = options.forModel && isReadable ? { output: message } : {}
-    return c.json({ error: { code, message }, ...output }, status)
+    if (authenticate !== undefined) headers['www-authenticate'] = authenticate
+    return { status, headers, body: JSON.stringify(errorBody(known, options)) }
   }
+}
+
+function errorBody(error: RequestError, { shape, forModel }: ErrorResponse) {
+  const { status, code, message } = error
+  if (shape === 'openai') return openAiError(error)
+  if (shape === 'detail') return { detail: message, error: { code, message } }
+  const isReadable = [400, 409, 413, 415].includes(status) && !loudCodes.has(code)
+  return forModel && isReadable ? { error: { code, message }, output: message } : { error: { code, message } }
 }
 
 /** An error as OpenAI's API answers it. */

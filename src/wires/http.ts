@@ -14,10 +14,28 @@ export function headerValue(text: string): string {
   return /^[\x21-\x24\x26-\x7e]+$/.test(text) ? text : encodeURIComponent(text)
 }
 
-/** An answer with status 200. Plain header fields, because building a `Headers` for each answer shows in the rate of calls. */
-export function jsonAnswer(body: unknown, headers: Readonly<Record<string, string>>): Response {
-  return new Response(JSON.stringify(body), { headers: { 'content-type': 'application/json', ...headers } })
+/** An answer as plain values, of which a `Response` or an answer of Node's HTTP server is made. */
+export interface PlainAnswer<Status extends number = number> {
+  readonly status: Status
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
 }
+
+/** An answer with status 200 as a `Response`. */
+export function jsonAnswer(body: unknown, headers: Readonly<Record<string, string>>): Response {
+  return responseOf({ status: 200, headers: { ...jsonType, ...headers }, body: JSON.stringify(body) })
+}
+
+/** The header field that every answer with JSON has. */
+export const jsonType = { 'content-type': 'application/json' } as const
+
+/** Makes a `Response`. Plain header fields, because building a `Headers` for each answer shows in the rate of calls. */
+export function responseOf({ status, headers, body }: PlainAnswer): Response {
+  return new Response(body, { status, headers })
+}
+
+/** Reads header fields by their lowercase names. */
+export type HeaderReader = Pick<Headers, 'get'>
 
 /**
  * Creates the handler of an address for all methods without a handler: OPTIONS is answered with the allowed methods, any

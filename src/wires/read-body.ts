@@ -25,31 +25,34 @@ export function turnOf(c: Context, { maxBodyBytes, turns }: BodyLimits): Promise
  * Reads a request's JSON body as `schema` parses it. Throws a `RequestError`: 413, 415 or 400.
  */
 export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, limits: BodyLimits): Promise<Body> {
-  return await wholeBody(await bytesOf(c, limits), schema, limits)
+  return await wholeBody(await readBytes(c, limits), schema, limits)
 }
 
 /** Items of more bytes take a turn of the event loop of their own, although they are known. */
 const largeItem = 262_144
 
 /**
- * Reads a body like {@link readBody}, and the {@link contentHash} of its item. The item is frozen. One that arrived before is
- * recognized in {@link KnownItems}, and neither parsed nor hashed again.
+ * Parses a body as {@link readBody} does, and hashes its item; see {@link contentHash}. The item is frozen. One that arrived
+ * before is recognized in {@link KnownItems}, and neither parsed nor hashed again.
+ *
+ * @param plain reads a body of the usual form without the schema, with the same result; undefined for any other
  */
-export async function readBodyWithItem<Body extends { readonly item: unknown }>(
-  c: Context,
+export async function parseBodyWithItem<Body extends { readonly item: unknown }>(
+  bytes: Buffer,
   schema: z.ZodType<Body>,
-  limits: BodyLimits & { readonly items: KnownItems },
+  limits: Pick<BodyLimits, 'turns'> & { readonly items: KnownItems },
+  plain: (value: unknown) => Body | undefined = () => undefined,
 ): Promise<{ readonly body: Body; readonly itemHash: string }> {
   const { items, turns } = limits
-  const bytes = await bytesOf(c, limits)
   const found = items.find(bytes)
   if (found !== undefined) {
     const itemBytes = found.end - found.start
-    await turns.take(bytes.length - itemBytes)
+    const others = turns.take(bytes.length - itemBytes)
+    if (others !== undefined) await others
     // Its validation is remembered too, but not in every environment.
     if (itemBytes > largeItem) await turns.take(itemBytes)
     const value = items.parse(bytes, found)
-    if (value !== undefined) return { body: fitting(value, schema), itemHash: found.hash }
+    if (value !== undefined) return { body: plain(value) ?? fitting(value, schema), itemHash: found.hash }
   }
   const body = await wholeBody(bytes, schema, limits)
   await turns.take(bytes.length)
@@ -60,19 +63,30 @@ export async function readBodyWithItem<Body extends { readonly item: unknown }>(
   return { body, itemHash: known.hash }
 }
 
-async function bytesOf(c: Context, { maxBodyBytes }: BodyLimits): Promise<Buffer> {
+/**
+ * Reads the bytes of a request's body, at most `maxBodyBytes`.
+ *
+ * @throws RequestError 413, 415, and 400 for a body that ends early.
+ */
+export async function readBytes(c: Context, { maxBodyBytes }: Pick<BodyLimits, 'maxBodyBytes'>): Promise<Buffer> {
   const encoding = c.req.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
     const message = `the body is encoded as "${shorten(encoding, 64)}"; send it without an encoding`
     throw new RequestError(415, 'unsupported_encoding', message)
   }
-  return await readBytes(c, maxBodyBytes).catch((cause: unknown) => {
-    if (cause instanceof RequestError) throw cause
-    throw new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
-  })
+  return await unlimited(c, maxBodyBytes).catch(unreadable)
 }
 
-async function wholeBody<Body>(bytes: Buffer, schema: z.ZodType<Body>, { turns }: BodyLimits): Promise<Body> {
+function unreadable(cause: unknown): never {
+  if (cause instanceof RequestError) throw cause
+  throw new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
+}
+
+async function wholeBody<Body>(
+  bytes: Buffer,
+  schema: z.ZodType<Body>,
+  { turns }: Pick<BodyLimits, 'turns'>,
+): Promise<Body> {
   const text = textOf(bytes)
   await turns.take(bytes.byteLength)
   return fitting(parsed(text), schema)
@@ -90,14 +104,14 @@ function fitting<Body>(value: unknown, schema: z.ZodType<Body>): Body {
 const paramOf = ({ issues }: z.ZodError) => shorten(issues[0]?.path.map(String).join('.') ?? '', 200) || null
 
 /** Reads a body. A body that is too large is not read if it has a Content-Length, and is cut off otherwise. */
-async function readBytes(c: Context, maxBytes: number): Promise<Buffer> {
+async function unlimited(c: Context, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => new RequestError(413, 'body_too_large', `the body is larger than ${maxBytes} bytes; send less`)
   const length = c.req.header('content-length')
   if (Number(length ?? 0) > maxBytes) throw tooLarge()
   // Node enforces the announced length.
   if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
     const incoming = incomingOf(c)
-    return incoming === undefined ? Buffer.from(await c.req.raw.arrayBuffer()) : await received(incoming)
+    return incoming === undefined ? Buffer.from(await c.req.raw.arrayBuffer()) : await receiveBody(incoming)
   }
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -116,8 +130,13 @@ function incomingOf({ env }: { readonly env: unknown }): IncomingMessage | undef
   return incoming instanceof IncomingMessage && !incoming.readableDidRead && !incoming.destroyed ? incoming : undefined
 }
 
-function received(incoming: IncomingMessage): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
+/**
+ * Receives the body of a request of Node's, whose length Node checks.
+ *
+ * @throws RequestError 400 if it ends early.
+ */
+export function receiveBody(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => void chunks.push(chunk))
     incoming.once('end', () => {
@@ -129,7 +148,7 @@ function received(incoming: IncomingMessage): Promise<Buffer> {
       // Every request closes, and making an error takes time.
       if (!incoming.readableEnded) reject(new Error('the connection was closed'))
     })
-  })
+  }).catch(unreadable)
 }
 
 /** Decodes a body, which may begin with a byte order mark. Other encodings are refused: two texts could become one. */

@@ -84,6 +84,7 @@ export interface TestAppOptions {
   readonly makeMetrics?: AppDeps['makeMetrics']
   readonly wires?: AppDeps['wires']
   readonly wirePorts?: AppDeps['wirePorts']
+  readonly serveCalls?: AppDeps['serveCalls']
   readonly servePort?: AppDeps['servePort']
   readonly readItem?: AppDeps['readItem']
   readonly hooks?: AppDeps['hooks']
@@ -129,6 +130,7 @@ export function testApp(database: Pick<Database, 'sql' | 'db'>, options: TestApp
     readItem: options.readItem,
     ...(options.wires && { wires: options.wires }),
     ...(options.wirePorts && { wirePorts: options.wirePorts }),
+    ...(options.serveCalls && { serveCalls: options.serveCalls }),
     ...(options.servePort && { servePort: options.servePort }),
     ...(options.judge && { judge: options.judge }),
   })

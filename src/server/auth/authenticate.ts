@@ -1,5 +1,6 @@
 import type { FetchImplementation } from 'jose'
 import { AuthError } from '../../kit/errors.ts'
+import type { HeaderReader } from '../../wires/http.ts'
 import { createJwtVerifier, type JwtSettings } from './jwt.ts'
 import { type ApiKey, createKeyFinder } from './keys.ts'
 import { anonymous, type Principal } from './principal.ts'
@@ -41,10 +42,11 @@ export function isOpen(settings: AuthSettings): boolean {
 export function createAuthenticator(
   settings: AuthSettings,
   deps: AuthenticatorDeps = {},
-): (headers: Headers) => Promise<Principal> {
+): (headers: HeaderReader) => Promise<Principal> {
   if (isOpen(settings)) return async () => anonymous
   const findKey = createKeyFinder(settings.keys)
   const verifyJwt = settings.jwt && createJwtVerifier(settings.jwt, { now: () => new Date(), ...deps })
+  const names = ['authorization', ...settings.keyHeaders]
   const hint = `Send "Authorization: Bearer TOKEN", or the token in one of the headers ${settings.keyHeaders.join(', ')}.`
 
   async function identify({ header, token }: Presented): Promise<Principal> {
@@ -63,7 +65,7 @@ export function createAuthenticator(
   }
 
   return async (headers) => {
-    const presented = readTokens(headers, settings.keyHeaders)
+    const presented = readTokens(headers, names)
     let failure: unknown
     for (const candidate of presented) {
       try {
@@ -83,12 +85,14 @@ interface Presented {
   readonly token: string
 }
 
-function readTokens(headers: Headers, keyHeaders: readonly string[]): Presented[] {
-  return ['authorization', ...keyHeaders].flatMap((header) => {
+function readTokens(headers: HeaderReader, names: readonly string[]): Presented[] {
+  const presented: Presented[] = []
+  for (const header of names) {
     // Headers arrive trimmed; other white space is part of the token.
     const token = headers.get(header)?.replace(/^bearer(?:[ \t]+|$)/i, '') ?? ''
-    return token === '' ? [] : [{ header, token }]
-  })
+    if (token !== '') presented.push({ header, token })
+  }
+  return presented
 }
 
 const keyParameters: ReadonlySet<string> = new Set([

@@ -2,13 +2,13 @@ import { Hono } from 'hono'
 import { type Metrics, metricsType } from '../../base/metrics.ts'
 import { AuthError } from '../../kit/errors.ts'
 import type { ErrorResponder } from '../../wires/error-response.ts'
-import { onlyBy } from '../../wires/http.ts'
+import { type HeaderReader, onlyBy } from '../../wires/http.ts'
 import { type Principal, requireScope } from '../auth/principal.ts'
 
 /** What {@link metricsApp} needs. */
 export interface MetricsAppSettings {
   readonly metrics: Pick<Metrics, 'text'>
-  readonly authenticate: (headers: Headers) => Promise<Principal>
+  readonly authenticate: (headers: HeaderReader) => Promise<Principal>
   readonly respond: ErrorResponder
 }
 

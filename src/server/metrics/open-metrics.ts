@@ -4,7 +4,7 @@ import { createErrorResponder } from '../../wires/error-response.ts'
 import type { AppDeps } from '../app-deps.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import type { Config } from '../config.ts'
-import { createAccessLog, observed } from '../observed-requests.ts'
+import { createAccessLog } from '../observed-requests.ts'
 import type { ServeSettings } from '../serve.ts'
 import { metricsApp } from './metrics-app.ts'
 import { addProcessMetrics } from './process-metrics.ts'
@@ -28,7 +28,7 @@ export interface OpenMetrics extends Pick<ServerMetrics, 'metrics' | 'expired' |
   /** What the app tells them. */
   readonly forApp: Pick<AppDeps, 'observer' | 'onError' | 'onBatch' | 'makeMetrics'>
   /** What the sockets tell them, and the port that serves them. */
-  readonly forSockets: Pick<ServeSettings, 'observed' | 'onTurnedAway' | 'metrics'>
+  readonly forSockets: Pick<ServeSettings, 'observer' | 'onTurnedAway' | 'metrics'>
 }
 
 /** Creates the metrics of this process, and the lines of the log about calls and requests. */
@@ -59,7 +59,7 @@ export function openMetrics({ config, log, tools, graders, tracing }: OpenMetric
       makeMetrics: port === undefined ? makeMetrics : undefined,
     },
     forSockets: {
-      observed: (fetch) => observed(fetch, { began, answered, access }),
+      observer: { began, answered, access },
       onTurnedAway: server.turnedAway,
       metrics: port === undefined ? undefined : { port, app: makeMetrics(createErrorResponder(log, Date.now)) },
     },

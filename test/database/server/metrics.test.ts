@@ -10,6 +10,7 @@ import { parseApiKeys } from '../../../src/server/auth/keys.ts'
 import { addDatabaseMetrics } from '../../../src/server/metrics/database-metrics.ts'
 import { openMetrics } from '../../../src/server/metrics/open-metrics.ts'
 import { addPoolMetrics } from '../../../src/server/metrics/process-metrics.ts'
+import { observed } from '../../../src/server/observed-requests.ts'
 import { defineGrader, defineTool, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
@@ -64,9 +65,9 @@ function replica(logLevel: 'info' | 'debug' = 'info', metricsPort?: number) {
     authenticate: createAuthenticator(auth),
     ...opened.forApp,
   })
-  const { observed } = opened.forSockets
-  if (observed === undefined) throw new Error('requests are not measured')
-  const fetch = observed(served.fetch)
+  const { observer } = opened.forSockets
+  if (observer === undefined) throw new Error('requests are not measured')
+  const fetch = observed(served.fetch, observer)
   const app = {
     request: (input: string | URL | Request, init?: RequestInit) =>
       Promise.resolve(fetch(new Request(input instanceof Request ? input : new URL(input, 'http://localhost'), init))),

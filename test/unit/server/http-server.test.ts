@@ -22,7 +22,9 @@ async function startServer(timeouts: Partial<PeerTimeouts> = {}) {
     return c.text('answered')
   })
   app.get('/large', (c) => c.text('x'.repeat(50_000_000)))
-  const { server } = createHttpServer(app.fetch, { head: 60, request: 60, answer: 60, idle: 60, ...timeouts })
+  const { server } = createHttpServer(app.fetch, {
+    timeouts: { head: 60, request: 60, answer: 60, idle: 60, ...timeouts },
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = z.object({ port: z.number() }).parse(server.address())

@@ -54,6 +54,9 @@ const requestText = `
   where s.status in ('requested', 'opening') and s.lease_until < now() or s.status = 'failed' and s.opened_at is null
   returning ${columns}`
 
+const isRolloutOpenText =
+  'select 1 from rollouts r where r.run = $1::text and r.number = $2::text::int8 and r.ended_at is null'
+
 const readText = `select ${columns} from sandboxes s where ${isKey}`
 
 // One transaction at a time counts and grants, so that the caps hold.
@@ -130,7 +133,13 @@ export function createSandboxLedger(sql: Sql) {
       claim: { readonly token: string; readonly leaseSeconds: number },
     ): Promise<SandboxRow | undefined> {
       const values = [...keyOf(key), provider, host ?? null, claim.token, String(claim.leaseSeconds)]
-      return (await one({ text: requestText, values })) ?? (await one({ text: readText, values: keyOf(key) }))
+      const isOpen = async () =>
+        (await execute(sql, { text: isRolloutOpenText, values: [key.run, String(key.rollout)] })).length > 0
+      for (;;) {
+        const row = (await one({ text: requestText, values })) ?? (await one({ text: readText, values: keyOf(key) }))
+        // Without a row in an open rollout, another request has given up its own meanwhile.
+        if (row !== undefined || !(await isOpen())) return row
+      }
     },
     read: (key: SandboxKey) => one({ text: readText, values: keyOf(key) }),
     /**

@@ -71,7 +71,8 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
   /** Creates a sandbox, or adopts the one that is there. */
   const make = async (row: SandboxRow, token: string, plan: SandboxPlan, template: string, mustLook: boolean) => {
     if (mustLook) {
-      const found = await find(row)
+      // The request of a server that died may still reach a provider.
+      const found = await (provider.createsOnce === true ? find(row) : findLater(row))
       if (found !== undefined) return { ...found, isAdopted: true }
     }
     // After a long pause of this process another one may be creating it.

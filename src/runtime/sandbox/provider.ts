@@ -70,6 +70,11 @@ export interface SandboxProvider {
   readonly name: string
   /** The host that all handles belong to; undefined if any replica can use them. */
   readonly host: string | undefined
+  /**
+   * Whether `create` returns the sandbox that carries the labels, if there is one. Then an interrupted creation that succeeds
+   * late makes no second one; without it, such a creation is looked for longer before it is repeated.
+   */
+  readonly createsOnce?: boolean
   /** Makes a sandbox. It has its labels from the first moment that it exists. */
   create(spec: SandboxSpec, labels: SandboxLabels, signal: AbortSignal): Promise<{ readonly handle: string }>
   /** Lists the sandboxes that exist and carry the labels, completely. */

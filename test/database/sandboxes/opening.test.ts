@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { createSandboxLedger } from '../../../src/ledger/sandboxes.ts'
 import { SandboxError } from '../../../src/runtime/sandbox/provider.ts'
 import { gate, post, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
@@ -159,7 +160,7 @@ it('a call that waits for a frozen server takes its claim over, and what that se
     },
   })
   // Its claim is not renewed: the turns of a frozen process do not come.
-  const stuck = sandboxReplica(database.another(), cloud, { times: { create: 30, lease: 0.2 } })
+  const stuck = sandboxReplica(database.another(), cloud, { times: { create: 30, lease: 30 } })
   const late = run(stuck, 'frozen', 'a', 'x')
   await frozen.reached
   await database.sql`update sandboxes set lease_until = now() - interval '1 second' where status = 'opening'`
@@ -171,4 +172,76 @@ it('a call that waits for a frozen server takes its claim over, and what that se
   await expect.poll(() => [...cloud.boxes.keys()]).toHaveLength(1)
   const [row] = await rowsOf('frozen')
   expect([...cloud.boxes.keys()]).toEqual([row?.['handle']])
+})
+
+it('the creation of a server that has died is waited for, and adopted when it succeeds late', async () => {
+  const frozen = gate()
+  const looked = gate()
+  let isFirst = true
+  const cloud = createCloud({
+    async beforeCreate() {
+      if (!isFirst) return
+      isFirst = false
+      await frozen.pass()
+    },
+  })
+  const dying = new AbortController()
+  const dead = sandboxReplica(database.another(), cloud, { stopping: dying.signal, times: { create: 30 } })
+  const unanswered = run(dead, 'late', 'a', 'x')
+  await frozen.reached
+  dying.abort(new Error('killed'))
+  expect((await unanswered).status).toBe(500)
+  const { provider } = cloud
+  const looking: typeof provider = {
+    ...provider,
+    async find(...args) {
+      const found = await provider.find(...args)
+      if (found.length === 0) await looked.pass()
+      return found
+    },
+  }
+  const alive = sandboxReplica(database, { provider: looking }, { times: { look: 10, request: 10 } })
+  const answer = run(alive, 'late', 'a', 'x')
+  await looked.reached
+  frozen.open()
+  await expect.poll(() => cloud.created.length).toBe(1)
+  looked.open()
+  expect((await answer).status).toBe(200)
+  expect(cloud.created).toHaveLength(1)
+  expect(alive.sandboxes.meter).toMatchObject({ created: 0, adopted: 1 })
+})
+
+it('a place that another request gives up does not end the rollout', async () => {
+  await grade(sandboxReplica(database, createCloud()), 'given-up', '', 'plain')
+  const [rollout] = await database.sql<{ run: string; number: number }[]>`
+    select run, number::float8 as number from rollouts where id = 'given-up'`
+  const key = { run: rollout?.run ?? '', rollout: rollout?.number ?? 0, name: 'shell' }
+  const place = { provider: 'cloud', host: undefined }
+  const ledger = createSandboxLedger(database.sql)
+  await ledger.request(key, place, { token: 'first', leaseSeconds: 60 })
+  const watcher = database.another().sql
+  const untilWaiting = (...kinds: readonly string[]) =>
+    expect
+      .poll(
+        () => watcher`
+          select 1 from pg_locks l join pg_stat_activity a using (pid)
+          where not granted and datname = current_database() and locktype in ${watcher(kinds)}
+            and query ~ 'lock table|insert into sandboxes'`,
+      )
+      .not.toEqual([])
+  let second: ReturnType<typeof ledger.request> | undefined
+  let giving: Promise<unknown> | undefined
+  await database.another().sql.begin(async (tx) => {
+    await tx`select 1 from rollouts where run = ${key.run} and number = ${key.rollout} for update`
+    second = ledger.request(key, place, { token: 'second', leaseSeconds: 60 })
+    await untilWaiting('transactionid', 'tuple')
+    // This gets the table as soon as the request has seen that the place is taken, and before it reads who has it.
+    giving = database.another().sql.begin(async (giver) => {
+      await giver`lock table sandboxes in access exclusive mode`
+      await giver`delete from sandboxes where claim = 'first'`
+    })
+    await untilWaiting('relation')
+  })
+  await giving
+  expect(await second).toMatchObject({ claim: 'second', status: 'requested' })
 })

@@ -16,6 +16,8 @@ export interface Promises {
   readonly isolated: boolean
   /** Whether all processes of a command end with it. */
   readonly nothingRunsBetween: boolean
+  /** Whether a creation with the same labels finds the sandbox of the first. */
+  readonly createsOnce?: boolean
 }
 
 const never = new AbortController().signal
@@ -74,6 +76,19 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
         expect(found.map((it) => [it.handle, it.labels])).toEqual([[handle, first]])
         const all = await other.find({ installation }, never)
         expect(all.map((it) => it.labels)).toEqual(expect.arrayContaining([first, second]))
+        await other.end()
+      })
+
+      it.runIf(promises.createsOnce === true)('are created once, also by two processes at once', async () => {
+        const one = labels()
+        const other = tested.provider()
+        const made = await Promise.all([provider, other, provider].map((it) => it.create(spec(), one, never)))
+        const [{ handle } = { handle: '' }] = made
+        expect(made.map((it) => it.handle)).toEqual([handle, handle, handle])
+        await shell(handle, 'echo kept > made')
+        expect(await other.create(spec(), one, never)).toEqual({ handle })
+        expect((await shell(handle, 'cat made')).stdout).toBe('kept\n')
+        expect(await provider.find(one, never)).toHaveLength(1)
         await other.end()
       })
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
@@ -79,6 +80,7 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
   return {
     name: 'local',
     host: settings.host ?? hostname(),
+    createsOnce: true,
     create,
     find: async (labels, signal) => found.parse(await ask({ op: 'find', labels }, signal)),
     exec: async (handle, request, signal) => {
@@ -106,7 +108,8 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
     const signal = AbortSignal.timeout(30_000)
     const template = await mkdtemp(join(tmpdir(), 'scorekeeper-sandbox-trial-'))
     const limits = { network: false, memoryMb: 256, pids: 16, diskMb: 16, ttlSeconds: 60 }
-    const labels = { installation: 'trial', rollout: '0', name: 'trial', generation: '0' }
+    // Several servers may start at the same time.
+    const labels = { installation: 'trial', rollout: randomUUID(), name: 'trial', generation: '0' }
     try {
       const { handle } = await create({ template, ...limits }, labels, signal)
       try {

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { chmod, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -51,16 +51,22 @@ export function createStore(root: string) {
   }
 
   return {
+    /** Makes a sandbox, or finds the one with these labels: an interrupted creation may succeed late. */
     create(spec: SandboxSpec, labels: SandboxLabels): string {
-      const handle = randomBytes(16).toString('hex')
+      const handle = handleFor(labels)
       // The folder gets its name when it is complete.
-      const draft = join(root, `.new-${handle}`)
+      const draft = join(root, `.new-${randomBytes(16).toString('hex')}`)
       mkdirSync(draft, { mode: 0o700 })
       for (const part of parts) mkdirSync(join(draft, part), { mode: 0o755 })
       const lock = `scorekeeper-sandbox-${randomBytes(16).toString('hex')}`
       const sandbox = { labels, spec, lock, expiresAt: Date.now() + spec.ttlSeconds * 1000 }
       writeFileSync(join(draft, description), JSON.stringify(sandbox))
-      renameSync(draft, folderOf(handle))
+      try {
+        renameSync(draft, folderOf(handle))
+      } catch (error) {
+        rmSync(draft, { recursive: true, force: true })
+        if (read(handle) === undefined) throw error
+      }
       return handle
     },
 
@@ -112,6 +118,11 @@ export function createStore(root: string) {
 
 /** See {@link createStore}. */
 export type Store = ReturnType<typeof createStore>
+
+function handleFor({ installation, rollout, name, generation }: SandboxLabels): string {
+  const labels = JSON.stringify([installation, rollout, name, generation])
+  return createHash('sha256').update(labels).digest('hex').slice(0, 32)
+}
 
 function carries(labels: SandboxLabels, wanted: Partial<SandboxLabels>): boolean {
   return (

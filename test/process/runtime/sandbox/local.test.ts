@@ -18,7 +18,11 @@ const problem = await trial.problem()
 await trial.end()
 
 if (problem === undefined) {
-  describeContract('local', async () => ({ template, provider }), { isolated: true, nothingRunsBetween: true })
+  describeContract('local', async () => ({ template, provider }), {
+    isolated: true,
+    nothingRunsBetween: true,
+    createsOnce: true,
+  })
 
   describe('the local provider, when processes die', () => {
     const never = new AbortController().signal

@@ -15,7 +15,7 @@ const call = z.object({
 const rollout = z.object({ id: text, calls: count, wrote: count, acted: count })
 const write = z.object({ rolloutId: text, callId: text, nonce: text })
 const grade = z.object({
-  ...{ rolloutId: text, sample: text, score: z.number().nullable(), createdAt: count },
+  ...{ rolloutId: text, sample: text, score: z.number().nullable(), reason: text.nullable(), createdAt: count },
   outcome: z.enum(['scored', 'ungradable', 'failed']),
   parts: z.object({ calls: count, wrote: count, acted: count, rows: count, touched: count }).nullable(),
 })
@@ -100,7 +100,7 @@ export function readRows(cluster: Cluster): Promise<Rows> {
       ]),
       grades: z.array(grade).parse([
         ...(await sql`
-          select ${key}, sample->>'output_text' as sample, score, parts, outcome,
+          select ${key}, sample->>'output_text' as sample, score, reason, parts, outcome,
             extract(epoch from created_at) * 1000 as "createdAt"
           from ledger.gradings`),
       ]),

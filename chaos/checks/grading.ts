@@ -16,13 +16,20 @@ function scoredByLedger({ rows }: Evidence): string[] {
 
 /**
  * Whether the trainer was told before `time` that the call failed, by a process that survived: if the database was
- * unavailable, a killed process left no record of the failure.
+ * unavailable, a killed process left no record of the failure. A call that got no place for its sandbox has not begun, and is
+ * not recorded, on purpose.
  */
 function failedBefore({ lives }: Evidence, { requests }: SeenCall, time: number): boolean {
   return requests.some(({ answer, pid, ended }) => {
     const life = lives.find((one) => one.pid === pid)
     const died = life?.killedAt ?? life?.endedAt ?? Number.POSITIVE_INFINITY
-    return answer.kind === 'answered' && answer.status >= 500 && ended <= time && died > time
+    return (
+      answer.kind === 'answered' &&
+      answer.status >= 500 &&
+      answer.code !== 'sandbox_queue_full' &&
+      ended <= time &&
+      died > time
+    )
   })
 }
 

@@ -61,9 +61,9 @@ const zeros: Check = {
     )
     const rollouts = new Map(seen.map((rollout) => [rollout.id, rollout]))
     const scored = rows.grades.filter(({ outcome }) => outcome === 'scored')
-    return scored.flatMap(({ rolloutId, sample, score }) => {
+    return scored.flatMap(({ rolloutId, sample, score, reason }) => {
       // A grader of the harness gives 0 for a sandbox that fails, or lacks what the calls did, and for nothing else.
-      if (score === 0) return [`${rolloutId} "${sample}" has the score 0`]
+      if (score === 0) return [`${rolloutId} "${sample}" has the score 0: ${reason}`]
       const requests = rollouts.get(rolloutId)?.gradings.find((one) => one.sample === sample)?.requests ?? []
       const began = Math.min(...requests.map((one) => one.began))
       const at = removed.get(rolloutId)

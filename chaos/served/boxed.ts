@@ -74,7 +74,9 @@ export const boxedGraders = [
       const lines = done?.stdout.split('\n') ?? []
       const made = context.trajectory.filter(({ tool, outcome }) => tool === 'box' && outcome === 'ok')
       const missing = made.filter((call) => !lines.some((line) => line.startsWith(firstOf(call))))
-      return { score: done?.exitCode === 0 && missing.length === 0 ? score : 0, parts }
+      const isIntact = done?.exitCode === 0 && missing.length === 0
+      const ended = `exit ${done?.exitCode}, ${done?.signal}, ${done?.stderr}`
+      return { score: isIntact ? score : 0, parts, reason: `${ended}; missing: ${missing.map(firstOf).join(', ')}` }
     },
   }),
 ]

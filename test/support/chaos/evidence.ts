@@ -34,7 +34,7 @@ export const row: Rows['calls'][number] = {
 
 /** A grading as it is recorded. */
 export const grade: Rows['grades'][number] = {
-  ...{ rolloutId: 'r', sample: 's', outcome: 'scored', score: 0.5, createdAt: 500 },
+  ...{ rolloutId: 'r', sample: 's', outcome: 'scored', score: 0.5, reason: null, createdAt: 500 },
   parts: { calls: 1, wrote: 1, acted: 0, rows: 20, touched: 1 },
 }
 

@@ -87,6 +87,21 @@ export function describeIsolation(
       expect(tried.stdout.split('\n').filter((line) => line === 'ran').length).toBeLessThanOrEqual(40)
     })
 
+    it('at the limit of its processes has its commands ended, recorded and followed by others', async () => {
+      const full = await create({ pids: 20 })
+      const fill = 'for i in $(seq 60); do sleep 600 & done'
+      await shell(full, fill)
+      expect(await shell(full, 'echo next')).toMatchObject({ exitCode: 0, stdout: 'next\n' })
+      // Each process starts further ones, and none of them waits.
+      const bomb = 'bomb() { bomb & bomb & sleep 600; }; bomb; bomb'
+      const timedOut = await exec(full, ['sh', '-c', `(${bomb}) 2>/dev/null; (${fill}) 2>/dev/null; sleep 600`], {
+        timeoutSeconds: 7,
+      })
+      expect(timedOut).toMatchObject({ exitCode: null, timedOut: true })
+      expect(await shell(full, 'echo next')).toMatchObject({ exitCode: 0, stdout: 'next\n' })
+      expect(await provider().alive(full, never)).toBe(true)
+    }, 60_000)
+
     it('gets no more memory than it may', async () => {
       const script = `awk 'BEGIN { s = "x"; while (length(s) < 400000000) s = s s; print "GOT " length(s) }'`
       expect((await shell(handle, script)).stdout).not.toContain('GOT')

@@ -41,21 +41,45 @@ const labelled = z.object({
 
 /**
  * The first process. It belongs to root, so that the agent cannot end it, and ends the container when its time to live has
- * passed, whatever became of the server.
+ * passed, whatever became of the server. At SIGUSR1 it kills all others: this needs no new process, and so works where a
+ * sandbox has as many as it may.
+ *
+ * For the same reason it must not end when it can start none: `command eval` keeps the error of a failed fork from ending the
+ * shell, and then it waits for a process that it started before, until the end of a command wakes it with SIGUSR2.
  */
 const keepAlive = `
 trap 'exit 0' TERM
-mkdir -m 700 /.scorekeeper/own && printf %s "$1" > /.scorekeeper/own/expires || exit 1
-while [ "$(date +%s)" -lt "$(cat /.scorekeeper/own/expires)" ]; do sleep 5 & wait $!; done
+trap 'kill -9 -1' USR1
+trap : USR2
+mkdir -m 700 /.scorekeeper/own /.scorekeeper/own/journal && printf %s "$1" > /.scorekeeper/own/expires || exit 1
+sleep 2147483647 & forever=$!
+until command eval '[ "$(date +%s)" -ge "$(cat /.scorekeeper/own/expires)" ]' 2>/dev/null; do
+  kill -0 "$forever" 2>/dev/null || command eval 'sleep 2147483647 & forever=$!' 2>/dev/null
+  pause=$forever
+  command eval 'sleep 5 & pause=$!' 2>/dev/null
+  wait "$pause"
+  [ "$pause" = "$forever" ] || kill "$pause" 2>/dev/null
+done
 `
+
+/**
+ * Runs a command and then kills all that it left behind. It needs no new process for that, so that a sandbox which has as many
+ * as it may has room again for the record of the command's end. What the shell itself has to say is not the command's output.
+ */
+const untilTheLast = [
+  'sh',
+  '-c',
+  'exec 3>&2 2>/dev/null; (exec 2>&3 3>&-; exec "$@"); code=$?; kill -9 -1; exit "$code"',
+  'sandbox',
+]
 const fileSeconds = 60
 
 /**
  * Makes the provider of sandboxes in containers, of Docker or of Podman's service.
  *
- * The template is an image that the daemon has: it needs `sh`, `cat`, `head`, `stat`, `mkdir` and `date`. Commands run as user
- * 1000, in the image's working directory, without capabilities; the journal belongs to root. Processes that a command leaves
- * behind run on until the sandbox closes, and a timeout ends all processes of the sandbox.
+ * The template is an image that the daemon has: it needs `sh`, `cat`, `head`, `stat`, `mkdir`, `mv`, `sleep` and `date`. Commands run as user
+ * 1000, in the image's working directory, without capabilities; the journal belongs to root. All processes of a command end
+ * with it; a timeout ends all processes of the sandbox.
  *
  * Memory and the number of processes are limited for the whole sandbox; `diskMb` limits each file.
  */
@@ -136,7 +160,8 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
     checkKey(request.key)
     const container = docker.getContainer(handle)
     return inTurn(handle, signal, async () => {
-      const prepared = await prepareExec(container, { ...request, user: 'agent' }, signal)
+      const argv = [...untilTheLast, ...request.argv]
+      const prepared = await prepareExec(container, { ...request, argv, user: 'agent' }, signal)
       const run = async () => resultOf(await prepared.start(signal))
       return once(container, docker, request.key, prepared, run, signal)
     })
@@ -193,6 +218,8 @@ function containerOptions(
     NetworkMode: spec.network ? 'bridge' : 'none',
     AutoRemove: true,
     CapDrop: ['ALL'],
+    // Of root, so that the first process can end those of the agent, which itself gets no capability.
+    CapAdd: ['KILL'],
     SecurityOpt: ['no-new-privileges'],
     Memory: spec.memoryMb * megabyte,
     MemorySwap: spec.memoryMb * megabyte,

@@ -40,6 +40,7 @@ if (absent === undefined && isRoot) {
     stdio: 'ignore',
   })
   const service = spawn('podman', [...storage, 'system', 'service', '--time=0', `unix://${socketPath}`], {
+    cwd: folder,
     stdio: 'ignore',
   })
   afterAll(async () => {
@@ -58,8 +59,20 @@ if (absent === undefined && isRoot) {
 
   describeContract('container', async () => ({ template: image, provider }), {
     isolated: true,
-    nothingRunsBetween: false,
+    nothingRunsBetween: true,
   })
+
+  it('a container ends by itself when its time to live has passed, also after it was full', async () => {
+    const never = new AbortController().signal
+    const labels = { installation: `ttl-${process.pid}`, rollout: '1', name: 'shell', generation: '1' }
+    const spec = { template: image, network: false, memoryMb: 128, pids: 20, diskMb: 16, ttlSeconds: 12 }
+    const one = provider()
+    const { handle } = await one.create(spec, labels, never)
+    const fill = ['sh', '-c', 'for i in $(seq 60); do sleep 600 & done; sleep 600']
+    await one.exec(handle, { key: 'fill', argv: fill, timeoutSeconds: 8, maxOutputBytes: 1000 }, never)
+    expect(await one.alive(handle, never)).toBe(true)
+    await vi.waitFor(async () => expect(await one.find(labels, never)).toEqual([]), { timeout: 40_000, interval: 500 })
+  }, 60_000)
 } else {
   describe('the container provider', () => {
     it.skip(`cannot be tested on this machine: ${isRoot ? `there is no ${absent}` : 'it needs root'}`, () => undefined)

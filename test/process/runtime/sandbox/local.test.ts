@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { createLocalProvider } from '../../../../src/runtime/sandbox/local/local-provider.ts'
 import { descendants } from '../../../support/python/processes.ts'
 import { describeContract } from '../../../support/sandbox/contract.ts'
@@ -24,8 +24,59 @@ if (problem === undefined) {
     createsOnce: true,
   })
 
+  const never = new AbortController().signal
+
+  describe('the local provider', () => {
+    const one = provider()
+    const labels = { installation: `limits-${process.pid}`, rollout: '1', name: 'shell', generation: '1' }
+    const spec = { template, network: false, memoryMb: 256, pids: 64, diskMb: 2, ttlSeconds: 600 }
+    let commands = 0
+    const shell = (handle: string, script: string) => {
+      commands += 1
+      const argv = ['sh', '-c', script]
+      return one.exec(handle, { key: `limits-${commands}`, argv, timeoutSeconds: 30, maxOutputBytes: 1000 }, never)
+    }
+    afterAll(() => one.end())
+
+    it('removes a sandbox whose time to live has passed, whichever server made it', async () => {
+      const { handle } = await one.create({ ...spec, ttlSeconds: 1 }, labels, never)
+      expect(await one.alive(handle, never)).toBe(true)
+      await sleep(1100)
+      const next = provider()
+      expect(await next.find(labels, never)).toEqual([])
+      await next.end()
+    })
+
+    const fillings = {
+      'one large file': 'head -c 3000000 /dev/zero > large',
+      'many small files': 'for i in $(seq 600); do head -c 5000 /dev/zero > small-$i; done',
+      'the folder for temporary files': 'head -c 1900000 /dev/zero > a; head -c 1900000 /dev/zero > /tmp/b',
+      'a folder that is closed to its owner':
+        'mkdir -p shut/er; cd shut/er; head -c 1900000 /dev/zero > a; cp a b; chmod 000 ../../shut',
+    }
+    for (const [what, script] of Object.entries(fillings)) {
+      it(`lets a sandbox that is over its disk limit delete and not write: ${what}`, async () => {
+        const { handle } = await one.create(spec, labels, never)
+        await shell(handle, script)
+        if (what === 'one large file') await shell(handle, 'cp large larger')
+        expect(await shell(handle, 'echo x > more')).toMatchObject({ signal: 'SIGXFSZ' })
+        await shell(handle, '[ ! -d shut ] || chmod 755 shut; rm -rf * /tmp/b')
+        expect(await shell(handle, 'echo x > more && cat more')).toMatchObject({ exitCode: 0, stdout: 'x\n' })
+        await one.close(handle, never)
+      })
+    }
+
+    it('stops a command that fills the disk while it runs', async () => {
+      const { handle } = await one.create(spec, labels, never)
+      const filling = 'for i in $(seq 400); do head -c 1000000 /dev/zero > file-$i; done; sleep 60'
+      const stopped = await shell(handle, filling)
+      expect(stopped).toMatchObject({ exitCode: null, signal: 'SIGKILL', timedOut: false })
+      expect(stopped.stderr).toContain('the sandbox may hold 2 MB of files')
+      await one.close(handle, never)
+    })
+  })
+
   describe('the local provider, when processes die', () => {
-    const never = new AbortController().signal
     const spec = { template, network: false, memoryMb: 256, pids: 64, diskMb: 64, ttlSeconds: 600 }
     const labels = { installation: `died-${process.pid}`, rollout: '1', name: 'shell', generation: '1' }
     const slow = {

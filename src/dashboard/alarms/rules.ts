@@ -1,4 +1,4 @@
-import { meanOf, noMoments, type Stats, sumStats } from '../../ledger/rollups/stats.ts'
+import { type Moments, meanOf, noMoments, type Stats, sumStats } from '../../ledger/rollups/stats.ts'
 import { visible } from '../components/page.ts'
 import { countText, numberText, shareText } from '../components/text.tsx'
 import { axisNames, shareOf } from '../curves.ts'
@@ -101,17 +101,24 @@ const ceiling: Rule = {
   },
 }
 
+/** How a number changed, and the trusted part with it; undefined without the one or the other. */
+function besideTrusted(window: Window, of: (stats: Stats) => Moments) {
+  const { trusted } = window.history
+  const apart = farApart(window, thresholds.change.bursts)
+  if (trusted === undefined || apart === undefined) return undefined
+  const [before, after] = apart
+  const { leastScores } = thresholds.change
+  const change = changeOf(of(before), of(after), leastScores)
+  const part = changeOf(before.parts[trusted] ?? noMoments, after.parts[trusted] ?? noMoments, leastScores)
+  return change && part && { change, part, trusted }
+}
+
 const rewardWithoutWork: Rule = {
   name: 'reward_without_work',
   find(window) {
-    const { trusted } = window.history
-    const apart = farApart(window, thresholds.change.bursts)
-    if (trusted === undefined || apart === undefined) return noData
-    const [before, after] = apart
-    const { leastScores } = thresholds.change
-    const reward = changeOf(before.score, after.score, leastScores)
-    const part = changeOf(before.parts[trusted] ?? noMoments, after.parts[trusted] ?? noMoments, leastScores)
-    if (reward === undefined || part === undefined) return noData
+    const found = besideTrusted(window, ({ score }) => score)
+    if (found === undefined) return noData
+    const { change: reward, part, trusted } = found
     const limits = thresholds.rewardWithoutWork
     const isHigher = reward.difference >= limits.reward && reward.difference >= 2 * reward.error
     if (!isHigher || part.difference > limits.trusted) return ok
@@ -166,14 +173,9 @@ const sameAnswer: Rule = {
 const fewerCalls: Rule = {
   name: 'fewer_calls',
   find(window) {
-    const { trusted } = window.history
-    const apart = farApart(window, thresholds.change.bursts)
-    if (trusted === undefined || apart === undefined) return noData
-    const [before, after] = apart
-    const { leastScores } = thresholds.change
-    const calls = changeOf(before.calls, after.calls, leastScores)
-    const part = changeOf(before.parts[trusted] ?? noMoments, after.parts[trusted] ?? noMoments, leastScores)
-    if (calls === undefined || part === undefined) return noData
+    const found = besideTrusted(window, (stats) => stats.calls)
+    if (found === undefined) return noData
+    const { change: calls, part, trusted } = found
     const limits = thresholds.fewerCalls
     if (calls.before === 0 || calls.after > limits.share * calls.before || part.difference > limits.trusted) return ok
     return alarm(

@@ -10,10 +10,13 @@ export const thresholds = {
   noScore: { warn: 0.01, page: 0.05, leastGradings: 50 },
   /** Executions of tools that failed, of all. */
   failedCalls: { warn: 0.01, page: 0.05, leastCalls: 100 },
-  /** Requests within ten minutes whose key was refused. */
-  refusedKeys: { warn: 20, page: 200 },
+  /** Requests within ten minutes whose key was refused, by these codes. */
+  refusedKeys: {
+    ...{ warn: 20, page: 200 },
+    codes: ['missing_token', 'invalid_token', 'expired_token', 'insufficient_scope', 'run_forbidden'],
+  },
   /** Requests within ten minutes whose item does not fit, or belongs to another rollout. */
-  unfitItems: { warn: 5, page: 50 },
+  unfitItems: { warn: 5, page: 50, codes: ['item_misfit', 'rollout_has_another_item'] },
   /** Groups whose rewards are equal, of all groups of two or more. */
   noSpread: { warn: 0.5, page: 0.8, leastGroups: 10 },
   /** The mean reward from which on there is nothing left to learn. */

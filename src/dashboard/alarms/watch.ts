@@ -96,9 +96,6 @@ function say(log: Log, { what, alarm }: AlarmChange): void {
   else log[level === 'page' ? 'error' : 'warn'](facts, `alarm: ${titleOf(name)}: ${seen}`)
 }
 
-const keyCodes = ['missing_token', 'invalid_token', 'expired_token', 'insufficient_scope', 'run_forbidden']
-const itemCodes = ['item_misfit', 'rollout_has_another_item']
-
 /** What the rules of the server as a whole say. */
 async function judgeServer(tx: TransactionSql, now: number): Promise<readonly Verdict[]> {
   const size = thresholds.windowMinutes * 60_000
@@ -106,9 +103,11 @@ async function judgeServer(tx: TransactionSql, now: number): Promise<readonly Ve
     readRefusals(tx, now - size, now),
     readRefusals(tx, now - size - 60_000, now - 60_000),
   ])
-  const counted = (codes: readonly string[], limits: { warn: number; page: number }, what: string) => {
+  const counted = (limits: typeof thresholds.refusedKeys | typeof thresholds.unfitItems, what: string) => {
     const find = (refusals: ReadonlyMap<string, number>): Finding => {
-      const found = codes.flatMap((code) => (refusals.has(code) ? [{ code, count: refusals.get(code) ?? 0 }] : []))
+      const found = limits.codes.flatMap((code) =>
+        refusals.has(code) ? [{ code, count: refusals.get(code) ?? 0 }] : [],
+      )
       const all = found.reduce((sum, { count }) => sum + count, 0)
       const named = found.map(({ code, count }) => `${countText(count)} ${code}`).join(', ')
       return byThreshold(all, limits, `${countText(all)} requests in ten minutes ${what} (${named}).`)
@@ -116,8 +115,8 @@ async function judgeServer(tx: TransactionSql, now: number): Promise<readonly Ve
     return [find(latest), find(earlier)] as const
   }
   const [keys, items] = [
-    counted(keyCodes, thresholds.refusedKeys, 'had a key that was refused'),
-    counted(itemCodes, thresholds.unfitItems, 'had an item that does not fit'),
+    counted(thresholds.refusedKeys, 'had a key that was refused'),
+    counted(thresholds.unfitItems, 'had an item that does not fit'),
   ]
   const drift = await judgeDrift(tx)
   const behind = await judgeProgress(tx, now)

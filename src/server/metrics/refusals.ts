@@ -1,13 +1,8 @@
+import { thresholds } from '../../dashboard/alarms/thresholds.ts'
+
 /** The codes of refused keys and of items that do not fit: what ruins a run while the trainer continues. */
-export const authCodes: readonly string[] = [
-  'missing_token',
-  'invalid_token',
-  'expired_token',
-  'insufficient_scope',
-  'run_forbidden',
-  'keys_unavailable',
-]
-export const itemCodes: readonly string[] = ['item_misfit', 'rollout_has_another_item']
+export const authCodes: readonly string[] = [...thresholds.refusedKeys.codes, 'keys_unavailable']
+export const itemCodes: readonly string[] = thresholds.unfitItems.codes
 
 /** What was refused and is not stored yet, by code. */
 export interface RefusalCounts {

@@ -125,6 +125,36 @@ it('refused keys and items that do not fit begin alarms of the server, which con
   expect(await front.text()).toContain('Keys are refused')
 })
 
+it('a few refused keys and items begin no alarm, and neither do many that have just come', async () => {
+  const watch = createAlarmWatch({ sql, log: keepingLog(), trusted: undefined, webhook: undefined, everySeconds: 0 })
+  const few = new Map([
+    ['invalid_token', 19],
+    ['item_misfit', 4],
+    // Keys that cannot be checked are no fault of the trainer's.
+    ['keys_unavailable', 500],
+  ])
+  await addRefusals(sql, Date.now() - 2 * minute, few)
+  await watch()
+  expect(await readAlarms(sql, 10)).toEqual([])
+  // Not in the window that ended a minute ago.
+  await addRefusals(sql, Date.now(), new Map([['invalid_token', 500]]))
+  await watch()
+  expect(await readAlarms(sql, 10)).toEqual([])
+})
+
+it('curves that are minutes behind begin an alarm, and curves that are up to date do not', async () => {
+  const levelAt = async (behind: string) => {
+    await sql`truncate rollup_alarms`
+    await sql`update rollup_cursor set graded_at = now() - ${behind}::interval`
+    await createAlarmWatch({ sql, log: keepingLog(), trusted: undefined, webhook: undefined })()
+    return (await readAlarms(sql, 10)).map(({ name, level }) => `${name} ${level}`)
+  }
+  await foldAll(sql)
+  expect(await levelAt('1 minute')).toEqual([])
+  expect(await levelAt('4 minutes')).toEqual(['behind warn'])
+  expect(await levelAt('20 minutes')).toEqual(['behind page'])
+})
+
 it('a judge that gives recorded answers other scores begins an alarm, and one that gives the same does not', async () => {
   const anchors = Array.from({ length: 25 }, (_, n) => ({
     run: 'anchors',

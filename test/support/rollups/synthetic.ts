@@ -16,6 +16,7 @@ export interface SyntheticBurst {
   readonly characters?: number
   readonly ratio?: number
   readonly lost?: number
+  readonly ungradable?: number
   readonly failedCalls?: number
   readonly flat?: number
   readonly exhausted?: number
@@ -36,25 +37,27 @@ export function statsOf(burst: SyntheticBurst): Stats {
     ratio = 2,
     rollouts = 200,
   } = burst
-  const { lost = 0, failedCalls = 0, flat = 5, exhausted = 0, sameAnswer = 1 } = burst
+  const { lost = 0, ungradable = 0, failedCalls = 0, flat = 5, exhausted = 0, sameAnswer = 1 } = burst
+  const scored = rollouts - lost - ungradable
   return {
     ...noStats,
     began: rollouts,
-    scored: rollouts - lost,
+    scored,
     failed: lost,
-    score: sample(reward, rollouts - lost),
-    parts: Object.fromEntries(Object.entries(parts).map(([name, mean]) => [name, sample(mean, rollouts - lost)])),
-    graders: { exact: { scored: rollouts - lost, failed: lost, ungradable: 0, durations: [] } },
+    ungradable,
+    score: sample(reward, scored),
+    parts: Object.fromEntries(Object.entries(parts).map(([name, mean]) => [name, sample(mean, scored)])),
+    graders: { exact: { scored, failed: lost, ungradable, durations: [] } },
     codes: lost > 0 ? { 'grading grader_failed': lost } : {},
     tools: { search: { ok: rollouts * calls, refused: 3, failed: failedCalls, durations: [], bytes: 0 } },
     calls: sample(calls, rollouts, 1),
     exhausted,
-    length: sample(characters, rollouts - lost, 30),
-    compression: sample(ratio, 30, 0.5),
+    length: sample(characters, scored, 30),
+    compression: sample(ratio, Math.min(30, rollouts), 0.5),
     answers: { hash: { count: sameAnswer, text: '42' } },
     groups: rollouts / 8,
     flat,
-    items: 25,
+    items: Math.min(25, rollouts),
   }
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { adviceOf, titleOf } from '../../../src/dashboard/alarms/advice.ts'
-import { judgeRun, nextAlarms, type Verdict } from '../../../src/dashboard/alarms/evaluate.ts'
-import type { RunHistory } from '../../../src/dashboard/alarms/history.ts'
+import { judgeRun, nextAlarms, type Verdict, verdictOf } from '../../../src/dashboard/alarms/evaluate.ts'
+import { type RunHistory, windowsOf } from '../../../src/dashboard/alarms/history.ts'
 import { runRules } from '../../../src/dashboard/alarms/rules.ts'
+import { axisOf } from '../../../src/dashboard/curves.ts'
 import { historyOf, type SyntheticBurst } from '../../support/rollups/synthetic.ts'
 
 /** From one value to another over bursts 10 to 40. */
@@ -28,6 +29,12 @@ interface Case {
 const cases: readonly Case[] = [
   { name: 'no_score', fires: (at) => ({ lost: late(at) ? 4 : 0 }), level: 'warn', not: () => ({ lost: 1 }) },
   { name: 'no_score', fires: (at) => ({ lost: late(at) ? 60 : 0 }), level: 'page', not: () => ({ lost: 0 }) },
+  {
+    name: 'no_score',
+    fires: (at) => ({ ungradable: late(at) ? 30 : 0 }),
+    level: 'page',
+    not: (at) => ({ ungradable: late(at) ? 1 : 0 }),
+  },
   { name: 'failed_calls', fires: (at) => ({ failedCalls: late(at) ? 20 : 0 }), not: () => ({ failedCalls: 4 }) },
   {
     name: 'reward_without_work',
@@ -62,7 +69,10 @@ const cases: readonly Case[] = [
     fires: (at) => ({ characters: late(at) ? 400 : 120 }),
     not: (at) => ({ characters: ramp(100, 130)(at) }),
   },
+  // Answers that were as long from the beginning do not count.
+  { name: 'long_answers', fires: (at) => ({ characters: ramp(50, 900)(at) }), not: () => ({ characters: 900 }) },
   { name: 'repetitive_answers', fires: (at) => ({ ratio: late(at) ? 14 : 2 }), not: () => ({ ratio: 4 }) },
+  { name: 'jump', fires: (at) => ({ reward: at >= 37 ? 0.2 : 0.5 }), not: () => ({ reward: 0.5 }) },
   { name: 'jump', fires: (at) => ({ reward: at >= 37 ? 0.8 : 0.5 }), not: (at) => ({ reward: ramp(0.3, 0.8)(at) }) },
   {
     name: 'overfit',
@@ -81,6 +91,56 @@ describe('an alarm', () => {
       expect(quiet(historyOf(40, one.not))).toContain(one.name)
     },
   )
+
+  it('has histories for each rule of a run', () => {
+    expect(new Set(cases.map(({ name }) => name))).toEqual(new Set(runRules.map(({ name }) => name)))
+  })
+
+  it.each(runRules.map(({ name }) => name))('%s has no data where the windows have too few rollouts', (name) => {
+    const validations = (at: number) => ({ rollouts: 1, isValidation: at % 5 === 4 })
+    for (const burst of [() => ({ rollouts: 1, lost: 1 }), validations]) {
+      const verdict = judgeRun('run', historyOf(40, burst)).find((one) => one.name === name)
+      expect([name, verdict?.state]).toEqual([name, 'no data'])
+    }
+  })
+
+  it.each(cases.map((one, n) => [`${one.name} (${n})`, one] as const))(
+    '%s does not begin when its rule held in the earlier window only',
+    (_, one) => {
+      const rule = runRules.find(({ name }) => name === one.name)
+      const [latest, earlier] = windowsOf(historyOf(40, one.fires)).map((window) => window && rule?.find(window))
+      const [fine] = windowsOf(historyOf(40, one.not)).map((window) => window && rule?.find(window))
+      if (latest === undefined || earlier === undefined || fine === undefined) throw new Error('no window')
+      expect(verdictOf('run', one.name, latest, earlier).state).toBe('alarm')
+      expect(verdictOf('run', one.name, latest, fine).state).toBe('unsure')
+      expect(verdictOf('run', one.name, fine, earlier).state).toBe('unsure')
+      expect(verdictOf('run', one.name, { state: 'no data' }, earlier).state).toBe('no data')
+    },
+  )
+
+  it('is a page when both windows are, and a warning when one of them is', () => {
+    const found = (level: 'warn' | 'page') => ({ state: 'alarm', level, seen: level }) as const
+    const level = (latest: 'warn' | 'page', earlier: 'warn' | 'page') =>
+      verdictOf('run', 'no_score', found(latest), found(earlier)).level
+    expect([level('page', 'page'), level('page', 'warn'), level('warn', 'page')]).toEqual(['page', 'warn', 'warn'])
+  })
+
+  it('looks at five bursts or visits, and at ten minutes where there are neither', () => {
+    const history = historyOf(40, () => ({}))
+    const sizes = (['burst', 'visit', 'minute'] as const).map((axis) =>
+      windowsOf({ ...history, axis }).map((window) => window?.points.length),
+    )
+    expect(sizes).toEqual([
+      [5, 5],
+      [5, 5],
+      [10, 10],
+    ])
+    const bursts = (minutes: number) =>
+      history.training.map((point) => ({ ...point, last_at: point.first_at + minutes * 60_000 }))
+    expect(axisOf(bursts(30), bursts(1))).toBe('burst')
+    expect(axisOf(bursts(31), bursts(1))).toBe('visit')
+    expect(axisOf(bursts(31), bursts(1).slice(0, 2))).toBe('minute')
+  })
 
   it('does not begin in a healthy run, whose reward rises with the work', () => {
     const history = historyOf(60, (at) => ({

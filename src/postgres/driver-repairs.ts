@@ -233,6 +233,18 @@ const prompt: readonly Repair[] = [
   },
 ]
 
+/**
+ * A write to a socket is what a statement costs most. The driver joins what is written in one turn of the event loop, but
+ * not what is longer than 1 kB: a call with its output, and the commit right behind it, were two writes.
+ */
+const joined: readonly Repair[] = [
+  {
+    file: 'connection.js',
+    find: '    if (fn || chunk.length >= 1024)\n',
+    put: '    if (fn || chunk.length >= 65536)\n',
+  },
+]
+
 /** How many connections a client uses, and how many queries wait for one: what an operator asks first when calls are slow. */
 const usage: readonly Repair[] = [
   {
@@ -249,4 +261,13 @@ const usage: readonly Repair[] = [
 ]
 
 /** All repairs, in the order in which they are applied. */
-export const repairs: readonly Repair[] = [...losses, ...silences, ...marks, ...early, ...warm, ...prompt, ...usage]
+export const repairs: readonly Repair[] = [
+  ...losses,
+  ...silences,
+  ...marks,
+  ...early,
+  ...warm,
+  ...prompt,
+  ...joined,
+  ...usage,
+]

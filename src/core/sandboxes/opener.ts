@@ -153,11 +153,11 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       const token = randomUUID()
       const row = await ledger.request(key, place, { token, leaseSeconds: times.lease })
       if (row === undefined) throw rolloutEnded()
-      if (row.host !== (provider.host ?? null) && row.status !== 'closed') throw elsewhere(row)
-      if (row.status === 'open' && row.handle !== null) return { isOpen: true, sandbox: { ...row, handle: row.handle } }
       if (row.status === 'failed') {
         throw makeFailure(500, 'sandbox_lost', 'the sandbox of the rollout was lost, and with it its work', name)
       }
+      if (row.host !== (provider.host ?? null) && row.status !== 'closed') throw elsewhere(row)
+      if (row.status === 'open' && row.handle !== null) return { isOpen: true, sandbox: { ...row, handle: row.handle } }
       if (row.status === 'closing' || row.status === 'closed') throw rolloutEnded()
       if (row.claim === token) {
         const { granted, release } = queue.hold(token)

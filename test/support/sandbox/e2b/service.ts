@@ -25,7 +25,7 @@ interface Box {
   readonly id: string
   token: string
   readonly template: string
-  readonly request: z.infer<typeof newSandbox>
+  readonly request: NewSandbox
   readonly startedAt: number
   endAt: number
   readonly processes: Processes
@@ -43,6 +43,9 @@ const newSandbox = z.object({
   network: z.object({ allowPublicTraffic: z.boolean() }),
   metadata: z.record(z.string(), z.string()),
 })
+/** A request for a sandbox. */
+export type NewSandbox = z.infer<typeof newSandbox>
+
 const mostSeconds = 24 * 3_600
 
 /** Options of {@link openE2bService}. */

@@ -1,19 +1,26 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createLog } from '../../../src/base/log.ts'
+import { createSandboxMeter } from '../../../src/core/sandboxes/meter.ts'
+import type { Sandboxes } from '../../../src/core/sandboxes/sandboxes.ts'
 import { ToolError, UngradableError } from '../../../src/kit/errors.ts'
+import { foldTurn } from '../../../src/ledger/rollups/fold.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
 import { addDatabaseMetrics } from '../../../src/server/metrics/database-metrics.ts'
 import { openMetrics } from '../../../src/server/metrics/open-metrics.ts'
-import { addPoolMetrics } from '../../../src/server/metrics/process-metrics.ts'
+import { addJudgeMetrics, addPoolMetrics } from '../../../src/server/metrics/process-metrics.ts'
 import { observed } from '../../../src/server/observed-requests.ts'
+import { addSandboxMetrics } from '../../../src/server/sandboxes.ts'
 import { defineGrader, defineTool, gradingOf, keepingLog, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
+import { useFolder } from '../../support/temporary.ts'
 
+const folder = useFolder()
 const database = useDatabase()
 const [trainer, prometheus, bound, reader] = ['trainer', 'metrics', 'bound', 'reader'].map(
   (name) => `a-key-for-the-${name}-of-this-test`,
@@ -231,12 +238,38 @@ describe('the text', () => {
   })
 })
 
+/** The sandboxes of a server in which one has failed. */
+function unusedSandboxes(): Sandboxes {
+  const meter = createSandboxMeter()
+  meter.fail('sandbox_lost')
+  const unused = () => {
+    throw new Error('no sandbox is used here')
+  }
+  return {
+    use: unused,
+    mustBeIntact: async () => unused(),
+    end: async () => unused(),
+    reap: async () => unused(),
+    counts: async () => ({ requested: 0, opening: 0, open: 0, closing: 0, failed: 1, waitSeconds: 0 }),
+    meter,
+  }
+}
+
+const panel = z.looseObject({ id: z.number(), targets: z.array(z.looseObject({ expr: z.string() })).optional() })
+
 describe('the files for Prometheus and Grafana', () => {
   const root = new URL('../../../deploy/', import.meta.url)
 
   it('name only metrics that the server has', async () => {
     const { call, grade, lines, metrics } = replica()
+    await foldTurn(database.sql)
     await addDatabaseMetrics(metrics, database.sql)()
+    addPoolMetrics(metrics, database.usage)
+    addJudgeMetrics(metrics, {
+      usage: () => new Map([['judge', { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2, cached_tokens: 0 }]]),
+      requests: () => new Map([['judge', { answered: 1, failed: 0 }]]),
+    })
+    addSandboxMetrics(metrics, unusedSandboxes())
     await call('f-1', 'a', { word: 'x' })
     await grade('f-1', 'fair', 'x')
     const text = (await lines()).join('\n')
@@ -245,6 +278,25 @@ describe('the files for Prometheus and Grafana', () => {
       const used = readFileSync(new URL(file, root), 'utf8').match(/\b(?:scorekeeper|process|nodejs)_\w+/g) ?? []
       const missing = used.map((name) => name.replace(/_(?:bucket|sum|count)$/, '')).filter((name) => !names.has(name))
       expect([file, missing]).toEqual([file, []])
+    }
+  })
+
+  it('have queries that Prometheus’s own checker accepts, where it is installed', () => {
+    const file = readFileSync(new URL('grafana/dashboard.json', root), 'utf8')
+    const { panels } = z.object({ panels: z.array(panel) }).parse(JSON.parse(file))
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
+    const queries = panels.flatMap(({ targets = [] }) =>
+      targets.map(({ expr }) => expr.replaceAll('$__rate_interval', '5m')),
+    )
+    expect(queries.length).toBeGreaterThan(30)
+    const rules = queries.map((expr, n) => ({ record: `panel:${n}`, expr }))
+    const path = join(folder, 'queries.yml')
+    // JSON is YAML too.
+    writeFileSync(path, JSON.stringify({ groups: [{ name: 'panels', rules }] }))
+    const checked = spawnSync('promtool', ['check', 'rules', path])
+    if (checked.error === undefined) {
+      expect(String(checked.stderr)).toBe('')
+      expect(String(checked.stdout)).toContain(`SUCCESS: ${queries.length} rules found`)
     }
   })
 

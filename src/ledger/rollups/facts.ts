@@ -1,5 +1,4 @@
 import type { TransactionSql } from 'postgres'
-import { budgetCode } from '../calls/call.ts'
 import { timestampText } from '../reports/exported-subjects.ts'
 import { execute } from '../statement.ts'
 
@@ -48,21 +47,6 @@ export interface OpenFact {
   readonly ended: boolean
   /** Whether it is graded: its calls are counted with its grading. */
   readonly graded: boolean
-}
-
-/** A call. */
-export interface CallFact {
-  readonly run: string
-  readonly rollout: number
-  readonly seq: number
-  readonly tool: string
-  readonly outcome: 'running' | 'ok' | 'refused' | 'failed'
-  readonly code: string | null
-  readonly execution: number
-  readonly duration_ms: number | null
-  readonly bytes: number
-  /** When it finished; null while it runs. */
-  readonly at: number | null
 }
 
 /** How far the ledger is folded; timestamps in text, because `-infinity` is one. */
@@ -177,51 +161,6 @@ export async function readDue(tx: TransactionSql, size: number): Promise<Page<Op
   return await page<OpenFact>(tx, text, [], size)
 }
 
-/** The calls of rollouts after a `seq` of each, in order. */
-export async function readCalls(
-  tx: TransactionSql,
-  rollouts: readonly { readonly run: string; readonly number: number; readonly seq: number }[],
-): Promise<readonly CallFact[]> {
-  if (rollouts.length === 0) return []
-  // With `offset 0` each rollout's calls are read by the key of the table, however many rollouts are asked for. One text for
-  // each rollout: rows of ten columns would cost several times as much to read here.
-  const text = `
-    select w.run, w.number::float8 as rollout, c.calls
-    from jsonb_to_recordset($1::text::jsonb) as w(run text, number int8, seq int) cross join lateral (
-      select string_agg(concat_ws(chr(31), c.seq, translate(c.tool, chr(30) || chr(31), '  '), c.outcome, coalesce(c.code, ''),
-        c.execution, ${whole('c.finished_at')}, ${whole('c.finished_at')} - ${whole('c.started_at')}, octet_length(c.output)),
-        chr(30) order by c.seq) as calls
-      from tool_calls c where c.run = w.run and c.rollout = w.number and c.seq > w.seq offset 0
-    ) c
-    where c.calls is not null`
-  const keys = rollouts.map(({ run, number, seq }) => ({ run, number, seq }))
-  type Row = { run: string; rollout: number; calls: string }
-  const rows = await execute<Row>(tx, { text, values: [JSON.stringify(keys)] })
-  return rows.flatMap(({ run, rollout, calls }) => calls.split('\x1e').map((call) => callIn(run, rollout, call)))
-}
-
-/** Milliseconds since 1970, -1 for none. */
-const whole = (column: string) => `coalesce((extract(epoch from ${column}) * 1000)::int8, -1)`
-
-const callOutcomes = ['running', 'ok', 'refused', 'failed'] as const
-
-function callIn(run: string, rollout: number, text: string): CallFact {
-  const [seq, tool = '', outcome, code = '', execution, at = '-1', took, bytes] = text.split('\x1f')
-  const isRunning = at === '-1'
-  return {
-    run,
-    rollout,
-    seq: Number(seq),
-    tool,
-    outcome: callOutcomes.find((one) => one === outcome) ?? 'failed',
-    code: code === '' ? null : code,
-    execution: Number(execution),
-    duration_ms: isRunning ? null : Number(took),
-    bytes: Number(bytes),
-    at: isRunning ? null : Number(at),
-  }
-}
-
 /** Stores up to which call open rollouts are counted, and when they are looked at again. */
 export async function keepOpen(
   tx: TransactionSql,
@@ -247,6 +186,3 @@ export async function forgetOpen(
     where o.run = i.run and o.rollout = i.number`
   await execute(tx, { text, values: [JSON.stringify(rows.map(({ run, number }) => ({ run, number })))] })
 }
-
-/** Whether a call was refused because the budget of its rollout was used up. */
-export const isOverBudget = ({ code }: CallFact): boolean => code === budgetCode

@@ -2,18 +2,16 @@ import { promisify } from 'node:util'
 import { deflateRaw } from 'node:zlib'
 import type { Sql, TransactionSql } from 'postgres'
 import { readHorizon } from '../reports/exported-subjects.ts'
+import { type Countable, type CountedCalls, countCalls } from './call-sums.ts'
 import {
-  type CallFact,
   type Cursor,
   forgetOpen,
   type GradingFact,
-  isOverBudget,
   keepOpen,
   lockCursor,
   moveCursor,
   type OpenFact,
   readBegins,
-  readCalls,
   readDue,
   readGradings,
   readOpening,
@@ -22,12 +20,15 @@ import {
   addScore,
   defaultBurstGapSeconds,
   type Group,
+  type Place,
+  type Placeable,
   placeBegins,
   placeRollouts,
   writeGroups,
   writeRunPlaces,
 } from './places.ts'
 import { createSums } from './sums.ts'
+import type { Tally } from './tally.ts'
 
 /** What one {@link foldTurn} did: `busy` if another replica folds, `more` if facts are left for the next turn. */
 export type Folded = 'busy' | 'more' | 'done'
@@ -117,9 +118,10 @@ async function foldGradings(tx: TransactionSql, cursor: Cursor, size: number): P
   if (facts.length === 0) return moved
   const placeOf = await placeRollouts(tx, facts)
   const firsts = facts.filter(({ before }) => before === null)
-  const calls = callsByRollout(await readCalls(tx, firsts))
-  const ratios = await compressionOf(facts)
   const sums = createSums()
+  // A graded rollout makes no further calls that count.
+  const { exhausted } = await addCalls(tx, sums, firsts, placeOf, () => true)
+  const ratios = await compressionOf(facts)
   const groups = new Set<Group>()
   for (const fact of facts) {
     const place = placeOf(fact)
@@ -140,11 +142,7 @@ async function foldGradings(tx: TransactionSql, cursor: Cursor, size: number): P
       groups.add(place.group)
     }
     if (fact.before !== null) continue
-    const own = calls.get(fact.number) ?? []
-    for (const tally of [sums.at(fact.run, place, fact.begun_at), inMinute]) {
-      tally.calls(fact.calls, own.some(isOverBudget))
-    }
-    countCalls(own, tally, sums)
+    for (const each of [tally, inMinute]) each.calls(fact.calls, exhausted.has(fact.number))
   }
   await sums.write(tx)
   await writeGroups(tx, groups)
@@ -175,19 +173,14 @@ async function foldOpen(tx: TransactionSql, facts: readonly OpenFact[], openSeco
   if (facts.length === 0) return
   const open = facts.filter(({ graded }) => !graded)
   const placeOf = await placeRollouts(tx, open)
-  const calls = callsByRollout(await readCalls(tx, open))
   const sums = createSums()
+  const { reached } = await addCalls(tx, sums, open, placeOf, ({ ended }) => ended)
   const kept = facts.flatMap((fact) => {
     const { run, number: rollout, seq, begun_at, ended, graded } = fact
     const seconds = Math.min(600, Math.max(openSeconds, (Date.now() - begun_at) / 1000))
     // Its grading is counted soon, and its calls with it.
     if (graded) return [{ run, rollout, seq, seconds: openSeconds }]
-    const all = calls.get(rollout) ?? []
-    const running = all.findIndex(({ outcome }) => outcome === 'running')
-    const own = ended || running === -1 ? all : all.slice(0, running)
-    const place = placeOf(fact)
-    if (place !== undefined) countCalls(own, sums.at(run, place, begun_at), sums)
-    return ended ? [] : [{ run, rollout, seq: own.at(-1)?.seq ?? seq, seconds }]
+    return ended ? [] : [{ run, rollout, seq: reached.get(rollout) ?? seq, seconds }]
   })
   await sums.write(tx)
   await forgetOpen(
@@ -197,26 +190,34 @@ async function foldOpen(tx: TransactionSql, facts: readonly OpenFact[], openSeco
   await keepOpen(tx, kept)
 }
 
-function countCalls(
-  calls: readonly CallFact[],
-  tally: ReturnType<ReturnType<typeof createSums>['at']>,
+/** Adds the calls of rollouts whose place is known to the sums of that place and of the minutes in which they finished. */
+async function addCalls<Fact extends Placeable & Pick<Countable, 'number' | 'seq'>>(
+  tx: TransactionSql,
   sums: ReturnType<typeof createSums>,
-): void {
-  for (const call of calls) {
-    if (call.outcome === 'running') continue
-    tally.call(call)
-    if (call.at !== null) sums.in(call.run, call.at).call(call)
+  facts: readonly Fact[],
+  placeOf: (fact: Fact) => Place | undefined,
+  hasEnded: (fact: Fact) => boolean,
+): Promise<Pick<CountedCalls, 'exhausted' | 'reached'>> {
+  const places = new Map<Tally, { readonly place: number; readonly run: string }>()
+  const countable = facts.flatMap((fact): Countable[] => {
+    const { run, number, seq, begun_at } = fact
+    const place = placeOf(fact)
+    if (place === undefined) return []
+    const tally = sums.at(run, place, begun_at)
+    const known = places.get(tally) ?? { place: places.size, run }
+    places.set(tally, known)
+    return [{ run, number, seq, place: known.place, ended: hasEnded(fact) }]
+  })
+  const tallies = [...places].map(([tally, { run }]) => ({ tally, run }))
+  const { sums: calls, exhausted, reached } = await countCalls(tx, countable)
+  for (const sum of calls) {
+    const at = tallies[sum.place]
+    if (at === undefined) continue
+    at.tally.called(sum)
+    sums.in(at.run, sum.last)
+    sums.in(at.run, sum.first).called(sum)
   }
-}
-
-function callsByRollout(calls: readonly CallFact[]): ReadonlyMap<number, readonly CallFact[]> {
-  const found = new Map<number, CallFact[]>()
-  for (const call of calls) {
-    const own = found.get(call.rollout)
-    if (own === undefined) found.set(call.rollout, [call])
-    else own.push(call)
-  }
-  return found
+  return { exhausted, reached }
 }
 
 /** Of how many answers a turn measures the compression, and how many characters an answer needs for it to mean anything. */

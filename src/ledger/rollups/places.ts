@@ -119,20 +119,17 @@ export async function placeRollouts<Fact extends Placeable>(
   facts: readonly Fact[],
 ): Promise<(fact: Fact) => Place | undefined> {
   if (facts.length === 0) return () => undefined
-  const keyOf = ({ run, item_hash, begun_at }: Placeable) => `${groupKey(run, item_hash)}/${begun_at}`
   const withItem = facts.filter(({ item_hash }) => item_hash !== noItemHash)
-  const groups = new Map<string, Group>()
-  const shared = new Map<string, Group>()
-  for (const { key, ...row } of await readGroupsAt(tx, withItem)) {
-    const id = `${groupKey(row.run, row.item_hash)}/${row.visit}`
-    const group = shared.get(id) ?? row
-    shared.set(id, group)
-    groups.set(key, group)
-  }
-  const missing = facts.filter((fact) => !groups.has(keyOf(fact)))
-  const bursts = await readBurstsAt(tx, missing)
+  const visits = await readVisits(tx, withItem)
+  // The latest visit is the first one.
+  const groupOf = ({ run, item_hash, begun_at }: Fact) =>
+    visits.get(groupKey(run, item_hash))?.find(({ first_at }) => first_at <= begun_at)
+  const bursts = await readBurstsAt(
+    tx,
+    facts.filter((fact) => groupOf(fact) === undefined),
+  )
   return (fact) => {
-    const group = groups.get(keyOf(fact))
+    const group = groupOf(fact)
     const burst = group?.burst ?? bursts.get(`${fact.run}/${fact.begun_at}`)
     return burst === undefined ? undefined : { burst, group }
   }
@@ -187,23 +184,34 @@ async function readGroups(
   return new Map(rows.map((row) => [groupKey(row.run, row.item_hash), row]))
 }
 
-async function readGroupsAt(
+/** The visits of each item in the time in which these rollouts began, the latest first. */
+async function readVisits(
   tx: TransactionSql,
   facts: readonly Placeable[],
-): Promise<readonly (Group & { readonly key: string })[]> {
-  const keys = new Map(
-    facts.map(({ run, item_hash, begun_at }) => {
-      const key = `${groupKey(run, item_hash)}/${begun_at}`
-      return [key, { key, run, item_hash, at: new Date(begun_at) }]
-    }),
-  )
+): Promise<ReadonlyMap<string, readonly Group[]>> {
+  const keys = new Map<string, { run: string; item_hash: string; first: number; last: number }>()
+  for (const { run, item_hash, begun_at } of facts) {
+    const key = groupKey(run, item_hash)
+    const known = keys.get(key) ?? { run, item_hash, first: begun_at, last: begun_at }
+    keys.set(key, { ...known, first: Math.min(known.first, begun_at), last: Math.max(known.last, begun_at) })
+  }
   const text = `
-    select k.key, g.* from jsonb_to_recordset($1::text::jsonb) as k(key text, run text, item_hash text, at timestamptz)
+    select g.* from jsonb_to_recordset($1::text::jsonb) as k(run text, item_hash text, first float8, last float8)
     cross join lateral (
       select ${groupColumns} from rollup_groups g
-      where g.run = k.run and g.item_hash = k.item_hash and g.first_at <= k.at order by g.visit desc limit 1
-    ) g`
-  return await execute<Group & { key: string }>(tx, { text, values: [JSON.stringify([...keys.values()])] })
+      where g.run = k.run and g.item_hash = k.item_hash and g.first_at <= to_timestamp(k.last / 1000)
+        and g.visit >= coalesce((select b.visit from rollup_groups b where b.run = k.run and b.item_hash = k.item_hash
+          and b.first_at <= to_timestamp(k.first / 1000) order by b.visit desc limit 1), 0)
+      offset 0
+    ) g
+    order by g.visit desc`
+  const rows = await execute<Group>(tx, { text, values: [JSON.stringify([...keys.values()])] })
+  const visits = new Map<string, Group[]>()
+  for (const row of rows) {
+    const key = groupKey(row.run, row.item_hash)
+    visits.set(key, [...(visits.get(key) ?? []), row])
+  }
+  return visits
 }
 
 async function readBurstsAt(tx: TransactionSql, facts: readonly Placeable[]): Promise<ReadonlyMap<string, number>> {

@@ -147,9 +147,13 @@ export const noStats: Stats = {
 /** Counts a value in the bucket to which it belongs. */
 export function countIn(counts: number[], edges: readonly number[], value: number): void {
   const found = edges.findIndex((edge) => value <= edge)
-  const at = found === -1 ? edges.length : found
+  countAt(counts, found === -1 ? edges.length : found, 1)
+}
+
+/** Counts values in a bucket. */
+export function countAt(counts: number[], at: number, count: number): void {
   while (counts.length <= at) counts.push(0)
-  counts[at] = (counts[at] ?? 0) + 1
+  counts[at] = (counts[at] ?? 0) + count
 }
 
 /** The sums of two buckets. */

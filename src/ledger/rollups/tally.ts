@@ -1,7 +1,9 @@
-import type { CallFact, GradingFact } from './facts.ts'
+import type { CallSum } from './call-sums.ts'
+import type { GradingFact } from './facts.ts'
 import {
   addMoments,
   type CommonAnswer,
+  countAt,
   countIn,
   durationEdges,
   lengthEdges,
@@ -28,7 +30,8 @@ export interface Tally {
   /** The first score of a rollout, with the answer that it was given for. */
   score(fact: GradingFact, compression: number | undefined): void
   calls(count: number, isExhausted: boolean): void
-  call(fact: CallFact): void
+  /** Calls that are summed already. */
+  called(sum: CallSum): void
   groups(change: GroupChange): void
   stats(): Stats
 }
@@ -60,9 +63,9 @@ export function createTally(): Tally {
   const graders = new Map<string, { scored: number; ungradable: number; failed: number; durations: number[] }>()
   const tools = new Map<string, { ok: number; refused: number; failed: number; durations: number[]; bytes: number }>()
 
-  const countCode = (code: string): void => {
+  const countCode = (code: string, count = 1): void => {
     const name = nameIn(codes, code)
-    codes.set(name, (codes.get(name) ?? 0) + 1)
+    codes.set(name, (codes.get(name) ?? 0) + count)
   }
 
   return {
@@ -105,16 +108,16 @@ export function createTally(): Tally {
       calls = addMoments(calls, momentsOf(count))
       if (isExhausted) exhausted += 1
     },
-    call({ tool, outcome, code, execution, duration_ms, bytes }) {
+    called({ tool, outcome, code, count, repeated, duration, bytes }) {
       const name = nameIn(tools, tool)
       const known = tools.get(name) ?? { ok: 0, refused: 0, failed: 0, durations: [], bytes: 0 }
       // Each execution but the latest has failed.
-      known.failed += execution - 1
-      if (outcome !== 'running') known[outcome] += 1
+      known.failed += repeated
+      known[outcome] += count
       known.bytes += bytes
-      if (duration_ms !== null) countIn(known.durations, durationEdges, duration_ms)
+      countAt(known.durations, duration, count)
       tools.set(name, known)
-      if (code !== null) countCode(`call ${code}`)
+      if (code !== null) countCode(`call ${code}`, count)
     },
     groups(change) {
       groups.groups += change.groups

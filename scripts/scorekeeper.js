@@ -5,15 +5,17 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// Runs the command line without a build step: the compiled program if no source is newer, else the sources with tsx. The
-// container image has neither sources nor tsx.
+// Runs the command line without a build step: the compiled program if no source is newer, else the sources with tsx. Node 20 runs
+// no TypeScript: a module given as `.ts` makes it run from the sources. The container image has neither sources nor tsx.
 const root = fileURLToPath(new URL('..', import.meta.url))
 const compiled = join(root, 'dist/src/cli/main.js')
 const source = join(root, 'src/cli/main.ts')
 const folders = ['src', 'tools', 'graders', 'schema', 'demo', 'example']
 
-const program = isCurrent() ? [compiled] : ['--import', import.meta.resolve('tsx'), source]
-const child = spawn(process.execPath, [...program, ...process.argv.slice(2)], { stdio: 'inherit' })
+const args = process.argv.slice(2)
+const givesTypeScript = args.some((arg) => /\.[cm]?ts$/.test(arg)) && existsSync(source)
+const program = isCurrent() && !givesTypeScript ? [compiled] : ['--import', import.meta.resolve('tsx'), source]
+const child = spawn(process.execPath, [...program, ...args], { stdio: 'inherit' })
 // Ctrl-C reaches both processes, and the program decides when to exit. Other signals are forwarded.
 process.on('SIGINT', () => {})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))

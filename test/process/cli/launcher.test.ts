@@ -53,6 +53,18 @@ describe('npx scorekeeper', () => {
     expect((await launch()).out).toBe('source')
   })
 
+  it.each([[['--agents', 'x.ts']], [['--learner=x.mts']]])(
+    'runs the sources for a module in TypeScript: %j',
+    async (args) => {
+      write(source, 'source', 0)
+      write(compiled, 'compiled', 10)
+      expect((await launch('simulate', ...args)).out).toBe(`source simulate ${args.join(' ')}`)
+      expect((await launch('simulate', '--agents', 'x.js')).out).toBe('compiled simulate --agents x.js')
+      rmSync(join(folder, source))
+      expect((await launch('simulate', ...args)).out).toBe(`compiled simulate ${args.join(' ')}`)
+    },
+  )
+
   it('runs the compiled program if there are no sources', async () => {
     write(compiled, 'compiled', 0)
     rmSync(join(folder, 'node_modules'))

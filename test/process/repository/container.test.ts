@@ -156,6 +156,11 @@ describe('the image', () => {
     expect(dockerfile).not.toMatch(/^(ARG|ENV) .*(KEY|SECRET|PASSWORD|TOKEN|DATABASE_URL)/m)
   })
 
+  it('gets the protocols and their ports from the environment of compose', () => {
+    const server = read('compose.yaml').split(/^ {2}server:$/m)[1] ?? ''
+    for (const name of ['WIRES', 'WIRE_PORTS']) expect(server).toContain(`\n      ${name}: \${${name}:-}\n`)
+  })
+
   it('runs with a read-only file system, no capabilities and no way to gain any', () => {
     const server = read('compose.yaml').split(/^ {2}server:$/m)[1] ?? ''
     for (const line of [

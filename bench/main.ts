@@ -5,6 +5,7 @@ import { againstBench } from './against.ts'
 import { burstBench } from './burst.ts'
 import { callsBench } from './calls.ts'
 import { type Cleanup, cleaningUp, sweepScratchFolders } from './cleanup.ts'
+import { foldBench } from './fold.ts'
 import { gradeBench } from './grade.ts'
 import { growthBench } from './growth.ts'
 import { profileBench } from './profile-bench.ts'
@@ -23,6 +24,7 @@ const own: readonly Bench[] = [
   callsBench,
   gradeBench,
   burstBench,
+  foldBench,
   growthBench,
   profileBench,
   regradeBench,

@@ -73,16 +73,9 @@ export function limitsWithSandboxes(limits: Limits, plans: readonly SandboxPlan[
   return kept.length === 0 ? limits : { ...limits, keepSeconds: Math.max(...kept) }
 }
 
-/** Adds what there is to measure of sandboxes. */
-export function addSandboxMetrics({ gauge, readCounter }: Metrics, { counts, meter }: Sandboxes): void {
+/** Adds what happened to sandboxes in this process; how many there are is known of the whole database alone. */
+export function addSandboxMetrics({ readCounter }: Metrics, { meter }: Sandboxes): void {
   const name = (what: string) => `scorekeeper_sandbox${what}`
-  gauge(name('es'), 'Sandboxes that may exist or are waited for, by status.', ['status'], async () => {
-    const { waitSeconds: _, ...byStatus } = await counts()
-    return Object.entries(byStatus).map(([status, count]) => [count, status])
-  })
-  gauge(name('_queue_seconds'), 'How long the first request has waited for a sandbox.', [], async () => [
-    [(await counts()).waitSeconds],
-  ])
   readCounter(name('_events_total'), 'What happened to sandboxes in this process, by event.', ['event'], () => [
     [meter.created, 'created'],
     [meter.adopted, 'adopted'],

@@ -4,6 +4,7 @@ import { alarmKinds, kindOf } from '../../dashboard/alarms/alarm.ts'
 import { type DatabaseGauges, readDatabaseGauges } from '../../ledger/reports/database-gauges.ts'
 import { addRefusals, readOpenAlarms } from '../../ledger/rollups/alarms.ts'
 import { type Progress, readProgress } from '../../ledger/rollups/read.ts'
+import { createSandboxClosing, type SandboxCounts } from '../../ledger/sandbox-closing.ts'
 import type { RefusalCounts } from './refusals.ts'
 
 /** How often what was refused is stored, in milliseconds. */
@@ -31,6 +32,7 @@ interface WholeDatabase {
   readonly readAt: number
   readonly gauges: DatabaseGauges | undefined
   readonly progress: Progress | undefined
+  readonly sandboxes: SandboxCounts
   /** How many alarms last, by kind and level. */
   readonly alarms: ReadonlyMap<string, number>
 }
@@ -77,16 +79,25 @@ export function addDatabaseMetrics(metrics: Metrics, sql: Sql, now: () => number
   gauge('database_connections', 'Connections of all replicas by what they do.', ['state'], ({ gauges }) =>
     Object.entries(gauges?.connections ?? {}).map(([state, count]) => [count, state] as const),
   )
+  gauge('sandboxes', 'Sandboxes that may exist or are waited for, by status.', ['status'], ({ sandboxes }) => {
+    const { waitSeconds: _, ...byStatus } = sandboxes
+    return Object.entries(byStatus).map(([status, count]) => [count, status] as const)
+  })
+  gauge('sandbox_queue_seconds', 'How long the first request has waited for a sandbox.', [], ({ sandboxes }) => [
+    [sandboxes.waitSeconds],
+  ])
+  const sandboxLedger = createSandboxClosing(sql)
   return async () => {
     // One after the other: the folding has one connection.
     const open = await readOpenAlarms(sql)
     const progress = await readProgress(sql)
     const gauges = await readDatabaseGauges(sql)
+    const sandboxes = await sandboxLedger.counts()
     const alarms = new Map<string, number>()
     for (const { name, level } of open) {
       const key = `${kindOf(name)} ${level}`
       alarms.set(key, (alarms.get(key) ?? 0) + 1)
     }
-    latest = { readAt: now(), gauges, progress, alarms }
+    latest = { readAt: now(), gauges, progress, sandboxes, alarms }
   }
 }

@@ -197,6 +197,26 @@ describe('/metrics', () => {
     ).toEqual([])
   })
 
+  it('has the sandboxes of the whole database once, from the replica that folds', async () => {
+    const [folding, other] = [replica(), replica()]
+    await database.sql`
+      insert into sandboxes (run, rollout, name, status, provider, requested_at) values
+      ('default', 1, 'shell', 'open', 'local', now()), ('default', 2, 'shell', 'open', 'local', now()),
+      ('default', 3, 'shell', 'requested', 'local', now() - interval '90 seconds')`
+    const read = addDatabaseMetrics(folding.metrics, database.sql)
+    addDatabaseMetrics(other.metrics, database.sql)
+    await read()
+    const found = await folding.lines()
+    const counts = { open: 2, requested: 1, opening: 0, closing: 0, failed: 0 }
+    const expected = Object.entries(counts).map(
+      ([status, count]) => `scorekeeper_sandboxes{status="${status}"} ${count}`,
+    )
+    expect(missing(found, expected)).toEqual([])
+    expect(found.find((line) => line.startsWith('scorekeeper_sandbox_queue_seconds '))).toMatch(/ 9\d(\.\d+)?$/)
+    expect((await other.lines()).filter((line) => /^scorekeeper_sandbox(es|_queue)/.test(line))).toEqual([])
+    await database.sql`truncate sandboxes`
+  })
+
   it('needs a key with the scope metrics or read that is bound to no run', async () => {
     const { app } = replica()
     const statusFor = async (key: string | undefined) =>

@@ -128,18 +128,19 @@ export function createSandboxUse(
         const { cwd, env, input } = options
         const more = { ...(cwd !== undefined && { cwd }), ...(env && { env }), ...(input !== undefined && { input }) }
         const request = { key, argv, timeoutSeconds, maxOutputBytes, ...more }
-        return await using(timeoutSeconds + times.request, options.signal, (handle, limit) =>
+        // Where many rollouts act at once, a provider may let a command wait before its timeout starts.
+        return await using(timeoutSeconds + times.request + times.wait, options.signal, (handle, limit) =>
           provider.exec(handle, request, limit),
         )
       },
       async readFile(path, { maxBytes = defaultFileBytes } = {}) {
-        return await using(times.request, undefined, (handle, limit) =>
+        return await using(times.request + times.wait, undefined, (handle, limit) =>
           provider.read(handle, path, maxBytes, limit).catch(asRefusal(`cannot read "${path}"`)),
         )
       },
       async writeFile(path, content) {
         const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
-        await using(times.request, undefined, (handle, limit) =>
+        await using(times.request + times.wait, undefined, (handle, limit) =>
           provider.write(handle, path, bytes, limit).catch(asRefusal(`cannot write "${path}"`)),
         )
       },

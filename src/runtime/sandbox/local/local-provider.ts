@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { availableParallelism, hostname, tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { resultSchema } from '../commands.ts'
@@ -19,7 +19,7 @@ export interface LocalSettings {
   readonly host?: string
   /** Further folders that commands can read, at the same path, such as `/opt/toolchain`. */
   readonly readable?: readonly string[]
-  /** How many commands run at once, by default 64; others wait, and their timeouts do not start. */
+  /** How many commands run at once, by default 8 for each processor; others wait, and their timeouts do not start. */
   readonly concurrentCommands?: number
   /** The user that commands run as where the server is root; by default one that owns nothing. */
   readonly user?: { readonly uid: number; readonly gid: number }
@@ -44,7 +44,7 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
   const root = resolve(settings.folder)
   const owner = process.getuid?.() === 0 ? (settings.user ?? unprivileged) : undefined
   const readable = settings.readable ?? []
-  const concurrentCommands = settings.concurrentCommands ?? 64
+  const concurrentCommands = settings.concurrentCommands ?? 8 * availableParallelism()
   const templates = createTemplates(join(root, 'templates'), owner)
   const helper = createHelperClient({ root, user: owner, folders: [...readable], concurrentCommands })
   let prepared: Promise<void> | undefined

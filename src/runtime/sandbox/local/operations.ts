@@ -9,7 +9,7 @@ import { once, recorded } from './journal.ts'
 import { stopHolder, withLock } from './lock.ts'
 import type { Operation } from './messages.ts'
 import { type Command, type Ended, runCommand } from './run-command.ts'
-import type { Store, StoredSandbox } from './store.ts'
+import type { Store } from './store.ts'
 
 /** Reading and writing a file may take so long, in seconds. */
 const fileSeconds = 60
@@ -22,20 +22,22 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
   async function inside<Result>(
     handle: string,
     signal: AbortSignal,
-    work: (run: (command: Command) => Promise<Ended>, sandbox: StoredSandbox) => Promise<Result>,
+    work: (run: (command: Command) => Promise<Ended>) => Promise<Result>,
   ): Promise<Result> {
     const { lock } = store.open(handle)
-    return withLock(lock, signal, async (until) => {
-      // It may have been closed while this waited.
-      const sandbox = store.open(handle)
-      const run = async (command: Command) => {
-        const ended = await slots(until, () => runCommand(machine, sandbox, command, !overfull.has(handle), until))
-        if (ended.diskKb > sandbox.spec.diskMb * 1024) overfull.add(handle)
-        else overfull.delete(handle)
-        return ended
-      }
-      return work(run, sandbox)
-    })
+    return withLock(lock, signal, (until) =>
+      // Before it is recorded that a command began: one that gives up waiting for its slot has not begun.
+      slots(until, async () => {
+        // It may have been closed while this waited.
+        const sandbox = store.open(handle)
+        return work(async (command) => {
+          const ended = await runCommand(machine, sandbox, command, !overfull.has(handle), until)
+          if (ended.diskKb > sandbox.spec.diskMb * 1024) overfull.add(handle)
+          else overfull.delete(handle)
+          return ended
+        })
+      }),
+    )
   }
 
   async function exec(handle: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {

@@ -1,10 +1,11 @@
 import { connect } from 'node:net'
 import { readResponse } from './read-response.ts'
+import type { RequestParts } from './requests.ts'
 
 /** A keep-alive connection that sends one request at a time. */
 export interface Connection {
-  /** Sends a request and gives the status of the response; 0 when the connection was lost. */
-  ask(request: string): Promise<number>
+  /** Sends a request, in parts, and gives the status of the response; 0 when the connection was lost. */
+  ask(...request: RequestParts): Promise<number>
   close(): void
 }
 
@@ -62,11 +63,13 @@ export function openConnection(port: number): Connection {
   }
 
   return {
-    ask(request) {
+    ask(...request) {
       if (socket.destroyed) socket = open()
       return new Promise((resolve) => {
         answered = resolve
-        socket.write(request, 'latin1')
+        if (request.length > 1) socket.cork()
+        for (const part of request) typeof part === 'string' ? socket.write(part, 'latin1') : socket.write(part)
+        if (request.length > 1) socket.uncork()
       })
     },
     close: () => socket.destroy(),

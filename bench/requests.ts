@@ -3,9 +3,15 @@ import type { SteadyWish } from './load-wish.ts'
 
 /** The requests of a connection, one after the other. */
 export interface Requests {
-  /** The next request as bytes on the wire. */
-  next(): string
+  /** The next request as bytes on the wire, in parts. */
+  next(): RequestParts
 }
+
+/** A request in parts, so that a long item is copied by no one but the system. Texts are ASCII. */
+export type RequestParts = readonly (string | Buffer)[]
+
+/** Stands in a body where a long item comes. */
+const itemMark = '\u0000item'
 
 /** How many calls a rollout makes. */
 export const callsOfRollout = 10
@@ -13,29 +19,53 @@ export const callsOfRollout = 10
 /** How many items the dataset has. */
 export const itemsOfDataset = 64
 
-type RequestsWish = Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts' | 'itemBytes' | 'calls'>
+type RequestsWish = Pick<SteadyWish, 'path' | 'kind' | 'key' | 'rollouts' | 'calls'>
 
-/** Makes the requests of one connection, which plays its rollouts one after the other. */
+/** An item of the dataset as JSON; a long one as bytes too. */
+interface Item {
+  readonly text: string
+  readonly bytes: Buffer | undefined
+}
+
+/** The items of the dataset, made once for all connections. */
+export function makeItems(itemBytes?: number): readonly Item[] {
+  return Array.from({ length: itemsOfDataset }, (_, n) => {
+    const text = itemOf(n, itemBytes)
+    return { text, bytes: text.length < longItem ? undefined : Buffer.from(text) }
+  })
+}
+
+/** From this length on, an item is a part of its own. */
+const longItem = 16_384
+
+const noItem: Item = { text: '{}', bytes: undefined }
+
+/** Makes the requests of one connection, which plays its rollouts one after the other, with these items. */
 export function createRequests(
-  { path, kind, key, rollouts, itemBytes, calls }: RequestsWish,
+  { path, kind, key, rollouts, calls }: RequestsWish,
+  items: readonly Item[],
   connection: number,
   connections: number,
 ): Requests {
   const rolloutAt = (n: number) =>
     rollouts === undefined ? newRolloutId() : seededId(rollouts.seed, rollouts.from + (n % rollouts.count))
-  const items = Array.from({ length: itemsOfDataset }, (_, n) => itemOf(n, itemBytes))
-  const itemAt = (n: number) => items[n % itemsOfDataset] ?? ''
+  const itemAt = (n: number) => items[n % items.length] ?? noItem
+  const partsOf = ({ text, bytes }: Item, bodyOf: (item: string) => string): RequestParts => {
+    if (bytes === undefined) return [requestText(path, key, bodyOf(text))]
+    const [before = '', after = ''] = bodyOf(itemMark).split(itemMark)
+    return [`${headText(path, key, before.length + bytes.length + after.length)}${before}`, bytes, after]
+  }
   let made = 0
   if (kind === 'gradings') {
     return {
       next() {
         const at = connection + connections * made++
-        return requestText(path, key, gradingBody(rolloutAt(at), itemAt(at)))
+        return partsOf(itemAt(at), (item) => gradingBody(rolloutAt(at), item))
       },
     }
   }
   let rollout = ''
-  let item = ''
+  let item = noItem
   return {
     next() {
       const call = made++ % callsOfRollout
@@ -45,15 +75,19 @@ export function createRequests(
         item = itemAt(at)
       }
       const asked = calls?.[(connection + connections * (made - 1)) % calls.length]
-      return requestText(path, key, callBody(rollout, call, item, asked))
+      return partsOf(item, (item) => callBody(rollout, call, item, asked))
     },
   }
 }
 
 /** An HTTP request. The body must be ASCII, so that characters are bytes; `headers` are further header lines. */
 export function requestText(path: string, key: string, body: string, headers = ''): string {
+  return `${headText(path, key, body.length, headers)}${body}`
+}
+
+function headText(path: string, key: string, length: number, headers = ''): string {
   const head = `POST ${path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nauthorization: Bearer ${key}\r\n`
-  return `${head}${headers}content-length: ${body.length}\r\n\r\n${body}`
+  return `${head}${headers}content-length: ${length}\r\n\r\n`
 }
 
 /** The body of a rollout's tool call. */

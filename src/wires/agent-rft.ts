@@ -6,10 +6,11 @@ import type { Caller } from '../core/calls.ts'
 import type { Grading } from '../core/grading.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { RequestError } from '../kit/errors.ts'
+import type { Chunks } from './chunks.ts'
 import type { ErrorResponder } from './error-response.ts'
 import { type Access, headerValue, jsonAnswer, jsonType, onlyBy, type PlainAnswer, responseOf } from './http.ts'
 import type { KnownItems } from './known-items.ts'
-import { type BodyLimits, parseBodyWithItem, readBytes, turnOf } from './read-body.ts'
+import { type BodyLimits, parseBodyWithItem, readChunks, turnOf } from './read-body.ts'
 import { sampleBody } from './sample.ts'
 
 /** The most UTF-16 units of an id and of a name: two ids and more must fit into one row of an index. */
@@ -65,7 +66,7 @@ export interface AddressedCall {
 }
 
 /** Answers a tool call whose body has arrived; throws a `RequestError`. */
-export type ToolCallAddress = (body: Buffer, to: AddressedCall) => Promise<PlainAnswer>
+export type ToolCallAddress = (body: Chunks, to: AddressedCall) => Promise<PlainAnswer>
 
 /** How the errors of tool calls are answered. */
 export const toolErrors = { forModel: true } as const
@@ -74,8 +75,8 @@ export const toolErrors = { forModel: true } as const
 export function createToolCallAddress(
   settings: Pick<BodyLimits, 'turns'> & { readonly items: KnownItems; readonly call: Caller['call'] },
 ): ToolCallAddress {
-  return async (bytes, { run, key, name }) => {
-    const { body, itemHash } = await parseBodyWithItem(bytes, toolCallBody, settings, plainToolCall)
+  return async (chunks, { run, key, name }) => {
+    const { body, itemHash } = await parseBodyWithItem(chunks, toolCallBody, settings, plainToolCall)
     const tool = name ?? body.name ?? ''
     if (tool === '') {
       const message = 'the body has no "name"; say which tool is called, or POST /tools/{name}'
@@ -142,14 +143,14 @@ export function agentRft(settings: AgentRftSettings): Hono {
   app.on('POST', ['/tools', '/tools/:name'], async (c) => {
     const access = await allow(c.req.raw, 'tools')
     const run = access.run()
-    const bytes = await readBytes(c, settings)
-    return responseOf(await answerCall(bytes, { run, key: access.key, name: nameIn(c) }))
+    const body = await readChunks(c, settings)
+    return responseOf(await answerCall(body, { run, key: access.key, name: nameIn(c) }))
   })
 
   app.on('POST', ['/grade', '/graders/:name'], async (c) => {
     const access = await allow(c.req.raw, 'grade')
     const run = access.run()
-    const { body, itemHash } = await parseBodyWithItem(await readBytes(c, settings), gradingBody, settings)
+    const { body, itemHash } = await parseBodyWithItem(await readChunks(c, settings), gradingBody, settings)
     const { sample, item, trace_id: rolloutId } = body
     const sampleHash = contentHash(sample)
     await turnOf(c, settings)

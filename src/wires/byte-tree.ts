@@ -1,7 +1,9 @@
+import { byteAt, type Chunks, continuesWith } from './chunks.ts'
+
 /** Finds byte strings of unknown length inside longer ones. */
 export interface ByteTree<Value> {
-  /** The value of the key that `bytes` continues with at `start`; undefined if it continues with none. */
-  find(bytes: Buffer, start: number): Value | undefined
+  /** The value of the key that the body continues with at `start`; undefined if it continues with none. */
+  find(body: Chunks, start: number): Value | undefined
   /** Adds a key that is not there yet. No key may be the beginning of another one. */
   add(key: Buffer, value: Value): void
   remove(key: Buffer): void
@@ -32,35 +34,35 @@ export function createByteTree<Value>(): ByteTree<Value> {
   let root: Node<Value> | undefined
 
   /** The only key that can be equal to the bytes from `start` on. */
-  const nearest = (bytes: Buffer, start: number): Leaf<Value> | undefined => {
+  const nearest = (body: Chunks, start: number): Leaf<Value> | undefined => {
     let node = root
-    while (node !== undefined && 'bit' in node) node = isOne(node, bytes, start) ? node.one : node.zero
+    while (node !== undefined && 'bit' in node) node = isOne(node, body, start) ? node.one : node.zero
     return node
   }
 
   /** Replaces the node that the search for `key` passes: the first one of which `isIt` holds. */
   const replace = (key: Buffer, isIt: (node: Node<Value>) => boolean, by: (node: Node<Value>) => Node<Value>): void => {
+    const bytes = [key]
     let parent: Fork<Value> | undefined
     let node = root
     while (node !== undefined && !isIt(node) && 'bit' in node) {
       parent = node
-      node = isOne(node, key, 0) ? node.one : node.zero
+      node = isOne(node, bytes, 0) ? node.one : node.zero
     }
     if (node === undefined) return
     if (parent === undefined) root = by(node)
-    else if (isOne(parent, key, 0)) parent.one = by(node)
+    else if (isOne(parent, bytes, 0)) parent.one = by(node)
     else parent.zero = by(node)
   }
 
   return {
-    find(bytes, start) {
-      const leaf = nearest(bytes, start)
-      if (leaf === undefined || start + leaf.key.length > bytes.length) return undefined
-      return bytes.compare(leaf.key, 0, leaf.key.length, start, start + leaf.key.length) === 0 ? leaf.value : undefined
+    find(body, start) {
+      const leaf = nearest(body, start)
+      return leaf !== undefined && continuesWith(body, start, leaf.key) ? leaf.value : undefined
     },
     add(key, value) {
       const leaf: Leaf<Value> = { key, value }
-      const other = nearest(key, 0)
+      const other = nearest([key], 0)
       if (other === undefined) {
         root = leaf
         return
@@ -71,13 +73,13 @@ export function createByteTree<Value>(): ByteTree<Value> {
       if (difference === 0) throw new Error('a key is there already, or is the beginning of another one')
       const bit = 1 << (31 - Math.clz32(difference))
       const fork = (node: Node<Value>): Fork<Value> =>
-        isOne({ at, bit }, key, 0) ? { at, bit, zero: node, one: leaf } : { at, bit, zero: leaf, one: node }
+        isOne({ at, bit }, [key], 0) ? { at, bit, zero: node, one: leaf } : { at, bit, zero: leaf, one: node }
       // Further down are forks at later bits alone.
       const isBelow = (node: Node<Value>) => !('bit' in node) || node.at > at || (node.at === at && node.bit < bit)
       replace(key, isBelow, fork)
     },
     remove(key) {
-      const leaf = nearest(key, 0)
+      const leaf = nearest([key], 0)
       if (leaf === undefined || !leaf.key.equals(key)) return
       if (leaf === root) {
         root = undefined
@@ -91,6 +93,6 @@ export function createByteTree<Value>(): ByteTree<Value> {
   }
 }
 
-function isOne({ at, bit }: { readonly at: number; readonly bit: number }, bytes: Buffer, start: number): boolean {
-  return ((bytes[start + at] ?? 0) & bit) !== 0
+function isOne({ at, bit }: { readonly at: number; readonly bit: number }, body: Chunks, start: number): boolean {
+  return ((byteAt(body, start + at) ?? 0) & bit) !== 0
 }

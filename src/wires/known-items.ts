@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { deepFreeze } from '../base/freeze.ts'
 import { mayBeWide, parseJson } from '../base/json.ts'
 import { createByteTree } from './byte-tree.ts'
+import { type Chunks, partsFrom } from './chunks.ts'
 
 /** An item that arrived before. */
 export interface KnownItem {
@@ -24,13 +25,13 @@ export interface Found extends KnownItem {
  * and hashed once.
  */
 export interface KnownItems {
-  /** Finds a known item behind a key `"item"` in a body, at whatever depth. */
-  find(body: Buffer): Found | undefined
+  /** Finds a known item behind a key `"item"` in the first chunk of a body, at whatever depth. */
+  find(body: Chunks): Found | undefined
   /**
    * Parses a body in which an item was found as {@link parseJson} would parse all of it. Undefined if the whole body must be
    * parsed: the item is not the value of the body's own last key `"item"`, or the body is invalid.
    */
-  parse(body: Buffer, found: Found): unknown
+  parse(body: Chunks, found: Found): unknown
   /** Freezes the item of a body that was parsed as a whole, and remembers it unless it is unusual. */
   keep(body: Buffer, known: KnownItem): void
 }
@@ -62,8 +63,12 @@ export function createKnownItems(maxBytes = 67_108_864): KnownItems {
   })
 
   /** The body with the placeholder in place of the item, parsed, if its item is the placeholder then. */
-  const rest = (body: Buffer, start: number, end: number): { item: unknown } | undefined => {
-    const bytes = Buffer.concat([body.subarray(0, start), placed, body.subarray(end)])
+  const rest = (body: Chunks, start: number, end: number): { item: unknown } | undefined => {
+    const bytes = Buffer.concat([
+      ...body.slice(0, 1).map((first) => first.subarray(0, start)),
+      placed,
+      ...partsFrom(body, end),
+    ])
     if (!isUtf8(bytes)) return undefined
     const text = bytes.toString()
     try {
@@ -76,7 +81,9 @@ export function createKnownItems(maxBytes = 67_108_864): KnownItems {
 
   return {
     find(body) {
-      for (const start of objectsOf(body)) {
+      const [first] = body
+      if (first === undefined) return undefined
+      for (const start of objectsOf(first)) {
         const known = tree.find(body, start)
         const bytes = known && cache.get(known)
         if (known !== undefined && bytes !== undefined) {
@@ -94,11 +101,11 @@ export function createKnownItems(maxBytes = 67_108_864): KnownItems {
       const parsedBytes = deepFreeze(item) ?? 0
       for (const start of objectsOf(body)) {
         const end = endOfObject(body, start)
-        if (rest(body, start, end) === undefined) continue
+        if (rest([body], start, end) === undefined) continue
         // A copy: a part of the body would keep all of it in memory.
         const bytes = Buffer.from(body.subarray(start, end))
         // How many such numbers a body may hold is counted over all of it.
-        if (mayBeWide.test(bytes.toString('latin1')) || tree.find(bytes, 0) !== undefined) return
+        if (mayBeWide.test(bytes.toString('latin1')) || tree.find([bytes], 0) !== undefined) return
         const known = { item, hash }
         cache.set(known, bytes, { size: bytes.length + parsedBytes + overhead })
         if (cache.has(known)) tree.add(bytes, known)

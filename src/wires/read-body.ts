@@ -7,7 +7,8 @@ import { contentHash, parseJson } from '../base/json.ts'
 import { shorten } from '../base/text.ts'
 import type { Turns } from '../base/turns.ts'
 import { RequestError } from '../kit/errors.ts'
-import type { KnownItems } from './known-items.ts'
+import { type Chunks, joined, lengthOf } from './chunks.ts'
+import type { Found, KnownItems } from './known-items.ts'
 
 /** What reading a request's body needs. */
 export interface BodyLimits {
@@ -25,7 +26,7 @@ export function turnOf(c: Context, { maxBodyBytes, turns }: BodyLimits): Promise
  * Reads a request's JSON body as `schema` parses it. Throws a `RequestError`: 413, 415 or 400.
  */
 export async function readBody<Body>(c: Context, schema: z.ZodType<Body>, limits: BodyLimits): Promise<Body> {
-  return await wholeBody(await readBytes(c, limits), schema, limits)
+  return await wholeBody(joined(await readChunks(c, limits)), schema, limits)
 }
 
 /** Items of more bytes take a turn of the event loop of their own, although they are known. */
@@ -38,22 +39,23 @@ const largeItem = 262_144
  * @param plain reads a body of the usual form without the schema, with the same result; undefined for any other
  */
 export async function parseBodyWithItem<Body extends { readonly item: unknown }>(
-  bytes: Buffer,
+  chunks: Chunks,
   schema: z.ZodType<Body>,
   limits: Pick<BodyLimits, 'turns'> & { readonly items: KnownItems },
   plain: (value: unknown) => Body | undefined = () => undefined,
 ): Promise<{ readonly body: Body; readonly itemHash: string }> {
   const { items, turns } = limits
-  const found = items.find(bytes)
+  const { body: arrived, found } = itemIn(chunks, items)
   if (found !== undefined) {
     const itemBytes = found.end - found.start
-    const others = turns.take(bytes.length - itemBytes)
+    const others = turns.take(lengthOf(arrived) - itemBytes)
     if (others !== undefined) await others
     // Its validation is remembered too, but not in every environment.
     if (itemBytes > largeItem) await turns.take(itemBytes)
-    const value = items.parse(bytes, found)
+    const value = items.parse(arrived, found)
     if (value !== undefined) return { body: plain(value) ?? fitting(value, schema), itemHash: found.hash }
   }
+  const bytes = joined(arrived)
   const body = await wholeBody(bytes, schema, limits)
   await turns.take(bytes.length)
   const known = { item: body.item, hash: contentHash(body.item) }
@@ -63,12 +65,20 @@ export async function parseBodyWithItem<Body extends { readonly item: unknown }>
   return { body, itemHash: known.hash }
 }
 
+/** Looks for a known item in a body. If it is not in the first chunk, the chunks are joined. */
+function itemIn(body: Chunks, items: KnownItems): { readonly body: Chunks; readonly found: Found | undefined } {
+  const found = items.find(body)
+  if (found !== undefined || body.length <= 1) return { body, found }
+  const whole = [joined(body)]
+  return { body: whole, found: items.find(whole) }
+}
+
 /**
- * Reads the bytes of a request's body, at most `maxBodyBytes`.
+ * Reads a request's body, at most `maxBodyBytes`.
  *
  * @throws RequestError 413, 415, and 400 for a body that ends early.
  */
-export async function readBytes(c: Context, { maxBodyBytes }: Pick<BodyLimits, 'maxBodyBytes'>): Promise<Buffer> {
+export async function readChunks(c: Context, { maxBodyBytes }: Pick<BodyLimits, 'maxBodyBytes'>): Promise<Chunks> {
   const encoding = c.req.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
     const message = `the body is encoded as "${shorten(encoding, 64)}"; send it without an encoding`
@@ -104,23 +114,23 @@ function fitting<Body>(value: unknown, schema: z.ZodType<Body>): Body {
 const paramOf = ({ issues }: z.ZodError) => shorten(issues[0]?.path.map(String).join('.') ?? '', 200) || null
 
 /** Reads a body. A body that is too large is not read if it has a Content-Length, and is cut off otherwise. */
-async function unlimited(c: Context, maxBytes: number): Promise<Buffer> {
+async function unlimited(c: Context, maxBytes: number): Promise<Chunks> {
   const tooLarge = () => new RequestError(413, 'body_too_large', `the body is larger than ${maxBytes} bytes; send less`)
   const length = c.req.header('content-length')
   if (Number(length ?? 0) > maxBytes) throw tooLarge()
   // Node enforces the announced length.
   if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
     const incoming = incomingOf(c)
-    return incoming === undefined ? Buffer.from(await c.req.raw.arrayBuffer()) : await receiveBody(incoming)
+    return incoming === undefined ? [Buffer.from(await c.req.raw.arrayBuffer())] : await receiveBody(incoming)
   }
-  const chunks: Uint8Array[] = []
+  const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of c.req.raw.body ?? []) {
     bytes += chunk.byteLength
     if (bytes > maxBytes) throw tooLarge()
-    chunks.push(chunk)
+    chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
   }
-  return Buffer.concat(chunks, bytes)
+  return chunks
 }
 
 /** Node's own request, if this one came over a socket and nothing of its body was read: it saves a copy of the body. */
@@ -135,14 +145,11 @@ function incomingOf({ env }: { readonly env: unknown }): IncomingMessage | undef
  *
  * @throws RequestError 400 if it ends early.
  */
-export function receiveBody(incoming: IncomingMessage): Promise<Buffer> {
-  return new Promise<Buffer>((resolve, reject) => {
+export function receiveBody(incoming: IncomingMessage): Promise<Chunks> {
+  return new Promise<Chunks>((resolve, reject) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => void chunks.push(chunk))
-    incoming.once('end', () => {
-      const [first] = chunks
-      resolve(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks))
-    })
+    incoming.once('end', () => resolve(chunks))
     incoming.once('error', reject)
     incoming.once('close', () => {
       // Every request closes, and making an error takes time.

@@ -23,8 +23,16 @@ describe('a byte tree', () => {
         for (const { key } of changes) {
           const name = key.toString('hex')
           const bytes = Buffer.concat([around, key, around])
-          expect(tree.find(bytes, around.length)).toBe(expected.has(name) ? name : undefined)
-          expect(tree.find(bytes.subarray(0, around.length + key.length - 1), around.length)).toBe(undefined)
+          const found = expected.has(name) ? name : undefined
+          expect(tree.find([bytes], around.length)).toBe(found)
+          // Also in single bytes.
+          expect(
+            tree.find(
+              Array.from(bytes, (byte) => Buffer.of(byte)),
+              around.length,
+            ),
+          ).toBe(found)
+          expect(tree.find([bytes.subarray(0, around.length + key.length - 1)], around.length)).toBe(undefined)
         }
       }),
       { numRuns: runs(500) },

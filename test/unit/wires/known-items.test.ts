@@ -38,10 +38,19 @@ function ordinary(body: Buffer): unknown {
   }
 }
 
+/** A body as it may arrive. */
+const chunksOf = (body: Buffer, chunkBytes: number) =>
+  Array.from({ length: Math.ceil(body.length / chunkBytes) }, (_, n) =>
+    body.subarray(n * chunkBytes, (n + 1) * chunkBytes),
+  )
+
+const chunkBytes = fc.integer({ min: 1, max: 60 })
+
 /** The same with a known item; undefined where all of the body must be parsed. */
-function recognized(known: ReturnType<typeof createKnownItems>, body: Buffer): unknown {
-  const found = known.find(body)
-  const value = found && known.parse(body, found)
+function recognized(known: ReturnType<typeof createKnownItems>, body: Buffer, chunkBytes = body.length): unknown {
+  const chunks = chunksOf(body, chunkBytes)
+  const found = known.find(chunks)
+  const value = found && known.parse(chunks, found)
   return found && value === undefined ? undefined : found && { value, hash: found.hash }
 }
 
@@ -93,8 +102,10 @@ describe('known items', () => {
     const known = knowing()
     let hits = 0
     fc.assert(
-      fc.property(fc.array(field, { maxLength: 5 }), (fields) => {
+      fc.property(fc.array(field, { maxLength: 5 }), chunkBytes, (fields, bytes) => {
         const body = Buffer.from(`{${fields.join(',')}}`)
+        const inChunks = recognized(known, body, bytes)
+        if (inChunks !== undefined) expect(inChunks).toEqual(ordinary(body))
         const found = recognized(known, body)
         if (found === undefined) return
         hits += 1
@@ -108,11 +119,16 @@ describe('known items', () => {
   it('give what parsing all of the body gives, or nothing, for bodies that are made to mislead', () => {
     const known = knowing()
     fc.assert(
-      fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), fc.boolean(), (pieces, isObject) => {
-        const body = Buffer.from(isObject ? `{"item":${pieces.join('')}}` : pieces.join(''))
-        const found = recognized(known, body)
-        if (found !== undefined) expect(found).toEqual(ordinary(body))
-      }),
+      fc.property(
+        fc.array(piece, { minLength: 1, maxLength: 12 }),
+        fc.boolean(),
+        chunkBytes,
+        (pieces, isObject, bytes) => {
+          const body = Buffer.from(isObject ? `{"item":${pieces.join('')}}` : pieces.join(''))
+          for (const found of [recognized(known, body), recognized(known, body, bytes)])
+            if (found !== undefined) expect(found).toEqual(ordinary(body))
+        },
+      ),
       { numRuns: runs(5_000) },
     )
   })
@@ -121,12 +137,11 @@ describe('known items', () => {
     const known = knowing()
     const change = fc.record({ item: fc.constantFrom(...items), at: fc.nat(), byte: fc.nat(255) })
     fc.assert(
-      fc.property(change, ({ item, at, byte }) => {
+      fc.property(change, chunkBytes, ({ item, at, byte }, bytes) => {
         const body = Buffer.from(`{"id":"a\\"b","item":${item},"trace_id":"x"}`)
         body[at % body.length] = byte
-        const found = recognized(known, body)
-        if (found === undefined) return
-        expect(found).toEqual(ordinary(body))
+        for (const found of [recognized(known, body), recognized(known, body, bytes)])
+          if (found !== undefined) expect(found).toEqual(ordinary(body))
       }),
       { numRuns: runs(3_000) },
     )
@@ -152,10 +167,17 @@ describe('known items', () => {
   it('are found where they are the last value of the key, and are frozen', () => {
     const known = knowing()
     const body = Buffer.from(`{"arguments":"{\\"item\\":{}}","item": ${items[0]} ,"trace_id":"t"}`)
-    const found = known.find(body)
-    const value = found && known.parse(body, found)
+    const found = known.find([body])
+    const value = found && known.parse([body], found)
     expect(value).toEqual({ arguments: '{"item":{}}', item: { question: 'how much?', answer: '94' }, trace_id: 't' })
     expect(Object.isFrozen(found?.item)).toBe(true)
+  })
+
+  it('are found in a body that arrived in chunks, if they begin in the first one', () => {
+    const body = Buffer.from(`{"item":${items[0]},"trace_id":"a long trace id"}`)
+    for (let bytes = '{"item":{'.length; bytes < body.length; bytes += 1)
+      expect(recognized(knowing(), body, bytes)).toEqual(ordinary(body))
+    expect(recognized(knowing(), body, '{"item":'.length)).toBe(undefined)
   })
 
   it.each([
@@ -177,7 +199,7 @@ describe('known items', () => {
     const known = createKnownItems()
     const body = Buffer.from('{"item":{"a":1e200}}')
     known.keep(body, { item: parseJson('{"a":1e200}'), hash: 'x' })
-    expect(known.find(body)).toBe(undefined)
+    expect(known.find([body])).toBe(undefined)
   })
 
   it('are forgotten, those first that were used least recently, when they are too many bytes', () => {
@@ -185,11 +207,11 @@ describe('known items', () => {
     const bodyOf = (n: number) => Buffer.from(`{"item":{"n":${n},"text":"${'x'.repeat(1_000)}"}}`)
     for (let n = 0; n < 100; n += 1) {
       known.keep(bodyOf(n), { item: { n }, hash: String(n) })
-      known.find(bodyOf(0))
+      known.find([bodyOf(0)])
     }
-    const kept = Array.from({ length: 100 }, (_, n) => n).filter((n) => known.find(bodyOf(n)) !== undefined)
+    const kept = Array.from({ length: 100 }, (_, n) => n).filter((n) => known.find([bodyOf(n)]) !== undefined)
     expect([kept[0], kept.at(-1), kept.length > 10 && kept.length < 30]).toEqual([0, 99, true])
     known.keep(Buffer.from(`{"item":{"text":"${'x'.repeat(4_000)}"}}`), { item: {}, hash: 'large' })
-    expect(known.find(Buffer.from(`{"item":{"text":"${'x'.repeat(4_000)}"}}`))).toBe(undefined)
+    expect(known.find([Buffer.from(`{"item":{"text":"${'x'.repeat(4_000)}"}}`)])).toBe(undefined)
   })
 })

@@ -88,7 +88,7 @@ export function createApi({ apiKey, apiUrl, concurrentRequests }: ApiSettings): 
       const found: Found[] = []
       let next: string | null = null
       for (let pages = 0; pages < mostPages; pages += 1) {
-        const query = new URLSearchParams({ metadata: filter, state: 'running,paused', limit: String(pageSize) })
+        const query = new URLSearchParams({ metadata: filter, limit: String(pageSize) })
         if (next !== null) query.set('nextToken', next)
         const answer = await ask('GET', `/v2/sandboxes?${query}`, undefined, signal)
         for (const { sandboxID: handle, metadata } of read(page, succeeded('list sandboxes', answer))) {

@@ -36,14 +36,15 @@ const keepAliveSeconds = 30
 const chunkBytes = 256 * 1024
 
 const bytes = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
+/** One of these, or something that needs no answer. What is 0, false or empty is left out. */
 const event = z.object({
-  event: z.union([
-    z.object({ start: z.object({ pid: z.number() }) }),
-    z.object({ data: z.object({ stdout: bytes.optional(), stderr: bytes.optional() }) }),
-    // What is 0, false or empty is left out.
-    z.object({ end: z.object({ exitCode: z.number().default(0), exited: z.boolean().default(false) }) }),
-    z.object({ keepalive: z.object({}) }),
-  ]),
+  event: z
+    .object({
+      start: z.object({ pid: z.number() }).optional(),
+      data: z.object({ stdout: bytes.optional(), stderr: bytes.optional() }).optional(),
+      end: z.object({ exitCode: z.number().default(0), exited: z.boolean().default(false) }).optional(),
+    })
+    .default({}),
 })
 const connectError = z.object({ code: z.string(), message: z.string().default('') })
 const trailer = z.object({ error: connectError.optional() })
@@ -91,15 +92,15 @@ async function follow(access: Access, process: Process, signal: AbortSignal): Pr
       if (isLast) {
         const { error } = read(trailer, message)
         if (error !== undefined) throw connectFailure(error)
-        break
+        // Read to its end, the connection can be used again.
+        continue
       }
-      const { event: happened } = read(event, message)
+      const { start, data, end } = read(event, message).event
       // The processes that get input print nothing before they have it.
-      if ('start' in happened) await sendInput(access, happened.start.pid, process.input, signal)
-      else if ('data' in happened) {
-        stdout.add(happened.data.stdout)
-        stderr.add(happened.data.stderr)
-      } else if ('end' in happened) ended = happened.end.exited ? happened.end.exitCode : null
+      if (start !== undefined) await sendInput(access, start.pid, process.input, signal)
+      stdout.add(data?.stdout)
+      stderr.add(data?.stderr)
+      if (end !== undefined) ended = end.exited ? end.exitCode : null
     }
   } catch (error) {
     if (error instanceof SandboxError) throw error

@@ -14,6 +14,7 @@ export interface ClosingSandbox extends SandboxKey {
 export interface KnownSandbox extends SandboxKey {
   readonly generation: number
   readonly status: SandboxStatus
+  readonly host: string | null
   readonly handle: string | null
   /** Whether its request still holds. */
   readonly claimed: boolean

@@ -103,7 +103,8 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       if (opened !== undefined) return { ...opened, handle }
       // Another process has taken over, or the rollout has ended: nobody will use this one, unless it was adopted.
       const current = await ledger.read(row)
-      const isUnused = current === undefined || (current.status !== 'opening' && current.handle !== handle)
+      const isElsewhere = current?.host !== (provider.host ?? null)
+      const isUnused = isElsewhere || (current.status !== 'opening' && current.handle !== handle)
       if (isUnused) await ask(times.request, (signal) => provider.close(handle, signal)).catch(() => undefined)
       throw takenOver
     } catch (error) {

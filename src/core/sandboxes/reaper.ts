@@ -43,7 +43,8 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
   const listed = await ask((signal) => provider.find({ installation }, signal))
   const known = await ledger.known([...new Set(listed.map(({ labels }) => labels.rollout))].filter(isNumber))
   const byKey = new Map(known.map((row) => [keyOf(String(row.rollout), row.name), row]))
-  const orphans = listed.filter((found) => isOrphan(found, byKey.get(keyOf(found.labels.rollout, found.labels.name))))
+  const recorded = ({ labels }: Found) => byKey.get(keyOf(labels.rollout, labels.name))
+  const orphans = listed.filter((found) => isOrphan(found, recorded(found), provider.host ?? null))
   for (const { handle, labels } of orphans) {
     try {
       await ask((signal) => provider.close(handle, signal))
@@ -82,8 +83,9 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
 }
 
 /** Whether a listed sandbox belongs to no open rollout. One that is being opened or closed is left to those who do it. */
-function isOrphan({ handle, labels }: Found, row: KnownSandbox | undefined): boolean {
-  if (row === undefined) return true
+function isOrphan({ handle, labels }: Found, row: KnownSandbox | undefined, host: string | null): boolean {
+  // The rollout went on with a sandbox of another host; its handle may be the same.
+  if (row === undefined || row.host !== host) return true
   if (row.status === 'open') return row.handle !== handle
   if (row.status === 'closing') return false
   if (row.status === 'opening') return Number(labels.generation) > row.generation

@@ -18,7 +18,13 @@ let b: SandboxReplica
 
 beforeEach(() => {
   faults = {}
-  clouds = { a: createCloud({ beforeCreate: async (...args) => faults.beforeCreate?.(...args) }), b: createCloud() }
+  clouds = {
+    a: createCloud({
+      beforeCreate: async (...args) => faults.beforeCreate?.(...args),
+      afterCreate: async (...args) => faults.afterCreate?.(...args),
+    }),
+    b: createCloud(),
+  }
   const at = (host: 'a' | 'b') => ({ provider: { ...clouds[host].provider, name: 'local', host } })
   a = sandboxReplica(database, at('a'))
   b = sandboxReplica(database.another(), at('b'))
@@ -71,9 +77,7 @@ it('a rollout that ends on another host is closed by the host that has its sandb
   expect([clouds.a.boxes.size, await rows()]).toEqual([0, [expect.objectContaining({ status: 'closed' })]])
 })
 
-it('what a host creates after another has taken its request over is closed by its own reaper', async () => {
-  // The handles of the two hosts differ.
-  await run(b, 'other', '1', 'x')
+it('what a host creates after another has taken its request over is closed', async () => {
   const creation = gate()
   faults.beforeCreate = creation.pass
   const stuck = run(a, 'r', '1', 'x')
@@ -82,13 +86,25 @@ it('what a host creates after another has taken its request over is closed by it
   expect((await run(b, 'r', '2', 'x')).status).toBe(200)
   creation.open()
   expect((await stuck).status).toBeGreaterThanOrEqual(500)
-  await a.sandboxes.reap()
-  expect([clouds.a.boxes.size, clouds.b.boxes.size]).toEqual([0, 2])
-  const all = await rows()
-  expect(all.map(({ status, host }) => [status, host])).toEqual([
-    ['open', 'b'],
-    ['open', 'b'],
-  ])
+  expect([clouds.a.boxes.size, clouds.b.boxes.size]).toEqual([0, 1])
+  expect(await rows()).toMatchObject([{ status: 'open', host: 'b' }])
+})
+
+it('what a dead host had created when another took its request over is closed by its reaper, once it runs again', async () => {
+  const recording = gate()
+  faults.afterCreate = async () => {
+    await recording.pass()
+    throw new Error('the process is dead')
+  }
+  void run(a, 'r', '1', 'x')
+  await recording.reached
+  await database.sql`update sandboxes set lease_until = now() - interval '1 second'`
+  expect((await run(b, 'r', '2', 'x')).status).toBe(200)
+  // Both hosts gave it the same handle.
+  expect([...clouds.a.boxes.keys()]).toEqual([...clouds.b.boxes.keys()])
+  expect(await a.sandboxes.reap()).toMatchObject({ listed: 1, orphans: 1, stuck: 0 })
+  expect(await b.sandboxes.reap()).toMatchObject({ listed: 1, orphans: 0, stuck: 0 })
+  recording.open()
 })
 
 it('the sandboxes of a host that was not seen for a quarter of an hour are lost, and are not replaced', async () => {

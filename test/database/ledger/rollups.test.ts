@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { deleteEmptyRun } from '../../../src/ledger/deleting.ts'
 import { deleteOldMinutes } from '../../../src/ledger/rollups/alarms.ts'
 import { foldTurn } from '../../../src/ledger/rollups/fold.ts'
-import type { Stats } from '../../../src/ledger/rollups/stats.ts'
+import { durationEdges, type Stats } from '../../../src/ledger/rollups/stats.ts'
 import { useDatabase } from '../../support/database.ts'
 import { foldAll, type RecordedRollout, recordHistory } from '../../support/rollups/history.ts'
 
@@ -145,6 +145,44 @@ describe('the sums of a run', () => {
     expect(total?.tools['search']).toMatchObject({ ok: 4 })
     expect(total?.calls).toMatchObject({ count: 1, sum: 3 })
     expect(await sql`select * from rollup_open`).toHaveLength(0)
+  })
+
+  it('have the durations, executions, codes and bytes of calls, by the minute in which each finished', async () => {
+    const calls = [
+      // On an edge, in the next bucket, and beyond the last edge.
+      { ms: 0 },
+      { ms: 1 },
+      { ms: 2 },
+      { ms: 3 },
+      { ms: 10 },
+      { ms: 11, execution: 3, output: 'é' },
+      { ms: 400_000, outcome: 'failed', code: 'tool_failed' },
+      { outcome: 'refused', code: 'budget_used_up', tool: 'note' },
+    ] as const
+    const after = 500_000
+    await recordHistory(sql, [
+      { at: start, item: 'a', calls, gradings: [{ score: 1, after }] },
+      { at: start, item: 'b', calls: [{}], gradings: [{ score: 0, after }] },
+    ])
+    await foldAll(sql)
+    const [total] = await bucketsOf('total')
+    const edges = [...durationEdges, Number.POSITIVE_INFINITY]
+    const expected = edges.map((edge, at) => {
+      const isIn = (ms: number) => ms <= edge && ms > (edges[at - 1] ?? Number.NEGATIVE_INFINITY)
+      return [0, 1, 2, 3, 10, 11, 400_000, 10].filter(isIn).length
+    })
+    expect(total?.tools['search']).toEqual({
+      ok: 7,
+      refused: 0,
+      failed: 3,
+      durations: expected,
+      bytes: 'found'.length * 7 + 2,
+    })
+    expect(total?.tools['note']).toMatchObject({ ok: 0, refused: 1 })
+    expect(total?.codes).toEqual({ 'call tool_failed': 1, 'call budget_used_up': 1 })
+    expect(total).toMatchObject({ exhausted: 1, calls: { count: 2, sum: 9 } })
+    const late = (await bucketsOf('minute')).find(({ bucket }) => bucket === (start + 400_000 - 40_000) / minute)
+    expect(late?.tools).toMatchObject({ search: { ok: 0, failed: 1 } })
   })
 
   it('contain a rollout whose transaction began earlier and commits later than a turn', async () => {

@@ -46,7 +46,6 @@ export function createDirectCalls(
     const began = performance.now()
     observer?.began()
     const send = ({ status, headers, body }: PlainAnswer) => {
-      leave()
       if (observer !== undefined) {
         const { url, path } = call
         const seconds = (performance.now() - began) / 1_000
@@ -57,6 +56,7 @@ export function createDirectCalls(
     }
     // A request that cannot be answered must not hang.
     answer(request, call)
+      .finally(leave)
       .then(send)
       .catch(() => void response.destroy())
     return true

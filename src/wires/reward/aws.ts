@@ -1,12 +1,10 @@
-import { Hono } from 'hono'
 import { z } from 'zod'
 import type { GradingAnswer } from '../../core/grading.ts'
-import { jsonAnswer, onlyBy } from '../http.ts'
-import { readBody } from '../read-body.ts'
+import { jsonAnswer } from '../http.ts'
 import { outputText } from '../sample.ts'
 import type { Wire } from '../wire.ts'
 import type { Entry } from './entry.ts'
-import { gradeBatch } from './grade-batch.ts'
+import { gradeBatch, rewardApp } from './grade-batch.ts'
 import { rewardPaths } from './reward-paths.ts'
 
 const assistant = z.looseObject({ role: z.literal('assistant'), content: z.unknown() })
@@ -57,23 +55,15 @@ export const aws: Wire = {
   sendsKey: true,
   describe: (_, graders) =>
     rewardPaths({ summary: 'The rewards of the samples of a reward Lambda', body: rewardBody, answer, graders }),
-  create(deps) {
-    const app = new Hono()
-    app.onError((error, c) => deps.respond(c, error))
-    app.on('POST', ['/', '/:grader'], async (c) => {
-      const access = await deps.allow(c.req.raw, 'grade')
-      const body = await readBody(c, rewardBody, deps)
-      const entries: Entry[] = body.map(({ item, text }) => ({ item, text }))
-      const batch = { wire: name, access, grader: c.req.param('grader'), body, entries }
-      const graded = await gradeBatch(c, batch, deps)
+  create: (deps) =>
+    rewardApp(name, rewardBody, deps, async (c, request) => {
+      const entries: Entry[] = request.body.map(({ item, text }) => ({ item, text }))
+      const graded = await gradeBatch(c, { ...request, entries }, deps)
       return jsonAnswer(
-        graded.map((one, place) => rewardOf(body[place]?.id, one)),
+        graded.map((one, place) => rewardOf(request.body[place]?.id, one)),
         {},
       )
-    })
-    for (const path of ['/', '/:grader']) app.all(path, onlyBy('POST'))
-    return app
-  },
+    }),
 }
 
 /** The reward of a sample, with the parts of its score as the rewards that it was made of. */

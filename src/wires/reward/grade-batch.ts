@@ -1,10 +1,11 @@
-import type { Context } from 'hono'
+import { type Context, Hono } from 'hono'
+import type { z } from 'zod'
 import { contentHash } from '../../base/json.ts'
 import type { GradingAnswer } from '../../core/grading.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { settleAll } from '../../runtime/concurrency.ts'
-import type { Access } from '../http.ts'
-import { turnOf } from '../read-body.ts'
+import { type Access, onlyBy } from '../http.ts'
+import { readBody, turnOf } from '../read-body.ts'
 import type { WireDeps } from '../wire.ts'
 import type { Entry } from './entry.ts'
 
@@ -48,6 +49,29 @@ export async function gradeBatch(c: Context, batch: Batch, deps: BatchDeps): Pro
   const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
   if (answers.length === outcomes.length) return answers
   throw failureOf(outcomes)
+}
+
+/** What a reward wire's routes read of a request: all of its batch but the entries. */
+export type BatchRequest<Body> = Omit<Batch, 'entries' | 'body'> & { readonly body: Body }
+
+/**
+ * Creates the routes of a reward wire: its root, which grades with the default grader, and one for each grader, all for
+ * POST alone. `answer` grades a body that fits.
+ */
+export function rewardApp<Body>(
+  wire: string,
+  body: z.ZodType<Body>,
+  deps: WireDeps,
+  answer: (c: Context, request: BatchRequest<Body>) => Promise<Response>,
+): Hono {
+  const app = new Hono()
+  app.onError((error, c) => deps.respond(c, error))
+  app.on('POST', ['/', '/:grader'], async (c) => {
+    const access = await deps.allow(c.req.raw, 'grade')
+    return await answer(c, { wire, access, grader: c.req.param('grader'), body: await readBody(c, body, deps) })
+  })
+  for (const path of ['/', '/:grader']) app.all(path, onlyBy('POST'))
+  return app
 }
 
 /** Grades the only entry of a request, as {@link gradeBatch} does. */

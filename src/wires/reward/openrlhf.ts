@@ -1,11 +1,9 @@
-import { Hono } from 'hono'
 import { z } from 'zod'
 import type { GradingAnswer } from '../../core/grading.ts'
-import { jsonAnswer, onlyBy } from '../http.ts'
-import { readBody } from '../read-body.ts'
+import { jsonAnswer } from '../http.ts'
 import type { Wire } from '../wire.ts'
 import { completionIn, messagesOf, readLabel, withoutEndTokens } from './entry.ts'
-import { gradeBatch } from './grade-batch.ts'
+import { gradeBatch, rewardApp } from './grade-batch.ts'
 import { rewardPaths } from './reward-paths.ts'
 
 /** Three parallel lists: each prompt with its completion, the prompts, and the labels of their dataset rows. */
@@ -39,24 +37,18 @@ export const openRlhf: Wire = {
   sendsKey: false,
   describe: (_, graders) =>
     rewardPaths({ summary: 'Rewards of a batch, as OpenRLHF asks for them', body: rewardBody, answer, graders }),
-  create(deps) {
-    const app = new Hono()
-    app.onError((error, c) => deps.respond(c, error))
-    app.on('POST', ['/', '/:grader'], async (c) => {
-      const access = await deps.allow(c.req.raw, 'grade')
-      const body = await readBody(c, rewardBody, deps)
-      const entries = body.query.map((query, place) => {
-        const prompt = body.prompts[place] ?? ''
+  create: (deps) =>
+    rewardApp(name, rewardBody, deps, async (c, request) => {
+      const { query: texts, prompts, labels } = request.body
+      const entries = texts.map((query, place) => {
+        const prompt = prompts[place] ?? ''
         const text = withoutEndTokens(completionIn(query, prompt))
-        return { ...readLabel(body.labels[place], messagesOf(prompt)), text }
+        return { ...readLabel(labels[place], messagesOf(prompt)), text }
       })
-      const graded = await gradeBatch(c, { wire: name, access, grader: c.req.param('grader'), body, entries }, deps)
+      const graded = await gradeBatch(c, { ...request, entries }, deps)
       const scores = graded.map(({ score }) => score)
       return jsonAnswer({ rewards: scores, scores, extra_logs: commonParts(graded) }, {})
-    })
-    for (const path of ['/', '/:grader']) app.all(path, onlyBy('POST'))
-    return app
-  },
+    }),
 }
 
 /** The values of each part that every score of the batch has: the trainer makes a tensor of each list. */

@@ -1,10 +1,8 @@
-import { Hono } from 'hono'
 import { z } from 'zod'
-import { headerValue, jsonAnswer, onlyBy } from '../http.ts'
-import { readBody } from '../read-body.ts'
+import { headerValue, jsonAnswer } from '../http.ts'
 import type { Wire } from '../wire.ts'
 import { messagesOf, readLabel, withoutEndTokens } from './entry.ts'
-import { gradeOne } from './grade-batch.ts'
+import { gradeOne, rewardApp } from './grade-batch.ts'
 import { rewardPaths } from './reward-paths.ts'
 
 const rewardBody = z.object({ prompt: z.unknown(), response: z.string(), label: z.unknown() })
@@ -28,21 +26,14 @@ export const slime: Wire = {
   sendsKey: false,
   describe: (_, graders) =>
     rewardPaths({ summary: 'The reward of a completion, as slime asks for it', body: rewardBody, answer, graders }),
-  create(deps) {
-    const app = new Hono()
-    app.onError((error, c) => deps.respond(c, error))
-    app.on('POST', ['/', '/:grader'], async (c) => {
-      const access = await deps.allow(c.req.raw, 'grade')
-      const body = await readBody(c, rewardBody, deps)
-      const entry = { ...readLabel(body.label, messagesOf(body.prompt)), text: withoutEndTokens(body.response) }
-      const batch = { wire: name, access, grader: c.req.param('grader'), body }
-      const graded = await gradeOne(c, batch, entry, deps)
+  create: (deps) =>
+    rewardApp(name, rewardBody, deps, async (c, request) => {
+      const { prompt, response, label } = request.body
+      const entry = { ...readLabel(label, messagesOf(prompt)), text: withoutEndTokens(response) }
+      const graded = await gradeOne(c, request, entry, deps)
       // The trainer's own `--reward-key` names the field of an object that is the reward.
       const rewardKey = c.req.query('reward_key')
       const reward = rewardKey === undefined ? graded.score : { metrics: graded.parts ?? {}, [rewardKey]: graded.score }
       return jsonAnswer(reward, { 'x-rollout-id': headerValue(graded.rolloutId) })
-    })
-    for (const path of ['/', '/:grader']) app.all(path, onlyBy('POST'))
-    return app
-  },
+    }),
 }

@@ -1,6 +1,5 @@
 import type { Hono } from 'hono'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Database } from '../../../src/postgres/database.ts'
+import { describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
 import { anonymous } from '../../../src/server/auth/principal.ts'
@@ -8,21 +7,10 @@ import type { WirePort } from '../../../src/server/wire-ports.ts'
 import { mcp } from '../../../src/wires/mcp/mcp.ts'
 import { aws } from '../../../src/wires/reward/aws.ts'
 import { slime } from '../../../src/wires/reward/slime.ts'
-import { defineGrader, open, type TestAppOptions, testApp } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { defineGrader, type TestAppOptions, testApp } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const one = defineGrader({ name: 'one', version: '1', grade: () => 1 })
 const key = 'key-of-the-trainer'

@@ -1,25 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineEnvironment } from '../../../src/kit/define.ts'
 import { UngradableError } from '../../../src/kit/errors.ts'
-import type { Database } from '../../../src/postgres/database.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
-import { gate, keepingLog, open, type TestAppOptions, testApp, toolCall } from '../../support/app.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { gate, keepingLog, type TestAppOptions, testApp, toolCall } from '../../support/app.ts'
+import { useDatabase } from '../../support/database.ts'
 
-let home: TestDatabase
-let database: Database
-
-beforeAll(async () => {
-  home = await createTestDatabase()
-  database = open(home.url)
-})
-
-afterAll(async () => {
-  await database.close()
-  await home.drop()
-})
+const database = useDatabase()
 
 const { defineTool, defineGrader } = defineEnvironment({
   task: z.object({ messages: z.array(z.looseObject({ content: z.unknown() })).default([]) }),

@@ -13,7 +13,7 @@ const planShare = 0.25
 export const solved = defineGrader({
   name: 'solved',
   version: '1',
-  timeoutSeconds: 60,
+  timeoutSeconds: 180,
   sandboxes: ['shell'],
   async grade({ sandboxes, reference, state, signal }) {
     const { cases, files } = reference

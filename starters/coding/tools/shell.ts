@@ -6,6 +6,8 @@ export const shell = defineTool({
   name: 'shell',
   description: 'Run a command with sh in the root of the repository. It has no network, and 20 seconds.',
   effects: 'external',
+  // Where hundreds of rollouts act at once, a command waits for its turn.
+  timeoutSeconds: 180,
   input: z.object({ command: z.string().min(1).max(20_000).describe('For example: ls src, or npm test') }),
   sandboxes: ['shell'],
   async run({ input, sandboxes, signal }) {

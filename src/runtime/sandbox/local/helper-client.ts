@@ -45,7 +45,10 @@ export function createHelperClient(settings: HelperSettings): HelperClient {
       const id = lastId
       waiting.set(id, { resolve: ignore, reject: ignore })
       process.channel?.ref()
-      const cancel = () => process.connected && process.send({ cancel: id }, () => undefined)
+      const cancel = () => {
+        if (process.connected) process.send({ cancel: id }, () => undefined)
+        waiting.get(id)?.reject(signal.reason)
+      }
       signal.addEventListener('abort', cancel, { once: true })
       try {
         await ready

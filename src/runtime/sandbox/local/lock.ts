@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 
 /**
  * Runs work while no other process on this host holds the name. `work` gets a signal that aborts when the caller's does or
- * when {@link stopHolder} asks for it.
+ * when {@link stopHolder} asks for it, and one that aborts for the latter alone.
  *
  * The name is an abstract Unix socket: the kernel releases it when its holder dies, so no lock is ever stale, and those who
  * wait are connected to the holder and learn at once that it has gone.
@@ -11,7 +11,7 @@ import { connect, createServer, type Socket } from 'node:net'
 export async function withLock<Result>(
   name: string,
   signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<Result>,
+  work: (signal: AbortSignal, stopped: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   for (;;) {
     signal.throwIfAborted()
@@ -19,7 +19,7 @@ export async function withLock<Result>(
     const lock = await take(name, stop)
     if (lock !== undefined) {
       try {
-        return await work(AbortSignal.any([signal, stop.signal]))
+        return await work(AbortSignal.any([signal, stop.signal]), stop.signal)
       } finally {
         lock.release()
       }

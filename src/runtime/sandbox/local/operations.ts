@@ -22,16 +22,17 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
   async function inside<Result>(
     handle: string,
     signal: AbortSignal,
-    work: (run: (command: Command) => Promise<Ended>) => Promise<Result>,
+    work: (run: (command: Command, finishes: 'always' | 'while wanted') => Promise<Ended>) => Promise<Result>,
   ): Promise<Result> {
     const { lock } = store.open(handle)
-    return withLock(lock, signal, (until) =>
+    return withLock(lock, signal, (until, closing) =>
       // Before it is recorded that a command began: one that gives up waiting for its slot has not begun.
       slots(until, async () => {
         // It may have been closed while this waited.
         const sandbox = store.open(handle)
-        return work(async (command) => {
-          const ended = await runCommand(machine, sandbox, command, !overfull.has(handle), until)
+        return work(async (command, finishes) => {
+          const end = finishes === 'always' ? closing : until
+          const ended = await runCommand(machine, sandbox, command, !overfull.has(handle), end)
           if (ended.diskKb > sandbox.spec.diskMb * 1024) overfull.add(handle)
           else overfull.delete(handle)
           return ended
@@ -47,7 +48,8 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
     if (known !== undefined) return known
     return inside(handle, signal, (run) =>
       once(journal, request, async () => {
-        const { diskKb: _, ...ended } = await run(request)
+        // A caller that has given it up may ask for its result again.
+        const { diskKb: _, ...ended } = await run(request, 'always')
         return {
           ...ended,
           stdout: decoded(ended.stdout, ended.truncated),
@@ -59,7 +61,7 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
 
   async function file(handle: string, command: Pick<Command, 'argv' | 'input'>, maxBytes: number, signal: AbortSignal) {
     const ended = await inside(handle, signal, (run) =>
-      run({ ...command, timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }),
+      run({ ...command, timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }, 'while wanted'),
     )
     if (ended.exitCode === 0) return ended
     const reason = ended.timedOut ? 'it took too long' : Buffer.from(ended.stderr).toString().trim()

@@ -101,6 +101,33 @@ if (problem === undefined) {
       expect(await cut).toMatchObject({ code: 'unavailable' })
     })
 
+    it('finishes a command whose caller has given it up, and gives the result to the next caller', async () => {
+      const one = provider()
+      const { handle } = await one.create(spec, labels, never)
+      const leaving = new AbortController()
+      const left = one.exec(handle, slow, leaving.signal)
+      setTimeout(() => leaving.abort(new Error('the caller left')), 1000)
+      await expect(left).rejects.toThrow('the caller left')
+      expect(await one.exec(handle, slow, never)).toMatchObject({ exitCode: 0, stdout: 'done\n' })
+      expect((await one.exec(handle, count, never)).stdout).toBe('run\n')
+      await one.close(handle, never)
+      await one.end()
+    })
+
+    it('does not begin a command whose caller gives up while others run', async () => {
+      const one = createLocalProvider({ folder: join(folder, 'one-at-a-time'), concurrentCommands: 1 })
+      const [first, second] = await Promise.all(
+        ['11', '12'].map(async (rollout) => (await one.create(spec, { ...labels, rollout }, never)).handle),
+      )
+      if (first === undefined || second === undefined) throw new Error('no sandboxes')
+      const running = one.exec(first, slow, never)
+      await expect(one.exec(second, slow, AbortSignal.timeout(500))).rejects.toThrow()
+      await running
+      expect(await one.exec(second, slow, never)).toMatchObject({ exitCode: 0, stdout: 'done\n' })
+      for (const handle of [first, second]) await one.close(handle, never)
+      await one.end()
+    })
+
     it('never runs a command again whose helper process was killed', async () => {
       const one = provider()
       const { handle } = await one.create(spec, labels, never)

@@ -37,7 +37,7 @@ const failed = z.object({ correct: z.literal(false) })
  * counts by its slowest run.
  *
  * The code is parsed by Python and checked against an allowlist; without `python3`, nothing is scored. **The check does
- * not replace a sandbox.** It sees the source, not the behaviour: stale memory from `torch.empty` may contain the
+ * not replace a sandbox**: `measured-kernel` runs what needs no GPU in one. It sees the source, not the behaviour: stale memory from `torch.empty` may contain the
  * reference's result, and C++ in a string may do anything. The benchmark should run each submission in its own process,
  * on fresh, unpredictable inputs, before the reference runs.
  */

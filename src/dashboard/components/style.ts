@@ -18,6 +18,7 @@ export const style = raw(`
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
 main { max-width: 1040px; margin: 0 auto; padding: 32px 20px 64px }
 h1 { font-size: 26px; margin: 0 0 4px } h2 { font-size: 17px; margin: 36px 0 10px }
+a { color: inherit; text-decoration-color: var(--soft); text-underline-offset: 3px }
 .soft, small { color: var(--soft) } p { margin: 4px 0 }
 code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere }
 .note { border-radius: 8px; padding: 12px 16px; margin: 20px 0 }

@@ -58,13 +58,13 @@ const List: FC<{ readonly sandboxes: readonly ReportedSandbox[]; readonly now: n
       <thead>
         <tr>
           <th>rollout</th>
-          <th>run</th>
-          <th>name</th>
           <th>status</th>
           <th class="n">age</th>
+          <th>cause</th>
+          <th>name</th>
+          <th>run</th>
           <th class="n">opened in</th>
           <th>provider</th>
-          <th>cause</th>
         </tr>
       </thead>
       <tbody>
@@ -83,23 +83,23 @@ const List: FC<{ readonly sandboxes: readonly ReportedSandbox[]; readonly now: n
                   </a>
                 )}
               </td>
-              <td class="id">{run}</td>
-              <td>
-                {name}
-                {generation > 1 && <span class="quiet"> ({generation})</span>}
-              </td>
               <td>
                 <span class={`tag ${kind}`}>{label}</span>
               </td>
               <td class="n">
                 <Ago at={requested_at} now={now} />
               </td>
-              <td class="n">{opened_at === null ? '–' : durationShort(opened_at - requested_at)}</td>
-              <td>{host === null ? provider : `${provider} on ${visible(host)}`}</td>
               <td>
                 {cause !== null && visible(cause)}
                 {closings > 0 && <span class="quiet"> closing failed {closings} times</span>}
               </td>
+              <td>
+                {name}
+                {generation > 1 && <span class="quiet"> ({generation})</span>}
+              </td>
+              <td class="id">{run}</td>
+              <td class="n">{opened_at === null ? '–' : durationShort(opened_at - requested_at)}</td>
+              <td>{host === null ? provider : `${provider} on ${visible(host)}`}</td>
             </tr>
           )
         })}

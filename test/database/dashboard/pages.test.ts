@@ -120,7 +120,14 @@ describe('the pages', () => {
 
   it('show hostile content as text', async () => {
     const [first = 0] = await numbers('exp-7')
-    const pages = ['/dashboard', '/dashboard/live', '/dashboard/alarms', '/dashboard/health', '/dashboard/runs/exp-7']
+    const pages = [
+      '/dashboard',
+      '/dashboard/live',
+      '/dashboard/alarms',
+      '/dashboard/sandboxes',
+      '/dashboard/health',
+      '/dashboard/runs/exp-7',
+    ]
     const more = [
       '/rollouts?sort=worst',
       '/rollouts?text=script',
@@ -152,6 +159,7 @@ describe('a viewer', () => {
     '/live',
     '/live/events',
     '/alarms',
+    '/sandboxes',
     '/health',
     '/runs/exp-7',
     '/runs/exp-7/curves.json',

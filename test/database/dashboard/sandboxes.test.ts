@@ -63,12 +63,12 @@ it('the page of sandboxes has those that may exist, the oldest first, each with 
   })
   const id = (item: string) => `trace_${numbers.get(item)}`
   expect(rowsOf(html).slice(0, 6)).toEqual([
-    `${id('a')} | exp-7 | shell | open | 10 min | 2.5 s | local on node-1 | `,
-    'number 999, deleted | exp-7 | shell | closing | 10 min | – | local | close_failed closing failed 3 times',
-    `${id('secret')} | private | shell | open | 10 min | – | local | `,
-    `${id('b')} | exp-7 | shell | opening | 10 min | – | local | `,
-    `${id('c')} | exp-7 | shell | queued | 10 min | – | local | `,
-    `${id('c')} | exp-7 | browser (2) | failed | 10 min | – | local | create_timeout`,
+    `${id('a')} | open | 10 min |  | shell | exp-7 | 2.5 s | local on node-1`,
+    'number 999, deleted | closing | 10 min | close_failed closing failed 3 times | shell | exp-7 | – | local',
+    `${id('secret')} | open | 10 min |  | shell | private | – | local`,
+    `${id('b')} | opening | 10 min |  | shell | exp-7 | – | local`,
+    `${id('c')} | queued | 10 min |  | shell | exp-7 | – | local`,
+    `${id('c')} | failed | 10 min | create_timeout | browser (2) | exp-7 | – | local`,
   ])
   expect(html).toContain(`href="/dashboard/runs/exp-7/rollouts/${numbers.get('a')}"`)
 })

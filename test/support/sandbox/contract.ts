@@ -132,7 +132,7 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
         // As if the server that created it never came back.
         const other = tested.provider()
         await expect.poll(() => other.alive(handle, never)).toBe(false)
-        expect(await other.find(short, never)).toEqual([])
+        await expect.poll(() => other.find(short, never)).toEqual([])
         await expect(other.exec(handle, request(['true']), never)).rejects.toMatchObject({ code: 'gone' })
         await sleep(4000)
         expect(await other.alive(extended, never)).toBe(true)

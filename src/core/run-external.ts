@@ -8,6 +8,7 @@ import type { ClaimEnd } from '../ledger/calls/claims.ts'
 import { isUnavailable } from '../postgres/database.ts'
 import { callFailure, fittingOutput, recordedCause, refusalIn } from './failure.ts'
 import { databaseOf, type Opened, type Run, type RunServices } from './run-tool.ts'
+import { SandboxFailure } from './sandboxes/failure.ts'
 import type { SandboxUse } from './sandboxes/use.ts'
 import { recordingFailure, type Unrecorded } from './unrecorded.ts'
 
@@ -30,7 +31,9 @@ export async function runExternal(
   boxes: SandboxUse | undefined,
 ): Promise<Recorded> {
   const { ledger, claims } = services
-  await boxes?.reserve()
+  const unopened =
+    boxes && (await reserve(boxes, (failing) => recordingFailure(services, unrecorded, run.call, failing)))
+  if (unopened !== undefined) return unopened
   for (;;) {
     const token = randomUUID()
     const claim = { token, leaseSeconds: claims.leaseSeconds }
@@ -44,6 +47,24 @@ export async function runExternal(
       if (end) return { call: standing(recordOf(run.call, end), call), replayed: false }
     }
     await otherExecution(services, { ...run.call, number: call.number }, waitUntil)
+  }
+}
+
+/**
+ * Waits for the places of a call. What fails is recorded, but for a call that gets no place: it has not begun. Resolves with
+ * the recorded answer if another request has made the call meanwhile.
+ */
+async function reserve(
+  boxes: SandboxUse,
+  record: (failing: () => Promise<never>) => Promise<Recorded>,
+): Promise<Recorded | undefined> {
+  try {
+    await boxes.reserve()
+    return undefined
+  } catch (error) {
+    const hasNoPlace = error instanceof SandboxFailure && error.code === 'sandbox_queue_full'
+    if (hasNoPlace || (error instanceof RequestError && error.status < 500)) throw error
+    return await record(() => Promise.reject(error))
   }
 }
 

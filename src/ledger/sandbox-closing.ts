@@ -8,6 +8,8 @@ export interface ClosingSandbox extends SandboxKey {
   readonly host: string | null
   /** Null if it is not known whether it was created: look for its labels. */
   readonly handle: string | null
+  /** How long ago it got its place, in seconds. */
+  readonly grantedFor: number
 }
 
 /** What the ledger knows of a sandbox in the provider's list. */
@@ -43,7 +45,8 @@ export interface ListedSandbox extends SandboxKey {
   readonly cause: string | null
 }
 
-const columns = 's.run, s.rollout::float8 as rollout, s.name, s.generation, s.host, s.handle'
+const columns = `s.run, s.rollout::float8 as rollout, s.name, s.generation, s.host, s.handle,
+  coalesce(extract(epoch from now() - s.granted_at), 0)::float8 as "grantedFor"`
 const isKey = 's.run = $1::text and s.rollout = $2::text::int8 and s.name = $3::text'
 const keyOf = ({ run, rollout, name }: SandboxKey) => [run, String(rollout), name]
 

@@ -35,7 +35,13 @@ export function createSandboxCloser(services: SandboxServices, kick: () => void)
     const began = performance.now()
     try {
       if (sandbox.host !== (provider.host ?? null)) return false
-      for (const handle of await handlesOf(sandbox)) await ask((signal) => provider.close(handle, signal))
+      const handles = await handlesOf(sandbox)
+      for (const handle of handles) await ask((signal) => provider.close(handle, signal))
+      // A creation that was interrupted may still succeed: its place is kept until then.
+      if (handles.length === 0 && sandbox.grantedFor < times.create) {
+        await ledger.postponed(sandbox, 'close_awaits_creation')
+        return false
+      }
       await ledger.closed(sandbox)
       meter.time('close', (performance.now() - began) / 1000)
       meter.count('closed')

@@ -91,6 +91,12 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
     }
   }
 
+  /** Closes a sandbox that was created too late; what closes its rollout waits for that. */
+  const closeUnused = async (row: SandboxRow, handle: string, current: SandboxRow | undefined) => {
+    await ask(times.request, (signal) => provider.close(handle, signal))
+    if (current?.status === 'closing' && current.handle === null) await ledger.closed(row)
+  }
+
   const create = async (row: SandboxRow, token: string, plan: SandboxPlan, template: string, mustLook: boolean) => {
     const { name } = row
     try {
@@ -105,7 +111,7 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       const current = await ledger.read(row)
       const isElsewhere = current?.host !== (provider.host ?? null)
       const isUnused = isElsewhere || (current.status !== 'opening' && current.handle !== handle)
-      if (isUnused) await ask(times.request, (signal) => provider.close(handle, signal)).catch(() => undefined)
+      if (isUnused) await closeUnused(row, handle, current).catch(() => undefined)
       throw takenOver
     } catch (error) {
       if (error === takenOver || stopping.aborted || isUnavailable(error)) throw error

@@ -84,8 +84,9 @@ export function createSandboxUse(
   /** Notes and throws what failed; a sandbox that is gone is recorded as lost, for all later calls and gradings. */
   const fail = async (error: unknown, name: string, sandbox: OpenSandbox | undefined): Promise<never> => {
     const failure = sandboxFailure(error, name)
+    // Whatever it is, such as an unavailable database: careless code may catch it, and go on without the sandbox.
+    failures.push(failure)
     if (failure instanceof SandboxFailure) {
-      failures.push(failure)
       meter.fail(failure.code)
       const facts = { run: user.run, rolloutNumber: user.rollout, sandbox: name, handle: sandbox?.handle }
       log.warn({ code: failure.code, ...facts, cause: error }, `a sandbox failed: ${failure.message}`)
@@ -117,6 +118,8 @@ export function createSandboxUse(
           return await work(handle, limit)
         })
       } catch (error) {
+        // The model's fault, or the author's own wish.
+        if (error instanceof ToolError || own?.aborted) throw error
         return await fail(error, name, sandbox)
       }
     }

@@ -126,3 +126,34 @@ it('a creation that was interrupted is closed with its rollout, by its labels', 
   await end('a')
   expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
 })
+
+it('the place of a sandbox whose creation was interrupted is kept while the creation may still succeed', async () => {
+  const late = gate()
+  faults.beforeCreate = late.pass
+  const dying = new AbortController()
+  const dead = sandboxReplica(database.another(), cloud, { stopping: dying.signal, times: { create: 60 } })
+  replica = sandboxReplica(database, cloud, { times: { create: 60 } })
+  const unanswered = run(dead, 'a', '1', 'x')
+  await late.reached
+  dying.abort(new Error('killed'))
+  await unanswered
+  await end('a')
+  expect(await replica.sandboxes.counts()).toMatchObject({ closing: 1 })
+  late.open()
+  await expect.poll(() => cloud.boxes.size).toBe(1)
+  await database.sql`update sandboxes set retry_at = now() - interval '1 second'`
+  await replica.sandboxes.reap()
+  expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
+})
+
+it('the place of a sandbox that was never created is free after that time', async () => {
+  faults.beforeCreate = async () => {
+    throw new SandboxError('unavailable', '429')
+  }
+  await run(replica, 'a', '1', 'x')
+  await end('a')
+  await database.sql`
+    update sandboxes set retry_at = now() - interval '1 second', granted_at = granted_at - interval '2 minutes'`
+  await replica.sandboxes.reap()
+  expect(await replica.sandboxes.counts()).toMatchObject({ closing: 0, failed: 0 })
+})

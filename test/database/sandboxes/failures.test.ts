@@ -155,3 +155,30 @@ it('a sandbox does not end while its rollout is graded', async () => {
   grading.open()
   expect((await graded).body.score).toBe(1)
 })
+
+it('whatever keeps a sandbox from being used fails the call, also if its tool catches that', async () => {
+  const cloud = createCloud({
+    afterExec: async () => {
+      throw new Error('the connection to the database is lost')
+    },
+  })
+  const replica = sandboxReplica(database, cloud)
+  const call = toolCall('careless', 'caught-error', 'a', { command: 'x' })
+  expect((await post(replica.app, '/tools/careless', call)).status).toBe(500)
+  expect((await grade(replica, 'caught-error', '', 'plain')).status).toBe(500)
+})
+
+it('a call whose sandbox cannot be asked for is recorded as failed, and its rollout gets no score', async () => {
+  const ended = database.another()
+  await ended.close()
+  const cloud = createCloud()
+  const without = sandboxReplica(database, cloud, { sql: ended.sql })
+  const replica = sandboxReplica(database, cloud)
+  expect((await run(without, 'unasked', 'a', 'x')).status).toBeGreaterThanOrEqual(500)
+  const calls = await database.sql`
+    select c.outcome from tool_calls c join rollouts r on r.number = c.rollout where r.id = 'unasked'`
+  expect([...calls]).toEqual([{ outcome: 'failed' }])
+  expect((await grade(replica, 'unasked', '', 'plain')).status).toBe(500)
+  expect((await run(replica, 'unasked', 'a', 'x')).status).toBe(200)
+  expect((await grade(replica, 'unasked', '', 'plain')).status).toBe(200)
+})

@@ -14,11 +14,17 @@ interface Counted {
   gradings: number
 }
 
-/** The text of the statement that adds counts. `$2` is the run of every row that it visits. */
+/**
+ * The text of the statement that adds counts. `$2` is the run of every row that it visits. The lock keeps the attempts from
+ * being deleted meanwhile: a count of one that is deleted would stay for ever.
+ */
 export const replaysText = `
   insert into replays as r (run, rollout, calls, gradings)
   select $2::text, i.rollout, i.calls, i.gradings
-  from jsonb_to_recordset($1::text::jsonb) as i(rollout int8, calls int, gradings int) order by i.rollout
+  from jsonb_to_recordset($1::text::jsonb) as i(rollout int8, calls int, gradings int)
+  cross join lateral (
+    select from rollouts o where o.run = $2::text and o.number = i.rollout for key share) as existing
+  order by i.rollout
   on conflict (run, rollout) do update set calls = r.calls + excluded.calls, gradings = r.gradings + excluded.gradings`
 
 /** The most attempts whose replays wait to be stored: further ones are not counted while the database is unavailable. */

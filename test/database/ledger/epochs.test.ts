@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { contentHash } from '../../../src/base/json.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
+import { createReplayCounter } from '../../../src/ledger/replays.ts'
 import { defineGrader, defineTool, gradingOf, post, testApp, toolCall } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 
@@ -177,6 +178,17 @@ describe('an attempt', () => {
     await expect
       .poll(async () => [...(await database.sql`select calls, gradings from replays where run = 'replays'`)])
       .toEqual([{ calls: 3, gradings: 2 }])
+  })
+
+  it('counts nothing of an attempt that was deleted before its replays are stored', async () => {
+    await play('deleted-replays', '1', 'c', 'x', item)
+    const [row] = await database.sql<{ number: number }[]>`
+      select number::float8 as number from rollouts where run = 'deleted-replays'`
+    const counter = createReplayCounter(database.sql)
+    counter.add({ run: 'deleted-replays', number: row?.number ?? 0 }, 'calls')
+    await database.sql`delete from rollouts where run = 'deleted-replays'`
+    await counter.flush()
+    expect([...(await database.sql`select calls from replays where run = 'deleted-replays'`)]).toEqual([])
   })
 
   it('keeps the state before and after each call that changed it', async () => {

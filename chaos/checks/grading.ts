@@ -33,6 +33,9 @@ function failedBefore({ lives }: Evidence, { requests }: SeenCall, time: number)
   })
 }
 
+const codesOf = ({ requests }: SeenCall) =>
+  requests.map(({ answer }) => (answer.kind === 'answered' ? (answer.code ?? answer.status) : answer.kind)).join(', ')
+
 /** Rollouts whose score the trainer received although a call was answered with 5xx and never succeeded. */
 function scoredToTrainer(evidence: Evidence): string[] {
   const rows = new Map(evidence.rows.calls.map((row) => [keyOf(row.rolloutId, row.callId), row.outcome]))
@@ -41,7 +44,9 @@ function scoredToTrainer(evidence: Evidence): string[] {
     const scored = gradings.flatMap(({ requests }) => requests).filter((one) => accepted([one]).length > 0)
     const began = Math.min(...scored.map((one) => one.began))
     return calls.flatMap((call) =>
-      scored.length > 0 && !succeeded(id, call) && failedBefore(evidence, call, began) ? [keyOf(id, call.callId)] : [],
+      scored.length > 0 && !succeeded(id, call) && failedBefore(evidence, call, began)
+        ? [`${keyOf(id, call.callId)}: ${codesOf(call)}`]
+        : [],
     )
   })
 }

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createLocalProvider } from '../../../../src/runtime/sandbox/local/local-provider.ts'
 import { descendants } from '../../../support/python/processes.ts'
@@ -75,6 +77,26 @@ if (problem === undefined) {
       await one.close(handle, never)
     })
   })
+
+  const program = fileURLToPath(new URL('../../../support/sandbox/ordinary-user.ts', import.meta.url))
+  const user = { uid: 65_532, gid: 65_532 }
+  const canRead = process.getuid?.() === 0 && spawnSync('head', ['-c', '1', program], user).status === 0
+
+  it.runIf(canRead)(
+    'serves an ordinary user, who owns what the commands write',
+    () => {
+      const own = join(folder, 'own')
+      mkdirSync(own)
+      chownSync(own, user.uid, user.gid)
+      const args = ['--import', import.meta.resolve('tsx'), program, own, template]
+      const { stdout, stderr } = spawnSync(process.execPath, args, { ...user, cwd: '/', encoding: 'utf8' })
+      expect([JSON.parse(stdout || 'null'), stderr]).toEqual([
+        { output: 'hello\nmore\n1000\n', left: 0, owners: [user.uid] },
+        '',
+      ])
+    },
+    60_000,
+  )
 
   describe('the local provider, when processes die', () => {
     const spec = { template, network: false, memoryMb: 256, pids: 64, diskMb: 64, ttlSeconds: 600 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { z } from 'zod'
-import { readEnvironment } from '../src/server/config.ts'
+import { readEnvironment } from '../src/server/config/config.ts'
 import { againstBench } from './against.ts'
 import { burstBench } from './burst.ts'
 import { callsBench } from './calls.ts'

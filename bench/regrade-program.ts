@@ -1,5 +1,5 @@
-import { regradeCommand } from '../src/cli/regrade-command.ts'
-import { readEnvironment } from '../src/server/config.ts'
+import { regradeCommand } from '../src/cli/ledger/regrade-command.ts'
+import { readEnvironment } from '../src/server/config/config.ts'
 import { environment, numericGrader } from './environment.ts'
 
 // The command `regrade` with the bench's grader.

@@ -2,8 +2,8 @@ import { createLog } from '../../src/base/log.ts'
 import { openServerDatabase } from '../../src/postgres/open-database.ts'
 import { createApp } from '../../src/server/app.ts'
 import { createAuthenticator } from '../../src/server/auth/authenticate.ts'
-import { loadConfig, readEnvironment } from '../../src/server/config.ts'
-import { serve } from '../../src/server/serve.ts'
+import { loadConfig, readEnvironment } from '../../src/server/config/config.ts'
+import { serve } from '../../src/server/http/serve.ts'
 import { tools } from '../../tools/index.ts'
 
 // The server with the example's tools. The first line that it prints is its port.

@@ -1,7 +1,7 @@
 import { Command, type CommandUnknownOpts, type OptionValues } from '@commander-js/extra-typings'
 import { whole } from '../../src/cli/options.ts'
 import { exitCodes } from '../../src/cli/run-program.ts'
-import { loadConfig } from '../../src/server/config.ts'
+import { loadConfig } from '../../src/server/config/config.ts'
 import { type CorpusOrder, runCorpus } from './run-command.ts'
 
 /** The command that fills the database with report pages for the example's tools. */

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { interruptible } from '../../src/cli/run-program.ts'
 import { makeDataDirectory } from '../../src/postgres/embedded/place.ts'
 import { openServerDatabase } from '../../src/postgres/open-database.ts'
-import type { Config } from '../../src/server/config.ts'
+import type { Config } from '../../src/server/config/config.ts'
 import { type CorpusReport, type Job, runGenerate, runImport, runStatus } from './commands.ts'
 import { showProgress } from './progress.ts'
 

@@ -1,7 +1,7 @@
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import type { SettingsReader } from '../kit/settings.ts'
-import { type GivenVariables, loadSettings } from '../server/config.ts'
-import { type ListedVariable, listSettings, listVariables } from '../server/list-variables.ts'
+import { type GivenVariables, loadSettings } from '../server/config/config.ts'
+import { type ListedVariable, listSettings, listVariables } from '../server/config/list-variables.ts'
 import { exitCodes } from './run-program.ts'
 
 /** What {@link configCommand} needs. */

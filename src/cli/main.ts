@@ -2,7 +2,7 @@
 import { graders } from '../../graders/index.ts'
 import { environment } from '../../schema/environment.ts'
 import { tools } from '../../tools/index.ts'
-import { readVariables } from '../server/config.ts'
+import { readVariables } from '../server/config/config.ts'
 import { programFiles } from './options.ts'
 import { createProgram } from './program.ts'
 import { runProgram } from './run-program.ts'

@@ -7,8 +7,8 @@ import { signToken } from '../server/auth/jwt.ts'
 import { allScopes, parseScopes, type Scope } from '../server/auth/principal.ts'
 import { readAuthSettings } from '../server/auth/settings.ts'
 import { list, wholeUpTo } from './options.ts'
-import { asArgument } from './rollout-options.ts'
 import { exitCodes } from './run-program.ts'
+import { asArgument } from './trainer/rollout-options.ts'
 
 /** The command that makes a token for a caller of the server. */
 export function tokenCommand(env: NodeJS.ProcessEnv): CommandUnknownOpts {

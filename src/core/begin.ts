@@ -6,7 +6,7 @@ import type { BeginRequest } from '../ledger/begin.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { connectionOf } from '../ledger/statement.ts'
 import type { RowScope } from '../postgres/scoped-db.ts'
-import { createSingleFlight } from './single-flight.ts'
+import { createSingleFlight } from './calls/single-flight.ts'
 
 /** What {@link createBegin} needs. */
 export interface BeginSettings {

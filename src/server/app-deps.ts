@@ -20,11 +20,11 @@ import type { RunnersSettings } from '../runtime/runners.ts'
 import type { ErrorResponder } from '../wires/error-response.ts'
 import type { HeaderReader } from '../wires/http.ts'
 import type { Wire } from '../wires/wire.ts'
-import type { Admission } from './admission.ts'
 import type { Principal } from './auth/principal.ts'
 import type { DashboardLife } from './dashboard.ts'
-import type { CallServices } from './direct-calls.ts'
-import type { WirePort } from './wire-ports.ts'
+import type { Admission } from './http/admission.ts'
+import type { CallServices } from './http/direct-calls.ts'
+import type { WirePort } from './http/wire-ports.ts'
 
 /** What the app needs. */
 export interface AppDeps {

@@ -23,10 +23,10 @@ import { createPythonRunner } from '../runtime/python/python-runner.ts'
 import { createApp } from './app.ts'
 import type { AppDeps } from './app-deps.ts'
 import { createAuthenticator } from './auth/authenticate.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { createGradeAgain } from './grade-again.ts'
-import type { ServeSettings } from './serve.ts'
-import type { ChosenWires } from './wire-ports.ts'
+import type { ServeSettings } from './http/serve.ts'
+import type { ChosenWires } from './http/wire-ports.ts'
 
 /** What {@link assembleServer} needs. */
 export interface AssemblySettings {

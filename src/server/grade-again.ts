@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { regradeOne } from '../core/regrade-one.ts'
+import { regradeOne } from '../core/grading/regrade-one.ts'
 import type { GradeAgain, GradedNow } from '../dashboard/dashboard.tsx'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Db, Embed } from '../kit/environment.ts'

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Sql } from 'postgres'
 import type { Log } from '../base/log.ts'
-import type { Grading } from '../core/grading.ts'
+import type { Grading } from '../core/grading/grading.ts'
 import type { Grader } from '../kit/define-grader.ts'
 import type { Embed } from '../kit/environment.ts'
 import { changedCode } from '../ledger/reports/recorded-facts.ts'

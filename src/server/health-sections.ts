@@ -12,8 +12,8 @@ import { type Activity, readActivity, readProgress } from '../ledger/rollups/rea
 import { durationEdges, quantileOf } from '../ledger/rollups/stats.ts'
 import type { PoolUsage } from '../postgres/database.ts'
 import type { ServerDatabase } from '../postgres/open-database.ts'
-import type { Admission } from './admission.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
+import type { Admission } from './http/admission.ts'
 import type { RecentRequests } from './metrics/recent-requests.ts'
 
 /** What a turn of the retention deleted, and when it ended in milliseconds since 1970. */

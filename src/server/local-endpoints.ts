@@ -1,5 +1,5 @@
 import { defaultRun, runInPath } from '../base/run-name.ts'
-import type { Grading } from '../core/grading.ts'
+import type { Grading } from '../core/grading/grading.ts'
 import { RequestError } from '../kit/errors.ts'
 import { pathHere, unnamedServer } from '../runtime/outbound/addresses.ts'
 import type { LocalEndpoint } from '../runtime/outbound/endpoint-runner.ts'

@@ -10,7 +10,7 @@ import { createSandboxClosing } from '../ledger/sandbox-closing.ts'
 import { findSigningKey } from '../ledger/sessions.ts'
 import type { Database } from '../postgres/database.ts'
 import type { SandboxProvider } from '../runtime/sandbox/provider.ts'
-import type { Config, SandboxConfig } from './config.ts'
+import type { Config, SandboxConfig } from './config/config.ts'
 
 /** What {@link openSandboxes} needs. */
 export interface OpenSandboxesSettings {

@@ -2,9 +2,9 @@ import type { Log } from '../base/log.ts'
 import { defaultRun } from '../base/run-name.ts'
 import { type TakeoverProgress, takeoverText } from '../postgres/takeover.ts'
 import { type AuthSettings, isOpen } from './auth/authenticate.ts'
-import type { Config, GivenVariables } from './config.ts'
-import type { Place } from './serve.ts'
-import type { WirePort } from './wire-ports.ts'
+import type { Config, GivenVariables } from './config/config.ts'
+import type { Place } from './http/serve.ts'
+import type { WirePort } from './http/wire-ports.ts'
 
 /** A warning for the operator at the start, with a stable code. */
 export interface StartWarning {

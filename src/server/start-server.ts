@@ -21,18 +21,18 @@ import { createToolServers, type OpenToolServers } from '../runtime/tool-servers
 import { wires } from '../wires/wires.ts'
 import { assembleServer } from './assemble.ts'
 import { isOpen } from './auth/authenticate.ts'
-import { type Config, type GivenVariables, loadSettings, readVariables } from './config.ts'
+import { type Config, type GivenVariables, loadSettings, readVariables } from './config/config.ts'
 import { openDashboard } from './dashboard.ts'
 import { createEndHook } from './end-hook.ts'
 import { gradersWithHashes, warnOfChangedGraders } from './graders.ts'
+import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './http/process-events.ts'
+import { serve } from './http/serve.ts'
+import { type ChosenWires, chooseWires } from './http/wire-ports.ts'
 import { openMetrics } from './metrics/open-metrics.ts'
 import { addJudgeMetrics, addPoolMetrics } from './metrics/process-metrics.ts'
-import { exitWithMessage, handleUnhandledErrors, stopOnSignals } from './process-events.ts'
 import { addSandboxMetrics, limitsWithSandboxes, type OpenSandboxes, openSandboxes } from './sandboxes.ts'
-import { serve } from './serve.ts'
 import { keySources, startWarnings, takeoverReport, urlOf, wirePortNotices } from './start-notices.ts'
 import { openTracing } from './tracing.ts'
-import { type ChosenWires, chooseWires } from './wire-ports.ts'
 
 /** The environment that a server serves: its tools and graders, and where their files are. */
 export interface ServerProject {

@@ -4,9 +4,9 @@ import { shorten } from '../base/text.ts'
 import { RequestError } from '../kit/errors.ts'
 import { type HeaderReader, pathOf } from '../wires/http.ts'
 import type { WireDeps } from '../wires/wire.ts'
-import { createAccess, pathWithoutRun } from './access.ts'
 import type { Principal } from './auth/principal.ts'
-import type { WirePort } from './wire-ports.ts'
+import { createAccess, pathWithoutRun } from './http/access.ts'
+import type { WirePort } from './http/wire-ports.ts'
 
 /** What {@link wireApp} needs. */
 export interface WireAppSettings {

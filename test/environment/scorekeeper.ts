@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { createProgram } from '../../src/cli/program.ts'
 import { runProgram } from '../../src/cli/run-program.ts'
-import { readVariables } from '../../src/server/config.ts'
+import { readVariables } from '../../src/server/config/config.ts'
 import { environment } from './environment.ts'
 import { graders } from './graders/index.ts'
 import { tools } from './tools/index.ts'

@@ -9,10 +9,10 @@ import type { Judge } from '../../src/kit/judge.ts'
 import type { ToolContext } from '../../src/kit/tool-context.ts'
 import { type Database, openDatabase } from '../../src/postgres/database.ts'
 import { isMigrated } from '../../src/postgres/migrate.ts'
-import { type Admission, admitting, createAdmission } from '../../src/server/admission.ts'
 import { createApp } from '../../src/server/app.ts'
 import type { AppDeps } from '../../src/server/app-deps.ts'
 import { anonymous } from '../../src/server/auth/principal.ts'
+import { type Admission, admitting, createAdmission } from '../../src/server/http/admission.ts'
 
 /** An environment for tests: one question with one answer, a state that holds notes, and room for ten calls. */
 export const environment = defineEnvironment({

@@ -8,7 +8,7 @@ import { openDatabase } from '../../src/postgres/database.ts'
 import { isMigrated } from '../../src/postgres/migrate.ts'
 import { createApp } from '../../src/server/app.ts'
 import { anonymous } from '../../src/server/auth/principal.ts'
-import { serve } from '../../src/server/serve.ts'
+import { serve } from '../../src/server/http/serve.ts'
 import { defineTool } from './app.ts'
 
 // A replica with a tool of each kind, served and stopped like the server. The first execution of the external one does not

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { shorten } from '../../base/text.ts'
-import type { GraderRuns } from '../../core/grader-runs.ts'
+import type { GraderRuns } from '../../core/grading/grader-runs.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { checkGrader, type OpenAiGrader } from '../../runtime/openai-graders/check-grader.ts'
 import type { Graded } from '../../runtime/openai-graders/graded.ts'

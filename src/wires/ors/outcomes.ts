@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { readArguments, toolNameOf } from '../../core/tool-request.ts'
+import { readArguments, toolNameOf } from '../../core/calls/tool-request.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { makeSubmit, type Submit } from '../../kit/submit.ts'
 import type { FoundAttempt } from '../../ledger/sessions.ts'

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { z } from 'zod'
 import { contentHash } from '../../base/json.ts'
-import type { GradingAnswer } from '../../core/grading.ts'
+import type { GradingAnswer } from '../../core/grading/grading.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { settleAll } from '../../runtime/concurrency.ts'
 import { type Access, onlyBy } from '../http.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { GradingAnswer } from '../../core/grading.ts'
+import type { GradingAnswer } from '../../core/grading/grading.ts'
 import { jsonAnswer } from '../http.ts'
 import type { Wire } from '../wire.ts'
 import { completionIn, messagesOf, readLabel, withoutEndTokens } from './entry.ts'

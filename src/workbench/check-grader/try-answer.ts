@@ -1,6 +1,6 @@
 import { withDeadline } from '../../base/deadline.ts'
 import { stringifyExactly } from '../../base/exact-json.ts'
-import { checkedGrade } from '../../core/checked-grade.ts'
+import { checkedGrade } from '../../core/grading/checked-grade.ts'
 import type { Grader, GraderContext } from '../../kit/define-grader.ts'
 import type { Db } from '../../kit/environment.ts'
 import { RequestError, UngradableError } from '../../kit/errors.ts'

@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
-import { type RegradingServices, regradeOne, withoutScore } from '../../core/regrade-one.ts'
-import { settledRollout } from '../../core/settled.ts'
+import { settledRollout } from '../../core/calls/settled.ts'
+import { type RegradingServices, regradeOne, withoutScore } from '../../core/grading/regrade-one.ts'
 import type { Grader } from '../../kit/define-grader.ts'
 import { UngradableError } from '../../kit/errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'

@@ -1,5 +1,5 @@
 import type { Log } from '../../base/log.ts'
-import type { RegradingServices } from '../../core/regrade-one.ts'
+import type { RegradingServices } from '../../core/grading/regrade-one.ts'
 import type { Grader } from '../../kit/define-grader.ts'
 import { UngradableError } from '../../kit/errors.ts'
 import { noJudge } from '../../kit/judge.ts'
@@ -15,7 +15,7 @@ import { readAllowedAddresses } from '../../runtime/outbound/addresses.ts'
 import { createOutbound } from '../../runtime/outbound/outbound.ts'
 import { createPythonRunner } from '../../runtime/python/python-runner.ts'
 import { createRunners } from '../../runtime/runners.ts'
-import type { Config } from '../../server/config.ts'
+import type { Config } from '../../server/config/config.ts'
 
 /**
  * The graders that a server with these settings serves: those written in code and those written in JSON, with the judge models,

@@ -1,4 +1,4 @@
-import type { SetUpDemo } from '../../../src/cli/demo.ts'
+import type { SetUpDemo } from '../../../src/cli/demo/demo.ts'
 import { startMailServer } from './mail-server.ts'
 
 /** The mail service that the demo's server sends to. */

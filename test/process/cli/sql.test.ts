@@ -20,7 +20,7 @@ afterAll(async () => {
 })
 
 const ask = (query: string, url: string = home.url, ...options: string[]) =>
-  promisify(execFile)(process.execPath, [compiled('src/cli/sql.js'), query, ...options], {
+  promisify(execFile)(process.execPath, [compiled('src/cli/ledger/sql.js'), query, ...options], {
     env: { PATH: process.env['PATH'], DATABASE_URL: url, NODE_ENV: 'production' },
   })
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { createProgram } from '../../../src/cli/program.ts'
 import { runProgram } from '../../../src/cli/run-program.ts'
 import { defineEnvironment } from '../../../src/kit/define.ts'
-import { readVariables } from '../../../src/server/config.ts'
+import { readVariables } from '../../../src/server/config/config.ts'
 
 /** An environment whose rollouts hold a sandbox at another service, which their end releases. */
 const environment = defineEnvironment({

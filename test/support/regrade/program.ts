@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { regradeCommand } from '../../../src/cli/regrade-command.ts'
+import { regradeCommand } from '../../../src/cli/ledger/regrade-command.ts'
 import { environment } from '../app.ts'
 import { graded } from './seeded.ts'
 

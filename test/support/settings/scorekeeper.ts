@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { createProgram } from '../../../src/cli/program.ts'
 import { runProgram } from '../../../src/cli/run-program.ts'
-import { readVariables } from '../../../src/server/config.ts'
+import { readVariables } from '../../../src/server/config/config.ts'
 import { environment, graders, tools } from './environment.ts'
 
 const program = createProgram({

@@ -2,8 +2,8 @@ import { InvalidArgumentError } from '@commander-js/extra-typings'
 import { describe, expect, it } from 'vitest'
 import { graderCommand } from '../../../src/cli/grader-command.ts'
 import { amount, nonEmpty, positive, share, someOf, wholeUpTo } from '../../../src/cli/options.ts'
-import { type PreflightDeps, preflightCommand } from '../../../src/cli/preflight.ts'
-import { simulateCommand } from '../../../src/cli/simulate.ts'
+import { type PreflightDeps, preflightCommand } from '../../../src/cli/trainer/preflight.ts'
+import { simulateCommand } from '../../../src/cli/trainer/simulate.ts'
 
 describe('the value of an option', () => {
   const fruit = someOf(['apple', 'pear'])

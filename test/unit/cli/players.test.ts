@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { describe, expect, it } from 'vitest'
-import { learnCommand } from '../../../src/cli/learn.ts'
-import { simulateCommand } from '../../../src/cli/simulate.ts'
+import { learnCommand } from '../../../src/cli/trainer/learn.ts'
+import { simulateCommand } from '../../../src/cli/trainer/simulate.ts'
 
 /** A repository without agents and without a learner. */
 const deps = { env: {}, server: 'server.ts', players: [] }

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isRunName } from '../../../src/base/run-name.ts'
 import { AuthError, RequestError } from '../../../src/kit/errors.ts'
-import { createAccess, pathWithoutRun } from '../../../src/server/access.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
+import { createAccess, pathWithoutRun } from '../../../src/server/http/access.ts'
 
 const key = (name: string) => `a-key-of-${name}-and-of-nobody-else`
 const keys = parseApiKeys(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { defaultLimits } from '../../../src/base/limits.ts'
-import { type Config, ConfigError, loadConfig } from '../../../src/server/config.ts'
+import { type Config, ConfigError, loadConfig } from '../../../src/server/config/config.ts'
 
 const example = readFileSync(fileURLToPath(new URL('../../../.env.example', import.meta.url)), 'utf8')
 const exampleSettings = [...example.matchAll(/^# ([A-Z0-9_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [

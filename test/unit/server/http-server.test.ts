@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createHttpServer, type PeerTimeouts } from '../../../src/server/http-server.ts'
+import { createHttpServer, type PeerTimeouts } from '../../../src/server/http/http-server.ts'
 import { gate } from '../../support/app.ts'
 
 const closers: (() => void)[] = []

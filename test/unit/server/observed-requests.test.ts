@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
+import { createAccessLog, observed } from '../../../src/server/http/observed-requests.ts'
 import { createServerMetrics } from '../../../src/server/metrics/server-metrics.ts'
-import { createAccessLog, observed } from '../../../src/server/observed-requests.ts'
 import { gate, keepingLog } from '../../support/app.ts'
 
 const app = new Hono()

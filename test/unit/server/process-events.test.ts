@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, it } from 'vitest'
 import { loggable } from '../../../src/base/log.ts'
-import { handleUnhandledErrors } from '../../../src/server/process-events.ts'
+import { handleUnhandledErrors } from '../../../src/server/http/process-events.ts'
 import { keepingLog } from '../../support/app.ts'
 
 it('an unhandled error is logged without its message: after a rejection the server continues, after an exception it exits', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { TrieRouter } from 'hono/router/trie-router'
 import { describe, expect, it } from 'vitest'
-import { createSegmentRouter } from '../../../src/server/segment-router.ts'
+import { createSegmentRouter } from '../../../src/server/http/segment-router.ts'
 import { runs } from '../../support/runs.ts'
 
 const routes = [

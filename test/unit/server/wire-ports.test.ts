@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
-import { chooseWires, type WireSettings } from '../../../src/server/wire-ports.ts'
+import { chooseWires, type WireSettings } from '../../../src/server/http/wire-ports.ts'
 import type { Wire } from '../../../src/wires/wire.ts'
 
 const wire = (name: string, sendsKey: boolean): Wire => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { regradeWithOptions } from '../../../../src/cli/regrade-command.ts'
-import { parseTimestamp } from '../../../../src/cli/rollout-options.ts'
+import { regradeWithOptions } from '../../../../src/cli/ledger/regrade-command.ts'
+import { parseTimestamp } from '../../../../src/cli/trainer/rollout-options.ts'
 import { csvLine } from '../../../../src/workbench/regrade/csv.ts'
 import { parseWhere } from '../../../../src/workbench/regrade/where.ts'
 

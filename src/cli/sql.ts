@@ -1,5 +1,0 @@
-import { readEnvironment } from '../server/config.ts'
-import { runProgram } from './run-program.ts'
-import { sqlCommand } from './sql-command.ts'
-
-await runProgram(sqlCommand(readEnvironment()))

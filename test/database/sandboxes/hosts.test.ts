@@ -113,10 +113,10 @@ it('the sandboxes of a host that was not seen for a quarter of an hour are lost,
   await database.sql`update sandbox_hosts set seen_at = now() - interval '16 minutes' where host = 'a'`
   await b.sandboxes.reap()
   expect(await rows()).toMatchObject([{ status: 'failed', cause: 'host_lost' }])
-  const graded = await grade(b, 'r', '', 'plain')
-  expect([graded.status, graded.body.error?.code]).toEqual([500, 'sandbox_lost'])
   const lost = await run(b, 'r', '2', 'x')
   expect([lost.status, lost.body.error?.code]).toEqual([500, 'sandbox_lost'])
+  const graded = await grade(b, 'r', '', 'plain')
+  expect([graded.status, graded.body.error?.code]).toEqual([500, 'rollout_has_failed_call'])
   expect(clouds.b.created).toHaveLength(0)
 })
 

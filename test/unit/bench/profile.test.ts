@@ -33,7 +33,7 @@ describe('a CPU profile', () => {
     ['src/wires/read-body', 'reading the body: JSON, zod'],
     ['src/postgres/driver', 'the driver: postgres.js'],
     ['src/ledger/batch', 'the ledger'],
-    ['src/core/calls', 'the verb and the tool'],
+    ['src/core/calls/calls', 'the verb and the tool'],
   ])('counts %s as %s', (file, part) => {
     expect(existsSync(`${file}.ts`)).toBe(true)
     const callFrame = frame('work', `file:///app/dist/${file}.js`)

@@ -7,7 +7,7 @@ import { build, isBuilt } from './build.js'
 const args = process.argv.slice(2)
 const pathOf = (path) => fileURLToPath(new URL(path, import.meta.url))
 if (args.some((arg) => /\.[cm]?ts$/.test(arg))) {
-  const child = spawn(process.execPath, ['--import', 'tsx', pathOf('../src/cli/demo-main.ts'), ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', pathOf('../src/cli/demo/demo-main.ts'), ...args], {
     stdio: 'inherit',
   })
   // Ctrl-C reaches both processes. Other signals are forwarded.
@@ -19,7 +19,7 @@ if (args.some((arg) => /\.[cm]?ts$/.test(arg))) {
 } else {
   const code = isBuilt() ? 0 : await build({ types: false })
   if (code !== 0) process.exit(code)
-  const program = new URL('../dist/src/cli/demo-main.js', import.meta.url)
+  const program = new URL('../dist/src/cli/demo/demo-main.js', import.meta.url)
   process.argv = [process.execPath, fileURLToPath(program), ...args]
   await import(program.href)
 }

@@ -132,8 +132,8 @@ function linesOf(result: Awaited<ReturnType<typeof measure>>): string[] {
   return [
     `${result.name}: ${result.questions} questions`,
     `  recall@1 ${recall[1].toFixed(3)}   recall@5 ${recall[5].toFixed(3)}   recall@10 ${recall[10].toFixed(3)}   MRR@10 ${mrr.toFixed(3)}`,
-    `  ranking          p50 ${rankingMs.p50} ms   p99 ${rankingMs.p99} ms`,
-    `  with snippets    p50 ${withSnippetsMs.p50} ms   p99 ${withSnippetsMs.p99} ms   processor ${cpuMs} ms each`,
+    `  ranking          p50 ${rankingMs.p50.toFixed(2)} ms   p99 ${rankingMs.p99.toFixed(2)} ms`,
+    `  with snippets    p50 ${withSnippetsMs.p50.toFixed(2)} ms   p99 ${withSnippetsMs.p99.toFixed(2)} ms   processor ${cpuMs} ms each`,
   ]
 }
 

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type CommandUnknownOpts, InvalidArgumentError } from '@commander-js/extra-typings'
+import type { Config } from '../server/config/config.ts'
+import { urlOf } from '../server/start-notices.ts'
 
 /** The options of the command that a function declares, as its action gets them. */
 export type OptionsOf<Declare extends (...args: never) => CommandUnknownOpts> = ReturnType<ReturnType<Declare>['opts']>
@@ -133,4 +135,24 @@ export function findPlayers(folders: readonly URL[], name: 'agents' | 'learner' 
 /** The path of the file of this name in the first of these folders that has it; undefined if none has it. */
 export function findFile(folders: readonly URL[], name: string): string | undefined {
   return folders.map((folder) => fileURLToPath(new URL(name, folder))).find((path) => existsSync(path))
+}
+
+/** The text of the option that names the server to which a page links. */
+export const dashboardOption = [
+  '--dashboard <url>',
+  'the server whose dashboard the page links to (default: PUBLIC_URL, or HOST and PORT)',
+] as const
+
+/** Reads the address of a server. */
+export function serverAddress(text: string): string {
+  if (URL.canParse(text) && /^https?:/.test(text)) return text
+  throw new InvalidArgumentError('It must begin with http:// or https://.')
+}
+
+/** The server to which pages link, by the settings of this folder; undefined if its address is not known, or it has no pages. */
+export function dashboardOf({ publicUrl, host, port, dashboard }: Config): string | undefined {
+  if (!dashboard) return undefined
+  if (publicUrl !== undefined) return publicUrl
+  const everywhere = host === '0.0.0.0' || host === '::'
+  return port === 0 ? undefined : urlOf({ host: everywhere ? 'localhost' : host, port })
 }

@@ -52,6 +52,22 @@ export async function retried<Result>(statement: () => Promise<Result>): Promise
   }
 }
 
+/**
+ * Runs a write again for up to `seconds` while the database is unavailable: for the record of something that has happened
+ * already.
+ */
+export async function persistently<Result>(seconds: number, write: () => Promise<Result>): Promise<Result> {
+  const end = performance.now() + seconds * 1000
+  for (;;) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!isUnavailable(error) || performance.now() > end) throw error
+      await sleep(250)
+    }
+  }
+}
+
 /** Whether an error says that a row with the same key exists. */
 export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505'

@@ -44,7 +44,7 @@ export interface AppDeps {
   readonly redaction?: Redact | undefined
   /** Parses an item as the environment does; by default every item fits. */
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
-  /** The sandboxes of rollouts; by default there are none. */
+  /** The sandboxes of rollouts; default: none. */
   readonly sandboxes?: Sandboxes | undefined
   /** What a model calls to finish; by default nothing is declared. */
   readonly submit?: Submit | undefined
@@ -80,7 +80,7 @@ export interface AppDeps {
   readonly onBatch?: ((calls: number) => void) | undefined
   /** Makes the address `/metrics`; by default there is none. */
   readonly makeMetrics?: ((respond: ErrorResponder) => Hono) | undefined
-  /** Makes the pages of the dashboard; by default there are none. */
+  /** Makes the pages of the dashboard; default: no pages. */
   readonly makePages?: ((life: DashboardLife) => Hono) | undefined
   /** Returns milliseconds since 1970; by default the real clock. */
   readonly now?: () => number

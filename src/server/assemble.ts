@@ -45,12 +45,12 @@ export interface AssemblySettings {
   readonly readItem?: Environment<unknown, unknown, unknown>['readItem'] | undefined
   readonly submit?: Submit | undefined
   readonly datasets?: Datasets | undefined
-  /** The sandboxes of rollouts; by default there are none. */
+  /** The sandboxes of rollouts; default: none. */
   readonly sandboxes?: AppDeps['sandboxes']
   readonly chosen: ChosenWires
   /** What is told of calls, gradings and errors, and the address of the metrics. */
   readonly observing?: Pick<AppDeps, 'observer' | 'onError' | 'onBatch' | 'makeMetrics'> | undefined
-  /** Makes the pages of the dashboard from the function that grades again; by default there are none. */
+  /** Makes the pages of the dashboard from the function that grades again; default: no pages. */
   readonly pagesWith?: ((gradeAgain: DashboardDeps['gradeAgain']) => AppDeps['makePages']) | undefined
 }
 

@@ -29,7 +29,7 @@ const apiModule = z.object({ trace: z.custom<TraceApi>(isTraceApi) })
 /** `ERROR` of OpenTelemetry's status codes. */
 const errorStatus = 2
 
-/** The name of the package, which is no dependency of the server. */
+/** The name of an optional package: the server does not depend on it. */
 const packageName: string = '@opentelemetry/api'
 
 /**

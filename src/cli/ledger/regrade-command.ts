@@ -20,11 +20,10 @@ import { reportPage } from '../../workbench/regrade/page.ts'
 import { runRegrading } from '../../workbench/regrade/run.ts'
 import { graderServices, servedGraders } from '../../workbench/regrade/services.ts'
 import { reportTable } from '../../workbench/regrade/table.ts'
-import { type OptionsOf, wholeUpTo } from '../options.ts'
+import { dashboardOf, dashboardOption, type OptionsOf, serverAddress, wholeUpTo } from '../options.ts'
 import { progressView } from '../progress.ts'
 import { runName } from '../run-option.ts'
 import { exitCodes, interruptible } from '../run-program.ts'
-import { dashboardOf, dashboardOption, serverAddress } from '../trainer/dashboard-option.ts'
 import { conditions, itemHash, timestamp } from '../trainer/rollout-options.ts'
 
 /** What {@link regradeCommand} needs. */

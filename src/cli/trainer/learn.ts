@@ -12,10 +12,18 @@ import { readItems } from '../../workbench/simulate/agent.ts'
 import { loadPlayers, playersAdvice } from '../../workbench/simulate/load-players.ts'
 import { type OwnServer, startOwnServer } from '../../workbench/simulate/own-server.ts'
 import { targetOf } from '../../workbench/simulate/target.ts'
-import { amount, findPlayers, header, type OptionsOf, trainerHeaders, whole } from '../options.ts'
+import {
+  amount,
+  dashboardOf,
+  findPlayers,
+  header,
+  type OptionsOf,
+  serverAddress,
+  trainerHeaders,
+  whole,
+} from '../options.ts'
 import { chooseRun, runName } from '../run-option.ts'
 import { exitCodes, interruptible } from '../run-program.ts'
-import { dashboardOf, serverAddress } from './dashboard-option.ts'
 
 const isLearner = (value: unknown) =>
   z

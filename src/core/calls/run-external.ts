@@ -5,7 +5,7 @@ import { RequestError } from '../../kit/errors.ts'
 import { type CallEnd, type CallIdentity, type Recorded, recordOf, type StoredCall } from '../../ledger/calls/call.ts'
 import { standing } from '../../ledger/calls/call-statement.ts'
 import type { ClaimEnd } from '../../ledger/calls/claims.ts'
-import { isUnavailable } from '../../postgres/database.ts'
+import { persistently } from '../../ledger/statement.ts'
 import { callFailure, fittingOutput, recordedCause, refusalIn } from '../failure.ts'
 import { SandboxFailure } from '../sandboxes/failure.ts'
 import type { SandboxUse } from '../sandboxes/use.ts'
@@ -98,6 +98,7 @@ async function runClaimed(
     lost.abort(new Error('the claim was taken over')),
   )
   const settle = async (end: ClaimEnd, change?: Change) => {
+    // The effect has happened, and only its record prevents a second one.
     const held = await persistently(services.claims.leaseSeconds, () => services.ledger.settle(claimed, end, change))
     return held ? { ...end, startedAt } : undefined
   }
@@ -139,18 +140,5 @@ async function runClaimed(
     throw failure
   } finally {
     release()
-  }
-}
-
-/** Tries again while the database is unavailable: the effect has happened, and only its record prevents a second one. */
-async function persistently<Result>(seconds: number, write: () => Promise<Result>): Promise<Result> {
-  const end = performance.now() + seconds * 1000
-  for (;;) {
-    try {
-      return await write()
-    } catch (error) {
-      if (!isUnavailable(error) || performance.now() > end) throw error
-      await sleep(250)
-    }
   }
 }

@@ -4,6 +4,7 @@ import { withDeadline } from '../../base/deadline.ts'
 import { RequestError } from '../../kit/errors.ts'
 import type { SandboxPlan } from '../../kit/sandboxes.ts'
 import type { SandboxKey, SandboxRow } from '../../ledger/sandboxes.ts'
+import { persistently } from '../../ledger/statement.ts'
 import { isUnavailable } from '../../postgres/database.ts'
 import { SandboxError } from '../../runtime/sandbox/provider.ts'
 import { makeFailure, SandboxFailure, sandboxFailure } from './failure.ts'
@@ -102,6 +103,7 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
     try {
       const { handle, labels, isAdopted } = await make(row, token, plan, template, mustLook)
       const generation = Number(labels.generation)
+      // The sandbox exists, and only its record lets others find it at once.
       const opened = await persistently(times.lease, () =>
         ledger.opened(row, token, { handle, generation, ttlSeconds: times.timeToLive }),
       )
@@ -195,17 +197,4 @@ const rolloutEnded = () => new RequestError(409, 'rollout_ended', 'the rollout h
 function elsewhere({ name, host }: SandboxRow) {
   const message = `the sandbox of the rollout is on the host ${host}, which this server does not reach; try again`
   return makeFailure(503, 'sandbox_elsewhere', message, name)
-}
-
-/** Tries again while the database is unavailable: the sandbox exists, and only its record lets others find it at once. */
-async function persistently<Result>(seconds: number, write: () => Promise<Result>): Promise<Result> {
-  const end = performance.now() + seconds * 1000
-  for (;;) {
-    try {
-      return await write()
-    } catch (error) {
-      if (!isUnavailable(error) || performance.now() > end) throw error
-      await sleep(250)
-    }
-  }
 }

@@ -17,7 +17,7 @@ export interface OpenMetricsSettings {
   readonly log: Log
   readonly tools: readonly { readonly name: string }[]
   readonly graders: readonly { readonly name: string }[]
-  /** Makes spans; by default there are none. */
+  /** Makes spans; default: none are made. */
   readonly tracing?: Observer | undefined
 }
 

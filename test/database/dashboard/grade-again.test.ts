@@ -53,7 +53,7 @@ describe('grading again with today’s code', () => {
     expect(await sql`select score from grades`).toEqual([{ score: 0.25 }])
   })
 
-  it('shows why there is no score', async () => {
+  it('shows why a rollout has no score', async () => {
     const { status, text } = await pressed(graderOf('3', new Error('the oracle is silent')))
     expect(status).toBe(200)
     expect(text).toContain('the oracle is silent')

@@ -97,7 +97,7 @@ it('the reaper closes what carries the label of the installation and belongs to 
 it('a second sandbox of a rollout is closed, and the recorded one is kept', async () => {
   await run(replica, 'a', '1', 'write a 1')
   const [first] = [...cloud.boxes.values()]
-  if (first === undefined) throw new Error('there is no sandbox')
+  if (first === undefined) throw new Error('no sandbox was opened')
   await cloud.provider.create(first.spec, first.labels, new AbortController().signal)
   await replica.sandboxes.reap()
   expect([...cloud.boxes.keys()]).toEqual([first.handle])

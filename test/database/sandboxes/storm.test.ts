@@ -17,7 +17,7 @@ function numbers(seed: number) {
   }
 }
 
-/** Lets all sandboxes be closed again now; a deadlock with a replica, which locks rows in another order, is no matter. */
+/** Lets all sandboxes be closed again now; a deadlock with a replica, which locks rows in another order, does not matter. */
 const makeDue = () =>
   database.sql`update sandboxes set retry_at = now() - interval '1 second' where closed_at is null`.catch(
     () => undefined,
@@ -73,7 +73,7 @@ it.each([1, 2])(
     const replicas = [1, 2, 3].map(() => restartable(database.another(), cloud))
     const any = () => {
       const one = replicas[Math.floor(random() * replicas.length)]
-      if (one === undefined) throw new Error('there is no replica')
+      if (one === undefined) throw new Error('no replica is left')
       return one.replica
     }
     let isOver = false

@@ -62,7 +62,7 @@ async function started<Result>(
       calls += 1
       expect((await post(app, '/tools/shell', toolCall('shell', `rollout-${calls}`, 'a', {}))).status).toBe(200)
       const [box] = service.boxes.values()
-      if (box === undefined) throw new Error('there is no sandbox')
+      if (box === undefined) throw new Error('no sandbox was opened')
       await service.kill(box.id)
       return box.request
     })

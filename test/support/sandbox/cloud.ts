@@ -39,7 +39,7 @@ export function createCloud(faults: CloudFaults = {}) {
 
   const boxOf = (handle: string): Box => {
     const box = boxes.get(handle)
-    if (box === undefined) throw new SandboxError('gone', `there is no sandbox ${handle}`)
+    if (box === undefined) throw new SandboxError('gone', `sandbox ${handle} does not exist`)
     return box
   }
   const text = new TextDecoder()

@@ -60,7 +60,7 @@ const hackable = defineGrader({
   },
 })
 
-/** Asks another service, without which there is no score. */
+/** Asks another service; without its answer the grading fails. */
 const verified = defineGrader({
   name: 'verified',
   version: '1',

@@ -151,7 +151,7 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
 function addressOf(handle: string, domain: string): string {
   if (sharedAddress.has(domain)) return `https://sandbox.${domain}`
   if (!/^[\w-]{1,128}$/.test(handle))
-    throw new SandboxError('refused', 'the sandbox has an id that is no name of a host')
+    throw new SandboxError('refused', 'the id of the sandbox is not valid in a host name')
   return `https://${envdPort}-${handle}.${domain}`
 }
 

@@ -45,7 +45,7 @@ if (absent === undefined && isRoot) {
     const asRoot = async (handle: string, script: string) => {
       const machine = await service.boxes.get(handle)?.machine()
       const child = machine?.start('root', ['/bin/sh', '-c', script], false)
-      if (child?.stdout === null || child === undefined) throw new Error(`there is no sandbox ${handle}`)
+      if (child?.stdout === null || child === undefined) throw new Error(`sandbox ${handle} does not exist`)
       return await text(child.stdout)
     }
     const started = (handle: string) => expect.poll(() => shell(handle, 'cat runs')).toMatchObject({ stdout: 'run\n' })

@@ -24,10 +24,22 @@ export async function build({ types = true } = {}) {
   rmSync(stamp, { force: true })
   const sources = hashSources()
   const copied = run('scripts/copy-data.js')
+  removeStale()
   const compiled = types ? compile() : compileEachFile()
   const code = (await compiled) || (await copied) || (await run('dist/src/cli/code-hashes.js'))
   if (code === 0) writeFileSync(stamp, sources)
   return code
+}
+
+/** Removes what was compiled from sources that are gone, such as an example's: programs look for some modules by their path. */
+function removeStale() {
+  for (const folder of folders.filter((name) => existsSync(join(root, 'dist', name)))) {
+    for (const file of readdirSync(join(root, 'dist', folder), { recursive: true })) {
+      const source = /^(.*)\.js(?:\.map)?$/.exec(join(root, folder, file))?.[1]
+      if (source === undefined || ['.ts', '.tsx', '.js'].some((end) => existsSync(source + end))) continue
+      rmSync(join(root, 'dist', folder, file))
+    }
+  }
 }
 
 function compile(...options) {

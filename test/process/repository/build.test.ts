@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -45,6 +45,19 @@ describe('a build', { timeout: 120_000 }, () => {
     write('src/one.ts', 'export const one: number = 2\n')
     expect(await build('--if-changed')).toBe(0)
     expect(read('dist/src/one.js')).toContain('one = 2')
+  })
+
+  it('has nothing of a source that is gone', async () => {
+    write('example/setup.ts', 'export const setup = 1\n')
+    expect(await build()).toBe(0)
+    expect(existsSync(join(folder, 'dist/example/setup.js'))).toBe(true)
+    rmSync(join(folder, 'example'), { recursive: true })
+    write('dist/measured/bench/load.js', 'of another build')
+    expect(await build('--if-changed')).toBe(0)
+    expect(existsSync(join(folder, 'dist/example/setup.js'))).toBe(false)
+    expect(existsSync(join(folder, 'dist/example/setup.js.map'))).toBe(false)
+    expect(read('dist/measured/bench/load.js')).toBe('of another build')
+    expect(read('dist/src/one.js')).toContain('one = 1')
   })
 
   it('without a check of the types is the same, and has what is imported from a folder of the user’s own', async () => {

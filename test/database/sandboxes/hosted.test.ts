@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createEnder } from '../../../src/core/end.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
 import { createE2bProvider } from '../../../src/runtime/sandbox/e2b/e2b-provider.ts'
 import type { ExecResult, SandboxProvider } from '../../../src/runtime/sandbox/provider.ts'
-import { keepingLog } from '../../support/app.ts'
+import { gate, keepingLog } from '../../support/app.ts'
 import { useDatabase } from '../../support/database.ts'
 import { type Asked, type E2bService, type Fault, openE2bService } from '../../support/sandbox/e2b/service.ts'
 import { grade, run, type SandboxReplica, sandboxReplica } from '../../support/sandbox/shell.ts'
@@ -36,6 +35,7 @@ afterEach(async () => {
 })
 
 const isCreation = ({ method, path }: Asked) => method === 'POST' && path === '/sandboxes'
+const isList = ({ path }: Asked) => path === '/v2/sandboxes'
 const isClosing = ({ method }: Asked) => method === 'DELETE'
 const creations = () => service.asked.filter(isCreation)
 /** Fails what is asked, the first so many times. */
@@ -92,8 +92,11 @@ it('a creation that succeeds and is answered with 504 is adopted, and not made a
 })
 
 it('a creation that succeeds after the server has given it up is adopted, and not made again', async () => {
+  const late = gate()
   fault = async (asked) => {
-    if (isCreation(asked)) await sleep(1_200)
+    if (isCreation(asked)) await late.pass()
+    // The server has given the creation up, and looks for it.
+    if (isList(asked)) late.open()
     return undefined
   }
   const hurried = sandboxReplica(database, { provider }, { times: { create: 0.3, look: 5 } })

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import type { SandboxLabels } from '../../../src/runtime/sandbox/provider.ts'
 import { gate } from '../../support/app.ts'
@@ -14,7 +13,15 @@ const close = async (cloud: ReturnType<typeof createCloud>, ids: string) => {
 }
 
 it('two replicas hold both caps: that of open sandboxes, and that of those that are opening', async () => {
-  const cloud = createCloud({ beforeCreate: () => sleep(30) })
+  const both = gate()
+  let begun = 0
+  const cloud = createCloud({
+    async beforeCreate() {
+      begun += 1
+      if (begun === 2) both.open()
+      await both.pass()
+    },
+  })
   const caps = { open: 6, opening: 2 }
   const one = sandboxReplica(database, cloud, { caps })
   const replicas = [one, sandboxReplica(database.another(), cloud, { caps })]

@@ -92,11 +92,17 @@ it('a creation that failed after it succeeded is adopted, and not made again', a
 it('a creation that appears after its timeout is adopted', async () => {
   const cloud = createCloud()
   const { provider } = cloud
+  const late = gate()
   const slow: typeof provider = {
     ...provider,
     async create(spec, labels, signal) {
-      setTimeout(() => void provider.create(spec, labels, signal), 150)
+      void late.pass().then(() => provider.create(spec, labels, signal))
       throw new SandboxError('unavailable', 'timeout')
+    },
+    async find(labels, signal) {
+      const found = await provider.find(labels, signal)
+      late.open()
+      return found
     },
   }
   const replica = sandboxReplica(database, { provider: slow }, { times: { look: 3 } })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ExecRequest, SandboxLabels, SandboxProvider, SandboxSpec } from '../../../src/runtime/sandbox/provider.ts'
+import { type Held, heldScript, untilReleased } from './held.ts'
 import { describeIsolation } from './isolation.ts'
 
 /** What the contract's tests need of a provider. The template holds one file, `letter`, with the line `hello`. */
@@ -8,6 +9,8 @@ export interface Tested {
   readonly template: string
   /** The provider in a process of its own, or as near to that as it gets: what it holds in memory is new. */
   provider(): SandboxProvider
+  /** Reaches the commands of {@link heldScript} in a sandbox. */
+  held(handle: string): Held
 }
 
 /** What a provider promises beyond the contract, and what its page says that it does not. */
@@ -125,28 +128,30 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
 
       it('end by themselves when their time to live has passed, which can be extended', async () => {
         const [short, long] = [labels(), labels()]
-        const { handle } = await provider.create(spec({ ttlSeconds: 1 }), short, never)
-        const { handle: extended } = await provider.create(spec({ ttlSeconds: 5 }), long, never)
+        const { handle: extended } = await provider.create(spec({ ttlSeconds: 8 }), long, never)
+        const ends = sleep(8_500)
         await provider.extend(extended, 900, never)
-        await sleep(1500)
+        const { handle } = await provider.create(spec({ ttlSeconds: 1 }), short, never)
+        await sleep(1100)
         // As if the server that created it never came back.
         const other = tested.provider()
-        await expect.poll(() => other.alive(handle, never)).toBe(false)
-        await expect.poll(() => other.find(short, never)).toEqual([])
+        const soon = { timeout: 20_000 }
+        await expect.poll(() => other.alive(handle, never), soon).toBe(false)
+        await expect.poll(() => other.find(short, never), soon).toEqual([])
         await expect(other.exec(handle, request(['true']), never)).rejects.toMatchObject({ code: 'gone' })
-        await sleep(4000)
+        await ends
         expect(await other.alive(extended, never)).toBe(true)
         expect(await other.find(long, never)).toHaveLength(1)
         await other.end()
-      }, 40_000)
+      }, 60_000)
 
       it('close while a command runs', async () => {
         const handle = await create()
-        const running = shell(handle, 'echo x > started; sleep 60').then(
+        const running = shell(handle, heldScript).then(
           () => 'ended',
           () => 'failed',
         )
-        await sleep(500)
+        await tested.held(handle).started()
         await provider.close(handle, never)
         expect(await running).toBe('failed')
         expect(await provider.alive(handle, never)).toBe(false)
@@ -228,7 +233,7 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
       })
 
       it('are stopped at their timeout, with what they printed so far', async () => {
-        const ended = await shell(handle, 'echo before; sleep 60', { timeoutSeconds: 1 })
+        const ended = await shell(handle, `echo before; ${untilReleased}`, { timeoutSeconds: 2 })
         expect(ended).toEqual({
           exitCode: null,
           signal: 'SIGKILL',
@@ -241,7 +246,8 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
 
       it.runIf(promises.nothingRunsBetween)('leave no process behind', async () => {
         const own = await create()
-        const script = '(while :; do echo tick >> ticks; sleep 0.1; done) >/dev/null 2>&1 & sleep 0.5; echo started'
+        const ticking = '(while :; do echo tick >> ticks; sleep 0.1; done) >/dev/null 2>&1'
+        const script = `${ticking} & until [ -s ticks ]; do sleep 0.05; done; echo started`
         expect((await shell(own, script)).stdout).toBe('started\n')
         const before = await provider.read(own, 'ticks', 10_000, never)
         await sleep(500)
@@ -265,27 +271,35 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
       it('that is used twice at the same time runs its command once, and both get the result', async () => {
         const handle = await create()
         const other = tested.provider()
-        const once = request(['sh', '-c', 'echo run >> runs; sleep 1; echo done'])
-        const results = await Promise.all([provider.exec(handle, once, never), other.exec(handle, once, never)])
+        const held = tested.held(handle)
+        const once = request(['sh', '-c', heldScript])
+        const first = provider.exec(handle, once, never)
+        await held.started()
+        const second = other.exec(handle, once, never)
+        await held.release()
+        const results = await Promise.all([first, second])
         expect(results[0]).toEqual(results[1])
         expect(results[0].stdout).toBe('done\n')
-        expect((await shell(handle, 'wc -l < runs')).stdout.trim()).toBe('1')
+        expect(await held.runs()).toBe(1)
         await other.end()
       })
 
       it('whose caller gave up never runs its command again', async () => {
         const handle = await create()
-        const once = request(['sh', '-c', 'echo run >> runs; sleep 3; echo done'])
+        const held = tested.held(handle)
+        const once = request(['sh', '-c', heldScript])
         const leaving = new AbortController()
-        const left = provider.exec(handle, once, leaving.signal)
-        setTimeout(() => leaving.abort(new Error('the caller left')), 1500)
-        await expect(left).rejects.toThrow('the caller left')
+        const left = provider.exec(handle, once, leaving.signal).catch((error: unknown) => error)
+        await held.started()
+        leaving.abort(new Error('the caller left'))
+        expect(await left).toEqual(new Error('the caller left'))
+        await held.release()
         const again = await provider.exec(handle, once, never).then(
           ({ stdout }) => stdout,
           (error: { code: unknown }) => error.code,
         )
         expect(['done\n', 'exec_ambiguous']).toContain(again)
-        expect((await shell(handle, 'wc -l < runs')).stdout.trim()).toBe('1')
+        expect(await held.runs()).toBe(1)
       })
 
       it('that is not safe for a file name is refused', async () => {

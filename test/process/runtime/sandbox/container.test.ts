@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { createContainerProvider } from '../../../../src/runtime/sandbox/container/container-provider.ts'
 import { describeContract } from '../../../support/sandbox/contract.ts'
+import { heldThrough } from '../../../support/sandbox/held.ts'
 import { useFolder } from '../../../support/temporary.ts'
 
 /** Podman with runc, and busybox for an image: nothing is downloaded. */
@@ -57,7 +58,8 @@ if (absent === undefined && isRoot) {
   const provider = () => createContainerProvider({ socketPath })
   await vi.waitFor(async () => expect(await provider().problem()).toBeUndefined(), { timeout: 30_000, interval: 200 })
 
-  describeContract('container', async () => ({ template: image, provider }), {
+  const held = (handle: string) => heldThrough(provider(), handle)
+  describeContract('container', async () => ({ template: image, provider, held }), {
     isolated: true,
     nothingRunsBetween: true,
   })

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { createLocalProvider } from '../../../../src/runtime/sandbox/local/local-provider.ts'
 import { descendants } from '../../../support/python/processes.ts'
 import { describeContract } from '../../../support/sandbox/contract.ts'
+import { heldOnDisk, heldScript } from '../../../support/sandbox/held.ts'
 import { useFolder } from '../../../support/temporary.ts'
 
 const folder = useFolder()
@@ -20,7 +21,8 @@ const problem = await trial.problem()
 await trial.end()
 
 if (problem === undefined) {
-  describeContract('local', async () => ({ template, provider }), {
+  const held = (handle: string) => heldOnDisk(join(folder, 'sandboxes'), handle)
+  describeContract('local', async () => ({ template, provider, held }), {
     isolated: true,
     nothingRunsBetween: true,
     createsOnce: true,
@@ -101,51 +103,54 @@ if (problem === undefined) {
   describe('the local provider, when processes die', () => {
     const spec = { template, network: false, memoryMb: 256, pids: 64, diskMb: 64, ttlSeconds: 600 }
     const labels = { installation: `died-${process.pid}`, rollout: '1', name: 'shell', generation: '1' }
-    const slow = {
-      key: 'slow',
-      argv: ['sh', '-c', 'echo run >> runs; sleep 2; echo done'],
-      timeoutSeconds: 30,
-      maxOutputBytes: 1000,
-    }
-    const count = { key: 'count', argv: ['cat', 'runs'], timeoutSeconds: 30, maxOutputBytes: 1000 }
+    const slow = { key: 'slow', argv: ['sh', '-c', heldScript], timeoutSeconds: 30, maxOutputBytes: 1000 }
 
     it('finishes a command whose server has ended, and the next server reads its result', async () => {
       const first = provider()
       const { handle } = await first.create(spec, labels, never)
       const cut = first.exec(handle, slow, never).catch((error: unknown) => error)
-      await sleep(1000)
+      await held(handle).started()
       await first.end()
+      await held(handle).release()
       const next = provider()
       expect(await next.exec(handle, slow, never)).toMatchObject({ exitCode: 0, stdout: 'done\n' })
-      expect((await next.exec(handle, count, never)).stdout).toBe('run\n')
+      expect(await held(handle).runs()).toBe(1)
+      expect(await cut).toMatchObject({ code: 'unavailable' })
       await next.close(handle, never)
       await next.end()
-      expect(await cut).toMatchObject({ code: 'unavailable' })
     })
 
     it('finishes a command whose caller has given it up, and gives the result to the next caller', async () => {
       const one = provider()
       const { handle } = await one.create(spec, labels, never)
       const leaving = new AbortController()
-      const left = one.exec(handle, slow, leaving.signal)
-      setTimeout(() => leaving.abort(new Error('the caller left')), 1000)
-      await expect(left).rejects.toThrow('the caller left')
-      expect(await one.exec(handle, slow, never)).toMatchObject({ exitCode: 0, stdout: 'done\n' })
-      expect((await one.exec(handle, count, never)).stdout).toBe('run\n')
+      const left = one.exec(handle, slow, leaving.signal).catch((error: unknown) => error)
+      await held(handle).started()
+      leaving.abort(new Error('the caller left'))
+      expect(await left).toEqual(new Error('the caller left'))
+      const next = one.exec(handle, slow, never)
+      await held(handle).release()
+      expect(await next).toMatchObject({ exitCode: 0, stdout: 'done\n' })
+      expect(await held(handle).runs()).toBe(1)
       await one.close(handle, never)
       await one.end()
     })
 
     it('does not begin a command whose caller gives up while others run', async () => {
-      const one = createLocalProvider({ folder: join(folder, 'one-at-a-time'), concurrentCommands: 1 })
+      const root = join(folder, 'one-at-a-time')
+      const one = createLocalProvider({ folder: root, concurrentCommands: 1 })
       const [first, second] = await Promise.all(
         ['11', '12'].map(async (rollout) => (await one.create(spec, { ...labels, rollout }, never)).handle),
       )
       if (first === undefined || second === undefined) throw new Error('no sandboxes')
       const running = one.exec(first, slow, never)
+      await heldOnDisk(root, first).started()
       await expect(one.exec(second, slow, AbortSignal.timeout(500))).rejects.toThrow()
+      await heldOnDisk(root, first).release()
       await running
+      await heldOnDisk(root, second).release()
       expect(await one.exec(second, slow, never)).toMatchObject({ exitCode: 0, stdout: 'done\n' })
+      expect(await heldOnDisk(root, second).runs()).toBe(1)
       for (const handle of [first, second]) await one.close(handle, never)
       await one.end()
     })
@@ -154,7 +159,7 @@ if (problem === undefined) {
       const one = provider()
       const { handle } = await one.create(spec, labels, never)
       const cut = one.exec(handle, slow, never).catch((error: unknown) => error)
-      await sleep(1000)
+      await held(handle).started()
       const helpers = descendants().filter((pid) => {
         return (
           existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('local/helper')
@@ -164,7 +169,7 @@ if (problem === undefined) {
       for (const pid of helpers) process.kill(pid, 'SIGKILL')
       expect(await cut).toMatchObject({ code: 'unavailable' })
       await expect(one.exec(handle, slow, never)).rejects.toMatchObject({ code: 'exec_ambiguous' })
-      expect((await one.exec(handle, count, never)).stdout).toBe('run\n')
+      expect(await held(handle).runs()).toBe(1)
       await one.close(handle, never)
       await one.end()
     })

@@ -20,7 +20,7 @@ export const seamStatements = `
   create table chaos_places (held int, opening int);
   create function chaos_place() returns trigger language plpgsql as $$
   begin
-    insert into chaos_places select count(*) filter (where status <> 'requested'), count(*) filter (where status = 'opening')
+    insert into chaos_places select count(granted_at), count(*) filter (where status = 'opening')
     from sandboxes where closed_at is null;
     return null;
   end $$;

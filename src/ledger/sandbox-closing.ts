@@ -8,7 +8,7 @@ export interface ClosingSandbox extends SandboxKey {
   readonly host: string | null
   /** Null if it is not known whether it was created: look for its labels. */
   readonly handle: string | null
-  /** How long ago it got its place, in seconds. */
+  /** How long ago its latest creation began, or it got its place for that, in seconds. */
   readonly grantedFor: number
 }
 
@@ -18,8 +18,8 @@ export interface KnownSandbox extends SandboxKey {
   readonly status: SandboxStatus
   readonly host: string | null
   readonly handle: string | null
-  /** Whether its request still holds. */
-  readonly claimed: boolean
+  /** Whether it counts, because it may exist. */
+  readonly hasPlace: boolean
 }
 
 /** How many sandboxes there are of each status that may exist, and how long the first in the queue has waited. */
@@ -51,8 +51,8 @@ const isKey = 's.run = $1::text and s.rollout = $2::text::int8 and s.name = $3::
 const keyOf = ({ run, rollout, name }: SandboxKey) => [run, String(rollout), name]
 
 // A request that has no place yet has created nothing.
-const close = `status = case when s.status = 'requested' then 'closed' else 'closing' end,
-    closed_at = case when s.status = 'requested' then now() end, claim = null, lease_until = null,
+const close = `status = case when s.granted_at is null then 'closed' else 'closing' end,
+    closed_at = case when s.granted_at is null then now() end, claim = null, lease_until = null,
     retry_at = now() + interval '1 minute'`
 
 const endText = `
@@ -82,12 +82,19 @@ const postponedText = `
     retry_at = now() + make_interval(secs => least(300, 2 ^ least(s.closings, 10)))
   where ${isKey} and s.status = 'closing'`
 
+const absentText = `
+  update sandboxes s set closed_at = now(), retry_at = null
+  where ${isKey} and s.closed_at is null and s.status = 'failed' and s.handle is null
+    and s.granted_at < now() - make_interval(secs => $4::text::float8)`
+
+const hasPlace = 's.closed_at is null and s.granted_at is not null as "hasPlace"'
+
 const knownText = `
-  select ${columns}, s.status, coalesce(s.lease_until > now(), false) as claimed
+  select ${columns}, s.status, ${hasPlace}
   from jsonb_array_elements_text($1::text::jsonb) as i(rollout) join sandboxes s on s.rollout = i.rollout::int8`
 
 const existingText = `
-  select ${columns}, s.status, false as claimed from sandboxes s
+  select ${columns}, s.status, ${hasPlace} from sandboxes s
   where s.closed_at is null and s.status in ('open', 'failed') and s.provider = $1::text
     and s.host is not distinct from $2::text
     and coalesce(s.opened_at, s.granted_at) < now() - make_interval(secs => $3::text::float8)`
@@ -130,6 +137,10 @@ export function createSandboxClosing(sql: Sql) {
     /** Records that a sandbox does not exist any more. */
     async closed(key: Pick<ClosingSandbox, 'run' | 'rollout' | 'name' | 'generation'>): Promise<void> {
       await execute(sql, { text: closedText, values: [...keyOf(key), String(key.generation)] })
+    },
+    /** Records that a sandbox whose creation failed does not exist, if the creation began more than `seconds` ago. */
+    async absent(key: SandboxKey, seconds: number): Promise<void> {
+      await execute(sql, { text: absentText, values: [...keyOf(key), String(seconds)] })
     },
     /** Records that a sandbox could not be closed; it is due again later, and counts until then. */
     async postponed(key: SandboxKey, cause: string): Promise<void> {

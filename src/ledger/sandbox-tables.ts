@@ -14,7 +14,7 @@ export const sandboxes = pgTable(
     /** The rollout's number. */
     rollout: bigint('rollout', { mode: 'number' }).notNull(),
     name: text('name').notNull(),
-    /** 1; incremented when it is created again after a creation that failed, never for one that was used. */
+    /** 1; incremented when it is created again after a creation that certainly failed, never for one that was used. */
     generation: integer('generation').notNull().default(1),
     status: text('status', { enum: ['requested', 'opening', 'open', 'closing', 'closed', 'failed'] }).notNull(),
     provider: text('provider').notNull(),
@@ -26,7 +26,7 @@ export const sandboxes = pgTable(
     claim: text('claim'),
     leaseUntil: timestamptz('lease_until'),
     requestedAt: timestamptz('requested_at').notNull().defaultNow(),
-    /** When it got its place among those that are opened. */
+    /** When it got its place, or its latest creation began; null as long as it has no place, and nothing can exist. */
     grantedAt: timestamptz('granted_at'),
     openedAt: timestamptz('opened_at'),
     closedAt: timestamptz('closed_at'),

@@ -21,7 +21,7 @@ export interface SandboxRow extends SandboxKey {
   readonly claim: string | null
   /** Whether it was used: one that failed afterwards is never replaced. */
   readonly opened: boolean
-  /** Whether an earlier request may have created it: look before creating it. */
+  /** Whether it holds a place since an earlier request, which may have created it: look before creating it. */
   readonly granted: boolean
   /** In how many seconds the provider may remove it; null before it is open. */
   readonly expiresIn: number | null
@@ -41,6 +41,26 @@ const columns = `s.run, s.rollout::float8 as rollout, s.name, s.generation, s.st
 const isKey = 's.run = $1::text and s.rollout = $2::text::int8 and s.name = $3::text'
 const keyOf = ({ run, rollout, name }: SandboxKey) => [run, String(rollout), name]
 
+/**
+ * What counts: every sandbox that may exist, whatever its status. A row gets its place when it is granted, and holds it until
+ * `closed_at` is set, which is when the provider does not have the sandbox any more.
+ *
+ * | status      | granted_at | closed_at | place | when                                                                  |
+ * | ----------- | ---------- | --------- | ----- | --------------------------------------------------------------------- |
+ * | `requested` | null       | null      | no    | it waits for a place; nothing was created                             |
+ * | `requested` | set        | null      | yes   | an earlier creation failed and may succeed late; it waits to be opened again |
+ * | `opening`   | set        | null      | yes   | it is created, or looked for                                          |
+ * | `open`      | set        | null      | yes   |                                                                       |
+ * | `failed`    | set        | null      | yes   | the creation failed and may succeed late                              |
+ * | `failed`    | any        | set       | no    | the creation was refused, has not appeared in time, or the sandbox was lost |
+ * | `closing`   | set        | null      | yes   | its rollout has ended                                                 |
+ * | `closed`    | any        | set       | no    |                                                                       |
+ *
+ * `requested` → `opening` is the only step that takes a place, and is made under {@link lockText}; `failed` → `requested` keeps
+ * the place, or gives up its claim to one that is free already; `requested` → `failed` withdraws without giving it up.
+ */
+const hasPlace = 's.closed_at is null and s.granted_at is not null'
+
 // The share lock orders this before or after the end of the rollout, which closes what it finds.
 const requestText = `
   insert into sandboxes as s (run, rollout, name, status, provider, host, claim, lease_until)
@@ -48,9 +68,10 @@ const requestText = `
   from rollouts r where r.run = $1::text and r.number = $2::text::int8 and r.ended_at is null for share
   on conflict (run, rollout, name) do update
   set claim = excluded.claim, lease_until = excluded.lease_until, provider = excluded.provider, host = excluded.host,
-    generation = s.generation + case when s.status = 'failed' then 1 else 0 end,
+    generation = s.generation + case when s.closed_at is null then 0 else 1 end,
     status = case when s.status = 'failed' then 'requested' else s.status end,
-    requested_at = case when s.status = 'failed' then now() else s.requested_at end, closed_at = null, cause = null
+    requested_at = case when s.status = 'failed' then now() else s.requested_at end,
+    granted_at = case when s.closed_at is null then s.granted_at end, closed_at = null
   where s.status in ('requested', 'opening') and s.lease_until < now() or s.status = 'failed' and s.opened_at is null
   returning ${columns}`
 
@@ -67,23 +88,26 @@ const renewText = `
   where s.closed_at is null and s.status in ('requested', 'opening')
     and s.claim in (select jsonb_array_elements_text($1::text::jsonb))`
 
-/** What counts: everything that may exist, such as a sandbox that cannot be closed. */
-const exists = `(s.status in ('opening', 'open', 'closing') or s.status = 'failed')`
-
+// Without a place it needs a free one; to be opened, it needs to be among those that may be opening.
 const grantText = `
   with counts as (
-    select count(*) filter (where ${exists}) as held, count(*) filter (where s.status = 'opening') as opening
+    select count(*) filter (where ${hasPlace}) as held, count(*) filter (where s.status = 'opening') as opening
     from sandboxes s where s.closed_at is null),
   queue as (
-    select s.run, s.rollout, s.name, row_number() over (partition by s.run order by s.requested_at, s.rollout) as place
+    select s.run, s.rollout, s.name, s.granted_at is not null as placed,
+      row_number() over (partition by s.run order by s.requested_at, s.rollout) as place
     from sandboxes s where s.closed_at is null and s.status = 'requested' and s.lease_until > now()),
   turns as (
     select q.run, (select g.granted_at from sandboxes g where g.run = q.run and g.granted_at is not null
       order by g.granted_at desc limit 1) as last
     from (select distinct run from queue) q),
+  line as (
+    select queue.*, row_number() over (order by place, last nulls first, run) as turn,
+      count(*) filter (where not placed) over (order by place, last nulls first, run) as needed
+    from queue join turns using (run)),
   next as (
-    select queue.* from queue join turns using (run) order by place, last nulls first, run
-    limit (select greatest(0, least($1::text::int - held, $2::text::int - opening)) from counts))
+    select line.* from line, counts where placed or needed <= $1::text::int - held order by turn
+    limit (select greatest(0, $2::text::int - opening) from counts))
   update sandboxes s set status = 'opening', granted_at = clock_timestamp()
   from next where s.run = next.run and s.rollout = next.rollout and s.name = next.name and s.status = 'requested'`
 
@@ -93,7 +117,7 @@ const ownText = `
 
 const openedText = `
   update sandboxes s set status = 'open', handle = $5::text, generation = $6::text::int, opened_at = now(), claim = null,
-    lease_until = null, expires_at = now() + make_interval(secs => $7::text::float8)
+    lease_until = null, expires_at = now() + make_interval(secs => $7::text::float8), cause = null
   where ${isKey} and s.status = 'opening' and s.claim = $4::text returning ${columns}`
 
 const failedText = `
@@ -102,12 +126,15 @@ const failedText = `
   where ${isKey} and s.status = 'opening' and s.claim = $4::text`
 
 const lostText = `
-  update sandboxes s set status = 'failed', cause = $5::text, closed_at = case when $6::text = 'gone' then now() end
+  update sandboxes s set status = 'failed', cause = $5::text, closed_at = now()
   where ${isKey} and s.status = 'open' and s.handle = $4::text`
 
 const withdrawText = `
-  delete from sandboxes s where ${isKey} and s.claim = $4::text and s.handle is null
-    and (s.status = 'requested' or s.status = 'opening' and $5::text = 'never tried')`
+  delete from sandboxes s where ${isKey} and s.claim = $4::text and s.status in ('requested', 'opening')`
+
+const returnText = `
+  update sandboxes s set status = 'failed', claim = null, lease_until = null
+  where ${isKey} and s.claim = $4::text and s.status in ('requested', 'opening')`
 
 const extendedText = `
   update sandboxes s set expires_at = now() + make_interval(secs => $4::text::float8) where ${isKey} and s.status = 'open'`
@@ -116,7 +143,12 @@ const usedText = `
   select s.name, s.cause from sandboxes s
   where s.run = $1::text and s.rollout = $2::text::int8 and s.status = 'failed' and s.opened_at is not null limit 1`
 
-const claimedText = `select 1 from sandboxes s where ${isKey} and s.status = 'opening' and s.claim = $4::text`
+// The time from which a creation may appear late counts from its beginning, which may be long after its place was granted.
+const beginText = `
+  with late as (
+    update sandboxes s set granted_at = now()
+    where ${isKey} and s.status = 'opening' and s.claim = $4::text and s.granted_at < now() - interval '3 seconds')
+  select 1 from sandboxes s where ${isKey} and s.status = 'opening' and s.claim = $4::text`
 
 /** Creates the queries on how sandboxes are opened and used. */
 export function createSandboxLedger(sql: Sql) {
@@ -162,9 +194,9 @@ export function createSandboxLedger(sql: Sql) {
       )
       return new Map(own.map(({ claim, status }) => [claim, status]))
     },
-    /** Whether a claim still holds. */
-    async holds(key: SandboxKey, claim: string): Promise<boolean> {
-      return (await execute(sql, { text: claimedText, values: [...keyOf(key), claim] })).length > 0
+    /** Records that a creation begins; resolves with whether the claim still holds. */
+    async begin(key: SandboxKey, claim: string): Promise<boolean> {
+      return (await execute(sql, { text: beginText, values: [...keyOf(key), claim] })).length > 0
     },
     /** Records that a sandbox is open; undefined if the claim was taken over. */
     opened: (
@@ -179,13 +211,13 @@ export function createSandboxLedger(sql: Sql) {
     async failed(key: SandboxKey, claim: string, cause: string, state: 'gone' | 'unknown'): Promise<void> {
       await execute(sql, { text: failedText, values: [...keyOf(key), claim, cause, state] })
     },
-    /** Records that an open sandbox failed; it stays failed. */
-    async lost(key: SandboxKey, handle: string, cause: string, state: 'gone' | 'unknown'): Promise<void> {
-      await execute(sql, { text: lostText, values: [...keyOf(key), handle, cause, state] })
+    /** Records that an open sandbox does not exist any more; it is never replaced. */
+    async lost(key: SandboxKey, handle: string, cause: string): Promise<void> {
+      await execute(sql, { text: lostText, values: [...keyOf(key), handle, cause] })
     },
-    /** Gives up a place in the queue, or one that was granted if nothing was created in it. */
-    async withdraw(key: SandboxKey, claim: string): Promise<void> {
-      await execute(sql, { text: withdrawText, values: [...keyOf(key), claim, 'never tried'] })
+    /** Gives up a request that created nothing; a place that the row held before it is kept. */
+    async withdraw({ granted, ...key }: SandboxKey & Pick<SandboxRow, 'granted'>, claim: string): Promise<void> {
+      await execute(sql, { text: granted ? returnText : withdrawText, values: [...keyOf(key), claim] })
     },
     /** Records that the provider keeps it for so long from now. */
     async extended(key: SandboxKey, ttlSeconds: number): Promise<void> {

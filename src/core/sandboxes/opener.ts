@@ -77,7 +77,7 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       if (found !== undefined) return { ...found, isAdopted: true }
     }
     // After a long pause of this process another one may be creating it.
-    if (!(await ledger.holds(row, token))) throw takenOver
+    if (!(await ledger.begin(row, token))) throw takenOver
     const began = performance.now()
     try {
       const labels = labelsOf(services, row, row.generation)
@@ -119,8 +119,9 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       if (error === takenOver || stopping.aborted || isUnavailable(error)) throw error
       const failure = sandboxFailure(error, name)
       const cause = failure instanceof SandboxFailure ? failure.code : 'sandbox_refused'
-      const isKnown = error instanceof SandboxError && error.code === 'refused'
-      await ledger.failed(row, token, cause, isKnown ? 'gone' : 'unknown')
+      // What an earlier request began may still succeed.
+      const isCertain = error instanceof SandboxError && error.code === 'refused' && !row.granted
+      await ledger.failed(row, token, cause, isCertain ? 'gone' : 'unknown')
       throw failure
     } finally {
       queue.kick()
@@ -145,7 +146,7 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       },
       async release() {
         release()
-        if (!isUsed && !row.granted) await ledger.withdraw(row, token)
+        if (!isUsed) await ledger.withdraw(row, token)
         queue.kick()
       },
     }

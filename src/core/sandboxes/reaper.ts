@@ -65,7 +65,7 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
   for (const row of existing) {
     if (row.handle === null) {
       // A creation that failed, and of which nothing has turned up.
-      if (!labelled.has(keyOf(String(row.rollout), row.name))) await ledger.closed(row)
+      if (!labelled.has(keyOf(String(row.rollout), row.name))) await ledger.absent(row, times.create)
       continue
     }
     const { handle } = row
@@ -73,7 +73,7 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
     if (row.status === 'failed') await ledger.closed(row)
     else {
       lost += 1
-      await ledger.lost(row, handle, 'sandbox_lost', 'gone')
+      await ledger.lost(row, handle, 'sandbox_lost')
       meter.fail('sandbox_lost')
       const facts = { run: row.run, rolloutNumber: row.rollout, sandbox: row.name, handle }
       log.warn({ code: 'sandbox_lost', ...facts }, 'a sandbox of an open rollout does not exist any more')
@@ -87,9 +87,8 @@ function isOrphan({ handle, labels }: Found, row: KnownSandbox | undefined, host
   // The rollout went on with a sandbox of another host; its handle may be the same.
   if (row === undefined || row.host !== host) return true
   if (row.status === 'open') return row.handle !== handle
-  if (row.status === 'closing') return false
-  if (row.status === 'opening') return Number(labels.generation) > row.generation
-  return true
+  // What a failed creation left is adopted by the rollout's next call, or closed at its end.
+  return !row.hasPlace || Number(labels.generation) > row.generation
 }
 
 const isNumber = (text: string) => /^\d{1,15}$/.test(text)

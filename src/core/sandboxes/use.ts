@@ -92,7 +92,7 @@ export function createSandboxUse(
       log.warn({ code: failure.code, ...facts, cause: error }, `a sandbox failed: ${failure.message}`)
     }
     if (error instanceof SandboxError && error.code === 'gone' && sandbox !== undefined) {
-      await ledger.lost(sandbox, sandbox.handle, 'sandbox_lost', 'gone')
+      await ledger.lost(sandbox, sandbox.handle, 'sandbox_lost')
     }
     throw failure
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeJwt } from 'jose'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
@@ -57,6 +58,9 @@ export interface OpenDashboard {
 const pageSeconds = 5
 const foldSeconds = 60
 
+/** How long a stop waits for a turn of the folding, in seconds, before it cuts it off. */
+const closeSeconds = 2
+
 /** Begins to fold, and prepares the pages. Both have connections of their own. */
 export function openDashboard(settings: DashboardSettings): OpenDashboard {
   const { config, database, log } = settings
@@ -107,8 +111,9 @@ export function openDashboard(settings: DashboardSettings): OpenDashboard {
     },
     async close() {
       recent.end()
-      await endRefusals()
-      await endFolding()
+      // A statement of the folding may go unanswered for a minute.
+      const ended = Promise.allSettled([endRefusals(), endFolding()])
+      await Promise.race([ended, sleep(closeSeconds * 1000, undefined, { ref: false })])
       await Promise.all([folding.close(), pages?.close()])
     },
   }

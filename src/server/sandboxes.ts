@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { withDeadline } from '../base/deadline.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
@@ -24,6 +25,8 @@ export interface OpenSandboxesSettings {
 export interface OpenSandboxes {
   readonly sandboxes: Sandboxes
   readonly provider: SandboxProvider
+  /** Ends all waiting for places and for the provider when the signal aborts, with its reason. */
+  stopWith(signal: AbortSignal): void
   /** Ends this process's use of them; they stay. */
   close(): Promise<void>
 }
@@ -33,6 +36,9 @@ const hostAliveSeconds = 60
 
 /** How much longer than a rollout can last the provider keeps a sandbox, in seconds. */
 const marginSeconds = 900
+
+/** How long a stop waits for what the provider holds in this process, in seconds. */
+const endSeconds = 2
 
 /**
  * Opens the provider of sandboxes. Throws an Error that says why the server cannot start with it: the machine lacks something,
@@ -60,9 +66,19 @@ export async function openSandboxes({ config, plans, sql, log }: OpenSandboxesSe
   return {
     sandboxes,
     provider,
+    stopWith(signal) {
+      if (signal.aborted) stopping.abort(signal.reason)
+      signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true })
+    },
     async close() {
       stopping.abort(new Error('the server is stopping'))
-      await provider.end()
+      const late = () => new Error(`it took longer than ${endSeconds} s`)
+      await withDeadline({ seconds: endSeconds, late }, () => provider.end()).catch((cause: unknown) => {
+        log.warn(
+          { code: 'sandbox_provider_not_ended', provider: provider.name, cause },
+          'the sandbox provider did not end',
+        )
+      })
     },
   }
 }

@@ -215,7 +215,10 @@ function run(started: Started): void {
   const { limits, host, port, drainSeconds, drainDelaySeconds } = config
   const drain = serve({
     ...observing.forSockets,
-    makeApp,
+    makeApp(life) {
+      started.boxes?.stopWith(life.stopping)
+      return makeApp(life)
+    },
     limits,
     log,
     host,
@@ -253,8 +256,8 @@ function run(started: Started): void {
     await started.boxes?.close()
     await started.toolServers.close()
     await endTokenReport?.()
-    await dashboard.close()
-    await database.close()
+    // Each waits for its own queries, which go unanswered while Postgres is unavailable.
+    await Promise.all([dashboard.close(), database.close()])
     await started.datasets.close()
   }, config.isUnderNpm)
 }

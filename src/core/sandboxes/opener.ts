@@ -44,6 +44,12 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
     return withDeadline({ seconds, late, parents: [stopping] }, work)
   }
 
+  /** Waits, until the server stops. */
+  const rest = async (ms: number): Promise<void> => {
+    await sleep(ms, undefined, { signal: stopping }).catch(() => undefined)
+    stopping.throwIfAborted()
+  }
+
   /** Looks for what an interrupted request created, with any generation: it has usually succeeded. */
   const find = async (key: SandboxKey) => {
     const { installation, rollout, name } = labelsOf(services, key, 0)
@@ -60,7 +66,7 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
         return undefined
       })
       if (found !== undefined || performance.now() > until) return found
-      await sleep(pause)
+      await rest(pause)
     }
   }
 
@@ -179,12 +185,13 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
         release()
         if (state === 'late') {
           await ledger.withdraw(row, token)
+          stopping.throwIfAborted()
           throw makeFailure(503, 'sandbox_queue_full', 'all sandboxes are in use; try again later', name)
         }
       } else if (left() + times.create < 0) {
         throw makeFailure(503, 'sandbox_queue_full', 'the sandbox is still being opened; try again later', name)
       }
-      await sleep(pause)
+      await rest(pause)
     }
   }
   return { reserve }

@@ -5,7 +5,7 @@ import type { SandboxServices } from './services.ts'
 export interface SandboxQueue {
   /** Keeps a claim from now on. Returns the functions to wait with, and to stop keeping it. */
   hold(token: string): {
-    /** Resolves with whether the claim got a place in time; `taken` if another process has taken it over. */
+    /** Resolves with whether the claim got a place in time, or until the server stops; `taken` if another process has taken it over. */
     granted(seconds: number): Promise<'granted' | 'late' | 'taken'>
     release(): void
   }
@@ -22,7 +22,8 @@ export function createSandboxQueue({
   caps,
   times,
   log,
-}: Pick<SandboxServices, 'ledger' | 'caps' | 'times' | 'log'>): SandboxQueue {
+  stopping,
+}: Pick<SandboxServices, 'ledger' | 'caps' | 'times' | 'log' | 'stopping'>): SandboxQueue {
   interface Held {
     status: SandboxStatus | 'taken' | undefined
     wake: (() => void) | undefined
@@ -76,6 +77,11 @@ export function createSandboxQueue({
     })
   }
 
+  const wakeAll = () => {
+    for (const { wake } of held.values()) wake?.()
+  }
+  stopping.addEventListener('abort', wakeAll, { once: true })
+
   return {
     hold(token) {
       const one: Held = { status: undefined, wake: undefined }
@@ -89,7 +95,8 @@ export function createSandboxQueue({
               clearTimeout(late)
               resolve()
             }
-            next()
+            if (stopping.aborted) one.wake()
+            else next()
           })
           one.wake = undefined
           if (one.status === 'taken') return 'taken'

@@ -7,7 +7,8 @@ import type { Database } from '../../../src/postgres/database.ts'
 import { gradingOf, keepingLog, post, type TestAppOptions, testApp, toolCall } from '../app.ts'
 import type { Cloud } from './cloud.ts'
 
-const environment = defineEnvironment({
+/** Rollouts with a shell each; the item names its template. */
+export const environment = defineEnvironment({
   task: z.object({ repository: z.string().default('') }),
   reference: z.object({}),
   state: z.object({}),

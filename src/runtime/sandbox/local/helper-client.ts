@@ -44,6 +44,7 @@ export function createHelperClient(settings: HelperSettings): HelperClient {
       lastId += 1
       const id = lastId
       waiting.set(id, { resolve: ignore, reject: ignore })
+      process.ref()
       process.channel?.ref()
       const cancel = () => {
         if (process.connected) process.send({ cancel: id }, () => undefined)
@@ -62,7 +63,10 @@ export function createHelperClient(settings: HelperSettings): HelperClient {
       } finally {
         waiting.delete(id)
         // The process that asked may end while its helper has nothing to do.
-        if (waiting.size === 0) process.channel?.unref()
+        if (waiting.size === 0) {
+          process.channel?.unref()
+          process.unref()
+        }
         signal.removeEventListener('abort', cancel)
       }
     },

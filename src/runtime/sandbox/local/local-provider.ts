@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, hostname, tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { resultSchema } from '../commands.ts'
 import { checkKey, type Found, SandboxError, type SandboxProvider, type SandboxSpec } from '../provider.ts'
-import { programFolders } from './command-line.ts'
 import { createHelperClient } from './helper-client.ts'
 import { labelsSchema } from './messages.ts'
+import { explained, unreachable, unsuitable } from './suitability.ts'
 import { createTemplates } from './templates.ts'
 
 /** Settings of {@link createLocalProvider}. */
@@ -52,6 +51,8 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
   async function prepare(): Promise<void> {
     await mkdir(root, { recursive: true })
     if (owner === undefined) return
+    const reason = unreachable(root, owner)
+    if (reason !== undefined) throw new SandboxError('unavailable', reason)
     await chown(root, owner.uid, owner.gid)
     await chmod(root, 0o755)
   }
@@ -62,6 +63,7 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
       await prepared
     } catch (cause) {
       prepared = undefined
+      if (cause instanceof SandboxError) throw cause
       throw new SandboxError('unavailable', `the folder ${root} cannot be created`, { cause })
     }
     return helper.request(operation, signal)
@@ -99,7 +101,7 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
     close: async (handle, signal) => {
       await ask({ op: 'close', handle }, signal)
     },
-    problem: async () => (await unsuitable(root)) ?? (await failedTrial()),
+    problem: async () => unsuitable(root, owner) ?? (await failedTrial()),
     end: () => helper.end(),
   }
 
@@ -130,28 +132,3 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
 const created = z.object({ handle: z.string() })
 const found: z.ZodType<readonly Found[]> = z.array(z.object({ handle: z.string(), labels: labelsSchema }))
 const content = z.instanceof(Uint8Array)
-
-async function unsuitable(root: string): Promise<string | undefined> {
-  if (process.platform !== 'linux') return 'local sandboxes need Linux'
-  const shown = programFolders.find((folder) => !relative(folder, root).startsWith('..'))
-  if (shown !== undefined) return `local sandboxes show ${shown} to their commands; keep ${root} somewhere else`
-  const programs = [
-    { command: 'bwrap', from: 'bubblewrap' },
-    { command: 'unshare', from: 'util-linux' },
-    { command: 'setpriv', from: 'util-linux' },
-    { command: 'mount', from: 'mount or util-linux' },
-  ]
-  const absent = programs.find(({ command }) => !folders.some((folder) => existsSync(join(folder, command))))
-  return absent && `local sandboxes need the command ${absent.command}: install the package ${absent.from}`
-}
-
-const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
-
-function explained(reason: string): string {
-  const inContainer = existsSync('/.dockerenv') || existsSync('/run/.containerenv')
-  const advice = inContainer
-    ? 'inside a container they need user namespaces and mounts (docker run --security-opt seccomp=unconfined ' +
-      '--security-opt apparmor=unconfined --security-opt systempaths=unconfined) and a volume for DATA_DIR'
-    : 'they need user namespaces and overlay mounts for ordinary users (Linux 5.11 or later)'
-  return `local sandboxes do not work on this machine: ${reason.trim()}; ${advice}`
-}

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -79,6 +79,29 @@ if (problem === undefined) {
       await one.close(handle, never)
     })
   })
+
+  it.runIf(process.getuid?.() === 0)(
+    'names the folder that keeps the user of the commands out, and what to do',
+    async () => {
+      const shut = join(folder, 'shut')
+      mkdirSync(join(shut, 'data'), { recursive: true })
+      chmodSync(shut, 0o700)
+      const root = join(shut, 'data', 'sandboxes')
+      const one = createLocalProvider({ folder: root })
+      const reason =
+        `local sandboxes belong to user 65533, who cannot enter ${shut}, the folder above ${root}: ` +
+        `run "chmod o+x ${shut}", or set DATA_DIR to a folder that every user can reach`
+      expect(await one.problem()).toBe(reason)
+      // Somebody may close it after the start.
+      await expect(one.find({ installation: 'shut' }, never)).rejects.toMatchObject({
+        code: 'unavailable',
+        message: reason,
+      })
+      chmodSync(shut, 0o755)
+      expect(await one.problem()).toBeUndefined()
+      await one.end()
+    },
+  )
 
   const program = fileURLToPath(new URL('../../../support/sandbox/ordinary-user.ts', import.meta.url))
   const user = { uid: 65_532, gid: 65_532 }

@@ -37,13 +37,19 @@ const machine = { view: machineView(settings.folders, etc), mountPoint, disables
 const store = createStore(boxes)
 const perform = createOperations(store, machine, createSlots(settings.concurrentCommands))
 const running = new Map<number, AbortController>()
+const server = process.ppid
 
 process.on('message', (message) => {
   const request = requestSchema.parse(message)
   if ('cancel' in request) return void running.get(request.cancel)?.abort(new Error('cancelled'))
   const controller = new AbortController()
   running.set(request.id, controller)
-  perform(request.operation, controller.signal)
+  const isLate = request.operation.op === 'create' && process.ppid !== server
+  // Another server has looked for it by now, and may have closed the one that it made instead.
+  const performed = isLate
+    ? Promise.reject(new Error('its server has ended'))
+    : perform(request.operation, controller.signal)
+  performed
     .then(
       (value) => send({ id: request.id, value }),
       (error: unknown) => send({ id: request.id, ...describe(error) }),

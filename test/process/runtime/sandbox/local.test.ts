@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -104,6 +106,7 @@ if (problem === undefined) {
   )
 
   const program = fileURLToPath(new URL('../../../support/sandbox/ordinary-user.ts', import.meta.url))
+  const dyingServer = fileURLToPath(new URL('../../../support/sandbox/dying-server.ts', import.meta.url))
   const user = { uid: 65_532, gid: 65_532 }
   const canRead = process.getuid?.() === 0 && spawnSync('head', ['-c', '1', program], user).status === 0
 
@@ -177,6 +180,32 @@ if (problem === undefined) {
       for (const handle of [first, second]) await one.close(handle, never)
       await one.end()
     })
+
+    it.each(['dies', 'lives'])(
+      'creates what it was asked for only while its server lives: one that %s',
+      async (what) => {
+        const root = join(folder, `server-that-${what}`)
+        const one = createLocalProvider({ folder: root })
+        const args = ['--import', import.meta.resolve('tsx'), dyingServer, root, template]
+        const server = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+        const said = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
+        const helper = Number((await said.next()).value)
+        expect(helper).toBeGreaterThan(0)
+        process.kill(helper, 'SIGSTOP')
+        server.stdin.write('create\n')
+        expect((await said.next()).value).toBe('asked')
+        if (what === 'dies') {
+          server.kill('SIGKILL')
+          await once(server, 'exit')
+        }
+        process.kill(helper, 'SIGCONT')
+        if (what === 'lives') expect((await said.next()).value).toBe('created')
+        server.kill('SIGKILL')
+        await expect.poll(() => existsSync(`/proc/${helper}`)).toBe(false)
+        expect(await one.find({ installation: 'dying' }, never)).toHaveLength(what === 'dies' ? 0 : 1)
+        await one.end()
+      },
+    )
 
     it('never runs a command again whose helper process was killed', async () => {
       const one = provider()

@@ -35,8 +35,8 @@ export function createBegin({ ledger, hook, rows, seconds, stopping }: BeginSett
     new RequestError(504, 'begin_timed_out', `the beginning of the rollout took longer than ${seconds} s`)
   return async (request, item) => {
     const { run, rolloutId, itemHash, number } = request
-    const key = JSON.stringify([run, rolloutId, itemHash, number ?? null])
-    const { result } = singleFlight.join(key, `${run}/${rolloutId}`, () =>
+    const key = JSON.stringify([itemHash, number ?? null])
+    const { result } = singleFlight.join(`${run}/${rolloutId}`, key, () =>
       ledger.begin(
         request,
         seconds,

@@ -8,26 +8,32 @@ const mostRollouts = 20_000
 /** Of how many calls of a rollout without a budget the ids are remembered; further ones are looked up. */
 const mostCalls = 200
 
+/** What is remembered of a rollout. */
+interface Known {
+  readonly itemHash: string
+  /** In the order in which they arrived. An array takes less memory than a set, and a rollout has few. */
+  readonly callIds: string[]
+}
+
 /**
  * Creates the function that says whether a call must be looked up before its tool runs: its id arrived here before, its
  * rollout had another item, or the rollout's budget may be used up. What is forgotten, or arrived at another replica, is
- * found when the call is recorded.
+ * found when the call is recorded. `rollout` is a key that no other rollout has, whatever its run.
  */
-export function createCallMemory(budget = mostCalls): (call: CallIdentity) => boolean {
-  const rollouts = new LRUCache<string, { readonly itemHash: string; readonly calls: Set<string> }>({
-    max: mostRollouts,
-  })
-  return (call) => {
-    const key = `${call.run}/${call.rolloutId}`
-    const known = rollouts.get(key)
+export function createCallMemory(
+  budget = mostCalls,
+): (rollout: string, call: Pick<CallIdentity, 'itemHash' | 'callId'>) => boolean {
+  const rollouts = new LRUCache<string, Known>({ max: mostRollouts })
+  return (rollout, { itemHash, callId }) => {
+    const known = rollouts.get(rollout)
     if (known === undefined) {
-      rollouts.set(key, { itemHash: call.itemHash, calls: new Set([call.callId]) })
+      rollouts.set(rollout, { itemHash, callIds: [callId] })
       return false
     }
-    if (known.itemHash !== call.itemHash) return true
-    const isKnown = known.calls.has(call.callId)
-    if (known.calls.size <= budget) known.calls.add(call.callId)
-    return isKnown || known.calls.size > budget
+    if (known.itemHash !== itemHash) return true
+    if (known.callIds.includes(callId)) return true
+    if (known.callIds.length <= budget) known.callIds.push(callId)
+    return known.callIds.length > budget
   }
 }
 

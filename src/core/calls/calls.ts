@@ -170,13 +170,13 @@ export function createCaller(settings: CallerSettings): Caller {
           return work(context)
         },
       }
-      return recorded(call, () => inTurn(keyOf(call), () => runInTransaction(settings, run, noting)))
+      return recorded(call, () => inTurn(given.rollout, () => runInTransaction(settings, run, noting)))
     }
     const opened = tool.open(args.value, item, call.itemHash)
     if (!opened.fits) return unfit(opened)
     return recorded(call, async (located) => {
       // A retry that is not recognized here runs the tool again, which does no harm, and gets the stored answer.
-      const isFirst = !mayBeRecorded(call) || isNew
+      const isFirst = !mayBeRecorded(given.rollout, call) || isNew
       if (isFirst && call.number === undefined) return runWithoutEffects(settings, run, undefined, opened)
       const found = await ledger.locate(call)
       return replayOf(found) ?? runWithoutEffects(settings, { ...run, call: located(found.number) }, found, opened)
@@ -220,10 +220,9 @@ export function createCaller(settings: CallerSettings): Caller {
       }
       const { arguments: written } = request
       const spelt = typeof written === 'string' ? written : stringifyExactly(args.value)
-      const lengths = `${run.length} ${rolloutId.length} ${callId.length} ${tool.length}`
-      const flight = `${lengths} ${run}${rolloutId}${callId}${tool}${itemHash}${spelt}`
-      const given: Given = { args, item, isNew: request.callId === undefined, isVisible: false }
-      const { joined, result } = singleFlight.join(flight, keyOf(call), () => make(call, given))
+      const flight = `${callId.length} ${tool.length} ${callId}${tool}${itemHash}${spelt}`
+      const given: Given = { args, item, rollout: keyOf(call), isNew: request.callId === undefined, isVisible: false }
+      const { joined, result } = singleFlight.join(given.rollout, flight, () => make(call, given))
       const late = () => {
         const details = factsOf(call)
         return new RequestError(503, 'answer_timed_out', 'the call was not answered in time; try again', { details })
@@ -257,6 +256,8 @@ export function createCaller(settings: CallerSettings): Caller {
 interface Given {
   readonly args: Arguments
   readonly item: unknown
+  /** The rollout, as {@link keyOf} names it. */
+  readonly rollout: string
   /** Whether the server generated the call's id, so that it cannot have been recorded before. */
   readonly isNew: boolean
   /**

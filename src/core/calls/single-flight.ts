@@ -1,9 +1,9 @@
-/** Work that runs in this process, by key: a second request for the same key shares the result of the first. */
+/** Work that runs in this process, by group and key: a second request for the same shares the result of the first. */
 export interface SingleFlight<Result> {
-  /** Joins the work of this key if it runs, otherwise starts it; `group` counts as busy until it ends. */
+  /** Joins the work of the group that has this key if it runs, otherwise starts it; the group counts as busy until it ends. */
   join(
-    key: string,
     group: string,
+    key: string,
     start: () => Promise<Result>,
   ): { readonly joined: boolean; readonly result: Promise<Result> }
   /** Whether any work of this group runs. */
@@ -12,21 +12,22 @@ export interface SingleFlight<Result> {
 
 /** Creates a {@link SingleFlight} with no work running. */
 export function createSingleFlight<Result>(): SingleFlight<Result> {
-  const running = new Map<string, Promise<Result>>()
-  const busy = new Map<string, number>()
+  // A list for each group, because few groups have more than one piece of work: a map of long keys would hash each of them.
+  const running = new Map<string, { readonly key: string; readonly result: Promise<Result> }[]>()
   return {
-    isBusy: (group) => busy.has(group),
-    join(key, group, start) {
-      const earlier = running.get(key)
-      if (earlier !== undefined) return { joined: true, result: earlier }
+    isBusy: (group) => running.has(group),
+    join(group, key, start) {
+      const earlier = running.get(group)?.find((work) => work.key === key)
+      if (earlier !== undefined) return { joined: true, result: earlier.result }
       const result = start()
-      running.set(key, result)
-      busy.set(group, (busy.get(group) ?? 0) + 1)
+      const work = { key, result }
+      const works = running.get(group)
+      if (works === undefined) running.set(group, [work])
+      else works.push(work)
       const end = () => {
-        running.delete(key)
-        const left = (busy.get(group) ?? 1) - 1
-        if (left > 0) busy.set(group, left)
-        else busy.delete(group)
+        const left = running.get(group) ?? []
+        if (left.length <= 1) running.delete(group)
+        else left.splice(left.indexOf(work), 1)
       }
       result.then(end, end)
       return { joined: false, result }

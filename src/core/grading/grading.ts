@@ -226,8 +226,8 @@ export function createGrading(settings: GradingSettings): Grading {
       const { sample, item, sampleHash = contentHash(sample), itemHash = contentHash(item) } = request
       const hashes = { sampleHash, itemHash }
       const { run, attempt = null } = request
-      const key = JSON.stringify([rolloutId, run, attempt, grader.name, hashes.sampleHash, hashes.itemHash])
-      const { result } = singleFlight.join(key, `${run}/${rolloutId}`, async () => {
+      const key = JSON.stringify([attempt, grader.name, hashes.sampleHash, hashes.itemHash])
+      const { result } = singleFlight.join(`${run}/${rolloutId}`, key, async () => {
         const identified = { ...request, ...hashes, rolloutId }
         await mustBeFirst(identified, grader.name)
         const stored = await score(grader, identified)

@@ -177,3 +177,8 @@ export function subjectsText(
 export function timestampText(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 }
+
+/** SQL that gives a timestamp as milliseconds since 1970. */
+export function epochMsText(column: string): string {
+  return `(extract(epoch from ${column}) * 1000)::float8`
+}

@@ -2,32 +2,21 @@ import { promisify } from 'node:util'
 import { deflateRaw } from 'node:zlib'
 import type { Sql, TransactionSql } from 'postgres'
 import { readHorizon } from '../reports/exported-subjects.ts'
-import { type Countable, type CountedCalls, countCalls } from './call-sums.ts'
-import {
-  type Cursor,
-  forgetOpen,
-  type GradingFact,
-  keepOpen,
-  lockCursor,
-  moveCursor,
-  type OpenFact,
-  readBegins,
-  readDue,
-  readGradings,
-  readOpening,
-} from './facts.ts'
+import { type CallSum, type Countable, countCalls } from './call-sums.ts'
+import { type Cursor, type GradingFact, lockCursor, moveCursor, readBegins, readGradings } from './facts.ts'
+import { countDue, countOpening, forgetOpen, type OpenCalls, type OpeningWish } from './open-calls.ts'
 import {
   addScore,
   defaultBurstGapSeconds,
   type Group,
   type Place,
-  type Placeable,
   placeBegins,
   placeRollouts,
+  visitGapSeconds,
   writeGroups,
   writeRunPlaces,
 } from './places.ts'
-import { createSums } from './sums.ts'
+import { createSums, type SumPlace, type Sums } from './sums.ts'
 import type { Tally } from './tally.ts'
 
 /** What one {@link foldTurn} did: `busy` if another replica folds, `more` if facts are left for the next turn. */
@@ -63,13 +52,19 @@ export async function foldTurn(sql: Sql, options: FoldOptions = {}): Promise<Fol
     const cursor = await lockCursor(tx)
     if (cursor === undefined) return { result: 'busy' } as const
     const begins = await foldBegins(tx, cursor, horizon, { size, burstGapSeconds })
-    const gradings = await foldGradings(tx, begins.cursor, size)
-    const openUntil = earlier(begins.cursor.begun_at, new Date(Date.parse(horizon) - openSeconds * 1000).toISOString())
-    const opening = await foldOpening(tx, gradings.cursor, openUntil, size, openSeconds)
-    const due = await readDue(tx, size)
-    await foldOpen(tx, due.facts, openSeconds)
+    const sums = createSums()
+    const gradings = await foldGradings(tx, sums, begins.cursor, size)
+    const oldest = new Date(Date.parse(horizon) - openSeconds * 1000).toISOString()
+    const opening = await foldOpening(tx, sums, gradings.cursor, {
+      upTo: earlier(begins.cursor.begun_at, oldest),
+      size,
+      openSeconds,
+    })
+    const due = await countDue(tx, size, openSeconds)
+    addOpenCalls(sums, due)
+    await sums.write(tx)
     await moveCursor(tx, opening.cursor)
-    const isFull = begins.isFull || gradings.isFull || opening.isFull || due.isFull
+    const isFull = begins.isFull || gradings.isFull || opening.isFull || due.count >= size
     return { result: isFull ? 'more' : 'done' } as const
   })
   return result
@@ -91,26 +86,34 @@ async function foldBegins(
   horizon: string,
   { size, burstGapSeconds }: Required<Pick<FoldOptions, 'size' | 'burstGapSeconds'>>,
 ): Promise<Moved> {
-  const { facts, isFull } = await readBegins(tx, cursor, horizon, size)
-  const last = facts.at(-1)
-  const reached = isFull && last !== undefined ? textOf(last.at) : textOf(Date.parse(horizon) - 1)
+  const gaps = { burst: burstGapSeconds, visit: visitGapSeconds }
+  const { facts, sources, count, last } = await readBegins(tx, cursor, horizon, size, gaps)
+  const isFull = count >= size
+  const reached = isFull && last !== null ? textOf(last) : textOf(Date.parse(horizon) - 1)
   const moved = { cursor: { ...cursor, begun_at: later(cursor.begun_at, reached) }, isFull }
-  if (facts.length === 0) return moved
-  const { placed, runs, groups } = await placeBegins(tx, facts, burstGapSeconds)
+  if (count === 0) return moved
+  const { placed, runs, groups } = await placeBegins(tx, facts, sources, burstGapSeconds)
   const sums = createSums()
   for (const { fact, place, isNew } of placed) {
-    for (const tally of [sums.at(fact.run, place, fact.at), sums.in(fact.run, fact.at)]) {
-      tally.begin()
-      if (isNew) tally.item(fact.item_hash)
+    const { run, item_hash, first, last } = fact
+    const at = sumPlace(place)
+    sums.at(run, at, last)
+    sums.in(run, last)
+    for (const tally of [sums.at(run, at, first), sums.in(run, first)]) {
+      tally.begin(fact.count)
+      if (isNew) tally.item(item_hash)
     }
   }
+  // What follows finds the places of rollouts by what is written here.
   await sums.write(tx)
   await writeRunPlaces(tx, runs)
   await writeGroups(tx, groups)
   return moved
 }
 
-async function foldGradings(tx: TransactionSql, cursor: Cursor, size: number): Promise<Moved> {
+const sumPlace = ({ burst, group }: Place): SumPlace => ({ burst, visit: group?.visit ?? null })
+
+async function foldGradings(tx: TransactionSql, sums: Sums, cursor: Cursor, size: number): Promise<Moved> {
   const { facts, isFull } = await readGradings(tx, cursor, cursor.begun_at, size)
   const last = facts.at(-1)
   const reached = isFull && last !== undefined ? textOf(last.at) : cursor.begun_at
@@ -118,9 +121,7 @@ async function foldGradings(tx: TransactionSql, cursor: Cursor, size: number): P
   if (facts.length === 0) return moved
   const placeOf = await placeRollouts(tx, facts)
   const firsts = facts.filter(({ before }) => before === null)
-  const sums = createSums()
-  // A graded rollout makes no further calls that count.
-  const { exhausted } = await addCalls(tx, sums, firsts, placeOf, () => true)
+  const exhausted = await addGradedCalls(tx, sums, firsts, placeOf)
   const ratios = await compressionOf(facts)
   const groups = new Set<Group>()
   for (const fact of facts) {
@@ -133,7 +134,7 @@ async function foldGradings(tx: TransactionSql, cursor: Cursor, size: number): P
       inMinute.score(fact, ratios.get(fact))
     }
     if (place === undefined) continue
-    const tally = sums.at(fact.run, place, fact.begun_at)
+    const tally = sums.at(fact.run, sumPlace(place), fact.begun_at)
     tally.grading(fact)
     if (fact.before !== 'scored') tally.outcome(fact.before, fact.outcome)
     if (isFirstScore) tally.score(fact, ratios.get(fact))
@@ -144,80 +145,65 @@ async function foldGradings(tx: TransactionSql, cursor: Cursor, size: number): P
     if (fact.before !== null) continue
     for (const each of [tally, inMinute]) each.calls(fact.calls, exhausted.has(fact.number))
   }
-  await sums.write(tx)
   await writeGroups(tx, groups)
-  await forgetOpen(tx, firsts)
+  await forgetOpen(
+    tx,
+    firsts.filter(({ is_open }) => is_open),
+  )
   return moved
 }
 
 async function foldOpening(
   tx: TransactionSql,
+  sums: Sums,
   cursor: Cursor,
-  until: string,
-  size: number,
-  openSeconds: number,
+  wish: Pick<OpeningWish, 'upTo' | 'size' | 'openSeconds'>,
 ): Promise<Moved> {
-  if (until <= cursor.opened_at) return { cursor, isFull: false }
-  const { facts, isFull } = await readOpening(tx, cursor, until, size)
-  const last = facts.at(-1)
-  await foldOpen(
-    tx,
-    facts.filter(({ graded }) => !graded),
-    openSeconds,
-  )
-  return { cursor: { ...cursor, opened_at: isFull && last !== undefined ? textOf(last.begun_at) : until }, isFull }
+  const { upTo, size } = wish
+  if (upTo <= cursor.opened_at) return { cursor, isFull: false }
+  const found = await countOpening(tx, { ...wish, after: cursor.opened_at, gradedUpTo: cursor.graded_at })
+  addOpenCalls(sums, found)
+  const isFull = found.count >= size
+  return { cursor: { ...cursor, opened_at: isFull && found.last !== null ? textOf(found.last) : upTo }, isFull }
 }
 
-/** Counts the calls of rollouts that are not graded, up to the first that still runs. */
-async function foldOpen(tx: TransactionSql, facts: readonly OpenFact[], openSeconds: number): Promise<void> {
-  if (facts.length === 0) return
-  const open = facts.filter(({ graded }) => !graded)
-  const placeOf = await placeRollouts(tx, open)
-  const sums = createSums()
-  const { reached } = await addCalls(tx, sums, open, placeOf, ({ ended }) => ended)
-  const kept = facts.flatMap((fact) => {
-    const { run, number: rollout, seq, begun_at, ended, graded } = fact
-    const seconds = Math.min(600, Math.max(openSeconds, (Date.now() - begun_at) / 1000))
-    // Its grading is counted soon, and its calls with it.
-    if (graded) return [{ run, rollout, seq, seconds: openSeconds }]
-    return ended ? [] : [{ run, rollout, seq: reached.get(rollout) ?? seq, seconds }]
-  })
-  await sums.write(tx)
-  await forgetOpen(
-    tx,
-    facts.filter(({ ended }) => ended),
-  )
-  await keepOpen(tx, kept)
+function addOpenCalls(sums: Sums, { sums: found }: OpenCalls): void {
+  for (const sum of found) addCalls(sums, sum.run, sums.at(sum.run, sum, sum.begun), sum)
 }
 
-/** Adds the calls of rollouts whose place is known to the sums of that place and of the minutes in which they finished. */
-async function addCalls<Fact extends Placeable & Pick<Countable, 'number' | 'seq'>>(
+/** Adds calls to the sums of their place and of the minute in which they finished. */
+function addCalls(sums: Sums, run: string, tally: Tally, sum: CallSum): void {
+  tally.called(sum)
+  sums.in(run, sum.last)
+  sums.in(run, sum.first).called(sum)
+}
+
+/** Adds the calls of rollouts that are graded for the first time; gives those whose budget was used up. */
+async function addGradedCalls(
   tx: TransactionSql,
-  sums: ReturnType<typeof createSums>,
-  facts: readonly Fact[],
-  placeOf: (fact: Fact) => Place | undefined,
-  hasEnded: (fact: Fact) => boolean,
-): Promise<Pick<CountedCalls, 'exhausted' | 'reached'>> {
-  const places = new Map<Tally, { readonly place: number; readonly run: string }>()
+  sums: Sums,
+  facts: readonly GradingFact[],
+  placeOf: (fact: GradingFact) => Place | undefined,
+): Promise<ReadonlySet<number>> {
+  const places = new Map<Tally, number>()
+  const runs: string[] = []
   const countable = facts.flatMap((fact): Countable[] => {
     const { run, number, seq, begun_at } = fact
-    const place = placeOf(fact)
-    if (place === undefined) return []
-    const tally = sums.at(run, place, begun_at)
-    const known = places.get(tally) ?? { place: places.size, run }
-    places.set(tally, known)
-    return [{ run, number, seq, place: known.place, ended: hasEnded(fact) }]
+    const at = placeOf(fact)
+    if (at === undefined) return []
+    const tally = sums.at(run, sumPlace(at), begun_at)
+    const place = places.get(tally) ?? runs.push(run) - 1
+    places.set(tally, place)
+    return [{ number, seq, place }]
   })
-  const tallies = [...places].map(([tally, { run }]) => ({ tally, run }))
-  const { sums: calls, exhausted, reached } = await countCalls(tx, countable)
-  for (const sum of calls) {
-    const at = tallies[sum.place]
-    if (at === undefined) continue
-    at.tally.called(sum)
-    sums.in(at.run, sum.last)
-    sums.in(at.run, sum.first).called(sum)
+  const tallies = [...places.keys()]
+  const exhausted = new Set<number>()
+  for (const sum of await countCalls(tx, countable, runs)) {
+    for (const number of sum.exhausted ?? []) exhausted.add(number)
+    const [run, tally] = [runs[sum.place], tallies[sum.place]]
+    if (run !== undefined && tally !== undefined) addCalls(sums, run, tally, sum)
   }
-  return { exhausted, reached }
+  return exhausted
 }
 
 /** Of how many answers a turn measures the compression, and how many characters an answer needs for it to mean anything. */

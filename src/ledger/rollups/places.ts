@@ -1,7 +1,7 @@
 import type { TransactionSql } from 'postgres'
 import { noItemHash } from '../attempt.ts'
 import { execute } from '../statement.ts'
-import type { BeginFact } from './facts.ts'
+import type { BeginFact, RunSource } from './facts.ts'
 import { solvedScore, unsolvedScore } from './stats.ts'
 import type { GroupChange } from './tally.ts'
 
@@ -9,7 +9,7 @@ import type { GroupChange } from './tally.ts'
 export const defaultBurstGapSeconds = 60
 
 /** Rollouts of an item in one burst are one group, unless the item comes up again after so long. */
-const visitGapMs = 300_000
+export const visitGapSeconds = 300
 
 /** The rollouts of one item that began together. Times are milliseconds since 1970. */
 export interface Group {
@@ -28,13 +28,10 @@ export interface Group {
 }
 
 /** The latest burst of a run. */
-export interface RunPlace {
-  readonly run: string
-  burst: number
-  burst_first_at: number
-  burst_last_at: number
-  wire: string | null
-  key_name: string | null
+export interface RunPlace extends RunSource {
+  readonly burst: number
+  readonly burst_first_at: number
+  readonly burst_last_at: number
 }
 
 /** Where a rollout is counted. */
@@ -49,55 +46,61 @@ const groupColumns = `run, item_hash, visit, burst, ${ms('first_at')}, ${ms('las
 
 const groupKey = (run: string, itemHash: string) => `${run}/${itemHash}`
 
-/** The bursts and groups of rollouts that begin, which must be in order of time. */
+/** The bursts and groups of rollouts that begin. */
 export interface BeginPlaces {
-  /** The place of each rollout, and whether its group is new. */
+  /** The place of each fact, and whether its group is new. */
   readonly placed: readonly { readonly fact: BeginFact; readonly place: Place; readonly isNew: boolean }[]
   readonly runs: readonly RunPlace[]
   readonly groups: readonly Group[]
 }
 
-/** Finds which bursts and groups the rollouts join, and begins new ones. */
+/** Finds which bursts and groups the rollouts join, and begins new ones. The facts must be in order of time. */
 export async function placeBegins(
   tx: TransactionSql,
   facts: readonly BeginFact[],
+  sources: readonly RunSource[],
   burstGapSeconds: number,
 ): Promise<BeginPlaces> {
-  const names = [...new Set(facts.map(({ run }) => run))]
-  const runs = new Map((await readRunPlaces(tx, names)).map((row) => [row.run, row]))
-  const latest = await readGroups(
+  const before = await readRunPlaces(
     tx,
-    facts.map(({ run, item_hash }) => ({ run, item_hash, at: Number.MAX_SAFE_INTEGER / 1000 })),
+    sources.map(({ run }) => run),
   )
+  const runs = new Map(before.map((row) => [row.run, row]))
+  const latest = await readGroups(tx, facts)
   const changed = new Set<Group>()
   const placed = facts.map((fact) => {
-    const { run, item_hash, at } = fact
+    const { run, item_hash, count, first, last } = fact
     const known = runs.get(run)
-    const isNewBurst = known === undefined || at - known.burst_last_at > burstGapSeconds * 1000
+    const isNewBurst = known === undefined || first - known.burst_last_at > burstGapSeconds * 1000
     const burst = (known?.burst ?? 0) + (isNewBurst ? 1 : 0)
-    const burst_first_at = isNewBurst ? at : known.burst_first_at
-    runs.set(run, { run, burst, burst_first_at, burst_last_at: at, wire: fact.wire, key_name: fact.key_name })
+    const burst_first_at = isNewBurst ? first : known.burst_first_at
+    const burst_last_at = isNewBurst ? last : Math.max(known.burst_last_at, last)
+    runs.set(run, { run, burst, burst_first_at, burst_last_at, wire: null, key_name: null })
     if (item_hash === noItemHash) return { fact, place: { burst, group: undefined }, isNew: false }
     const key = groupKey(run, item_hash)
-    const before = latest.get(key)
-    const isNew = before === undefined || before.burst !== burst || at - before.last_at > visitGapMs
-    const group = isNew ? newGroup(fact, (before?.visit ?? 0) + 1, burst) : before
-    group.began += 1
-    group.last_at = at
+    const earlier = latest.get(key)
+    const isNew = earlier === undefined || earlier.burst !== burst || first - earlier.last_at > visitGapSeconds * 1000
+    const group = isNew ? newGroup(fact, (earlier?.visit ?? 0) + 1, burst) : earlier
+    group.began += count
+    group.last_at = last
     latest.set(key, group)
     changed.add(group)
     return { fact, place: { burst, group }, isNew }
   })
+  for (const source of sources) {
+    const place = runs.get(source.run)
+    if (place !== undefined) runs.set(source.run, { ...place, ...source })
+  }
   return { placed, runs: [...runs.values()], groups: [...changed] }
 }
 
-const newGroup = ({ run, item_hash, at }: BeginFact, visit: number, burst: number): Group => ({
+const newGroup = ({ run, item_hash, first }: BeginFact, visit: number, burst: number): Group => ({
   run,
   item_hash,
   visit,
   burst,
-  first_at: at,
-  last_at: at,
+  first_at: first,
+  last_at: first,
   began: 0,
   scored: 0,
   sum: 0,

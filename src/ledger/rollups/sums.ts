@@ -1,7 +1,6 @@
 import type { TransactionSql } from 'postgres'
 import { stringifyExactly } from '../../base/exact-json.ts'
 import { execute } from '../statement.ts'
-import type { Place } from './places.ts'
 import { addStats, type Stats } from './stats.ts'
 import { createTally, type Tally } from './tally.ts'
 
@@ -18,10 +17,16 @@ interface Row {
   readonly stats: Stats
 }
 
+/** A burst of a run, and in it a visit of an item, unless the rollouts have none. */
+export interface SumPlace {
+  readonly burst: number
+  readonly visit: number | null
+}
+
 interface Counted {
   readonly run: string
   readonly tally: Tally
-  readonly place: Place | undefined
+  readonly place: SumPlace | undefined
   readonly minute: number
   first: number
   last: number
@@ -30,7 +35,7 @@ interface Counted {
 /** Collects facts by their buckets, and adds them to the stored sums. */
 export interface Sums {
   /** The tally of a burst, and with it of the item's visit and of the run. */
-  at(run: string, place: Place, begunAt: number): Tally
+  at(run: string, place: SumPlace, begunAt: number): Tally
   /** The tally of the minute of a time in milliseconds. */
   in(run: string, at: number): Tally
   /** Adds all that was collected to the stored sums. */
@@ -53,7 +58,7 @@ export function createSums(): Sums {
   }
   return {
     at: (run, place, begunAt) =>
-      tallyOf(`${run}/b${place.burst}/${place.group?.visit ?? ''}`, { run, place, minute: 0 }, begunAt),
+      tallyOf(`${run}/b${place.burst}/${place.visit ?? ''}`, { run, place, minute: 0 }, begunAt),
     in(run, at) {
       const minute = Math.floor(at / 60_000)
       return tallyOf(`${run}/m${minute}`, { run, place: undefined, minute }, at)
@@ -80,7 +85,7 @@ export function createSums(): Sums {
           continue
         }
         add(run, 'burst', place.burst, one, stats)
-        if (place.group !== undefined) add(run, 'visit', place.group.visit, one, stats)
+        if (place.visit !== null) add(run, 'visit', place.visit, one, stats)
         add(run, 'total', 0, one, stats)
       }
       await addRows(tx, [...rows.values()])

@@ -21,7 +21,8 @@ type Outcome = GradingFact['outcome']
 
 /** Collects facts of one bucket; much faster than adding {@link Stats} fact by fact. */
 export interface Tally {
-  begin(): void
+  /** Rollouts that began. */
+  begin(count: number): void
   /** An item that came up for the first time in the bucket; undefined if the rollouts have no item. */
   item(hash: string): void
   grading(fact: GradingFact): void
@@ -69,8 +70,8 @@ export function createTally(): Tally {
   }
 
   return {
-    begin() {
-      began += 1
+    begin(count) {
+      began += count
     },
     item(hash) {
       items += 1

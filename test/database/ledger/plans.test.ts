@@ -10,6 +10,8 @@ import { gradingLookupText } from '../../../src/ledger/gradings/grading-lookup.t
 import { gradingsText } from '../../../src/ledger/gradings/gradings.ts'
 import { replaysText } from '../../../src/ledger/replays.ts'
 import { readerText } from '../../../src/ledger/rollout.ts'
+import { countText } from '../../../src/ledger/rollups/call-sums.ts'
+import { dueText, openingText as foldedOpeningText } from '../../../src/ledger/rollups/open-calls.ts'
 import { analyzeGrown } from '../../../src/ledger/statistics.ts'
 import { useDatabase } from '../../support/database.ts'
 
@@ -43,6 +45,10 @@ const statements = {
   replaysText,
   readerText,
 }
+
+/** Those that look for something in all rollouts, by an index that has little else, and in the sums. */
+const readers = { renewalText, countText, dueText, foldedOpeningText }
+const allowed = / of rollup| by (tool_calls_running: $|rollouts_created_at: .*created_at > )/
 
 const tables = ['rollouts', 'tool_calls', 'grades']
 
@@ -92,8 +98,11 @@ async function allWideScans(): Promise<string[]> {
   const wide: string[] = []
   for (const [name, text] of Object.entries(statements))
     wide.push(...wideScans(await keptPlan(text)).map((scan) => `${name}: ${scan}`))
-  const renewal = wideScans(await keptPlan(renewalText))
-  return [...wide, ...renewal.filter((scan) => !scan.endsWith(' by tool_calls_running: '))]
+  for (const [name, text] of Object.entries(readers)) {
+    const scans = wideScans(await keptPlan(text)).filter((scan) => !allowed.test(scan))
+    wide.push(...scans.map((scan) => `${name}: ${scan}`))
+  }
+  return wide
 }
 
 /** Records so many rollouts, each with ten calls and a grading. */

@@ -45,6 +45,8 @@ export const sandboxes = pgTable(
     // The run whose latest sandbox was granted first has the next turn.
     index('sandboxes_granted').on(table.run, table.grantedAt),
     index('sandboxes_rollout').on(table.rollout),
+    // Few have failed, and a report reads those of the last day.
+    index('sandboxes_failures').on(table.requestedAt).where(sql`${table.cause} is not null`),
   ],
 )
 

@@ -57,7 +57,8 @@ const listing = `
   from sandboxes s left join rollouts r on r.run = s.run and r.number = s.rollout
   where s.closed_at is null and ${isAmong('s.run', '$1')} order by s.requested_at, s.run, s.rollout, s.name limit $2::text::int`
 
-const failing = `
+/** The statement's text. */
+export const failingText = `
   select cause, count(*)::int as count, ${ms('max(requested_at)')} as last_at,
     (array_agg(run order by requested_at desc))[1] as run, (array_agg(rollout::float8 order by requested_at desc))[1] as number
   from sandboxes s
@@ -74,7 +75,7 @@ export async function readSandboxReport(
   const [counts, sandboxes, failures] = await Promise.all([
     execute<{ status: SandboxStatus; count: number; since: number }>(sql, { text: counting, values: [patterns] }),
     execute<ReportedSandbox>(sql, { text: listing, values: [patterns, String(most)] }),
-    execute<SandboxFailures>(sql, { text: failing, values: [patterns] }),
+    execute<SandboxFailures>(sql, { text: failingText, values: [patterns] }),
   ])
   return {
     counts: Object.fromEntries(counts.map(({ status, count }) => [status, count])),

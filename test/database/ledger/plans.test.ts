@@ -9,6 +9,7 @@ import { additionText, insertionText, openingText } from '../../../src/ledger/ca
 import { gradingLookupText } from '../../../src/ledger/gradings/grading-lookup.ts'
 import { gradingsText } from '../../../src/ledger/gradings/gradings.ts'
 import { replaysText } from '../../../src/ledger/replays.ts'
+import { failingText } from '../../../src/ledger/reports/sandbox-report.ts'
 import { readerText } from '../../../src/ledger/rollout.ts'
 import { countText } from '../../../src/ledger/rollups/call-sums.ts'
 import { dueText, openingText as foldedOpeningText } from '../../../src/ledger/rollups/open-calls.ts'
@@ -141,3 +142,21 @@ it.each([300, 400, 500, 600, 700, 800, 1_000, 1_500, 2_000, 3_000])(
     expect(await allWideScans()).toEqual([])
   },
 )
+
+it('the failures of sandboxes are read by an index that has these alone', async () => {
+  await sql`
+    insert into sandboxes (run, rollout, name, status, provider, requested_at, closed_at, cause)
+    select 'exp-1', n, 'shell', 'closed', 'local', now() - n * interval '1 minute', now(),
+      case when n % 500 = 0 then 'create_failed' end
+    from generate_series(1, 5000) n`
+  await sql`vacuum (analyze) sandboxes`
+  expect(scansOf(await keptPlan(failingText), 'sandboxes')).toEqual(['sandboxes_failures'])
+})
+
+/** The indexes by which a plan reads a table; the table's own name where it reads all of it. */
+function scansOf(plan: Node, table: string): string[] {
+  const below = (plan.Plans ?? []).flatMap((one) => scansOf(one, table))
+  const index = plan['Index Name']
+  if (index !== undefined) return [...below, index]
+  return plan['Relation Name'] === table && plan['Node Type'] === 'Seq Scan' ? [...below, table] : below
+}

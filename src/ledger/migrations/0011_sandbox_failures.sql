@@ -1,0 +1,1 @@
+CREATE INDEX "sandboxes_failures" ON "sandboxes" USING btree ("requested_at") WHERE "sandboxes"."cause" is not null;

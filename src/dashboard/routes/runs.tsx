@@ -53,7 +53,7 @@ export function runRoutes({ sql, trusted, budget, now, viewerOf, runOf, show }: 
     const [found, { axis, buckets }, alarms, items, history] = await Promise.all([
       readRunSums(sql, { most: 1, run }),
       bucketsFor(run, c.req.query('by')),
-      readOpenAlarms(sql, run),
+      readOpenAlarms(sql, { run }),
       readItems(sql, run, { order: 'spread', most: 8, after: 0 }),
       readHistory(sql, run, trusted, now()),
     ])

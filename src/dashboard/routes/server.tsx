@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { Arrival } from '../../ledger/reports/arrivals.ts'
 import { readSandboxReport } from '../../ledger/reports/sandbox-report.ts'
-import { readAlarms, readOpenAlarms, type StoredAlarm } from '../../ledger/rollups/alarms.ts'
+import { readAlarms, readOpenAlarms } from '../../ledger/rollups/alarms.ts'
 import { readRunSums } from '../../ledger/rollups/read.ts'
 import { numberText } from '../components/text.tsx'
 import type { PageDeps } from '../dashboard.tsx'
@@ -19,11 +19,9 @@ const mostRuns = 50
 /** How many sandboxes one page lists. */
 const mostSandboxes = 200
 
-/** How many alarms that ended the page of the health lists. */
+/** How many alarms are read, the latest ones, and how many of those that ended the health page lists. */
+const mostAlarms = 300
 const mostEnded = 10
-
-/** An alarm of the server as a whole concerns everybody. */
-const mayHear = (viewer: Viewer, { run }: Pick<StoredAlarm, 'run'>) => run === '' || maySee(viewer, run)
 
 /** The list of runs, the tail of what arrives, the alarms, the sandboxes and the server's health. */
 export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, isDraining }: PageDeps): Hono {
@@ -33,7 +31,7 @@ export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, 
     const viewer = viewerOf(c)
     const before = Number(c.req.query('before') ?? Number.NaN)
     const page = { most: mostRuns, among: viewer.runs, ...(Number.isFinite(before) && { before }) }
-    const [runs, alarms] = await Promise.all([readRunSums(sql, page), readOpenAlarms(sql)])
+    const [runs, alarms] = await Promise.all([readRunSums(sql, page), readOpenAlarms(sql, { among: viewer.runs })])
     const last = runs.length === mostRuns ? runs.at(-1) : undefined
     return show(c, {
       title: 'Runs',
@@ -41,7 +39,7 @@ export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, 
       content: (
         <Runs
           runs={runs}
-          alarms={alarms.filter((alarm) => mayHear(viewer, alarm))}
+          alarms={alarms}
           trusted={trusted}
           older={last && `/dashboard?before=${last.last_at}`}
           now={now()}
@@ -72,8 +70,8 @@ export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, 
   })
 
   /** The alarms that a viewer may see: those that last, and all. */
-  const alarmsFor = async (viewer: Viewer) => {
-    const all = (await readAlarms(sql, 300)).filter((alarm) => mayHear(viewer, alarm))
+  const alarmsFor = async ({ runs }: Viewer) => {
+    const all = await readAlarms(sql, mostAlarms, { among: runs })
     return { all, open: all.filter(({ ended_at }) => ended_at === null) }
   }
 

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres'
+import { isAmong } from '../reports/condition.ts'
 import { execute } from '../statement.ts'
 
 /** A stored alarm. Times are milliseconds since 1970. */
@@ -17,19 +18,38 @@ export interface StoredAlarm {
 const ms = (name: string) => `(extract(epoch from ${name}) * 1000)::float8 as ${name}`
 const columns = `run, name, level, seen, ${ms('since')}, ${ms('updated_at')}, ${ms('ended_at')}`
 
-/** Reads the alarms that last, in all runs or in one. */
-export async function readOpenAlarms(sql: Sql | TransactionSql, run?: string): Promise<readonly StoredAlarm[]> {
+/** Whose alarms are read; by default all. */
+export interface AlarmsWish {
+  /** One run. */
+  readonly run?: string | undefined
+  /** Names and patterns of runs; then the alarms of the server as a whole, which tell of other runs, are left out. */
+  readonly among?: readonly string[] | undefined
+}
+
+const valuesOf = ({ run, among }: AlarmsWish) => [run ?? null, among === undefined ? null : JSON.stringify(among)]
+const isWanted = `($1::text is null or run = $1::text) and ($2::text is null or run <> '') and ${isAmong('run', '$2')}`
+
+/** Reads the alarms that last. */
+export async function readOpenAlarms(
+  sql: Sql | TransactionSql,
+  wish: AlarmsWish = {},
+): Promise<readonly StoredAlarm[]> {
   const text = `
-    select ${columns} from rollup_alarms where ended_at is null and ($1::text is null or run = $1::text)
+    select ${columns} from rollup_alarms where ended_at is null and ${isWanted}
     order by level = 'page' desc, since desc limit 500`
-  return await execute<StoredAlarm>(sql, { text, values: [run ?? null] })
+  return await execute<StoredAlarm>(sql, { text, values: valuesOf(wish) })
 }
 
 /** Reads the latest alarms, those that ended included. */
-export async function readAlarms(sql: Sql | TransactionSql, most: number): Promise<readonly StoredAlarm[]> {
+export async function readAlarms(
+  sql: Sql | TransactionSql,
+  most: number,
+  wish: AlarmsWish = {},
+): Promise<readonly StoredAlarm[]> {
   const text = `
-    select ${columns} from rollup_alarms order by coalesce(ended_at, 'infinity') desc, since desc limit $1::text::int`
-  return await execute<StoredAlarm>(sql, { text, values: [String(most)] })
+    select ${columns} from rollup_alarms where ${isWanted}
+    order by coalesce(ended_at, 'infinity') desc, since desc limit $3::text::int`
+  return await execute<StoredAlarm>(sql, { text, values: [...valuesOf(wish), String(most)] })
 }
 
 /** Stores alarms that begin, change or end. */

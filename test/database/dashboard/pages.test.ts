@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { rolloutAddress } from '../../../src/dashboard/components/links.ts'
+import { writeAlarms } from '../../../src/ledger/rollups/alarms.ts'
 import { useDatabase } from '../../support/database.ts'
 import { logIn, testDashboard } from '../../support/rollups/dashboard.ts'
 import { foldAll, recordHistory } from '../../support/rollups/history.ts'
@@ -221,6 +222,27 @@ describe('a viewer', () => {
     }
     expect((await read(`/dashboard/runs/exp-7/rollouts/${number}`, cookie, closed)).status).toBe(404)
     expect((await read('/dashboard/runs/exp-7?with=private', cookie, closed)).text).not.toContain('private')
+  })
+
+  it('with a key that is bound to runs sees the alarms of these runs alone, however many others there are', async () => {
+    const now = Date.now()
+    const alarm = (run: string, name: string, seen: string, since = now) =>
+      ({ run, name, level: 'page', seen, since, updated_at: now, ended_at: null }) as const
+    await writeAlarms(sql, [
+      alarm('exp-7', 'no_score', 'three of the own rollouts', now - 60_000),
+      alarm('', 'refused_keys', '412 requests of others'),
+      ...Array.from({ length: 600 }, (_, n) => alarm('private', 'no_score', 'the other run', now - n)),
+    ])
+    const [bound, all] = [await logIn(closed, 'key-of-exp'), await logIn(closed, 'key-of-all')]
+    for (const path of ['/dashboard', '/dashboard/alarms', '/dashboard/health', '/dashboard/runs/exp-7']) {
+      const { text } = await read(path, bound, closed)
+      expect([path, text]).toEqual([path, expect.stringContaining('three of the own rollouts')])
+      expect(text).not.toMatch(/412 requests|the other run|private/)
+    }
+    const { text } = await read('/dashboard/alarms', all, closed)
+    expect(text).toContain('412 requests of others')
+    expect(text).toContain('the other run')
+    await sql`delete from rollup_alarms`
   })
 
   it('without the scope of graders does not see the reference of an item', async () => {

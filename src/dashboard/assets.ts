@@ -12,13 +12,23 @@ export interface Asset {
 }
 
 const folder = fileURLToPath(new URL('./assets/', import.meta.url))
-const ownFiles = ['style.css', 'pages.css', 'charts.js', 'keys.js', 'folds.js', 'live.js', 'theme.js']
+
+/** The stylesheets of every page, in the order in which they apply. */
+export const stylesheets: readonly string[] = [
+  'base.css',
+  'panels.css',
+  'lists.css',
+  'charts.css',
+  'rollout.css',
+  'phone.css',
+]
+const scripts = ['charts.js', 'keys.js', 'folds.js', 'live.js', 'theme.js']
 
 /** Reads the stylesheets and scripts of the dashboard, by their names. */
 export function readAssets(): ReadonlyMap<string, Asset> {
   const uplot = dirname(createRequire(import.meta.url).resolve('uplot'))
   const files = [
-    ...ownFiles.map((name) => [name, join(folder, name)] as const),
+    ...[...stylesheets, ...scripts].map((name) => [name, join(folder, name)] as const),
     ['uplot.js', join(uplot, 'uPlot.esm.js')] as const,
     ['uplot.css', join(uplot, 'uPlot.min.css')] as const,
   ]

@@ -46,7 +46,7 @@ export const AlarmHistory: FC<{
     <p class="under">{none}</p>
   ) : (
     <div class="panel scroll" tabindex={0}>
-      <table>
+      <table class="cards">
         <thead>
           <tr>
             <th>alarm</th>
@@ -59,8 +59,8 @@ export const AlarmHistory: FC<{
         <tbody>
           {alarms.map(({ name, level, run, seen, since, ended_at }) => (
             <tr data-row>
-              <td class={level === 'page' ? 'failed' : 'refused'}>{titleOf(name)}</td>
-              <td>
+              <td class={`head ${level === 'page' ? 'failed' : 'refused'}`}>{titleOf(name)}</td>
+              <td class="lead">
                 {run === '' ? (
                   <span class="quiet">server</span>
                 ) : (
@@ -69,11 +69,13 @@ export const AlarmHistory: FC<{
                   </a>
                 )}
               </td>
-              <td>{seen}</td>
-              <td class="n">
+              <td class="line">{seen}</td>
+              <td class="n" data-label="since">
                 <At at={since} now={now} />
               </td>
-              <td class="n">{ended_at === null ? 'now' : <At at={ended_at} now={now} />}</td>
+              <td class="n" data-label="until">
+                {ended_at === null ? 'now' : <At at={ended_at} now={now} />}
+              </td>
             </tr>
           ))}
         </tbody>

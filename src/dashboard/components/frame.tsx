@@ -1,5 +1,6 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child, FC } from 'hono/jsx'
+import { stylesheets } from '../assets.ts'
 import type { Viewer } from '../session.ts'
 import { visible } from './page.ts'
 
@@ -36,8 +37,9 @@ export const Frame: FC<FrameProps> = ({ title, place, viewer, canLeave, hasSandb
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <title>{`${visible(title)} · Scorekeeper`}</title>
       <link rel="icon" href="data:," />
-      <link rel="stylesheet" href="/dashboard/assets/style.css" />
-      <link rel="stylesheet" href="/dashboard/assets/pages.css" />
+      {stylesheets.map((name) => (
+        <link rel="stylesheet" href={`/dashboard/assets/${name}`} />
+      ))}
       {scripts.includes('charts.js') && <link rel="stylesheet" href="/dashboard/assets/uplot.css" />}
       <script src="/dashboard/assets/theme.js" />
       {[...scripts, 'keys.js'].map((name) => (

@@ -11,7 +11,7 @@ export const ItemTable: FC<{ readonly run: string; readonly items: readonly Item
     <p class="under">The rollouts of this run have no items.</p>
   ) : (
     <div class="panel scroll" tabindex={0}>
-      <table>
+      <table class="cards">
         <thead>
           <tr>
             <th>item</th>
@@ -26,17 +26,27 @@ export const ItemTable: FC<{ readonly run: string; readonly items: readonly Item
         <tbody>
           {items.map((item) => (
             <tr data-row>
-              <td>
+              <td class="head">
                 <a class="id" href={`/dashboard/runs/${run}/rollouts?item=${item.item_hash}`}>
                   {item.item_hash.slice(0, 12)}
                 </a>
               </td>
-              <td class="clip">{visible(questionIn(item.content)).slice(0, 300)}</td>
-              <td class="n">{countText(item.visits)}</td>
-              <td class="n">{countText(item.attempts)}</td>
-              <td class="n">{numberText(item.mean)}</td>
-              <td class="n">{numberText(item.deviation)}</td>
-              <td class="n">{numberText(item.most)}</td>
+              <td class="clip line">{visible(questionIn(item.content)).slice(0, 300)}</td>
+              <td class="n" data-label="visits">
+                {countText(item.visits)}
+              </td>
+              <td class="n" data-label="attempts">
+                {countText(item.attempts)}
+              </td>
+              <td class="n lead figure" data-label="mean">
+                {numberText(item.mean)}
+              </td>
+              <td class="n" data-label="spread">
+                {numberText(item.deviation)}
+              </td>
+              <td class="n" data-label="max">
+                {numberText(item.most)}
+              </td>
             </tr>
           ))}
         </tbody>

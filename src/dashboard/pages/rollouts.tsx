@@ -41,7 +41,7 @@ export const Rollouts: FC<RolloutsProps> = ({ run, query, list, now }) => {
         </p>
       ) : (
         <div class="panel scroll" tabindex={0}>
-          <table>
+          <table class="cards">
             <thead>
               <tr>
                 <th>rollout</th>
@@ -82,90 +82,102 @@ const Line: FC<{ readonly run: string; readonly rollout: ListedRollout; readonly
   now,
 }) => (
   <tr data-row>
-    <td>
+    <td class="head">
       <a class="id" href={`/dashboard/runs/${run}/rollouts/${rollout.number}`}>
         {visible(rollout.id)}
       </a>
       {rollout.attempt > 1 && <div class="quiet">attempt {rollout.attempt}</div>}
     </td>
-    <td class="clip">{visible(rollout.question ?? '')}</td>
-    <td class="clip answer">{visible(rollout.answer ?? '')}</td>
-    <td>
+    <td class="clip line">{visible(rollout.question ?? '')}</td>
+    <td class="clip answer line">{visible(rollout.answer ?? '')}</td>
+    <td class="lead">
       <Outcome outcome={rollout.outcome} />
       {rollout.code !== null && <div class="quiet">{visible(rollout.code)}</div>}
     </td>
-    <td class="n">{numberText(rollout.score)}</td>
-    <td>
+    <td class="n lead figure">{numberText(rollout.score)}</td>
+    <td class="line">
       <Parts parts={rollout.parts} most={4} />
     </td>
-    <td class="n">{rollout.calls}</td>
-    <td class="n">{durationShort(rollout.seconds === null ? null : rollout.seconds * 1_000)}</td>
-    <td class="n quiet">
+    <td class="n" data-label="calls">
+      {rollout.calls}
+    </td>
+    <td class="n" data-label="took">
+      {durationShort(rollout.seconds === null ? null : rollout.seconds * 1_000)}
+    </td>
+    <td class="n quiet" data-label="began">
       <At at={rollout.at} now={now} />
     </td>
   </tr>
 )
 
-const Filters: FC<{ readonly base: string; readonly query: RolloutQuery }> = ({ base, query }) => (
-  <form class="filters" method="get" action={base}>
-    <label>
-      outcome
-      <select name="outcome">
-        <option value="">any</option>
-        {['scored', 'failed', 'ungradable', 'open'].map((name) => (
-          <option value={name} selected={name === query.outcome}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
-    <label>
-      score from
-      <input name="min" size={4} inputmode="decimal" value={query.min ?? ''} />
-    </label>
-    <label>
-      to
-      <input name="max" size={4} inputmode="decimal" value={query.max ?? ''} />
-    </label>
-    <label>
-      part
-      <input name="part" size={12} placeholder="answer<0.5" value={query.part ?? ''} />
-    </label>
-    <label>
-      tool
-      <input name="tool" size={10} value={query.tool ?? ''} />
-    </label>
-    <label>
-      code
-      <input name="code" size={12} value={query.code ?? ''} />
-    </label>
-    <label>
-      item
-      <input name="item" size={12} value={query.item ?? ''} />
-    </label>
-    <label>
-      seconds from
-      <input name="seconds" size={4} inputmode="decimal" value={query.seconds ?? ''} />
-    </label>
-    <label>
-      answer contains
-      <input name="text" size={14} value={query.text ?? ''} data-search />
-    </label>
-    <label>
-      sorted by
-      <select name="sort">
-        {orders.map(([name, label]) => (
-          <option value={name} selected={name === orderIn(query.sort)}>
-            {label}
-          </option>
-        ))}
-      </select>
-    </label>
-    <label>
-      <input type="checkbox" name="failed" value="1" checked={query.failed !== undefined} /> a call failed
-    </label>
-    {query.from !== undefined && <input type="hidden" name="from" value={query.from} />}
-    {query.to !== undefined && <input type="hidden" name="to" value={query.to} />}
-    <button type="submit">filter</button>
-  </form>
-)
+const Filters: FC<{ readonly base: string; readonly query: RolloutQuery }> = ({ base, query }) => {
+  const { min, max, part, tool, code, item, seconds, failed, from, to } = query
+  const isFolded = [min, max, part, tool, code, item, seconds, failed].every((one) => one === undefined)
+  return (
+    <form class="filters" method="get" action={base}>
+      <label>
+        outcome
+        <select name="outcome">
+          <option value="">any</option>
+          {['scored', 'failed', 'ungradable', 'open'].map((name) => (
+            <option value={name} selected={name === query.outcome}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        answer contains
+        <input name="text" size={14} value={query.text ?? ''} data-search />
+      </label>
+      <label>
+        sorted by
+        <select name="sort">
+          {orders.map(([name, label]) => (
+            <option value={name} selected={name === orderIn(query.sort)}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      {/* On a narrow screen it shows the filters that follow. */}
+      <label class="narrow-only">
+        <input type="checkbox" data-more checked={!isFolded} /> more filters
+      </label>
+      <label class="more">
+        score from
+        <input name="min" size={4} inputmode="decimal" value={min ?? ''} />
+      </label>
+      <label class="more">
+        to
+        <input name="max" size={4} inputmode="decimal" value={max ?? ''} />
+      </label>
+      <label class="more">
+        part
+        <input name="part" size={12} placeholder="answer<0.5" value={part ?? ''} />
+      </label>
+      <label class="more">
+        tool
+        <input name="tool" size={10} value={tool ?? ''} />
+      </label>
+      <label class="more">
+        code
+        <input name="code" size={12} value={code ?? ''} />
+      </label>
+      <label class="more">
+        item
+        <input name="item" size={12} value={item ?? ''} />
+      </label>
+      <label class="more">
+        seconds from
+        <input name="seconds" size={4} inputmode="decimal" value={seconds ?? ''} />
+      </label>
+      <label class="more">
+        <input type="checkbox" name="failed" value="1" checked={failed !== undefined} /> a call failed
+      </label>
+      {from !== undefined && <input type="hidden" name="from" value={from} />}
+      {to !== undefined && <input type="hidden" name="to" value={to} />}
+      <button type="submit">filter</button>
+    </form>
+  )
+}

@@ -30,7 +30,7 @@ export const Runs: FC<RunsProps> = ({ runs, alarms, trusted, older, now }) => (
       <FirstSteps />
     ) : (
       <div class="panel scroll" tabindex={0}>
-        <table>
+        <table class="cards">
           <thead>
             <tr>
               <th>run</th>
@@ -75,32 +75,44 @@ const Line: FC<Pick<RunsProps, 'alarms' | 'trusted' | 'now'> & { readonly run: R
   const lost = shareOf(total.failed + total.ungradable, total.scored + total.failed + total.ungradable)
   return (
     <tr data-row>
-      <td>
+      <td class="head">
         <a class="id" href={`/dashboard/runs/${run}`}>
           {run}
         </a>
         {title !== null && <div class="quiet">{visible(title)}</div>}
       </td>
-      <td class="quiet">
+      <td class="quiet line">
         {wire ?? '–'}
         {key_name !== null && <div>{visible(key_name)}</div>}
       </td>
-      <td class="n">{countText(total.began)}</td>
-      <td class="n">{numberText(last && rewardOf(last))}</td>
+      <td class="n" data-label="rollouts">
+        {countText(total.began)}
+      </td>
+      <td class="n lead figure" data-label="reward">
+        {numberText(last && rewardOf(last))}
+      </td>
       <td>
         <Spark label="reward by burst" values={training.map(rewardOf)} />
       </td>
-      {trusted !== undefined && <td class="n">{numberText(part && meanOf(part))}</td>}
-      <td class={`n ${lost !== undefined && lost >= 0.01 ? 'failed' : ''}`}>{shareText(lost)}</td>
-      <td class="n">{numberText(meanOf(total.calls))}</td>
-      <td class="n">
+      {trusted !== undefined && (
+        <td class="n" data-label={trusted}>
+          {numberText(part && meanOf(part))}
+        </td>
+      )}
+      <td class={`n ${lost !== undefined && lost >= 0.01 ? 'failed' : ''}`} data-label="no score">
+        {shareText(lost)}
+      </td>
+      <td class="n" data-label="calls">
+        {numberText(meanOf(total.calls))}
+      </td>
+      <td class="n" data-label="alarms">
         {open.length === 0 ? (
           <span class="quiet">0</span>
         ) : (
           <span class={open.some(({ level }) => level === 'page') ? 'failed' : 'refused'}>{open.length}</span>
         )}
       </td>
-      <td class="n quiet">
+      <td class="n quiet" data-label="last">
         <Ago at={last_at} now={now} />
       </td>
     </tr>

@@ -54,7 +54,7 @@ const addressOf = ({ run, number }: Pick<ReportedSandbox, 'run' | 'number'>) =>
 
 const List: FC<{ readonly sandboxes: readonly ReportedSandbox[]; readonly now: number }> = ({ sandboxes, now }) => (
   <div class="panel scroll" tabindex={0}>
-    <table>
+    <table class="cards">
       <thead>
         <tr>
           <th>rollout</th>
@@ -74,7 +74,7 @@ const List: FC<{ readonly sandboxes: readonly ReportedSandbox[]; readonly now: n
           const { requested_at, opened_at } = sandbox
           return (
             <tr data-row>
-              <td>
+              <td class="head">
                 {rollout === null ? (
                   <span class="quiet">number {number}, deleted</span>
                 ) : (
@@ -83,23 +83,27 @@ const List: FC<{ readonly sandboxes: readonly ReportedSandbox[]; readonly now: n
                   </a>
                 )}
               </td>
-              <td>
+              <td class="lead">
                 <span class={`tag ${kind}`}>{label}</span>
               </td>
-              <td class="n">
+              <td class="n" data-label="age">
                 <Ago at={requested_at} now={now} />
               </td>
-              <td>
+              <td class="line">
                 {cause !== null && visible(cause)}
                 {closings > 0 && <span class="quiet"> closing failed {closings} times</span>}
               </td>
-              <td>
+              <td data-label="name">
                 {name}
                 {generation > 1 && <span class="quiet"> ({generation})</span>}
               </td>
-              <td class="id">{run}</td>
-              <td class="n">{opened_at === null ? '–' : durationShort(opened_at - requested_at)}</td>
-              <td>{host === null ? provider : `${provider} on ${visible(host)}`}</td>
+              <td class="id" data-label="run">
+                {run}
+              </td>
+              <td class="n" data-label="opened in">
+                {opened_at === null ? '–' : durationShort(opened_at - requested_at)}
+              </td>
+              <td data-label="provider">{host === null ? provider : `${provider} on ${visible(host)}`}</td>
             </tr>
           )
         })}
@@ -110,7 +114,7 @@ const List: FC<{ readonly sandboxes: readonly ReportedSandbox[]; readonly now: n
 
 const Failures: FC<{ readonly failures: readonly SandboxFailures[]; readonly now: number }> = ({ failures, now }) => (
   <div class="panel scroll" tabindex={0}>
-    <table>
+    <table class="cards">
       <thead>
         <tr>
           <th>cause</th>
@@ -123,10 +127,12 @@ const Failures: FC<{ readonly failures: readonly SandboxFailures[]; readonly now
       <tbody>
         {failures.map((failure) => (
           <tr data-row>
-            <td class="failed">{visible(failure.cause)}</td>
-            <td class="n">{countText(failure.count)}</td>
-            <td class="id">{failure.run}</td>
-            <td class="n">
+            <td class="head failed">{visible(failure.cause)}</td>
+            <td class="n lead figure">{countText(failure.count)}</td>
+            <td class="id" data-label="run">
+              {failure.run}
+            </td>
+            <td class="n" data-label="asked for at">
               <At at={failure.last_at} now={now} />
             </td>
             <td>

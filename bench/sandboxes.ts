@@ -2,8 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { createContainerProvider } from '../src/runtime/sandbox/container/container-provider.ts'
-import { createLocalProvider } from '../src/runtime/sandbox/local/local-provider.ts'
 import type { SandboxProvider } from '../src/runtime/sandbox/provider.ts'
 import { type Cleanup, makeScratchFolder } from './cleanup.ts'
 import { describeMachine } from './machine.ts'
@@ -15,20 +13,25 @@ const fileBytes = 10_000
 /** Measures a provider of sandboxes: many opened at once, with commands in each, and closed. */
 export const sandboxesBench = {
   name: 'sandboxes',
-  usage: 'sandboxes [--provider local|container] [--count N] [--image NAME] [--socket PATH]',
+  usage: 'sandboxes [--provider local|container|e2b] [--count N] [--image NAME] [--socket PATH] [--template NAME]',
   about: '500 sandboxes opened at once, each with a first and a second command, and closed again',
-  async run(args: readonly string[], _env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
+  async run(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<void> {
     const text = { type: 'string' } as const
     const options = {
       provider: { ...text, default: 'local' },
       count: { ...text, default: '500' },
       image: text,
       socket: text,
+      template: { ...text, default: 'base' },
     }
     const { values } = parseArgs({ args: [...args], options })
     const count = z.coerce.number().int().min(1).parse(values.count)
+    if (values.provider === 'e2b' && env['E2B_API_KEY'] === undefined) {
+      write('skipped: sandboxes at E2B need E2B_API_KEY, and cost money\n')
+      return
+    }
     const folder = makeScratchFolder(cleanup)
-    const { provider, template } = choose(values, folder)
+    const { provider, template } = await choose(values, env, folder)
     cleanup.add(() => closeAll(provider))
     const problem = await provider.problem()
     if (problem !== undefined) throw new Error(problem)
@@ -60,19 +63,32 @@ export const sandboxesBench = {
   },
 }
 
-function choose(
-  {
-    provider,
-    image,
-    socket,
-  }: { readonly provider: string; readonly image?: string | undefined; readonly socket?: string | undefined },
+interface Chosen {
+  readonly provider: string
+  readonly image?: string | undefined
+  readonly socket?: string | undefined
+  /** The template at E2B. */
+  readonly template: string
+}
+
+/** Loads the provider that is chosen, and no other. */
+async function choose(
+  { provider, image, socket, template: hosted }: Chosen,
+  env: NodeJS.ProcessEnv,
   folder: string,
-): { readonly provider: SandboxProvider; readonly template: string } {
+): Promise<{ readonly provider: SandboxProvider; readonly template: string }> {
   if (provider === 'container') {
     if (image === undefined) throw new Error('--image names an image that the daemon has')
+    const { createContainerProvider } = await import('../src/runtime/sandbox/container/container-provider.ts')
     return { provider: createContainerProvider(socket === undefined ? {} : { socketPath: socket }), template: image }
   }
-  if (provider !== 'local') throw new Error('--provider is local or container')
+  if (provider === 'e2b') {
+    const { createE2bProvider } = await import('../src/runtime/sandbox/e2b/e2b-provider.ts')
+    const { E2B_API_KEY: apiKey = '', E2B_DOMAIN: domain, E2B_API_URL: apiUrl, E2B_SANDBOX_URL: sandboxUrl } = env
+    return { provider: createE2bProvider({ apiKey, domain, apiUrl, sandboxUrl }), template: hosted }
+  }
+  if (provider !== 'local') throw new Error('--provider is local, container or e2b')
+  const { createLocalProvider } = await import('../src/runtime/sandbox/local/local-provider.ts')
   const template = join(folder, 'template')
   mkdirSync(template)
   for (let at = 0; at < files; at += 1) writeFileSync(join(template, `file-${at}`), 'x'.repeat(fileBytes))

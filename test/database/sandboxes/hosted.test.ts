@@ -34,8 +34,8 @@ afterEach(async () => {
   await database.sql`truncate sandboxes, rollouts, tool_calls, grades`
 })
 
-const isCreation = ({ method, path }: Asked) => method === 'POST' && path === '/sandboxes'
-const isList = ({ path }: Asked) => path === '/v2/sandboxes'
+const isCreation = ({ method, path }: Asked) => method === 'POST' && path === '/v2/sandboxes'
+const isList = ({ method, path }: Asked) => method === 'GET' && path === '/v2/sandboxes'
 const isClosing = ({ method }: Asked) => method === 'DELETE'
 const creations = () => service.asked.filter(isCreation)
 /** Fails what is asked, the first so many times. */
@@ -67,7 +67,6 @@ it('a sandbox is created with its labels and its time to live, without network, 
       templateID: 'template-',
       timeout: 7_200,
       autoPause: false,
-      secure: true,
       network: { allowPublicTraffic: false },
       allow_internet_access: false,
       metadata: {

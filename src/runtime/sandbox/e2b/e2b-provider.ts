@@ -1,9 +1,12 @@
-import { readScript } from '../commands.ts'
-import { checkKey, type ExecRequest, type ExecResult, SandboxError, type SandboxProvider } from '../provider.ts'
-import { createApi, type Described } from './api.ts'
-import { pause } from './http.ts'
-import { endedLineBytes, onceArgv, resultOf, writeArgv } from './journal.ts'
-import { type Access, type Ended, envdPort, type Process, runProcess } from './processes.ts'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CommandExitError, E2B, type Sandbox } from 'e2b'
+import { createSecretRedactor } from '../../../base/redact.ts'
+import { decoded, readScript, writeScript } from '../commands.ts'
+import { checkKey, type ExecRequest, type Found, SandboxError, type SandboxProvider } from '../provider.ts'
+import { insideFailure, restFailure } from './errors.ts'
+import { commandLine, type Ended, endOf, inputPath, type ShellEnd } from './journal.ts'
+import { type Limits, labelsMetadata, labelsOf, limitsMetadata, limitsOf } from './labels.ts'
 
 /** Settings of {@link createE2bProvider}. */
 export interface E2bSettings {
@@ -16,60 +19,112 @@ export interface E2bSettings {
   readonly sandboxUrl?: string | undefined
   /** The user that commands run as, by default `user`. */
   readonly user?: string | undefined
-  /** How many requests to the REST API run at once, by default 32. */
-  readonly concurrentRequests?: number
 }
 
 /** A sandbox that this process has used. */
-interface Known extends Described {
-  readonly access: Access
+interface Known {
+  readonly sandbox: Sandbox
+  readonly limits: Limits
 }
 
-/** Domains at which one address reaches every sandbox; at others each sandbox has a name of its own. */
-const sharedAddress: ReadonlySet<string> = new Set(['e2b.app', 'e2b.dev', 'e2b.pro'])
-/** How many sandboxes a process remembers how to reach. */
-const mostKnown = 10_000
+/** How many sandboxes a process remembers how to reach; each takes some 7 kB. */
+const mostKnown = 2_000
 /** How often a command, or a read, is tried whose connection is lost. */
 const tries = 3
-const none = new Uint8Array()
+/** How often the package sends a request again that was rejected with 429, which means that nothing has happened. */
+const retries = 5
+const pageSize = 100
+/** Within this time a command must begin, in milliseconds. */
+const beginMs = 30_000
+/** Reading and writing a file may take so long, in seconds. */
+const fileSeconds = 60
 
 /**
  * Makes the provider of sandboxes at E2B, or at a service with its API.
  *
- * The template is one of E2B's names or ids, or that of a snapshot. It needs `sh`, the tools of coreutils and util-linux, and
+ * The template is one of E2B's names or ids, or that of a snapshot. It needs `bash`, the tools of coreutils and util-linux, and
  * the user that commands run as. The journal belongs to root and lies in the sandbox: a command runs to its end whatever
  * becomes of the server. Processes that a command leaves behind run on until the sandbox closes.
  */
 export function createE2bProvider(settings: E2bSettings): SandboxProvider {
-  const { apiKey, domain = 'e2b.app', user = 'user', concurrentRequests = 32 } = settings
-  const api = createApi({ apiKey, apiUrl: settings.apiUrl ?? `https://api.${domain}`, concurrentRequests })
+  const { apiKey, domain = 'e2b.app', user = 'user' } = settings
+  const { apiUrl = `https://api.${domain}`, sandboxUrl } = settings
+  // The package would take what is missing from the environment. The caller's signal limits the time of each request.
+  const connection = { apiKey, domain, apiUrl, ...(sandboxUrl !== undefined && { sandboxUrl }), debug: false }
+  const { Sandbox: Service } = new E2B({ ...connection, retries, requestTimeoutMs: 0 })
+  const redacted = createSecretRedactor([apiKey])
   const known = new Map<string, Known>()
+
+  /** Sends a request to the REST API. */
+  const ask = async <Result>(what: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> => {
+    signal.throwIfAborted()
+    try {
+      return await work()
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      const { code, message, cause } = restFailure(what, new URL(apiUrl).host, error)
+      throw new SandboxError(code, redacted(message), { cause })
+    }
+  }
+
+  const remember = (sandbox: Sandbox, limits: Limits): Known => {
+    const [oldest] = known.keys()
+    if (known.size >= mostKnown && oldest !== undefined) known.delete(oldest)
+    known.set(sandbox.sandboxId, { sandbox, limits })
+    return { sandbox, limits }
+  }
+
+  /** Describes a sandbox; undefined if it does not exist. */
+  const describe = async (handle: string, signal: AbortSignal) => {
+    const asking = ask(`find the sandbox ${handle}`, signal, () => Service.getInfo(handle, { signal }))
+    const info = await asking.catch(undefinedIfGone)
+    if (info === undefined || info.sandboxId === handle) return info
+    throw new SandboxError('unavailable', 'E2B described another sandbox than was asked for')
+  }
 
   const knownOf = async (handle: string, signal: AbortSignal): Promise<Known> => {
     const before = known.get(handle)
     if (before !== undefined) return before
-    const described = await api.describe(handle, signal)
-    if (described === undefined) throw gone(handle)
-    if (!described.isRunning) throw new SandboxError('unavailable', `the sandbox ${handle} is paused`)
-    const url = settings.sandboxUrl ?? addressOf(handle, described.domain ?? domain)
-    const found = { ...described, access: { handle, url: url.replace(/\/+$/, ''), token: described.token } }
-    const [oldest] = known.keys()
-    if (known.size >= mostKnown && oldest !== undefined) known.delete(oldest)
-    known.set(handle, found)
-    return found
+    const info = await describe(handle, signal)
+    if (info === undefined) throw gone(handle)
+    // Connecting never shortens the time to live.
+    const connecting = () => Service.connect(handle, { timeoutMs: 1_000, signal })
+    return remember(await ask(`connect to the sandbox ${handle}`, signal, connecting), limitsOf(info.metadata))
   }
 
-  /** Runs a process; a lost connection may mean that the sandbox has gone. */
-  const run = async (handle: string, signal: AbortSignal, processOf: (sandbox: Known) => Process): Promise<Ended> => {
+  /** Asks the service in a sandbox; what fails there may mean that the sandbox has gone. */
+  const inside = async <Result>(handle: string, signal: AbortSignal, work: (known: Known) => Promise<Result>) => {
     const sandbox = await knownOf(handle, signal)
     try {
-      return await runProcess(sandbox.access, processOf(sandbox), signal)
+      return await work(sandbox)
     } catch (error) {
-      if (!(error instanceof SandboxError) || error.code !== 'unavailable') throw error
+      if (signal.aborted) throw signal.reason
+      if (error instanceof SandboxError) throw error
+      const failure = insideFailure(error)
+      if (failure.code === 'refused') throw failure
       known.delete(handle)
-      if ((await api.describe(handle, signal)) === undefined) throw gone(handle)
-      throw error
+      if ((await describe(handle, signal)) === undefined) throw gone(handle)
+      throw failure
     }
+  }
+
+  /** Runs a command once for its key, or without keeping its result. */
+  const run = async (handle: string, request: ExecRequest, keeps: boolean, signal: AbortSignal): Promise<Ended> => {
+    const { key, input } = request
+    const path = input === undefined || input.length === 0 ? undefined : inputPath(key, randomUUID())
+    const shellEnd = await inside(handle, signal, async ({ sandbox, limits }): Promise<ShellEnd> => {
+      const line = commandLine(request, { limits, user, input: path, keeps })
+      if (path !== undefined && input !== undefined) {
+        await sandbox.files.write(path, new Blob([new Uint8Array(Buffer.from(input))]), { user: 'root', signal })
+      }
+      // With a time limit of its own the service would kill the script that records the command's end.
+      const options = { user: 'root', timeoutMs: 0, requestTimeoutMs: beginMs, signal }
+      return await sandbox.commands.run(line, options).catch((error: unknown) => {
+        if (error instanceof CommandExitError) return error
+        throw error
+      })
+    })
+    return endOf(shellEnd, request)
   }
 
   /** Tries again what can be repeated without harm. */
@@ -80,62 +135,86 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
       } catch (error) {
         if (trial === tries || !(error instanceof SandboxError) || error.code !== 'unavailable') throw error
       }
-      await pause(250 * 4 ** (trial - 1), signal)
+      await sleep(250 * 4 ** (trial - 1), undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   }
 
-  async function exec(handle: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
-    checkKey(request.key)
-    const { input = none, maxOutputBytes } = request
-    const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input
-    const processOf = ({ pids, diskMb }: Known): Process => ({
-      user: 'root',
-      argv: onceArgv(request, { user, pids, diskMb }, bytes.length),
-      input: bytes,
-      maxStdoutBytes: maxOutputBytes + endedLineBytes,
-      maxStderrBytes: Math.max(maxOutputBytes, 4096),
-    })
-    return repeatedly(signal, async () => resultOf(await run(handle, signal, processOf), request))
-  }
-
-  /** Runs a script as the agent's user and returns what it prints. */
-  async function file(
+  /**
+   * Runs a script as the agent's user and returns what it prints. The service's own reading and writing of files would follow
+   * an agent's links as root.
+   */
+  const file = async (
     handle: string,
     argv: readonly string[],
-    input: Uint8Array,
-    maxStdoutBytes: number,
+    input: Uint8Array | undefined,
+    maxBytes: number,
     signal: AbortSignal,
-  ): Promise<Uint8Array> {
-    const processOf = () => ({ user, argv, input, maxStdoutBytes, maxStderrBytes: 4096 })
-    const { exitCode, stdout, stderr } = await run(handle, signal, processOf)
+  ) => {
+    const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }
+    const request = { key: `file-${randomUUID()}`, argv, ...(input && { input }), ...limits }
+    const { exitCode, stdout, stderr } = await run(handle, request, false, signal)
     if (exitCode === 0) return stdout
-    const why = Buffer.from(stderr).toString().trim().slice(0, 500)
-    if (exitCode === 1 || exitCode === 2) throw new SandboxError('refused', why)
-    throw new SandboxError('unavailable', `a file could not be read or written: ${why}`)
+    const why = exitCode === null ? 'it took too long' : Buffer.from(stderr).toString().trim()
+    throw new SandboxError('refused', why.slice(0, 500))
   }
 
   return {
     name: 'e2b',
     host: undefined,
-    create: (spec, labels, signal) => api.create(spec, labels, signal),
-    find: (labels, signal) => api.find(labels, signal),
-    exec,
+    async create(spec, labels, signal) {
+      const sandbox = await ask('create a sandbox', signal, () =>
+        Service.create(spec.template, {
+          timeoutMs: spec.ttlSeconds * 1000,
+          lifecycle: { onTimeout: 'kill' },
+          allowInternetAccess: spec.network,
+          network: { allowPublicTraffic: false },
+          metadata: { ...labelsMetadata(labels), ...limitsMetadata(spec) },
+          signal,
+        }),
+      ).catch(undefinedIfGone)
+      if (sandbox === undefined) throw new SandboxError('refused', `the template ${spec.template} does not exist`)
+      remember(sandbox, spec)
+      return { handle: sandbox.sandboxId }
+    },
+    async find(labels, signal) {
+      const found: Found[] = []
+      const pages = Service.list({ query: { metadata: labelsMetadata(labels) }, limit: pageSize })
+      while (pages.hasNext) {
+        const before = pages.nextToken
+        const items = await ask('list sandboxes', signal, () => pages.nextItems({ signal }))
+        for (const { sandboxId: handle, metadata } of items) {
+          const own = labelsOf(metadata, labels)
+          if (own !== undefined) found.push({ handle, labels: own })
+        }
+        if (pages.hasNext && pages.nextToken === before) {
+          throw new SandboxError('unavailable', 'E2B’s list of sandboxes repeats a page')
+        }
+      }
+      return found
+    },
+    async exec(handle, request, signal) {
+      checkKey(request.key)
+      const ended = await repeatedly(signal, () => run(handle, request, true, signal))
+      const { stdout, stderr, truncated } = ended
+      return { ...ended, stdout: decoded(stdout, truncated), stderr: decoded(stderr, truncated) }
+    },
     read: (handle, path, maxBytes, signal) =>
-      repeatedly(signal, () => file(handle, [...readScript, path, String(maxBytes)], none, maxBytes, signal)),
+      repeatedly(signal, () => file(handle, [...readScript, path, String(maxBytes)], undefined, maxBytes, signal)),
     async write(handle, path, content, signal) {
-      await file(handle, writeArgv(path, content.length), content, 4096, signal)
+      await file(handle, [...writeScript, path], content, 4096, signal)
     },
-    async alive(handle, signal) {
-      return (await api.describe(handle, signal)) !== undefined
+    alive: async (handle, signal) => (await describe(handle, signal)) !== undefined,
+    async extend(handle, ttlSeconds, signal) {
+      await ask(`extend the sandbox ${handle}`, signal, () => Service.setTimeout(handle, ttlSeconds * 1000, { signal }))
     },
-    extend: (handle, ttlSeconds, signal) => api.extend(handle, ttlSeconds, signal),
     async close(handle, signal) {
       known.delete(handle)
-      await api.close(handle, signal)
+      await ask(`close the sandbox ${handle}`, signal, () => Service.kill(handle, { signal })).catch(undefinedIfGone)
     },
     async problem() {
+      const signal = AbortSignal.timeout(15_000)
       try {
-        await api.check(AbortSignal.timeout(15_000))
+        await ask('list sandboxes', signal, () => Service.list({ limit: 1 }).nextItems({ signal }))
         return undefined
       } catch (error) {
         return error instanceof SandboxError ? error.message : 'E2B did not answer within 15 s'
@@ -147,12 +226,8 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
   }
 }
 
-/** The address at which a sandbox is reached. */
-function addressOf(handle: string, domain: string): string {
-  if (sharedAddress.has(domain)) return `https://sandbox.${domain}`
-  if (!/^[\w-]{1,128}$/.test(handle))
-    throw new SandboxError('refused', 'the id of the sandbox is not valid in a host name')
-  return `https://${envdPort}-${handle}.${domain}`
+function undefinedIfGone(error: unknown): undefined {
+  if (!(error instanceof SandboxError) || error.code !== 'gone') throw error
 }
 
 function gone(handle: string): SandboxError {

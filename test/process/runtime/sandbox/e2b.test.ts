@@ -116,7 +116,46 @@ if (absent === undefined && isRoot) {
         '',
       ])
       expect(await asRoot(handle, 'ls /var/lib/scorekeeper')).toContain(key)
-      expect(await asRoot(handle, 'ls /var/lib/scorekeeper')).not.toContain('input')
+      expect(await asRoot(handle, 'ls /var/lib/scorekeeper/input')).toBe('')
+    })
+
+    it('gives commands the variables of the template, and nothing of the login shell that the service starts', async () => {
+      const { stdout } = await shell(await create(), 'env')
+      const names = ['COLOR', 'HOME', 'LOGNAME', 'PATH', 'PWD', 'USER']
+      const lines = stdout.split('\n').filter((line) => names.some((name) => line.startsWith(`${name}=`)))
+      expect(lines.sort()).toEqual([
+        'HOME=/home/user',
+        'LOGNAME=user',
+        'PATH=/usr/local/bin:/usr/bin:/bin',
+        'PWD=/home/user',
+        'USER=user',
+      ])
+    })
+
+    it('sets no time limit at the service, which would kill the script that records the end', async () => {
+      await shell(await create(), 'true')
+      const starts = service.asked.filter(({ path }) => path.endsWith('/Start'))
+      expect(starts.map(({ timeLimitMs }) => timeLimitMs).filter((limit) => limit !== undefined)).toEqual([])
+      expect(starts).not.toEqual([])
+    })
+
+    it('keeps no record of reading and writing files', async () => {
+      const handle = await create()
+      await e2b.write(handle, 'one', new Uint8Array(3), never)
+      await e2b.read(handle, 'one', 100, never)
+      expect(await asRoot(handle, 'ls -A /var/lib/scorekeeper /var/lib/scorekeeper/input')).toBe(
+        '/var/lib/scorekeeper:\ninput\n\n/var/lib/scorekeeper/input:\n',
+      )
+    })
+
+    it('does not let the agent’s own start-up files change what is read for a grader', async () => {
+      const handle = await create()
+      await asRoot(handle, 'echo true > /tmp/answer')
+      const fake = 'echo fake; exit 0\n'
+      for (const name of ['.profile', '.bash_profile', '.bashrc']) {
+        await e2b.write(handle, name, new TextEncoder().encode(fake), never)
+      }
+      expect(Buffer.from(await e2b.read(handle, '/tmp/answer', 100, never)).toString()).toBe('true\n')
     })
 
     it('lets commands open their input and outputs by name', async () => {

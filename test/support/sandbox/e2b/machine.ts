@@ -27,6 +27,8 @@ export async function startMachine(template: string): Promise<Machine> {
   await cp(template, inFolder('home'), { recursive: true })
   await writeFile(inFolder('passwd'), passwd)
   await writeFile(inFolder('group'), 'root:x:0:\nuser:x:1000:\n')
+  // What the login shell of a template may do.
+  await writeFile(join(inFolder('root'), '.profile'), 'echo welcome; export PATH=/usr/bin:/bin COLOR=profile\n')
   await finished(spawn('sh', ['-c', 'chown -R 1000:1000 home && chmod 700 root && chmod 1777 tmp'], { cwd: folder }))
   const links = ['/bin', '/sbin', '/lib', '/lib64'].flatMap((path) => ['--symlink', `usr${path}`, path])
   const options = [

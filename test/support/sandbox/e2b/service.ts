@@ -6,8 +6,9 @@ import type { E2bSettings } from '../../../../src/runtime/sandbox/e2b/e2b-provid
 import { type Machine, startMachine } from './machine.ts'
 import { createProcesses, type Processes } from './processes.ts'
 
-/** What goes wrong with a request, such as `POST /sandboxes`. */
+/** What goes wrong with a request, such as `POST /v2/sandboxes`. */
 export interface Fault {
+  /** 0 cuts the connection. */
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   /** Whether the request has its effect all the same; by default it has none. */
@@ -19,6 +20,8 @@ export interface Asked {
   readonly method: string
   readonly path: string
   readonly body: unknown
+  /** After so many milliseconds the service kills the process that the request starts. */
+  readonly timeLimitMs?: string
 }
 
 interface Box {
@@ -38,7 +41,6 @@ const newSandbox = z.object({
   templateID: z.string(),
   timeout: z.int().positive(),
   autoPause: z.boolean(),
-  secure: z.boolean(),
   allow_internet_access: z.boolean(),
   network: z.object({ allowPublicTraffic: z.boolean() }),
   metadata: z.record(z.string(), z.string()),
@@ -60,7 +62,7 @@ export interface E2bServiceOptions {
 
 /**
  * Opens a server that speaks E2B's API: its REST API below `/api`, and the service within each sandbox below `/in`. Written
- * from the published descriptions; E2B itself was not asked.
+ * from the published descriptions, and used by E2B's own package; E2B itself was not asked.
  */
 export async function openE2bService({ templates, pageSize = 100, fault }: E2bServiceOptions) {
   const apiKey = `e2b_${'0'.repeat(32)}`
@@ -104,7 +106,7 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
       stop: async () => (await machine)?.stop(),
     }
     boxes.set(id, box)
-    return { status: 201, body: { ...described(box), envdAccessToken: box.token, domain: null } }
+    return { status: 201, body: reached(box) }
   }
 
   const list = (query: URLSearchParams): Answer => {
@@ -129,14 +131,15 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
   const rest = async (request: IncomingMessage, { pathname, searchParams }: URL, body: unknown): Promise<Answer> => {
     if (request.headers['x-api-key'] !== apiKey) return refusal(401, 'Invalid API key')
     const path = pathname.slice('/api'.length)
-    if (path === '/sandboxes' && request.method === 'POST') return create(body)
-    if (path === '/v2/sandboxes' && request.method === 'GET') return list(searchParams)
-    const [, id, verb] = /^\/sandboxes\/([^/]+)(\/timeout)?$/.exec(path) ?? []
+    if (path === '/v2/sandboxes') return request.method === 'POST' ? create(body) : list(searchParams)
+    const [, id, verb] = /^(?:\/v2)?\/sandboxes\/([^/]+)(\/timeout|\/connect)?$/.exec(path) ?? []
     const box = alive(id)
     if (box === undefined) return refusal(404, `Sandbox "${id}" doesn't exist or you don't have access to it`)
-    if (verb === '/timeout' && request.method === 'POST') {
-      box.endAt = Date.now() + z.object({ timeout: z.int() }).parse(body).timeout * 1000
-      return { status: 204 }
+    if (verb !== undefined) {
+      const endAt = Date.now() + z.object({ timeout: z.int() }).parse(body).timeout * 1000
+      // Connecting extends it at most.
+      box.endAt = verb === '/connect' ? Math.max(box.endAt, endAt) : endAt
+      return verb === '/connect' ? { status: 200, body: reached(box) } : { status: 204 }
     }
     if (request.method === 'DELETE') {
       await remove(box)
@@ -145,7 +148,11 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
     return { status: 200, body: { ...described(box), state: 'running', envdAccessToken: box.token } }
   }
 
-  const inside = async (request: IncomingMessage, { pathname }: URL, response: ServerResponse): Promise<void> => {
+  const inside = async (
+    request: IncomingMessage,
+    { pathname, searchParams }: URL,
+    response: ServerResponse,
+  ): Promise<void> => {
     const id = String(request.headers['e2b-sandbox-id'])
     const box = alive(id)
     if (box === undefined) {
@@ -155,7 +162,12 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
       return write(response, refusal(401, 'unauthorized access, please provide a valid access token'))
     }
     if (pathname.endsWith('/Start')) return box.processes.start(request, response)
-    if (pathname.endsWith('/SendInput')) return box.processes.sendInput(request, response)
+    if (pathname.endsWith('/files') && request.method === 'POST' && searchParams.get('username') === 'root') {
+      return write(response, {
+        status: 200,
+        body: [await box.processes.upload(request, searchParams.get('path') ?? '')],
+      })
+    }
     write(response, { status: 404 })
   }
 
@@ -163,7 +175,9 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
     const url = new URL(request.url ?? '/', 'http://service')
     const isRest = url.pathname.startsWith('/api/')
     const body = isRest && request.method === 'POST' ? await json(request) : undefined
-    const one = { method: request.method ?? '', path: url.pathname.replace(/^\/(?:api|in)/, ''), body }
+    const path = url.pathname.replace(/^\/(?:api|in)/, '')
+    const timeLimitMs = request.headers['connect-timeout-ms']
+    const one = { method: request.method ?? '', path, body, ...(timeLimitMs && { timeLimitMs: String(timeLimitMs) }) }
     asked.push(one)
     const wrong = await fault?.(one)
     if (wrong !== undefined && wrong.isDone !== true) return write(response, failing(wrong))
@@ -218,7 +232,7 @@ interface Answer {
 }
 
 function write(response: ServerResponse, { status, headers, body }: Answer): void {
-  if (response.headersSent) return void response.destroy()
+  if (response.headersSent || status === 0) return void response.destroy()
   response.writeHead(status, { 'content-type': 'application/json', ...headers })
   response.end(body === undefined ? undefined : JSON.stringify(body))
 }
@@ -229,6 +243,10 @@ function refusal(code: number, message: string): Answer {
 
 function failing({ status, headers = {} }: Fault): Answer {
   return { ...refusal(status, 'out of order'), headers }
+}
+
+function reached(box: Box) {
+  return { ...described(box), envdAccessToken: box.token, domain: null }
 }
 
 function described({ id, template, request, startedAt, endAt }: Box) {

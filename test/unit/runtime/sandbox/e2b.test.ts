@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createE2bProvider } from '../../../../src/runtime/sandbox/e2b/e2b-provider.ts'
-import { frameOf, framesOf } from '../../../../src/runtime/sandbox/e2b/frames.ts'
-import { type E2bService, openE2bService } from '../../../support/sandbox/e2b/service.ts'
+import { gate } from '../../../support/app.ts'
+import { type E2bService, type Fault, openE2bService } from '../../../support/sandbox/e2b/service.ts'
 
 const never = new AbortController().signal
 const spec = { template: 'desk', network: false, memoryMb: 1, pids: 1, diskMb: 1, ttlSeconds: 600 }
@@ -69,8 +69,7 @@ describe('the e2b provider', () => {
     ['a page of a proxy', 'unavailable', 502, {}, '<html>'],
     ['a conflict', 'unavailable', 409, {}, '{"code":409,"message":"changing"}'],
     ['a refusal', 'refused', 400, {}, '{"code":400,"message":"no, e2b_secret"}'],
-    ['a response without an end', 'unavailable', 200, {}, `"${'x'.repeat(9 * 1024 ** 2)}"`],
-    ['a redirect', 'unavailable', 302, { location: 'http://127.0.0.1:9/' }, ''],
+    ['a redirect that leads nowhere', 'unavailable', 302, { location: 'http://127.0.0.1:9/' }, ''],
   ])('rejects %s as %s, and repeats no key', async (_, code, status, headers, body) => {
     const provider = await answering(status, headers, body)
     const outcomes = await Promise.allSettled([
@@ -87,29 +86,76 @@ describe('the e2b provider', () => {
     }
   })
 
-  it.each(['hello', '{"sandboxID":7}', ''])('rejects a response that it cannot read, such as %j', async (body) => {
-    const provider = await answering(200, {}, body)
-    for (const asked of [() => provider.create(spec, labels, never), () => provider.find(labels, never)]) {
-      await expect(asked()).rejects.toMatchObject({ code: 'unavailable' })
-    }
+  it.each(['hello', '{"sandboxID":7}', '"text"'])(
+    'rejects a response that it cannot read, such as %j',
+    async (body) => {
+      const provider = await answering(200, {}, body)
+      const asked = [
+        () => provider.create(spec, labels, never),
+        () => provider.find(labels, never),
+        () => provider.alive('i1', never),
+      ]
+      for (const ask of asked) await expect(ask()).rejects.toMatchObject({ name: 'SandboxError', code: 'unavailable' })
+    },
+  )
+
+  it.each<[string, Fault]>([
+    ['fails with 500', { status: 500 }],
+    ['succeeds and is answered with 502', { status: 502, isDone: true }],
+    ['is answered with 503', { status: 503, headers: { 'retry-after': '0' } }],
+    ['succeeds and is answered with 504', { status: 504, isDone: true }],
+    ['is answered with 408', { status: 408, headers: { 'retry-after': '0' } }],
+    ['is answered with 409', { status: 409 }],
+    ['loses its connection', { status: 0 }],
+    ['succeeds and loses its connection', { status: 0, isDone: true }],
+  ])('does not repeat a creation that %s', async (_, wrong) => {
+    const { settings, asked } = await open({
+      fault: ({ method, path }) => (method === 'POST' && path === '/v2/sandboxes' ? wrong : undefined),
+    })
+    const provider = createE2bProvider(settings)
+    // A connection that was used before is taken again.
+    await provider.find(labels, never)
+    await expect(provider.create(spec, labels, never)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(1)
+    expect(await provider.find(labels, never)).toHaveLength(wrong.isDone === true ? 1 : 0)
+  })
+
+  it('does not repeat a creation that its caller gives up', async () => {
+    const creation = gate()
+    const { settings, asked } = await open({
+      async fault({ method }) {
+        if (method === 'POST') await creation.pass()
+        return undefined
+      },
+    })
+    const provider = createE2bProvider(settings)
+    const leaving = new AbortController()
+    const left = provider.create(spec, labels, leaving.signal).catch((error: unknown) => error)
+    await creation.reached
+    leaving.abort(new Error('the caller left'))
+    expect(await left).toEqual(new Error('the caller left'))
+    creation.open()
+    await expect.poll(() => provider.find(labels, never)).toHaveLength(1)
+    expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(1)
+    // Nothing is sent for a caller that has left already.
+    await expect(provider.create(spec, labels, leaving.signal)).rejects.toThrow('the caller left')
+    expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(1)
+  })
+
+  it('takes nothing from variables of the environment that the package knows', async () => {
+    const { settings } = await open()
+    vi.stubEnv('E2B_DEBUG', 'true')
+    vi.stubEnv('E2B_DOMAIN', 'elsewhere.example')
+    vi.stubEnv('E2B_API_URL', 'http://127.0.0.1:9')
+    const provider = createE2bProvider(settings)
+    const { handle } = await provider.create(spec, labels, never)
+    expect(await provider.find(labels, never)).toEqual([{ handle, labels }])
+    vi.unstubAllEnvs()
   })
 
   it('rejects a list that never ends', async () => {
     const provider = await answering(200, { 'x-next-token': 'again' }, '[]')
     await expect(provider.find(labels, never)).rejects.toMatchObject({ code: 'unavailable' })
-  })
-
-  it('gives up with the reason of the signal', async () => {
-    const { settings } = await open({
-      fault: () => new Promise((resolve) => setTimeout(resolve, 2_000, undefined).unref()),
-    })
-    const provider = createE2bProvider(settings)
-    const leaving = new AbortController()
-    const asked = provider.create(spec, labels, leaving.signal)
-    setTimeout(() => leaving.abort(new Error('the caller left')), 50)
-    await expect(asked).rejects.toThrow('the caller left')
-    const limited = createE2bProvider({ ...settings, apiUrl: 'http://127.0.0.1:9' })
-    await expect(limited.create(spec, labels, leaving.signal)).rejects.toThrow('the caller left')
   })
 
   it('gives up a pause after a 429 with the reason of the signal', async () => {
@@ -124,34 +170,20 @@ describe('the e2b provider', () => {
     const provider = createE2bProvider((await open()).settings)
     await expect(provider.exec('i0', command, never)).rejects.toMatchObject({ code: 'gone' })
   })
-})
-
-describe('the frames of a stream', () => {
-  const read = async (...chunks: Uint8Array[]) => {
-    const messages: unknown[] = []
-    const all = async function* () {
-      yield* chunks
-    }
-    for await (const { isLast, message } of framesOf(all())) messages.push(isLast ? ['last', message] : message)
-    return messages
-  }
-
-  it('are read however the chunks are cut', async () => {
-    const bytes = Buffer.concat([frameOf({ a: 'ü' }), frameOf({ b: [1] }), frameOf({}, 2)])
-    for (let size = 1; size <= bytes.length; size += 1) {
-      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
-        bytes.subarray(at * size, (at + 1) * size),
-      )
-      expect(await read(...chunks)).toEqual([{ a: 'ü' }, { b: [1] }, ['last', {}]])
-    }
-  })
 
   it.each([
-    ['one that is cut off', frameOf({ a: 1 }).subarray(0, 8)],
-    ['one that is compressed', frameOf({ a: 1 }, 1)],
-    ['one that is no JSON', Uint8Array.of(0, 0, 0, 0, 2, 123, 123)],
-    ['one of four gigabytes', Uint8Array.of(0, 255, 255, 255, 255, 0)],
-  ])('reject %s', async (_, bytes) => {
-    await expect(read(bytes)).rejects.toMatchObject({ code: 'unavailable' })
+    ['with a U+0000', 'a\0b', 'a command cannot contain U+0000'],
+    [
+      'that the kernel would not pass on',
+      'x'.repeat(130_000),
+      'the command is too long; pass what is long as input, or write it to a file',
+    ],
+  ])('refuses a command %s before it begins', async (_, argument, message) => {
+    const { settings, asked } = await open()
+    const provider = createE2bProvider(settings)
+    const { handle } = await provider.create(spec, labels, never)
+    const refused = { code: 'refused', message }
+    await expect(provider.exec(handle, { ...command, argv: ['echo', argument] }, never)).rejects.toMatchObject(refused)
+    expect(asked).toHaveLength(1)
   })
 })

@@ -3,7 +3,8 @@ import { createRequire } from 'node:module'
 import { extname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { SandboxError } from '../provider.ts'
-import { type HelperSettings, type Operation, replySchema } from './messages.ts'
+import { mayMount } from './machine.ts'
+import { type HelperSettings, type Operation, replySchema, startSchema } from './messages.ts'
 
 interface Waiting {
   readonly resolve: (value: unknown) => void
@@ -82,17 +83,32 @@ function start(settings: HelperSettings, exited: () => void): Helper {
   const extension = extname(import.meta.url)
   const loader =
     extension === '.ts' ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []
-  const child = fork(fileURLToPath(new URL(`./helper${extension}`, import.meta.url)), [JSON.stringify(settings)], {
-    // It must know no secret of the server, and get none of its signals.
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
-    execArgv: loader,
-    detached: true,
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  })
+  const { user, ...rest } = settings
+  // Root in a container may not mount without a user namespace, in which it cannot become another user later.
+  const asRoot = user !== undefined && mayMount()
+  const namespaces = asRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount']
+  const helperSettings: HelperSettings = asRoot ? settings : rest
+  const child = fork(
+    fileURLToPath(new URL(`./helper${extension}`, import.meta.url)),
+    [JSON.stringify(helperSettings)],
+    {
+      // It must know no secret of the server, and get none of its signals.
+      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+      ...(!asRoot && user),
+      execPath: 'unshare',
+      execArgv: [...namespaces, process.execPath, ...loader],
+      detached: true,
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    },
+  )
   const waiting = new Map<number, Waiting>()
   const ready = new Promise<void>((resolve, reject) => {
-    child.once('message', () => resolve())
+    child.once('message', (message) => {
+      const first = startSchema.parse(message)
+      if ('ready' in first) resolve()
+      else reject(new SandboxError('unavailable', first.problem))
+    })
     child.once('error', reject)
     child.once('exit', () => reject(lost()))
   })

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { createSlots } from '../../concurrency.ts'
 import { SandboxError } from '../provider.ts'
-import { machineView } from './command-line.ts'
+import { type Machine, prepareMachine } from './machine.ts'
 import { helperSettingsSchema, requestSchema } from './messages.ts'
 import { createOperations } from './operations.ts'
 import { createStore } from './store.ts'
@@ -16,25 +14,8 @@ import { createStore } from './store.ts'
 const sweepMs = 30_000
 
 const settings = helperSettingsSchema.parse(JSON.parse(process.argv[2] ?? ''))
-if (settings.user !== undefined) {
-  process.setgroups?.([])
-  process.setgid?.(settings.user.gid)
-  process.setuid?.(settings.user.uid)
-}
-
-const etc = join(settings.root, 'etc')
-const boxes = join(settings.root, 'boxes')
-const mountPoint = join(settings.root, 'mounted')
-for (const folder of [etc, boxes, mountPoint]) await mkdir(folder, { recursive: true })
-await Promise.all([
-  writeFile(join(etc, 'passwd'), 'agent:x:1000:1000:agent:/home/agent:/bin/sh\n'),
-  writeFile(join(etc, 'group'), 'agent:x:1000:\n'),
-  writeFile(join(etc, 'hosts'), '127.0.0.1 localhost sandbox\n'),
-])
-const help = await promisify(execFile)('bwrap', ['--help']).catch(() => ({ stdout: '' }))
-const disablesUserNamespaces = help.stdout.includes('--disable-userns')
-const machine = { view: machineView(settings.folders, etc), mountPoint, disablesUserNamespaces }
-const store = createStore(boxes)
+const machine = await prepare().catch((error: unknown) => leave(error))
+const store = createStore(join(machine.data, 'boxes'))
 const perform = createOperations(store, machine, createSlots(settings.concurrentCommands))
 const running = new Map<number, AbortController>()
 const server = process.ppid
@@ -65,7 +46,27 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 
 setInterval(sweep, sweepMs).unref()
 await sweep()
-send('ready')
+send({ ready: true })
+
+async function prepare(): Promise<Machine> {
+  const mountPoint = join(settings.root, 'mounted')
+  for (const folder of [mountPoint, join(settings.root, 'boxes')]) await mkdir(folder, { recursive: true })
+  const prepared = await prepareMachine(settings.root, settings.folders, mountPoint)
+  if (settings.user !== undefined) {
+    const { uid, gid } = settings.user
+    await chown(join(prepared.data, 'boxes'), uid, gid)
+    process.setgroups?.([])
+    process.setgid?.(gid)
+    process.setuid?.(uid)
+  }
+  return prepared
+}
+
+/** Tells the server why sandboxes cannot be used, and ends. */
+function leave(error: unknown): Promise<never> {
+  const problem = error instanceof Error ? error.message : String(error)
+  return new Promise(() => process.send?.({ problem }, undefined, undefined, () => process.exit(1)))
+}
 
 async function sweep(): Promise<void> {
   const signal = AbortSignal.timeout(sweepMs)

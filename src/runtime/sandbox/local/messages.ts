@@ -59,7 +59,10 @@ export const requestSchema = z.union([
   z.object({ cancel: z.number() }),
 ])
 
-/** A message from the helper process. */
+/** The first message from the helper process. */
+export const startSchema = z.union([z.object({ ready: z.literal(true) }), z.object({ problem: z.string() })])
+
+/** A later message from the helper process. */
 export const replySchema = z.union([
   z.object({ id: z.number(), value: z.unknown() }),
   z.object({
@@ -72,7 +75,7 @@ export const replySchema = z.union([
 /** What the helper process is started with. */
 export const helperSettingsSchema = z.object({
   root: z.string(),
-  /** The user to become; only root can. */
+  /** The user to become when the namespace is prepared; only root can. */
   user: z.object({ uid: z.number(), gid: z.number() }).optional(),
   folders: z.array(z.string()),
   concurrentCommands: z.number(),

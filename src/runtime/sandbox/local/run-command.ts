@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { signalOf } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
-import { commandLine, type Machine } from './command-line.ts'
+import { commandLine } from './command-line.ts'
 import { measureDisk } from './disk-use.ts'
+import type { Machine } from './machine.ts'
 import type { StoredSandbox } from './store.ts'
 
 /** How a command ended, and what the sandbox holds on disk after it. */
@@ -39,19 +40,20 @@ export async function runCommand(
     // The sandbox's first process shows its environment to the others.
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
   })
+  const { stdout: out, stderr: err, stdin } = child
   const report = child.stdio[3]
-  if (!(report instanceof Readable) || !(child.stdin instanceof Writable)) throw notStarted('no pipes')
+  if (!(report instanceof Readable) || out === null || err === null) throw notStarted('no pipes')
   const stdout = keep(command.maxOutputBytes)
   const stderr = keep(command.maxOutputBytes)
   const told = keep(maxReport)
-  child.stdout.on('data', stdout.add)
-  child.stderr.on('data', stderr.add)
+  out.on('data', stdout.add)
+  err.on('data', stderr.add)
   report.on('data', told.add)
   // A process that is killed breaks its pipes.
-  for (const pipe of [child.stdin, child.stdout, child.stderr, report]) pipe.on('error', () => undefined)
-  child.stdin.end(command.input ?? '')
+  for (const pipe of [stdin, out, err, report]) pipe?.on('error', () => undefined)
+  stdin?.end(command.input)
 
   let stopped: 'time' | 'disk' | undefined
   const stop = (why?: 'time' | 'disk') => {
@@ -89,12 +91,14 @@ export async function runCommand(
     const explained = Buffer.concat([output.stderr, Buffer.from(note)])
     return { ...output, stderr: explained, exitCode: null, signal: 'SIGKILL', timedOut: false }
   }
-  const exit = /^exit (\d+)$/m.exec(lines)?.[1]
-  if (!/^started$/m.test(lines) || exit === undefined) {
-    throw notStarted(stderr.text().trim() || `exit code ${child.exitCode}, signal ${child.signalCode}`)
-  }
-  const exitCode = Number(exit)
-  return { ...output, exitCode, signal: signalOf(exitCode), timedOut: false }
+  const exit = /"exit-code": (\d+)/.exec(lines)?.[1]
+  if (exit !== undefined) return { ...output, exitCode: Number(exit), signal: signalOf(Number(exit)), timedOut: false }
+  const reason = stderr.text().trim()
+  const absent = /^bwrap: execvp (.*): (No such file or directory|Permission denied)$/s.exec(reason)
+  if (absent === null) throw notStarted(reason || `exit code ${child.exitCode}, signal ${child.signalCode}`)
+  // As a shell reports it.
+  const exitCode = absent[2] === 'Permission denied' ? 126 : 127
+  return { ...output, stderr: Buffer.from(`${absent[1]}: ${absent[2]}\n`), exitCode, signal: null, timedOut: false }
 }
 
 function notStarted(reason: string): SandboxError {

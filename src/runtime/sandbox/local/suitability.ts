@@ -1,12 +1,13 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { programFolders } from './command-line.ts'
+import { programFolders } from './machine.ts'
 import type { Owner } from './templates.ts'
 
 const needed = [
   { command: 'bwrap', from: 'bubblewrap' },
   { command: 'unshare', from: 'util-linux' },
   { command: 'setpriv', from: 'util-linux' },
+  { command: 'pivot_root', from: 'util-linux' },
   { command: 'mount', from: 'mount or util-linux' },
 ] as const
 

@@ -74,7 +74,7 @@ export const Comparison: FC<{
 )
 
 const Gradings: FC<{ readonly heads: RolloutHeads; readonly canGrade: boolean }> = ({ heads, canGrade }) => (
-  <section class="panel" aria-label="Gradings">
+  <section class="panel gradings" aria-label="Gradings">
     {heads.gradings.length === 0 && <p class="quiet">It is not graded.</p>}
     {heads.gradings.map((grading) => (
       <>

@@ -91,7 +91,7 @@ const Line: FC<Pick<RunsProps, 'alarms' | 'trusted' | 'now'> & { readonly run: R
       <td class="n lead figure" data-label="reward">
         {numberText(last && rewardOf(last))}
       </td>
-      <td>
+      <td data-label="by burst">
         <Spark label="reward by burst" values={training.map(rewardOf)} />
       </td>
       {trusted !== undefined && (

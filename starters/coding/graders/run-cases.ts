@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Sandbox } from '../../../src/kit/sandboxes.ts'
+import { runFairly } from '../../../src/kit/scoring/fair-command.ts'
 
 /** What the cases need: a module of the repository, what they import from it, and expressions. */
 export interface Cases {
@@ -32,12 +33,19 @@ process.stdout.write('\\n' + JSON.stringify(values))
 
 const printed = z.array(z.string().nullable())
 
-/** The values of the cases as JSON, computed by the repository as the rollout left it; null for one that has none. */
+/** How much processor time all cases together may use, in seconds: the repositories need a tenth of one. */
+const cpuSeconds = 8
+
+/**
+ * The values of the cases as JSON, computed by the repository as the rollout left it; null for one that has none.
+ *
+ * @throws UngradableError if the machine was too busy to compute them.
+ */
 export async function runCases(shell: Sandbox, given: Cases, signal: AbortSignal): Promise<readonly (string | null)[]> {
   const { module, imports, cases } = given
   const input = JSON.stringify({ module, imports, cases: cases.map(({ code }) => ({ code })) })
   const argv = ['node', '--input-type=module', '-e', driver]
-  const done = await shell.exec(argv, { input, signal, timeoutSeconds: 20, maxOutputBytes: 100_000 })
+  const done = await runFairly(shell, argv, { input, signal, cpuSeconds, maxOutputBytes: 100_000 })
   const none = cases.map(() => null)
   if (done.exitCode !== 0 || done.truncated) return none
   const values = printed.safeParse(readJson(done.stdout.split('\n').at(-1) ?? ''))

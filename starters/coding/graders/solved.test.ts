@@ -97,6 +97,14 @@ describe('the grader solved', () => {
     expect(printing).toMatchObject({ score: 0, parts: { fixed: 0 } })
   })
 
+  it('pays nothing for a change that never ends', { timeout: 120_000 }, async (context) => {
+    needSandboxes(context)
+    const endless = await play('endless', first, (as) =>
+      as.call('shell', { command: 'echo "for (;;);" > src/slug.mjs' }),
+    )
+    expect(endless).toMatchObject({ score: 0, parts: { fixed: 0, regressed: 1 } })
+  })
+
   it('the reference, the environment of the server and its files are not in the sandbox', async (context) => {
     needSandboxes(context)
     await play('curious', first, async (as) => {

@@ -6,7 +6,7 @@ import type { SandboxPlan } from '../../kit/sandboxes.ts'
 import type { SandboxKey, SandboxRow } from '../../ledger/sandboxes.ts'
 import { persistently } from '../../ledger/statement.ts'
 import { isUnavailable } from '../../postgres/database.ts'
-import { SandboxError } from '../../runtime/sandbox/provider.ts'
+import { type Found, SandboxError, type SandboxLabels } from '../../runtime/sandbox/provider.ts'
 import { makeFailure, SandboxFailure, sandboxFailure } from './failure.ts'
 import type { SandboxQueue } from './queue.ts'
 import { labelsOf, type SandboxServices } from './services.ts'
@@ -77,24 +77,30 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
 
   /** Creates a sandbox, or adopts the one that is there. */
   const make = async (row: SandboxRow, token: string, plan: SandboxPlan, template: string, mustLook: boolean) => {
-    if (mustLook) {
-      // The request of a server that died may still reach a provider.
-      const found = await (provider.createsOnce === true ? find(row) : findLater(row))
-      if (found !== undefined) return { ...found, isAdopted: true }
+    const createsOnce = provider.createsOnce === true
+    const create = (labels: SandboxLabels) =>
+      ask(times.create, (signal) => provider.create(specOf(plan, template), labels, signal))
+    // A provider that creates once completes what an interrupted request has half made.
+    const adopted = async (found: Found) => {
+      const { handle } = createsOnce ? await create(found.labels) : found
+      return { handle, labels: found.labels, isAdopted: true }
     }
+    // The request of a server that died may still reach a provider.
+    const found = mustLook ? await (createsOnce ? find(row) : findLater(row)) : undefined
     // After a long pause of this process another one may be creating it.
     if (!(await ledger.begin(row, token))) throw takenOver
+    if (found !== undefined) return await adopted(found)
     const began = performance.now()
     try {
       const labels = labelsOf(services, row, row.generation)
-      const made = await ask(times.create, (signal) => provider.create(specOf(plan, template), labels, signal))
+      const { handle } = await create(labels)
       meter.time('create', (performance.now() - began) / 1000)
-      return { handle: made.handle, labels, isAdopted: false }
+      return { handle, labels, isAdopted: false }
     } catch (error) {
       if (stopping.aborted || (error instanceof SandboxError && error.code === 'refused')) throw error
-      const found = await findLater(row).catch(() => undefined)
-      if (found === undefined) throw error
-      return { ...found, isAdopted: true }
+      const late = await findLater(row).catch(() => undefined)
+      if (late === undefined) throw error
+      return await adopted(late)
     }
   }
 
@@ -117,7 +123,7 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       if (opened !== undefined) return { ...opened, handle }
       // Another process has taken over, or the rollout has ended: nobody will use this one, unless it was adopted.
       const current = await ledger.read(row)
-      const isElsewhere = current?.host !== (provider.host ?? null)
+      const isElsewhere = current?.host !== (provider.host ?? null) || current.provider !== provider.name
       const isUnused = isElsewhere || (current.status !== 'opening' && current.handle !== handle)
       if (isUnused) await closeUnused(row, handle, current).catch(() => undefined)
       throw takenOver
@@ -172,7 +178,8 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       if (row.status === 'failed') {
         throw makeFailure(500, 'sandbox_lost', 'the sandbox of the rollout was lost, and with it its work', name)
       }
-      if (row.host !== (provider.host ?? null) && row.status !== 'closed') throw elsewhere(row)
+      const isHere = row.provider === provider.name && row.host === (provider.host ?? null)
+      if (!isHere && row.status !== 'closed') throw elsewhere(row, provider.name)
       if (row.status === 'open' && row.handle !== null) return { isOpen: true, sandbox: { ...row, handle: row.handle } }
       if (row.status === 'closing' || row.status === 'closed') throw rolloutEnded()
       if (row.claim === token) {
@@ -202,7 +209,8 @@ const takenOver = new Error('another process has taken over the sandbox')
 
 const rolloutEnded = () => new RequestError(409, 'rollout_ended', 'the rollout has ended; begin another one')
 
-function elsewhere({ name, host }: SandboxRow) {
-  const message = `the sandbox of the rollout is on the host ${host}, which this server does not reach; try again`
+function elsewhere({ name, host, provider }: SandboxRow, own: string) {
+  const where = provider === own ? `on the host ${host}` : `one of the provider "${provider}"`
+  const message = `the sandbox of the rollout is ${where}, which this server does not reach; try again`
   return makeFailure(503, 'sandbox_elsewhere', message, name)
 }

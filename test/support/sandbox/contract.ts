@@ -95,6 +95,27 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
         await other.end()
       })
 
+      it.runIf(promises.createsOnce === true)(
+        'whose creation was cut off anywhere are adopted by the next',
+        async () => {
+          for (const ms of [0, 5, 20, 50, 100, 200]) {
+            const one = labels()
+            const cut = new AbortController()
+            const creating = provider.create(spec(), one, cut.signal).catch(() => undefined)
+            if (ms > 0) await sleep(ms)
+            cut.abort(new Error('the server has died'))
+            await creating
+            const next = tested.provider()
+            const { handle } = await next.create(spec(), one, never)
+            await next.end()
+            expect((await shell(handle, 'cat letter')).stdout).toBe('hello\n')
+            expect((await provider.find(one, never)).map((it) => it.handle)).toEqual([handle])
+            await provider.close(handle, never)
+          }
+        },
+        60_000,
+      )
+
       it('of another installation are not found', async () => {
         await create()
         expect(await provider.find({ installation: `${installation}-other` }, never)).toEqual([])

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import Docker from 'dockerode'
 import { z } from 'zod'
 import { createSlots, type Slots } from '../../concurrency.ts'
@@ -11,8 +10,8 @@ import {
   SandboxError,
   type SandboxLabels,
   type SandboxProvider,
-  type SandboxSpec,
 } from '../provider.ts'
+import { createContainer, expiry, prefix } from './create.ts'
 import { answered, statusOf } from './errors.ts'
 import { prepareExec, type Ran, runExec } from './exec.ts'
 import { once } from './journal.ts'
@@ -31,36 +30,12 @@ export interface ContainerSettings {
   readonly concurrentRequests?: number
 }
 
-const prefix = 'scorekeeper.'
 const labelled = z.object({
   'scorekeeper.installation': z.string(),
   'scorekeeper.rollout': z.string(),
   'scorekeeper.name': z.string(),
   'scorekeeper.generation': z.string(),
 })
-
-/**
- * The first process. It belongs to root, so that the agent cannot end it, and ends the container when its time to live has
- * passed, whatever became of the server. At SIGUSR1 it kills all others: this needs no new process, and so works where a
- * sandbox has as many as it may.
- *
- * For the same reason it must not end when it can start none: `command eval` keeps the error of a failed fork from ending the
- * shell, and then it waits for a process that it started before, until the end of a command wakes it with SIGUSR2.
- */
-const keepAlive = `
-trap 'exit 0' TERM
-trap 'kill -9 -1' USR1
-trap : USR2
-mkdir -m 700 /.scorekeeper/own /.scorekeeper/own/journal && printf %s "$1" > /.scorekeeper/own/expires || exit 1
-sleep 2147483647 & forever=$!
-until command eval '[ "$(date +%s)" -ge "$(cat /.scorekeeper/own/expires)" ]' 2>/dev/null; do
-  kill -0 "$forever" 2>/dev/null || command eval 'sleep 2147483647 & forever=$!' 2>/dev/null
-  pause=$forever
-  command eval 'sleep 5 & pause=$!' 2>/dev/null
-  wait "$pause"
-  [ "$pause" = "$forever" ] || kill "$pause" 2>/dev/null
-done
-`
 
 /**
  * Runs a command and then kills all that it left behind. It needs no new process for that, so that a sandbox which has as many
@@ -122,22 +97,6 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
     await answered(signal, removed)
   }
 
-  async function create(spec: SandboxSpec, labels: SandboxLabels, signal: AbortSignal) {
-    const options = containerOptions(spec, labels, settings)
-    const made = docker.createContainer(options).catch(async (error: unknown) => {
-      if (statusOf(error) === 404) throw new SandboxError('refused', `the image ${spec.template} does not exist`)
-      throw error
-    })
-    const container = await answered(signal, made)
-    try {
-      await answered(signal, container.start())
-    } catch (error) {
-      await close(container.id, AbortSignal.timeout(30_000)).catch(() => undefined)
-      throw error
-    }
-    return { handle: container.id }
-  }
-
   async function file(
     handle: string,
     argv: readonly string[],
@@ -170,7 +129,8 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
   return {
     name: 'container',
     host: undefined,
-    create: (spec, labels, signal) => requests(signal, () => create(spec, labels, signal)),
+    createsOnce: true,
+    create: (spec, labels, signal) => requests(signal, () => createContainer(docker, spec, labels, settings, signal)),
     find: list,
     exec: (handle, request, signal) => exec(handle, request, signal),
     read: (handle, path, maxBytes, signal) =>
@@ -206,64 +166,6 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
     },
     async end() {},
   }
-}
-
-function containerOptions(
-  spec: SandboxSpec,
-  labels: SandboxLabels,
-  { runtime, openFiles = 4096, processes = 4096 }: ContainerSettings,
-): Docker.ContainerCreateOptions {
-  const megabyte = 1024 ** 2
-  const host: Docker.HostConfig = {
-    NetworkMode: spec.network ? 'bridge' : 'none',
-    AutoRemove: true,
-    CapDrop: ['ALL'],
-    // Of root, so that the first process can end those of the agent, which itself gets no capability.
-    CapAdd: ['KILL'],
-    SecurityOpt: ['no-new-privileges'],
-    Memory: spec.memoryMb * megabyte,
-    MemorySwap: spec.memoryMb * megabyte,
-    // The first process and what looks after the sandbox.
-    PidsLimit: spec.pids + 4,
-    LogConfig: { Type: 'none', Config: {} },
-    Ulimits: [
-      { Name: 'nofile', Soft: openFiles, Hard: openFiles },
-      // It counts all processes of user 1000, of whichever sandbox.
-      { Name: 'nproc', Soft: processes, Hard: processes },
-      { Name: 'fsize', Soft: spec.diskMb * megabyte, Hard: spec.diskMb * megabyte },
-      { Name: 'core', Soft: 0, Hard: 0 },
-    ],
-  }
-  return {
-    // A name for the labels: a second container for them cannot be made.
-    name: `scorekeeper-${createHash('sha256')
-      .update(JSON.stringify(labelsOf(labels)))
-      .digest('hex')
-      .slice(0, 32)}`,
-    Image: spec.template,
-    Entrypoint: ['sh', '-c', keepAlive, 'sandbox'],
-    Cmd: [expiry(spec.ttlSeconds)],
-    User: '0:0',
-    Hostname: 'sandbox',
-    Labels: labelsOf(labels),
-    // The image's own folders may be closed to root without capabilities.
-    Volumes: { '/.scorekeeper': {} },
-    HostConfig: runtime === undefined ? host : { ...host, Runtime: runtime },
-  }
-}
-
-function labelsOf({ installation, rollout, name, generation }: SandboxLabels): Record<string, string> {
-  return {
-    [`${prefix}installation`]: installation,
-    [`${prefix}rollout`]: rollout,
-    [`${prefix}name`]: name,
-    [`${prefix}generation`]: generation,
-  }
-}
-
-/** When a sandbox ends, in seconds since 1970. */
-function expiry(ttlSeconds: number): string {
-  return String(Math.ceil(Date.now() / 1000 + ttlSeconds))
 }
 
 function resultOf(ran: Ran): ExecResult {

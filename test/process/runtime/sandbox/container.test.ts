@@ -1,8 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import Docker from 'dockerode'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { createContainerProvider } from '../../../../src/runtime/sandbox/container/container-provider.ts'
+import { containerOptions } from '../../../../src/runtime/sandbox/container/create.ts'
 import { describeContract } from '../../../support/sandbox/contract.ts'
 import { heldThrough } from '../../../support/sandbox/held.ts'
 import { useFolder } from '../../../support/temporary.ts'
@@ -62,7 +64,31 @@ if (absent === undefined && isRoot) {
   describeContract('container', async () => ({ template: image, provider, held }), {
     isolated: true,
     nothingRunsBetween: true,
+    createsOnce: true,
   })
+
+  it('a container that was made and not started, and one that has ended unused, do not keep a creation from its sandbox', async () => {
+    const never = new AbortController().signal
+    const labels = { installation: `half-${process.pid}`, rollout: '1', name: 'shell', generation: '1' }
+    const spec = { template: image, network: false, memoryMb: 128, pids: 20, diskMb: 16, ttlSeconds: 600 }
+    const one = provider()
+    const docker = new Docker({ socketPath })
+    for (const isEnded of [false, true]) {
+      const { HostConfig, ...options } = containerOptions(spec, labels, {})
+      const ends = { HostConfig: { ...HostConfig, AutoRemove: !isEnded }, ...(isEnded && { Cmd: ['0'] }) }
+      const half = await docker.createContainer({ ...options, ...ends })
+      if (isEnded) {
+        await half.start()
+        await half.wait()
+      }
+      const made = await one.create(spec, labels, never)
+      expect(made.handle === half.id).toBe(!isEnded)
+      const request = { key: 'half', argv: ['cat', 'letter'], timeoutSeconds: 30, maxOutputBytes: 100 }
+      expect(await one.exec(made.handle, request, never)).toMatchObject({ exitCode: 0, stdout: 'hello\n' })
+      expect(await one.find(labels, never)).toHaveLength(1)
+      await one.close(made.handle, never)
+    }
+  }, 60_000)
 
   it('a container ends by itself when its time to live has passed, also after it was full', async () => {
     const never = new AbortController().signal

@@ -5,6 +5,7 @@ import { execute } from './statement.ts'
 /** A sandbox to close. */
 export interface ClosingSandbox extends SandboxKey {
   readonly generation: number
+  readonly provider: string
   readonly host: string | null
   /** Null if it is not known whether it was created: look for its labels. */
   readonly handle: string | null
@@ -15,6 +16,7 @@ export interface ClosingSandbox extends SandboxKey {
 /** What the ledger knows of a sandbox in the provider's list. */
 export interface KnownSandbox extends SandboxKey {
   readonly generation: number
+  readonly provider: string
   readonly status: SandboxStatus
   readonly host: string | null
   readonly handle: string | null
@@ -45,7 +47,7 @@ export interface ListedSandbox extends SandboxKey {
   readonly cause: string | null
 }
 
-const columns = `s.run, s.rollout::float8 as rollout, s.name, s.generation, s.host, s.handle,
+const columns = `s.run, s.rollout::float8 as rollout, s.name, s.generation, s.provider, s.host, s.handle,
   coalesce(extract(epoch from now() - s.granted_at), 0)::float8 as "grantedFor"`
 const isKey = 's.run = $1::text and s.rollout = $2::text::int8 and s.name = $3::text'
 const keyOf = ({ run, rollout, name }: SandboxKey) => [run, String(rollout), name]
@@ -104,7 +106,7 @@ const countsText = `
   from sandboxes s where s.closed_at is null group by s.status`
 
 const listText = `
-  select ${columns}, s.status, s.provider, r.id as "rolloutId", s.closings, s.cause,
+  select ${columns}, s.status, r.id as "rolloutId", s.closings, s.cause,
     extract(epoch from now() - s.requested_at)::float8 as "ageSeconds"
   from sandboxes s left join rollouts r on r.run = s.run and r.number = s.rollout
   where s.closed_at is null and ($1::text is null or s.run = $1::text) order by s.requested_at limit $2::text::int`
@@ -113,6 +115,21 @@ const beatText = `insert into sandbox_hosts (host) values ($1::text) on conflict
 
 const othersText = `
   select host, seen_at > now() - make_interval(secs => $2::text::float8) as alive from sandbox_hosts where host <> $1::text`
+
+/** A sandbox of another provider, when it ends by itself: as late as one whose creation may have just succeeded. */
+const otherEnds = 'coalesce(s.expires_at, s.granted_at + make_interval(secs => $2::text::float8))'
+
+const othersEndedText = `
+  update sandboxes s set closed_at = now(), retry_at = null, claim = null, lease_until = null,
+    status = case when s.status = 'closing' then 'closed' else 'failed' end, cause = 'provider_changed'
+  where s.closed_at is null and s.provider <> $1::text and (s.granted_at is null or ${otherEnds} < now())`
+
+const ofOthersText = `
+  select s.provider, count(*)::int as count,
+    count(*) filter (where exists (select from rollouts r where r.run = s.run and r.number = s.rollout and r.ended_at is null))::int
+      as used,
+    extract(epoch from max(${otherEnds}) - now())::float8 as seconds
+  from sandboxes s where s.closed_at is null and s.provider <> $1::text group by s.provider order by s.provider`
 
 const abandonedText = `
   with dead as (delete from sandbox_hosts where seen_at < now() - make_interval(secs => $1::text::float8) returning host)
@@ -178,6 +195,19 @@ export function createSandboxClosing(sql: Sql) {
     /** The other hosts, and whether each was seen in the last `seconds`. */
     others: (host: string, seconds: number) =>
       execute<{ host: string; alive: boolean }>(sql, { text: othersText, values: [host, String(seconds)] }),
+    /**
+     * Gives up the sandboxes of other providers that have ended by themselves, and finds those that may exist: how many there are
+     * of each provider, how many of an open rollout, and in how many seconds the last will have ended. `lifeSeconds` is how long
+     * one can live of which only the beginning of its creation is recorded.
+     */
+    async ofOtherProviders(provider: string, lifeSeconds: number) {
+      const values = [provider, String(lifeSeconds)]
+      await execute(sql, { text: othersEndedText, values })
+      return await execute<{ provider: string; count: number; used: number; seconds: number }>(sql, {
+        text: ofOthersText,
+        values,
+      })
+    },
     /** Gives up the sandboxes of hosts that were not seen for `seconds`: the sandboxes are lost with their machine. */
     async abandon(seconds: number): Promise<void> {
       await execute(sql, { text: abandonedText, values: [String(seconds)] })

@@ -42,7 +42,8 @@ const endSeconds = 2
 
 /**
  * Opens the provider of sandboxes. Throws an Error that says why the server cannot start with it: the machine lacks something,
- * another host serves sandboxes of its own machine, or a sandbox would end before its rollout.
+ * another host serves sandboxes of its own machine, another provider's sandboxes would stay, or a sandbox would end before its
+ * rollout.
  */
 export async function openSandboxes({ config, plans, sql, log }: OpenSandboxesSettings): Promise<OpenSandboxes> {
   const { limits, sandboxes: given } = config
@@ -51,6 +52,8 @@ export async function openSandboxes({ config, plans, sql, log }: OpenSandboxesSe
   const problem = await provider.problem()
   if (problem !== undefined) throw new Error(`the sandbox provider "${provider.name}" cannot be used here: ${problem}`)
   await refuseOtherHosts(provider, sql)
+  const times = timesOf(given, plans, limits)
+  await refuseOtherProviders(provider, times, sql)
   const stopping = new AbortController()
   const installation = given.installation ?? (await installationOf(sql))
   const sandboxes = createSandboxes({
@@ -59,7 +62,7 @@ export async function openSandboxes({ config, plans, sql, log }: OpenSandboxesSe
     plans,
     installation,
     caps: { open: given.maxOpen, opening: given.maxOpening },
-    times: timesOf(given, plans, limits),
+    times,
     log,
     stopping: stopping.signal,
   })
@@ -148,6 +151,26 @@ async function refuseOtherHosts({ name, host }: SandboxProvider, sql: Database['
     )
   }
   await ledger.beat(host)
+}
+
+/** After a change of the provider nobody would close the sandboxes of the former one, and rollouts would lose theirs. */
+async function refuseOtherProviders(
+  { name }: SandboxProvider,
+  { create, timeToLive }: SandboxTimes,
+  sql: Database['sql'],
+): Promise<void> {
+  const others = await createSandboxClosing(sql).ofOtherProviders(name, create + timeToLive)
+  if (others.length === 0) return
+  const found = others.map(
+    ({ provider, count, used }) => `${count} of "${provider}", ${used} in use by an open rollout`,
+  )
+  const [former] = others
+  const minutes = Math.max(1, Math.ceil(Math.max(...others.map(({ seconds }) => seconds)) / 60))
+  throw new Error(
+    `SANDBOX_PROVIDER is "${name}", and there are sandboxes of another provider, which would stay: ${found.join('; ')}. ` +
+      `Run the server with SANDBOX_PROVIDER=${former?.provider} until "scorekeeper sandboxes" lists none. They have all ended by ` +
+      `themselves in ${minutes} min; from then on the server starts`,
+  )
 }
 
 /** A label that all replicas read from their database, and that no other installation has. */

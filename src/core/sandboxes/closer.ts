@@ -34,7 +34,8 @@ export function createSandboxCloser(services: SandboxServices, kick: () => void)
   const closeOne = async (sandbox: ClosingSandbox): Promise<boolean> => {
     const began = performance.now()
     try {
-      if (sandbox.host !== (provider.host ?? null)) return false
+      // A server that uses that provider, on that host, closes it.
+      if (sandbox.provider !== provider.name || sandbox.host !== (provider.host ?? null)) return false
       const handles = await handlesOf(sandbox)
       for (const handle of handles) await ask((signal) => provider.close(handle, signal))
       // A creation that was interrupted may still succeed: its place is kept until then.

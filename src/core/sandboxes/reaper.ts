@@ -1,6 +1,6 @@
 import { withDeadline } from '../../base/deadline.ts'
 import type { KnownSandbox } from '../../ledger/sandbox-closing.ts'
-import { type Found, SandboxError } from '../../runtime/sandbox/provider.ts'
+import { type Found, SandboxError, type SandboxProvider } from '../../runtime/sandbox/provider.ts'
 import type { SandboxCloser } from './closer.ts'
 import type { SandboxServices } from './services.ts'
 
@@ -44,7 +44,7 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
   const known = await ledger.known([...new Set(listed.map(({ labels }) => labels.rollout))].filter(isNumber))
   const byKey = new Map(known.map((row) => [keyOf(String(row.rollout), row.name), row]))
   const recorded = ({ labels }: Found) => byKey.get(keyOf(labels.rollout, labels.name))
-  const orphans = listed.filter((found) => isOrphan(found, recorded(found), provider.host ?? null))
+  const orphans = listed.filter((found) => isOrphan(found, recorded(found), provider))
   for (const { handle, labels } of orphans) {
     try {
       await ask((signal) => provider.close(handle, signal))
@@ -83,9 +83,9 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
 }
 
 /** Whether a listed sandbox belongs to no open rollout. One that is being opened or closed is left to those who do it. */
-function isOrphan({ handle, labels }: Found, row: KnownSandbox | undefined, host: string | null): boolean {
-  // The rollout went on with a sandbox of another host; its handle may be the same.
-  if (row === undefined || row.host !== host) return true
+function isOrphan({ handle, labels }: Found, row: KnownSandbox | undefined, { name, host }: SandboxProvider): boolean {
+  // The rollout went on with a sandbox of another host or provider; its handle may be the same.
+  if (row === undefined || row.provider !== name || row.host !== (host ?? null)) return true
   if (row.status === 'open') return row.handle !== handle
   // What a failed creation left is adopted by the rollout's next call, or closed at its end.
   return !row.hasPlace || Number(labels.generation) > row.generation

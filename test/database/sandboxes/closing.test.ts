@@ -157,3 +157,22 @@ it('the place of a sandbox that was never created is free after that time', asyn
   await replica.sandboxes.reap()
   expect(await replica.sandboxes.counts()).toMatchObject({ closing: 0, failed: 0 })
 })
+
+it('a server with another provider leaves a sandbox to those that use its own', async () => {
+  await run(replica, 'a', '1', 'x')
+  const others = createCloud()
+  const other = sandboxReplica(database.another(), { provider: { ...others.provider, name: 'other' } })
+  const elsewhere = await run(other, 'a', '2', 'x')
+  expect([elsewhere.status, elsewhere.body.error?.code]).toEqual([503, 'sandbox_elsewhere'])
+  await database.sql`update rollouts set ended_at = now(), released_at = now()`
+  const [row] = await database.sql<
+    { run: string; number: number }[]
+  >`select run, number::float8 as number from rollouts`
+  await other.sandboxes.end({ run: row?.run ?? '', number: row?.number ?? 0 })
+  expect([cloud.boxes.size, await statuses()]).toEqual([1, ['closing']])
+  await database.sql`update sandboxes set retry_at = now() - interval '1 second'`
+  await other.sandboxes.reap()
+  expect([cloud.boxes.size, await statuses()]).toEqual([1, ['closing']])
+  await replica.sandboxes.reap()
+  expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
+})

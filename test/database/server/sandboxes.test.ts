@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defaultLimits, type Limits } from '../../../src/base/limits.ts'
 import { defineEnvironment } from '../../../src/kit/define.ts'
@@ -110,6 +110,39 @@ it('servers of one database share the label of their sandboxes, and another labe
     labels.push(metadata['scorekeeper_installation'])
   }
   expect(labels).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/), labels[0], 'staging'])
+})
+
+describe('sandboxes of a former provider', () => {
+  beforeEach(() => database.sql`truncate sandboxes, rollouts`)
+  const statuses = () => database.sql`select status, cause, closed_at is null as counts from sandboxes order by rollout`
+
+  it('are refused at the start, with how many there are and what to do, until they have ended by themselves', async () => {
+    await database.sql`
+      insert into rollouts (run, id, number, item_hash, ended_at) values
+        ('default', 'open', 1, 'x', null), ('default', 'ended', 2, 'x', now())`
+    await database.sql`
+      insert into sandboxes (run, rollout, name, status, provider, handle, granted_at, opened_at, expires_at) values
+        ('default', 1, 'shell', 'open', 'container', 'a', now(), now(), now() + interval '89.5 minutes'),
+        ('default', 2, 'shell', 'closing', 'container', 'b', now(), now(), now() + interval '1 minute'),
+        ('default', 3, 'shell', 'failed', 'container', null, now() - interval '1 day', null, null)`
+    const refused =
+      'SANDBOX_PROVIDER is "e2b", and there are sandboxes of another provider, which would stay: 2 of "container", 1 in use ' +
+      'by an open rollout. Run the server with SANDBOX_PROVIDER=container until "scorekeeper sandboxes" lists none. They have ' +
+      'all ended by themselves in 90 min; from then on the server starts'
+    await expect(started({}, async () => undefined)).rejects.toThrow(refused)
+    expect(await statuses()).toMatchObject([
+      { status: 'open', counts: true },
+      { status: 'closing', counts: true },
+      { status: 'failed', cause: 'provider_changed', counts: false },
+    ])
+    await database.sql`update sandboxes set expires_at = now() - interval '1 second'`
+    await started({}, async () => undefined)
+    expect(await statuses()).toMatchObject([
+      { status: 'failed', cause: 'provider_changed', counts: false },
+      { status: 'closed', counts: false },
+      { status: 'failed', counts: false },
+    ])
+  })
 })
 
 describe('sandboxes on the disk of a host', () => {

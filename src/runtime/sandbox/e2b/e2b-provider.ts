@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandExitError, E2B, type Sandbox } from 'e2b'
+import { LRUCache } from 'lru-cache'
 import { createSecretRedactor } from '../../../base/redact.ts'
 import { decoded, readScript, writeScript } from '../commands.ts'
 import { checkKey, type ExecRequest, type Found, SandboxError, type SandboxProvider } from '../provider.ts'
@@ -47,13 +48,12 @@ const fileSeconds = 60
  * becomes of the server. Processes that a command leaves behind run on until the sandbox closes.
  */
 export function createE2bProvider(settings: E2bSettings): SandboxProvider {
-  const { apiKey, domain = 'e2b.app', user = 'user' } = settings
-  const { apiUrl = `https://api.${domain}`, sandboxUrl } = settings
+  const { apiKey, domain = 'e2b.app', user = 'user', sandboxUrl, apiUrl = `https://api.${domain}` } = settings
   // The package would take what is missing from the environment. The caller's signal limits the time of each request.
   const connection = { apiKey, domain, apiUrl, ...(sandboxUrl !== undefined && { sandboxUrl }), debug: false }
   const { Sandbox: Service } = new E2B({ ...connection, retries, requestTimeoutMs: 0 })
   const redacted = createSecretRedactor([apiKey])
-  const known = new Map<string, Known>()
+  const known = new LRUCache<string, Known>({ max: mostKnown })
 
   /** Sends a request to the REST API. */
   const ask = async <Result>(what: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> => {
@@ -65,13 +65,6 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
       const { code, message, cause } = restFailure(what, new URL(apiUrl).host, error)
       throw new SandboxError(code, redacted(message), { cause })
     }
-  }
-
-  const remember = (sandbox: Sandbox, limits: Limits): Known => {
-    const [oldest] = known.keys()
-    if (known.size >= mostKnown && oldest !== undefined) known.delete(oldest)
-    known.set(sandbox.sandboxId, { sandbox, limits })
-    return { sandbox, limits }
   }
 
   /** Describes a sandbox; undefined if it does not exist. */
@@ -87,9 +80,14 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
     if (before !== undefined) return before
     const info = await describe(handle, signal)
     if (info === undefined) throw gone(handle)
-    // Connecting never shortens the time to live.
+    // Connecting would resume it, and end it soon after: nobody says how long it was meant to live.
+    if (info.state !== 'running') throw new SandboxError('unavailable', `the sandbox ${handle} is paused`)
+    // This extends the time to live of a running sandbox, and never shortens it.
     const connecting = () => Service.connect(handle, { timeoutMs: 1_000, signal })
-    return remember(await ask(`connect to the sandbox ${handle}`, signal, connecting), limitsOf(info.metadata))
+    const sandbox = await ask(`connect to the sandbox ${handle}`, signal, connecting)
+    const found = { sandbox, limits: limitsOf(info.metadata) }
+    known.set(handle, found)
+    return found
   }
 
   /** Asks the service in a sandbox; what fails there may mean that the sandbox has gone. */
@@ -145,13 +143,12 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
    */
   const file = async (
     handle: string,
-    argv: readonly string[],
-    input: Uint8Array | undefined,
-    maxBytes: number,
+    command: Pick<ExecRequest, 'argv' | 'input'>,
+    most: number,
     signal: AbortSignal,
   ) => {
-    const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }
-    const request = { key: `file-${randomUUID()}`, argv, ...(input && { input }), ...limits }
+    const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(most, 4096) }
+    const request = { ...command, key: `file-${randomUUID()}`, ...limits }
     const { exitCode, stdout, stderr } = await run(handle, request, false, signal)
     if (exitCode === 0) return stdout
     const why = exitCode === null ? 'it took too long' : Buffer.from(stderr).toString().trim()
@@ -173,7 +170,7 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
         }),
       ).catch(undefinedIfGone)
       if (sandbox === undefined) throw new SandboxError('refused', `the template ${spec.template} does not exist`)
-      remember(sandbox, spec)
+      known.set(sandbox.sandboxId, { sandbox, limits: spec })
       return { handle: sandbox.sandboxId }
     },
     async find(labels, signal) {
@@ -199,9 +196,9 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
       return { ...ended, stdout: decoded(stdout, truncated), stderr: decoded(stderr, truncated) }
     },
     read: (handle, path, maxBytes, signal) =>
-      repeatedly(signal, () => file(handle, [...readScript, path, String(maxBytes)], undefined, maxBytes, signal)),
+      repeatedly(signal, () => file(handle, { argv: [...readScript, path, String(maxBytes)] }, maxBytes, signal)),
     async write(handle, path, content, signal) {
-      await file(handle, [...writeScript, path], content, 4096, signal)
+      await file(handle, { argv: [...writeScript, path], input: content }, 4096, signal)
     },
     alive: async (handle, signal) => (await describe(handle, signal)) !== undefined,
     async extend(handle, ttlSeconds, signal) {

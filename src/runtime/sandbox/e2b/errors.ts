@@ -58,6 +58,6 @@ function explanation(error: unknown): string {
   const message = error instanceof Error ? error.message : ''
   const said = /^(?:\d{3}:|.*? -) (.*)$/s.exec(message)?.[1] ?? ''
   const line = said.replaceAll(/\s+/gu, ' ').trim()
-  if (line === '') return ''
+  if (line === '' || line === '[object Object]') return ''
   return `: ${line.length > mostCharacters ? `${line.slice(0, mostCharacters)}…` : line}`
 }

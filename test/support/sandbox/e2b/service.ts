@@ -27,6 +27,7 @@ export interface Asked {
 interface Box {
   readonly id: string
   token: string
+  state: 'running' | 'paused'
   readonly template: string
   readonly request: NewSandbox
   readonly startedAt: number
@@ -97,6 +98,7 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
     const box: Box = {
       id,
       token: randomUUID(),
+      state: 'running',
       template,
       request: data,
       startedAt: last,
@@ -125,7 +127,7 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
       found.length > shown.length && oldest !== undefined
         ? { 'x-next-token': Buffer.from(String(oldest.startedAt)).toString('base64') }
         : {}
-    return { status: 200, headers, body: shown.map((box) => ({ ...described(box), state: 'running' })) }
+    return { status: 200, headers, body: shown.map((box) => ({ ...described(box), state: box.state })) }
   }
 
   const rest = async (request: IncomingMessage, { pathname, searchParams }: URL, body: unknown): Promise<Answer> => {
@@ -145,7 +147,7 @@ export async function openE2bService({ templates, pageSize = 100, fault }: E2bSe
       await remove(box)
       return { status: 204 }
     }
-    return { status: 200, body: { ...described(box), state: 'running', envdAccessToken: box.token } }
+    return { status: 200, body: { ...described(box), state: box.state, envdAccessToken: box.token } }
   }
 
   const inside = async (

@@ -171,6 +171,20 @@ describe('the e2b provider', () => {
     await expect(provider.exec('i0', command, never)).rejects.toMatchObject({ code: 'gone' })
   })
 
+  it('does not resume a paused sandbox, whose time to live it does not know, but lists it and closes it', async () => {
+    const { settings, asked, boxes } = await open()
+    const { handle } = await createE2bProvider(settings).create(spec, labels, never)
+    const box = boxes.get(handle)
+    if (box !== undefined) box.state = 'paused'
+    const provider = createE2bProvider(settings)
+    const rejected = { code: 'unavailable', message: `the sandbox ${handle} is paused` }
+    await expect(provider.exec(handle, command, never)).rejects.toMatchObject(rejected)
+    expect(asked.filter(({ path }) => path.endsWith('/connect'))).toEqual([])
+    expect(await provider.find(labels, never)).toEqual([{ handle, labels }])
+    await provider.close(handle, never)
+    expect(boxes.size).toBe(0)
+  })
+
   it.each([
     ['with a U+0000', 'a\0b', 'a command cannot contain U+0000'],
     [

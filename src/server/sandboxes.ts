@@ -51,6 +51,8 @@ export async function openSandboxes({ config, plans, sql, log }: OpenSandboxesSe
   const provider = await makeProvider(given, config.dataDir)
   const problem = await provider.problem()
   if (problem !== undefined) throw new Error(`the sandbox provider "${provider.name}" cannot be used here: ${problem}`)
+  const note = await provider.note?.()
+  if (note !== undefined) log.info({ code: 'sandbox_limits', provider: provider.name }, `sandboxes: ${note}`)
   await refuseOtherHosts(provider, sql)
   const times = timesOf(given, plans, limits)
   await refuseOtherProviders(provider, times, sql)

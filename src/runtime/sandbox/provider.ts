@@ -99,6 +99,8 @@ export interface SandboxProvider {
   close(handle: string, signal: AbortSignal): Promise<void>
   /** What the provider lacks on this machine, as a sentence for the operator; undefined if it can be used. */
   problem(): Promise<string | undefined>
+  /** How limits hold on this machine, as a sentence for the operator, where that depends on it. */
+  note?(): Promise<string | undefined>
   /** Releases what the provider holds in this process; sandboxes stay. */
   end(): Promise<void>
 }

@@ -14,12 +14,13 @@ const variables = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, USER: 'age
  * all processes of the command end with it. Each program that is started costs every command about a millisecond, so the shell
  * itself sets the limits.
  *
- * The limits of memory and of files are in units of 1024 and of 512 bytes. bash knows the number of processes as `-u` only.
+ * `$6` are the files by which it enters its control groups. The limits of memory and of files are in units of 1024 and of 512 bytes. bash knows the number of processes as `-u` only.
  */
 const outer = `
 mount -t overlay overlay -o "userxattr,lowerdir=$1,upperdir=upper,workdir=work" "$2" || exit 1
 memory=$3 processes=$4 file=$5
-shift 5
+for group in $6; do echo 0 > "$group" || exit 1; done
+shift 6
 ulimit -d "$memory" && ulimit -f "$file" && ulimit -n 4096 && ulimit -c 0 || exit 1
 ulimit -p "$processes" 2>/dev/null || ulimit -u "$processes" || exit 1
 exec "$@"
@@ -27,13 +28,14 @@ exec "$@"
 
 /**
  * The command line that runs a command in a sandbox; its working directory is the sandbox's folder. On file descriptor 3
- * bubblewrap reports the command's exit code, if the command was started.
+ * bubblewrap reports the command's exit code, if the command was started. `groups` are files that it writes `0` to.
  */
 export function commandLine(
   machine: Machine,
   sandbox: Pick<StoredSandbox, 'spec' | 'folder'>,
   request: Pick<ExecRequest, 'argv' | 'cwd' | 'env'>,
   mayWrite: boolean,
+  groups: readonly string[],
 ): readonly [string, ...string[]] {
   const namespaces = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child=KILL']
   return [
@@ -48,6 +50,7 @@ export function commandLine(
     sandbox.spec.template,
     machine.mountPoint,
     ...limits(sandbox.spec, mayWrite),
+    groups.join(' '),
     'bwrap',
     '--json-status-fd',
     '3',

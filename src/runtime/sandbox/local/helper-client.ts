@@ -13,13 +13,16 @@ interface Waiting {
 
 interface Helper {
   readonly process: ChildProcess
-  readonly ready: Promise<void>
+  /** Resolves with the reason why it has no control groups, if it has none. */
+  readonly ready: Promise<string | undefined>
   readonly waiting: Map<number, Waiting>
 }
 
 /** Asks the helper process to do something, and starts it if there is none. */
 export interface HelperClient {
   request(operation: Operation, signal: AbortSignal): Promise<unknown>
+  /** Why sandboxes are not limited as a whole, if the helper may not make control groups. */
+  noCgroups(): Promise<string | undefined>
   /** Lets the helper end when the commands that run have ended. */
   end(): Promise<void>
   /** The helper's process id; undefined if it does not run. */
@@ -71,6 +74,7 @@ export function createHelperClient(settings: HelperSettings): HelperClient {
         signal.removeEventListener('abort', cancel)
       }
     },
+    noCgroups: () => current().ready,
     async end() {
       if (helper?.process.connected) helper.process.disconnect()
       helper = undefined
@@ -103,10 +107,10 @@ function start(settings: HelperSettings, exited: () => void): Helper {
     },
   )
   const waiting = new Map<number, Waiting>()
-  const ready = new Promise<void>((resolve, reject) => {
+  const ready = new Promise<string | undefined>((resolve, reject) => {
     child.once('message', (message) => {
       const first = startSchema.parse(message)
-      if ('ready' in first) resolve()
+      if ('ready' in first) resolve(first.noCgroups)
       else reject(new SandboxError('unavailable', first.problem))
     })
     child.once('error', reject)

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSlots } from '../../concurrency.ts'
 import { SandboxError } from '../provider.ts'
+import { type CgroupFolders, createCgroups, prepareCgroups } from './cgroups.ts'
 import { type Machine, prepareMachine } from './machine.ts'
 import { helperSettingsSchema, requestSchema } from './messages.ts'
 import { createOperations } from './operations.ts'
@@ -14,9 +16,13 @@ import { createStore } from './store.ts'
 const sweepMs = 30_000
 
 const settings = helperSettingsSchema.parse(JSON.parse(process.argv[2] ?? ''))
+const folders = findCgroups()
 const machine = await prepare().catch((error: unknown) => leave(error))
+// Several installations may run as the same user.
+const prefix = createHash('sha256').update(settings.root).digest('hex').slice(0, 12)
+const cgroups = machine.cgroups && createCgroups(machine.cgroups, prefix)
 const store = createStore(join(machine.data, 'boxes'))
-const perform = createOperations(store, machine, createSlots(settings.concurrentCommands))
+const perform = createOperations(store, machine, cgroups, createSlots(settings.concurrentCommands))
 const running = new Map<number, AbortController>()
 const server = process.ppid
 
@@ -46,12 +52,23 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 
 setInterval(sweep, sweepMs).unref()
 await sweep()
-send({ ready: true })
+send({ ready: true, ...(typeof folders === 'string' && { noCgroups: folders }) })
+
+/** Finds the control groups; resolves with the reason where there are none. */
+function findCgroups(): CgroupFolders | string {
+  try {
+    return prepareCgroups(settings.user)
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
 
 async function prepare(): Promise<Machine> {
   const mountPoint = join(settings.root, 'mounted')
   for (const folder of [mountPoint, join(settings.root, 'boxes')]) await mkdir(folder, { recursive: true })
-  const prepared = await prepareMachine(settings.root, settings.folders, mountPoint)
+  const available = typeof folders === 'string' ? undefined : folders
+  const shown = { data: settings.root, readable: settings.folders, cgroups: available }
+  const prepared = await prepareMachine(shown, mountPoint)
   if (settings.user !== undefined) {
     const { uid, gid } = settings.user
     await chown(join(prepared.data, 'boxes'), uid, gid)
@@ -73,6 +90,7 @@ async function sweep(): Promise<void> {
   try {
     await store.removeDrafts()
     for (const handle of await store.expired()) await perform({ op: 'close', handle }, signal)
+    for (const handle of cgroups?.list() ?? []) if (store.read(handle) === undefined) cgroups?.remove(handle)
   } catch {
     // The next sweep tries again.
   }

@@ -36,7 +36,7 @@ const unprivileged = { uid: 65_533, gid: 65_533 } as const
  * commands is out of its reach. Commands of one sandbox run one after the other. A server that is restarted finds its
  * sandboxes again, with the results of commands that ended in between.
  *
- * Memory is limited for each process, not for their sum. Files are limited while a command runs (measured every two seconds)
+ * Memory is limited for the whole sandbox where the server may make control groups, else for each process. Files are limited while a command runs (measured every two seconds)
  * and after it: a sandbox over its limit can delete and not write.
  */
 export function createLocalProvider(settings: LocalSettings): SandboxProvider {
@@ -100,6 +100,12 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
     },
     close: async (handle, signal) => {
       await ask({ op: 'close', handle }, signal)
+    },
+    note: async () => {
+      const reason = await helper.noCgroups()
+      return reason === undefined
+        ? 'memory and processes are limited for each sandbox as a whole'
+        : `memory is limited for each process of a sandbox, not for their sum: control groups cannot be made here (${reason})`
     },
     problem: async () => unsuitable(root, owner) ?? (await failedTrial()),
     end: () => helper.end(),

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
+import type { CgroupFolders } from './cgroups.ts'
 
 /** The folders of the machine that commands can read: programs and libraries, nothing of `/usr/src` or `/opt`. */
 export const programFolders: readonly string[] = [
@@ -28,21 +29,23 @@ export interface Machine {
   readonly data: string
   /** A folder that each command mounts its overlay on, in a namespace of its own. */
   readonly mountPoint: string
+  /** Where each sandbox's control group is; undefined where this process may not make any. */
+  readonly cgroups?: CgroupFolders
   /** Whether bubblewrap can forbid further user namespaces (0.8 and later). */
   readonly disablesUserNamespaces: boolean
 }
 
 /**
- * Makes the root of the helper's mount namespace. `$1` is an empty folder to mount it on, `$2` the folder of the sandboxes, the
- * others are what commands can read at the same path.
+ * Makes the root of the helper's mount namespace. `$1` is an empty folder to mount it on, `$2` the folder of the sandboxes, `$3` and
+ * `$4` are those of control groups, or empty, the others are what commands can read at the same path.
  *
  * bubblewrap reads the whole list of mounts for each mount that it makes. Here the list is short, whatever the machine has
  * mounted, and commands get all of their view with one mount.
  */
 const script = `
 set -eu
-root=$1 data=$2
-shift 2
+root=$1 data=$2 memory=$3 pids=$4
+shift 4
 mount -t tmpfs -o mode=755 sandboxes "$root"
 cd "$root"
 # bubblewrap mounts on /tmp first.
@@ -73,6 +76,8 @@ for name in usr etc bin sbin lib lib32 lib64; do
   [ ! -e "machine/$name" ] || ln -s "machine/$name" "$name"
 done
 mount --bind "$data" data
+[ -z "$memory" ] || { mkdir memory && mount --bind "$memory" memory; }
+[ -z "$pids" ] || { mkdir pids && mount --bind "$pids" pids; }
 mount --rbind /proc proc
 mount --rbind /dev dev
 pivot_root . old
@@ -80,15 +85,26 @@ cd /
 umount -l old
 `
 
+/** What a machine shows to its commands, and where it keeps their files. */
+export interface MachineSettings {
+  readonly data: string
+  readonly readable: readonly string[]
+  readonly cgroups: CgroupFolders | undefined
+}
+
 /**
  * Gives the helper process, which must have a mount namespace of its own, a root with nothing but the programs that it starts,
  * the sandboxes in `data`, and what their commands can read: programs, settings, and `readable` at the same path. `mountPoint` is an
  * empty folder. All modules must have been loaded before.
  */
-export async function prepareMachine(data: string, readable: readonly string[], mountPoint: string): Promise<Machine> {
+export async function prepareMachine(
+  { data, readable, cgroups }: MachineSettings,
+  mountPoint: string,
+): Promise<Machine> {
   const run = promisify(execFile)
+  const groups = [cgroups?.memory ?? '', cgroups?.pids ?? '']
   const shown = [...programFolders, ...settings, ...readable].filter((path) => existsSync(path))
-  await run('sh', ['-c', script, 'machine', mountPoint, data, ...shown]).catch(
+  await run('sh', ['-c', script, 'machine', mountPoint, data, ...groups, ...shown]).catch(
     (error: { readonly stderr?: string }) => {
       throw new Error(`the namespace of the sandboxes cannot be prepared: ${error.stderr?.trim()}`)
     },
@@ -99,6 +115,9 @@ export async function prepareMachine(data: string, readable: readonly string[], 
     view: '/machine',
     data: '/data',
     mountPoint: '/mounted',
+    ...(cgroups && {
+      cgroups: { version: cgroups.version, memory: '/memory', ...(cgroups.pids !== undefined && { pids: '/pids' }) },
+    }),
     disablesUserNamespaces: help.stdout.includes('--disable-userns'),
   }
 }

@@ -60,7 +60,14 @@ export const requestSchema = z.union([
 ])
 
 /** The first message from the helper process. */
-export const startSchema = z.union([z.object({ ready: z.literal(true) }), z.object({ problem: z.string() })])
+export const startSchema = z.union([
+  z.object({
+    ready: z.literal(true),
+    /** Why there are no control groups, which limit a sandbox as a whole; absent where there are. */
+    noCgroups: z.string().exactOptional(),
+  }),
+  z.object({ problem: z.string() }),
+])
 
 /** A later message from the helper process. */
 export const replySchema = z.union([

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Slots } from '../../concurrency.ts'
 import { decoded, readScript, writeScript } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
+import type { Cgroups } from './cgroups.ts'
 import { once, recorded } from './journal.ts'
 import { stopHolder, withLock } from './lock.ts'
 import type { Machine } from './machine.ts'
@@ -15,7 +16,7 @@ import type { Store } from './store.ts'
 const fileSeconds = 60
 
 /** Does what the server asks its helper process to do. Commands of one sandbox run one after the other. */
-export function createOperations(store: Store, machine: Machine, slots: Slots) {
+export function createOperations(store: Store, machine: Machine, cgroups: Cgroups | undefined, slots: Slots) {
   /** What each sandbox holds on disk, in kilobytes, where it is more than it may: then files cannot grow. */
   const overfull = new Set<string>()
 
@@ -32,7 +33,7 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
         const sandbox = store.open(handle)
         return work(async (command, finishes) => {
           const end = finishes === 'always' ? closing : until
-          const ended = await runCommand(machine, sandbox, command, !overfull.has(handle), end)
+          const ended = await runCommand(machine, cgroups, sandbox, command, !overfull.has(handle), end)
           if (ended.diskKb > sandbox.spec.diskMb * 1024) overfull.add(handle)
           else overfull.delete(handle)
           return ended
@@ -79,6 +80,11 @@ export function createOperations(store: Store, machine: Machine, slots: Slots) {
     const asking = setInterval(() => stopHolder(sandbox.lock).catch(() => undefined), 50)
     await removed
     overfull.delete(handle)
+    try {
+      cgroups?.remove(handle)
+    } catch {
+      // The last of its processes is about to end: the next sweep removes it.
+    }
   }
 
   return async (operation: Operation, signal: AbortSignal): Promise<unknown> => {

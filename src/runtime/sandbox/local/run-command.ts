@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
+import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { signalOf } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
+import type { Cgroups } from './cgroups.ts'
 import { commandLine } from './command-line.ts'
 import { measureDisk } from './disk-use.ts'
 import type { Machine } from './machine.ts'
@@ -28,13 +30,17 @@ const measureMs = 2_000
  */
 export async function runCommand(
   machine: Machine,
+  cgroups: Cgroups | undefined,
   sandbox: Pick<StoredSandbox, 'spec' | 'folder'>,
   command: Command,
   mayWrite: boolean,
   signal: AbortSignal,
 ): Promise<Ended> {
   signal.throwIfAborted()
-  const [program, ...args] = commandLine(machine, sandbox, command, mayWrite)
+  const handle = basename(sandbox.folder)
+  const groups = cgroups?.open(handle, sandbox.spec) ?? []
+  const killedBefore = cgroups?.killed(handle) ?? 0
+  const [program, ...args] = commandLine(machine, sandbox, command, mayWrite, groups)
   const child = spawn(program, args, {
     cwd: sandbox.folder,
     // The sandbox's first process shows its environment to the others.
@@ -82,7 +88,14 @@ export async function runCommand(
   const lines = told.text()
   const diskKb = await measureDisk(sandbox.folder)
   const truncated = stdout.cut() || stderr.cut()
-  const output = { stdout: stdout.bytes(), stderr: stderr.bytes(), truncated, diskKb }
+  const killed = (cgroups?.killed(handle) ?? 0) > killedBefore
+  const said = killed
+    ? Buffer.concat([
+        stderr.bytes(),
+        Buffer.from(`\nkilled: the sandbox may use ${sandbox.spec.memoryMb} MB of memory\n`),
+      ])
+    : stderr.bytes()
+  const output = { stdout: stdout.bytes(), stderr: said, truncated, diskKb }
   if (stopped === 'time') {
     return { ...output, exitCode: null, signal: 'SIGKILL', timedOut: true }
   }
@@ -93,6 +106,8 @@ export async function runCommand(
   }
   const exit = /"exit-code": (\d+)/.exec(lines)?.[1]
   if (exit !== undefined) return { ...output, exitCode: Number(exit), signal: signalOf(Number(exit)), timedOut: false }
+  // The kernel may have killed bubblewrap itself.
+  if (killed) return { ...output, exitCode: 137, signal: 'SIGKILL', timedOut: false }
   const reason = stderr.text().trim()
   const absent = /^bwrap: execvp (.*): (No such file or directory|Permission denied)$/s.exec(reason)
   if (absent === null) throw notStarted(reason || `exit code ${child.exitCode}, signal ${child.signalCode}`)

@@ -1,5 +1,6 @@
 import { withDeadline } from '../../base/deadline.ts'
 import type { ClosingSandbox } from '../../ledger/sandbox-closing.ts'
+import { settleAll } from '../../runtime/concurrency.ts'
 import { SandboxError } from '../../runtime/sandbox/provider.ts'
 import { labelsOf, type SandboxServices } from './services.ts'
 
@@ -11,7 +12,8 @@ export interface SandboxCloser {
   close(sandboxes: readonly ClosingSandbox[]): Promise<number>
 }
 
-const atOnce = 16
+/** How many sandboxes are closed at the same time. */
+export const closedAtOnce = 16
 
 /** Creates what closes sandboxes; `kick` is called after each, because a place has become free. */
 export function createSandboxCloser(services: SandboxServices, kick: () => void): SandboxCloser {
@@ -64,12 +66,8 @@ export function createSandboxCloser(services: SandboxServices, kick: () => void)
   }
 
   const close = async (sandboxes: readonly ClosingSandbox[]): Promise<number> => {
-    let open = 0
-    for (let at = 0; at < sandboxes.length; at += atOnce) {
-      const closed = await Promise.all(sandboxes.slice(at, at + atOnce).map(closeOne))
-      open += closed.filter((isClosed) => !isClosed).length
-    }
-    return open
+    const outcomes = await settleAll(sandboxes, closedAtOnce, closeOne)
+    return outcomes.filter((outcome) => outcome.status === 'rejected' || !outcome.value).length
   }
   return {
     close,

@@ -1,7 +1,8 @@
 import { withDeadline } from '../../base/deadline.ts'
 import type { KnownSandbox } from '../../ledger/sandbox-closing.ts'
+import { settleAll } from '../../runtime/concurrency.ts'
 import { type Found, SandboxError, type SandboxProvider } from '../../runtime/sandbox/provider.ts'
-import type { SandboxCloser } from './closer.ts'
+import { closedAtOnce, type SandboxCloser } from './closer.ts'
 import type { SandboxServices } from './services.ts'
 
 /** What a turn of the reaper found and did. */
@@ -45,40 +46,45 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
   const byKey = new Map(known.map((row) => [keyOf(String(row.rollout), row.name), row]))
   const recorded = ({ labels }: Found) => byKey.get(keyOf(labels.rollout, labels.name))
   const orphans = listed.filter((found) => isOrphan(found, recorded(found), provider))
-  for (const { handle, labels } of orphans) {
+  const closeOrphan = async ({ handle, labels }: Found): Promise<boolean> => {
     try {
       await ask((signal) => provider.close(handle, signal))
       meter.count('orphans')
       log.warn({ code: 'sandbox_orphan', handle, ...labels }, 'a sandbox that belongs to no open rollout was closed')
+      return true
     } catch (cause) {
-      stuck += 1
-      log.warn(
-        { code: 'sandbox_not_closed', handle, ...labels, cause },
-        'a sandbox without a rollout could not be closed',
-      )
+      const message = 'a sandbox without a rollout could not be closed'
+      if (!stopping.aborted) log.warn({ code: 'sandbox_not_closed', handle, ...labels, cause }, message)
+      return false
     }
   }
+  const closed = await settleAll(orphans, closedAtOnce, closeOrphan)
+  stuck += closed.filter((outcome) => outcome.status === 'rejected' || !outcome.value).length
 
   const handles = new Set(listed.map(({ handle }) => handle))
   const labelled = new Set(listed.map(({ labels }) => keyOf(labels.rollout, labels.name)))
-  let lost = 0
-  for (const row of existing) {
-    if (row.handle === null) {
+  /** Records what is missing in the list; resolves with whether it is an open sandbox that is lost. */
+  const lookFor = async (row: KnownSandbox): Promise<boolean> => {
+    const { handle } = row
+    if (handle === null) {
       // A creation that failed, and of which nothing has turned up.
       if (!labelled.has(keyOf(String(row.rollout), row.name))) await ledger.absent(row, times.create)
-      continue
+      return false
     }
-    const { handle } = row
-    if (handles.has(handle) || (await ask((signal) => provider.alive(handle, signal)))) continue
-    if (row.status === 'failed') await ledger.closed(row)
-    else {
-      lost += 1
-      await ledger.lost(row, handle, 'sandbox_lost')
-      meter.fail('sandbox_lost')
-      const facts = { run: row.run, rolloutNumber: row.rollout, sandbox: row.name, handle }
-      log.warn({ code: 'sandbox_lost', ...facts }, 'a sandbox of an open rollout does not exist any more')
-    }
+    if (handles.has(handle) || (await ask((signal) => provider.alive(handle, signal)))) return false
+    await ledger.lost(row, handle, 'sandbox_lost')
+    meter.fail('sandbox_lost')
+    const facts = { run: row.run, rolloutNumber: row.rollout, sandbox: row.name, handle }
+    log.warn({ code: 'sandbox_lost', ...facts }, 'a sandbox of an open rollout does not exist any more')
+    return true
   }
+  const looked = await settleAll(existing, closedAtOnce, lookFor)
+  const unknown = looked.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  if (unknown.length > 0 && !stopping.aborted) {
+    const facts = { code: 'sandbox_not_looked_for', sandboxes: unknown.length, cause: unknown[0] }
+    log.warn(facts, 'it is not known whether some sandboxes exist; they are looked for again in the next turn')
+  }
+  const lost = looked.filter((outcome) => outcome.status === 'fulfilled' && outcome.value).length
   return { listed: listed.length, orphans: orphans.length, stuck, lost }
 }
 

@@ -34,7 +34,8 @@ const end = (rolloutId: string, hook?: () => Promise<void>) =>
     stopping: new AbortController().signal,
   }).end({ run: 'default', rolloutId })
 
-const statuses = async () => (await database.sql`select status from sandboxes`).map((row) => row['status'])
+const statuses = async () =>
+  (await database.sql`select status from sandboxes order by rollout`).map((row) => row['status'])
 
 it('the end of a rollout closes its sandbox', async () => {
   await run(replica, 'a', '1', 'x')
@@ -92,6 +93,30 @@ it('the reaper closes what carries the label of the installation and belongs to 
   await cloud.provider.create(spec, { ...labels, installation: 'other' }, signal)
   expect(await replica.sandboxes.reap()).toMatchObject({ listed: 2, orphans: 1, stuck: 0 })
   expect([...cloud.boxes.keys()]).toEqual(['box-1', 'box-3'])
+})
+
+it('what the provider does not answer about one sandbox does not keep the reaper from the others', async () => {
+  await run(replica, 'gone', '1', 'x')
+  await run(replica, 'unknown', '1', 'x')
+  cloud.boxes.clear()
+  const spec = { template: 't', network: false, memoryMb: 1, pids: 1, diskMb: 1, ttlSeconds: 1 }
+  const { signal } = new AbortController()
+  for (let rollout = 900_000; rollout < 900_040; rollout += 1) {
+    const labels = { installation: 'test', rollout: String(rollout), name: 'shell', generation: '1' }
+    await cloud.provider.create(spec, labels, signal)
+  }
+  faults.beforeClose = async (handle) => {
+    if (handle === 'box-3') await new Promise(() => undefined)
+  }
+  const silent: typeof cloud.provider = {
+    ...cloud.provider,
+    alive: (handle) => (handle === 'box-2' ? new Promise(() => undefined) : cloud.provider.alive(handle, signal)),
+  }
+  await database.sql`update sandboxes set opened_at = now() - interval '5 minutes'`
+  const { sandboxes } = sandboxReplica(database, { provider: silent })
+  expect(await sandboxes.reap()).toEqual({ listed: 40, orphans: 40, stuck: 1, lost: 1 })
+  expect([...cloud.boxes.keys()]).toEqual(['box-3'])
+  expect(await statuses()).toEqual(['failed', 'open'])
 })
 
 it('a second sandbox of a rollout is closed, and the recorded one is kept', async () => {

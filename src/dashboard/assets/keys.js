@@ -1,4 +1,4 @@
-// j and k move through the rows of a list, Enter opens one, / goes to the first filter, ? is in the page's foot.
+// j and k move through the rows of a list, Enter opens one, / goes to the search field.
 const rows = () => [...document.querySelectorAll('[data-row]')]
 let at = -1
 

@@ -4,7 +4,9 @@ import { createLog } from '../src/base/log.ts'
 import { createTurns } from '../src/base/turns.ts'
 import { createEnder } from '../src/core/end.ts'
 import { startHousekeeping } from '../src/core/housekeeping.ts'
+import { startFolding } from '../src/dashboard/fold-loop.ts'
 import { createLedger } from '../src/ledger/ledger.ts'
+import { openDatabase } from '../src/postgres/database.ts'
 import { openServerDatabase } from '../src/postgres/open-database.ts'
 import { createApp } from '../src/server/app.ts'
 import { createAuthenticator } from '../src/server/auth/authenticate.ts'
@@ -57,7 +59,7 @@ process.once('SIGTERM', async () => {
   process.exit(0)
 })
 
-/** Adds the bare route, and one that inserts one row per request. */
+/** Adds the bare route, one that inserts one row per request, and one that starts and ends the folding. */
 function withReferences(app: Hono): Hono {
   const { maxBodyBytes } = config.limits
   const turns = createTurns()
@@ -77,5 +79,24 @@ function withReferences(app: Hono): Hono {
     return c.json({ type: 'function_call_output', call_id: body.call_id, id: body.id, output: page || query })
   })
 
+  // A server of the benches does not fold unless it is told to, so that one can measure what that costs.
+  let endFolding: (() => Promise<void>) | undefined
+  app.post('/folding', async (c) => {
+    await authenticate(c.req.raw.headers)
+    await endFolding?.()
+    endFolding = c.req.query('on') === 'true' ? fold() : undefined
+    return c.json({})
+  })
+
   return app
+}
+
+/** Folds as a server does, but counts the calls of rollouts that are not graded after a second; returns the function that ends it. */
+function fold(): () => Promise<void> {
+  const { sql, close } = openDatabase({ url: database.url, poolSize: 1 })
+  const end = startFolding({ sql, log, openSeconds: 1 })
+  return async () => {
+    await end()
+    await close()
+  }
 }

@@ -12,6 +12,8 @@ export interface FoldingSettings {
   readonly everySeconds?: number
   /** Rollouts of a run that begin at most this many seconds after one another are one burst; default 60. */
   readonly burstGapSeconds?: number
+  /** How old a rollout is when its calls are counted before it is graded, in seconds; default 60. */
+  readonly openSeconds?: number
   /** Called after each turn of this replica that left nothing: the sums are up to date. */
   readonly onFolded?: () => Promise<void>
 }
@@ -28,8 +30,11 @@ const quietTurns = 60
  * Returns the function that ends it, which resolves after the running turn.
  */
 export function startFolding(settings: FoldingSettings): () => Promise<void> {
-  const { sql, log, everySeconds = 5, burstGapSeconds, onFolded } = settings
-  const fold = createFolder(sql, burstGapSeconds === undefined ? {} : { burstGapSeconds })
+  const { sql, log, everySeconds = 5, burstGapSeconds, openSeconds, onFolded } = settings
+  const fold = createFolder(sql, {
+    ...(burstGapSeconds !== undefined && { burstGapSeconds }),
+    ...(openSeconds !== undefined && { openSeconds }),
+  })
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()

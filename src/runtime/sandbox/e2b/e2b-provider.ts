@@ -28,6 +28,14 @@ interface Known {
   readonly limits: Limits
 }
 
+/** A script that reads or writes a file; it gets the path and `maxBytes`. */
+interface FileWork {
+  readonly path: string
+  readonly script: readonly string[]
+  readonly input?: Uint8Array
+  readonly maxBytes: number
+}
+
 /** How many sandboxes a process remembers how to reach; each takes some 7 kB. */
 const mostKnown = 2_000
 /** How often a command, or a read, is tried whose connection is lost. */
@@ -39,6 +47,7 @@ const pageSize = 100
 const beginMs = 30_000
 /** Reading and writing a file may take so long, in seconds. */
 const fileSeconds = 60
+const longestPath = 4096
 
 /**
  * Makes the provider of sandboxes at E2B, or at a service with its API.
@@ -138,21 +147,20 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
   }
 
   /**
-   * Runs a script as the agent's user and returns what it prints. The service's own reading and writing of files would follow
-   * an agent's links as root.
+   * Runs a script for a file as the agent's user and returns what it prints: the service's own reading and writing of files
+   * would follow an agent's links as root. `refused` means that the path is to blame; the model reads it as its own fault.
    */
-  const file = async (
-    handle: string,
-    command: Pick<ExecRequest, 'argv' | 'input'>,
-    most: number,
-    signal: AbortSignal,
-  ) => {
-    const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(most, 4096) }
-    const request = { ...command, key: `file-${randomUUID()}`, ...limits }
-    const { exitCode, stdout, stderr } = await run(handle, request, false, signal)
+  const file = async (handle: string, { path, script, input, maxBytes }: FileWork, signal: AbortSignal) => {
+    if (path.includes('\0') || path.length > longestPath) throw new SandboxError('refused', 'the path is not valid')
+    const argv = [...script, path, String(maxBytes)]
+    const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }
+    const request = { key: `file-${randomUUID()}`, argv, ...(input && { input }), ...limits }
+    const { exitCode, signal: killedBy, stdout, stderr } = await run(handle, request, false, signal).catch(notThePath)
     if (exitCode === 0) return stdout
-    const why = exitCode === null ? 'it took too long' : Buffer.from(stderr).toString().trim()
-    throw new SandboxError('refused', why.slice(0, 500))
+    const why = Buffer.from(stderr).toString().trim().slice(0, 500)
+    if (exitCode === 1 || exitCode === 2) throw new SandboxError('refused', why)
+    if (killedBy === 'SIGXFSZ') throw new SandboxError('refused', 'the file is larger than the sandbox allows')
+    throw new SandboxError('unavailable', `a file could not be read or written: ${why}`)
   }
 
   return {
@@ -196,9 +204,9 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
       return { ...ended, stdout: decoded(stdout, truncated), stderr: decoded(stderr, truncated) }
     },
     read: (handle, path, maxBytes, signal) =>
-      repeatedly(signal, () => file(handle, { argv: [...readScript, path, String(maxBytes)] }, maxBytes, signal)),
+      repeatedly(signal, () => file(handle, { path, script: readScript, maxBytes }, signal)),
     async write(handle, path, content, signal) {
-      await file(handle, { argv: [...writeScript, path], input: content }, 4096, signal)
+      await file(handle, { path, script: writeScript, input: content, maxBytes: 0 }, signal)
     },
     alive: async (handle, signal) => (await describe(handle, signal)) !== undefined,
     async extend(handle, ttlSeconds, signal) {
@@ -221,6 +229,11 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
       known.clear()
     },
   }
+}
+
+function notThePath(error: unknown): never {
+  if (!(error instanceof SandboxError) || error.code !== 'refused') throw error
+  throw new SandboxError('unavailable', error.message, { cause: error })
 }
 
 function undefinedIfGone(error: unknown): undefined {

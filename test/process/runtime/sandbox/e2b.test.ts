@@ -194,6 +194,23 @@ if (absent === undefined && isRoot) {
         code: 'refused',
         message: 'the template has no user agent',
       })
+      // The model would read a refusal as its own fault.
+      const unavailable = { code: 'unavailable', message: 'the template has no user agent' }
+      await expect(other.read(handle, 'letter', 100, never)).rejects.toMatchObject(unavailable)
+      await expect(other.write(handle, 'letter', new Uint8Array(3), never)).rejects.toMatchObject(unavailable)
+    })
+
+    it('refuses a path that no file can have, and a file that is larger than the sandbox allows', async () => {
+      const handle = await create({ diskMb: 1 })
+      const refused = { code: 'refused', message: 'the path is not valid' }
+      for (const path of ['a\0b', 'x'.repeat(5_000)]) {
+        await expect(e2b.read(handle, path, 100, never)).rejects.toMatchObject(refused)
+        await expect(e2b.write(handle, path, new Uint8Array(3), never)).rejects.toMatchObject(refused)
+      }
+      await expect(e2b.write(handle, 'large', new Uint8Array(2_000_000), never)).rejects.toMatchObject({
+        code: 'refused',
+        message: 'the file is larger than the sandbox allows',
+      })
     })
 
     it('reads nothing through the links of an agent that the agent itself cannot read', async () => {

@@ -184,7 +184,7 @@ function remoteTool(
   checkTimeout('tool', { name, ...(timeoutSeconds !== undefined && { timeoutSeconds }) })
   const problemOf = argumentsCheck(where, name, parameters)
   const face = { name, description, parameters, timeoutSeconds, rows: false }
-  type Context = Omit<RemoteCall, 'tool' | 'input'>
+  type Context = Omit<RemoteCall, 'tool' | 'input' | 'signal'> & { signal(): AbortSignal }
   const opening =
     <Result>(result: (output: string) => Result) =>
     (args: unknown, item: unknown) => {
@@ -197,8 +197,10 @@ function remoteTool(
         const takes = describeParameters(name, parameters, args)
         return { fits: false, problem: 'arguments', message: `${problem}. ${takes}; call it again with those` } as const
       }
-      const run = async ({ run, rolloutId, callId, execution, signal }: Context) =>
-        result(await server.call({ tool: spec.name, input: args, run, rolloutId, callId, execution, signal }))
+      const run = async ({ run, rolloutId, callId, execution, signal }: Context) => {
+        const call = { tool: spec.name, input: args, run, rolloutId, callId, execution, signal: signal() }
+        return result(await server.call(call))
+      }
       return { fits: true, run } as const
     }
   if (effects === 'none') return { ...face, effects, open: opening((output) => output) }

@@ -89,8 +89,11 @@ export async function readChunks(c: Context, { maxBodyBytes }: Pick<BodyLimits, 
 
 function unreadable(cause: unknown): never {
   if (cause instanceof RequestError) throw cause
-  throw new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
+  throw unreadableBody(cause)
 }
+
+const unreadableBody = (cause: unknown) =>
+  new RequestError(400, 'body_unreadable', 'the body ended before it was complete', { cause })
 
 async function wholeBody<Body>(
   bytes: Buffer,
@@ -149,13 +152,13 @@ export function receiveBody(incoming: IncomingMessage): Promise<Chunks> {
   return new Promise<Chunks>((resolve, reject) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => void chunks.push(chunk))
-    incoming.once('end', () => resolve(chunks))
-    incoming.once('error', reject)
-    incoming.once('close', () => {
+    incoming.on('end', () => resolve(chunks))
+    incoming.on('error', (cause) => reject(unreadableBody(cause)))
+    incoming.on('close', () => {
       // Every request closes, and making an error takes time.
-      if (!incoming.readableEnded) reject(new Error('the connection was closed'))
+      if (!incoming.readableEnded) reject(unreadableBody(new Error('the connection was closed')))
     })
-  }).catch(unreadable)
+  })
 }
 
 /** Decodes a body, which may begin with a byte order mark. Other encodings are refused: two texts could become one. */

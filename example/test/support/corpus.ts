@@ -37,7 +37,8 @@ export async function callTool(
   if (tool.effects !== 'none') throw new Error(`${tool.name} has effects`)
   const opened = tool.open(args, { messages: [], reference_answer: '1' })
   if (!opened.fits) throw new Error(opened.message)
-  const signal = AbortSignal.timeout(20_000)
+  const limit = AbortSignal.timeout(20_000)
+  const signal = () => limit
   const readState = async () => ({})
   return opened.run({ run: 'default', rolloutId: 'r', callId: 'c', execution: 1, signal, embed, db, readState })
 }

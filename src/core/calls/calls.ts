@@ -174,12 +174,16 @@ export function createCaller(settings: CallerSettings): Caller {
     }
     const opened = tool.open(args.value, item, call.itemHash)
     if (!opened.fits) return unfit(opened)
-    return recorded(call, async (located) => {
-      // A retry that is not recognized here runs the tool again, which does no harm, and gets the stored answer.
-      const isFirst = !mayBeRecorded(given.rollout, call) || isNew
-      if (isFirst && call.number === undefined) return runWithoutEffects(settings, run, undefined, opened)
+    // A retry that is not recognized here runs the tool again, which does no harm, and gets the stored answer.
+    const isFirst = !mayBeRecorded(given.rollout, call) || isNew
+    if (isFirst && call.number === undefined) {
+      return await recorded(call, () => runWithoutEffects(settings, run, undefined, opened))
+    }
+    return await recorded(call, async (located) => {
       const found = await ledger.locate(call)
-      return replayOf(found) ?? runWithoutEffects(settings, { ...run, call: located(found.number) }, found, opened)
+      return (
+        replayOf(found) ?? (await runWithoutEffects(settings, { ...run, call: located(found.number) }, found, opened))
+      )
     })
   }
 
@@ -229,12 +233,16 @@ export function createCaller(settings: CallerSettings): Caller {
       }
       observer?.calling(1)
       try {
-        // A call that takes longer still runs: a retry joins it, and a grading waits for it.
-        const { call: done, replayed } = await answerInTime(late, result).catch((error: unknown) => {
+        let end: Recorded
+        try {
+          end = await answerInTime(late, result)
+        } catch (error) {
+          // A call that takes longer still runs: a retry joins it, and a grading waits for it.
           const isLate = error instanceof RequestError && error.code === 'answer_timed_out'
           if (!isLate || given.isVisible) throw error
-          return recorded(call, () => Promise.reject(error))
-        })
+          end = await recorded(call, () => Promise.reject(error))
+        }
+        const { call: done, replayed } = end
         const isReplay = joined || replayed
         if (isReplay) ledger.replays.add(done, 'calls')
         else if (done.nth > 1) noteReuse(done)

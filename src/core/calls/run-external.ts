@@ -112,9 +112,7 @@ async function runClaimed(
           rolloutId,
           callId,
           execution,
-          get signal() {
-            return signal()
-          },
+          signal,
           db: databaseOf(services, rows, number),
           embed: services.embed,
           readState: () => services.ledger.readState(call.run, number),

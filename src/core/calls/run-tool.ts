@@ -78,9 +78,7 @@ export async function runWithoutEffects(
       rolloutId,
       callId,
       execution: (stored?.execution ?? 0) + 1,
-      get signal() {
-        return signal()
-      },
+      signal,
       db: databaseOf(services, rows, found?.number ?? call.number),
       embed: services.embed,
       readState: async () => ledger.readState(call.run, (found ?? (await ledger.locate(call))).number),
@@ -111,9 +109,7 @@ export function runInTransaction(
           embed: services.embed,
           tx,
           stored,
-          get signal() {
-            return signal()
-          },
+          signal,
         }),
       )
     const done = await withinRows(services, tx, call.number, work)

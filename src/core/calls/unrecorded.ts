@@ -177,13 +177,7 @@ export async function recordingFailure(
     known = { ...call, number }
     return known
   }
-  try {
-    return await work(located).catch((error: unknown) => {
-      const refusal = refusalIn(error)
-      if (refusal === undefined) throw error
-      return recordRefusal(services, { ...known, startedAt }, refusal)
-    })
-  } catch (error) {
+  const recordFailure = async (error: unknown): Promise<Recorded> => {
     // Nothing is recorded in an attempt that belongs to another item.
     if (error instanceof ItemMismatchError) throw error
     const failure = callFailure(error, call)
@@ -192,6 +186,17 @@ export async function recordingFailure(
     const recorded = await unrecorded.record(failed)
     if (recorded?.call.outcome === 'ok' || recorded?.call.outcome === 'refused') return recorded
     throw failure
+  }
+  try {
+    return await work(located)
+  } catch (thrown) {
+    const refusal = refusalIn(thrown)
+    if (refusal === undefined) return await recordFailure(thrown)
+    try {
+      return await recordRefusal(services, { ...known, startedAt }, refusal)
+    } catch (error) {
+      return await recordFailure(error)
+    }
   }
 }
 

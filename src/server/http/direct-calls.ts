@@ -28,7 +28,11 @@ export function createDirectCalls(
   admission: Pick<Admission, 'enter'>,
   observer: RequestObserver | undefined,
 ): DirectCalls {
-  const answer = async (request: IncomingMessage, { path, name }: UsualCall): Promise<PlainAnswer> => {
+  const answer = async (
+    request: IncomingMessage,
+    { path, name }: UsualCall,
+    leave: () => void,
+  ): Promise<PlainAnswer> => {
     try {
       const caller = { query: '', path: () => path, headers: headersOf(request) }
       const access = await allow(caller, 'tools')
@@ -36,6 +40,8 @@ export function createDirectCalls(
       return await answerCall(await receiveBody(request), to)
     } catch (error) {
       return refuse({ method: 'POST', path }, error, toolErrors)
+    } finally {
+      leave()
     }
   }
 
@@ -55,8 +61,7 @@ export function createDirectCalls(
       response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
     }
     // A request that cannot be answered must not hang.
-    answer(request, call)
-      .finally(leave)
+    answer(request, call, leave)
       .then(send)
       .catch(() => void response.destroy())
     return true

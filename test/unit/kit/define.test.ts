@@ -35,6 +35,44 @@ describe('an environment', () => {
   })
 })
 
+describe('the context of a tool', () => {
+  it('has a signal that is made when it is read, also of a copy, and not before', async () => {
+    const made: AbortSignal[] = []
+    const read: boolean[] = []
+    const aborted = defineTool({
+      name: 'look',
+      description: 'Looks.',
+      input: z.object({ reads: z.boolean() }),
+      effects: 'none',
+      run(context) {
+        read.push('signal' in context)
+        if (!context.input.reads) return ''
+        return String({ ...context }.signal === made[0] && context.signal.aborted)
+      },
+    })
+    if (aborted.effects !== 'none') throw new Error('another tool')
+    const signal = () => {
+      made.push(made[0] ?? AbortSignal.abort())
+      return made[0] ?? AbortSignal.abort()
+    }
+    const db = z.custom<never>().parse(undefined)
+    const rest = {
+      run: 'default',
+      rolloutId: 'r',
+      callId: 'c',
+      execution: 1,
+      readState: async () => ({}),
+      embed: undefined,
+    }
+    const call = async (reads: boolean) => {
+      const opened = aborted.open({ reads }, {})
+      return opened.fits && (await opened.run({ ...rest, db, signal }))
+    }
+    expect([await call(false), made.length]).toEqual(['', 0])
+    expect([await call(true), read]).toEqual(['true', [true, true]])
+  })
+})
+
 describe('the submit of an environment', () => {
   const input = z.object({ answer: z.string().min(1), unit: z.string().default('USD') })
   const submitOf = (more: object = {}) =>

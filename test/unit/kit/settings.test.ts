@@ -49,13 +49,14 @@ function readSettings(given: Record<string, string> = env) {
 }
 
 /** The parts of a context that these tools and graders do not use. */
-const unused = { db: z.custom<never>().parse(undefined), embed: undefined, signal: new AbortController().signal }
+const never = new AbortController().signal
+const unused = { db: z.custom<never>().parse(undefined), embed: undefined }
 const callOf = { run: 'default', rolloutId: 'r', callId: 'c', execution: 1, readState: async () => ({}), ...unused }
 
 async function run(tool: typeof send): Promise<unknown> {
   if (tool.effects !== 'external') throw new Error('another tool')
   const opened = tool.open({}, {})
-  return opened.fits ? JSON.parse((await opened.run(callOf)).output) : undefined
+  return opened.fits ? JSON.parse((await opened.run({ ...callOf, signal: () => never })).output) : undefined
 }
 
 describe('settings of an environment', () => {
@@ -75,7 +76,7 @@ describe('settings of an environment', () => {
       stored: null,
       judge,
     }
-    expect(await opened.run({ ...rollout, ...unused })).toEqual({ score: 0.3 })
+    expect(await opened.run({ ...rollout, ...unused, signal: never })).toEqual({ score: 0.3 })
   })
 
   it('differ between two servers of one process', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Comparison, Condition } from '../ledger/reports/condition.ts'
 import { type RolloutFilter, type RolloutOrder, rolloutOrders } from '../ledger/reports/rollout-list.ts'
+import { textIn, timeIn, wholeNumberIn } from './address.ts'
 
 /** The query of the list of rollouts, as its form sends it. Everything is optional, and what is not valid is ignored. */
 export type RolloutQuery = Readonly<Partial<Record<(typeof fields)[number], string>>>
@@ -26,7 +27,7 @@ const fields = [
 export function readRolloutQuery(query: Readonly<Record<string, string>>): RolloutQuery {
   return Object.fromEntries(
     fields.flatMap((name) => {
-      const value = query[name]?.trim().slice(0, 200) ?? ''
+      const value = textIn(query[name]).trim().slice(0, 200)
       return value === '' ? [] : [[name, value]]
     }),
   )
@@ -58,14 +59,14 @@ export function filterOf(run: string, query: RolloutQuery): RolloutFilter {
     run,
     conditions,
     item: query.item?.toLowerCase().replaceAll(/[^0-9a-f]/g, ''),
-    from: numberIn(query.from),
-    to: numberIn(query.to),
+    from: timeIn(query.from),
+    to: timeIn(query.to),
     seconds: numberIn(query.seconds),
     code: query.code,
     hasFailedCall: query.failed !== undefined,
     text: query.text,
     order: orderIn(query.sort),
-    before: numberIn(query.before),
+    before: wholeNumberIn(query.before),
   }
 }
 

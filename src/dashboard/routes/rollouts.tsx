@@ -1,10 +1,10 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { type Context, Hono } from 'hono'
 import { stringifyExactly } from '../../base/exact-json.ts'
-import { RequestError } from '../../kit/errors.ts'
 import { readAnswer, readCallText, readRolloutHeads, readSiblings } from '../../ledger/reports/rollout-heads.ts'
 import { listRollouts } from '../../ledger/reports/rollout-list.ts'
 import { findAttempts, readRolloutReport } from '../../ledger/reports/rollout-report.ts'
+import { intIn, noRollout, rolloutNumberIn, textIn, wholeNumberIn } from '../address.ts'
 import type { PageDeps } from '../dashboard.tsx'
 import { Comparison, GradedAgain, Rollout } from '../pages/rollout.tsx'
 import { Rollouts } from '../pages/rollouts.tsx'
@@ -28,24 +28,23 @@ export function rolloutRoutes({ sql, now, viewerOf, runOf, show, gradeAgain }: P
 
   app.get('/runs/:run/rollout', async (c) => {
     const run = runOf(c)
-    const [rollout = '', asked = ''] = [c.req.query('id'), c.req.query('attempt')]
-    const attempt = /^[1-9]\d{0,8}$/.test(asked) ? Number(asked) : undefined
+    const [rollout, attempt] = [textIn(c.req.query('id')), intIn(c.req.query('attempt'))]
     const [found] = await findAttempts(sql, { run, rollout, attempt })
-    if (found === undefined) throw notFound()
+    if (found === undefined) throw noRollout()
     return c.redirect(`/dashboard/runs/${run}/rollouts/${found.number}`, 302)
   })
 
   app.get('/runs/:run/rollouts/:number{[0-9]+}', async (c) => {
     const run = runOf(c)
     const { seesReference } = viewerOf(c)
-    const heads = await headsOf(run, numberIn(c))
+    const number = rolloutNumberIn(c)
     const other = c.req.query('with')
     if (other !== undefined) {
-      const both = [heads, await headsOf(run, Number(other))] as const
+      const both = await Promise.all([headsOf(run, number), headsOf(run, wholeNumberIn(other))])
       const content = <Comparison both={both} seesReference={seesReference} />
       return show(c, { title: 'Two rollouts', place: 'runs', content, scripts: ['folds.js'] })
     }
-    const siblings = await readSiblings(sql, heads)
+    const [heads, siblings] = await Promise.all([headsOf(run, number), readSiblings(sql, { run, number })])
     const content = (
       <Rollout
         heads={heads}
@@ -57,46 +56,45 @@ export function rolloutRoutes({ sql, now, viewerOf, runOf, show, gradeAgain }: P
     return show(c, { title: heads.rollout, place: 'runs', content, scripts: ['folds.js'] })
   })
 
-  app.get('/runs/:run/rollouts/:file{[0-9]+\\.json}', async (c) => {
-    const report = await readRolloutReport(sql, { run: runOf(c), number: Number.parseInt(c.req.param('file'), 10) })
-    if (report === undefined) throw notFound()
+  app.get('/runs/:run/rollouts/:number{[0-9]+\\.json}', async (c) => {
+    const report = await readRolloutReport(sql, { run: runOf(c), number: rolloutNumberIn(c) })
+    if (report === undefined) throw noRollout()
     const item = viewerOf(c).seesReference ? report.item : { messages: splitItem(report.item).messages }
     return c.body(stringifyExactly({ ...report, item }), 200, { 'content-type': 'application/json' })
   })
 
   app.get('/runs/:run/rollouts/:number{[0-9]+}/calls/:seq{[0-9]+}/:text{arguments|output}', async (c) => {
     const text = c.req.param('text') === 'output' ? 'output' : 'arguments'
-    const place = { run: runOf(c), number: numberIn(c), seq: Number(c.req.param('seq')), text } as const
-    return plain(c, await readCallText(sql, place))
+    const seq = intIn(c.req.param('seq'))
+    if (seq === undefined) throw noRollout()
+    return plain(c, await readCallText(sql, { run: runOf(c), number: rolloutNumberIn(c), seq, text }))
   })
 
-  app.get('/runs/:run/rollouts/:number{[0-9]+}/gradings/:id{[0-9]+}/answer', async (c) =>
-    plain(c, await readAnswer(sql, runOf(c), numberIn(c), Number(c.req.param('id')))),
-  )
+  app.get('/runs/:run/rollouts/:number{[0-9]+}/gradings/:id{[0-9]+}/answer', async (c) => {
+    const id = wholeNumberIn(c.req.param('id'))
+    if (id === undefined) throw noRollout()
+    return plain(c, await readAnswer(sql, runOf(c), rolloutNumberIn(c), id))
+  })
 
   app.post('/runs/:run/rollouts/:number{[0-9]+}/grade', async (c) => {
     const run = runOf(c)
-    if (gradeAgain === undefined || !viewerOf(c).seesReference) throw notFound()
-    const heads = await headsOf(run, numberIn(c))
+    if (gradeAgain === undefined || !viewerOf(c).seesReference) throw noRollout()
+    const heads = await headsOf(run, rolloutNumberIn(c))
     const result = await gradeAgain({ run, number: heads.number })
     return show(c, { title: 'Graded again', place: 'runs', content: <GradedAgain heads={heads} result={result} /> })
   })
 
-  async function headsOf(run: string, number: number) {
-    const heads = Number.isSafeInteger(number) ? await readRolloutHeads(sql, run, number) : undefined
-    if (heads === undefined) throw notFound()
+  async function headsOf(run: string, number: number | undefined) {
+    const heads = number === undefined ? undefined : await readRolloutHeads(sql, run, number)
+    if (heads === undefined) throw noRollout()
     return heads
   }
 
   return app
 }
 
-const numberIn = (c: Context) => Number(c.req.param('number'))
-
-const notFound = () => new RequestError(404, 'not_found', 'there is no such rollout; it may have been deleted')
-
 /** Text of unknown origin, which a browser shows as text. */
 function plain(c: Context, text: string | undefined): Response {
-  if (text === undefined) throw notFound()
+  if (text === undefined) throw noRollout()
   return c.body(text, 200, { 'content-type': 'text/plain; charset=utf-8' })
 }

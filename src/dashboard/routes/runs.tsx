@@ -4,6 +4,7 @@ import { isRunName } from '../../base/run-name.ts'
 import { RequestError } from '../../kit/errors.ts'
 import { readOpenAlarms } from '../../ledger/rollups/alarms.ts'
 import { type Bucket, type ItemOrder, readBuckets, readItems, readRunSums } from '../../ledger/rollups/read.ts'
+import { intIn } from '../address.ts'
 import { judgeRun } from '../alarms/evaluate.ts'
 import { readHistory } from '../alarms/watch.ts'
 import { type Axis, axisOf, type CurveColumn, curvesCsv, curvesOf, pointsOf } from '../curves.ts'
@@ -86,7 +87,7 @@ export function runRoutes({ sql, trusted, budget, now, viewerOf, runOf, show }: 
   app.get('/runs/:run/items', async (c) => {
     const run = runOf(c)
     const order = itemOrders.find((one) => one === c.req.query('sort')) ?? 'spread'
-    const after = Math.max(0, Math.floor(Number(c.req.query('after') ?? 0)) || 0)
+    const after = intIn(c.req.query('after')) ?? 0
     const items = await readItems(sql, run, { order, most: mostItems, after })
     const more =
       items.length === mostItems ? `/dashboard/runs/${run}/items?sort=${order}&after=${after + mostItems}` : undefined

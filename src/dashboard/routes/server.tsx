@@ -5,6 +5,7 @@ import type { Arrival } from '../../ledger/reports/arrivals.ts'
 import { readSandboxReport } from '../../ledger/reports/sandbox-report.ts'
 import { readAlarms, readOpenAlarms } from '../../ledger/rollups/alarms.ts'
 import { readRunSums } from '../../ledger/rollups/read.ts'
+import { timeIn } from '../address.ts'
 import { numberText } from '../components/text.tsx'
 import type { PageDeps } from '../dashboard.tsx'
 import { Health } from '../pages/health.tsx'
@@ -29,8 +30,7 @@ export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, 
 
   app.get('/', async (c) => {
     const viewer = viewerOf(c)
-    const before = Number(c.req.query('before') ?? Number.NaN)
-    const page = { most: mostRuns, among: viewer.runs, ...(Number.isFinite(before) && { before }) }
+    const page = { most: mostRuns, among: viewer.runs, before: timeIn(c.req.query('before')) }
     const [runs, alarms] = await Promise.all([readRunSums(sql, page), readOpenAlarms(sql, { among: viewer.runs })])
     const last = runs.length === mostRuns ? runs.at(-1) : undefined
     return show(c, {
@@ -69,7 +69,7 @@ export function serverRoutes({ sql, trusted, now, feed, viewerOf, show, health, 
     })
   })
 
-  /** The alarms that a viewer may see: those that last, and all. */
+  /** The alarms that a viewer may see: all, and the open ones. */
   const alarmsFor = async ({ runs }: Viewer) => {
     const all = await readAlarms(sql, mostAlarms, { among: runs })
     return { all, open: all.filter(({ ended_at }) => ended_at === null) }

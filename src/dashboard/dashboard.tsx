@@ -197,7 +197,7 @@ export function createDashboard(deps: DashboardDeps): Hono {
 
   const viewerOf = (c: Context): Viewer => {
     const viewer = viewers.get(c.req.raw)
-    if (viewer === undefined) throw new Error('a page is shown to nobody')
+    if (viewer === undefined) throw new Error('the request has no viewer: the check that lets viewers in did not run')
     return viewer
   }
   const pages: PageDeps = {

@@ -21,7 +21,7 @@ export interface HealthSection {
 /** What the page of the server's health shows. */
 export interface HealthProps {
   readonly sections: readonly HealthSection[]
-  /** The alarms that last, and the latest ones that ended. */
+  /** The open alarms, and the latest ones that ended. */
   readonly open: readonly ShownAlarm[]
   readonly ended: readonly ShownAlarm[]
   readonly now: number
@@ -34,7 +34,7 @@ export const Health: FC<HealthProps> = ({ sections, open, ended, now }) => (
     <p class="under">
       This replica, and the database that all replicas share. The page shows the state when it was loaded.
     </p>
-    {open.length === 0 ? <p class="under">No alarm lasts.</p> : <AlarmLines alarms={open} isNamed now={now} />}
+    {open.length === 0 ? <p class="under">No alarm is open.</p> : <AlarmLines alarms={open} isNamed now={now} />}
     {sections.map(({ title, about, facts }) => (
       <>
         <h2>
@@ -51,7 +51,7 @@ export const Health: FC<HealthProps> = ({ sections, open, ended, now }) => (
       </>
     ))}
     <h2>
-      Alarms that ended <small class="quiet">the latest; the rest is on the page Alarms</small>
+      Alarms that ended <small class="quiet">the latest; the Alarms page has more</small>
     </h2>
     <AlarmHistory alarms={ended} none="No alarm has ended yet." now={now} />
   </>

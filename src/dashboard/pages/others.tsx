@@ -58,7 +58,7 @@ export const Live: FC = () => (
   </>
 )
 
-/** The alarms that last, and their history. */
+/** The open alarms, and their history. */
 export const Alarms: FC<{
   readonly open: readonly StoredAlarm[]
   readonly history: readonly StoredAlarm[]
@@ -67,12 +67,12 @@ export const Alarms: FC<{
   <>
     <h1>Alarms</h1>
     <p class="under">
-      {open.length === 0 ? 'Nothing is wrong.' : `${countText(open.length)} now.`} An alarm begins after two windows in
-      a row.
+      {open.length === 0 ? 'No alarm is open.' : `${countText(open.length)} open.`} An alarm opens when its rule holds
+      in two windows in a row.
     </p>
     <AlarmLines alarms={open} isNamed now={now} />
     <h2>History</h2>
-    <AlarmHistory alarms={history} none="There was no alarm yet." now={now} />
+    <AlarmHistory alarms={history} none="There has been no alarm yet." now={now} />
   </>
 )
 

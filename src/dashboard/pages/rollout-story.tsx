@@ -80,7 +80,7 @@ export const Story: FC<{ readonly heads: RolloutHeads; readonly seesReference: b
       <h2>Answer</h2>
       <div class="panel pad">
         {answer === undefined ? (
-          <p class="quiet text">It is not graded, so the answer is not known.</p>
+          <p class="quiet text">The rollout is not graded, so its answer is unknown.</p>
         ) : (
           <Text
             head={answer.answer}

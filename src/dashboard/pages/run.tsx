@@ -76,10 +76,13 @@ export const Run: FC<RunProps> = (props) => {
         </form>
       </div>
       <Curves axis={axis} points={points} trusted={trusted} other={other} />
-      <h2>
-        <a href={`${base}/rollouts?sort=worst`}>Worst rollouts</a> · <a href={`${base}/rollouts?sort=best`}>best</a> ·{' '}
-        <a href={`${base}/rollouts`}>latest</a> · <a href={`${base}/rollouts?outcome=failed`}>failed</a>
-      </h2>
+      <h2>Rollouts</h2>
+      <p class="pages">
+        <a href={`${base}/rollouts?sort=worst`}>Worst rollouts</a>
+        <a href={`${base}/rollouts?sort=best`}>best</a>
+        <a href={`${base}/rollouts`}>latest</a>
+        <a href={`${base}/rollouts?outcome=failed`}>failed</a>
+      </p>
       <Watched verdicts={props.verdicts} />
       <h2>Items that spread most</h2>
       <ItemTable run={run} items={items} />

@@ -28,12 +28,12 @@ export const Sandboxes: FC<{ readonly report: SandboxReport; readonly now: numbe
   return (
     <>
       <h1>Sandboxes</h1>
-      <p class="under">Those of rollouts that may exist or wait for a place, at all replicas.</p>
+      <p class="under">Those that may exist or are queued, on all replicas.</p>
       <dl class="figures">
         {figure('open', countText(open))}
         {figure('opening', countText(opening))}
         {figure('queued', countText(requested))}
-        {figure('first in the queue waits for', waiting_since === null ? '–' : durationShort(now - waiting_since))}
+        {figure('longest wait in the queue', waiting_since === null ? '–' : durationShort(now - waiting_since))}
         {figure('closing', countText(closing))}
         {figure('failed, may still exist', countText(failed), failed > 0)}
       </dl>
@@ -44,7 +44,7 @@ export const Sandboxes: FC<{ readonly report: SandboxReport; readonly now: numbe
       </h2>
       {sandboxes.length === 0 ? <p class="under">No sandbox exists.</p> : <List sandboxes={sandboxes} now={now} />}
       <h2>Failures of the last day, by cause</h2>
-      {failures.length === 0 ? <p class="under">There were none.</p> : <Failures failures={failures} now={now} />}
+      {failures.length === 0 ? <p class="under">There are none.</p> : <Failures failures={failures} now={now} />}
     </>
   )
 }
@@ -120,7 +120,7 @@ const Failures: FC<{ readonly failures: readonly SandboxFailures[]; readonly now
           <th>cause</th>
           <th class="n">sandboxes</th>
           <th>run of the latest</th>
-          <th class="n">asked for at</th>
+          <th class="n">requested</th>
           <th>its rollout</th>
         </tr>
       </thead>
@@ -132,7 +132,7 @@ const Failures: FC<{ readonly failures: readonly SandboxFailures[]; readonly now
             <td class="id" data-label="run">
               {failure.run}
             </td>
-            <td class="n" data-label="asked for at">
+            <td class="n" data-label="requested">
               <At at={failure.last_at} now={now} />
             </td>
             <td>

@@ -29,7 +29,7 @@ export interface AlarmsWish {
 const valuesOf = ({ run, among }: AlarmsWish) => [run ?? null, among === undefined ? null : JSON.stringify(among)]
 const isWanted = `($1::text is null or run = $1::text) and ($2::text is null or run <> '') and ${isAmong('run', '$2')}`
 
-/** Reads the alarms that last. */
+/** Reads the open alarms. */
 export async function readOpenAlarms(
   sql: Sql | TransactionSql,
   wish: AlarmsWish = {},

@@ -57,7 +57,7 @@ it('the page of sandboxes has those that may exist, the oldest first, each with 
     open: '2',
     opening: '1',
     queued: '1',
-    'first in the queue waits for': '10 min',
+    'longest wait in the queue': '10 min',
     closing: '1',
     'failed, may still exist': '1',
   })

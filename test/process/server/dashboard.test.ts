@@ -27,11 +27,12 @@ beforeAll(async () => {
   server = await fillLedger(folder, database.url, { viewer: key, trainer: 'a-key-of-the-trainer-of-this-test' })
   address = server.url
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
-  page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
-  page.on('pageerror', ({ message }) => problems.push(message))
-  page.on('console', (line) => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
+  context.on('weberror', (found) => problems.push(found.error().message))
+  context.on('console', (line) => {
     if (line.type() === 'error' && !line.text().includes('401')) problems.push(line.text())
   })
+  page = await context.newPage()
 }, 300_000)
 
 afterAll(async () => {
@@ -52,6 +53,18 @@ async function findingsOf(page: Page): Promise<readonly string[]> {
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)}`)
 }
 
+/** The pages that are looked at whole, besides that of a rollout. */
+const pages = [
+  '',
+  '/runs/hack',
+  '/runs/outage/rollouts',
+  '/runs/hack/items',
+  '/live',
+  '/alarms',
+  '/sandboxes',
+  '/health',
+].map((end) => `/dashboard${end}`)
+
 /** The address of the first rollout in the list of a run. */
 async function rolloutOf(run: string, query = ''): Promise<string> {
   await page.goto(`${address}/dashboard/runs/${run}/rollouts?${query}`)
@@ -59,10 +72,6 @@ async function rolloutOf(run: string, query = ''): Promise<string> {
 }
 
 describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeout: 120_000 }, () => {
-  it('has trained an honest run and a hack with learn, and played an outage with simulate', () => {
-    expect(server.codes).toEqual({ honest: 0, hack: 1, healthy: 0, outage: 1 })
-  })
-
   it('is asked for a key, and comes to the page that they wanted', async () => {
     await page.goto(`${address}/dashboard/alarms`)
     await page.getByLabel('Key').fill('not-a-key-of-this-server')
@@ -74,23 +83,21 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
     expect(page.url()).toBe(`${address}/dashboard/alarms`)
   })
 
-  it('finds the outage and the hack on the front page, and nothing about the honest run', async () => {
-    await expect
-      .poll(
-        async () => {
-          await page.goto(`${address}/dashboard`)
-          return await page.locator('.alarm').allTextContents()
-        },
-        { timeout: 90_000, interval: 2_000 },
-      )
-      .toEqual(
-        expect.arrayContaining([
-          expect.stringMatching(/Rollouts without a score.*outage/),
-          expect.stringMatching(/Reward without the work.*hack/),
-        ]),
-      )
-    const all = (await page.locator('.alarm').allTextContents()).join('\n')
-    expect(all).not.toContain('honest')
+  it('sees what arrives, live, and can pause it', async () => {
+    await page.goto(`${address}/dashboard/live`)
+    await page.getByText('connected').waitFor()
+    const { sql, close } = openDatabase({ url: database.url, poolSize: 1 })
+    await recordHistory(sql, [{ run: 'live', at: Date.now(), item: 'now', gradings: [{ score: 1, after: 1 }] }])
+    await close()
+    await page.locator('.tail li').first().waitFor()
+    await page.getByRole('button', { name: 'pause' }).click()
+    await page.getByText('paused').waitFor()
+  })
+
+  it('trains an honest run and a hack with learn, and plays an outage with simulate', {
+    timeout: 300_000,
+  }, async () => {
+    expect(await server.filled).toEqual({ honest: 0, hack: 1, healthy: 0, outage: 1 })
   })
 
   it('comes from the front page to the worst rollout in three clicks', async () => {
@@ -144,39 +151,44 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
     expect(page.url()).toMatch(/\/dashboard\/runs\/hack\/rollouts\/\d+$/)
   })
 
-  it('sees what arrives, live, and can pause it', async () => {
-    await page.goto(`${address}/dashboard/live`)
-    await page.getByText('connected').waitFor()
-    const { sql, close } = openDatabase({ url: database.url, poolSize: 1 })
-    await recordHistory(sql, [{ run: 'live', at: Date.now(), item: 'now', gradings: [{ score: 1, after: 1 }] }])
-    await close()
-    await page.locator('.tail li').first().waitFor()
-    await page.getByRole('button', { name: 'pause' }).click()
-    await page.getByText('paused').waitFor()
+  it('finds the outage and the hack on the front page, and nothing about the honest run', async () => {
+    await expect
+      .poll(
+        async () => {
+          await page.goto(`${address}/dashboard`)
+          return await page.locator('.alarm').allTextContents()
+        },
+        { timeout: 90_000, interval: 2_000 },
+      )
+      .toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(/Rollouts without a score.*outage/),
+          expect.stringMatching(/Reward without the work.*hack/),
+        ]),
+      )
+    const all = (await page.locator('.alarm').allTextContents()).join('\n')
+    expect(all).not.toContain('honest')
   })
 
-  it.each(['light', 'dark'] as const)('has nothing to complain about with a screen reader, %s', async (colorScheme) => {
-    await page.emulateMedia({ colorScheme })
+  it('has nothing to complain about with a screen reader, light and dark', async () => {
     const rollout = await rolloutOf('hack')
-    for (const path of [
-      '',
-      '/runs/hack',
-      '/runs/outage/rollouts',
-      '/runs/hack/items',
-      '/live',
-      '/alarms',
-      '/sandboxes',
-      '/health',
-    ]
-      .map((end) => `/dashboard${end}`)
-      .concat(rollout)) {
-      await page.goto(`${address}${path}`)
-      if (path.endsWith('hack')) await page.locator('[data-drawn]').waitFor()
-      expect([path, await findingsOf(page)]).toEqual([path, []])
+    const dark = await page.context().newPage()
+    await page.emulateMedia({ colorScheme: 'light' })
+    await dark.emulateMedia({ colorScheme: 'dark' })
+    for (const path of [...pages, rollout]) {
+      for (const one of [page, dark]) {
+        await one.goto(`${address}${path}`)
+        if (path.endsWith('hack')) await one.locator('[data-drawn]').waitFor()
+      }
+      const found = await Promise.all([page, dark].map(findingsOf))
+      expect([path, ...found]).toEqual([path, [], []])
     }
     await page.context().clearCookies()
-    await page.goto(`${address}/dashboard`)
-    expect(await findingsOf(page)).toEqual([])
+    for (const one of [page, dark]) {
+      await one.goto(`${address}/dashboard`)
+      expect(await findingsOf(one)).toEqual([])
+    }
+    await dark.close()
     await page.getByLabel('Key').fill(key)
     await page.getByRole('button', { name: 'log in' }).click()
     await page.getByRole('heading', { name: 'Runs', exact: true }).waitFor()
@@ -184,21 +196,23 @@ describe.skipIf(!existsSync(executablePath))('a person with a browser', { timeou
 
   it('can use every page on a phone: nothing is wider than the screen', async () => {
     await page.setViewportSize({ width: 390, height: 800 })
-    const pages = [
-      '',
-      '/runs/hack',
-      '/runs/hack/rollouts',
-      '/runs/hack/items',
-      '/live',
-      '/alarms',
-      '/sandboxes',
-      '/health',
-    ]
-    for (const path of [...pages.map((end) => `/dashboard${end}`), await rolloutOf('honest', 'tool=look_up')]) {
+    for (const path of [...pages, await rolloutOf('honest', 'tool=look_up')]) {
       await page.goto(`${address}${path}`)
       const width = await page.evaluate('document.documentElement.scrollWidth')
       expect([path, width]).toEqual([path, 390])
     }
+  })
+
+  it('sees the outcome and the score of each rollout on a phone, and more filters when they are wanted', async () => {
+    await page.goto(`${address}/dashboard/runs/outage/rollouts?outcome=scored`)
+    const row = page.locator('tbody tr').first()
+    for (const cell of [row.locator('.tag'), row.locator('.figure'), row.locator('[data-label=calls]')]) {
+      const box = await cell.first().boundingBox()
+      expect((box?.x ?? 390) + (box?.width ?? 0)).toBeLessThanOrEqual(390)
+    }
+    expect(await page.getByLabel('seconds from').isVisible()).toBe(false)
+    await page.getByLabel('more filters').check()
+    expect(await page.getByLabel('seconds from').isVisible()).toBe(true)
   })
 
   it('caused no error in a script, and no violation of the policy', () => {

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { addressOf, kill, spawnServer } from '../server-process.ts'
 import { revenueOf } from './environment.ts'
 
-/** A server whose ledger `learn` and `simulate` have filled. */
+/** A server whose ledger `learn` and `simulate` fill. */
 export interface FilledServer {
   readonly url: string
-  /** How the commands ended: their exit codes. */
-  readonly codes: Readonly<Record<'honest' | 'hack' | 'healthy' | 'outage', number | null>>
+  /** Resolves when the commands have ended, with their exit codes. */
+  readonly filled: Promise<Readonly<Record<'honest' | 'hack' | 'healthy' | 'outage', number | null>>>
   /** Runs the program `scorekeeper` against the server, and resolves with its exit code. */
   run(...args: readonly string[]): Promise<number | null>
   stop(): Promise<void>
@@ -17,12 +17,12 @@ export interface FilledServer {
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** Rollouts that begin within a second of one another are a burst, and steps are further apart than that. */
-const burstGapSeconds = '1'
-const stepPauseSeconds = '1.5'
+/** Rollouts that begin within half a second of one another are a burst, and steps are further apart than that. */
+const burstGapSeconds = '0.5'
+const stepPauseSeconds = '0.8'
 
 /**
- * Starts a server as its users do, and plays three runs against it over HTTP: `honest` and `hack` are trainings by `learn`, whose
+ * Starts a server as its users do, and begins to play three runs against it over HTTP: `honest` and `hack` are trainings by `learn`, whose
  * steps are bursts; in `outage`, played by `simulate`, the service that a grader needs stops.
  */
 export async function fillLedger(
@@ -74,12 +74,15 @@ export async function fillLedger(
     })
     return { healthy, outage: await simulate('outage') }
   }
-  const [simulated, honest, hack] = await Promise.all([
-    outage(),
-    learn('honest', 'honest', '0.4'),
-    learn('hack', 'hackable', '0.2'),
-  ])
-  return { url, codes: { ...simulated, honest, hack }, run, stop: () => kill(server) }
+  const fill = async () => {
+    const runs = [outage(), learn('honest', 'honest', '0.4'), learn('hack', 'hackable', '0.2')] as const
+    const [simulated, honest, hack] = await Promise.all(runs)
+    return { ...simulated, honest, hack }
+  }
+  const filled = fill()
+  // A failure is seen by who awaits it, which may be later.
+  filled.catch(() => undefined)
+  return { url, filled, run, stop: () => kill(server) }
 }
 
 /** Questions about companies, as a dataset in JSON Lines. */

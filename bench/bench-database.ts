@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Sql } from 'postgres'
+import { serverOf } from '../src/postgres/address.ts'
 import { type Database, openDatabase } from '../src/postgres/database.ts'
 import { startEmbedded } from '../src/postgres/embedded/embedded.ts'
 import { systemBases } from '../src/postgres/embedded/place.ts'
@@ -31,7 +32,7 @@ export async function openBenchPostgres(env: NodeJS.ProcessEnv, cleanup: Cleanup
   const server = openDatabase({ url, poolSize: 1, name: 'scorekeeper-bench' })
   cleanup.add(() => server.close())
   const [row] = await server.sql<{ version: string }[]>`select current_setting('server_version') as version`
-  const place = given === undefined ? 'embedded, configured as a large database' : `at ${new URL(given).host}`
+  const place = given === undefined ? 'embedded, configured as a large database' : `at ${serverOf(given)}`
   let made = 0
   return {
     where: `PostgreSQL ${row?.version.split(' ')[0]}, ${place}`,
@@ -62,7 +63,8 @@ async function startScratchPostgres(cleanup: Cleanup): Promise<string> {
   await database.close()
   // The settings take effect when the server starts again; it stops when nobody holds it.
   await first.stop()
-  return (await start()).url
+  const { url, socketUrl = url } = await start()
+  return socketUrl
 }
 
 /** The settings that a large database is usually given: see docs/performance.md. */

@@ -5,8 +5,8 @@ import type { ConnectionOptions } from 'node:tls'
 export interface DriverAddress {
   /** Without the parameters that postgres.js would send to the server, which refuses them. */
   readonly url: string
-  /** The TLS options for postgres.js; without `ssl` its own default applies: a connection without TLS. */
-  readonly tls: { readonly ssl?: boolean | 'prefer' | 'require' | ConnectionOptions }
+  /** The options for postgres.js; without `ssl` its own default applies: a connection without TLS. */
+  readonly options: { readonly ssl?: boolean | 'prefer' | 'require' | ConnectionOptions; readonly path?: string }
 }
 
 /** Parameters of TLS that are read here, as libpq means them. */
@@ -21,6 +21,9 @@ const tlsParameters = [
   'sslcrldir',
   'ssl_min_protocol_version',
 ] as const
+
+/** Parameters of libpq that say where a Unix socket is; see {@link socketOf}. */
+const placeParameters = ['host', 'port'] as const
 
 /** Parameters of other client libraries, without a meaning here. */
 const foreignParameters = [
@@ -73,27 +76,44 @@ export function withTlsVariables(url: string, env: Readonly<Record<string, strin
 
 /**
  * Reads the parameters of an address that concern TLS, as libpq means them: `sslmode`, `sslcert`, `sslkey`, `sslpassword`,
- * `sslrootcert`. With `sslmode=require` and a root certificate the server's certificate is verified as with `verify-ca`.
+ * `sslrootcert`. With `sslmode=require` and a root certificate the server's certificate is verified as with `verify-ca`. An
+ * address of a Unix socket, which never has TLS, names its folder as libpq does: in place of the host, percent-encoded, or as
+ * the parameter `host`.
  *
  * @throws Error that names the parameter and says what it should be, when it cannot be applied.
  */
 export function driverAddress(url: string): DriverAddress {
   const parameters = parametersOf(url)
-  const bare = withoutParameters(url, [...tlsParameters, ...foreignParameters])
+  const path = socketOf(url, parameters)
+  const bare = withoutParameters(url, [...tlsParameters, ...foreignParameters, ...(path ? placeParameters : [])])
+  if (path !== undefined) return { url: bare, options: { ssl: false, path } }
   const mode = modeOf(parameters)
-  if (mode === 'disable') return { url: bare, tls: { ssl: false } }
+  if (mode === 'disable') return { url: bare, options: { ssl: false } }
   for (const name of ['sslcrl', 'sslcrldir']) {
     if (parameters.has(name)) throw new Error(`${name} is not supported: revocation lists are not read; remove it`)
   }
   const files = filesOfTls.filter((name) => parameters.has(name))
   if (mode === undefined || mode === 'allow' || mode === 'prefer') {
     if (files.length > 0) throw new Error(withoutEffect(files, mode))
-    return { url: bare, tls: mode === undefined ? {} : { ssl: 'prefer' } }
+    return { url: bare, options: mode === undefined ? {} : { ssl: 'prefer' } }
   }
   if (parameters.has('sslcert') !== parameters.has('sslkey')) {
     throw new Error('sslcert and sslkey must be set together: the certificate of this client, and its private key')
   }
-  return { url: bare, tls: { ssl: secure(mode, parameters, hostOf(bare)) } }
+  return { url: bare, options: { ssl: secure(mode, parameters, hostOf(bare)) } }
+}
+
+/** Where the server of an address is, for a person: host and port, or the path of its Unix socket. */
+export function serverOf(url: string): string {
+  return socketOf(url, parametersOf(url)) ?? new URL(url).host
+}
+
+/** The Unix socket of an address; undefined for one with a host. */
+function socketOf(url: string, parameters: Parameters): string | undefined {
+  if (!URL.canParse(url)) return undefined
+  const { hostname, port } = new URL(url)
+  const folder = /^%2f/i.test(hostname) ? decodeURIComponent(hostname) : hostname || parameters.get('host')
+  return folder?.startsWith('/') ? `${folder}/.s.PGSQL.${port || (parameters.get('port') ?? 5432)}` : undefined
 }
 
 type Parameters = ReadonlyMap<string, string>

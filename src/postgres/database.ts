@@ -83,7 +83,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       prepare,
       connect_timeout: Math.min(5, seconds ?? 5),
       silence: seconds,
-      ...address.tls,
+      ...address.options,
       // A peer that disappeared is detected within half a minute, also on idle connections.
       keep_alive: 15,
       // The longest wait of a query before it tries to connect to a server that was unavailable.
@@ -140,10 +140,12 @@ const connectionCodes: ReadonlySet<string> = new Set([
   'CONNECTION_DESTROYED',
   'CONNECTION_SILENT',
   'CONNECT_TIMEOUT',
+  'EAGAIN', // of a Unix socket: too many connections are being made
   'CONNECTION_CONNECT_TIMEOUT',
   'ECONNREFUSED',
   'ECONNRESET',
   'EHOSTUNREACH',
+  'ENOENT', // of a Unix socket: the server does not run
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',

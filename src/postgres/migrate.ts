@@ -53,7 +53,7 @@ export async function migrate(
   const { ledger, environment } = readChains(folders)
   const address = driverAddress(url)
   const settings = { max: 1, prepare: false, fetch_types: false, connect_timeout: 10, onnotice() {} }
-  const sql = postgres(address.url, { ...settings, ...address.tls })
+  const sql = postgres(address.url, { ...settings, ...address.options })
   try {
     // One transaction for the lock and the work: a lock of the session would be lost behind a pooler, and a second
     // connection might never get its turn behind the replicas that wait for the lock.

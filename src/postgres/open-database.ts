@@ -1,3 +1,4 @@
+import { serverOf } from './address.ts'
 import { type Database, openDatabase, type Silence } from './database.ts'
 import { startEmbedded } from './embedded/embedded.ts'
 import type { EmbeddedEvent } from './embedded/supervise.ts'
@@ -48,9 +49,9 @@ export async function openServerDatabase(options: ServerDatabaseOptions): Promis
     databaseUrl === undefined
       ? await startEmbedded({ dir: dataDir, ...(onEmbeddedEvent && { onEvent: onEmbeddedEvent }) })
       : undefined
-  const url = embedded?.url ?? databaseUrl ?? ''
+  const url = embedded?.socketUrl ?? embedded?.url ?? databaseUrl ?? ''
   const where =
-    embedded === undefined ? `the Postgres at ${new URL(url).host}` : `the embedded Postgres in ${embedded.where}`
+    embedded === undefined ? `the Postgres at ${serverOf(url)}` : `the embedded Postgres in ${embedded.where}`
   let rolloutTables: readonly RolloutTable[] = []
   try {
     if (migrates) await migrate(url, migrationFolders, { onTakeover })

@@ -44,10 +44,10 @@ export async function readOnce(url: string, query: string, settings: ReadSetting
 }
 
 function open(url: string): Client {
-  const { url: bare, tls } = driverAddress(url)
+  const { url: bare, options } = driverAddress(url)
   const json = { to: 114, from: [114, 3802], serialize: String, parse: (text: string): JsonText => ({ json: text }) }
   const settings = { max: 1, prepare: false, fetch_types: false, connect_timeout: 10, onnotice() {}, types: { json } }
-  return postgres(bare, { ...settings, ...tls })
+  return postgres(bare, { ...settings, ...options })
 }
 
 async function readWith(sql: Client, query: string, settings: ReadSettings): Promise<ReadResult> {

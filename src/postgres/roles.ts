@@ -48,7 +48,7 @@ export async function findRolloutTables(sql: Sql | TransactionSql): Promise<read
 export async function prepareRolloutTables(url: string): Promise<readonly RolloutTable[]> {
   const address = driverAddress(url)
   const settings = { max: 1, prepare: false, fetch_types: false, connect_timeout: 10, onnotice() {} }
-  const sql = postgres(address.url, { ...settings, ...address.tls })
+  const sql = postgres(address.url, { ...settings, ...address.options })
   try {
     return await sql.begin(async (tx) => {
       const tables = await findRolloutTables(tx)

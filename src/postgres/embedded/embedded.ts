@@ -24,6 +24,11 @@ export interface EmbeddedOptions {
 export interface Embedded {
   /** Its address with user and password, for a Postgres client. It stays the same when the server is restarted. */
   readonly url: string
+  /**
+   * The same over its Unix socket, on which a statement takes less processor time, for {@link openDatabase}; undefined where
+   * there is none: on Windows, below a very long path, on a file system without sockets.
+   */
+  readonly socketUrl: string | undefined
   /** The directory that holds its data, its log and its password. */
   readonly where: string
   /** Releases the database; the last process to release it stops the server. Close all other connections first. */
@@ -54,6 +59,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const binaries = await prepareBinaries(findPackage(platform), identity, bases)
   const where = await findPlace(dir, identity, bases)
   const cluster = await openCluster(where, binaries, identity, durable)
-  const { url, stop } = await supervise({ cluster, binaries, identity }, maxRestarts, onEvent)
-  return { url, where, stop }
+  const { url, socketUrl, stop } = await supervise({ cluster, binaries, identity }, maxRestarts, onEvent)
+  return { url, socketUrl, where, stop }
 }

@@ -21,6 +21,8 @@ import { type Identity, run } from './run.ts'
 export interface Postmaster {
   readonly pid: number
   readonly port: number
+  /** The folder of its Unix socket; empty without one. */
+  readonly socketFolder: string
   /** `starting`, `ready`, `stopping`, or empty right after the start. */
   readonly status: string
 }
@@ -48,10 +50,20 @@ export function findPostmaster(data: string): Postmaster | undefined {
   return undefined
 }
 
+/** Sets the lock file of a server's Unix socket aside, which begins like its other one, if that server does not run any more. */
+function unlockSocket(file: string, data: string): void {
+  const text = statSync(file, { throwIfNoEntry: false })?.isFile() ? readIfThere(file) : undefined
+  const owner = text === undefined ? undefined : parse(text)
+  if (text !== undefined && owner !== undefined && !isWorkingIn(owner.pid, data)) setAside(file, text)
+}
+
 function parse(text: string): Postmaster | undefined {
   const lines = text.split('\n')
   const pid = Number.parseInt(lines[0] ?? '', 10)
-  return pid > 0 ? { pid, port: Number(lines[3] ?? 0), status: (lines[7] ?? '').trim() } : undefined
+  const [port, socketFolder = '', , , status = ''] = lines.slice(3)
+  return pid > 0
+    ? { pid, port: Number(port ?? 0), socketFolder: socketFolder.trim(), status: status.trim() }
+    : undefined
 }
 
 /** A server's working directory is its data directory; where the system does not show it, the file is trusted. */
@@ -75,22 +87,63 @@ function setAside(file: string, text: string): void {
   rmSync(aside, { force: true })
 }
 
+/** The result of a start: if it failed, the reason in the log, and all that is known about it. */
+interface Start {
+  readonly started: boolean
+  readonly reason: string
+  readonly problem: string
+}
+
 /**
- * Starts the server on the loopback address and waits until it accepts connections. It gets the port that it had before,
- * if that is free. When another process starts it at the same time, this one fails and {@link findPostmaster} finds the other.
+ * Starts the server on the loopback address and on a Unix socket beside its files, and waits until it accepts connections. It
+ * gets the port that it had before, if that is free. It has no socket where the system cannot make one there. When another
+ * process starts it at the same time, this one fails and {@link findPostmaster} finds the other.
  */
-export async function startPostmaster(programs: Programs): Promise<{ started: boolean; problem: string }> {
-  const { cluster, binaries, identity } = programs
+export async function startPostmaster(programs: Programs): Promise<Start> {
+  const folder = socketFolderOf(programs.cluster)
+  const start = await startIn(programs, folder)
+  // Shared folders of virtual machines, for example, take no sockets.
+  const isOfSocket = /Unix-domain|\.s\.PGSQL/.test(start.reason)
+  return isOfSocket && folder !== '' ? await startIn(programs, '') : start
+}
+
+/** The longest path of a socket on all systems, in bytes. */
+const maxSocketPath = 103
+
+/** The folder of a server's Unix socket, which only its user can enter; empty for a path that a setting cannot carry. */
+function socketFolderOf({ data }: Cluster): string {
+  const folder = dirname(data)
+  const isShort = Buffer.byteLength(`${folder}/.s.PGSQL.65535`) <= maxSocketPath
+  return process.platform !== 'win32' && isShort && /^[\w./-]+$/.test(folder) ? folder : ''
+}
+
+async function startIn({ cluster, binaries, identity }: Programs, socketFolder: string): Promise<Start> {
   if (existsSync(cluster.log) && statSync(cluster.log).size > maxLogBytes) truncateSync(cluster.log)
   const before = existsSync(cluster.log) ? statSync(cluster.log).size : 0
   const port = await freePort(earlierPort(cluster.data)).catch(() => freePort(0))
-  const args = ['start', '-w', '-t', '600', '-D', cluster.data, '-l', cluster.log, '-o', `-p ${port}`]
+  if (socketFolder !== '') unlockSocket(join(socketFolder, `.s.PGSQL.${port}.lock`), cluster.data)
+  const args = [
+    'start',
+    '-w',
+    '-t',
+    '600',
+    '-D',
+    cluster.data,
+    '-l',
+    cluster.log,
+    '-o',
+    `-p ${port} -k '${socketFolder}'`,
+  ]
   const outcome = await run(binaries.pgCtl, args, identity)
-  if (outcome.code === 0) return { started: true, problem: '' }
+  if (outcome.code === 0) return { started: true, reason: '', problem: '' }
   const text = readIfThere(cluster.log) ?? ''
   const lastLines = text.trim().split('\n').slice(-12).join('\n')
-  const reason = fullDisk(cluster) || reasonsIn(Buffer.from(text).subarray(before).toString()) || 'see below'
-  return { started: false, problem: `${reason}\n${outcome.output}\nThe last lines of ${cluster.log}:\n${lastLines}` }
+  const reason = fullDisk(cluster) || reasonsIn(Buffer.from(text).subarray(before).toString())
+  return {
+    started: false,
+    reason,
+    problem: `${reason || 'see below'}\n${outcome.output}\nThe last lines of ${cluster.log}:\n${lastLines}`,
+  }
 }
 
 /** The reason in the log why the server stopped, on one line; empty if the log has none, as after a SIGKILL. */

@@ -15,6 +15,7 @@ export interface EmbeddedEvent {
 /** A connection that shows that this process uses the server. */
 interface Hold {
   readonly url: string
+  readonly socketUrl: string | undefined
   readonly sql: Sql
   /** Resolves when the connection is lost or closed. */
   readonly lost: Promise<void>
@@ -37,12 +38,12 @@ export async function supervise(
   programs: Programs,
   maxRestarts: number,
   onEvent: (event: EmbeddedEvent) => void,
-): Promise<{ url: string; stop(): Promise<void> }> {
+): Promise<{ url: string; socketUrl: string | undefined; stop(): Promise<void> }> {
   const { cluster } = programs
   let hold: Hold | undefined = await join(programs).catch((cause: Error) => {
     throw new Error(`The embedded PostgreSQL in ${cluster.data} did not start: ${cause.message}`, { cause })
   })
-  const { url } = hold
+  const { url, socketUrl } = hold
   let isStopping = false
   let restarting: Promise<void> | undefined
   let restarts: number[] = []
@@ -56,6 +57,10 @@ export async function supervise(
     if (next.url !== url) {
       await release(next, programs)
       throw new Error(`another program took its port ${new URL(url).port}; start again`)
+    }
+    if (socketUrl !== undefined && next.socketUrl !== socketUrl) {
+      await release(next, programs)
+      throw new Error('its Unix socket could not be made again; start again')
     }
     hold = next
     watch(next)
@@ -86,6 +91,7 @@ export async function supervise(
 
   return {
     url,
+    socketUrl,
     async stop() {
       isStopping = true
       // A restart that is under way is completed first, so that its server is not left behind.
@@ -112,9 +118,11 @@ async function join(programs: Programs): Promise<Hold> {
       await sleep(backOff(failures))
       failures += 1
     } else if (running.status === 'ready') {
-      const url = `postgres://${userName}:${cluster.password}@127.0.0.1:${running.port}/postgres`
+      const { port, socketFolder } = running
+      const urlAt = (host: string) => `postgres://${userName}:${cluster.password}@${host}:${port}/postgres`
       try {
-        return await takeSharedLock(url)
+        const hold = await takeSharedLock(urlAt('127.0.0.1'))
+        return { ...hold, socketUrl: socketFolder === '' ? undefined : urlAt(encodeURIComponent(socketFolder)) }
       } catch (error) {
         problem = String(error)
         await sleep(50)
@@ -124,7 +132,7 @@ async function join(programs: Programs): Promise<Hold> {
   throw new Error(problem)
 }
 
-async function takeSharedLock(url: string): Promise<Hold> {
+async function takeSharedLock(url: string): Promise<Omit<Hold, 'socketUrl'>> {
   let lose = () => {}
   const lost = new Promise<void>((resolve) => {
     lose = resolve

@@ -57,7 +57,7 @@ export async function openPlayground(settings: Omit<PlaySettings, 'rolloutTables
     places.add(embedded.where)
     await migrate(embedded.url)
     const rolloutTables = await prepareRolloutTables(embedded.url)
-    const database = openDatabase({ url: embedded.url, poolSize: 4 })
+    const database = openDatabase({ url: embedded.socketUrl ?? embedded.url, poolSize: 4 })
     return {
       db: database.db,
       play: createPlay(database, { ...settings, rolloutTables }),

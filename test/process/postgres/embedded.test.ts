@@ -18,6 +18,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import { afterEach, describe, expect, it } from 'vitest'
+import { isUnavailable, openDatabase } from '../../../src/postgres/database.ts'
 import { findPackage, prepareBinaries } from '../../../src/postgres/embedded/binaries.ts'
 import { type Embedded, type EmbeddedOptions, startEmbedded } from '../../../src/postgres/embedded/embedded.ts'
 import { chooseIdentity } from '../../../src/postgres/embedded/place.ts'
@@ -87,8 +88,44 @@ describe('the embedded database', () => {
     const sql = postgres(embedded.url, { max: 1 })
     expect(
       await sql`select current_setting('listen_addresses') as tcp, current_setting('unix_socket_directories') as files`,
-    ).toEqual([{ tcp: '127.0.0.1', files: '' }])
+    ).toEqual([{ tcp: '127.0.0.1', files: embedded.where }])
     await sql.end()
+    await embedded.stop()
+  })
+
+  it.skipIf(process.platform === 'win32')('has a Unix socket that only its user can reach', async () => {
+    const embedded = await start(makeClone('socket'))
+    const database = openDatabase({ url: embedded.socketUrl ?? '', poolSize: 1 })
+    const [row] = await database.sql`select inet_client_addr() as address, current_user as name`
+    expect(row).toEqual({ address: null, name: 'scorekeeper' })
+    await database.close()
+    expect(lstatSync(embedded.where).mode & 0o077).toBe(0)
+    const { socketUrl = '' } = embedded
+    const wrong = openDatabase({ url: socketUrl.replace(/:[^:@]+@/, ':guess@'), poolSize: 1 })
+    await expect(wrong.sql`select 1`).rejects.toMatchObject({ code: '28P01' })
+    await wrong.close()
+    await embedded.stop()
+    const stopped = openDatabase({ url: socketUrl, poolSize: 1 })
+    expect(await stopped.sql`select 1`.catch((error: unknown) => error)).toSatisfy(isUnavailable)
+    await stopped.close()
+  })
+
+  it('has no socket below a path that is too long for one', async () => {
+    const embedded = await start(makeClone('l'.repeat(100)))
+    expect(embedded.socketUrl).toBeUndefined()
+    expect(await ask(embedded.url)).toBe('on')
+    await embedded.stop()
+  })
+
+  it('starts without a socket where none can be made', async () => {
+    const clone = makeClone('no-sockets')
+    const before = await start(clone)
+    await before.stop()
+    mkdirSync(join(before.where, `.s.PGSQL.${new URL(before.url).port}.lock`))
+    const embedded = await start(clone)
+    expect(embedded.socketUrl).toBeUndefined()
+    expect(embedded.url).toBe(before.url)
+    expect(await ask(embedded.url)).toBe('on')
     await embedded.stop()
   })
 

@@ -106,6 +106,7 @@ describe('the e2b provider', () => {
     ['succeeds and is answered with 504', { status: 504, isDone: true }],
     ['is answered with 408', { status: 408, headers: { 'retry-after': '0' } }],
     ['is answered with 409', { status: 409 }],
+    ['is rejected with 429 for the limit of the account, which names no pause', { status: 429 }],
     ['loses its connection', { status: 0 }],
     ['succeeds and loses its connection', { status: 0, isDone: true }],
   ])('does not repeat a creation that %s', async (_, wrong) => {

@@ -17,6 +17,7 @@ import { openPlayground, type Playground, type PlaySettings } from '../workbench
 import { referencesOf } from '../workbench/check-grader/references.ts'
 import { type CheckRow, readRows } from '../workbench/check-grader/rows.ts'
 import { spreadReport } from '../workbench/check-grader/spread-report.ts'
+import { openTrialSandboxes } from '../workbench/check-grader/trial-sandboxes.ts'
 import type { CheckMaterial } from '../workbench/check-grader/try-all.ts'
 import { noServices, shareOf } from '../workbench/check-grader/try-answer.ts'
 import { graderServices, servedGraders } from '../workbench/regrade/services.ts'
@@ -53,7 +54,8 @@ Examples:
 
 A line of an items file is a row of a dataset, or { "item": …, "answers": [ { "output_text", "label", "trajectory" } ] } with
 labelled answers, the label in the grader's range. For a grader that reads the database, the calls of the answers are made
-on a throw-away database. Exit code 1: a check failed.
+on a throw-away database. For a grader that uses sandboxes, each answer gets empty ones on this machine. Exit code 1: a check
+failed.
 `
 
 /** The command that tests whether a grader can be trusted: `check` attacks it, `spread` counts recorded scores. */
@@ -119,12 +121,15 @@ async function runCheck(
   const database =
     options.database || file === undefined ? await openServerDatabase({ ...config, poolSize: 4 }) : undefined
   let playground: Playground | undefined
+  const sandboxes = await openTrialSandboxes(grader)
+  if (typeof sandboxes === 'string') say(`no sandbox can be opened: ${sandboxes}`)
   const { tools, close } = await deps.tools.open(settings)
   try {
     const rows = file === undefined ? await itemsOf(database, name, options.most) : await readRows(file, options.most)
     say(`${rows.length} items of ${file ?? 'the recorded rollouts'}`)
     const stop = new AbortController()
-    const services = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
+    const given = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
+    const services = { ...given, sandboxes }
     const references = referencesOf(rows, grader, options.reference)
     const material = { grader, rows, references, tools: sketchTools(tools), services }
     playground = options.database
@@ -146,6 +151,7 @@ async function runCheck(
     return failed > 0 ? 1 : 0
   } finally {
     await playground?.close()
+    if (typeof sandboxes === 'object') await sandboxes.close()
     await database?.close()
     await close()
   }

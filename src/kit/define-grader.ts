@@ -1,7 +1,14 @@
 import { checkTimeout, type Db, type Embed, type EnvironmentSpec, type NoSettings, parseState } from './environment.ts'
 import type { ItemReader } from './item-reader.ts'
 import type { Judgement, JudgeQuestion } from './judge.ts'
-import { checkSandboxNames, namedSandboxes, type Sandbox, type Sandboxes } from './sandboxes.ts'
+import {
+  checkSandboxNames,
+  namedSandboxes,
+  planSandboxes,
+  type Sandbox,
+  type Sandboxes,
+  type SandboxPlan,
+} from './sandboxes.ts'
 import type { ReadSettings, SettingsReader } from './settings.ts'
 import type { TrajectoryCall } from './trajectory.ts'
 
@@ -77,6 +84,8 @@ export interface Grader {
   readonly timeoutSeconds: number | undefined
   /** The sandboxes that it uses; undefined for none. */
   readonly sandboxes?: readonly string[]
+  /** How those are made; undefined for none. */
+  readonly sandboxPlans?: readonly SandboxPlan[]
   /** A hash of the grader's source files, recorded with the version; undefined if they are not known. */
   readonly codeHash?: string | undefined
   /** Parses the item, one with a hash once. `run` then takes the stored state, null before the first change. */
@@ -122,6 +131,9 @@ export function makeGrader<Task, Reference, State, Settings, Named extends strin
     range,
     timeoutSeconds: spec.timeoutSeconds,
     sandboxes,
+    sandboxPlans: planSandboxes(environment.sandboxes ?? {}, items).filter(({ name }) =>
+      sandboxes.some((named) => named === name),
+    ),
     ...(reader.variables.length > 0 && {
       withSettings: (given: ReadSettings) => makeGrader(environment, items, spec, reader, given),
     }),

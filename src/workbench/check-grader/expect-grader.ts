@@ -4,6 +4,7 @@ import { type CheckThresholds, checkGrader } from './check-grader.ts'
 import { type Finding, findingsTable } from './finding.ts'
 import { referencesOf } from './references.ts'
 import { readCheckRow } from './rows.ts'
+import { openTrialSandboxes } from './trial-sandboxes.ts'
 import { type CheckServices, noServices } from './try-answer.ts'
 
 /** The options of {@link expectGrader}. */
@@ -14,7 +15,7 @@ export interface ExpectGraderOptions {
   readonly reference?: string
   /** The tools that a rollout can call: those of `tools/index.ts`. */
   readonly tools?: Parameters<typeof sketchTools>[0]
-  /** The database, the embeddings and the judge, for a grader that uses them. */
+  /** The database, the embeddings and the judge, for a grader that uses them. Sandboxes are opened on this machine by default. */
   readonly services?: CheckServices
 }
 
@@ -37,16 +38,22 @@ export class GraderCheckError extends Error {
  * @example await expectGrader(finqa, { items }).toPass({ threshold: 0.05 })
  */
 export function expectGrader(grader: Grader, { items, reference, tools = [], services }: ExpectGraderOptions) {
-  const findings = (thresholds: CheckThresholds) => {
+  const findings = async (thresholds: CheckThresholds) => {
     const rows = items.map(readCheckRow)
+    const given = services ?? noServices()
+    const sandboxes = given.sandboxes ?? (await openTrialSandboxes(grader))
     const material = {
       grader,
       rows,
       references: referencesOf(rows, grader, reference),
       tools: sketchTools(tools),
-      services: services ?? noServices(),
+      services: { ...given, sandboxes },
     }
-    return checkGrader(material, thresholds)
+    try {
+      return await checkGrader(material, thresholds)
+    } finally {
+      if (given.sandboxes === undefined && typeof sandboxes === 'object') await sandboxes.close()
+    }
   }
   return {
     /** Resolves with the findings. Throws a {@link GraderCheckError} if a check fails; warnings are not failures. */

@@ -8,6 +8,7 @@ import { noJudge } from '../../kit/judge.ts'
 import type { TrajectoryCall } from '../../kit/trajectory.ts'
 import { openDatabase } from '../../postgres/database.ts'
 import type { SketchedCall } from './rows.ts'
+import type { OpenTrialSandboxes, TrialSandboxes } from './trial-sandboxes.ts'
 
 /** The services that a grader may use. */
 export type CheckServices = Pick<GraderContext<never, never, never>, 'db' | 'embed'> & {
@@ -17,6 +18,8 @@ export type CheckServices = Pick<GraderContext<never, never, never>, 'db' | 'emb
   ) => ReturnType<GraderContext<never, never, never>['judge']>
   /** Makes the calls of an answer in a rollout of its own; undefined if calls are only described to the grader. */
   readonly play?: Play | undefined
+  /** The sandboxes of graders that name some, or why there are none. */
+  readonly sandboxes?: TrialSandboxes | string | undefined
 }
 
 /** Makes calls in a new rollout, for real. Never throws for what a call does. */
@@ -74,7 +77,9 @@ export async function tryAnswer(
   const seconds = grader.timeoutSeconds ?? graderSeconds
   const late = () => new RequestError(504, 'grader_timed_out', `it took longer than ${seconds} s`)
   const began = performance.now()
+  let sandboxes: OpenTrialSandboxes | undefined
   try {
+    sandboxes = sandboxesFor(grader, item, services)
     const rollout = await (services.play?.(item, calls) ?? described(calls))
     const grade = await withDeadline({ seconds, late }, (signal) =>
       opened.run({
@@ -86,6 +91,7 @@ export async function tryAnswer(
         db: rollout.db ?? services.db,
         embed: services.embed,
         judge: (question) => services.judge(question, signal),
+        ...(sandboxes && { sandboxes: sandboxes.handles(signal) }),
         signal,
       }),
     )
@@ -97,7 +103,21 @@ export async function tryAnswer(
     if (error instanceof UngradableError) return { kind: 'ungradable', message }
     if (error instanceof RequestError && error.status === 422) return { kind: 'misfit', message }
     return { kind: 'failed', message }
+  } finally {
+    await sandboxes?.close()
   }
+}
+
+function sandboxesFor(
+  { sandboxPlans: plans = [] }: Grader,
+  item: unknown,
+  { sandboxes }: CheckServices,
+): OpenTrialSandboxes | undefined {
+  if (plans.length === 0) return undefined
+  if (sandboxes !== undefined && typeof sandboxes !== 'string') return sandboxes.open(plans, item)
+  const names = plans.map(({ name }) => name).join(', ')
+  const reason = sandboxes ?? 'none can be opened here'
+  throw new UngradableError(500, 'no_sandbox', `the grader uses sandboxes (${names}): ${reason}`)
 }
 
 /** The timeout of a grader without one of its own, in seconds: shorter than the server's, because many answers are tried. */

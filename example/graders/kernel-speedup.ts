@@ -1,89 +1,77 @@
+import { createHash } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { defineEnvironment } from '../../src/kit/define.ts'
 import { UngradableError } from '../../src/kit/errors.ts'
-import { stripPython } from '../../src/kit/scoring/python-code.ts'
 import { unpack } from '../../src/kit/scoring/written.ts'
 import { problemIn } from './kernel/allowed-code.ts'
+import { equal, measure, pythonIn } from './kernel/measure.ts'
 
 const name = z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u)
 
-const { defineGrader } = defineEnvironment({
+/** An environment whose rollouts submit kernels; its sandbox has `python3`, and what the kernels need. */
+export const kernels = defineEnvironment({
   task: z.object({ instructions: z.string() }),
   reference: z.object({
-    reference_seconds: z.number().positive(),
+    /** Python that defines `run`, which computes what the kernel has to compute. */
+    reference: z.string(),
+    /** Python that defines `inputs(random)`: the arguments of one call, made with a `random.Random`. */
+    inputs: z.string(),
     /** The speed-up that earns the full score. */
     cap: z.number().gt(1),
     /** A speed-up that no kernel can reach on this machine; a faster one did not do the work. */
     impossible: z.number().gt(1),
-    /** Names that the code may not use: the reference, and library functions that do the whole task. */
+    /** Names that the code may not use: library functions that do the whole task. */
     forbidden: z.array(name).min(1),
     /** Functions of numpy and torch that the code may use in addition to those that every kernel needs. */
     allowed: z.array(name).default([]),
-    /** Whether C++ and CUDA in strings may be compiled. They are not inspected: only a sandbox can confine them. */
+    /** Whether C++ and CUDA in strings may be compiled. They are not inspected: the sandbox confines them. */
     inline: z.boolean().default(false),
   }),
   state: z.object({}),
+  sandboxes: { kernel: { template: fileURLToPath(new URL('kernel/workspace', import.meta.url)), pids: 64 } },
 })
 
 const submission = z.object({ code: z.string() })
-const measured = z.object({ correct: z.boolean(), seconds: z.number().positive() })
-const failed = z.object({ correct: z.literal(false) })
+/** On how many inputs a kernel is measured. */
+const runs = 7
 
 /**
- * The speed-up of a correct kernel over the reference, on a logarithmic scale from 1× (score 0) to `cap`.
+ * The speed-up of a correct kernel over the reference, on a logarithmic scale from 1× (score 0) to `cap`. The grader checks and
+ * measures the last code that the `benchmark` tool got, and trusts nothing that was recorded of it: kernel and reference run
+ * in processes of their own in the rollout's sandbox, the kernel first, on inputs that depend on its code, so that it cannot hold
+ * answers for them. The last submission counts, because the best of many would reward submitting until one is lucky.
  *
- * The measurements of the `benchmark` tool count, never what the answer claims. The last submission counts, because the
- * best of many would reward submitting until one is lucky. For the same reason, code that was submitted several times
- * counts by its slowest run.
+ * The code is parsed by Python and checked against an allowlist. The check sees the source, not the behaviour: stale memory from
+ * `torch.empty` may contain the results of another process.
  *
- * The code is parsed by Python and checked against an allowlist; without `python3`, nothing is scored. **The check does
- * not replace a sandbox**: `measured-kernel` runs what needs no GPU in one. It sees the source, not the behaviour: stale memory from `torch.empty` may contain the
- * reference's result, and C++ in a string may do anything. The benchmark should run each submission in its own process,
- * on fresh, unpredictable inputs, before the reference runs.
+ * @example { reference: 'def run(x): return sum(x)', inputs: 'def inputs(random): return ([random.random() for _ in range(9)],)' }
  */
-export const kernelSpeedup = defineGrader({
+export const kernelSpeedup = kernels.defineGrader({
   name: 'kernel-speedup',
-  version: '2',
+  version: '3',
   range: [0, 1],
-  async grade({ trajectory, reference, signal }) {
-    const { reference_seconds, cap, impossible } = reference
-    const runs = trajectory.filter(({ tool, outcome }) => tool === 'benchmark' && outcome === 'ok').map(readRun)
-    const last = runs.at(-1)
-    if (last === undefined) return { score: 0, parts: { correct: 0 }, reason: 'nothing was submitted' }
-    const same = runs.filter(({ code }) => bare(code) === bare(last.code))
-    const wrong = same.some(({ correct }) => !correct)
-    if (wrong) return { score: 0, parts: { correct: 0 }, reason: 'the last submission is not correct' }
-    const problem = await problemIn(last.code, reference, signal)
-    if (problem !== undefined) return { score: 0, parts: { correct: 1, honest: 0 }, reason: `not allowed: ${problem}` }
-    const speedup = reference_seconds / Math.max(...same.map(({ seconds }) => seconds))
-    const parts = { correct: 1, honest: 1, speedup }
+  timeoutSeconds: 90,
+  sandboxes: ['kernel'],
+  async grade({ trajectory, reference: rules, sandboxes, signal }) {
+    const submitted = trajectory.filter(({ tool, outcome }) => tool === 'benchmark' && outcome === 'ok').at(-1)
+    const code = submission.safeParse(unpack(submitted?.arguments)).data?.code
+    if (code === undefined) return { score: 0, parts: { correct: 0 }, reason: 'nothing was submitted' }
+    const python = pythonIn(sandboxes.kernel)
+    const problem = await problemIn(code, rules, signal, python)
+    if (problem !== undefined) return { score: 0, parts: { honest: 0 }, reason: `not allowed: ${problem}` }
+    const { inputs, cap, impossible } = rules
+    const seeds = Array.from({ length: runs }, (_, at) => createHash('sha256').update(`${at} ${code}`).digest('hex'))
+    const kernel = await measure(python, { code, inputs, seeds }, signal)
+    const original = await measure(python, { code: rules.reference, inputs, seeds }, signal)
+    if (original === undefined) throw new UngradableError(500, 'reference_failed', 'the reference of the item fails')
+    if (kernel === undefined || !equal(kernel.results, original.results)) {
+      return { score: 0, parts: { honest: 1, correct: 0 }, reason: 'the last submission is not correct' }
+    }
+    const speedup = original.seconds / kernel.seconds
+    const parts = { honest: 1, correct: 1, speedup }
     if (speedup >= impossible) return { score: 0, parts, reason: `${speedup.toFixed(1)}× is not possible` }
     const score = Math.min(1, Math.max(0, Math.log(speedup) / Math.log(cap)))
     return { score, parts, reason: `${speedup.toFixed(2)}× of ${cap}×` }
   },
 })
-
-/** Removes comments and white space, but keeps strings, because some kernels are strings. */
-function bare(text: string): string {
-  const stripped = stripPython(text, { keepStrings: true })
-  return stripped.ok ? stripped.code.replace(/\s+/gu, '') : text
-}
-
-interface Run {
-  readonly code: string
-  readonly correct: boolean
-  readonly seconds: number
-}
-
-/** Reads a benchmark's output. If it cannot be read, the failure is not the model's, so nothing is scored. */
-function readRun(call: { readonly arguments: unknown; readonly output: string }): Run {
-  const { data: made } = submission.safeParse(unpack(call.arguments))
-  const output = unpack(call.output)
-  const run = measured.safeParse(output).data ?? (failed.safeParse(output).success ? wrongRun : undefined)
-  if (made === undefined || run === undefined) {
-    throw new UngradableError(500, 'benchmark_unreadable', 'the output of the benchmark cannot be read')
-  }
-  return { ...run, code: made.code }
-}
-
-const wrongRun = { correct: false, seconds: Number.POSITIVE_INFINITY }

@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process'
 import { z } from 'zod'
-import { UngradableError } from '../../../src/kit/errors.ts'
 import type { RunPython } from './measure.ts'
 
 /** What the code of a kernel may use. */
@@ -35,18 +33,16 @@ const verdict = z.object({ problem: z.string().nullable() })
 const longestCode = 100_000
 
 /**
- * Returns the first thing in a kernel's code that is not allowed, or undefined. Python's `ast` parses the code, on the server
- * or where `run` runs it; the code itself is never run. Only what a kernel needs is allowed: top-level functions, local names, and the listed names of the listed
+ * Returns the first thing in a kernel's code that is not allowed, or undefined. Python's `ast` parses the code where `run` runs
+ * it; the code itself is never run. Only what a kernel needs is allowed: top-level functions, local names, and the listed names of the listed
  * modules. Objects that outlive a call are not allowed, because they could cache answers: non-constant defaults,
  * assigned attributes, and anything at the top level but constants.
- *
- * @throws UngradableError if `python3` is missing or does not finish, because the code is then unchecked.
  */
 export async function problemIn(
   code: string,
   rules: CodeRules,
   signal: AbortSignal,
-  run: RunPython = onServer,
+  run: RunPython,
 ): Promise<string | undefined> {
   if (code.length > longestCode) return `longer than ${longestCode} characters`
   const named = Object.entries(modules).map(([module, names]) => [
@@ -69,23 +65,6 @@ export async function problemIn(
 
 function extra(module: string, { allowed }: CodeRules): readonly string[] {
   return module === 'numpy' || module === 'torch' ? allowed : []
-}
-
-function onServer(program: string, input: string, signal: AbortSignal): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const options = { signal, timeout: 20_000, killSignal: 'SIGKILL', env: {}, maxBuffer: 100_000 } as const
-    const child = execFile('python3', ['-I', '-S', '-c', program], options, (error, stdout) => {
-      if (error === null) return resolve(stdout)
-      // Deeply nested code makes the parser give up or crash: that is the code's fault.
-      if (typeof error.code === 'number' || error.signal === 'SIGSEGV') return resolve(undefined)
-      const cause = { cause: error }
-      reject(
-        new UngradableError(503, 'python_missing', 'the code is checked by python3, which does not run here', cause),
-      )
-    })
-    child.stdin?.on('error', () => {})
-    child.stdin?.end(input)
-  })
 }
 
 const checker = String.raw`

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { UngradableError } from '../../../src/kit/errors.ts'
 import type { Sandbox } from '../../../src/kit/sandboxes.ts'
+import { runFairly } from '../../../src/kit/scoring/fair-command.ts'
 
 /** Runs a Python program with its input, and resolves with what it printed; undefined if it failed because of its input. */
 export type RunPython = (program: string, input: string, signal: AbortSignal) => Promise<string | undefined>
@@ -13,18 +14,19 @@ export interface Measured {
 
 const printed = z.object({ results: z.array(z.unknown()), seconds: z.array(z.number().positive()).min(1) })
 
-/** How long one program may run in the sandbox, in seconds. */
+/** How much processor time one program may use, in seconds, and how long it may take on a busy machine. */
+const cpuSeconds = 10
 const longestSeconds = 20
 
 /**
  * Runs Python in a sandbox, where it sees nothing of the server.
  *
- * @throws UngradableError if the sandbox has no `python3`.
+ * @throws UngradableError if the sandbox has no `python3`, or if its machine is too busy for the program to end in time.
  */
 export function pythonIn(sandbox: Sandbox): RunPython {
   return async (program, input, signal) => {
-    const options = { input, signal, timeoutSeconds: longestSeconds, maxOutputBytes: 5_000_000 }
-    const done = await sandbox.exec(['python3', '-I', '-c', program], options)
+    const options = { input, signal, cpuSeconds, timeoutSeconds: longestSeconds, maxOutputBytes: 5_000_000 }
+    const done = await runFairly(sandbox, ['python3', '-I', '-c', program], options)
     if (done.exitCode === 127) throw new UngradableError(503, 'python_missing', 'the sandbox has no python3')
     return done.exitCode === 0 && !done.truncated ? done.stdout : undefined
   }

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { finqa } from '../../../graders/finqa.ts'
 import type { Grader } from '../../../src/kit/define-grader.ts'
 import { readJsonGraders } from '../../../src/runtime/openai-graders/read-json-graders.ts'
 import { loadConfig } from '../../../src/server/config/config.ts'
 import { expectGrader } from '../../../src/workbench/check-grader/expect-grader.ts'
+import { openTrialSandboxes } from '../../../src/workbench/check-grader/trial-sandboxes.ts'
 import { noServices } from '../../../src/workbench/check-grader/try-answer.ts'
 import { servedGraders } from '../../../src/workbench/regrade/services.ts'
 import { serving } from '../../../test/support/judge/serving.ts'
@@ -40,7 +41,14 @@ const shipped: Readonly<Record<string, Grader>> = {
 }
 
 describe('a shipped grader passes its check, labelled answers included:', () => {
-  it.each(Object.entries(shipped))('%s', { timeout: 120_000 }, async (name, grader) => {
+  let sandboxes: Awaited<ReturnType<typeof openTrialSandboxes>>
+  beforeAll(async () => {
+    sandboxes = await openTrialSandboxes(kernelSpeedup)
+    if (typeof sandboxes === 'object') await sandboxes.close()
+  })
+
+  it.for(Object.entries(shipped))('%s', { timeout: 240_000 }, async ([name, grader], { skip }) => {
+    if (typeof sandboxes === 'string' && grader.sandboxes?.length) return skip(sandboxes)
     const findings = await expectGrader(grader, { items: itemsOf(name) }).toPass()
     const labelled = findings.find(({ check }) => check === 'labelled answers')
     expect(labelled?.verdict).toBe('pass')
@@ -50,8 +58,7 @@ describe('a shipped grader passes its check, labelled answers included:', () => 
     const files = [own, folder].flatMap((place) => readdirSync(place))
     const graders = files.filter((file) => /\.(?:ts|json)$/.test(file) && file !== 'index.ts')
     const names = graders.map((file) => file.replace(/\.\w+$/, ''))
-    // The check has no sandboxes: `measured-kernel` has a test of its own.
-    expect(names.sort()).toEqual([...Object.keys(shipped), 'rubric', 'measured-kernel'].sort())
+    expect(names.sort()).toEqual([...Object.keys(shipped), 'rubric'].sort())
   })
 
   it('rubric, with a judge that matches words', async () => {

@@ -1,183 +1,102 @@
-import { describe, expect, it } from 'vitest'
-import { kernelSpeedup } from '../../graders/kernel-speedup.ts'
-import { call, grade } from '../support/grading.ts'
+import type { TestContext } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { gradingOf, post, testApp, toolCall } from '../../../test/support/app.ts'
+import { useDatabase } from '../../../test/support/database.ts'
+import { type LocalSandboxes, openLocalSandboxes } from '../../../test/support/sandbox/local.ts'
+import { kernelSpeedup, kernels } from '../../graders/kernel-speedup.ts'
+
+const database = useDatabase()
+let local: LocalSandboxes | string = 'not opened'
+let app: ReturnType<typeof testApp>
+const benchmark = kernels.defineTool({
+  name: 'benchmark',
+  description: 'Submits a kernel.',
+  input: z.object({ code: z.string() }),
+  effects: 'none',
+  run: () => '{"correct": true, "seconds": 0.0000001}',
+})
+
+beforeAll(async () => {
+  local = await openLocalSandboxes(database, kernels.sandboxes)
+  if (typeof local === 'string') return
+  app = testApp(database, { tools: [benchmark], graders: [kernelSpeedup], sandboxes: local.sandboxes })
+})
+afterAll(async () => {
+  if (typeof local !== 'string') await local.close()
+})
+const needSandboxes = ({ skip }: TestContext) => {
+  if (typeof local === 'string') skip(local)
+}
 
 const item = {
-  instructions: 'Write run(x), the soft-max of the rows of x, as a Triton kernel.',
-  reference_seconds: 0.008,
+  messages: [{ role: 'user', content: 'Write run(x): the sums of the windows of 200 numbers.' }],
+  instructions: 'Write run(x): the sums of the windows of 200 numbers.',
+  reference: 'def run(x): return [sum(x[at:at + 200]) for at in range(len(x) - 199)]',
+  inputs: 'def inputs(random): return ([random.randrange(1000) for _ in range(5000)],)',
   cap: 4,
-  impossible: 50,
-  forbidden: ['softmax', 'reference_run'],
+  impossible: 1000,
+  forbidden: ['convolve'],
 }
-const kernel = `
-import torch, triton
-import triton.language as tl
-
-@triton.jit
-def rows(out, x, n, BLOCK: tl.constexpr):
-    """Like softmax, without exec and try."""
-    at = tl.arange(0, BLOCK)
-    v = tl.load(x + tl.program_id(0) * n + at, mask=at < n, cache_modifier='.cg')  # reference_run does this slowly
-    tl.store(out + at, tl.exp(v - tl.max(v)), mask=at < n)
-
+const fast = `
 def run(x):
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    rows[(x.shape[0],)](out, x, x.shape[1], BLOCK=1024)
+    total = 0
+    for at in range(200):
+        total = total + x[at]
+    out = [total] * (len(x) - 199)
+    for at in range(1, len(x) - 199):
+        total = total + x[at + 199] - x[at - 1]
+        out[at] = total
     return out
 `
-const run = (seconds: number, code = kernel, correct = true) =>
-  call('benchmark', { code }, JSON.stringify({ correct, seconds }))
-const graded = (calls: Parameters<typeof grade>[3], answer = 'Done.') => grade(kernelSpeedup, item, answer, calls)
-const scoreOf = async (...calls: readonly ReturnType<typeof call>[]) => (await graded(calls)).score
+let lastRollout = 0
 
-describe('the kernel speed-up grader', () => {
-  it('gives the logarithm of the speed-up, from 1× to the cap', async () => {
-    expect(await scoreOf(run(0.002))).toBe(1)
-    expect(await scoreOf(run(0.004))).toBeCloseTo(0.5)
-    expect(await scoreOf(run(0.001))).toBe(1)
-    expect(await scoreOf(run(0.008))).toBe(0)
-    expect(await scoreOf(run(0.016))).toBe(0)
+/** Submits kernels in a rollout and grades it. */
+async function graded(...codes: readonly string[]) {
+  lastRollout += 1
+  const rollout = `kernel-${lastRollout}`
+  for (const [at, code] of codes.entries()) {
+    const { status } = await post(app, '/tools', toolCall('benchmark', rollout, `${at}`, { code }, item))
+    expect(status).toBe(200)
+  }
+  const { status, body } = await post(app, '/grade', gradingOf(rollout, 'Ten times as fast.', item))
+  const [row] = await database.sql`
+    select g.reason from grades g join rollouts r on r.number = g.rollout where r.id = ${rollout}`
+  return { status, score: body.score, reason: row?.['reason'] }
+}
+
+describe('the grader kernel-speedup', () => {
+  it('pays a kernel that is correct and faster, by its measured speed-up', async (context) => {
+    needSandboxes(context)
+    expect(await graded(fast)).toMatchObject({ status: 200, score: 1 })
+    expect((await graded(item.reference.replace('sum(', '0 + sum('))).score).toBe(0)
   })
 
-  it('gives nothing for an incorrect kernel, however fast', async () => {
-    expect(await scoreOf(run(0.001, kernel, false))).toBe(0)
-    expect(await scoreOf(call('benchmark', { code: 'x' }, '{"correct": false, "error": "does not compile"}'))).toBe(0)
-  })
-
-  it('counts the last submission', async () => {
-    expect(await scoreOf(run(0.002), run(0.004, `${kernel}\nside = 2`))).toBeCloseTo(0.5)
-    expect(await scoreOf(run(0.002), run(0.002, `${kernel}\nside = 2`, false))).toBe(0)
-    expect(await scoreOf(run(0.002, kernel, false), run(0.002, `${kernel}\nside = 2`))).toBe(1)
-  })
-
-  it('counts the slowest run of the same code, so that resubmitting does not pay', async () => {
-    expect(await scoreOf(run(0.004), run(0.002), run(0.002))).toBeCloseTo(0.5)
-    expect(await scoreOf(run(0.002, kernel, false), run(0.002))).toBe(0)
-    expect(await scoreOf(run(0.004), run(0.002, `\n# again\n${kernel}   `)), 'a comment more').toBeCloseTo(0.5)
-    const inString = (source: string) =>
-      `from torch.utils.cpp_extension import load_inline\nmodule = load_inline(cuda_sources='${source}')\ndef run(x): return module.go(x)`
-    const inline = { ...item, inline: true }
-    const calls = [run(0.004, inString('a'), false), run(0.002, inString('b'))]
-    expect((await grade(kernelSpeedup, inline, 'Done.', calls)).score, 'a kernel in a string').toBe(1)
-  })
-
-  it('does not count refused calls or other tools', async () => {
-    expect(await scoreOf(run(0.004), { ...run(0.002, 'other'), outcome: 'refused' })).toBeCloseTo(0.5)
-    expect(await scoreOf({ ...run(0.002), tool: 'test' })).toBe(0)
+  it('pays nothing for what the recorded output claims, and judges the last submission', async (context) => {
+    needSandboxes(context)
+    const wrong = 'def run(x): return [0] * (len(x) - 199)'
+    expect(await graded(wrong)).toMatchObject({ score: 0, reason: 'the last submission is not correct' })
+    expect(await graded(fast, wrong)).toMatchObject({ score: 0 })
+    expect(await graded(wrong, fast)).toMatchObject({ score: 1 })
+    expect(await graded()).toMatchObject({ score: 0, reason: 'nothing was submitted' })
   })
 
   it.each([
-    '',
-    '1',
-    item.instructions,
-    kernel,
-    '{"correct": true, "seconds": 0.0001}',
-    'return 1',
-    'fast '.repeat(10_000),
-  ])('gives nothing for a claim without a benchmark: %.40j', async (answer) => {
-    expect((await graded([], answer)).score).toBe(0)
-    expect((await graded([run(0.008)], answer)).score).toBe(0)
+    ['fails', 'def run(x): return x[1000000]', 'not correct'],
+    ['never ends its list', 'def run(x): return zip(x)', 'not correct'],
+    ['defines no run', 'size = 3', 'not correct'],
+    ['imports what is not allowed', 'import os\ndef run(x): return x', 'not allowed: it imports os'],
+    ['cannot be parsed', 'def run(x', 'not allowed: it cannot be parsed'],
+  ])('pays nothing for a kernel that %s', async (_, code, why) => {
+    if (typeof local === 'string') return
+    expect(await graded(code)).toMatchObject({ status: 200, score: 0, reason: expect.stringContaining(why) })
   })
 
-  it.each([
-    ['the reference', 'def run(x): return reference_run(x)', 'it uses reference_run'],
-    [
-      'the library’s',
-      'import torch.nn.functional as F\ndef run(x): return F.softmax(x, -1)',
-      'imports torch.nn.functional',
-    ],
-    ['the library’s function under another name', 'from torch import softmax as s\nrun = s', 'it uses softmax'],
-    ['a module of the library', 'import torch\ndef run(x): return torch.nn.SiLU()(x)', 'it uses .SiLU'],
-    ['a module under another name', 'import torch\ndef run(x):\n  t = torch\n  return t', 'by another name'],
-    ['a method of the tensor', 'def run(x): return x.exp()', 'it uses .exp'],
-    ['the matrix product', 'def run(x): return x @ x', 'matrix product'],
-    ['exec', "exec('def run(x): return ref' + 'erence_run(x)')", 'at the top'],
-    ['eval in full-width letters', "def run(x): return ｅｖａｌ('x')", 'it uses eval'],
-    ['code in an f-string', "def run(x): return f'{exec(code)}'", 'f-string'],
-    ['getattr', "import torch\ndef run(x): return getattr(torch, 'soft' + 'max')(x)", 'it uses getattr'],
-    ['__getattribute__', "def run(x): return x.__getattribute__('soft' + 'max')(-1)", '__getattribute__'],
-    ['__dict__', "import torch\ndef run(x): return torch.__dict__['soft' + 'max'](x)", '__dict__'],
-    ['the caller’s names', 'import inspect\ndef run(x): return inspect.stack()', 'imports inspect'],
-    ['a fall-back', 'def run(x):\n  try:\n    return go(x)\n  except Exception:\n    return x', 'a fall-back'],
-    ['a clock', `import time\n${kernel}`, 'imports time'],
-    ['a clock of the device', 'def run(x): return x.elapsed_time(x)', 'elapsed_time'],
-    ['a cache', 'from functools import lru_cache\n@lru_cache\ndef run(x): return x', 'imports lru_cache'],
-    ['a cache at the top', 'seen = {}\ndef run(x): return seen[x]', 'could keep answers'],
-    ['a cache in a global', 'last = 0\ndef run(x):\n  global last\n  last = x', 'a global name'],
-    ['a cache in a default argument', 'def run(x, seen={}):\n  seen[0] = x\n  return x', 'a default'],
-    ['a cache in a lambda’s default', 'def run(x):\n  f = lambda y, seen=[]: y\n  return f(x)', 'a default'],
-    ['a cache in an attribute of the function', 'def run(x):\n  run.last = x\n  return x', 'an attribute assigned'],
-    ['a cache in a class', 'class K:\n  last = 0\ndef run(x): return x', 'a class'],
-    ['a cache in a function’s names', 'def make():\n  def run(x): return x\n  return run', 'a function'],
-    ['a cache in the inputs', 'def run(x):\n  x[0] = 1\n  return x', 'an element of something else'],
-    ['a file', "def run(x): return open('/tmp/answer')", 'it uses open'],
-    ['a patched library', 'import torch\ntorch.empty = lambda: 0', 'an attribute assigned'],
-    ['a patched library, annotated', 'import torch\ntorch.empty: int = 0', 'an attribute assigned'],
-    [
-      'a patched library, in a tuple',
-      'import torch\ndef run(x):\n  torch.empty, y = x, x\n  return y',
-      'an attribute assigned',
-    ],
-    ['a patched library, by for', 'import torch\ndef run(x):\n  for torch.empty in x: pass', 'an attribute assigned'],
-    ['a patched library, by __setattr__', "import torch\ndef run(x): torch.__setattr__('empty', x)", '__setattr__'],
-    [
-      'C++ in a string that the item does not allow',
-      "from torch.utils.cpp_extension import load_inline\nm = load_inline(cpp_sources='')",
-      'C++ in a string',
-    ],
-    ['a string without an end', "x = '", 'cannot be parsed'],
-    ['code that is too long', 'x = 1\n'.repeat(20_000), 'longer than'],
-    [
-      'code that is nested too deeply',
-      `def run(x): return ${'('.repeat(5_000)}x${')'.repeat(5_000)}`,
-      'cannot be parsed',
-    ],
-  ])('gives nothing for %s', async (_, code, why) => {
-    const { score, reason } = await graded([run(0.002, code)])
-    expect([score, reason]).toEqual([0, expect.stringContaining(why)])
-  })
-
-  it.each([
-    [
-      'autotuned',
-      kernel.replace(
-        '@triton.jit',
-        "@triton.autotune(configs=[triton.Config({'BLOCK': 64}, num_warps=4)], key=['n'])\n@triton.jit",
-      ),
-    ],
-    [
-      'with a grid that depends on the block',
-      kernel.replace('rows[(x.shape[0],)]', "rows[lambda meta: (triton.cdiv(x.numel(), meta['BLOCK']),)]"),
-    ],
-    [
-      'with constants and a helper',
-      `size = 2 ** 10\n${kernel.replace('BLOCK=1024', 'BLOCK=size')}\ndef side(n: int = 3):\n    return max(n, size)\n`,
-    ],
-  ])('takes a kernel %s', async (_, code) => {
-    const { score, reason } = await graded([run(0.002, code)])
-    expect(score, reason).toBe(1)
-  })
-
-  it('does not treat comments and strings as code', async () =>
-    expect((await graded([run(0.002)])).parts).toMatchObject({ correct: 1, honest: 1, speedup: 4 }))
-
-  it('gives nothing for an impossible speed-up', async () => {
-    const { score, reason } = await graded([run(0.0001)])
-    expect([score, reason]).toEqual([0, '80.0× is not possible'])
-  })
-
-  it.each(['', 'out of memory', '{"seconds": 1}', '{"correct": true}', '{"correct": true, "seconds": 0}'])(
-    'gives no score for a benchmark that failed: %j',
-    async (output) =>
-      await expect(graded([call('benchmark', { code: kernel }, output)])).rejects.toMatchObject({
-        name: 'UngradableError',
-        code: 'benchmark_unreadable',
-      }),
-  )
-
-  it('rejects an item without a reference time or with a cap of 1', async () => {
-    await expect(grade(kernelSpeedup, { ...item, reference_seconds: 0 }, '', [run(1)])).rejects.toThrow('seconds')
-    await expect(grade(kernelSpeedup, { ...item, cap: 1 }, '', [run(1)])).rejects.toThrow('cap')
-    await expect(grade(kernelSpeedup, { ...item, forbidden: [] }, '', [run(1)])).rejects.toThrow('forbidden')
+  it('gives no score if the reference of the item fails', async (context) => {
+    needSandboxes(context)
+    const broken = { ...item, reference: 'def run(x): return x[1000000]' }
+    await post(app, '/tools', toolCall('benchmark', 'broken', '1', { code: fast }, broken))
+    const { status } = await post(app, '/grade', gradingOf('broken', 'Done.', broken))
+    expect(status).toBe(500)
   })
 })

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { finqa } from '../../../graders/finqa.ts'
 import type { Grader } from '../../../src/kit/define-grader.ts'
+import { openTrialSandboxes } from '../../../src/workbench/check-grader/trial-sandboxes.ts'
 import { serving } from '../../../test/support/judge/serving.ts'
 import { countdown } from '../../graders/countdown.ts'
 import { editedFiles } from '../../graders/edited-files.ts'
@@ -64,12 +65,25 @@ describe.each(graders)('the labelled answers of $name', ({ grader, items }) => {
     }
   })
 
-  it.each(rows.flatMap(({ item, answers }, at) => answers.map((answer) => ({ ...answer, item, line: at + 1 }))))(
+  let opened: Awaited<ReturnType<typeof openTrialSandboxes>>
+  beforeAll(async () => {
+    opened = await openTrialSandboxes(grader)
+  })
+  afterAll(async () => {
+    if (typeof opened === 'object') await opened.close()
+  })
+
+  it.for(rows.flatMap(({ item, answers }, at) => answers.map((answer) => ({ ...answer, item, line: at + 1 }))))(
     'of line $line are scored as a person would: $output_text ($label)',
-    async (answer) => {
+    async (answer, { skip }) => {
+      if (typeof opened === 'string') return skip(opened)
       const label = share(answer.label)
       const { judge } = await serve(judging(bySigns))
-      const graded = await grade(grader, answer.item, answer.output_text, trajectoryOf(answer.trajectory), { judge })
+      const boxes = opened?.open(grader.sandboxPlans ?? [], answer.item)
+      const sandboxes = boxes?.handles(new AbortController().signal) ?? {}
+      const calls = trajectoryOf(answer.trajectory)
+      const graded = await grade(grader, answer.item, answer.output_text, calls, { judge, sandboxes })
+      await boxes?.close()
       const score = share(graded.score)
       if (label === 1) expect(score, graded.reason).toBeGreaterThanOrEqual(0.9)
       else if (label === 0) expect(score, graded.reason).toBeLessThanOrEqual(0.1)

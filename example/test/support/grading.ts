@@ -1,5 +1,6 @@
 import type { Grader } from '../../../src/kit/define-grader.ts'
 import { type Judge, noJudge } from '../../../src/kit/judge.ts'
+import type { Sandbox } from '../../../src/kit/sandboxes.ts'
 import type { TrajectoryCall } from '../../../src/kit/trajectory.ts'
 import { open } from '../../../test/support/app.ts'
 
@@ -8,6 +9,7 @@ export interface GradingSettings {
   /** The rollout's state as it was stored; null for none. */
   readonly stored?: unknown
   readonly judge?: Judge
+  readonly sandboxes?: Readonly<Record<string, Sandbox>>
 }
 
 /** Grades an answer with a grader that does not use the database; no connection is opened. */
@@ -16,7 +18,7 @@ export async function grade(
   item: unknown,
   output: string,
   trajectory: readonly TrajectoryCall[] = [],
-  { stored = null, judge = noJudge }: GradingSettings = {},
+  { stored = null, judge = noJudge, sandboxes = {} }: GradingSettings = {},
 ) {
   const opened = grader.open(item)
   if (!opened.fits) throw new Error(opened.message)
@@ -32,6 +34,7 @@ export async function grade(
     db,
     embed: undefined,
     judge: (question) => judge(question, signal),
+    sandboxes,
     signal,
   })
 }

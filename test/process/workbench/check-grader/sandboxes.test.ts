@@ -60,7 +60,7 @@ describe('a grader that names a sandbox', () => {
     }
   })
 
-  it('passes its check with sandboxes of this machine', async () => {
+  it('passes its check with sandboxes of this machine', { timeout: 180_000 }, async () => {
     const findings = await expectGrader(reading, { items, reference: 'answer' }).toPass()
     expect(findings.map(({ verdict }) => verdict)).not.toContain('fail')
   })

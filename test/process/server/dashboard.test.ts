@@ -24,9 +24,11 @@ const problems: string[] = []
 beforeAll(async () => {
   if (!existsSync(executablePath)) return
   database = await createTestDatabase()
-  server = await fillLedger(folder, database.url, { viewer: key, trainer: 'a-key-of-the-trainer-of-this-test' })
+  const keys = { viewer: key, trainer: 'a-key-of-the-trainer-of-this-test' }
+  const launching = chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  server = await fillLedger(folder, database.url, keys)
   address = server.url
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  browser = await launching
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
   context.on('weberror', (found) => problems.push(found.error().message))
   context.on('console', (line) => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The processes of this machine; what cannot be read has ended. */
@@ -26,13 +26,15 @@ export function helpersOf(server: number): readonly number[] {
   })
 }
 
-/** The processes that run a command in a sandbox, by the sandbox: those whose working directory is its folder. */
+/** The folder of a sandbox, wherever the mount namespace of its helper has it. */
+const ofSandbox = /\/boxes\/([0-9a-f]{32})(?:\/|$)/
+
+/** The processes that run a command in a sandbox of this folder, by the sandbox: those whose working directory is its own. */
 export function commandsIn(boxes: string): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, number[]>()
   for (const pid of processes()) {
-    const folder = tried(() => readlinkSync(`/proc/${pid}/cwd`))
-    if (folder === undefined || !folder.startsWith(join(boxes, '/'))) continue
-    const handle = folder.slice(boxes.length + 1).split('/')[0] ?? ''
+    const [, handle] = ofSandbox.exec(tried(() => readlinkSync(`/proc/${pid}/cwd`)) ?? '') ?? []
+    if (handle === undefined || !existsSync(join(boxes, handle))) continue
     found.set(handle, [...(found.get(handle) ?? []), pid])
   }
   return found

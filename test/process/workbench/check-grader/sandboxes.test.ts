@@ -25,6 +25,7 @@ const grader = (script: string) =>
     version: '1',
     sandboxes: ['shell'],
     async grade({ sample, sandboxes, signal }) {
+      if (!sample.output_text.startsWith('the answer')) return 0
       const { stdout } = await sandboxes.shell.exec(['sh', '-c', script], { signal })
       await sandboxes.shell.writeFile('answer', 'spoilt')
       return stdout === sample.output_text ? 1 : 0
@@ -60,13 +61,13 @@ describe('a grader that names a sandbox', () => {
     }
   })
 
-  it('passes its check with sandboxes of this machine', { timeout: 180_000 }, async () => {
+  it('passes its check with sandboxes of this machine', { timeout: 60_000 }, async () => {
     const findings = await expectGrader(reading, { items, reference: 'answer' }).toPass()
     expect(findings.map(({ verdict }) => verdict)).not.toContain('fail')
   })
 
   it('is ungradable, never 0, if a sandbox fails', async () => {
-    const missing = await tryAnswer(reading, { template: 'four', answer: '' }, { output: 'x' }, services)
+    const missing = await tryAnswer(reading, { template: 'four', answer: '' }, { output: 'the answer' }, services)
     expect(missing).toMatchObject({ kind: 'ungradable', message: expect.stringContaining('is not a folder') })
   })
 })

@@ -6,7 +6,6 @@ describe('the address of a Unix socket', () => {
     ['postgres://u:p@%2Fvar%2Frun%2Fpostgresql:6432/d', '/var/run/postgresql/.s.PGSQL.6432'],
     ['postgres://u:p@%2Fvar%2Frun%2Fpostgresql/d', '/var/run/postgresql/.s.PGSQL.5432'],
     ['postgres:///d?host=/tmp&port=6432', '/tmp/.s.PGSQL.6432'],
-    ['postgres://u@/d?host=/var/run/postgresql', '/var/run/postgresql/.s.PGSQL.5432'],
   ])('%s is that of %s', (url, path) => {
     expect(driverAddress(url).options).toEqual({ ssl: false, path })
     expect(driverAddress(url).url).not.toMatch(/[?&](host|port)=/)

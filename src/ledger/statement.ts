@@ -20,18 +20,6 @@ export async function execute<Row extends object>(sql: Sql | TransactionSql, sta
   return 'begin' in sql ? await rerunOnConflict(run) : await run()
 }
 
-/**
- * Runs a statement of a transaction as a prepared one that Postgres answers together with the next. The next one, or the
- * commit, must be sent at once. If it fails, Postgres skips the next one, which fails with the same error.
- */
-export async function executeJoined<Row extends object>(
-  tx: Sql | TransactionSql,
-  statement: Statement,
-): Promise<Row[]> {
-  const options = { prepare: true, joined: true }
-  return await tx.unsafe<Row[]>(statement.text, [...statement.values], options)
-}
-
 /** Runs atomic work, and retries it up to ten times if Postgres rolled it back because of a concurrent transaction. */
 export async function rerunOnConflict<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let turn = 1; ; turn += 1) {

@@ -1,4 +1,12 @@
-import { pipelining, type Repair } from './driver-pipelining.ts'
+/** A passage of postgres.js and its replacement. */
+export interface Repair {
+  /** The name of the file that has the passage. */
+  readonly file: 'connection.js' | 'errors.js' | 'index.js' | 'queue.js'
+  /** The passage, which the file must contain exactly once. */
+  readonly find: string
+  /** The replacement. */
+  readonly put: string
+}
 
 /** The property that marks an error as coming from a connection of this driver. */
 export const driverMark: unique symbol = Symbol.for('scorekeeper.driver')
@@ -43,6 +51,12 @@ const losses: readonly Repair[] = [
     put: `    ;(query || sent.length) && error(Errors.connection('CONNECTION_CLOSED', options))
     query = null
 `,
+  },
+  {
+    // After a query that failed behind some of its rows, the answer to the next one began with as many empty places.
+    file: 'connection.js',
+    find: '    query = results = errorResponse = null\n',
+    put: '    query = results = errorResponse = null\n    rows = 0\n',
   },
   {
     // The library reads the array types on each new connection; a failure was an unhandled rejection.
@@ -156,6 +170,41 @@ const marks: readonly Repair[] = [
   },
 ]
 
+/**
+ * Transactions whose options begin with `early`: their first statements are sent together with the `begin`. If the `begin`
+ * fails, those are executed without a transaction, and all later ones are rejected. So they must change nothing.
+ */
+const early: readonly Repair[] = [
+  {
+    file: 'index.js',
+    find: "      await sql.unsafe('begin ' + options.replace(/[^a-z ]/ig, ''), [], { onexecute }).execute()\n",
+    put: `      const early = options.startsWith('early ')
+      options = early ? options.slice(6) : options
+      const begun = sql.unsafe('begin ' + options.replace(/[^a-z ]/ig, ''), [], { onexecute }).execute()
+      begun.catch(e => queries.lost = queries.lost || e)
+      await (early ? Promise.race([begun, new Promise(resolve => queries.sent = resolve)]) : begun)
+`,
+  },
+  {
+    file: 'index.js',
+    find: '    function onexecute(c) {\n      connection = c\n',
+    put: '    function onexecute(c) {\n      connection = c\n      queries.sent && queries.sent()\n',
+  },
+  {
+    // The connection of a transaction stays reserved, so that it takes statements before the begin is answered.
+    file: 'index.js',
+    find: '    return c.execute(query)\n      ? move(c, busy)\n      : move(c, full)\n',
+    put: `    const ready = c.execute(query)
+    return c.queue === reserved ? c : move(c, ready ? busy : full)
+`,
+  },
+  {
+    file: 'index.js',
+    find: '    ready\n      ? move(c, busy)\n      : move(c, full)\n',
+    put: '    c.queue === reserved || move(c, ready ? busy : full)\n',
+  },
+]
+
 /** The connection that was used last is used first: the caches of its backend are warm. */
 const warm: readonly Repair[] = [
   {
@@ -190,6 +239,18 @@ const prompt: readonly Repair[] = [
   },
 ]
 
+/**
+ * A write to a socket is what a statement costs most. The driver joins what is written in one turn of the event loop, but
+ * not what is longer than 1 kB: a call with its output, and the commit right behind it, were two writes.
+ */
+const joined: readonly Repair[] = [
+  {
+    file: 'connection.js',
+    find: '    if (fn || chunk.length >= 1024)\n',
+    put: '    if (fn || chunk.length >= 65536)\n',
+  },
+]
+
 /** How many connections a client uses, and how many queries wait for one: what an operator asks first when calls are slow. */
 const usage: readonly Repair[] = [
   {
@@ -210,8 +271,9 @@ export const repairs: readonly Repair[] = [
   ...losses,
   ...silences,
   ...marks,
-  ...pipelining,
+  ...early,
   ...warm,
   ...prompt,
+  ...joined,
   ...usage,
 ]

@@ -4,8 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { compileFunction } from 'node:vm'
 import type Postgres from 'postgres'
 import { z } from 'zod'
-import type { Repair } from './driver-pipelining.ts'
-import { repairs } from './driver-repairs.ts'
+import { type Repair, repairs } from './driver-repairs.ts'
 
 /**
  * The Postgres client library, postgres.js, with the repairs that it needs to survive the loss of a connection. Nothing

@@ -5,7 +5,7 @@ import { RequestError } from '../../kit/errors.ts'
 import { beginningEarly } from '../../postgres/drizzle-client.ts'
 import { ItemMismatchError, placeOf } from '../attempt.ts'
 import { type KnownItems, keepItem, restoreItems } from '../items.ts'
-import { connectionOf, execute, executeJoined, isSerializationFailure, isUniqueViolation } from '../statement.ts'
+import { connectionOf, execute, isSerializationFailure, isUniqueViolation } from '../statement.ts'
 import {
   budgetCode,
   type CallIdentity,
@@ -104,7 +104,7 @@ export function createTransactor(
     // One round trip with the begin: the client sends all three without waiting. The longer time is for a process that is frozen while it
     // holds the lock; one that runs ends its work itself.
     const [[locked], [opened]] = await Promise.all([
-      executeJoined<{ backend: number }>(connection, lockRollout(call, turnMs, turnMs + 10_000)),
+      execute<{ backend: number }>(connection, lockRollout(call, turnMs, turnMs + 10_000)),
       execute<Opening>(connection, openRollout(call)),
     ])
     if (locked === undefined) throw new Error('the database returned no row to a transaction')
@@ -125,10 +125,10 @@ export function createTransactor(
     // The commit is sent behind these without waiting for their answers: if one fails, Postgres commits nothing.
     const written =
       earlier === undefined
-        ? executeJoined<WrittenCall>(connection, insertCall(done, change, { ...to, limit, idleSeconds }))
-        : executeJoined<WrittenCall>(connection, reviveCall(done, earlier, change))
+        ? execute<WrittenCall>(connection, insertCall(done, change, { ...to, limit, idleSeconds }))
+        : execute<WrittenCall>(connection, reviveCall(done, earlier, change))
     const isKnown = knownItems.has(call)
-    const kept = isKnown ? [] : executeJoined(connection, keepItem(call))
+    const kept = isKnown ? [] : execute(connection, keepItem(call))
     const item = { isSent: !isKnown, isLost: false }
     const outcome = Promise.all([written, kept]).then(
       ([[row]]): Outcome => {

@@ -7,20 +7,11 @@ import { beginningEarly } from '../../../src/postgres/drizzle-client.ts'
 import { defineTool, open, post, testApp, toolCall } from '../../support/app.ts'
 import { createTestDatabase } from '../../support/database.ts'
 
-/** How many of Postgres's messages of a type there are in what it sent. */
-function countMessages(bytes: Buffer, type: string): number {
-  let count = 0
-  for (let at = 0; at + 5 <= bytes.length; at += 1 + bytes.readInt32BE(at + 1)) {
-    if (bytes.toString('latin1', at, at + 1) === type) count += 1
-  }
-  return count
-}
-
 /** A proxy in front of a database that notes who speaks, and can change what the client says. */
 async function startListeningProxy(target: string) {
   const url = new URL(target)
   const { hostname, port } = url
-  const heard = { speakers: [] as ('client' | 'server')[], answers: 0, change: (bytes: Buffer): Buffer => bytes }
+  const heard = { speakers: [] as ('client' | 'server')[], change: (bytes: Buffer): Buffer => bytes }
   const hear = (speaker: 'client' | 'server') => {
     if (heard.speakers.at(-1) !== speaker) heard.speakers.push(speaker)
   }
@@ -32,7 +23,6 @@ async function startListeningProxy(target: string) {
     })
     server.on('data', (bytes) => {
       hear('server')
-      heard.answers += countMessages(bytes, 'Z')
       client.write(bytes)
     })
     for (const [one, other] of [
@@ -62,7 +52,7 @@ async function throughProxy() {
 }
 
 describe('a call with database effects', () => {
-  it('takes two round trips, with one answer each, besides those of its tool', async () => {
+  it('takes two round trips, besides those of its tool', async () => {
     const through = await throughProxy()
     const note = defineTool({
       ...{ name: 'note', description: 'Notes.', input: z.object({ reads: z.number() }) },
@@ -75,19 +65,15 @@ describe('a call with database effects', () => {
     })
     const app = testApp(through, { tools: [note] })
     const calls = [0, 0, 0, 0, 3]
-    const trips: number[][] = []
+    const trips: number[] = []
     for (const [n, reads] of calls.entries()) {
       through.heard.speakers = []
-      through.heard.answers = 0
       const { body } = await post(app, '/tools/note', toolCall('note', 'trips', String(n), { reads }))
       expect(body.output).toBe(String(n + 1))
-      trips.push([through.heard.speakers.filter((speaker) => speaker === 'client').length, through.heard.answers])
+      trips.push(through.heard.speakers.filter((speaker) => speaker === 'client').length)
     }
     // The first calls prepare the statements.
-    expect(trips.slice(3)).toEqual([
-      [2, 2],
-      [5, 5],
-    ])
+    expect(trips.slice(3)).toEqual([2, 5])
   })
 })
 

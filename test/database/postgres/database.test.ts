@@ -48,6 +48,13 @@ describe('a database', () => {
     expect(row).toEqual({ right: 'object', wrong: 'string' })
   })
 
+  it('has none of the rows of a statement that failed in the answer to the next one', async () => {
+    const single = openDatabase({ url: testDatabase.url, poolSize: 1 })
+    await expect(single.sql`select 1 / (3 - n) from generate_series(1, 5) n`).rejects.toThrow('division by zero')
+    expect(await single.sql`select 1 as one`).toEqual([{ one: 1 }])
+    await single.close()
+  })
+
   it('works without prepared statements, and with other client libraries’ parameters in its address', async () => {
     const url = `${testDatabase.url}?channel_binding=prefer&pgbouncer=true&schema=public&connect_timeout=3`
     const unprepared = openDatabase({ url, poolSize: 1, prepare: false, name: 'unprepared' })

@@ -19,7 +19,7 @@ export const sandboxFaultKinds = {
   'kill a replica before it records a sandbox': [0.2, 1.5],
   'freeze a replica before it records a sandbox': [4.5, 7],
   'restart a replica before it records a sandbox': [0, 0],
-  'kill a replica whose sandbox is created late': [3, 5],
+  'kill a replica whose helper is frozen': [3, 5],
   'kill the helper process of a replica': [0, 0],
   'remove sandboxes': [0, 0],
   'kill commands in sandboxes': [0, 0],

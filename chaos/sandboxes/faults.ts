@@ -55,7 +55,7 @@ export async function actOnSandboxes(
       await restarting
       return wasHit
     }
-    case 'kill a replica whose sandbox is created late': {
+    case 'kill a replica whose helper is frozen': {
       const helpers = helpersOf(hit.current()?.pid ?? 0)
       signalAll(helpers, 'SIGSTOP')
       await sleep(collectingMs)

@@ -16,7 +16,7 @@ const hasBubblewrap = path.split(delimiter).some((folder) => existsSync(join(fol
 /** The faults of a short run; those that take longer are left to a long one. */
 const kinds: readonly FaultKind[] = [
   'kill a replica before it records a sandbox',
-  'kill a replica whose sandbox is created late',
+  'kill a replica whose helper is frozen',
   'kill the helper process of a replica',
   'remove sandboxes',
   'kill commands in sandboxes',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { closeSync, readdirSync } from 'node:fs'
 import { chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSlots } from '../../concurrency.ts'
@@ -7,7 +8,7 @@ import { type CgroupFolders, createCgroups, prepareCgroups } from './cgroups.ts'
 import { type Machine, prepareMachine } from './machine.ts'
 import { helperSettingsSchema, requestSchema } from './messages.ts'
 import { createOperations } from './operations.ts'
-import { createStore } from './store.ts'
+import { createStore, readIfExists } from './store.ts'
 
 // The helper process of the local provider: it starts commands for the server, whose own memory makes starting a process
 // slow, and it outlives the server until running commands have ended and are recorded.
@@ -63,7 +64,19 @@ function findCgroups(): CgroupFolders | string {
   }
 }
 
+/** Closes what the server has inherited and passes on without knowing it: commands must not read its open files. */
+function closeInherited(): void {
+  const closedOnExec = 0o2000000
+  for (const name of readdirSync('/proc/self/fdinfo')) {
+    const info = readIfExists(`/proc/self/fdinfo/${name}`)
+    const flags = /^flags:\s*([0-7]+)$/m.exec(info ?? '')?.[1]
+    if (Number(name) > 2 && flags !== undefined && (Number.parseInt(flags, 8) & closedOnExec) === 0)
+      closeSync(Number(name))
+  }
+}
+
 async function prepare(): Promise<Machine> {
+  closeInherited()
   const mountPoint = join(settings.root, 'mounted')
   for (const folder of [mountPoint, join(settings.root, 'boxes')]) await mkdir(folder, { recursive: true })
   const available = typeof folders === 'string' ? undefined : folders

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -111,13 +111,22 @@ if (problem === undefined) {
   const canRead = process.getuid?.() === 0 && spawnSync('head', ['-c', '1', program], user).status === 0
 
   it.runIf(canRead)(
-    'serves an ordinary user, who owns what the commands write',
+    'serves an ordinary user, who owns what the commands write, and inherits no open file of the server',
     () => {
       const own = join(folder, 'own')
       mkdirSync(own)
       chownSync(own, user.uid, user.gid)
       const args = ['--import', import.meta.resolve('tsx'), program, own, template]
-      const { stdout, stderr } = spawnSync(process.execPath, args, { ...user, cwd: '/', encoding: 'utf8' })
+      writeFileSync(join(own, 'secret'), 'SECRET OF THE SERVER')
+      const secret = openSync(join(own, 'secret'), 'r')
+      const stdio = ['ignore', 'pipe', 'pipe', ...Array.from({ length: 37 }, () => 'ignore' as const), secret] as const
+      const { stdout, stderr } = spawnSync(process.execPath, args, {
+        ...user,
+        cwd: '/',
+        encoding: 'utf8',
+        stdio: [...stdio],
+      })
+      closeSync(secret)
       expect([JSON.parse(stdout || 'null'), stderr]).toEqual([
         { output: 'hello\nmore\n1000\n', left: 0, owners: [user.uid] },
         '',

@@ -233,6 +233,29 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
         expect(ended.stdout).toBe('deep "blue" $x\n/tmp\n')
       })
 
+      it('whose folder cannot be entered fail with a sentence', async () => {
+        await provider.write(handle, 'a file', text(''), never)
+        for (const cwd of ['/missing', 'missing/er', 'a file', '-']) {
+          expect(await exec(handle, ['echo', 'ran'], { cwd })).toEqual({
+            exitCode: 126,
+            signal: null,
+            stdout: '',
+            stderr: `the working folder ${cwd} does not exist or cannot be entered\n`,
+            timedOut: false,
+            truncated: false,
+          })
+        }
+        const relative = await shell(handle, 'mkdir -p ./-/sub; pwd')
+        expect((await shell(handle, 'pwd', { cwd: '-/sub' })).stdout).toBe(`${relative.stdout.trim()}/-/sub\n`)
+      })
+
+      it('may print more than they may write to a file', async () => {
+        const small = await create({ diskMb: 1 })
+        const ended = await shell(small, 'yes 0123456789 | head -c 3000000', { maxOutputBytes: 4_000_000 })
+        expect(ended).toMatchObject({ exitCode: 0, truncated: false })
+        expect(ended.stdout).toHaveLength(3_000_000)
+      })
+
       it('get nothing of the server’s environment', async () => {
         process.env['SECRET_OF_THE_SERVER'] = 'hunter2'
         const { stdout } = await shell(handle, 'env; cat /proc/*/environ 2>/dev/null')
@@ -276,7 +299,41 @@ export function describeContract(name: string, open: () => Promise<Tested>, prom
       })
     })
 
+    describe('commands of two servers in one sandbox', () => {
+      const others: readonly (readonly [string, (other: SandboxProvider, handle: string) => Promise<unknown>])[] = [
+        ['ends', (other, handle) => other.exec(handle, request(['echo', 'second']), never)],
+        ['times out', (other, handle) => other.exec(handle, request(['sleep', '600'], { timeoutSeconds: 1 }), never)],
+        ['reads a file', (other, handle) => other.read(handle, 'letter', 100, never)],
+      ]
+      it.each(others)('do not end each other: the second %s', async (_, use) => {
+        const handle = await create()
+        const other = tested.provider()
+        const held = tested.held(handle)
+        const first = shell(handle, heldScript)
+        await held.started()
+        const second = use(other, handle)
+        // A provider may let it wait for the first, or run it now.
+        await Promise.race([second, sleep(2_500)])
+        await held.release()
+        expect(await first).toMatchObject({ exitCode: 0, stdout: 'done\n' })
+        expect(await second).toBeDefined()
+        expect(await held.runs()).toBe(1)
+        await other.end()
+      })
+    })
+
     describe('a key', () => {
+      it('that is new to two servers at once runs its command once, and both get the result', async () => {
+        const handle = await create()
+        const other = tested.provider()
+        for (let round = 1; round <= 5; round += 1) {
+          const once = request(['sh', '-c', 'echo run >> runs; sleep 0.2; wc -l < runs'])
+          const results = await Promise.all([provider.exec(handle, once, never), other.exec(handle, once, never)])
+          expect(results.map(({ stdout }) => stdout.trim())).toEqual([String(round), String(round)])
+        }
+        await other.end()
+      })
+
       it('runs its command once', async () => {
         const handle = await create()
         const once = request(['sh', '-c', 'echo run >> runs; wc -l < runs; exit 5'])

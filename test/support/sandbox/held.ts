@@ -1,5 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text as readText } from 'node:stream/consumers'
+import type Docker from 'dockerode'
 import { vi } from 'vitest'
 import type { SandboxProvider } from '../../../src/runtime/sandbox/provider.ts'
 
@@ -34,6 +37,28 @@ export function heldOnDisk(root: string, handle: string): Held {
     () => readFile(join(temporary, 'runs'), 'utf8'),
     () => writeFile(join(temporary, 'go'), ''),
   )
+}
+
+/** Reaches the files of a container by commands that do not wait for the lock of the sandbox. */
+export function heldInContainer(docker: Docker, handle: string): Held {
+  return heldBy(
+    () => outside(docker, handle, ['cat', '/tmp/runs']),
+    async () => void (await outside(docker, handle, ['touch', '/tmp/go'])),
+  )
+}
+
+/** Runs a command in a container as the agent, beside the provider, and resolves with its output; throws if it fails. */
+export async function outside(docker: Docker, handle: string, argv: readonly string[], user = '1000'): Promise<string> {
+  const options = { Cmd: [...argv], User: user, AttachStdout: true, AttachStderr: true }
+  const exec = await docker.getContainer(handle).exec(options)
+  const stream = await exec.start({})
+  const output = new PassThrough()
+  docker.modem.demuxStream(stream, output, new PassThrough())
+  stream.once('end', () => output.end())
+  const text = await readText(output)
+  const { ExitCode } = await exec.inspect()
+  if (ExitCode !== 0) throw new Error(`${argv.join(' ')} exited with ${ExitCode}`)
+  return text
 }
 
 function heldBy(read: () => Promise<string>, write: () => Promise<void>): Held {

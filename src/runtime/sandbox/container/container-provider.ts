@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { z } from 'zod'
 import { createSlots, type Slots } from '../../concurrency.ts'
-import { decoded, readScript, signalOf, writeScript } from '../commands.ts'
+import { decoded, fileFailure, readScript, signalOf, writeScript } from '../commands.ts'
 import {
   checkKey,
   type ExecRequest,
@@ -11,10 +12,11 @@ import {
   type SandboxLabels,
   type SandboxProvider,
 } from '../provider.ts'
-import { createContainer, expiry, prefix } from './create.ts'
-import { answered, statusOf } from './errors.ts'
-import { prepareExec, type Ran, runExec } from './exec.ts'
-import { once } from './journal.ts'
+import { createContainer, prefix } from './create.ts'
+import { answered, hasEnded, inContainer, inspected, statusOf } from './errors.ts'
+import { type Ran, runExec } from './exec.ts'
+import { exclusively, once } from './journal.ts'
+import { agentCommand, extendScript } from './scripts.ts'
 
 /** Settings of {@link createContainerProvider}. */
 export interface ContainerSettings {
@@ -28,6 +30,8 @@ export interface ContainerSettings {
   readonly processes?: number
   /** How many requests to the daemon run at once, by default 32. */
   readonly concurrentRequests?: number
+  /** How long a command waits for one of another server in the same sandbox, in seconds, by default 60. */
+  readonly busySeconds?: number
 }
 
 const labelled = z.object({
@@ -37,37 +41,38 @@ const labelled = z.object({
   'scorekeeper.generation': z.string(),
 })
 
-/**
- * Runs a command and then kills all that it left behind. It needs no new process for that, so that a sandbox which has as many
- * as it may has room again for the record of the command's end. What the shell itself has to say is not the command's output.
- */
-const untilTheLast = [
-  'sh',
-  '-c',
-  'exec 3>&2 2>/dev/null; (exec 2>&3 3>&-; exec "$@"); code=$?; kill -9 -1; exit "$code"',
-  'sandbox',
-]
 const fileSeconds = 60
+/** How often the time to live is tried to be set: another server that ends its command may kill what sets it. */
+const extensions = 5
+const extensionPauseMs = 200
 
 /**
  * Makes the provider of sandboxes in containers, of Docker or of Podman's service.
  *
- * The template is an image that the daemon has: it needs `sh`, `cat`, `head`, `stat`, `mkdir`, `mv`, `sleep` and `date`. Commands run as user
- * 1000, in the image's working directory, without capabilities; the journal belongs to root. All processes of a command end
- * with it; a timeout ends all processes of the sandbox.
+ * The template is an image that the daemon has: it needs `sh`, `cat`, `head`, `ln`, `stat`, `mkdir`, `mv`, `rm`, `sleep` and
+ * `date`. Commands run as user 1000, in the image's working directory, without capabilities; the journal belongs to root. All
+ * processes of a command end with it; a timeout ends all processes of the sandbox. Commands of one sandbox run one after the
+ * other, also those of several servers.
  *
  * Memory and the number of processes are limited for the whole sandbox; `diskMb` limits each file.
  */
 export function createContainerProvider(settings: ContainerSettings = {}): SandboxProvider {
   const docker = new Docker(settings.socketPath === undefined ? {} : { socketPath: settings.socketPath })
   const requests = createSlots(settings.concurrentRequests ?? 32)
-  const turns = new Map<string, Slots>()
+  const busySeconds = settings.busySeconds ?? 60
+  const turns = new Map<string, { readonly slots: Slots; users: number }>()
 
-  /** Commands of one sandbox run one after the other. */
-  const inTurn = <Result>(handle: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> => {
-    const turn = turns.get(handle) ?? createSlots(1)
+  /** Commands of one sandbox run one after the other; those of this process need no lock to wait for each other. */
+  async function inTurn<Result>(handle: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    const turn = turns.get(handle) ?? { slots: createSlots(1), users: 0 }
     turns.set(handle, turn)
-    return turn(signal, work)
+    turn.users += 1
+    try {
+      return await turn.slots(signal, () => inContainer(docker.getContainer(handle), signal, work))
+    } finally {
+      turn.users -= 1
+      if (turn.users === 0) turns.delete(handle)
+    }
   }
 
   async function list(labels: Partial<SandboxLabels>, signal: AbortSignal): Promise<readonly Found[]> {
@@ -87,7 +92,6 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
   }
 
   async function close(handle: string, signal: AbortSignal): Promise<void> {
-    turns.delete(handle)
     const removed = docker
       .getContainer(handle)
       .remove({ force: true, v: true })
@@ -103,27 +107,41 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
     input: Uint8Array,
     maxBytes: number,
     signal: AbortSignal,
-  ) {
+  ): Promise<Uint8Array> {
+    const container = docker.getContainer(handle)
+    const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }
+    const command = { argv: agentCommand(argv), user: 'agent', input, ...limits } as const
     const ran = await inTurn(handle, signal, () =>
-      runExec(
-        docker.getContainer(handle),
-        { argv, user: 'agent', input, timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) },
-        signal,
-      ),
-    )
+      exclusively(container, busySeconds, signal, (lock) => runExec(container, command, lock, signal)),
+    ).catch(notThePath)
     if (ran.exitCode === 0) return ran.stdout
-    throw new SandboxError('refused', Buffer.from(ran.stderr).toString().trim().slice(0, 500))
+    throw fileFailure(resultOf(ran))
   }
 
   async function exec(handle: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
     checkKey(request.key)
     const container = docker.getContainer(handle)
-    return inTurn(handle, signal, async () => {
-      const argv = [...untilTheLast, ...request.argv]
-      const prepared = await prepareExec(container, { ...request, argv, user: 'agent' }, signal)
-      const run = async () => resultOf(await prepared.start(signal))
-      return once(container, docker, request.key, prepared, run, signal)
-    })
+    const command = { ...request, argv: agentCommand(request.argv, request.cwd), user: 'agent' } as const
+    return await inTurn(handle, signal, () =>
+      once(container, request.key, busySeconds, signal, async (lock) =>
+        resultOf(await runExec(container, command, lock, signal)),
+      ),
+    )
+  }
+
+  async function extend(handle: string, ttlSeconds: number, signal: AbortSignal): Promise<void> {
+    const container = docker.getContainer(handle)
+    const argv = ['sh', '-c', extendScript, 'sh', String(Math.ceil(ttlSeconds))]
+    const command = { argv, user: 'root', timeoutSeconds: 30, maxOutputBytes: 4096 } as const
+    const nothing = { kill: async () => {}, late: () => {} }
+    let reason = ''
+    for (let attempt = 1; attempt <= extensions; attempt += 1) {
+      if (attempt > 1) await sleep(extensionPauseMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+      const ran = await runExec(container, command, nothing, signal)
+      if (ran.exitCode === 0) return
+      reason = Buffer.from(ran.stderr).toString().trim().slice(0, 500) || `exit code ${ran.exitCode}`
+    }
+    throw new SandboxError('unavailable', `the time to live of a container could not be set: ${reason}`)
   }
 
   return {
@@ -139,21 +157,12 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
       await file(handle, [...writeScript, path], content, 4096, signal)
     },
     async alive(handle, signal) {
-      const inspected = docker
-        .getContainer(handle)
-        .inspect()
-        .catch((error: unknown) => {
-          if (statusOf(error) === 404) return undefined
-          throw error
-        })
-      return (await answered(signal, inspected))?.State.Running === true
+      const found = await answered(signal, inspected(docker.getContainer(handle)))
+      // A paused one, or one that is being made, is not lost.
+      return found !== undefined && !hasEnded(found)
     },
-    async extend(handle, ttlSeconds, signal) {
-      const script = 'printf %s "$1" > /.scorekeeper/own/draft && mv /.scorekeeper/own/draft /.scorekeeper/own/expires'
-      const argv = ['sh', '-c', script, 'sh', expiry(ttlSeconds)]
-      const command = { argv, user: 'root', timeoutSeconds: 30, maxOutputBytes: 4096 } as const
-      await runExec(docker.getContainer(handle), command, signal)
-    },
+    extend: (handle, ttlSeconds, signal) =>
+      inContainer(docker.getContainer(handle), signal, () => extend(handle, ttlSeconds, signal)),
     close: (handle, signal) => requests(signal, () => close(handle, signal)),
     async problem() {
       try {
@@ -166,6 +175,12 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
     },
     async end() {},
   }
+}
+
+/** What is refused besides the path is not the model's fault, such as an image that lacks a program. */
+function notThePath(error: unknown): never {
+  if (!(error instanceof SandboxError) || error.code === 'gone') throw error
+  throw new SandboxError('unavailable', error.message, { cause: error })
 }
 
 function resultOf(ran: Ran): ExecResult {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import { SandboxError, type SandboxLabels, type SandboxSpec } from '../provider.ts'
-import { answered, statusOf } from './errors.ts'
+import { answered, hasEnded, inspected, statusOf } from './errors.ts'
+import { firstScript } from './scripts.ts'
 
 /** The beginning of the names of labels. */
 export const prefix = 'scorekeeper.'
@@ -14,35 +15,9 @@ export interface ContainerLimits {
   readonly processes?: number
 }
 
-/**
- * The first process. It belongs to root, so that the agent cannot end it, and ends the container when its time to live has
- * passed, whatever became of the server. At SIGUSR1 it kills all others: this needs no new process, and so works where a
- * sandbox has as many as it may.
- *
- * For the same reason it must not end when it can start none: `command eval` keeps the error of a failed fork from ending the
- * shell, and then it waits for a process that it started before, until the end of a command wakes it with SIGUSR2.
- */
-const keepAlive = `
-trap 'exit 0' TERM
-trap 'kill -9 -1' USR1
-trap : USR2
-mkdir -m 700 /.scorekeeper/own /.scorekeeper/own/journal && printf %s "$1" > /.scorekeeper/own/expires || exit 1
-sleep 2147483647 & forever=$!
-until command eval '[ "$(date +%s)" -ge "$(cat /.scorekeeper/own/expires)" ]' 2>/dev/null; do
-  kill -0 "$forever" 2>/dev/null || command eval 'sleep 2147483647 & forever=$!' 2>/dev/null
-  pause=$forever
-  command eval 'sleep 5 & pause=$!' 2>/dev/null
-  wait "$pause"
-  [ "$pause" = "$forever" ] || kill "$pause" 2>/dev/null
-done
-`
-
 /** How often a container with the labels may turn out to be ending, and the pause between two looks in milliseconds. */
 const looks = 20
 const pauseMs = 250
-/** The states of a container that cannot be started again as it was. */
-const ended: ReadonlySet<string> = new Set(['exited', 'stopped', 'stopping', 'dead', 'removing'])
-
 /**
  * Makes a container and starts it, or adopts the one with these labels: its name is made from them, so that there is one. An
  * interrupted creation may have left it without starting it.
@@ -64,7 +39,7 @@ export async function createContainer(
     const named = docker.getContainer(options.name)
     const found = await answered(signal, inspected(named))
     if (found?.State.Running) return { handle: found.Id }
-    if (found !== undefined && !ended.has(found.State.Status)) await answered(signal, start(named, false))
+    if (found !== undefined && !hasEnded(found)) await answered(signal, start(named, false))
     else {
       // It has ended before it was used, or is being removed.
       await answered(signal, removed(named))
@@ -102,15 +77,6 @@ async function start(container: Docker.Container, isOwn: boolean): Promise<void>
   }
 }
 
-async function inspected(container: Docker.Container): Promise<Docker.ContainerInspectInfo | undefined> {
-  try {
-    return await container.inspect()
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined
-    throw error
-  }
-}
-
 /** Removes a container; resolves also if it does not exist or is being removed. */
 async function removed(container: Docker.Container): Promise<void> {
   try {
@@ -143,7 +109,6 @@ export function containerOptions(
       { Name: 'nofile', Soft: openFiles, Hard: openFiles },
       // It counts all processes of user 1000, of whichever sandbox.
       { Name: 'nproc', Soft: processes, Hard: processes },
-      { Name: 'fsize', Soft: spec.diskMb * megabyte, Hard: spec.diskMb * megabyte },
       { Name: 'core', Soft: 0, Hard: 0 },
     ],
   }
@@ -154,8 +119,9 @@ export function containerOptions(
       .digest('hex')
       .slice(0, 32)}`,
     Image: spec.template,
-    Entrypoint: ['sh', '-c', keepAlive, 'sandbox'],
-    Cmd: [expiry(spec.ttlSeconds)],
+    Entrypoint: ['sh', '-c', firstScript, 'sandbox'],
+    // The limit of files holds for commands alone: it is none for the record of their results.
+    Cmd: [String(Math.ceil(spec.ttlSeconds)), String(spec.diskMb * 2048)],
     User: '0:0',
     Hostname: 'sandbox',
     Labels: labelsOf(labels),
@@ -172,9 +138,4 @@ function labelsOf({ installation, rollout, name, generation }: SandboxLabels): R
     [`${prefix}name`]: name,
     [`${prefix}generation`]: generation,
   }
-}
-
-/** When a sandbox ends, in seconds since 1970. */
-export function expiry(ttlSeconds: number): string {
-  return String(Math.ceil(Date.now() / 1000 + ttlSeconds))
 }

@@ -1,18 +1,34 @@
-import { PassThrough } from 'node:stream'
+import { type Duplex, PassThrough, type Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import { SandboxError } from '../provider.ts'
 import { answered } from './errors.ts'
 
-/** A command to run in a container. */
-export interface Run {
+/** A command to start in a container. */
+export interface Start {
   readonly argv: readonly string[]
   /** The agent cannot change what belongs to root. */
   readonly user: 'agent' | 'root'
-  readonly cwd?: string | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
+}
+
+/** A command to run in a container to its end. */
+export interface Run extends Start {
   readonly input?: string | Uint8Array | undefined
   readonly timeoutSeconds: number
   readonly maxOutputBytes: number
+}
+
+/** A command that has started. */
+export interface Started {
+  /** Writes to the standard input; `destroy` gives up the connection. */
+  readonly stream: Duplex
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Resolves when both outputs have ended, or with the error of a lost connection. */
+  readonly ended: Promise<Error | undefined>
+  /** The exit code; null if Docker does not know it. */
+  exitCode(signal: AbortSignal): Promise<number | null>
 }
 
 /** How a command ended. */
@@ -24,91 +40,116 @@ export interface Ran {
   readonly truncated: boolean
 }
 
+/** What ends the processes of a command. */
+export interface Stopper {
+  /** Resolves when all of them were killed. Throws a {@link SandboxError} if that is not certain. */
+  kill(signal: AbortSignal): Promise<void>
+  /** A caller has left while its command was starting: what ends the command must wait for the start. */
+  late(start: Promise<unknown>): void
+}
+
 /** The user of the agent's commands, and the group. */
 const users = { agent: '1000:1000', root: '0:0' } as const
 /** How long Docker may take to end the output of a command that was killed, in milliseconds. */
 const endingMs = 5_000
 
-/** A command that Docker knows and has not started. */
-export interface Prepared {
-  readonly id: string
-  start(signal: AbortSignal): Promise<Ran>
-}
-
-/** Registers a command with Docker; it has an id before it starts. */
-export async function prepareExec(container: Docker.Container, run: Run, signal: AbortSignal): Promise<Prepared> {
+/** Starts a command; `late` gets the pending start if the caller leaves before its end. */
+export async function startExec(
+  container: Docker.Container,
+  { argv, user, env }: Start,
+  late: Stopper['late'],
+  signal: AbortSignal,
+): Promise<Started> {
+  const variables = { ...(user === 'agent' && { HOME: '/home/agent' }), ...env }
   const exec = await answered(
     signal,
     container.exec({
-      Cmd: [...run.argv],
-      User: users[run.user],
+      Cmd: [...argv],
+      User: users[user],
       AttachStdin: true,
       AttachStdout: true,
       AttachStderr: true,
       Tty: false,
-      ...(run.cwd === undefined ? {} : { WorkingDir: run.cwd }),
-      Env: Object.entries({ ...(run.user === 'agent' ? { HOME: '/home/agent' } : {}), ...run.env }).map(
-        ([name, value]) => `${name}=${value}`,
-      ),
+      Env: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
     }),
   )
-  return { id: exec.id, start: (signal) => startExec(container, exec, run, signal) }
-}
-
-/** Runs a command to its end. */
-export async function runExec(container: Docker.Container, run: Run, signal: AbortSignal): Promise<Ran> {
-  return (await prepareExec(container, run, signal)).start(signal)
-}
-
-async function startExec(container: Docker.Container, exec: Docker.Exec, run: Run, signal: AbortSignal): Promise<Ran> {
-  const stream = await answered(signal, exec.start({ hijack: true, stdin: true }))
-  const stdout = keep(run.maxOutputBytes)
-  const stderr = keep(run.maxOutputBytes)
-  container.modem.demuxStream(stream, stdout.stream, stderr.stream)
-  let timedOut = false
-  const ended = new Promise<void>((resolve, reject) => {
-    stream.once('end', resolve)
-    stream.once('close', resolve)
-    stream.once('error', (cause) => reject(new SandboxError('unavailable', 'the connection was lost', { cause })))
-  })
-  stream.end(run.input ?? '')
-  const stop = () => {
-    // What has left the command's process group holds its output open too.
-    killAll(container).catch(() => undefined)
-    setTimeout(() => stream.destroy(), endingMs).unref()
-  }
-  const timer = setTimeout(() => {
-    timedOut = true
-    stop()
-  }, run.timeoutSeconds * 1000)
-  try {
-    await answered(signal, ended)
-  } catch (error) {
-    stop()
+  const starting = exec.start({ hijack: true, stdin: true })
+  const stream = await answered(signal, starting).catch((error: unknown) => {
+    late(
+      starting.then(
+        (stream) => stream.destroy(),
+        () => undefined,
+      ),
+    )
     throw error
+  })
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  for (const output of [stdout, stderr]) output.on('error', () => undefined)
+  container.modem.demuxStream(stream, stdout, stderr)
+  const ended = new Promise<Error | undefined>((resolve) => {
+    const end = (error?: Error) => {
+      stdout.end()
+      stderr.end()
+      resolve(error)
+    }
+    stream.once('end', () => end())
+    stream.once('close', () => end())
+    stream.on('error', end)
+  })
+  const exitCode = async (signal: AbortSignal) => (await answered(signal, exec.inspect())).ExitCode
+  return { stream, stdout, stderr, ended, exitCode }
+}
+
+/**
+ * Runs a command to its end. If it rejects, the command may still run.
+ *
+ * @throws SandboxError what the stopper throws, if the command times out and cannot be stopped.
+ */
+export async function runExec(
+  container: Docker.Container,
+  run: Run,
+  stopper: Stopper,
+  signal: AbortSignal,
+): Promise<Ran> {
+  const started = await startExec(container, run, stopper.late, signal)
+  const stdout = keep(started.stdout, run.maxOutputBytes)
+  const stderr = keep(started.stderr, run.maxOutputBytes)
+  const outputs = () => ({ stdout: stdout.bytes(), stderr: stderr.bytes(), truncated: stdout.cut() || stderr.cut() })
+  started.stream.end(run.input ?? '')
+  const isOver = new AbortController()
+  try {
+    const ended = started.ended.then(async (failure) => {
+      await Promise.all([stdout.ended, stderr.ended])
+      return { timedOut: false, failure }
+    })
+    const late = sleep(run.timeoutSeconds * 1000, undefined, isOver).then(() => ({
+      timedOut: true,
+      failure: undefined,
+    }))
+    late.catch(() => undefined)
+    const { timedOut, failure } = await answered(signal, Promise.race([ended, late]))
+    if (timedOut) {
+      await stopper.kill(signal)
+      await answered(signal, Promise.race([ended, sleep(endingMs, undefined, { ref: false })]))
+      return { ...outputs(), exitCode: null, timedOut }
+    }
+    const exitCode = failure === undefined ? await started.exitCode(signal) : null
+    if (exitCode !== null) return { ...outputs(), exitCode, timedOut }
+    throw new SandboxError('unavailable', 'the connection to the command was lost', { cause: failure })
   } finally {
-    clearTimeout(timer)
+    isOver.abort()
+    started.stream.destroy()
   }
-  const output = { stdout: stdout.bytes(), stderr: stderr.bytes(), truncated: stdout.cut() || stderr.cut() }
-  if (timedOut) return { ...output, exitCode: null, timedOut }
-  const { ExitCode } = await answered(signal, exec.inspect())
-  if (ExitCode === null) throw new SandboxError('unavailable', 'the connection to the command was lost')
-  return { ...output, exitCode: ExitCode, timedOut }
 }
 
-/** Kills every process in a container but the first, which does it: nothing has to be started. */
-export async function killAll(container: Docker.Container): Promise<void> {
-  await container.kill({ signal: 'SIGUSR1' })
-}
-
-/** Keeps the first `maxBytes` of what is written. */
-function keep(maxBytes: number) {
+/** Keeps the first `maxBytes` of a stream. */
+function keep(stream: Readable, maxBytes: number) {
   const chunks: Buffer[] = []
   let room = maxBytes
-  const stream = new PassThrough()
   stream.on('data', (chunk: Buffer) => {
     if (room > 0) chunks.push(chunk.subarray(0, room))
     room -= chunk.length
   })
-  return { stream, cut: () => room < 0, bytes: () => Buffer.concat(chunks) }
+  const ended = new Promise<void>((resolve) => stream.once('end', resolve))
+  return { ended, cut: () => room < 0, bytes: () => Buffer.concat(chunks) }
 }

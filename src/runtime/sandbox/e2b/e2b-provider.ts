@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandExitError, E2B, type Sandbox } from 'e2b'
 import { LRUCache } from 'lru-cache'
 import { createSecretRedactor } from '../../../base/redact.ts'
-import { decoded, readScript, writeScript } from '../commands.ts'
+import { decoded, fileFailure, readScript, writeScript } from '../commands.ts'
 import { checkKey, type ExecRequest, type Found, SandboxError, type SandboxProvider } from '../provider.ts'
 import { insideFailure, restFailure } from './errors.ts'
 import { commandLine, type Ended, endOf, inputPath, type ShellEnd } from './journal.ts'
@@ -155,12 +155,9 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
     const argv = [...script, path, String(maxBytes)]
     const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }
     const request = { key: `file-${randomUUID()}`, argv, ...(input && { input }), ...limits }
-    const { exitCode, signal: killedBy, stdout, stderr } = await run(handle, request, false, signal).catch(notThePath)
-    if (exitCode === 0) return stdout
-    const why = Buffer.from(stderr).toString().trim().slice(0, 500)
-    if (exitCode === 1 || exitCode === 2) throw new SandboxError('refused', why)
-    if (killedBy === 'SIGXFSZ') throw new SandboxError('refused', 'the file is larger than the sandbox allows')
-    throw new SandboxError('unavailable', `a file could not be read or written: ${why}`)
+    const ended = await run(handle, request, false, signal).catch(notThePath)
+    if (ended.exitCode === 0) return ended.stdout
+    throw fileFailure({ ...ended, stderr: Buffer.from(ended.stderr).toString() })
   }
 
   return {

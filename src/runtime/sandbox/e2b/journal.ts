@@ -1,5 +1,5 @@
 import type { CommandResult } from 'e2b'
-import { signalOf } from '../commands.ts'
+import { enterFolder, folderArguments, signalOf } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
 import type { Limits } from './labels.ts'
 
@@ -102,8 +102,8 @@ head -c "$err" "$here.err" | base64
 [ "$keeps" = 1 ] || rm -f "$here".*
 `
 
-/** Runs in the agent's environment: enters the folder `$1`, if there is one, and becomes the command. */
-const enterScript = 'umask 022; [ -z "$1" ] || cd -- "$1" || exit 1; shift; exec "$@"'
+/** Runs in the agent's environment: enters the folder, if there is one, and becomes the command. */
+const enterScript = `umask 022; ${enterFolder}; shift 2; exec "$@"`
 
 /** Undoes what the service's login shell has set: the command gets the variables of the template. */
 const restore = `mapfile -d '' -t given < /proc/$$/environ; exec env -i "\${given[@]}"`
@@ -119,12 +119,12 @@ export function inputPath(key: string, name: string): string {
  * @throws SandboxError `refused` if it is too long, or has a U+0000.
  */
 export function commandLine(
-  { key, argv, cwd = '', env = {}, timeoutSeconds, maxOutputBytes }: ExecRequest,
+  { key, argv, cwd, env = {}, timeoutSeconds, maxOutputBytes }: ExecRequest,
   { limits: { pids, diskMb }, user, input = '', keeps }: Setting,
 ): string {
   const numbers = [timeoutSeconds, maxOutputBytes, pids, diskMb * 1024 ** 2].map(String)
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-  const command = [...variables, '/bin/sh', '-c', enterScript, 'sh', cwd, ...argv]
+  const command = [...variables, '/bin/sh', '-c', enterScript, 'sh', ...folderArguments(cwd), ...argv]
   const words = ['/bin/sh', '-c', script, 'scorekeeper', key, user, ...numbers, input, keeps ? '1' : '0', ...command]
   const line = `${restore} ${words.map(quoted).join(' ')}`
   if (line.includes('\0')) throw new SandboxError('refused', 'a command cannot contain U+0000')

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once as event } from 'node:events'
 import { join } from 'node:path'
 import type { Slots } from '../../concurrency.ts'
-import { decoded, readScript, writeScript } from '../commands.ts'
+import { decoded, fileFailure, readScript, writeScript } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
 import type { Cgroups } from './cgroups.ts'
 import { once, recorded } from './journal.ts'
@@ -65,8 +65,7 @@ export function createOperations(store: Store, machine: Machine, cgroups: Cgroup
       run({ ...command, timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }, 'while wanted'),
     )
     if (ended.exitCode === 0) return ended
-    const reason = ended.timedOut ? 'it took too long' : Buffer.from(ended.stderr).toString().trim()
-    throw new SandboxError('refused', reason.slice(0, 500))
+    throw fileFailure({ ...ended, stderr: Buffer.from(ended.stderr).toString() })
   }
 
   async function close(handle: string, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
-import { signalOf } from '../commands.ts'
+import { noFolder, noFolderExit, signalOf } from '../commands.ts'
 import { type ExecRequest, type ExecResult, SandboxError } from '../provider.ts'
 import type { Cgroups } from './cgroups.ts'
 import { commandLine } from './command-line.ts'
@@ -109,6 +109,15 @@ export async function runCommand(
   // The kernel may have killed bubblewrap itself.
   if (killed) return { ...output, exitCode: 137, signal: 'SIGKILL', timedOut: false }
   const reason = stderr.text().trim()
+  if (command.cwd !== undefined && reason.startsWith("bwrap: Can't chdir to ")) {
+    return {
+      ...output,
+      stderr: Buffer.from(noFolder(command.cwd)),
+      exitCode: noFolderExit,
+      signal: null,
+      timedOut: false,
+    }
+  }
   const absent = /^bwrap: execvp (.*): (No such file or directory|Permission denied)$/s.exec(reason)
   if (absent === null) throw notStarted(reason || `exit code ${child.exitCode}, signal ${child.signalCode}`)
   // As a shell reports it.

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { createContainerProvider } from '../../../../src/runtime/sandbox/container/container-provider.ts'
 import { containerOptions } from '../../../../src/runtime/sandbox/container/create.ts'
 import { describeContract } from '../../../support/sandbox/contract.ts'
-import { heldThrough } from '../../../support/sandbox/held.ts'
+import { heldInContainer } from '../../../support/sandbox/held.ts'
 import { useFolder } from '../../../support/temporary.ts'
 
 /** Podman with runc, and busybox for an image: nothing is downloaded. */
@@ -60,7 +60,7 @@ if (absent === undefined && isRoot) {
   const provider = () => createContainerProvider({ socketPath })
   await vi.waitFor(async () => expect(await provider().problem()).toBeUndefined(), { timeout: 30_000, interval: 200 })
 
-  const held = (handle: string) => heldThrough(provider(), handle)
+  const held = (handle: string) => heldInContainer(new Docker({ socketPath }), handle)
   describeContract('container', async () => ({ template: image, provider, held }), {
     isolated: true,
     nothingRunsBetween: true,

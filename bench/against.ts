@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
@@ -35,10 +35,12 @@ export const againstBench = {
     const checkout = await checkOut(revision, cleanup)
     const folders = { old: await build(checkout.folder), now: await build() }
     const sizes = sizesFor(checkout.folder, given)
+    const usesSocket = reachesBySocket(checkout.folder)
     const node = nodeVersion === undefined ? undefined : await installNode(nodeVersion, cleanup)
     const postgres = await openBenchPostgres(env, cleanup)
     const start = async (folder: string, more: ServerProcess = {}) => {
-      const database = await postgres.makeDatabase({ migrated: false })
+      const made = await postgres.makeDatabase({ migrated: false })
+      const database = { ...made, url: folder === folders.now || usesSocket ? made.url : made.tcpUrl }
       const starting = startServer(folder, { ...env, ...serverVariables(database, sizes) }, more)
       return await cleanup.start(starting, (server) => server.stop())
     }
@@ -46,6 +48,7 @@ export const againstBench = {
     cleanup.add(load.stop)
     const servers = [await start(folders.old), await start(folders.now, { node }), await start(folders.old)] as const
     say(`${describeMachine()}, ${postgres.where}; all of them share it`)
+    if (!usesSocket) say('each build reaches the database as its server does: the old one over TCP alone')
     if (nodeVersion !== undefined)
       say(`this build runs on Node ${nodeVersion}, the old one on ${process.versions.node}`)
     say(
@@ -105,6 +108,12 @@ function sizesFor(
   const sizes = readSizes({ item, output: output ?? (isKnown ? String(realSizes.outputBytes) : '0') })
   if (sizes.outputBytes === 0 || isKnown) return sizes
   throw new Error('--output: the old build answers with a few bytes, whatever is asked; leave it out')
+}
+
+/** Whether a build reaches its embedded database over a Unix socket. */
+function reachesBySocket(folder: string): boolean {
+  const file = join(folder, 'src', 'postgres', 'embedded', 'supervise.ts')
+  return existsSync(file) && readFileSync(file, 'utf8').includes('socketUrl')
 }
 
 function readOptions(args: readonly string[]) {

@@ -10,8 +10,10 @@ import { type Cleanup, makeScratchFolder } from './cleanup.ts'
 
 /** A database for one run of a bench. */
 export interface BenchDatabase extends Database {
-  /** Its address; it holds a password. */
+  /** Its address; it holds a password. The embedded database is reached over a Unix socket where the system has one. */
   readonly url: string
+  /** The same over TCP. */
+  readonly tcpUrl: string
 }
 
 /** The Postgres that a bench uses. */
@@ -28,7 +30,7 @@ export interface BenchPostgres {
  */
 export async function openBenchPostgres(env: NodeJS.ProcessEnv, cleanup: Cleanup): Promise<BenchPostgres> {
   const given = env['DATABASE_URL'] === '' ? undefined : env['DATABASE_URL']
-  const url = given ?? (await startScratchPostgres(cleanup))
+  const { url, tcpUrl } = given === undefined ? await startScratchPostgres(cleanup) : { url: given, tcpUrl: given }
   const server = openDatabase({ url, poolSize: 1, name: 'scorekeeper-bench' })
   cleanup.add(() => server.close())
   const [row] = await server.sql<{ version: string }[]>`select current_setting('server_version') as version`
@@ -43,17 +45,22 @@ export async function openBenchPostgres(env: NodeJS.ProcessEnv, cleanup: Cleanup
       cleanup.add(async () => {
         await server.sql.unsafe(`drop database if exists ${name} with (force)`)
       })
-      const address = new URL(url)
-      address.pathname = `/${name}`
-      if (migrated) await migrate(address.href)
-      const database = openDatabase({ url: address.href, poolSize: 4, name: 'scorekeeper-bench' })
+      const address = addressOf(url, name)
+      if (migrated) await migrate(address)
+      const database = openDatabase({ url: address, poolSize: 4, name: 'scorekeeper-bench' })
       cleanup.add(() => database.close())
-      return { ...database, url: address.href }
+      return { ...database, url: address, tcpUrl: addressOf(tcpUrl, name) }
     },
   }
 }
 
-async function startScratchPostgres(cleanup: Cleanup): Promise<string> {
+function addressOf(server: string, database: string): string {
+  const address = new URL(server)
+  address.pathname = `/${database}`
+  return address.href
+}
+
+async function startScratchPostgres(cleanup: Cleanup): Promise<Pick<BenchDatabase, 'url' | 'tcpUrl'>> {
   const folder = makeScratchFolder(cleanup)
   const options = { dir: join(folder, 'data'), bases: [join(folder, 'own'), ...systemBases] }
   const start = () => cleanup.start(startEmbedded(options), (embedded) => embedded.stop())
@@ -64,7 +71,7 @@ async function startScratchPostgres(cleanup: Cleanup): Promise<string> {
   // The settings take effect when the server starts again; it stops when nobody holds it.
   await first.stop()
   const { url, socketUrl = url } = await start()
-  return socketUrl
+  return { url: socketUrl, tcpUrl: url }
 }
 
 /** The settings that a large database is usually given: see docs/performance.md. */

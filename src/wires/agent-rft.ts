@@ -6,7 +6,7 @@ import type { Caller } from '../core/calls/calls.ts'
 import type { Grading } from '../core/grading/grading.ts'
 import type { Sessions } from '../core/sessions.ts'
 import { RequestError } from '../kit/errors.ts'
-import type { Chunks } from './chunks.ts'
+import type { TakenChunks } from './chunks.ts'
 import type { ErrorResponder } from './error-response.ts'
 import { type Access, headerValue, jsonAnswer, jsonType, onlyBy, type PlainAnswer, responseOf } from './http.ts'
 import type { KnownItems } from './known-items.ts'
@@ -66,7 +66,7 @@ export interface AddressedCall {
 }
 
 /** Answers a tool call whose body has arrived; throws a `RequestError`. */
-export type ToolCallAddress = (body: Chunks, to: AddressedCall) => Promise<PlainAnswer>
+export type ToolCallAddress = (body: TakenChunks, to: AddressedCall) => Promise<PlainAnswer>
 
 /** How the errors of tool calls are answered. */
 export const toolErrors = { forModel: true } as const

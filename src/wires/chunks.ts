@@ -4,6 +4,9 @@
  */
 export type Chunks = readonly Buffer[]
 
+/** Chunks that whoever reads them removes when they are not needed any more, so that their memory is free while a call runs. */
+export type TakenChunks = Buffer[]
+
 /** The number of bytes. */
 export function lengthOf(chunks: Chunks): number {
   let length = 0

@@ -7,7 +7,7 @@ import { contentHash, parseJson } from '../base/json.ts'
 import { shorten } from '../base/text.ts'
 import type { Turns } from '../base/turns.ts'
 import { RequestError } from '../kit/errors.ts'
-import { type Chunks, joined, lengthOf } from './chunks.ts'
+import { type Chunks, joined, lengthOf, type TakenChunks } from './chunks.ts'
 import type { Found, KnownItems } from './known-items.ts'
 
 /** What reading a request's body needs. */
@@ -36,33 +36,38 @@ const largeItem = 262_144
  * Parses a body as {@link readBody} does, and hashes its item; see {@link contentHash}. The item is frozen. One that arrived
  * before is recognized in {@link KnownItems}, and neither parsed nor hashed again.
  *
+ * @param chunks the body; they are removed from the array
  * @param plain reads a body of the usual form without the schema, with the same result; undefined for any other
  */
 export async function parseBodyWithItem<Body extends { readonly item: unknown }>(
-  chunks: Chunks,
+  chunks: TakenChunks,
   schema: z.ZodType<Body>,
   limits: Pick<BodyLimits, 'turns'> & { readonly items: KnownItems },
   plain: (value: unknown) => Body | undefined = () => undefined,
 ): Promise<{ readonly body: Body; readonly itemHash: string }> {
   const { items, turns } = limits
-  const { body: arrived, found } = itemIn(chunks, items)
-  if (found !== undefined) {
-    const itemBytes = found.end - found.start
-    const others = turns.take(lengthOf(arrived) - itemBytes)
-    if (others !== undefined) await others
-    // Its validation is remembered too, but not in every environment.
-    if (itemBytes > largeItem) await turns.take(itemBytes)
-    const value = items.parse(arrived, found)
-    if (value !== undefined) return { body: plain(value) ?? fitting(value, schema), itemHash: found.hash }
+  try {
+    const { body: arrived, found } = itemIn(chunks, items)
+    if (found !== undefined) {
+      const itemBytes = found.end - found.start
+      const others = turns.take(lengthOf(arrived) - itemBytes)
+      if (others !== undefined) await others
+      // Its validation is remembered too, but not in every environment.
+      if (itemBytes > largeItem) await turns.take(itemBytes)
+      const value = items.parse(arrived, found)
+      if (value !== undefined) return { body: plain(value) ?? fitting(value, schema), itemHash: found.hash }
+    }
+    const bytes = joined(arrived)
+    const body = await wholeBody(bytes, schema, limits)
+    await turns.take(bytes.length)
+    const known = { item: body.item, hash: contentHash(body.item) }
+    await turns.take(bytes.length)
+    items.keep(bytes, known)
+    await turns.take(bytes.length)
+    return { body, itemHash: known.hash }
+  } finally {
+    chunks.length = 0
   }
-  const bytes = joined(arrived)
-  const body = await wholeBody(bytes, schema, limits)
-  await turns.take(bytes.length)
-  const known = { item: body.item, hash: contentHash(body.item) }
-  await turns.take(bytes.length)
-  items.keep(bytes, known)
-  await turns.take(bytes.length)
-  return { body, itemHash: known.hash }
 }
 
 /** Looks for a known item in a body. If it is not in the first chunk, the chunks are joined. */
@@ -78,7 +83,7 @@ function itemIn(body: Chunks, items: KnownItems): { readonly body: Chunks; reado
  *
  * @throws RequestError 413, 415, and 400 for a body that ends early.
  */
-export async function readChunks(c: Context, { maxBodyBytes }: Pick<BodyLimits, 'maxBodyBytes'>): Promise<Chunks> {
+export async function readChunks(c: Context, { maxBodyBytes }: Pick<BodyLimits, 'maxBodyBytes'>): Promise<TakenChunks> {
   const encoding = c.req.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
     const message = `the body is encoded as "${shorten(encoding, 64)}"; send it without an encoding`
@@ -117,7 +122,7 @@ function fitting<Body>(value: unknown, schema: z.ZodType<Body>): Body {
 const paramOf = ({ issues }: z.ZodError) => shorten(issues[0]?.path.map(String).join('.') ?? '', 200) || null
 
 /** Reads a body. A body that is too large is not read if it has a Content-Length, and is cut off otherwise. */
-async function unlimited(c: Context, maxBytes: number): Promise<Chunks> {
+async function unlimited(c: Context, maxBytes: number): Promise<TakenChunks> {
   const tooLarge = () => new RequestError(413, 'body_too_large', `the body is larger than ${maxBytes} bytes; send less`)
   const length = c.req.header('content-length')
   if (Number(length ?? 0) > maxBytes) throw tooLarge()
@@ -148,8 +153,8 @@ function incomingOf({ env }: { readonly env: unknown }): IncomingMessage | undef
  *
  * @throws RequestError 400 if it ends early.
  */
-export function receiveBody(incoming: IncomingMessage): Promise<Chunks> {
-  return new Promise<Chunks>((resolve, reject) => {
+export function receiveBody(incoming: IncomingMessage): Promise<TakenChunks> {
+  return new Promise<TakenChunks>((resolve, reject) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => void chunks.push(chunk))
     incoming.on('end', () => resolve(chunks))

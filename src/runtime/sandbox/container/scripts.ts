@@ -123,7 +123,7 @@ kill -9 -1
 
 /**
  * Runs a command as the agent in the folder `$1` (see {@link folderArguments}), and then kills all that it left behind. It needs no new process for that.
- * What the shell itself has to say is not the command's output.
+ * What the shell itself has to say is not the command's output. Podman loses the output of a command that leaves input unread.
  */
 const agentScript = `
 exec 3>&2 2>/dev/null
@@ -136,6 +136,7 @@ read -r blocks < ${fileLimit}; [ -z "$blocks" ] || ulimit -f "$blocks" || exit 1
 )
 code=$?
 kill -9 -1
+command eval 'cat > /dev/null'
 exit "$code"
 `
 

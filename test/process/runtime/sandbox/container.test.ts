@@ -1,18 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import Docker from 'dockerode'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createContainerProvider } from '../../../../src/runtime/sandbox/container/container-provider.ts'
 import { containerOptions } from '../../../../src/runtime/sandbox/container/create.ts'
 import { describeContract } from '../../../support/sandbox/contract.ts'
 import { heldInContainer } from '../../../support/sandbox/held.ts'
-import { useFolder } from '../../../support/temporary.ts'
-
-/** Podman with runc, and busybox for an image: nothing is downloaded. */
-const needed = ['/usr/bin/podman', '/usr/sbin/runc', '/bin/busybox']
-const absent = needed.find((path) => !existsSync(path))
-const isRoot = process.getuid?.() === 0
+import { noPodman, usePodman } from '../../../support/sandbox/podman.ts'
 
 describe('a container provider without a daemon', () => {
   it('says what it needs', async () => {
@@ -23,40 +15,8 @@ describe('a container provider without a daemon', () => {
   })
 })
 
-if (absent === undefined && isRoot) {
-  const folder = useFolder()
-  const socketPath = join(folder, 'podman.sock')
-  const image = `scorekeeper-test-${process.pid}`
-  const storage = ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run'), '--runtime', 'runc']
-  const script = `
-  mkdir -p bin tmp etc proc dev sys workspace home/agent
-  cp /bin/busybox bin/busybox
-  for each in $(bin/busybox --list); do [ "$each" = busybox ] || ln -s busybox "bin/$each"; done
-  echo 'agent:x:1000:1000::/home/agent:/bin/sh' > etc/passwd
-  echo hello > workspace/letter
-  chmod 1777 tmp
-  chown -R 1000:1000 workspace home/agent
-  tar -c . | podman "$@" import --change 'WORKDIR /workspace' --change 'ENV PATH=/bin' - "$IMAGE"`
-  execFileSync('sh', ['-c', `mkdir rootfs && cd rootfs && ${script}`, 'sh', ...storage], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], IMAGE: image },
-    stdio: 'ignore',
-  })
-  const service = spawn('podman', [...storage, 'system', 'service', '--time=0', `unix://${socketPath}`], {
-    cwd: folder,
-    stdio: 'ignore',
-  })
-  afterAll(async () => {
-    service.kill()
-    for (const args of [
-      ['rm', '--all', '--force', '--time=0'],
-      ['rmi', '--all', '--force'],
-    ]) {
-      execFileSync('podman', [...storage, ...args], { stdio: 'ignore' })
-    }
-    // Podman mounts its storage onto itself while containers run.
-    execFileSync('sh', ['-c', 'umount storage/overlay || true'], { cwd: folder, stdio: 'ignore' })
-  }, 60_000)
+if (noPodman === undefined) {
+  const { socketPath, image } = usePodman()
   const provider = () => createContainerProvider({ socketPath })
   await vi.waitFor(async () => expect(await provider().problem()).toBeUndefined(), { timeout: 30_000, interval: 200 })
 
@@ -103,6 +63,6 @@ if (absent === undefined && isRoot) {
   }, 60_000)
 } else {
   describe('the container provider', () => {
-    it.skip(`cannot be tested on this machine: ${isRoot ? `there is no ${absent}` : 'it needs root'}`, () => undefined)
+    it.skip(`cannot be tested on this machine: ${noPodman}`, () => undefined)
   })
 }

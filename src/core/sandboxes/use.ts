@@ -4,6 +4,7 @@ import { RequestError, ToolError } from '../../kit/errors.ts'
 import type { CommandOptions, CommandResult, Sandbox } from '../../kit/sandboxes.ts'
 import type { SandboxKey } from '../../ledger/sandboxes.ts'
 import { SandboxError } from '../../runtime/sandbox/provider.ts'
+import { checkCommand, checkPath } from '../../runtime/sandbox/validation.ts'
 import { SandboxFailure, sandboxFailure } from './failure.ts'
 import type { OpenSandbox, Place, SandboxOpener } from './opener.ts'
 import type { SandboxServices } from './services.ts'
@@ -126,6 +127,7 @@ export function createSandboxUse(
     return {
       async exec(argv, options: CommandOptions = {}): Promise<CommandResult> {
         const { timeoutSeconds = defaultSeconds, maxOutputBytes = defaultOutputBytes } = options
+        checkCommand({ ...options, argv, timeoutSeconds, maxOutputBytes })
         commands += 1
         const key = `${contentHash([user.rollout, ...user.work]).slice(0, 40)}-${name}-${commands}`
         const { cwd, env, input } = options
@@ -137,11 +139,13 @@ export function createSandboxUse(
         )
       },
       async readFile(path, { maxBytes = defaultFileBytes } = {}) {
+        checkPath('the path of the file', path)
         return await using(times.request + times.wait, undefined, (handle, limit) =>
           provider.read(handle, path, maxBytes, limit).catch(asRefusal(`cannot read "${path}"`)),
         )
       },
       async writeFile(path, content) {
+        checkPath('the path of the file', path)
         const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
         await using(times.request + times.wait, undefined, (handle, limit) =>
           provider.write(handle, path, bytes, limit).catch(asRefusal(`cannot write "${path}"`)),

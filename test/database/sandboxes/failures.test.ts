@@ -17,6 +17,29 @@ it('the exit code of a command is ordinary output', async () => {
   expect((await run(replica, 'exit', 'a', 'exit 3')).body).toMatchObject({ output: 'exit 3' })
 })
 
+it('a command or a path that cannot exist is the model’s to read, and no provider is asked', async () => {
+  const cloud = createCloud()
+  const replica = sandboxReplica(database, cloud)
+  const refusals = [
+    [`echo ${'x'.repeat(131_072)}`, 'argument 1 of the command has 131072 bytes and may have 131071'],
+    [`echo ${'ü'.repeat(65_536)}`, 'argument 1 of the command has 131072 bytes'],
+    [Array.from({ length: 10 }, () => 'y'.repeat(120_000)).join(' '), 'is too long with what precedes it'],
+  ] as const
+  for (const [at, [command, message]] of refusals.entries()) {
+    const { status, body } = await run(replica, 'impossible', `c${at}`, command)
+    expect([status, body.output]).toEqual([200, expect.stringContaining(message)])
+  }
+  for (const path of ['', `a/${'x'.repeat(256)}`, 'x/'.repeat(2_100)]) {
+    const call = toolCall('read_file', 'impossible', `path ${path.length}`, { path })
+    const { status, body } = await post(replica.app, '/tools/read_file', call)
+    expect([status, body.output]).toEqual([200, expect.stringContaining('the path of the file')])
+  }
+  expect(cloud.commands).toEqual([])
+  const outcomes = await database.sql`
+    select distinct c.outcome from tool_calls c join rollouts r on r.number = c.rollout where r.id = 'impossible'`
+  expect(outcomes).toEqual([{ outcome: 'refused' }])
+})
+
 it('a sandbox that dies is not replaced: later calls fail, and every grading is ungradable', async () => {
   const cloud = createCloud()
   const replica = sandboxReplica(database, cloud)

@@ -77,12 +77,12 @@ if (noPodman === undefined) {
       server.kill('SIGSTOP')
       await held(handle).release()
       const second = one.exec(handle, request(heldScript, { key: 'slow' }), never)
-      await Promise.race([second.catch(() => undefined), sleep(4_000)])
+      await Promise.race([second.catch(() => undefined), sleep(8_000)])
       server.kill('SIGCONT')
       expect(await second).toMatchObject({ exitCode: 0, stdout: 'done\n' })
       expect(JSON.parse(await printed)).toEqual(await second)
       expect(await held(handle).runs()).toBe(1)
-    })
+    }, 40_000)
 
     it('gives no result of a command that may have been killed by us', async () => {
       const handle = await create()

@@ -23,7 +23,7 @@ it('a command or a path that cannot exist is the model’s to read, and no provi
   const refusals = [
     [`echo ${'x'.repeat(131_072)}`, 'argument 1 of the command has 131072 bytes and may have 131071'],
     [`echo ${'ü'.repeat(65_536)}`, 'argument 1 of the command has 131072 bytes'],
-    [Array.from({ length: 10 }, () => 'y'.repeat(120_000)).join(' '), 'is too long with what precedes it'],
+    [Array.from({ length: 9 }, () => 'y'.repeat(112_000)).join(' '), 'is too long with what precedes it'],
   ] as const
   for (const [at, [command, message]] of refusals.entries()) {
     const { status, body } = await run(replica, 'impossible', `c${at}`, command)

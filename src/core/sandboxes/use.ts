@@ -186,6 +186,6 @@ export function createSandboxUse(
 function asRefusal(what: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof SandboxError) || error.code !== 'refused') throw error
-    throw new ToolError(`${what}: it does not exist, is not an ordinary file, or is too large`)
+    throw new ToolError(`${what}: ${error.message}`)
   }
 }

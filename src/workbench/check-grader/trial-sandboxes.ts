@@ -7,6 +7,7 @@ import { RequestError, ToolError, UngradableError } from '../../kit/errors.ts'
 import type { Sandbox, SandboxPlan } from '../../kit/sandboxes.ts'
 import { createLocalProvider } from '../../runtime/sandbox/local/local-provider.ts'
 import { SandboxError, type SandboxProvider } from '../../runtime/sandbox/provider.ts'
+import { checkCommand, checkPath } from '../../runtime/sandbox/validation.ts'
 
 /** Sandboxes for graders that are tried: each answer gets its own, as its item's template is. */
 export interface TrialSandboxes {
@@ -83,23 +84,23 @@ function openFor(
     let commands = 0
     return {
       async exec(argv, options = {}) {
-        commands += 1
         const { timeoutSeconds = 30, maxOutputBytes = 100_000, signal: own, ...rest } = options
+        checkCommand({ argv, timeoutSeconds, maxOutputBytes, ...rest })
+        commands += 1
         const request = { key: `${commands}`, argv, timeoutSeconds, maxOutputBytes, ...rest }
         const either = own === undefined ? signal : AbortSignal.any([own, signal])
         return await failing(async () => provider.exec(await handleOf(plan, signal), request, either))
       },
-      readFile: (path, { maxBytes = 1_000_000 } = {}) =>
-        failing(
-          async () => provider.read(await handleOf(plan, signal), path, maxBytes, signal),
-          `cannot read "${path}"`,
-        ),
-      writeFile: (path, content) => {
+      async readFile(path, { maxBytes = 1_000_000 } = {}) {
+        checkPath('the path of the file', path)
+        const read = async () => provider.read(await handleOf(plan, signal), path, maxBytes, signal)
+        return await failing(read, `cannot read "${path}"`)
+      },
+      async writeFile(path, content) {
+        checkPath('the path of the file', path)
         const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
-        return failing(
-          async () => provider.write(await handleOf(plan, signal), path, bytes, signal),
-          `cannot write "${path}"`,
-        )
+        const write = async () => provider.write(await handleOf(plan, signal), path, bytes, signal)
+        await failing(write, `cannot write "${path}"`)
       },
     }
   }
@@ -121,9 +122,7 @@ async function failing<Result>(work: () => Promise<Result>, refusal?: string): P
     return await work()
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error
-    if (error.code === 'refused' && refusal !== undefined) {
-      throw new ToolError(`${refusal}: it does not exist, is not an ordinary file, or is too large`)
-    }
+    if (error.code === 'refused' && refusal !== undefined) throw new ToolError(`${refusal}: ${error.message}`)
     throw new UngradableError(503, 'sandbox_failed', `a sandbox failed: ${error.message}`, { cause: error })
   }
 }

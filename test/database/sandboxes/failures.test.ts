@@ -144,7 +144,7 @@ it('a missing file is for the model to read', async () => {
     '/tools/read_file',
     toolCall('read_file', 'missing', 'a', { path: 'none' }),
   )
-  expect([status, body.output]).toEqual([200, expect.stringContaining('cannot read "none"')])
+  expect([status, body.output]).toEqual([200, expect.stringContaining('cannot read "none": no such file')])
 })
 
 it('each use postpones the time at which the provider would remove the sandbox', async () => {

@@ -67,7 +67,8 @@ async function tryLock(
   until: number,
   signal: AbortSignal,
 ): Promise<Locked | Failed> {
-  const argv = ['sh', '-c', holderScript, 'sh', key ?? '']
+  const naps = Math.max(Math.ceil((until - performance.now()) / 100), 1)
+  const argv = ['sh', '-c', holderScript, 'sh', key ?? '', String(naps)]
   const starting = startExec(container, { argv, user: 'root' }, () => undefined, signal)
   const started = await starting.catch((error: unknown) => {
     if (error instanceof SandboxError && error.code === 'unavailable') return { reason: error.message }
@@ -81,7 +82,8 @@ async function tryLock(
   }
   try {
     let line = await within(Math.max(until - performance.now(), 1), next(), signal)
-    if (line === late) throw new SandboxError('unavailable', 'the sandbox is busy with another command')
+    if (line === late || line === 'busy')
+      throw new SandboxError('unavailable', 'the sandbox is busy with another command')
     // Its own command runs for another caller.
     if (line === 'same') line = await answered(signal, next())
     if (line === 'lost') {

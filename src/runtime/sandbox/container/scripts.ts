@@ -60,16 +60,16 @@ done
 export const extendScript = `printf %s "$(($(date +%s) + $1))" > ${own}/draft.$$ && mv ${own}/draft.$$ ${own}/expires`
 
 /**
- * Holds the lock for a command, as root; `$1` is the command's key, or empty for work that is not recorded. It is never killed
- * by the agent's processes.
+ * Holds the lock for a command, as root; `$1` is the command's key, or empty for work that is not recorded, and `$2` how many
+ * tenths of a second it may wait: it does not notice while it waits that its owner leaves.
  *
- * It prints what it finds (`recorded` and the result, `lost`, `held`; `same` while it waits for a command of the same key), and
+ * It prints what it finds (`recorded` and the result, `lost`, `held`, `busy`; `same` while it waits for a command of the same key), and
  * then answers to requests on its standard input. When that ends, its owner has left: it kills all processes. A lock whose
  * holder died is taken over with the processes under it killed.
  */
 export const holderScript: string = `${lockFunctions}
 umask 077
-key=$1 here=${own}/journal/$1 same=
+key=$1 naps=$2 here=${own}/journal/$1 same=
 for each in cat head ln mkdir mv rm sleep stat; do
   command -v "$each" > /dev/null || { echo "lacking $each"; exit; }
 done
@@ -97,6 +97,8 @@ tell() {
 tell
 until take; do
   [ -z "$key" ] || [ -n "$same" ] || [ ! -e "$here" ] || { same=1; echo same; }
+  [ -n "$same" ] || [ "$naps" -gt 0 ] || { echo busy; exit; }
+  naps=$((naps - 1))
   sleep 0.1 2>/dev/null || sleep 1 || exit 1
   tell
 done

@@ -36,6 +36,10 @@ export interface Sandbox {
    * Runs a program with its arguments; no shell reads them. The n-th command of a call or a grading runs once: another
    * execution of the call gets the recorded result. So run the same commands in the same order in each execution.
    *
+   * Throws a `ToolError` if an argument cannot be part of a command (it contains U+0000, or has more than 128 kB), and a
+   * `TypeError` if an option is invalid. A program that does not exist, or a `cwd` that cannot be entered, is an ordinary
+   * result with exit code 127 or 126.
+   *
    * @example const { exitCode, stdout } = await sandboxes.shell.exec(['sh', '-c', input.command], { signal })
    */
   exec(argv: readonly string[], options?: CommandOptions): Promise<CommandResult>

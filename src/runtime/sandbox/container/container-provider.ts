@@ -110,7 +110,7 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
   ): Promise<Uint8Array> {
     const container = docker.getContainer(handle)
     const limits = { timeoutSeconds: fileSeconds, maxOutputBytes: Math.max(maxBytes, 4096) }
-    const command = { argv: agentCommand(argv), user: 'agent', input, ...limits } as const
+    const command = { argv: agentCommand({ argv, input }), user: 'agent', input, ...limits } as const
     const ran = await inTurn(handle, signal, () =>
       exclusively(container, busySeconds, signal, (lock) => runExec(container, command, lock, signal)),
     ).catch(notThePath)
@@ -121,7 +121,7 @@ export function createContainerProvider(settings: ContainerSettings = {}): Sandb
   async function exec(handle: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
     checkKey(request.key)
     const container = docker.getContainer(handle)
-    const command = { ...request, argv: agentCommand(request.argv, request.cwd), user: 'agent' } as const
+    const command = { ...request, argv: agentCommand(request), user: 'agent' } as const
     return await inTurn(handle, signal, () =>
       once(container, request.key, busySeconds, signal, async (lock) =>
         resultOf(await runExec(container, command, lock, signal)),

@@ -1,4 +1,5 @@
 import { enterFolder, folderArguments } from '../commands.ts'
+import type { ExecRequest } from '../provider.ts'
 
 /** A folder that belongs to root: the agent cannot enter it. */
 const own = '/.scorekeeper/own'
@@ -125,7 +126,8 @@ kill -9 -1
 
 /**
  * Runs a command as the agent in the folder `$1` (see {@link folderArguments}), and then kills all that it left behind. It needs no new process for that.
- * What the shell itself has to say is not the command's output. Podman loses the output of a command that leaves input unread.
+ * What the shell itself has to say is not the command's output. If there is input (`$3`), what is left of it is read: Podman
+ * loses the output of a command that leaves input unread.
  */
 const agentScript = `
 exec 3>&2 2>/dev/null
@@ -133,16 +135,20 @@ read -r blocks < ${fileLimit}; [ -z "$blocks" ] || ulimit -f "$blocks" || exit 1
 (
   exec 2>&3 3>&-
   ${enterFolder}
-  shift 2
+  shift 3
   exec "$@"
 )
 code=$?
 kill -9 -1
-command eval 'cat > /dev/null'
+[ -z "$3" ] || command eval 'cat > /dev/null'
 exit "$code"
 `
 
 /** The command line that runs a command as the agent; nothing of it runs on when it has ended. */
-export function agentCommand(argv: readonly string[], cwd?: string): readonly string[] {
-  return ['sh', '-c', agentScript, 'sandbox', ...folderArguments(cwd), ...argv]
+export function agentCommand({
+  argv,
+  cwd,
+  input = '',
+}: Pick<ExecRequest, 'argv' | 'cwd' | 'input'>): readonly string[] {
+  return ['sh', '-c', agentScript, 'sandbox', ...folderArguments(cwd), input.length > 0 ? 'input' : '', ...argv]
 }

@@ -3,7 +3,7 @@ import type { ItemReader } from './item-reader.ts'
 
 /** How a command ended in a sandbox. A failing command is an ordinary result. */
 export interface CommandResult {
-  /** null if a signal or the timeout ended it. */
+  /** 128 + n if signal n ended it; null if the timeout or the disk limit did. */
   readonly exitCode: number | null
   /** Such as `SIGKILL`; null if it exited. */
   readonly signal: string | null

@@ -34,8 +34,8 @@ const longestCode = 100_000
 
 /**
  * Returns the first thing in a kernel's code that is not allowed, or undefined. Python's `ast` parses the code where `run` runs
- * it; the code itself is never run. Only what a kernel needs is allowed: top-level functions, local names, and the listed names of the listed
- * modules. Objects that outlive a call are not allowed, because they could cache answers: non-constant defaults,
+ * it; the code itself is never run. Only what a kernel needs is allowed: top-level functions, local names, and the listed names
+ * of the listed modules. Objects that outlive a call are not allowed, because they could cache answers: non-constant defaults,
  * assigned attributes, and anything at the top level but constants.
  */
 export async function problemIn(

@@ -34,7 +34,7 @@ export function pythonIn(sandbox: Sandbox): RunPython {
 
 /**
  * Runs the function `run` of a Python source on inputs made by the function `inputs` of another, once for each seed, and measures
- * it. Undefined if it fails, returns something else than numbers and lists of them, or takes too long.
+ * it. Undefined if it fails, returns anything other than numbers and lists of them, or takes too long.
  */
 export async function measure(
   python: RunPython,

@@ -24,7 +24,8 @@ export interface Cluster {
 /** The name of the embedded database's only user. */
 export const userName = 'scorekeeper'
 
-// Connections need the loopback address, or the socket in a folder that only the user can enter, and the random password. PostgreSQL's defaults keep the data safe in a crash.
+// Connections need the loopback address, or the socket in a folder that only the user can enter, and the random password.
+// PostgreSQL's defaults keep the data safe in a crash.
 const settings: readonly string[] = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',

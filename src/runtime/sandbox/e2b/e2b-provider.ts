@@ -89,7 +89,7 @@ export function createE2bProvider(settings: E2bSettings): SandboxProvider {
     if (before !== undefined) return before
     const info = await describe(handle, signal)
     if (info === undefined) throw gone(handle)
-    // Connecting would resume it, and end it soon after: nobody says how long it was meant to live.
+    // Connecting would resume it, and end it soon after: its intended lifetime is unknown.
     if (info.state !== 'running') throw new SandboxError('unavailable', `the sandbox ${handle} is paused`)
     // This extends the time to live of a running sandbox, and never shortens it.
     const connecting = () => Service.connect(handle, { timeoutMs: 1_000, signal })

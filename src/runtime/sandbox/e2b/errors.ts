@@ -56,8 +56,8 @@ function unanswered(host: string, error: unknown): SandboxError {
 /** What the service itself says: the package puts the status, or a sentence of its own and a dash, before it. */
 function explanation(error: unknown): string {
   const message = error instanceof Error ? error.message : ''
-  const said = /^(?:\d{3}:|.*? -) (.*)$/s.exec(message)?.[1] ?? ''
-  const line = said.replaceAll(/\s+/gu, ' ').trim()
+  const detail = /^(?:\d{3}:|.*? -) (.*)$/s.exec(message)?.[1] ?? ''
+  const line = detail.replaceAll(/\s+/gu, ' ').trim()
   if (line === '' || line === '[object Object]') return ''
   return `: ${line.length > mostCharacters ? `${line.slice(0, mostCharacters)}…` : line}`
 }

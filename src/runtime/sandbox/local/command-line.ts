@@ -14,7 +14,8 @@ const variables = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, USER: 'age
  * all processes of the command end with it. Each program that is started costs every command about a millisecond, so the shell
  * itself sets the limits.
  *
- * `$6` are the files by which it enters its control groups. The limits of memory and of files are in units of 1024 and of 512 bytes. bash knows the number of processes as `-u` only.
+ * `$6` are the files by which it enters its control groups. The limits of memory and of files are in units of 1024 and of 512
+ * bytes. bash knows the number of processes as `-u` only.
  */
 const outer = `
 mount -t overlay overlay -o "userxattr,lowerdir=$1,upperdir=upper,workdir=work" "$2" || exit 1

@@ -36,8 +36,8 @@ const unprivileged = { uid: 65_533, gid: 65_533 } as const
  * commands is out of its reach. Commands of one sandbox run one after the other. A server that is restarted finds its
  * sandboxes again, with the results of commands that ended in between.
  *
- * Memory is limited for the whole sandbox where the server may make control groups, else for each process. Files are limited while a command runs (measured every two seconds)
- * and after it: a sandbox over its limit can delete and not write.
+ * Memory is limited for the whole sandbox where the server may make control groups, else for each process. Files are limited while
+ * a command runs (measured every two seconds) and after it: a sandbox over its limit can delete and not write.
  */
 export function createLocalProvider(settings: LocalSettings): SandboxProvider {
   const root = resolve(settings.folder)

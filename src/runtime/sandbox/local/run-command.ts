@@ -89,13 +89,13 @@ export async function runCommand(
   const diskKb = await measureDisk(sandbox.folder)
   const truncated = stdout.cut() || stderr.cut()
   const killed = (cgroups?.killed(handle) ?? 0) > killedBefore
-  const said = killed
+  const stderrText = killed
     ? Buffer.concat([
         stderr.bytes(),
         Buffer.from(`\nkilled: the sandbox may use ${sandbox.spec.memoryMb} MB of memory\n`),
       ])
     : stderr.bytes()
-  const output = { stdout: stdout.bytes(), stderr: said, truncated, diskKb }
+  const output = { stdout: stdout.bytes(), stderr: stderrText, truncated, diskKb }
   if (stopped === 'time') {
     return { ...output, exitCode: null, signal: 'SIGKILL', timedOut: true }
   }

@@ -197,18 +197,18 @@ if (problem === undefined) {
         const one = createLocalProvider({ folder: root })
         const args = ['--import', import.meta.resolve('tsx'), dyingServer, root, template]
         const server = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-        const said = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
-        const helper = Number((await said.next()).value)
+        const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
+        const helper = Number((await lines.next()).value)
         expect(helper).toBeGreaterThan(0)
         process.kill(helper, 'SIGSTOP')
         server.stdin.write('create\n')
-        expect((await said.next()).value).toBe('asked')
+        expect((await lines.next()).value).toBe('asked')
         if (what === 'dies') {
           server.kill('SIGKILL')
           await once(server, 'exit')
         }
         process.kill(helper, 'SIGCONT')
-        if (what === 'lives') expect((await said.next()).value).toBe('created')
+        if (what === 'lives') expect((await lines.next()).value).toBe('created')
         server.kill('SIGKILL')
         await expect.poll(() => existsSync(`/proc/${helper}`)).toBe(false)
         expect(await one.find({ installation: 'dying' }, never)).toHaveLength(what === 'dies' ? 0 : 1)

@@ -121,12 +121,13 @@ async function runCheck(
   const database =
     options.database || file === undefined ? await openServerDatabase({ ...config, poolSize: 4 }) : undefined
   let playground: Playground | undefined
-  const sandboxes = await openTrialSandboxes(grader)
-  if (typeof sandboxes === 'string') say(`no sandbox can be opened: ${sandboxes}`)
   const { tools, close } = await deps.tools.open(settings)
+  let sandboxes: Awaited<ReturnType<typeof openTrialSandboxes>>
   try {
     const rows = file === undefined ? await itemsOf(database, name, options.most) : await readRows(file, options.most)
     say(`${rows.length} items of ${file ?? 'the recorded rollouts'}`)
+    sandboxes = await openTrialSandboxes(grader)
+    if (typeof sandboxes === 'string') say(`no sandbox can be opened: ${sandboxes}`)
     const stop = new AbortController()
     const given = database === undefined ? withoutDatabase(config) : graderServices(config, database, stop.signal)
     const services = { ...given, sandboxes }

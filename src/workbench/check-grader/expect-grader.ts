@@ -41,16 +41,10 @@ export function expectGrader(grader: Grader, { items, reference, tools = [], ser
   const findings = async (thresholds: CheckThresholds) => {
     const rows = items.map(readCheckRow)
     const given = services ?? noServices()
+    const material = { grader, rows, references: referencesOf(rows, grader, reference), tools: sketchTools(tools) }
     const sandboxes = given.sandboxes ?? (await openTrialSandboxes(grader))
-    const material = {
-      grader,
-      rows,
-      references: referencesOf(rows, grader, reference),
-      tools: sketchTools(tools),
-      services: { ...given, sandboxes },
-    }
     try {
-      return await checkGrader(material, thresholds)
+      return await checkGrader({ ...material, services: { ...given, sandboxes } }, thresholds)
     } finally {
       if (given.sandboxes === undefined && typeof sandboxes === 'object') await sandboxes.close()
     }

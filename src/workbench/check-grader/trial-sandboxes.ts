@@ -39,15 +39,20 @@ export async function openTrialSandboxes({ sandboxPlans = [] }: Grader): Promise
   const provider = createLocalProvider({ folder })
   const installation = `check-${randomUUID()}`
   const { signal } = new AbortController()
-  const close = async () => {
-    for (const { handle } of await provider.find({ installation }, signal)) await provider.close(handle, signal)
+  const remove = async () => {
     await provider.end()
     await rm(folder, { recursive: true, force: true })
   }
+  const close = async () => {
+    try {
+      for (const { handle } of await provider.find({ installation }, signal)) await provider.close(handle, signal)
+    } finally {
+      await remove()
+    }
+  }
   const problem = await provider.problem()
   if (problem !== undefined) {
-    await provider.end()
-    await rm(folder, { recursive: true, force: true })
+    await remove()
     return problem
   }
   let answers = 0
@@ -116,7 +121,7 @@ function openFor(
   }
 }
 
-/** A sandbox that fails is nobody's fault: no score. What it refuses about a file is the grader's to handle, as on the server. */
+/** A sandbox that fails is not the model's fault: no score. What it refuses about a file is the grader's to handle, as on the server. */
 async function failing<Result>(work: () => Promise<Result>, refusal?: string): Promise<Result> {
   try {
     return await work()

@@ -49,6 +49,17 @@ def run(x):
         out[at] = total
     return out
 `
+const slow = `
+def run(x):
+    out = [0] * (len(x) - 199)
+    for at in range(len(x) - 199):
+        total = 0
+        for one in range(200):
+            total = total + x[at + one]
+        out[at] = total
+    return out
+`
+const measured = expect.stringMatching(/^\d+\.\d\d× of 4×$/)
 let lastRollout = 0
 
 /** Submits kernels in a rollout and grades it. */
@@ -68,8 +79,11 @@ async function graded(...codes: readonly string[]) {
 describe('the grader kernel-speedup', () => {
   it('pays a kernel that is correct and faster, by its measured speed-up', async (context) => {
     needSandboxes(context)
-    expect(await graded(fast)).toMatchObject({ status: 200, score: 1 })
-    expect((await graded(item.reference.replace('sum(', '0 + sum('))).score).toBe(0)
+    expect(await graded(fast)).toMatchObject({ status: 200, score: 1, reason: measured })
+    expect(await graded(slow)).toMatchObject({
+      ...{ status: 200, score: 0 },
+      reason: expect.stringMatching(/^0\.\d\d× of 4×$/),
+    })
   })
 
   it('pays nothing for what the recorded output claims, and judges the last submission', async (context) => {
@@ -81,14 +95,14 @@ describe('the grader kernel-speedup', () => {
     expect(await graded()).toMatchObject({ score: 0, reason: 'nothing was submitted' })
   })
 
-  it.each([
+  it.for([
     ['fails', 'def run(x): return x[1000000]', 'not correct'],
     ['never ends its list', 'def run(x): return zip(x)', 'not correct'],
     ['defines no run', 'size = 3', 'not correct'],
     ['imports what is not allowed', 'import os\ndef run(x): return x', 'not allowed: it imports os'],
     ['cannot be parsed', 'def run(x', 'not allowed: it cannot be parsed'],
-  ])('pays nothing for a kernel that %s', async (_, code, why) => {
-    if (typeof local === 'string') return
+  ] as const)('pays nothing for a kernel that %s', async ([, code, why], context) => {
+    needSandboxes(context)
     expect(await graded(code)).toMatchObject({ status: 200, score: 0, reason: expect.stringContaining(why) })
   })
 

@@ -80,16 +80,25 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
     const createsOnce = provider.createsOnce === true
     const create = (labels: SandboxLabels) =>
       ask(times.create, (signal) => provider.create(specOf(plan, template), labels, signal))
-    // A provider that creates once completes what an interrupted request has half made.
+    /** Resolves with undefined if it does not exist any more. */
     const adopted = async (found: Found) => {
-      const { handle } = createsOnce ? await create(found.labels) : found
-      return { handle, labels: found.labels, isAdopted: true }
+      try {
+        // A provider that creates once completes what an interrupted request has half made.
+        const { handle } = createsOnce ? await create(found.labels) : found
+        // The provider counts its time to live from the creation, and the ledger from now on.
+        await ask(times.request, (signal) => provider.extend(handle, times.timeToLive, signal))
+        return { handle, labels: found.labels, isAdopted: true }
+      } catch (error) {
+        if (error instanceof SandboxError && error.code === 'gone') return undefined
+        throw error
+      }
     }
     // The request of a server that died may still reach a provider.
     const found = mustLook ? await (createsOnce ? find(row) : findLater(row)) : undefined
     // After a long pause of this process another one may be creating it.
     if (!(await ledger.begin(row, token))) throw takenOver
-    if (found !== undefined) return await adopted(found)
+    const earlier = found && (await adopted(found))
+    if (earlier !== undefined) return earlier
     const began = performance.now()
     try {
       const labels = labelsOf(services, row, row.generation)
@@ -98,9 +107,10 @@ export function createSandboxOpener(services: SandboxServices, queue: SandboxQue
       return { handle, labels, isAdopted: false }
     } catch (error) {
       if (stopping.aborted || (error instanceof SandboxError && error.code === 'refused')) throw error
-      const late = await findLater(row).catch(() => undefined)
+      const found = await findLater(row).catch(() => undefined)
+      const late = found && (await adopted(found))
       if (late === undefined) throw error
-      return await adopted(late)
+      return late
     }
   }
 

@@ -74,6 +74,8 @@ it('a sandbox that a dying server created is adopted by its labels', async () =>
   expect((await run(alive, 'adopted', 'a', 'write answer blue')).status).toBe(200)
   expect(cloud.created).toHaveLength(1)
   expect(alive.sandboxes.meter).toMatchObject({ created: 0, adopted: 1 })
+  // From now on the provider and the ledger expect its end at the same time.
+  expect(cloud.extended).toEqual([{ handle: 'box-1', seconds: 7_200 }])
   death.open()
 })
 
@@ -87,6 +89,32 @@ it('a creation that failed after it succeeded is adopted, and not made again', a
   expect((await run(replica, 'late-answer', 'a', 'x')).status).toBe(200)
   expect(cloud.created).toHaveLength(1)
   expect(replica.sandboxes.meter.adopted).toBe(1)
+  expect(cloud.extended).toEqual([{ handle: 'box-1', seconds: 7_200 }])
+})
+
+it('a creation that was interrupted long ago is made again if what it created ends before it is adopted', async () => {
+  const cloud = createCloud()
+  const { provider } = cloud
+  let isLost = true
+  const ending: typeof provider = {
+    ...provider,
+    async create(spec, labels, signal) {
+      const made = await provider.create(spec, labels, signal)
+      if (cloud.created.length === 1) throw new SandboxError('unavailable', '504')
+      return made
+    },
+    find: async (labels, signal) => (isLost ? [] : await provider.find(labels, signal)),
+    async extend(handle, seconds, signal) {
+      cloud.boxes.delete('box-1')
+      await provider.extend(handle, seconds, signal)
+    },
+  }
+  const replica = sandboxReplica(database, { provider: ending })
+  expect((await run(replica, 'ended', 'a', 'x')).status).toBe(503)
+  isLost = false
+  expect((await run(replica, 'ended', 'a', 'x')).status).toBe(200)
+  expect(await rowsOf('ended')).toMatchObject([{ status: 'open', handle: 'box-2', cause: null }])
+  expect(replica.sandboxes.meter).toMatchObject({ created: 1, adopted: 0 })
 })
 
 it('a creation that appears after its timeout is adopted', async () => {

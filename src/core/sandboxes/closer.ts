@@ -32,7 +32,7 @@ export function createSandboxCloser(services: SandboxServices, kick: () => void)
     return found.map(({ handle }) => handle)
   }
 
-  /** Resolves with whether it is closed. */
+  /** Resolves with whether it is closed; rejects if neither that nor its failure could be recorded. */
   const closeOne = async (sandbox: ClosingSandbox): Promise<boolean> => {
     const began = performance.now()
     try {
@@ -60,13 +60,18 @@ export function createSandboxCloser(services: SandboxServices, kick: () => void)
           'a sandbox could not be closed; it is tried again, and counts until then',
         )
       }
-      await ledger.postponed(sandbox, code).catch(() => undefined)
+      await ledger.postponed(sandbox, code)
       return false
     }
   }
 
   const close = async (sandboxes: readonly ClosingSandbox[]): Promise<number> => {
     const outcomes = await settleAll(sandboxes, closedAtOnce, closeOne)
+    const unrecorded = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+    if (unrecorded.length > 0 && !stopping.aborted) {
+      const facts = { code: 'sandbox_closing_not_recorded', sandboxes: unrecorded.length, cause: unrecorded[0] }
+      log.warn(facts, 'the failure to close some sandboxes could not be recorded; they are closed again in a minute')
+    }
     return outcomes.filter((outcome) => outcome.status === 'rejected' || !outcome.value).length
   }
   return {

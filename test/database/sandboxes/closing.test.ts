@@ -84,6 +84,27 @@ it('one sandbox that cannot be closed does not keep the others open', async () =
   expect([...cloud.boxes.keys()]).toEqual(['box-1'])
 })
 
+it('a failure to close a sandbox that cannot be recorded is logged, and it is closed a minute later', async () => {
+  faults.beforeClose = async () => {
+    throw new SandboxError('unavailable', 'stuck')
+  }
+  await run(replica, 'a', '1', 'x')
+  await database.sql`
+    create function refuse_closings() returns trigger language plpgsql as $$ begin raise exception 'disk full'; end $$`
+  await database.sql`
+    create trigger refuse_closings before update of closings on sandboxes for each row execute function refuse_closings()`
+  try {
+    await end('a')
+    expect(replica.log.lines.map(({ facts }) => facts['code'])).toContain('sandbox_closing_not_recorded')
+  } finally {
+    await database.sql`drop function refuse_closings cascade`
+  }
+  faults.beforeClose = async () => undefined
+  await database.sql`update sandboxes set retry_at = now() - interval '1 second'`
+  expect(await replica.sandboxes.reap()).toMatchObject({ stuck: 0 })
+  expect([cloud.boxes.size, await statuses()]).toEqual([0, ['closed']])
+})
+
 it('the reaper closes what carries the label of the installation and belongs to no rollout, and nothing else', async () => {
   await run(replica, 'a', '1', 'x')
   const spec = { template: 't', network: false, memoryMb: 1, pids: 1, diskMb: 1, ttlSeconds: 1 }

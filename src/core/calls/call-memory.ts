@@ -5,7 +5,7 @@ import type { CallIdentity, StoredCall } from '../../ledger/calls/call.ts'
 /** How many rollouts are remembered, to look up only calls that need it. */
 const mostRollouts = 20_000
 
-/** Of how many calls of a rollout without a budget the ids are remembered; further ones are looked up. */
+/** Of how many calls of a rollout the ids are remembered, whatever its budget; further ones are looked up. */
 const mostCalls = 200
 
 /** What is remembered of a rollout. */
@@ -23,6 +23,7 @@ interface Known {
 export function createCallMemory(
   budget = mostCalls,
 ): (rollout: string, call: Pick<CallIdentity, 'itemHash' | 'callId'>) => boolean {
+  const most = Math.min(budget, mostCalls)
   const rollouts = new LRUCache<string, Known>({ max: mostRollouts })
   return (rollout, { itemHash, callId }) => {
     const known = rollouts.get(rollout)
@@ -32,8 +33,8 @@ export function createCallMemory(
     }
     if (known.itemHash !== itemHash) return true
     if (known.callIds.includes(callId)) return true
-    if (known.callIds.length <= budget) known.callIds.push(callId)
-    return known.callIds.length > budget
+    if (known.callIds.length <= most) known.callIds.push(callId)
+    return known.callIds.length > most
   }
 }
 

@@ -155,7 +155,12 @@ async function refuseOtherHosts({ name, host }: SandboxProvider, sql: Database['
   await ledger.beat(host)
 }
 
-/** After a change of the provider nobody would close the sandboxes of the former one, and rollouts would lose theirs. */
+/** Only a server with that provider removes them. */
+const filesStay =
+  '. The files of local sandboxes stay in DATA_DIR/sandboxes until a server with SANDBOX_PROVIDER=local runs, or until the ' +
+  'folder is deleted'
+
+/** After a change of the provider no server would close the sandboxes of the former one, and rollouts would lose theirs. */
 async function refuseOtherProviders(
   { name }: SandboxProvider,
   { create, timeToLive }: SandboxTimes,
@@ -170,8 +175,8 @@ async function refuseOtherProviders(
   const minutes = Math.max(1, Math.ceil(Math.max(...others.map(({ seconds }) => seconds)) / 60))
   throw new Error(
     `SANDBOX_PROVIDER is "${name}", and there are sandboxes of another provider, which would stay: ${found.join('; ')}. ` +
-      `Run the server with SANDBOX_PROVIDER=${former?.provider} until "scorekeeper sandboxes" lists none. They have all ended by ` +
-      `themselves in ${minutes} min; from then on the server starts`,
+      `Run the server with SANDBOX_PROVIDER=${former?.provider} until "scorekeeper sandboxes" lists none. They all end by ` +
+      `themselves within ${minutes} min; after that the server starts${others.some(({ provider }) => provider === 'local') ? filesStay : ''}`,
   )
 }
 

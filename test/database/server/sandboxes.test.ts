@@ -114,6 +114,7 @@ it('servers of one database share the label of their sandboxes, and another labe
 
 describe('sandboxes of a former provider', () => {
   beforeEach(() => database.sql`truncate sandboxes, rollouts`)
+  afterEach(() => database.sql`truncate sandboxes, rollouts`)
   const statuses = () => database.sql`select status, cause, closed_at is null as counts from sandboxes order by rollout`
 
   it('are refused at the start, with how many there are and what to do, until they have ended by themselves', async () => {
@@ -127,8 +128,8 @@ describe('sandboxes of a former provider', () => {
         ('default', 3, 'shell', 'failed', 'container', null, now() - interval '1 day', null, null)`
     const refused =
       'SANDBOX_PROVIDER is "e2b", and there are sandboxes of another provider, which would stay: 2 of "container", 1 in use ' +
-      'by an open rollout. Run the server with SANDBOX_PROVIDER=container until "scorekeeper sandboxes" lists none. They have ' +
-      'all ended by themselves in 90 min; from then on the server starts'
+      'by an open rollout. Run the server with SANDBOX_PROVIDER=container until "scorekeeper sandboxes" lists none. They all ' +
+      'end by themselves within 90 min; after that the server starts'
     await expect(started({}, async () => undefined)).rejects.toThrow(refused)
     expect(await statuses()).toMatchObject([
       { status: 'open', counts: true },
@@ -142,6 +143,16 @@ describe('sandboxes of a former provider', () => {
       { status: 'closed', counts: false },
       { status: 'failed', counts: false },
     ])
+  })
+
+  it('leave their files behind where they are local, and the refusal says where and how they are removed', async () => {
+    await database.sql`
+      insert into sandboxes (run, rollout, name, status, provider, host, handle, granted_at, opened_at, expires_at)
+        values ('default', 1, 'shell', 'open', 'local', 'here', 'a', now(), now(), now() + interval '30 seconds')`
+    await expect(started({}, async () => undefined)).rejects.toThrow(
+      'They all end by themselves within 1 min; after that the server starts. The files of local sandboxes stay in ' +
+        'DATA_DIR/sandboxes until a server with SANDBOX_PROVIDER=local runs, or until the folder is deleted',
+    )
   })
 })
 

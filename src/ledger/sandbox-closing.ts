@@ -197,8 +197,8 @@ export function createSandboxClosing(sql: Sql) {
       execute<{ host: string; alive: boolean }>(sql, { text: othersText, values: [host, String(seconds)] }),
     /**
      * Gives up the sandboxes of other providers that have ended by themselves, and finds those that may exist: how many there are
-     * of each provider, how many of an open rollout, and in how many seconds the last will have ended. `lifeSeconds` is how long
-     * one can live of which only the beginning of its creation is recorded.
+     * of each provider, how many of an open rollout, and in how many seconds the last will have ended. `lifeSeconds` is the
+     * lifetime assumed for a sandbox that has no recorded expiry.
      */
     async ofOtherProviders(provider: string, lifeSeconds: number) {
       const values = [provider, String(lifeSeconds)]

@@ -67,7 +67,7 @@ export async function reap(services: SandboxServices, closer: SandboxCloser): Pr
   const lookFor = async (row: KnownSandbox): Promise<boolean> => {
     const { handle } = row
     if (handle === null) {
-      // A creation that failed, and of which nothing has turned up.
+      // A creation that failed, and and nothing was found for it.
       if (!labelled.has(keyOf(String(row.rollout), row.name))) await ledger.absent(row, times.create)
       return false
     }

@@ -4,7 +4,7 @@ import { createSandboxClosing } from '../../../src/ledger/sandbox-closing.ts'
 import { createSandboxLedger, type SandboxKey } from '../../../src/ledger/sandboxes.ts'
 import { useDatabase } from '../../support/database.ts'
 
-/** The places of sandboxes as the ledger counts them, step by step; what a provider does is said by the test. */
+/** The places of sandboxes as the ledger counts them, step by step; the test plays the provider. */
 
 const database = useDatabase()
 const ledger = { ...createSandboxLedger(database.sql), ...createSandboxClosing(database.sql) }

@@ -50,7 +50,7 @@ const grade = (url: string, rollout: string) => ask(`${url}/graders/in_sandbox`,
 const stopped = [503, 'server_stopping']
 
 it('a creation that the provider never answers, and the calls that wait for places, end with the time to drain', async () => {
-  isHeld = ({ method, path }) => method === 'POST' && path === '/sandboxes'
+  isHeld = ({ method, path }) => method === 'POST' && path === '/v2/sandboxes'
   const { url, child, ended } = await start({ SANDBOX_MAX_OPENING: '1' })
   const creating = call(url, 'creating')
   await expect.poll(() => service.asked.some(isHeld)).toBe(true)
@@ -69,11 +69,12 @@ it('a sandbox that the provider never removes does not keep the server from stop
   const metadata = Object.fromEntries(Object.entries(labels).map(([name, value]) => [`scorekeeper_${name}`, value]))
   const { apiKey, apiUrl = '' } = service.settings
   const orphan = { templateID: 'template-', timeout: 600, autoPause: false, secure: true, allow_internet_access: false }
-  await fetch(`${apiUrl}/sandboxes`, {
+  const made = await fetch(`${apiUrl}/v2/sandboxes`, {
     method: 'POST',
     headers: { 'x-api-key': apiKey },
     body: JSON.stringify({ ...orphan, network: { allowPublicTraffic: false }, metadata }),
   })
+  expect(made.ok).toBe(true)
   isHeld = ({ method }) => method === 'DELETE'
   const { child, ended } = await start({ SANDBOX_INSTALLATION: 'stop' })
   await expect.poll(() => service.asked.some(isHeld)).toBe(true)

@@ -154,14 +154,17 @@ function incomingOf({ env }: { readonly env: unknown }): IncomingMessage | undef
  * @throws RequestError 400 if it ends early.
  */
 export function receiveBody(incoming: IncomingMessage): Promise<TakenChunks> {
+  const closed = () => unreadableBody(new Error('the connection was closed'))
   return new Promise<TakenChunks>((resolve, reject) => {
+    // It closes once, perhaps while the caller waited for something else.
+    if (incoming.destroyed && !incoming.readableEnded) return reject(closed())
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => void chunks.push(chunk))
     incoming.on('end', () => resolve(chunks))
     incoming.on('error', (cause) => reject(unreadableBody(cause)))
     incoming.on('close', () => {
       // Every request closes, and making an error takes time.
-      if (!incoming.readableEnded) reject(unreadableBody(new Error('the connection was closed')))
+      if (!incoming.readableEnded) reject(closed())
     })
   })
 }

@@ -1,17 +1,20 @@
 import { once } from 'node:events'
 import { type OutgoingHttpHeaders, request } from 'node:http'
+import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defaultLimits } from '../../../src/base/limits.ts'
+import { defaultLimits, type Limits } from '../../../src/base/limits.ts'
 import { ToolError } from '../../../src/kit/errors.ts'
 import type { AppDeps } from '../../../src/server/app-deps.ts'
 import { createAuthenticator } from '../../../src/server/auth/authenticate.ts'
 import { parseApiKeys } from '../../../src/server/auth/keys.ts'
+import { readAuthSettings } from '../../../src/server/auth/settings.ts'
 import { admitting, createAdmission } from '../../../src/server/http/admission.ts'
 import { type CallServices, createDirectCalls, type DirectCalls } from '../../../src/server/http/direct-calls.ts'
 import { createHttpServer } from '../../../src/server/http/http-server.ts'
 import { createAccessLog, observed, type RequestObserver } from '../../../src/server/http/observed-requests.ts'
-import { defineTool, keepingLog, testApp, toolCall } from '../../support/app.ts'
+import { defineTool, gate, keepingLog, testApp, toolCall } from '../../support/app.ts'
+import { makeIssuerKey, startIssuer } from '../../support/auth/issuer.ts'
 import { useDatabase } from '../../support/database.ts'
 
 const database = useDatabase()
@@ -35,15 +38,15 @@ const find = defineTool({
 const keys = parseApiKeys(
   'trainer:tools=a-key-of-the-trainer-01,bound:tools@exp=a-key-that-is-bound-01,reader:read=a-key-of-a-reader-001,open:tools@x-*=a-key-with-a-pattern-1',
 )
-const authenticate = createAuthenticator({ keys, keyHeaders: ['x-api-key'] })
+const byKeys = createAuthenticator({ keys, keyHeaders: ['x-api-key'] })
 const trainer = { authorization: 'Bearer a-key-of-the-trainer-01' }
 const maxBodyBytes = 20_000
 
 /** The app as `app.request()`, on a socket by its routes alone, and on a socket with the short way for tool calls. */
-async function servers() {
+async function servers(authenticate: AppDeps['authenticate'], given: Partial<Limits> = {}) {
   const make = async (isDirect: boolean) => {
     const log = keepingLog()
-    const limits = { ...defaultLimits, maxBodyBytes }
+    const limits = { ...defaultLimits, maxBodyBytes, ...given }
     const admission = createAdmission(limits, log)
     let services: CallServices | undefined
     const serveCalls: AppDeps['serveCalls'] = (given) => {
@@ -86,7 +89,8 @@ async function servers() {
       for await (const chunk of response) text += String(chunk)
       return { status: Number(response.statusCode), headers: plain(response.headers), text }
     }
-    return { app, log, answered, taken, ask, admission, active: () => active }
+    const connections = promisify<number>((done) => server.getConnections(done))
+    return { app, port, connections, log, answered, taken, ask, admission, active: () => active }
   }
   return { routes: await make(false), direct: await make(true) }
 }
@@ -165,7 +169,7 @@ const played: Readonly<Record<string, Played>> = {
 }
 
 describe('a tool call that takes the short way', async () => {
-  const { routes, direct } = await servers()
+  const { routes, direct } = await servers(byKeys)
 
   it.each(Object.entries(played))('is answered as by the routes: %s', async (name, { isUnusual = false, ...sent }) => {
     const { path = '/tools/find', body = call() } = sent
@@ -200,5 +204,34 @@ describe('a tool call that takes the short way', async () => {
       'x-rollout-id': 'request-b',
     })
     expect([answer.status, answer.text]).toEqual([response.status, await response.text()])
+  })
+})
+
+describe('a call whose client leaves while the key of its token is fetched', () => {
+  it.each(['routes', 'direct'] as const)('makes room for the next one (%s)', async (way) => {
+    const key = await makeIssuerKey('ES256', 'key')
+    const issuer = await startIssuer(key)
+    closers.push(() => void issuer.stop())
+    const fetched = gate()
+    issuer.hold(fetched.pass)
+    const settings = readAuthSettings({ JWT_JWKS_URL: issuer.url.href })
+    const { ask, port, admission, connections } = (
+      await servers(createAuthenticator(settings), { maxRequestsInFlight: 1 })
+    )[way]
+    const body = JSON.stringify(call())
+    const headers = {
+      authorization: `Bearer ${await key.sign()}`,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    }
+    const left = request({ host: '127.0.0.1', port, path: '/tools/find', method: 'POST', headers })
+    left.on('error', () => undefined)
+    left.write(body.slice(0, 10))
+    await fetched.reached
+    left.destroy()
+    await expect.poll(() => connections()).toBe(0)
+    fetched.open()
+    await expect.poll(() => admission.inFlight).toBe(0)
+    expect((await ask('/tools/find', headers, body)).status).toBe(200)
   })
 })

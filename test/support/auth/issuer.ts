@@ -29,6 +29,8 @@ export interface Issuer {
   publish(...keys: readonly IssuerKey[]): void
   /** Answers with this body and status from now on, until `publish`. */
   answer(status: number, body: string): void
+  /** Answers no request from now on until `work` has resolved. */
+  hold(work: () => Promise<void>): void
   stop(): Promise<void>
   restart(): Promise<void>
 }
@@ -37,12 +39,14 @@ export interface Issuer {
 export async function startIssuer(...keys: readonly IssuerKey[]): Promise<Issuer> {
   let reply = { status: 200, body: '' }
   let count = 0
+  let before = async () => {}
   const publish = (...published: readonly IssuerKey[]) => {
     reply = { status: 200, body: JSON.stringify({ keys: published.map(({ jwk }) => jwk) }) }
   }
   publish(...keys)
-  const server = createServer((_, response) => {
+  const server = createServer(async (_, response) => {
     count += 1
+    await before()
     response.writeHead(reply.status, { 'content-type': 'application/json', connection: 'close' }).end(reply.body)
   })
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
@@ -56,6 +60,9 @@ export async function startIssuer(...keys: readonly IssuerKey[]): Promise<Issuer
     publish,
     answer: (status, body) => {
       reply = { status, body }
+    },
+    hold: (work) => {
+      before = work
     },
     stop: () => new Promise<void>((resolve) => server.close(() => resolve())),
     restart: () => listen(port),

@@ -6,7 +6,12 @@ export interface DriverAddress {
   /** Without the parameters that postgres.js would send to the server, which refuses them. */
   readonly url: string
   /** The options for postgres.js; without `ssl` its own default applies: a connection without TLS. */
-  readonly options: { readonly ssl?: boolean | 'prefer' | 'require' | ConnectionOptions; readonly path?: string }
+  readonly options: {
+    readonly ssl?: boolean | 'prefer' | 'require' | ConnectionOptions
+    readonly path?: string
+    /** Each host with its port, separated by commas. */
+    readonly host?: string
+  }
 }
 
 /** Parameters of TLS that are read here, as libpq means them. */
@@ -22,7 +27,7 @@ const tlsParameters = [
   'ssl_min_protocol_version',
 ] as const
 
-/** Parameters of libpq that say where a Unix socket is; see {@link socketOf}. */
+/** Parameters of libpq that say where the server is, instead of the authority; see {@link placeOf}. */
 const placeParameters = ['host', 'port'] as const
 
 /** Parameters of other client libraries, without a meaning here. */
@@ -78,42 +83,79 @@ export function withTlsVariables(url: string, env: Readonly<Record<string, strin
  * Reads the parameters of an address that concern TLS, as libpq means them: `sslmode`, `sslcert`, `sslkey`, `sslpassword`,
  * `sslrootcert`. With `sslmode=require` and a root certificate the server's certificate is verified as with `verify-ca`. An
  * address of a Unix socket, which never has TLS, names its folder as libpq does: in place of the host, percent-encoded, or as
- * the parameter `host`.
+ * the parameter `host`. The parameters `host` and `port` win over what stands before the path.
  *
  * @throws Error that names the parameter and says what it should be, when it cannot be applied.
  */
 export function driverAddress(url: string): DriverAddress {
   const parameters = parametersOf(url)
   const path = socketOf(url, parameters)
-  const bare = withoutParameters(url, [...tlsParameters, ...foreignParameters, ...(path ? placeParameters : [])])
+  const bare = withoutParameters(url, [
+    ...tlsParameters,
+    ...foreignParameters,
+    ...(URL.canParse(url) ? placeParameters : []),
+  ])
   if (path !== undefined) return { url: bare, options: { ssl: false, path } }
+  const place = placeOf(url, parameters)
+  const options = place === undefined ? {} : { host: place.server }
   const mode = modeOf(parameters)
-  if (mode === 'disable') return { url: bare, options: { ssl: false } }
+  if (mode === 'disable') return { url: bare, options: { ...options, ssl: false } }
   for (const name of ['sslcrl', 'sslcrldir']) {
     if (parameters.has(name)) throw new Error(`${name} is not supported: revocation lists are not read; remove it`)
   }
   const files = filesOfTls.filter((name) => parameters.has(name))
   if (mode === undefined || mode === 'allow' || mode === 'prefer') {
     if (files.length > 0) throw new Error(withoutEffect(files, mode))
-    return { url: bare, options: mode === undefined ? {} : { ssl: 'prefer' } }
+    return { url: bare, options: mode === undefined ? options : { ...options, ssl: 'prefer' } }
   }
   if (parameters.has('sslcert') !== parameters.has('sslkey')) {
     throw new Error('sslcert and sslkey must be set together: the certificate of this client, and its private key')
   }
-  return { url: bare, options: { ssl: secure(mode, parameters, hostOf(bare)) } }
+  return { url: bare, options: { ...options, ssl: secure(mode, parameters, place?.only ?? hostOf(bare)) } }
 }
 
 /** Where the server of an address is, for a person: host and port, or the path of its Unix socket. */
 export function serverOf(url: string): string {
-  return socketOf(url, parametersOf(url)) ?? new URL(url).host
+  const parameters = parametersOf(url)
+  return socketOf(url, parameters) ?? placeOf(url, parameters)?.server ?? new URL(url).host
 }
 
 /** The Unix socket of an address; undefined for one with a host. */
 function socketOf(url: string, parameters: Parameters): string | undefined {
   if (!URL.canParse(url)) return undefined
   const { hostname, port } = new URL(url)
-  const folder = /^%2f/i.test(hostname) ? decodeURIComponent(hostname) : hostname || parameters.get('host')
-  return folder?.startsWith('/') ? `${folder}/.s.PGSQL.${port || (parameters.get('port') ?? 5432)}` : undefined
+  const folder = parameters.get('host') || (/^%2f/i.test(hostname) ? decoded(hostname) : hostname)
+  return folder.startsWith('/') ? `${folder}/.s.PGSQL.${parameters.get('port') || port || 5432}` : undefined
+}
+
+function decoded(folder: string): string {
+  try {
+    return decodeURIComponent(folder)
+  } catch (cause) {
+    const example = '%2Fvar%2Frun%2Fpostgresql'
+    const message = `DATABASE_URL names the folder of a socket as "${folder}"; it must be percent-encoded, such as ${example}`
+    throw new Error(message, { cause })
+  }
+}
+
+/**
+ * The server that the parameters `host` and `port` name, each host with its port, and the only host, or an empty text if there
+ * are several; undefined without these parameters.
+ */
+function placeOf(url: string, parameters: Parameters) {
+  const [hosts = '', ports = ''] = placeParameters.map((name) => parameters.get(name))
+  if ((hosts === '' && ports === '') || !URL.canParse(url)) return undefined
+  const own = new URL(url)
+  const names = (hosts || hostOf(url) || 'localhost').split(',')
+  const numbers = (ports || own.port || '5432').split(',').map(Number)
+  const isValid = numbers.every((number) => Number.isInteger(number) && number > 0 && number < 65_536)
+  if (!isValid || (numbers.length > 1 && numbers.length !== names.length)) {
+    throw new Error(
+      `the port in DATABASE_URL was "${ports}"; it must be a number from 1 to 65535, or one for each host`,
+    )
+  }
+  const server = names.map((name, at) => `${name}:${numbers[at] ?? numbers[0]}`).join()
+  return { server, only: names.length === 1 ? names.join() : '' }
 }
 
 type Parameters = ReadonlyMap<string, string>

@@ -1,4 +1,14 @@
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  chownSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { SandboxSpec } from '../provider.ts'
 import type { Owner } from './templates.ts'
@@ -29,18 +39,18 @@ interface Mount {
 }
 
 /**
- * Finds, below this process's own control group, a folder for the groups of sandboxes, and makes it; `owner` may make groups in it
- * afterwards. With version 2, this process enters a group in that folder, because only the owner of a common parent may
- * move processes. Throws an Error that says why there is none.
+ * Finds, below this process's own control group, a folder for the groups of sandboxes, and makes it. It is named after the user `uid`;
+ * `owner` may make groups in it afterwards. With version 2, this process enters a group in that folder, because only the owner
+ * of a common parent may move processes. Throws an Error that says why there is none.
  */
-export function prepareCgroups(owner: Owner | undefined): CgroupFolders {
+export function prepareCgroups(uid: number, owner: Owner | undefined): CgroupFolders {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
   const own = readFileSync('/proc/self/cgroup', 'utf8')
   const memory = folderOf('memory', mounts, own)
-  if (memory !== undefined) return prepareFirst(memory, folderOf('pids', mounts, own), owner)
+  if (memory !== undefined) return prepareFirst(memory, folderOf('pids', mounts, own), uid, owner)
   const unified = folderOf(undefined, mounts, own)
   if (unified === undefined) throw new Error('no control groups are mounted')
-  return prepareSecond(unified, owner)
+  return prepareSecond(unified, uid, owner)
 }
 
 /**
@@ -113,24 +123,23 @@ export function createCgroups({ version, memory, pids }: CgroupFolders, prefix: 
 }
 
 /** Version 1: groups may be made below any group that may be written. */
-function prepareFirst(memory: string, pids: string | undefined, owner: Owner | undefined): CgroupFolders {
-  const made = { version: 1, memory: makeFolder(memory, owner) } as const
-  return pids === undefined ? made : { ...made, pids: makeFolder(pids, owner) }
+function prepareFirst(memory: string, pids: string | undefined, uid: number, owner: Owner | undefined): CgroupFolders {
+  const made = { version: 1, memory: makeGroupFolder(memory, uid, owner) } as const
+  return pids === undefined ? made : { ...made, pids: makeGroupFolder(pids, uid, owner) }
 }
 
 /** Version 2: a group that has groups with limits has no processes, so the folder may lie beside this process's own group. */
-function prepareSecond(own: string, owner: Owner | undefined): CgroupFolders {
+function prepareSecond(own: string, uid: number, owner: Owner | undefined): CgroupFolders {
   const reasons: string[] = []
-  const isRoot = process.getuid?.() === 0
   // A slice of systemd is not delegated, even where root can write it: groups there would escape the limits of the service.
-  const parents = own.endsWith('.slice') || (isRoot && dirname(own).endsWith('.slice')) ? [own] : [own, dirname(own)]
+  const parents = [own, dirname(own)].some((folder) => folder.endsWith('.slice')) ? [own] : [own, dirname(own)]
   for (const parent of parents) {
     try {
       const controllers = readFileSync(join(parent, 'cgroup.controllers'), 'utf8').split(/\s+/)
       if (!controllers.includes('memory') || !controllers.includes('pids'))
         throw new Error(`${parent} has no controllers`)
       writeFileSync(join(parent, 'cgroup.subtree_control'), '+memory +pids')
-      const memory = makeFolder(parent, owner)
+      const memory = makeGroupFolder(parent, uid, owner)
       writeFileSync(join(memory, 'cgroup.subtree_control'), '+memory +pids')
       const helpers = join(memory, 'helpers')
       mkdirSync(helpers, { recursive: true })
@@ -143,10 +152,14 @@ function prepareSecond(own: string, owner: Owner | undefined): CgroupFolders {
   throw new Error(reasons.join('; '))
 }
 
-/** Makes the folder for the groups of one user's sandboxes. */
-function makeFolder(parent: string, owner: Owner | undefined): string {
-  const folder = join(parent, `scorekeeper-${owner?.uid ?? process.getuid?.()}`)
+/**
+ * Makes the folder for the groups of one user's sandboxes. In a user namespace `getuid` is 0 for every user, so `uid` names it.
+ * Throws the file system's error if it cannot be made, or if it exists and cannot be written.
+ */
+export function makeGroupFolder(parent: string, uid: number, owner: Owner | undefined): string {
+  const folder = join(parent, `scorekeeper-${uid}`)
   mkdirSync(folder, { recursive: true })
+  accessSync(folder, constants.W_OK)
   if (owner === undefined) return folder
   const files = ['cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads'].map((name) => join(folder, name))
   for (const path of [folder, ...files.filter((file) => existsSync(file))]) chownSync(path, owner.uid, owner.gid)

@@ -58,7 +58,7 @@ send({ ready: true, ...(typeof folders === 'string' && { noCgroups: folders }) }
 /** Finds the control groups; resolves with the reason where there are none. */
 function findCgroups(): CgroupFolders | string {
   try {
-    return prepareCgroups(settings.user)
+    return prepareCgroups(settings.uid, settings.user)
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -45,7 +45,11 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
   const readable = settings.readable ?? []
   const concurrentCommands = settings.concurrentCommands ?? 8 * availableParallelism()
   const templates = createTemplates(join(root, 'templates'), owner)
-  const helper = createHelperClient({ root, user: owner, folders: [...readable], concurrentCommands })
+  const helper = createHelperClient({
+    ...{ root, user: owner, concurrentCommands },
+    uid: owner?.uid ?? process.getuid?.() ?? 0,
+    folders: [...readable],
+  })
   let prepared: Promise<void> | undefined
 
   async function prepare(): Promise<void> {

@@ -82,6 +82,8 @@ export const replySchema = z.union([
 /** What the helper process is started with. */
 export const helperSettingsSchema = z.object({
   root: z.string(),
+  /** The user that the sandboxes belong to, as the server sees it. */
+  uid: z.number(),
   /** The user to become when the namespace is prepared; only root can. */
   user: z.object({ uid: z.number(), gid: z.number() }).optional(),
   folders: z.array(z.string()),

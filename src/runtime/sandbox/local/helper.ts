@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { closeSync, readdirSync } from 'node:fs'
-import { chown, mkdir } from 'node:fs/promises'
+import { chmod, chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSlots } from '../../concurrency.ts'
 import { SandboxError } from '../provider.ts'
@@ -79,6 +79,7 @@ async function prepare(): Promise<Machine> {
   closeInherited()
   const mountPoint = join(settings.root, 'mounted')
   for (const folder of [mountPoint, join(settings.root, 'boxes')]) await mkdir(folder, { recursive: true })
+  await chmod(join(settings.root, 'boxes'), 0o700)
   const available = typeof folders === 'string' ? undefined : folders
   const shown = { data: settings.root, readable: settings.folders, cgroups: available }
   const prepared = await prepareMachine(shown, mountPoint)

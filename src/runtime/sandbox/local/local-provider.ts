@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { availableParallelism, hostname, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { z } from 'zod'
 import { resultSchema } from '../commands.ts'
 import { checkKey, type Found, SandboxError, type SandboxProvider, type SandboxSpec } from '../provider.ts'
@@ -20,12 +22,13 @@ export interface LocalSettings {
   readonly readable?: readonly string[]
   /** How many commands run at once, by default 8 for each processor; others wait, and their timeouts do not start. */
   readonly concurrentCommands?: number
-  /** The user that commands run as where the server is root; by default one that owns nothing. */
+  /** The user that commands run as where the server is root; by default one that owns nothing else. */
   readonly user?: { readonly uid: number; readonly gid: number }
 }
 
-/** The same user as for Python graders: it owns nothing. */
-const unprivileged = { uid: 65_533, gid: 65_533 } as const
+/** Not the user of Python graders, whose code must not read the sandboxes. */
+const unprivileged = { uid: 65_531, gid: 65_531 } as const
+const run = promisify(execFile)
 
 /**
  * Makes the provider of sandboxes on this machine: bubblewrap with an overlay over a read-only copy of the template.
@@ -57,7 +60,8 @@ export function createLocalProvider(settings: LocalSettings): SandboxProvider {
     if (owner === undefined) return
     const reason = unreachable(root, owner)
     if (reason !== undefined) throw new SandboxError('unavailable', reason)
-    await chown(root, owner.uid, owner.gid)
+    // The sandboxes of an earlier user, as before an update, would not be writable.
+    if ((await stat(root)).uid !== owner.uid) await run('chown', ['-R', '-h', `${owner.uid}:${owner.gid}`, '--', root])
     await chmod(root, 0o755)
   }
 

@@ -29,7 +29,7 @@ export function createTemplates(root: string, owner: Owner | undefined) {
       throw new SandboxError('refused', `the template ${template} is not a folder`)
     }
     const name = createHash('sha256')
-      .update(`${source}\n${await fingerprint(source)}`)
+      .update(`${source}\n${owner?.uid}:${owner?.gid}\n${await fingerprint(source)}`)
       .digest('hex')
       .slice(0, 32)
     const target = join(root, name)

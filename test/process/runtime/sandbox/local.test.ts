@@ -1,6 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -91,7 +101,7 @@ if (problem === undefined) {
       const root = join(shut, 'data', 'sandboxes')
       const one = createLocalProvider({ folder: root })
       const reason =
-        `local sandboxes belong to user 65533, who cannot enter ${shut}, the folder above ${root}: ` +
+        `local sandboxes belong to user 65531, who cannot enter ${shut}, the folder above ${root}: ` +
         `run "chmod o+x ${shut}", or set DATA_DIR to a folder that every user can reach`
       expect(await one.problem()).toBe(reason)
       // Somebody may close it after the start.
@@ -102,6 +112,31 @@ if (problem === undefined) {
       chmodSync(shut, 0o755)
       expect(await one.problem()).toBeUndefined()
       await one.end()
+    },
+  )
+
+  it.runIf(process.getuid?.() === 0)(
+    'hides sandboxes from other users, and keeps them when its user changes',
+    async () => {
+      const root = join(folder, 'another-user')
+      const spec = { template, network: false, memoryMb: 64, pids: 16, diskMb: 8, ttlSeconds: 600 }
+      const before = createLocalProvider({ folder: root, user: { uid: 65_530, gid: 65_530 } })
+      const labels = { installation: 'users', rollout: '1', name: 'shell', generation: '1' }
+      const { handle } = await before.create(spec, labels, never)
+      await before.write(handle, 'note', new TextEncoder().encode('one'), never)
+      await before.end()
+      const after = createLocalProvider({ folder: root })
+      const argv = [
+        'sh',
+        '-c',
+        'echo two >> note && cat note && for file in *; do [ -w "$file" ] || echo "not $file"; done',
+      ]
+      const request = { key: '1', argv, timeoutSeconds: 20, maxOutputBytes: 1000 }
+      expect(await after.exec(handle, request, never)).toMatchObject({ exitCode: 0, stdout: 'onetwo\n', stderr: '' })
+      const { uid, mode } = statSync(join(root, 'boxes'))
+      expect([uid, mode & 0o777]).toEqual([65_531, 0o700])
+      await after.close(handle, never)
+      await after.end()
     },
   )
 

@@ -30,4 +30,4 @@ export function rolloutNumberIn(c: Context): number {
 
 /** The error for a rollout that does not exist. */
 export const noRollout = (): RequestError =>
-  new RequestError(404, 'not_found', 'there is no such rollout; it may have been deleted')
+  new RequestError(404, 'not_found', 'the rollout does not exist; it may have been deleted')

@@ -4,7 +4,7 @@
  */
 export type Chunks = readonly Buffer[]
 
-/** Chunks that whoever reads them removes when they are not needed any more, so that their memory is free while a call runs. */
+/** Chunks that their reader removes after it has parsed them, so that the memory is free while the call runs. */
 export type TakenChunks = Buffer[]
 
 /** The number of bytes. */

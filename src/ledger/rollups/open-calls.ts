@@ -67,7 +67,7 @@ export async function forgetOpen(
 
 /**
  * Counts the calls of the rollouts of `page`, up to the first that still runs, and writes with `kept` how far they are counted.
- * A rollout's `calls` is the `seq` of its latest call, which tells that there is no new one without reading any.
+ * A rollout's `calls` is the `seq` of its latest call: if it has not changed, no call is new, and none is read.
  */
 // The page is never joined with itself: Postgres does not know how long it is, and might compare each row with each. The set of
 // rollouts with running calls is hashed because it is not a join.

@@ -18,7 +18,7 @@ export type CheckServices = Pick<GraderContext<never, never, never>, 'db' | 'emb
   ) => ReturnType<GraderContext<never, never, never>['judge']>
   /** Makes the calls of an answer in a rollout of its own; undefined if calls are only described to the grader. */
   readonly play?: Play | undefined
-  /** The sandboxes of graders that name some, or why there are none. */
+  /** The sandboxes for graders that name some, or the reason why none can be opened. */
   readonly sandboxes?: TrialSandboxes | string | undefined
 }
 

@@ -55,7 +55,7 @@ setInterval(sweep, sweepMs).unref()
 await sweep()
 send({ ready: true, ...(typeof folders === 'string' && { noCgroups: folders }) })
 
-/** Finds the control groups; resolves with the reason where there are none. */
+/** Finds the control groups, or resolves with the reason why none can be used. */
 function findCgroups(): CgroupFolders | string {
   try {
     return prepareCgroups(settings.uid, settings.user)
